@@ -1,8 +1,8 @@
-//! Our encoder against the `ffmpeg` command: the same raw frames from the same file, the same settings, in turns.
+//! Compares our encoder with the `ffmpeg` command: the same raw frames from the same file, the same settings, alternating.
 //!
-//! `cargo bench -p benches --bench encoder [-- SECONDS]`. Each round runs both, first the one and then the other, and the next round in the
-//! other order; the ratio is of the medians. The command's time has its start in it, which is why a clip is some seconds long. Both
-//! files must show the same pictures to the last bit: otherwise it would compare different work. Results of one machine lie in `results/`.
+//! `cargo bench -p benches --bench encoder [-- SECONDS]`. Each round runs both, and the order changes with each round; the ratio is of the
+//! medians. The command's time includes its start, which is why a clip has several seconds. The decoded frames of both files must be
+//! bit-identical: otherwise the two would do different work. Results are in `results/`.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ const SIDE: u32 = 512;
 const RATE: u32 = 24;
 const ROUNDS: usize = 5;
 
-/// A landscape that pans, a sun that moves over it, and a little grain: what a model makes, roughly.
+/// A panning landscape, a moving sun and a little grain: roughly like a model's output.
 fn frame(number: u32) -> RgbImage {
     let mut grain = number.wrapping_mul(2_654_435_761);
     let time = number as f32 / RATE as f32;
@@ -66,21 +66,21 @@ fn command(raw: &Path, target: &Path, settings: &EncoderSettings) -> Result<()> 
     Ok(())
 }
 
-/// Times and hashes of the decoded frames, by the ffmpeg command.
+/// Timestamps and hashes of the decoded frames, from the ffmpeg command.
 fn pictures(path: &Path) -> Result<Vec<String>> {
     let output = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(["-f", "framemd5", "-"]).output()?;
-    // The head tells of versions, and that our pixels are said to be square.
+    // The header has versions, and the square pixels that only our files declare.
     Ok(String::from_utf8(output.stdout)?.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
 }
 
-/// Seconds of processor time of this process and of the children that it has waited for, on Linux (proc(5): fields 14 to 17 of stat).
+/// CPU seconds of this process and of its waited-for children, on Linux (proc(5): fields 14 to 17 of stat).
 fn processor_seconds() -> Option<(f64, f64)> {
     let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name, in parentheses, may have spaces.
+    // The name, in parentheses, may contain spaces.
     let fields: Vec<f64> = text.rsplit_once(')')?.1.split_whitespace().filter_map(|field| field.parse().ok()).collect();
-    // The state is no number, so that the parent's id is the first one here.
+    // The state is not a number, so that the first field here is the parent's id.
     let [user, system, child_user, child_system] = *fields.get(10..14)? else { return None };
-    // Ticks of 1/100 s, on every machine that Linux runs on today.
+    // Ticks of 1/100 s, as on every current Linux.
     Some(((user + system) / 100.0, (child_user + child_system) / 100.0))
 }
 
@@ -89,7 +89,7 @@ fn median(mut seconds: Vec<f64>) -> f64 {
     seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-#[expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+#[expect(clippy::print_stdout, reason = "a bench prints its results")]
 fn main() -> Result<()> {
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse::<u32>().ok()).unwrap_or(10);
     let folder = tempfile::tempdir()?;
@@ -124,7 +124,7 @@ fn main() -> Result<()> {
     println!("video-encode    {our_rate:8.1} frames/s");
     println!("ffmpeg command  {their_rate:8.1} frames/s");
     println!("ratio           {:8.3}", our_rate / their_rate);
-    // Of both it is what a busy machine disturbs least.
+    // CPU time, which other load on the machine disturbs less.
     if let (Some(before), Some(after)) = (before, after) {
         let (ours, theirs) = (after.0 - before.0, after.1 - before.1);
         println!("processor time  {ours:.2} s and {theirs:.2} s, ratio {:.3}", theirs / ours);

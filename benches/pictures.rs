@@ -1,7 +1,7 @@
-//! What a user waits for: a noise predictor's step and a decode at tiny-sd's size, and a whole picture of the embedded model.
+//! The times that users notice: a noise predictor's step and a decode at tiny-sd's size, and a whole image of the embedded model.
 //!
-//! `cargo bench -p benches --bench pictures`. Weights are seeded random numbers; on a GPU the result is copied to the host before the
-//! clock is read, which waits for the device. Results of one machine lie in `results/`.
+//! `cargo bench -p benches --bench pictures`. Weights are seeded random numbers; on a GPU the result is copied to the host before the clock
+//! is read, which waits for the device. Results are in `results/`.
 
 use std::{hint::black_box, time::Duration};
 
@@ -11,12 +11,12 @@ use criterion::Criterion;
 use diffusion_core::{
     models::{AutoencoderKl, AutoencoderKlConfig, UNet2dConditionModel, UNet2dConfig},
     noise::SeededNoise,
-    pipelines::{StableDiffusion, TextToImageParams, nano_sd},
+    pipelines::{ImageParams, RunContext, StableDiffusion, nano_sd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
     weights::{Component, ComponentWeights, RandomWeights, WeightSource},
 };
 
-/// Pixels of the side of the picture that the random model works on.
+/// Side of the random model's image, in pixels.
 const SIDE: usize = 256;
 
 fn main() -> Result<()> {
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// One step with classifier-free guidance, as a picture's loop makes it (two texts, made ready beforehand), and one decode.
+/// One step with classifier-free guidance as in an image's denoising loop (two texts, encoded in advance), and one decode.
 fn parts(criterion: &mut Criterion, policy: &ExecutionPolicy, dtype: DType) -> Result<()> {
     let source = RandomWeights::new("tiny-sd", 1)?;
     let weights = |component: Component| -> Result<ComponentWeights> {
@@ -50,12 +50,12 @@ fn parts(criterion: &mut Criterion, policy: &ExecutionPolicy, dtype: DType) -> R
     Ok(())
 }
 
-/// A whole picture of the embedded model, 25 steps with guidance at its own size.
+/// A whole image of the embedded model: 25 steps with guidance at its own size.
 fn picture(criterion: &mut Criterion, policy: &ExecutionPolicy) -> Result<()> {
     let model = StableDiffusion::load(&nano_sd(), policy)?;
-    let params = TextToImageParams::new("a red circle on a blue background", model.default_size());
+    let params = ImageParams::new("a red circle on a blue background", model.default_size());
     criterion.bench_function(&format!("nano-sd picture {}", policy.device_name()), |bencher| {
-        bencher.iter(|| black_box(model.text_to_image(&params, &mut ()).ok()));
+        bencher.iter(|| black_box(model.image(&params, RunContext::new(&mut ())).ok()));
     });
     Ok(())
 }

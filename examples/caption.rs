@@ -1,4 +1,4 @@
-//! Writes a caption for a picture with a BLIP model in a folder, such as a download of Salesforce/blip-image-captioning-base:
+//! Captions an image with a BLIP model in a folder, such as a download of Salesforce/blip-image-captioning-base:
 //! `cargo run --release --example caption -- picture.jpg FOLDER [BEAMS] [auto|f32|f16|bf16]`
 
 use std::{env, time::Instant};
@@ -10,7 +10,7 @@ use diffusion_core::{
     weights::TransformersFolder,
 };
 
-#[expect(clippy::print_stdout, reason = "an example talks to its reader")]
+#[expect(clippy::print_stdout, reason = "an example prints its results")]
 fn main() -> Result<()> {
     const USAGE: &str = "usage: caption PICTURE FOLDER [BEAMS] [PRECISION]";
     let mut arguments = env::args().skip(1);

@@ -1,4 +1,4 @@
-//! Sets a picture in motion with the model in the program, or with a Stable Video Diffusion model of yours:
+//! Animates an image with the embedded model, or with a Stable Video Diffusion model on disk:
 //! `cargo run --release --example image_to_video -- picture.png out.mp4 [MODEL]`
 
 use std::{
@@ -9,17 +9,16 @@ use std::{
 
 use anyhow::{Context, Result};
 use diffusion_core::{
-    denoise::{StepMonitor, StepReport},
     error::BoxError,
     frames::FrameSink,
-    pipelines::{ImageToVideoParams, StableVideoDiffusion, nano_svd},
+    pipelines::{ImageToVideoParams, StableVideoDiffusion, VideoContext, VideoMonitor, VideoProgress, nano_svd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
     weights::{OpenOptions, open_model},
 };
 use image::RgbImage;
 use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
 
-/// Takes each frame to the encoder as soon as it is decoded.
+/// Passes each frame to the encoder as soon as it is decoded.
 struct Encoded(VideoEncoder);
 
 impl FrameSink for Encoded {
@@ -28,13 +27,13 @@ impl FrameSink for Encoded {
     }
 }
 
-/// Prints each step as it is done.
-struct PrintSteps;
+/// Prints each step and each frame as it finishes.
+struct PrintProgress;
 
-impl StepMonitor for PrintSteps {
-    #[expect(clippy::print_stdout, reason = "an example talks to its reader")]
-    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        println!("step {} of {}", step.step, step.steps);
+impl VideoMonitor for PrintProgress {
+    #[expect(clippy::print_stdout, reason = "an example prints its results")]
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
+        println!("step {} of {}, frame {} of {}", progress.step, progress.steps, progress.frame, progress.frames);
         ControlFlow::Continue(())
     }
 }
@@ -55,7 +54,7 @@ fn main() -> Result<()> {
     let fps = FrameRate::whole(params.motion.conditioning_fps);
     let settings = EncoderSettings::new(width, height, fps, Container::from_path(&file)?);
     let mut encoded = Encoded(VideoEncoder::open(&file, &settings)?);
-    model.image_to_video(&params, &mut PrintSteps, &mut encoded)?;
+    model.image_to_video(&params, VideoContext::new(&mut PrintProgress, &mut encoded))?;
     encoded.0.finish()?;
     Ok(())
 }

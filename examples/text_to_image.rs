@@ -1,4 +1,4 @@
-//! Makes a picture from a prompt with the model in the program, or with a model of yours:
+//! Generates an image from a prompt with the embedded model, or with a model on disk:
 //! `cargo run --release --example text_to_image -- "a red circle on a blue background" out.png [MODEL]`
 
 use std::{env, ops::ControlFlow, path::Path};
@@ -6,16 +6,16 @@ use std::{env, ops::ControlFlow, path::Path};
 use anyhow::{Context, Result};
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
-    pipelines::{StableDiffusion, TextToImageParams, nano_sd},
+    pipelines::{ImageParams, RunContext, StableDiffusion, nano_sd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
     weights::{OpenOptions, open_model},
 };
 
-/// Prints each step as it is done.
+/// Prints each finished step.
 struct PrintSteps;
 
 impl StepMonitor for PrintSteps {
-    #[expect(clippy::print_stdout, reason = "an example talks to its reader")]
+    #[expect(clippy::print_stdout, reason = "an example prints its results")]
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         println!("step {} of {}", step.step, step.steps);
         ControlFlow::Continue(())
@@ -32,7 +32,7 @@ fn main() -> Result<()> {
         None => StableDiffusion::load(&nano_sd(), &policy)?,
         Some(path) => StableDiffusion::load(open_model(Path::new(&path), &OpenOptions::default())?.as_ref(), &policy)?,
     };
-    let params = TextToImageParams { seed: 7, ..TextToImageParams::new(prompt, model.default_size()) };
-    let picture = model.text_to_image(&params, &mut PrintSteps)?;
-    picture.save(&file).with_context(|| file)
+    let params = ImageParams { seed: 7, ..ImageParams::new(prompt, model.default_size()) };
+    let image = model.image(&params, RunContext::new(&mut PrintSteps))?;
+    image.save(&file).with_context(|| file)
 }

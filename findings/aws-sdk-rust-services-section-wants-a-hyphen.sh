@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# AWS SDK for Rust (aws-runtime 1.10.2, aws-config 1.13.0): an address that a profile's services section has for a service whose name has
-# a space is not found under the identifier that Amazon documents. Amazon's table says bedrock_runtime for "Bedrock Runtime" (acm_pca for
-# "ACM PCA", and so on), and boto3 reads that; the Rust SDK looks for bedrock-runtime, which boto3 does not read. So one file cannot serve
-# both, and nothing is said: requests, and what they cost, go to the profile's common address or to Amazon itself. Variables
-# (AWS_ENDPOINT_URL_BEDROCK_RUNTIME) and services of one word (s3) are right.
+# AWS SDK for Rust (aws-runtime 1.10.2, aws-config 1.13.0): a profile's services section is searched for a service whose name contains a
+# space under another identifier than the one that Amazon documents, so that its endpoint is not found. Amazon's table says bedrock_runtime
+# for "Bedrock Runtime" (acm_pca for "ACM PCA", and so on), and boto3 reads that; the Rust SDK looks for bedrock-runtime, which boto3 does
+# not read. So one file cannot serve both, and there is no warning: requests, and their cost, go to the profile's common endpoint or to
+# Amazon itself. Variables (AWS_ENDPOINT_URL_BEDROCK_RUNTIME) and services of one word (s3) are found.
 #
 # aws-runtime's format_service_id_for_profile puts a hyphen where format_service_id_for_env puts an underscore. A program can look the
 # address up by itself, with the service's id written "Bedrock_Runtime": both forms then leave the underscore.
@@ -11,7 +11,7 @@
 # Seen on 2026-11-29, for a profile with a common address and one of the service's own:
 #   bedrock_runtime   boto3: the service's own   Rust: the common one
 #   bedrock-runtime   boto3: the common one      Rust: the service's own
-# Wants cargo and python3 with venv; takes some minutes. Exits non-zero if any of this changes.
+# Requires cargo and python3 with venv; takes some minutes. Exits non-zero if any of this changes.
 set -euo pipefail
 
 folder=$(mktemp -d)

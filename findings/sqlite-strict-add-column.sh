@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# SQLite 3.54.1 (by apsw 3.54.1.0): adding a plain column to a STRICT table judges the rows that are there by the constraints of the columns that
-# they have. One row that an earlier program left outside a CHECK (written with ignore_check_constraints, or before a value went bad) refuses
-# `ALTER TABLE .. ADD COLUMN b TEXT`, which names neither that column nor a constraint. The same statement passes
+# SQLite 3.54.1 (by apsw 3.54.1.0): adding a plain column to a STRICT table checks the existing rows against the constraints of their existing
+# columns. A single row that violates a CHECK (written with ignore_check_constraints, or before a value went bad) makes
+# `ALTER TABLE .. ADD COLUMN b TEXT` fail, although the statement names neither that column nor a constraint. The same statement passes
 #   * on the same table without STRICT;
 #   * with `PRAGMA ignore_check_constraints = ON` while it runs;
 #   * on a column that is renamed instead of added.
-# So a migration that adds a column can fail on a database that reads and writes without a fault.
+# So a migration that adds a column can fail on a database that otherwise reads and writes without errors.
 # Exits non-zero if any of this changes.
 set -euo pipefail
 

@@ -1,7 +1,7 @@
-"""What scripts/check-openapi does with the requests that schemathesis makes up: right ones become small, and lead to things that exist.
+"""Hooks of scripts/check-openapi for schemathesis' generated requests: valid ones become small and refer to existing things.
 
-A picture of 2048 pixels in 150 steps tells nothing about an answer's shape that one of 64 in four does not. Ids and files that schemathesis
-makes up are never there, so half of them are replaced by some that are. Wrong values stay as they are.
+An image of 2048 pixels in 150 steps shows no more about an answer's shape than one of 64 in four. Generated ids and files never exist,
+so half of them are replaced by existing ones. Invalid values stay.
 """
 
 import atexit
@@ -13,12 +13,12 @@ from struct import pack
 import requests
 import schemathesis
 
-# Pixels of a side, steps, frames, scenes, frames of a join.
+# Side in pixels, steps, frames, scenes, frames of a transition.
 SIDE, STEPS, FRAMES, SCENES, JOIN = 64, 4, 6, 3, 2
-# The longest video of right requests, in seconds.
+# The longest video of valid requests, in seconds.
 SECONDS = {"duration": 1, "duration_per_scene": 0.2}
 PICTURES = ("image", "init_image", "image_id")
-# Jobs of each route that are left to run.
+# Number of jobs per route that may run.
 MADE = 2
 
 answers = collections.defaultdict(collections.Counter)
@@ -41,7 +41,7 @@ def is_number(value):
 
 
 def smaller(body):
-    """The same, of less work; only what is right is changed."""
+    """Reduces the work of a request; changes only valid values."""
     for key, value in list(body.items()):
         if isinstance(value, dict):
             smaller(value)
@@ -68,7 +68,7 @@ def smaller(body):
             body[key] = 24
 
 
-# What stands in for a field that is left out, whose default is large.
+# Values for missing fields whose defaults are large.
 SMALL = {
     "/generate": {"num_inference_steps": STEPS, "width": SIDE, "height": SIDE},
     "/generate-video": {},
@@ -82,7 +82,7 @@ SMALL_SCENES = {"num_inference_steps": STEPS, "width": SIDE, "height": SIDE, "du
 SMALL_MOTION = {"num_inference_steps": STEPS, "num_frames": FRAMES}
 
 
-# The paths that lead to something, and what they have names of.
+# The paths that refer to something, and the kinds of their names.
 NAMED = {
     "/api/v1/tasks/{id}": "task",
     "/api/v1/tasks/{id}/events": "task",
@@ -103,7 +103,7 @@ def key_of(case):
     return {name: value for name, value in (case.headers or {}).items() if name.lower() == "authorization"}
 
 
-def call_off(case, job):
+def cancel(case, job):
     requests.delete(f"{base_of(case)}/api/v1/tasks/{job}", headers=key_of(case), timeout=60)
 
 
@@ -130,8 +130,8 @@ def before_call(context, case, kwargs):
     if names and case.path_parameters and count % 2:
         case.path_parameters.update(names[count // 2 % len(names)])
         if path.endswith("/events"):
-            # A stream of events lasts as long as its task.
-            call_off(case, case.path_parameters["id"])
+            # An event stream lasts as long as its task.
+            cancel(case, case.path_parameters["id"])
     if path == "/video-status" and case.query and known["text"] and count % 2:
         case.query["job_id"] = known["text"][0]["id"]
 
@@ -146,16 +146,16 @@ def after_call(context, case, response):
     job = answer.get("task_id") or answer.get("id") or answer.get("job_id") if isinstance(answer, dict) else None
     job = job or response.headers.get("x-task-id", [None])[0]
     if case.method.upper() == "POST" and isinstance(job, str):
-        # Few are made, or whoever waits for a picture would wait for all of them.
+        # Only a few run, otherwise a request that waits for its image would wait for all of them.
         if isinstance(case.body, dict) and "text" in case.body:
             keep("text", {"id": job})
         if known["made"].count(case.operation.path) >= MADE:
-            call_off(case, job)
+            cancel(case, job)
         known["made"].append(case.operation.path)
 
 
 def remember(answer):
-    """Keeps the names of what there is."""
+    """Records the names of existing things."""
     if isinstance(answer, list):
         for item in answer:
             remember(item)
@@ -186,7 +186,7 @@ def keep(kind, parameters):
 
 
 @atexit.register
-def tell():
-    """How often each route was answered with which status."""
+def print_statuses():
+    """Prints how often each route answered with each status."""
     for route, statuses in sorted((route, statuses) for route, statuses in answers.items() if set(statuses) != {405}):
         print(f"{route:36}", "  ".join(f"{status}: {times}" for status, times in sorted(statuses.items())))

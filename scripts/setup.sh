@@ -1,7 +1,7 @@
-# Sourced by the other scripts: makes a Debian or Ubuntu machine that has Rust ready to build this project, and sets
+# Sourced by the other scripts: prepares a Debian or Ubuntu machine with Rust to build this project, and sets
 #   $root         the checkout's top folder (also the working directory from here on)
 #   $target_dir   cargo's build folder (CARGO_TARGET_DIR is honoured)
-# Installs only what is missing, and nothing at all where nothing is; safe to run again and again.
+# Installs only missing packages; safe to run repeatedly.
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -12,12 +12,12 @@ cd "$root"
 target_dir=${CARGO_TARGET_DIR:-$root/target}
 case $target_dir in /*) ;; *) target_dir=$root/$target_dir ;; esac
 
-# A compiler that can link a program, which a bare `cc` without the C library's headers cannot.
+# Whether the compiler can link a program, which a bare `cc` without the C library's headers cannot.
 can_compile() {
     printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o /dev/null - >/dev/null 2>&1
 }
 
-# The library that reads C headers for bindgen, and the headers of its own that it needs for that; LIBCLANG_PATH is its user's word for it.
+# Whether libclang, which reads C headers for bindgen, and its own headers are installed; LIBCLANG_PATH is the user's override.
 has_libclang() {
     local folder
     [ -z "${LIBCLANG_PATH:-}" ] && [ "$(uname -s)" != Darwin ] || return 0
@@ -27,26 +27,26 @@ has_libclang() {
     return 1
 }
 
-# The Debian packages that this machine lacks, one word each.
+# The missing Debian packages, one word each.
 missing_packages() {
     local library
     can_compile || echo build-essential
     command -v curl >/dev/null || echo curl
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || [ "$(uname -s)" = Darwin ] || echo ca-certificates
-    # The video encoder: FFmpeg's libraries with their headers, and libclang, which reads those headers.
+    # The video encoder: FFmpeg's libraries and headers, and libclang, which reads those headers.
     command -v pkg-config >/dev/null || echo pkg-config
     for library in avcodec avformat avutil swscale avfilter; do
         pkg-config --exists "lib$library" 2>/dev/null || echo "lib$library-dev"
     done
     has_libclang || echo libclang-dev
-    # Its tests read what it writes with FFmpeg's own programs.
+    # Its tests inspect the output with FFmpeg's own programs.
     { command -v ffmpeg && command -v ffprobe; } >/dev/null || echo ffmpeg
 }
 
 install_packages() {
     local packages=("$@") as_root=()
     if ! command -v apt-get >/dev/null; then
-        die "this machine lacks: ${packages[*]} (names of Debian's packages), and has no apt-get; install them and run this again"
+        die "this machine lacks: ${packages[*]} (Debian package names) and has no apt-get; install them and run this again"
     fi
     if [ "$(id -u)" != 0 ]; then
         command -v sudo >/dev/null || die "run this once as root: apt-get install ${packages[*]}"
@@ -63,9 +63,9 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 
 require_rust() {
     local how="Rust's installer is at https://rustup.rs" wanted found
-    # A fresh shell has not read what rustup wrote to the profile.
+    # A fresh shell has not read rustup's changes to the profile.
     command -v cargo >/dev/null || { [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH; } || true
-    command -v cargo >/dev/null || die "cargo is not there; $how"
+    command -v cargo >/dev/null || die "cargo is missing; $how"
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(rustc --version | cut -d ' ' -f 2)
     at_least "$found" "$wanted" || die "Rust $found is too old, $wanted or later is needed; $how"

@@ -1,19 +1,19 @@
-//! Every kernel of `cpu-kernels` at the sizes of real models, each as a share of what the machine reaches at best.
+//! Times every kernel of `cpu-kernels` at the sizes of real models, as a share of the machine's peak.
 //!
-//! `cargo bench -p benches --bench kernels`, with a filter such as `tiny-sd/conv3x3`, `svd/attention` or `/bf16/`. Names are
-//! `model/kernel size channels/precision/level`; attention's size is pictures x queries x keys, its channels heads x channels of each.
-//! The models: `tiny-sd` and `sd15` (UNets, 512x512, both halves of guidance), `vae` (their autoencoder), `clip` (their text encoder),
-//! `svd` and `svd-vae` (Stable Video Diffusion at 576x1024); what two of them run is listed with the first, so `sd15` is what tiny-sd
-//! does not have. The level is the machine's best; `KERNEL_LEVELS=avx2,portable` names others, `KERNEL_LEVELS=all` means all that the
-//! machine has. Threads are as many as the process may use, so `taskset -c 0` before it measures one core.
+//! `cargo bench -p benches --bench kernels`, with a filter such as `tiny-sd/conv3x3`, `svd/attention` or `/bf16/`. Names are `model/kernel
+//! size channels/precision/level`; attention's size is images x queries x keys, its channels heads x channels per head. The models:
+//! `tiny-sd` and `sd15` (UNets, 512x512, both halves of guidance), `vae` (their autoencoder), `clip` (their text encoder), `svd` and
+//! `svd-vae` (Stable Video Diffusion at 576x1024). Kernels that two models share are listed with the first, so `sd15` has only those that
+//! tiny-sd lacks. The level is the machine's best; `KERNEL_LEVELS=avx2,portable` selects others, `KERNEL_LEVELS=all` all that the machine
+//! has. The process uses all of its processors, so `taskset -c 0` measures one core.
 //!
-//! Products are counted by a kernel's definition: for a convolution the multiplications and additions of the direct one, padding
-//! included, and of the enlarged picture if it enlarges. So an algorithm that saves multiplications may show more than 100 % of the
-//! peak, which is that of a loop on registers (`cpu_kernels::peak`). Norms and activations are counted in bytes read and written once,
-//! against a copy of a large array: a norm that reads twice from memory cannot reach 100 %, and one that finds its input in a cache,
-//! where the iteration before left it, may show more.
+//! Products are counted by a kernel's definition: for a convolution the multiplications and additions of the direct algorithm, including
+//! padding, on the enlarged image if it enlarges. So an algorithm that saves multiplications may exceed 100 % of the peak, which is that of
+//! a loop on registers (`cpu_kernels::peak`). Norms and activations are counted in bytes read and written once, against a copy of a large
+//! array: a norm that reads memory twice cannot reach 100 %, and one whose input is still in a cache from the previous iteration may exceed
+//! it.
 
-#![allow(clippy::print_stdout, reason = "the peaks belong to criterion's report, which is printed")]
+#![allow(clippy::print_stdout, reason = "the peaks are part of criterion's printed report")]
 
 mod shapes;
 mod share;
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The levels that the environment names, or the best one.
+/// The levels named by the environment, or the best one.
 fn levels() -> Result<Vec<Level>> {
     let Ok(names) = env::var("KERNEL_LEVELS") else { return Ok(vec![Level::detect()]) };
     if names == "all" {
@@ -56,15 +56,15 @@ fn levels() -> Result<Vec<Level>> {
     names.split(',').map(level).collect()
 }
 
-/// The word for a precision.
+/// The name of a precision.
 fn precision(bf16: bool) -> &'static str {
     if bf16 { "bf16" } else { "f32" }
 }
 
-/// Every kernel in one precision.
+/// Benches every kernel in one precision.
 fn run<T: Element>(engine: &Engine, models: &[Model]) {
     let best = Rc::new(OnceCell::new());
-    // With --quick, criterion counts the time for operands and peaks too, and would stop after a single call.
+    // With --quick, criterion includes the time to prepare operands and peaks, and would stop after a single call.
     let quick = env::args().any(|argument| argument == "--quick");
     let mut criterion = Criterion::default()
         .with_measurement(Share(Rc::clone(&best)))
@@ -81,7 +81,7 @@ fn run<T: Element>(engine: &Engine, models: &[Model]) {
                 Work::Products(operations) => Throughput::Elements(operations as u64),
                 Work::Elements(elements) => Throughput::BytesDecimal((elements * size_of::<T>()) as u64),
             });
-            // Neither operands nor peaks are made for a bench that the filter leaves out.
+            // Operands and peaks are prepared only for benches that the filter selects.
             let mut ready = None;
             let id = BenchmarkId::new(kernel.name(), format!("{}/{}", precision(T::HALF), engine.level().name()));
             group.bench_function(id, |bencher| {
@@ -92,7 +92,7 @@ fn run<T: Element>(engine: &Engine, models: &[Model]) {
                 });
                 bencher.iter(ready.get_or_insert_with(|| {
                     let mut call = prepare::<T>(engine, kernel);
-                    // The first call meets pages and scratch memory that nobody has touched.
+                    // The first call touches fresh pages and scratch memory.
                     call();
                     call
                 }));
@@ -103,7 +103,7 @@ fn run<T: Element>(engine: &Engine, models: &[Model]) {
     criterion.final_summary();
 }
 
-/// A kernel with its operands, to be called any number of times; its result always goes to the same place.
+/// Prepares a kernel with its operands, to be called any number of times; the result always goes to the same buffer.
 fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut() + 'a> {
     let residual_of = |len: usize, there: bool| there.then(|| random::<T>(len, 4));
     match *kernel {
@@ -111,7 +111,7 @@ fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut
             let taps = shape.kernel.0 * shape.kernel.1;
             let x = random::<T>(shape.images * shape.input.0 * shape.input.1 * inputs, 1);
             let weight = random::<T>(outputs * inputs * taps, 2);
-            // As a model packs it: 3x3 convolutions in the way that is fastest.
+            // Packed as in a model: 3x3 convolutions in the fastest way.
             let doubles = shape.enlarged == (2 * shape.input.0, 2 * shape.input.1);
             let plain = shape.enlarged == shape.input;
             let weight = if (shape.kernel, shape.stride, shape.pad) == ((3, 3), 1, (1, 1)) && (doubles || plain) {
@@ -186,7 +186,7 @@ fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut
     }
 }
 
-/// Numbers in -1..1 that a seed fixes.
+/// Seeded numbers in -1..1.
 fn random<T: Element>(count: usize, seed: u64) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {

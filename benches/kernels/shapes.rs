@@ -1,7 +1,7 @@
-//! Which kernels the models run, and at which sizes: a walk through each model's configuration, as its forward pass goes.
+//! The kernels that the models run, and their sizes: a walk through each model's configuration in the order of its forward pass.
 //!
-//! A kernel that two models share is listed once, with the first. What would take long is cut, and its name tells the size that is
-//! left: fewer pictures or, of a single one, fewer lines for a convolution, fewer queries for attention, fewer pixels for a norm.
+//! A kernel shared by two models is listed once, with the first. Slow kernels are cut, and the name has the reduced size: fewer images or,
+//! for a single image, fewer lines of a convolution, fewer queries of attention, fewer pixels of a norm.
 
 use std::collections::HashSet;
 
@@ -12,19 +12,19 @@ use diffusion_core::{
     weights::{Component, RandomWeights, WeightSource},
 };
 
-/// Operations that a bench's convolution has at most: a fifth of a second at 400 GFLOP/s. The decoder's convolutions at the size of a
-/// picture of 512x512 with as many outputs as inputs are just below.
+/// Maximum operations of a bench's convolution: a fifth of a second at 400 GFLOP/s. The decoder's convolutions at 512x512 with as many
+/// outputs as inputs are just below.
 const MOST_PRODUCTS: usize = 80_000_000_000;
-/// The same for attention, of which more is not products.
+/// The same for attention, which does more work besides products.
 const MOST_ATTENTION: usize = 60_000_000_000;
-/// Elements that a norm reads and writes at most.
+/// Maximum elements that a norm reads and writes.
 const MOST_ELEMENTS: usize = 1 << 27;
-/// Elements of attention's queries at most.
+/// Maximum elements of attention's queries.
 const MOST_QUERIES: usize = 1 << 24;
-/// Pixels of Stable Video Diffusion's latents; of smaller pictures so many frames go together as have as many pixels.
+/// Pixels of Stable Video Diffusion's latents; smaller frames are grouped so that a group has as many pixels.
 const VIDEO: (usize, usize) = (72, 128);
 const VIDEO_FRAMES: usize = 14;
-/// Tokens of a text.
+/// Tokens per text.
 const TEXT: usize = 77;
 
 /// A kernel and its operands' sizes.
@@ -35,7 +35,7 @@ pub(crate) enum Kernel {
         outputs: usize,
         residual: bool,
     },
-    /// `outputs` are those of the result, of which a gated weight has twice as many.
+    /// `outputs` are the result's; a gated weight has twice as many.
     Linear {
         rows: usize,
         inputs: usize,
@@ -62,7 +62,7 @@ pub(crate) enum Kernel {
     },
 }
 
-/// What a kernel's speed is counted in.
+/// The unit of a kernel's work.
 pub(crate) enum Work {
     /// Multiplications and additions.
     Products(usize),
@@ -71,7 +71,7 @@ pub(crate) enum Work {
 }
 
 impl Kernel {
-    /// What goes into the bench's name.
+    /// The kernel's part of the bench name.
     pub(crate) fn name(&self) -> String {
         let sum = |residual: bool| if residual { "+residual" } else { "" };
         match *self {
@@ -110,14 +110,14 @@ impl Kernel {
         }
     }
 
-    /// By the kernel's definition, however it is computed.
+    /// Counted by the kernel's definition, however it is computed.
     pub(crate) fn work(&self) -> Work {
         match *self {
             Self::Conv { shape: ConvShape { images, output, kernel, .. }, inputs, outputs, .. } => {
                 Work::Products(2 * images * output.0 * output.1 * kernel.0 * kernel.1 * inputs * outputs)
             }
             Self::Linear { rows, inputs, outputs, gated, .. } => Work::Products(2 * rows * inputs * outputs * if gated { 2 } else { 1 }),
-            // Of a causal one, all scores.
+            // For causal attention, all scores.
             Self::Attention(AttentionShape { images, queries, keys, heads, head_dim, .. }) => {
                 Work::Products(4 * images * queries * keys * heads * head_dim)
             }
@@ -140,14 +140,14 @@ impl Kernel {
         }
     }
 
-    /// Half as many pictures, or half of a single one.
+    /// Halves the number of images, or a single image.
     fn halve(&mut self) {
         match self {
             Self::Conv { shape: ConvShape { images, .. }, .. } | Self::Attention(AttentionShape { images, .. }) if *images > 1 => {
                 *images /= 2
             }
             Self::Conv { shape, .. } => {
-                // Of a convolution over frames, half of the pixels.
+                // For a convolution over frames, half of the pixels.
                 let frames = shape.kernel.0 > shape.kernel.1;
                 for (height, width) in [&mut shape.input, &mut shape.enlarged, &mut shape.output] {
                     *(if frames { width } else { height }) /= 2;
@@ -160,7 +160,7 @@ impl Kernel {
     }
 }
 
-/// A convolution that leaves the size as it is.
+/// A convolution that keeps the size.
 fn same(images: usize, size: (usize, usize), kernel: (usize, usize)) -> ConvShape {
     ConvShape { images, input: size, enlarged: size, output: size, kernel, stride: 1, pad: (kernel.0 / 2, kernel.1 / 2) }
 }
@@ -169,7 +169,7 @@ fn half((height, width): (usize, usize)) -> (usize, usize) {
     (height / 2, width / 2)
 }
 
-/// A model's name, and what it runs that no model before it does.
+/// A model's name, and the kernels that no earlier model has.
 pub(crate) struct Model {
     pub(crate) name: &'static str,
     pub(crate) kernels: Vec<Kernel>,
@@ -192,7 +192,7 @@ pub(crate) fn models() -> Result<Vec<Model>> {
     picture.encoder(&mut list, &vae, (512, 512));
     list.model("clip");
     clip(&mut list, &ClipTextConfig::from_json(&sd15.config(Component::TextEncoder)?)?);
-    // Stable Video Diffusion's UNet is Stable Diffusion 1.5's but for these and what its frames do together.
+    // Stable Video Diffusion's UNet differs from Stable Diffusion 1.5's only in these fields and in its temporal layers.
     let mut video = UNet2dConfig::from_json(&sd15.config(Component::Unet)?)?;
     video.in_channels = 8;
     for level in &mut video.levels {
@@ -208,7 +208,7 @@ pub(crate) fn models() -> Result<Vec<Model>> {
     Ok(list.models)
 }
 
-/// The list as it grows.
+/// The list under construction.
 #[derive(Default)]
 struct List {
     models: Vec<Model>,
@@ -216,12 +216,12 @@ struct List {
 }
 
 impl List {
-    /// What follows belongs to this model.
+    /// Starts a model; the following kernels belong to it.
     fn model(&mut self, name: &'static str) {
         self.models.push(Model { name, kernels: Vec::new() });
     }
 
-    /// Cut to a bench's size, unless it is there already.
+    /// Adds a kernel, cut to a bench's size, unless it is already listed.
     fn add(&mut self, mut kernel: Kernel) {
         while kernel.takes_long() {
             kernel.halve();
@@ -232,18 +232,18 @@ impl List {
     }
 }
 
-/// What a model is given.
+/// A model's input.
 #[derive(Clone, Copy)]
 struct Pictures {
-    /// Pictures at a time.
+    /// Images at a time.
     images: usize,
-    /// Of a video: how many frames go through its temporal layers.
+    /// For a video, the number of frames in its temporal layers.
     frames: Option<usize>,
     /// Tokens of the text.
     text: usize,
 }
 
-/// Pictures of one size, on their way through a model.
+/// Images of one size at one level of a model.
 #[derive(Clone, Copy)]
 struct Place {
     pictures: Pictures,
@@ -261,7 +261,7 @@ impl Place {
         list.add(Kernel::Conv { shape, inputs, outputs, residual });
     }
 
-    /// Halves height and width; `pad` as diffusers' Downsample2D.
+    /// Halves height and width; `pad` as in diffusers' Downsample2D.
     fn downsample(&self, list: &mut List, channels: usize, pad: usize) {
         let shape = ConvShape { output: half(self.size), stride: 2, pad: (pad, pad), ..same(self.images, self.size, (3, 3)) };
         list.add(Kernel::Conv { shape, inputs: channels, outputs: channels, residual: false });
@@ -277,7 +277,7 @@ impl Place {
         list.add(Kernel::GroupNorm { images: self.images, pixels: self.pixels(), channels, silu });
     }
 
-    /// A residual block, and the temporal one after it in a video.
+    /// A residual block, followed by the temporal one in a video.
     fn resnet(&self, list: &mut List, inputs: usize, outputs: usize, time: Option<usize>) {
         self.group_norm(list, inputs, true);
         if let Some(time) = time {
@@ -291,7 +291,7 @@ impl Place {
             self.conv(list, 1, inputs, outputs, false);
         }
         let Some(frames) = self.pictures.frames else { return };
-        // Frames are the lines of a picture of [frames, pixels].
+        // Frames are the lines of an image of [frames, pixels].
         let pixels = self.pixels();
         list.add(Kernel::GroupNorm { images: 1, pixels: frames * pixels, channels: outputs, silu: true });
         for residual in [false, true] {
@@ -299,7 +299,7 @@ impl Place {
         }
     }
 
-    /// A transformer of one block, and the temporal attention of a video.
+    /// A transformer of one block, with the temporal attention in a video.
     fn transformer(&self, list: &mut List, channels: usize, heads: usize, text_channels: usize) {
         let rows = self.images * self.pixels();
         let linear = |rows, inputs, outputs| Kernel::Linear { rows, inputs, outputs, gated: false, residual: false };
@@ -312,7 +312,7 @@ impl Place {
         list.add(Kernel::Linear { rows, inputs: channels, outputs: 4 * channels, gated: true, residual: false });
         list.add(summed(4 * channels));
         match self.pictures.frames {
-            // The attention to a video's one state is a bias.
+            // A video's attention to its single state is a bias.
             Some(frames) => {
                 let (pixels, head_dim) = (self.pixels(), channels / heads);
                 let scale = (head_dim as f32).powf(-0.5);
@@ -333,7 +333,7 @@ fn attention(images: usize, queries: usize, keys: usize, heads: usize, channels:
 }
 
 impl Pictures {
-    /// Of a video: as many of its frames as have the latents' pixels.
+    /// For a video, as many frames as have the latents' pixels.
     fn at(self, size: (usize, usize)) -> Place {
         let frames = self.frames.map(|frames| (VIDEO.0 * VIDEO.1 / (size.0 * size.1)).clamp(1, frames));
         Place { pictures: self, images: frames.unwrap_or(self.images), size }
@@ -385,7 +385,7 @@ impl Pictures {
         top.conv(list, 3, hidden, config.out_channels, false);
     }
 
-    /// The autoencoder's two residual blocks at the latents' size, and the attention over all pixels between them.
+    /// The autoencoder's two residual blocks at the latents' size, with attention over all pixels between them.
     fn middle(self, list: &mut List, channels: usize, size: (usize, usize)) {
         let place = self.at(size);
         place.resnet(list, channels, channels, None);

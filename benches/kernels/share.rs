@@ -1,4 +1,4 @@
-//! Criterion's clock, with speeds printed as shares of what the machine reaches at best.
+//! Criterion's clock, with speeds printed as shares of the machine's peak.
 
 use std::{
     cell::OnceCell,
@@ -14,28 +14,28 @@ use criterion::{
     measurement::{Measurement, ValueFormatter, WallTime},
 };
 
-/// Bytes that are copied to find the memory's speed: more than any cache holds.
+/// Bytes copied to measure memory speed: larger than any cache.
 const COPY: usize = 512 << 20;
-/// Bytes of a task of the copy.
+/// Bytes per task of the copy.
 const STRIP: usize = 4 << 20;
-/// The best of so many copies counts.
+/// The best of this many copies counts.
 const COPIES: usize = 5;
 
-/// What an engine reaches where nothing holds it up.
+/// An engine's peak speeds.
 pub(crate) struct Best {
-    /// Operations a second of its product instruction, on all threads.
+    /// Operations per second of its product instruction, on all threads.
     products: f64,
-    /// Bytes a second, read and written together, of a copy of a large array on all threads.
+    /// Bytes per second, read plus written, of a copy of a large array on all threads.
     copies: f64,
 }
 
 impl Best {
-    /// Measures it for activations in bfloat16 or f32.
+    /// Measures the peaks for activations in bfloat16 or f32.
     pub(crate) fn of(engine: &Engine, bf16: bool) -> Self {
         Self { products: peak(engine, bf16), copies: copies(engine) }
     }
 
-    /// In words, with one thread's share of the products.
+    /// Describes the peaks, including one thread's product speed.
     pub(crate) fn describe(&self, engine: &Engine, bf16: bool) -> String {
         let one = peak(&Engine::new(1, engine.level()), bf16);
         format!(
@@ -50,7 +50,7 @@ impl Best {
     }
 }
 
-/// Bytes a second of a copy from one large array to another.
+/// Bytes per second of a copy from one large array to another.
 fn copies(engine: &Engine) -> f64 {
     let from = vec![1_u8; COPY / 2];
     let mut to = vec![2_u8; COPY / 2];
@@ -67,7 +67,7 @@ fn copies(engine: &Engine) -> f64 {
     (0..COPIES).map(|_| once()).fold(0.0, f64::max)
 }
 
-/// Wall time; a throughput's elements are operations of products, its bytes what a kernel reads and writes.
+/// Wall time; a throughput's elements are operations of products, its bytes the bytes that a kernel reads and writes.
 pub(crate) struct Share(pub(crate) Rc<OnceCell<Best>>);
 
 impl Measurement for Share {
@@ -99,7 +99,7 @@ impl Measurement for Share {
     }
 }
 
-/// How much a throughput is of, and the unit of it per nanosecond.
+/// A throughput's amount, and its unit per nanosecond.
 fn amount(throughput: &Throughput) -> (f64, &'static str) {
     match *throughput {
         Throughput::Elements(operations) | Throughput::ElementsAndBytes { elements: operations, .. } => (operations as f64, "GFLOP/s"),

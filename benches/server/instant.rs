@@ -1,20 +1,17 @@
-//! A model that returns at once, so that all that is left of a request's time is the server's.
+//! A model that returns at once, so that a request's time is only the server's.
 
 use diffusion_core::{
     Error, Result,
-    denoise::StepMonitor,
-    frames::FrameSink,
-    journal::{Journal, Kept},
-    pipelines::scenes::SceneMonitor,
+    pipelines::{RunContext, VideoContext},
     schedulers::SchedulerKind,
 };
 use generation::{
-    DeviceModel, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, Picture, TruncatedText,
+    DeviceModel, ImageOutput, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, TruncatedText,
     video::{VideoShape, VideoSpec},
 };
 use image::RgbImage;
 
-/// A picture's sides, in pixels.
+/// Width and height of images, in pixels.
 pub(crate) const SIDE: u32 = 64;
 
 struct Instant;
@@ -42,22 +39,15 @@ fn no_videos() -> Error {
 }
 
 impl DeviceModel for Instant {
-    fn picture(&mut self, spec: &ImageSpec, _: u64, _: &mut dyn StepMonitor, _: Kept<'_>) -> Result<Picture> {
-        Ok(Picture { image: RgbImage::new(spec.width(), spec.height()), truncated: Vec::new() })
+    fn image(&mut self, spec: &ImageSpec, _: u64, _: RunContext<'_>) -> Result<ImageOutput> {
+        Ok(ImageOutput { image: RgbImage::new(spec.width(), spec.height()), truncated: Vec::new() })
     }
 
     fn video_shape(&mut self, _: &VideoSpec) -> Result<VideoShape> {
         Err(no_videos())
     }
 
-    fn video(
-        &mut self,
-        _: &VideoSpec,
-        _: usize,
-        _: &mut dyn SceneMonitor,
-        _: &mut dyn FrameSink,
-        _: &mut dyn Journal,
-    ) -> Result<Vec<TruncatedText>> {
+    fn video(&mut self, _: &VideoSpec, _: usize, _: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         Err(no_videos())
     }
 }

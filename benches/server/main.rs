@@ -1,12 +1,12 @@
-//! What the server adds: how long its answers take while the device computes, and what it costs to make nothing.
+//! The server's overhead: its response times while the device computes, and its cost per request with a model that returns at once.
 //!
-//! `cargo bench -p benches --bench server [-- [--usual-priority] [--remote] [SECONDS]]`. First the shape of tiny-sd with random weights makes pictures
-//! of 512x512 on all cores, at the priority that the server gives such threads (or at the usual one, to see what that does), while
-//! `/health` and a task's state are asked for every few milliseconds. Then a model that returns at once takes its place, and whole
-//! requests are timed, one after another. Where the time of a stored job goes is the disk, by and large, so that is measured too, and left
-//! out once. Last come jobs that a service makes: the time that is added to the service's own, and the memory of 500 that wait (`--remote`
-//! runs these alone). The client is a thread of the same program. Results of one machine lie in `../results/`.
-#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+//! `cargo bench -p benches --bench server [-- [--usual-priority] [--remote] [SECONDS]]`. First a model of tiny-sd's shape with random
+//! weights generates 512x512 images on all cores, at the server's priority for such threads (or at the usual one, for comparison), while
+//! `/health` and a task's state are requested every few milliseconds. Then a model that returns at once replaces it, and whole requests are
+//! timed one after another. A stored job's time is mostly the disk's, so that is measured too, and excluded in one run. Last are jobs of a
+//! remote provider: the time that the server adds to the provider's own, and the memory of 500 waiting jobs (`--remote` runs only these).
+//! The client is a thread of the same program. Results are in `../results/`.
+#![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
 mod instant;
 mod remote;
@@ -37,18 +37,18 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::times::Times;
 
-/// As in the program.
+/// The program's own allocator.
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler::new();
 
-/// Between two questions, while the device computes.
+/// Pause between two requests while the device computes.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How often each request is made of the model that returns at once.
+/// Number of rounds with the model that returns at once.
 const ROUNDS: usize = 300;
 
 fn main() -> Result<()> {
     let (mut priority, mut seconds, mut is_remote_only) = (Priority::Low, 20, false);
-    // `cargo bench` adds a flag of its own.
+    // `cargo bench` adds this flag.
     for argument in env::args().skip(1).filter(|argument| argument != "--bench") {
         match argument.as_str() {
             "--usual-priority" => priority = Priority::Usual,
@@ -66,18 +66,18 @@ fn main() -> Result<()> {
             return remote::waiting(&env::temp_dir()).await;
         }
         while_generating(priority, Duration::from_secs(seconds)).await?;
-        making_nothing("jobs on this disk", &env::temp_dir()).await?;
-        // What is left when the disk costs nothing.
+        with_instant_model("jobs on this disk", &env::temp_dir()).await?;
+        // Without the cost of the disk.
         let memory = Path::new("/dev/shm");
         if memory.is_dir() {
-            making_nothing("jobs in memory", memory).await?;
+            with_instant_model("jobs in memory", memory).await?;
         }
         remote::submitting(&env::temp_dir()).await?;
         remote::waiting(&env::temp_dir()).await
     })
 }
 
-/// A server at a free port, and a client.
+/// A server on a free port, and a client.
 struct Running {
     jobs: Jobs,
     client: reqwest::Client,
@@ -97,10 +97,10 @@ impl Running {
     fn serve(folder: &Path, jobs: Jobs, services: Services) -> Result<Self> {
         let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), services, ..ServerSettings::default() };
         let server = Server::bind(&settings, jobs.clone())?;
-        let base = format!("http://{}", server.addresses().first().context("it listens nowhere")?);
+        let base = format!("http://{}", server.addresses().first().context("it has no address")?);
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(server.run_until(async {
-            // Dropped is as good as sent.
+            // A dropped sender stops the server too.
             let _stop: Result<(), oneshot::error::RecvError> = stopped.await;
         }));
         Ok(Self { jobs, client: reqwest::Client::new(), base, stop, ended })
@@ -111,7 +111,7 @@ impl Running {
         Ok(self.ended.await??)
     }
 
-    /// One request, whose answer is read whole, and how long that took.
+    /// Sends one request and reads the whole answer; returns the time with it.
     async fn timed(&self, path: &str, body: Option<&Value>) -> Result<(Duration, Vec<u8>)> {
         let url = format!("{}{path}", self.base);
         let request = body.map_or_else(|| self.client.get(&url), |body| self.client.post(&url).json(body));
@@ -125,7 +125,7 @@ impl Running {
     }
 }
 
-/// Answers while the device computes without a pause.
+/// Times answers while the device computes without a pause.
 async fn while_generating(priority: Priority, lasting: Duration) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let running = Running::start(folder.path(), move || {
@@ -157,10 +157,10 @@ async fn while_generating(priority: Priority, lasting: Duration) -> Result<()> {
         let (took, answer) = running.timed(&task, None).await?;
         state.add(took);
         let answer: Value = serde_json::from_slice(&answer)?;
-        ensure!(answer["status"] == "processing", "it runs no more: {answer}");
+        ensure!(answer["status"] == "processing", "it no longer runs: {answer}");
         tokio::time::sleep(PAUSE).await;
     }
-    println!("while tiny-sd's shape makes 512x512 ({}, {}), threads at {priority:?} priority", info.device, info.precision);
+    println!("while tiny-sd's shape generates 512x512 ({}, {}), threads at {priority:?} priority", info.device, info.precision);
     println!("{}", times::HEAD);
     println!("{}", health.row("GET /health"));
     println!("{}", state.row("GET /api/v1/tasks/{id}"));
@@ -188,8 +188,8 @@ fn job(id: String, work: Work) -> NewJob {
     }
 }
 
-/// Requests to a model that returns at once.
-async fn making_nothing(what: &str, place: &Path) -> Result<()> {
+/// Times requests to a model that returns at once.
+async fn with_instant_model(what: &str, place: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(place)?;
     let running = Running::start(folder.path(), || Ok(instant::model())).await?;
     let Some(info) = model_of(&running) else { bail!("the model is gone") };
@@ -197,14 +197,14 @@ async fn making_nothing(what: &str, place: &Path) -> Result<()> {
     let request = generation::ImageRequest { prompt: Some("a boat".into()), seed: Some(1), ..generation::ImageRequest::default() };
     let spec = request.validate(&generation::Limits::default(), &info).map_err(|faults| anyhow!("{faults:?}"))?;
 
-    let (mut generate, mut task, mut taken, mut stored) = (Times::default(), Times::default(), Times::default(), Times::default());
+    let (mut generate, mut task, mut accepted, mut stored) = (Times::default(), Times::default(), Times::default(), Times::default());
     for round in 0..ROUNDS {
         generate.add(running.timed("/generate", Some(&picture)).await?.0);
         task.add(running.timed("/api/v1/images/generate", Some(&picture)).await?.0);
         let (began, id) = (Instant::now(), format!("img_{round}"));
         running.jobs.submit(job(id.clone(), Work::Image(spec.clone()))).await?;
-        taken.add(began.elapsed());
-        let ended = running.jobs.finished("", &id).await?.context("it is gone")?;
+        accepted.add(began.elapsed());
+        let ended = running.jobs.finished("", &id).await?.context("the job is gone")?;
         stored.add(began.elapsed());
         ensure!(ended.state == JobState::Completed, "{id} is {}", ended.state);
     }
@@ -217,12 +217,12 @@ async fn making_nothing(what: &str, place: &Path) -> Result<()> {
     println!("{}", generate.row("POST /generate"));
     println!("{}", task.row("POST /api/v1/images/generate, a stored job"));
     println!("{}", stored.row("a stored job, without HTTP"));
-    println!("{}", taken.row("  of that, until it is taken"));
+    println!("{}", accepted.row("  of that, until it is accepted"));
     println!("{}", synced.row("one write of 4 KiB, synced"));
     running.end().await
 }
 
-/// What the disk takes for the least that can be made sure of.
+/// The disk's time for the smallest synced write.
 fn one_sync(folder: &Path) -> Result<Duration> {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(folder.join("synced"))?;
     file.write_all(&[7; 4096])?;

@@ -1,6 +1,6 @@
-//! What jobs cost that a service makes: the time that the server adds to the service's own, and the memory of many that wait.
+//! The cost of jobs at a remote provider: the time that the server adds to the provider's own, and the memory of many waiting jobs.
 //!
-//! The service is a fake of Amazon Bedrock in a process of its own, so that what it records is not counted here.
+//! The provider is a fake of Amazon Bedrock in a separate process, so that its recordings are not counted here.
 
 use std::{
     fs,
@@ -25,15 +25,15 @@ use server::{Service, Services};
 
 use crate::{Running, instant, times, times::Times};
 
-/// The argument that makes this program the service.
+/// The argument that makes this program the provider.
 pub(crate) const AS_SERVICE: &str = "--as-service";
-/// Jobs that wait at once.
+/// Jobs that wait at the same time.
 const IN_FLIGHT: usize = 500;
-/// How often each request is made.
+/// The number of requests of each kind.
 const ROUNDS: usize = 200;
 const BUCKET: &str = "videos";
 
-/// Serves until its standard input ends.
+/// Serves until standard input is closed.
 pub(crate) async fn be_the_service() -> Result<()> {
     let s3 = S3::start(Account::default(), &[BUCKET]).await?;
     let bedrock = BedrockFake::start(Account::default(), &s3).await?;
@@ -43,21 +43,21 @@ pub(crate) async fn be_the_service() -> Result<()> {
     Ok(())
 }
 
-/// The service in its process; it ends when this is dropped.
-struct Elsewhere {
+/// The provider's process; dropping this ends it.
+struct FakeProcess {
     _child: Child,
     _lifeline: ChildStdin,
     endpoint: String,
     s3_endpoint: String,
 }
 
-impl Elsewhere {
+impl FakeProcess {
     fn start() -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?).arg(AS_SERVICE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (lifeline, stdout) = (child.stdin.take().context("no stdin")?, child.stdout.take().context("no stdout")?);
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let (endpoint, s3_endpoint) = line.trim().split_once(' ').context("it tells no addresses")?;
+        let (endpoint, s3_endpoint) = line.trim().split_once(' ').context("it printed no addresses")?;
         Ok(Self { endpoint: endpoint.to_owned(), s3_endpoint: s3_endpoint.to_owned(), _child: child, _lifeline: lifeline })
     }
 
@@ -76,7 +76,7 @@ impl Elsewhere {
     }
 }
 
-/// A server that has the service, with its jobs in a folder.
+/// A server with this provider, and its jobs in a folder.
 async fn start(folder: &Path, provider: Arc<dyn Provider>) -> Result<Running> {
     let local = LocalBackend::start(LocalSettings::new(Instant::now), || Ok(instant::model()))?;
     local.loaded().await.map_err(|reason| anyhow!(reason))?;
@@ -98,12 +98,12 @@ fn every(interval: Duration) -> Pace {
     Pace { initial_wait: interval, interval, max_interval: interval, deadline: Duration::from_secs(3600) }
 }
 
-/// The time until a request is answered, and the service's own share of it.
+/// Times requests until they are answered, and the provider's own share.
 pub(crate) async fn submitting(place: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(place)?;
-    let elsewhere = Elsewhere::start()?;
-    // None is looked at while others are measured.
-    let provider = elsewhere.provider(every(Duration::from_secs(3600))).await?;
+    let fake = FakeProcess::start()?;
+    // Nothing is polled during these measurements.
+    let provider = fake.provider(every(Duration::from_secs(3600))).await?;
     let running = start(folder.path(), provider.clone()).await?;
     let (text, task) = (json!({"text": "a boat"}), picture_task()?);
     let request = VideoRequest { prompt: "a boat".into(), ..VideoRequest::default() };
@@ -117,28 +117,28 @@ pub(crate) async fn submitting(place: &Path) -> Result<()> {
     for _ in 0..ROUNDS {
         let (took, answer) = running.timed("/api/v1/videos/generate", Some(&task)).await?;
         tasks.add(took);
-        // The answer comes before the service has the picture, and the next request is not to be measured with that.
+        // The answer comes before the provider has the image, and that work must not be measured with the next request.
         let answer: Value = serde_json::from_slice(&answer)?;
         let id = answer["task_id"].as_str().context("a task has no id")?;
         running.jobs.until("", id, |job| job.remote_id().is_some()).await?.context("a task is lost")?;
     }
-    println!("\njobs that a service makes, their store on a disk");
+    println!("\njobs of a remote provider, stored on a disk");
     println!("{}", times::HEAD);
-    println!("{}", own.row("the service's own answer to a start"));
+    println!("{}", own.row("the provider's own answer to a start"));
     println!("{}", texts.row("POST /generate-video, until the ARN"));
     println!("{}", tasks.row("POST /api/v1/videos/generate, a picture"));
     running.end().await
 }
 
-/// The memory of jobs that a service works on.
+/// Measures the memory of jobs that are running at a provider.
 pub(crate) async fn waiting(place: &Path) -> Result<()> {
     for (what, path, body) in
         [("texts", "/generate-video", json!({"text": "a boat"})), ("pictures", "/api/v1/videos/generate", picture_task()?)]
     {
         let folder = tempfile::tempdir_in(place)?;
-        let elsewhere = Elsewhere::start()?;
-        let running = start(folder.path(), elsewhere.provider(every(Duration::from_secs(2))).await?).await?;
-        // What the first ones cost once, and all others share.
+        let fake = FakeProcess::start()?;
+        let running = start(folder.path(), fake.provider(every(Duration::from_secs(2))).await?).await?;
+        // The first jobs pay one-time costs.
         for _ in 0..20 {
             running.timed(path, Some(&body)).await?;
         }
@@ -149,18 +149,18 @@ pub(crate) async fn waiting(place: &Path) -> Result<()> {
         }
         let until = Instant::now() + Duration::from_secs(60);
         while running.jobs.provider_metrics().first().map_or(0, |of| of.running) < IN_FLIGHT {
-            ensure!(Instant::now() < until, "not all have begun");
+            ensure!(Instant::now() < until, "not all have started");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
         let grown = resident()?.saturating_sub(before);
-        println!("{IN_FLIGHT} {what} at the service, looked at every 2 s: {:.1} MB more", grown as f64 / 1e6);
+        println!("{IN_FLIGHT} {what} at the provider, polled every 2 s: {:.1} MB more", grown as f64 / 1e6);
         running.end().await?;
     }
     Ok(())
 }
 
-/// A task with a picture of 640x360.
+/// A task with an image of 640x360.
 fn picture_task() -> Result<Value> {
     let mut file = std::io::Cursor::new(Vec::new());
     RgbImage::from_fn(640, 360, |x, y| image::Rgb([(x % 251) as u8, (y % 241) as u8, ((x * y) % 239) as u8]))
@@ -168,7 +168,7 @@ fn picture_task() -> Result<Value> {
     Ok(json!({"image": BASE64_STANDARD.encode(file.get_ref()), "prompt": "a boat", "resolution": "1280x720", "fps": 24, "duration": 6}))
 }
 
-/// The memory that this process holds, in bytes.
+/// The resident memory of this process, in bytes.
 fn resident() -> Result<u64> {
     let pages = fs::read_to_string("/proc/self/statm")?;
     let pages: u64 = pages.split(' ').nth(1).context("no resident pages")?.parse()?;

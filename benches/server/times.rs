@@ -1,11 +1,11 @@
-//! Times of one thing, and what a table says of them.
+//! Collected times, and their row in a table.
 
 use std::time::Duration;
 
-/// The table's first line.
+/// The table's header.
 pub(crate) const HEAD: &str = "                                               p50        p99        max   of";
 
-/// What was measured.
+/// The measured times.
 #[derive(Default)]
 pub(crate) struct Times(Vec<Duration>);
 

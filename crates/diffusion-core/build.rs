@@ -1,8 +1,8 @@
 //! Lists the files of `models/nano-sd` and `models/nano-svd` for `include_bytes!`, so that the program carries the models.
 //!
-//! It must not know what the files mean. The invariant: a table holds every `.json`, `.txt` and `.safetensors` file of its folder,
-//! sorted by name, so that the same checkout builds the same program. A checkout without a folder builds too; its table is then
-//! empty and loading the embedded model fails with a clear error.
+//! The script does not interpret the files. Invariant: a table holds every `.json`, `.txt` and `.safetensors` file of its folder, sorted by
+//! name, so that the same checkout builds the same program. A checkout without the folder builds too; its table is then empty, and loading
+//! the embedded model fails with a clear error.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The models' folders, and the files that list what is in them.
+/// The models' folders, and the generated files that list their contents.
 const TABLES: [(&str, &str); 2] = [("nano-sd", "nano_sd_files.rs"), ("nano-svd", "nano_svd_files.rs")];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The table of a model's folder, as the text of a Rust expression.
+/// The table of a model's folder, as a Rust expression.
 fn list(folder: &Path) -> Result<String, Box<dyn Error>> {
     let mut files = Vec::new();
     if folder.is_dir() {

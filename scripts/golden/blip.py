@@ -1,18 +1,18 @@
 """Goldens of captions: transformers' BLIP with random weights at a small size, its image processor, tokenizer, greedy and beam search.
 
-`model` is a model folder as transformers writes it; `captions` holds pictures, what the parts of the model make of the first ones, and what
-`generate` and `decode` make of all of them. Every caption is made in f64 too and must have the same tokens, or it says more about rounding
-than about the search.
+`model` is a model folder as written by transformers; `captions` holds images, the outputs of the model's parts for the first ones, and the
+results of `generate` and `decode` for all of them. Every caption is also generated in f64 and must have the same tokens; otherwise it would
+test rounding rather than the search.
 
-The weights are drawn by name (common.py) and then fitted a little to random words about these pictures. With drawn weights alone the model
-says one word for ever, and a search that is wrong finds it too; now captions differ in words and length, and greedy and beam search in what
-they find. They are stored in bf16, once; a run that finds them keeps them.
+The weights are drawn by name (common.py) and then slightly fitted to random words about these images. With drawn weights alone the model
+repeats one word forever, which a wrong search finds too; now captions differ in words and length, and greedy and beam search differ in
+their results. The weights are stored once, in bf16; a run that finds them keeps them.
 
     python scripts/golden/blip.py
     python scripts/golden/blip.py --real FOLDER [--large] [--time IMAGE]
 
-The second form writes a folder of random weights at the shape of Salesforce/blip-image-captioning-base (-large with `--large`), and times
-transformers on it. `cargo run --release --example caption -- IMAGE FOLDER 3 f32` has to print the same tokens.
+The second form writes a folder of random weights with the shape of Salesforce/blip-image-captioning-base (-large with `--large`), and times
+transformers on it. `cargo run --release --example caption -- IMAGE FOLDER 3 f32` must print the same tokens.
 """
 
 import argparse
@@ -34,9 +34,9 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 MODEL = GOLDEN / "blip" / "model"
 WEIGHTS = MODEL / "model.safetensors"
 OLD_WEIGHTS = GOLDEN / "blip" / "pytorch_model.bin"
-# All but the norms' drawn weights are multiplied by it, so that pictures matter.
+# Multiplies all drawn weights except the norms', so that the image matters.
 SCALE = 2.0
-# The mean logarithm of a word's likelihood at which the fit ends: the model knows what to say, and is not sure of it.
+# The mean negative log-likelihood per word at which the fit stops: the model has learned the words, without being certain of them.
 FITTED = 1.6
 PROMPT = "A photography of"
 PICTURES = 12
@@ -44,7 +44,7 @@ PICTURES = 12
 WORDS = """a the of on in with and two three some photography picture drawing cat dog bird boat house tree field sea sky sun moon road man woman
 child bear horse river hill red green blue white black small large old young bright dark sitting standing running sleeping looking near under
 over by at is are it was that his her don can t n't 's 'm 've 're do not ##s ##ing ##ed ##er ##ly ##est ##y ##boat ##house . , ! ? ' - ( ) 1 2 3""".split()
-# `[SEP]` stands where captions of these weights end after some words, and not all after as many.
+# `[SEP]` has the id at which captions of these weights end after some words, at varying lengths.
 SEPARATOR_AT = 5
 
 
@@ -55,7 +55,8 @@ def vocabulary() -> list[str]:
 
 
 def write_model() -> BlipConfig:
-    """The model folder without weights; config.json says only what differs from the classes' defaults, as few files do."""
+    """Writes the model folder without weights; config.json has only the differences from the classes' defaults, which is rare in
+    practice."""
     MODEL.mkdir(parents=True, exist_ok=True)
     tokens = vocabulary()
     (MODEL / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
@@ -63,7 +64,7 @@ def write_model() -> BlipConfig:
         "architectures": ["BlipForConditionalGeneration"],
         "model_type": "blip",
         "text_config": {
-            # What the published models' files hold, and transformers 5 does not read: it must change nothing.
+            # Fields of the published models that transformers 5 does not read: they must have no effect.
             "num_beams": 4, "max_length": 7, "length_penalty": 3.0,
             "vocab_size": len(tokens) + 2, "bos_token_id": len(tokens), "sep_token_id": SEPARATOR_AT, "hidden_size": 48,
             "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 6, "max_position_embeddings": 40,
@@ -78,7 +79,7 @@ def write_model() -> BlipConfig:
 
 
 def fit(config: BlipConfig, processor: BlipProcessor, images: list[Image.Image]) -> None:
-    """Writes the model's weights: drawn, then fitted to two random sentences a picture, one of them behind the prompt."""
+    """Writes the model's weights: drawn, then fitted to two random sentences per image, one of them after the prompt."""
     model = BlipForConditionalGeneration(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -112,7 +113,7 @@ def fit(config: BlipConfig, processor: BlipProcessor, images: list[Image.Image])
         model.bfloat16().save_pretrained(folder)
         (pathlib.Path(folder) / "model.safetensors").rename(WEIGHTS)
     WEIGHTS.chmod(0o644)
-    # As the published models have them: in torch's pickle, with a buffer that no class reads any more, and the head's matrix beside the words'.
+    # Like the published models: torch's pickle, with an obsolete buffer that no class reads, and the head's matrix next to the words'.
     state = model.state_dict()
     state["text_decoder.bert.embeddings.position_ids"] = torch.arange(config.text_config.max_position_embeddings)[None]
     assert "text_decoder.cls.predictions.decoder.weight" in state
@@ -120,13 +121,13 @@ def fit(config: BlipConfig, processor: BlipProcessor, images: list[Image.Image])
 
 
 def rows_first(image: Image.Image) -> bool:
-    """Whether this Pillow resizes the picture's rows first, as all before 13 do, which is what is implemented."""
+    """Whether this Pillow resizes the image's rows first, like all versions before 13 and like our implementation."""
     resize = lambda image, size: image.resize(size, Image.Resampling.BICUBIC)
     return resize(image, (48, 48)) == resize(resize(image, (48, image.height)), (48, 48))
 
 
 def pictures(count: int) -> list[Image.Image]:
-    """Blots of colour with some grain, of many sizes and proportions."""
+    """Blots of colour with some grain, in many sizes and proportions."""
     generator = np.random.default_rng(11)
     found = []
     for index in range(count):
@@ -135,12 +136,12 @@ def pictures(count: int) -> list[Image.Image]:
         smooth = np.asarray(Image.fromarray(blots).resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16)
         grain = generator.integers(-20, 21, smooth.shape)
         found.append(Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)))
-    # One that needs no resizing, and one that is a line.
+    # One needs no resizing, and one is a thin line.
     found[0] = found[0].resize((48, 48))
     found[1] = found[1].resize((90, 5))
     found = [image if rows_first(image) else image.transpose(Image.Transpose.TRANSPOSE) for image in found]
     assert all(map(rows_first, found))
-    # Some are made smaller all the same, and one grows both ways.
+    # One shrinks in both directions, and one grows in both.
     found[4] = found[4].resize((21, 33))
     found[5] = found[5].resize((130, 90))
     assert rows_first(found[4]) and rows_first(found[5])
@@ -179,19 +180,19 @@ def captions() -> None:
         ids, text = generate(model, processor, images[index], prompt, **settings)
         again, _ = generate(double, processor, images[index], prompt, **settings)
         if ids != again:
-            raise SystemExit(f"picture {index}, {prompt!r}, {settings} is ill-conditioned: {ids} in f32, {again} in f64")
+            raise SystemExit(f"image {index}, {prompt!r}, {settings} is ill-conditioned: {ids} in f32, {again} in f64")
         lengths.append(len(ids))
         found.append({"image": index, "prompt": prompt, **settings, "ids": ids, "text": text})
     plain = {beams: [one["ids"] for one in found[: 6 * PICTURES] if one["num_beams"] == beams] for beams in (1, 3, 5)}
     moved = [sum(a != b for a, b in zip(plain[one], plain[other])) for one, other in ((1, 3), (3, 5))]
-    print(f"    {len({tuple(one['ids']) for one in found})} captions of {len(found)} differ; lengths {sorted(lengths)}")
-    print(f"    of {len(plain[1])} greedy ones {moved[0]} differ with 3 beams, and of those {moved[1]} with 5")
+    print(f"    {len({tuple(one['ids']) for one in found})} different captions of {len(found)}; lengths {sorted(lengths)}")
+    print(f"    {moved[0]} of {len(plain[1])} greedy captions differ with 3 beams, and {moved[1]} of those with 5")
     if min(moved) < 3:
         raise SystemExit("too few captions depend on the search")
     for one in found[:12]:
         print("   ", one["text"])
 
-    # Texts that a decoder cleans, and prompts that a tokenizer cuts.
+    # Texts that the decoder cleans up, and prompts that the tokenizer splits.
     texts = ["A boat, the SEA!", "don't", "it's a cat.", "zebra [SEP] boats", "é ÉTÉ 3-2 (a)", "中文 sun", "can't 've is n't", "", "houseboat  \t runs\n"]
     tokenizer = processor.tokenizer
     cleaning = BertTokenizer.from_pretrained(MODEL, clean_up_tokenization_spaces=True)
@@ -217,7 +218,7 @@ def captions() -> None:
 
 
 def real(folder: pathlib.Path, large: bool, image: pathlib.Path | None) -> None:
-    """Random weights at a published model's shape, and the time of one caption by transformers."""
+    """Random weights with a published model's shape, and the time of one caption in transformers."""
     folder.mkdir(parents=True, exist_ok=True)
     tokens = ["[PAD]", *(f"[unused{index}]" for index in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokens += [f"word{index}" for index in range(30522 - len(tokens))]
@@ -229,7 +230,7 @@ def real(folder: pathlib.Path, large: bool, image: pathlib.Path | None) -> None:
     vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16} if large else {}
     model = BlipForConditionalGeneration(BlipConfig(text_config={"num_attention_heads": 12}, vision_config=vision)).eval()
     with torch.no_grad():
-        # Words differ from place to place where attention adds little and places much.
+        # Words differ by position when attention contributes little and position embeddings contribute much.
         gains = {"crossattention.output": 0.2, "attention.output": 0.5, "position_embeddings": 2.0}
         for name, parameter in model.named_parameters():
             if parameter.dim() >= 2:
@@ -242,14 +243,14 @@ def real(folder: pathlib.Path, large: bool, image: pathlib.Path | None) -> None:
             start, cpu = time.perf_counter(), time.process_time()
             ids, _ = generate(model, processor, picture, None, num_beams=beams)
             seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-            print(f"transformers, {torch.get_num_threads()} threads, {beams} beams: {seconds:.1f} s, {cpu:.1f} s of processors; {ids}")
+            print(f"transformers, {torch.get_num_threads()} threads, {beams} beams: {seconds:.1f} s, {cpu:.1f} s CPU time; {ids}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--real", type=pathlib.Path, help="write a model of a published model's shape here")
-    parser.add_argument("--large", action="store_true", help="the larger one's")
-    parser.add_argument("--time", type=pathlib.Path, help="time captions of this picture by transformers")
+    parser.add_argument("--real", type=pathlib.Path, help="write a model with a published model's shape here")
+    parser.add_argument("--large", action="store_true", help="use the large model's shape")
+    parser.add_argument("--time", type=pathlib.Path, help="time captions of this image in transformers")
     arguments = parser.parse_args()
     if arguments.real is not None:
         real(arguments.real, arguments.large, arguments.time)

@@ -1,4 +1,4 @@
-"""What the golden scripts share: where goldens lie, and how they are written with the versions that made them."""
+"""The common part of the golden scripts: the goldens' folder, and writing them with the versions that generated them."""
 
 import hashlib
 import json
@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-# The least that a golden in f32 is worth against f64.
+# The minimum agreement of an f32 golden with f64.
 WELL_CONDITIONED_DB = 100.0
 GOLDEN = Path(__file__).resolve().parents[2] / "crates" / "diffusion-core" / "tests" / "golden"
 
 
 def versions() -> dict[str, str]:
-    """The versions of everything that decides a golden's values."""
+    """The versions of everything that determines a golden's values."""
     found = {"python": platform.python_version(), "torch": torch.__version__}
     for name in ("diffusers", "transformers", "numpy", "scipy"):
         try:
@@ -37,10 +37,10 @@ def save(subject: str, name: str, tensors: dict[str, torch.Tensor], **metadata) 
 
 
 def draw(name: str, shape: tuple[int, ...] | torch.Size) -> torch.Tensor:
-    """The golden weight of that name and shape. Its twin is tests/it/golden_weights.rs; goldens store names and shapes only.
+    """The golden weight with this name and shape. Its twin is tests/it/golden_weights.rs; goldens store only names and shapes.
 
-    Every parameter is random, biases of both signs and norm weights of both signs and never constant, so that a parameter which is
-    dropped, swapped or transposed shows.
+    Every parameter is random, biases with both signs and norm weights with both signs and never constant, so that a dropped, swapped or
+    transposed parameter is detected.
     """
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") & 0xFFFF_FFFF
     x = torch.randn(tuple(shape), generator=torch.Generator("cpu").manual_seed(seed))
@@ -54,7 +54,7 @@ def draw(name: str, shape: tuple[int, ...] | torch.Size) -> torch.Tensor:
 
 
 def draw_weights(model: torch.nn.Module) -> torch.nn.Module:
-    """Replaces every parameter of a model by its golden weight; returns the model."""
+    """Replaces every parameter of a model with its golden weight; returns the model."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(draw(name, parameter.shape))
@@ -62,7 +62,7 @@ def draw_weights(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def shapes(model: torch.nn.Module) -> dict[str, list[int]]:
-    """Name and shape of every parameter: what a golden stores in place of weights."""
+    """Name and shape of every parameter, which a golden stores instead of weights."""
     return {name: list(parameter.shape) for name, parameter in model.named_parameters()}
 
 
@@ -73,7 +73,7 @@ def decibels(reference: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def check_precisions(single: dict[str, torch.Tensor], double: dict[str, torch.Tensor], half: dict[str, torch.Tensor]) -> dict[str, float]:
-    """What each output in bf16 is worth against f32, in dB; an output whose f32 is not worth 100 dB against f64 stops the program."""
+    """The agreement of each bf16 output with f32, in dB; exits if an f32 output agrees with f64 to less than 100 dB."""
     worth = {}
     for name, value in single.items():
         db, worth[name] = decibels(double[name], value), round(decibels(value, half[name]), 2)

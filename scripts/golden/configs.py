@@ -1,9 +1,9 @@
-"""Writes the goldens of configuration files: what diffusers' own loaders make of null, 0, 1 and foreign keys, as pictures and frames.
+"""Writes the goldens of configuration files: images and frames that show how diffusers' own loaders treat null, 0, 1 and unknown keys.
 
 Each case edits the files of a saved folder (the tiny models of pipelines.py and video_pipeline.py), loads it with `from_pretrained`, fills
-it with weights drawn by name and runs it. A case says whether the edit shows: then its picture must differ from the plain folder's by what
-a test that wants 72 dB sees, and is saved; otherwise it must be the plain folder's to the byte, and only its name is saved. Edits that
-diffusers itself fails on are saved by name too, with its error: what it refuses, we may refuse.
+it with weights drawn by name and runs it. A case states whether the edit has an effect: if so, its image must differ from the plain
+folder's visibly to a test that requires 72 dB, and is saved; otherwise it must be identical to the plain folder's, and only its name is
+saved. Edits on which diffusers itself fails are also saved by name, with the error: we may refuse what it refuses.
 
     python scripts/golden/configs.py [--only PART_OF_A_NAME]
 """
@@ -46,8 +46,8 @@ GENERATION = {"bad_words_ids": None, "torchscript": False, "use_cache": True, "n
               "add_cross_attention": True, "pruned_heads": {"0": [0]}, "finetuning_task": None, "tie_encoder_decoder": False}
 VECTORS = ["<x>", "<x>_1", "<x>_2"]
 WITH_TOKEN = "a red <x>, on blue"
-# What the pipeline's tokens become is saved of these: unlike the pictures, it shows each id. Tokens are in lower case, because diffusers does
-# not find one with capitals among transformers 5's.
+# The pipeline's token ids for these texts are saved: unlike the images, they show each id. Tokens are in lower case, because diffusers does
+# not find tokens with capitals in transformers 5.
 TEXTS = [
     "", "red", "<x>", "a <x> on blue", "A <X> on blue", "<x>_1", "<x>_1 <x>_2", "<x> and <x>_1, <x>_2", "<x><x>", "x<x>x", "<x>_3", "<x>_", "<|endoftext|><x>", "  <x>\n<x>\t",
     "<y>", "<y> <x> <Y>_1", "<z> alone", "<x> " * 24 + "red", "<x> " * 25 + "red", "<x> " * 30, "ü<x>é",
@@ -56,7 +56,7 @@ TOKENS = [*VECTORS, "<y>", "<y>_1", "<z>", "<z>_2"]
 
 
 def fields(file: str, expected: str, **changes) -> dict:
-    """A case for each field alone."""
+    """One case per field."""
     return {f"{file.split('/')[0]}.{field}={json.dumps(value)}": ({file: {field: value}}, expected) for field, value in changes.items()}
 
 
@@ -65,14 +65,14 @@ def each(file: str, expected: str, field: str, *values) -> dict:
 
 
 def vectors(**tokenizer) -> dict:
-    """The text encoder of three more tokens, and the tokenizer's files."""
+    """A text encoder with three more tokens, and the tokenizer's files."""
     return {TEXT: {"vocab_size": 523}, **tokenizer}
 
 
 DECODER = {str(520 + index): {"content": token, "special": False, "normalized": False, "lstrip": False, "rstrip": False, "single_word": False} for index, token in enumerate(VECTORS)}
 ADDED = {"tokenizer/added_tokens.json": {token: 520 + index for index, token in enumerate(VECTORS)}}
 
-# A case: the changes of files, whether they show, and what of the call is changed.
+# A case: the changed files, whether they have an effect, and the changes of the call.
 TEXT_TO_IMAGE = {
     **fields(UNET, SAME, upcast_attention=None, use_linear_projection=None, center_input_sample=None, attention_type=None, num_attention_heads=None),
     **fields(UNET, SAME, resnet_skip_time_act=1, cross_attention_norm="layer_norm", mid_block_only_cross_attention=1, addition_time_embed_dim=7, projection_class_embeddings_input_dim=5),
@@ -173,7 +173,7 @@ IMAGE_TO_VIDEO = {
 
 
 def save_folder(pipeline, folder: Path) -> None:
-    """Saves a pipeline with plain tokenizer files, as published models have them."""
+    """Saves a pipeline with plain tokenizer files, like those of published models."""
     pipeline.save_pretrained(folder)
     if (folder / "tokenizer").is_dir():
         shutil.rmtree(folder / "tokenizer")
@@ -199,13 +199,13 @@ CLASSES["StableDiffusionImg2ImgPipeline"] = CLASSES["StableDiffusionPipeline"]
 
 
 def load(kind, folder: Path):
-    """The folder's pipeline, every part built from its own configuration by its class's own reader, with weights drawn by name."""
+    """The folder's pipeline: every part is built from its own configuration by its class's own loader, with weights drawn by name."""
     parts = {}
-    for part, made in CLASSES[kind.__name__].items():
-        if isinstance(made, tuple):
-            module = made[1](made[0].from_pretrained(folder / part))
+    for part, built in CLASSES[kind.__name__].items():
+        if isinstance(built, tuple):
+            module = built[1](built[0].from_pretrained(folder / part))
         else:
-            module = made.from_config(made.load_config(folder / part))
+            module = built.from_config(built.load_config(folder / part))
         parts[part] = draw_weights(module).eval()
     pipeline = kind.from_pretrained(folder, **parts)
     pipeline.set_progress_bar_config(disable=True)
@@ -213,7 +213,7 @@ def load(kind, folder: Path):
 
 
 def picture(pipeline, image: Image.Image, call: dict) -> np.ndarray:
-    """[height, width, 3] bytes, or a dimension more for frames."""
+    """[height, width, 3] bytes, with one more dimension for frames."""
     generator = torch.Generator("cpu").manual_seed(11)
     with torch.no_grad():
         if isinstance(pipeline, StableVideoDiffusionPipeline):
@@ -226,7 +226,7 @@ def picture(pipeline, image: Image.Image, call: dict) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="make only the cases whose name holds this, and write no golden")
+    parser.add_argument("--only", default="", help="run only the cases whose name contains this, and write no golden")
     only = parser.parse_args().only
     warnings.filterwarnings("ignore")
     diffusers.logging.set_verbosity_error()
@@ -235,7 +235,7 @@ def main() -> None:
     diffusers.utils.logging.disable_progress_bar()
     image = pipelines.paint()[0].resize((SIDE, SIDE), Image.LANCZOS)
     work = Path(tempfile.mkdtemp())
-    # The other goldens' folders stay as they are.
+    # Leaves the other goldens' folders unchanged.
     pipelines.MODEL, video_pipeline.MODEL = work / "picture-configs", work / "video-configs"
     models = pipelines.Models(pipelines.write_model_folder(), torch.float32)
     save_folder(models.pipeline("StableDiffusionPipeline", {"scheduler_config": {}, "unet": {}, "scheduler": None}), work / "pictures")
@@ -260,18 +260,18 @@ def main() -> None:
             call = call[0] if call else {}
             case = {"group": group, "changes": changes, "call": call, "outcome": expected}
             try:
-                made = picture(load(kind, folder), image, call)
-                likeness = psnr(plain, made)
+                built = picture(load(kind, folder), image, call)
+                likeness = psnr(plain, built)
                 outcome = SAME if likeness == float("inf") else SHOWS if likeness < 60 else f"differs a little, {likeness:.1f} dB"
                 note = f"{likeness:.1f} dB"
-            except Exception as error:  # noqa: BLE001 - whatever stops diffusers is the outcome
+            except Exception as error:  # noqa: BLE001 - any error of diffusers is the outcome
                 outcome, note = FAILS, f"{type(error).__name__}: {str(error).splitlines()[0]}"
                 case["error"] = note
             print(f"{group}: {name}: {outcome} ({note})")
             if outcome != expected:
                 faults.append(f"{group}: {name}: {outcome}, not {expected}")
             if outcome == SHOWS:
-                tensors[f"{group}: {name}"] = torch.from_numpy(made)
+                tensors[f"{group}: {name}"] = torch.from_numpy(built)
             cases[f"{group}: {name}"] = case
     folder = work / "tokens"
     changed(work / "pictures", vectors(**{"tokenizer/added_tokens.json": {token: 520 + index for index, token in enumerate(TOKENS)}}), folder)

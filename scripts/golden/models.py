@@ -1,7 +1,7 @@
 """Goldens of the models: diffusers' and transformers' own modules with drawn weights, in f32.
 
-Each file holds inputs and expected outputs, the configuration as the model's config.json would have it, and the parameters' shapes.
-Every case is run in f64 too: the f32 result must agree to 100 dB, or the case says more about rounding than about the model.
+Each file holds inputs and expected outputs, the configuration as in the model's config.json, and the parameters' shapes. Every case also
+runs in f64: the f32 result must agree to 100 dB; otherwise the case would test rounding rather than the model.
 
     python scripts/golden/models.py [--only NAME]
 """
@@ -13,7 +13,7 @@ from common import check_precisions, draw_weights, save, shapes
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-# What the last case's outputs in bf16 are worth against f32: what ours are held to.
+# The agreement of the last case's bf16 outputs with f32: the requirement for ours.
 BF16_DB = {}
 
 
@@ -22,7 +22,7 @@ def randn(seed: int, *shape: int) -> torch.Tensor:
 
 
 def config_of(module) -> dict:
-    """The config as diffusers writes it, less its notes on where and with which defaults it was made."""
+    """The config as diffusers writes it, without its private fields."""
     return {key: value for key, value in module.config.items() if not key.startswith("_")} | {"_class_name": type(module).__name__}
 
 
@@ -107,7 +107,7 @@ def vae(name: str, height: int, width: int, tile: int | None = None, **config) -
 
     def run(module, cast):
         distribution = module.encode(cast(images)).latent_dist
-        # The generator's normals are f32 in both precisions.
+        # The generator draws f32 normals in both precisions.
         noise = torch.randn(distribution.mean.shape, generator=torch.Generator("cpu").manual_seed(7), dtype=torch.float32)
         sample = distribution.mean + distribution.std * cast(noise)
         return {"mean": distribution.mean, "logvar": distribution.logvar, "latent_sample": sample, "decoded": module.decode(cast(latents)).sample}
@@ -134,7 +134,7 @@ CASES = {
     "unet_sd15": lambda name: unet(
         name, 24, 16, batch=2, blocks=True, **SMALL, **block_types([CROSS] * 3 + [PLAIN], [PLAIN] + [CROSS] * 3),
         block_out_channels=[16, 32, 48, 64], layers_per_block=2, attention_head_dim=8, timestep=981.0),
-    # Stable Diffusion 2.x: linear projections, as many heads as make heads of one width, upcast attention.
+    # Stable Diffusion 2.x: linear projections, heads of one width in varying number, upcast attention.
     "unet_sd21": lambda name: unet(
         name, 16, 16, batch=2, blocks=True, **SMALL, **block_types([CROSS] * 3 + [PLAIN], [PLAIN] + [CROSS] * 3),
         block_out_channels=[16, 32, 64, 64], layers_per_block=2, attention_head_dim=[2, 4, 8, 8], use_linear_projection=True,
@@ -142,7 +142,7 @@ CASES = {
     "unet_lcm_inpainting": lambda name: unet(
         name, 8, 12, batch=2, **SMALL, **block_types([CROSS] * 2, [CROSS] * 2), block_out_channels=[16, 32], layers_per_block=1,
         attention_head_dim=2, time_cond_proj_dim=20, in_channels=9, mid_block_scale_factor=1.5, flip_sin_to_cos=False, freq_shift=1, timestep=259.5),
-    # Sides that are no multiple of 8: the way up enlarges to the skips' sizes.
+    # Sides that are not multiples of 8: the decoder half upsamples to the skips' sizes.
     "unet_odd": lambda name: unet(
         name, 13, 11, **SMALL, **block_types([CROSS] * 3 + [PLAIN], [PLAIN] + [CROSS] * 3), block_out_channels=[16, 16, 32, 32],
         layers_per_block=1, attention_head_dim=2),
@@ -165,7 +165,7 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=CASES, help="make one golden")
+    parser.add_argument("--only", choices=CASES, help="generate one golden")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name, make in CASES.items():

@@ -1,6 +1,6 @@
-"""Writes the goldens of the embedded model: pictures that diffusers makes with models/nano-sd in f32, for the trained weights' sake.
+"""Writes the goldens of the embedded model: images that diffusers generates with models/nano-sd in f32, to test the trained weights.
 
-To be run again whenever the model changes.
+Run it again whenever the model changes.
 """
 
 import argparse

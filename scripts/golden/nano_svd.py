@@ -1,6 +1,7 @@
-"""Writes the golden of the embedded video model: frames that diffusers makes with models/nano-svd in f32 of a picture of nano-sd's golden.
+"""Writes the golden of the embedded video model: frames that diffusers generates with models/nano-svd in f32 from an image of nano-sd's
+golden.
 
-To be run again whenever the model changes.
+Run it again whenever the model changes.
 """
 
 import argparse

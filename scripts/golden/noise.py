@@ -6,8 +6,8 @@ import torch
 from common import save
 
 SEEDS = [0, 1, 2**32 - 1, 2**40 + 5]
-# In this order from one generator: odd and even scalar draws (the cached second normal survives the block draws between), whole blocks,
-# a block with a rest, and a latent of a 512 x 512 picture.
+# In this order from one generator: odd and even scalar draws (the cached second normal survives the block draws in between), whole blocks,
+# a block with a remainder, and a latent of a 512 x 512 image.
 DRAWS = [[1], [3], [16], [17], [2], [1, 4, 5, 5], [15], [4 * 64 * 64], [7]]
 
 

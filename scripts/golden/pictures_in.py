@@ -1,8 +1,8 @@
-"""Small pictures as people send them, and what Pillow makes of them: `exif_transpose`, then `convert("RGB")` and `convert("L")`.
+"""Small images as users send them, and Pillow's result: `exif_transpose`, then `convert("RGB")` and `convert("L")`.
 
-Writes crates/generation/tests/golden/pictures_in.json: for each picture its file, the pixels of both, and why they are not Pillow's where
-Pillow raises (there they are those of the same picture without the broken block). Files are put together here byte by byte, so that each
-differs from a good one in the one thing that its name says. JPEG and lossy WebP are flat over whole blocks, where decoders agree to the bit.
+Writes crates/generation/tests/golden/pictures_in.json: for each image its file, the pixels of both results, and the exception if Pillow
+raises one (then the pixels are those of the same image without the broken block). Files are assembled here byte by byte, so that each
+differs from a valid one only as its name says. JPEG and lossy WebP are flat over whole blocks, where decoders agree exactly.
 """
 
 import base64
@@ -36,7 +36,7 @@ SHORT, LONG, BYTE, ASCII, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, SRATIONAL, 
 )
 PREFIX = b"Exif\0\0"
 
-# Six colours, no two alike in any channel, three across and two down.
+# Six colours, different in every channel, three across and two down.
 COLOURS = [(230, 100, 60), (20, 200, 90), (45, 30, 250), (255, 255, 255), (0, 0, 0), (128, 64, 32)]
 
 
@@ -55,7 +55,7 @@ def entry(order: str, tag: int, kind: int, count: int, value: bytes) -> bytes:
 
 
 def tiff(entries: list[bytes], order: str = "<", tail: bytes = b"", head: bytes | None = None, offset: int = 8) -> bytes:
-    """A TIFF file of one directory; `tail` is what lies behind it."""
+    """A TIFF file with one directory, followed by `tail`."""
     head = head or (b"II\x2a\0" if order == "<" else b"MM\0\x2a")
     return (
         head
@@ -73,7 +73,7 @@ def oriented(value: int, order: str = "<", **other) -> bytes:
 
 
 def of_kind(kind: int, value: bytes, count: int = 1, order: str = "<") -> bytes:
-    """An orientation of another type; long values lie behind the directory."""
+    """An orientation of another type; long values follow the directory."""
     if len(value) <= 4:
         return tiff([entry(order, 0x112, kind, count, value)], order)
     return tiff([entry(order, 0x112, kind, count, struct.pack(order + "I", 8 + 2 + 12 + 4))], order, tail=value)
@@ -134,7 +134,7 @@ def world_text(key: str, value: bytes, packed: bool = False, method: int = 0, la
 
 
 def jpeg(*segments: bytes, picture: Image.Image | None = None, **options) -> bytes:
-    """A JPEG with these segments behind its first marker."""
+    """A JPEG with these segments after its first marker."""
     out = io.BytesIO()
     (picture or block(8)).save(out, "JPEG", quality=100, subsampling=0, **options)
     return out.getvalue()[:2] + b"".join(segments) + out.getvalue()[2:]
@@ -153,7 +153,7 @@ def app1_xmp(packet: bytes) -> bytes:
 
 
 def without(file: bytes, marker: int) -> bytes:
-    """A JPEG without its segments of this marker."""
+    """A JPEG without its segments with this marker."""
     out, at = file[:2], 2
     while file[at + 1] != 0xDA:
         length = struct.unpack(">H", file[at + 2 : at + 4])[0] + 2
@@ -164,14 +164,14 @@ def without(file: bytes, marker: int) -> bytes:
 
 
 def four_colours(seed: int) -> Image.Image:
-    """A CMYK picture of six squares."""
+    """A CMYK image of six squares."""
     small = Image.new("CMYK", (3, 2))
     small.putdata([tuple((seed + 37 * place + 71 * band) % 256 for band in range(4)) for place in range(6)])
     return small.resize((24, 16), Image.Resampling.NEAREST)
 
 
 def as_ycck(file: bytes) -> bytes:
-    """The same four channels, said to be YCCK."""
+    """The same four channels, declared as YCCK."""
     return without(file, 0xEE).replace(b"\xff\xd8", b"\xff\xd8" + app(14, b"Adobe\0\x64\0\0\0\0\x02"), 1)
 
 
@@ -183,7 +183,7 @@ def riff(kind: bytes, data: bytes) -> bytes:
 
 
 def webp(*blocks: bytes, flags: int | None = None, lossless: bool = True, picture: Image.Image | None = None, before: bytes = b"") -> bytes:
-    """A WebP with an extended head and these blocks behind its pixels."""
+    """A WebP with an extended header and these blocks after its pixels."""
     out = io.BytesIO()
     picture = picture or block(16 if not lossless else 1)
     picture.save(out, "WEBP", lossless=lossless, quality=100, exact=True)
@@ -204,7 +204,7 @@ CASES: dict[str, tuple[bytes, bytes | None]] = {}
 
 
 def case(name: str, file: bytes, clean: bytes | None = None) -> None:
-    """`clean` is what the picture is without the block that Pillow raises on."""
+    """`clean` is the image without the block on which Pillow raises."""
     assert name not in CASES, name
     CASES[name] = (file, clean)
 
@@ -393,7 +393,7 @@ def plain_webp() -> bytes:
 
 
 def colour_cases() -> None:
-    """Modes, in Pillow's words for PNG's colour types."""
+    """Colour modes, with Pillow's names for PNG's colour types."""
     grey16 = [0, 1, 127, 128, 254, 255, 256, 257, 4660, 32767, 40000, 65535]
     rows = lambda values: [struct.pack(">4H", *values[at : at + 4]) for at in (0, 4, 8)]
     turned = chunk(b"eXIf", oriented(6))
@@ -468,7 +468,7 @@ def pixels(file: bytes) -> tuple[dict, Image.Image]:
     with Image.open(io.BytesIO(file)) as picture:
         upright = ImageOps.exif_transpose(picture)
     colour, grey = upright.convert("RGB"), upright.convert("L")
-    # What diffusers does: load_image gives RGB, and the mask processor makes that grey.
+    # Like diffusers: load_image returns RGB, and the mask processor converts that to grey.
     assert colour.convert("L").tobytes() == grey.tobytes()
     pack = lambda data: base64.b64encode(zlib.compress(data, 9)).decode()
     return {"width": colour.width, "height": colour.height, "rgb": pack(colour.tobytes()), "grey": pack(grey.tobytes())}, colour
@@ -496,7 +496,7 @@ def main() -> None:
     lines = ",\n".join(json.dumps(one) for one in found)
     OUT.write_text(f'{{"pillow": "{PIL.__version__}", "pictures": [\n{lines}\n]}}\n')
     raised = sum("pillow_raises" in one for one in found)
-    print(f"{OUT.name}: {len(found)} pictures, of which Pillow {PIL.__version__} raises on {raised}; {OUT.stat().st_size:,} bytes")
+    print(f"{OUT.name}: {len(found)} images, Pillow {PIL.__version__} raises on {raised}; {OUT.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Writes the goldens of whole pictures: diffusers' own pipelines on a tiny model whose weights are drawn by name.
+"""Writes the goldens of whole images: diffusers' own pipelines on a tiny model whose weights are drawn by name.
 
-The model's configuration files and its tokenizer are written as a diffusers folder without weights; pictures, the given picture and the
-mask as one safetensors file. The script refuses to write pictures that are not lively: a standard deviation below 30 of 255, or a
-picture that hardly depends on seed or prompt, would let a broken pipeline pass.
+The model's configuration files and its tokenizer are written as a diffusers folder without weights; the images, the input image and the
+mask as one safetensors file. The script refuses to write images without contrast or variation: a standard deviation below 30 of 255, or an
+image that hardly depends on seed or prompt, would let a broken pipeline pass.
 """
 
 import argparse
@@ -71,7 +71,7 @@ SCHEDULER = {
 }
 V_PREDICTION = {"prediction_type": "v_prediction", "timestep_spacing": "trailing", "rescale_betas_zero_snr": True}
 
-# The names of our schedulers: diffusers' class and what its constructor is given on top of the file.
+# Our schedulers' names: diffusers' class, and its constructor's arguments in addition to the file.
 SCHEDULERS = {
     "ddim": ("DDIMScheduler", {}),
     "ddpm": ("DDPMScheduler", {}),
@@ -95,7 +95,7 @@ NEGATIVE = "noisy, dark"
 
 
 def case(**changes):
-    """One call, with what most of them share."""
+    """One call, with the most common arguments."""
     return {
         "prompt": PROMPT, "negative_prompt": "", "width": 96, "height": 64, "steps": 8, "guidance_scale": 5.0, "seed": 11,
         "scheduler": None, "clip_skip": 0, "unet": {}, "scheduler_config": {}, **changes,
@@ -142,7 +142,7 @@ INPAINT = {
 
 
 def bytes_to_unicode() -> list[str]:
-    """The 256 letters that stand for bytes in a byte-level vocabulary, in the vocabulary's order."""
+    """The 256 characters that represent bytes in a byte-level vocabulary, in the vocabulary's order."""
     shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     hidden = [byte for byte in range(256) if byte not in shown]
     return [chr(byte) for byte in shown] + [chr(256 + index) for index in range(len(hidden))]
@@ -175,13 +175,13 @@ def write_model_folder() -> CLIPTokenizer:
 
 
 def write_json(path: str, content: dict) -> None:
-    # As diffusers saves it: with its note on fields that nobody chose, an edit of those fields would not count.
+    # Unlike diffusers' own files: its list of default fields would cancel edits of those fields.
     content = {key: value for key, value in content.items() if key != "_use_default_values"}
     (MODEL / path).write_text(json.dumps(content, indent=1) + "\n")
 
 
 def paint() -> tuple[Image.Image, Image.Image]:
-    """The given picture and its mask, larger than what is made of them, so that both are resized."""
+    """The input image and its mask, larger than the outputs, so that both are resized."""
     width, height = 120, 80
     y, x = np.mgrid[0:height, 0:width]
     ground = np.stack([x * 255 / width, y * 255 / height, 128 + 100 * np.sin(x / 9 + y / 5)], axis=-1)
@@ -195,13 +195,13 @@ def paint() -> tuple[Image.Image, Image.Image]:
 
 
 class Models:
-    """The tiny model in one precision, with a UNet for each of its variants."""
+    """The tiny model in one precision, with a UNet for each variant."""
 
     def __init__(self, tokenizer: CLIPTokenizer, dtype: torch.dtype):
         self.tokenizer, self.dtype, self.unets = tokenizer, dtype, {}
         self.text_encoder = draw_weights(CLIPTextModel(CLIPTextConfig(**TEXT))).to(dtype).eval()
         if not hasattr(self.text_encoder, "text_model"):
-            # transformers 5 has no such level; diffusers' clip_skip looks for the last norm there.
+            # transformers 5 has no such level, in which diffusers' clip_skip looks for the last norm.
             object.__setattr__(self.text_encoder, "text_model", self.text_encoder)
         self.vae = draw_weights(AutoencoderKL(**VAE)).to(dtype).eval()
 
@@ -226,7 +226,7 @@ class Models:
 
 
 def make(models: Models, kind: str, call: dict, given: tuple[Image.Image, Image.Image], **changes) -> np.ndarray:
-    """The picture of one call, [height, width, 3] bytes."""
+    """The image of one call, [height, width, 3] bytes."""
     call = {**call, **changes}
     size = (call["width"], call["height"])
     arguments = {
@@ -241,7 +241,7 @@ def make(models: Models, kind: str, call: dict, given: tuple[Image.Image, Image.
     if kind == "StableDiffusionInpaintPipeline":
         arguments |= {"image": given[0], "mask_image": given[1], "strength": call["strength"]}
     if kind == "StableDiffusionPipeline" and models.dtype == torch.bfloat16:
-        # The same f32 latents, rounded: diffusers would draw other numbers in bf16.
+        # The same f32 latents, rounded: diffusers would draw different numbers in bf16.
         shape = (1, 4, call["height"] // 8, call["width"] // 8)
         arguments["latents"] = torch.randn(shape, generator=arguments["generator"]).to(torch.bfloat16)
     with torch.no_grad():
@@ -255,8 +255,8 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--look", metavar="FOLDER", help="write the pictures there as PNG too")
-    parser.add_argument("--only", default="", help="make only the cases whose name holds this, and write no golden")
+    parser.add_argument("--look", metavar="FOLDER", help="also write the images there as PNG")
+    parser.add_argument("--only", default="", help="run only the cases whose name contains this, and write no golden")
     options = parser.parse_args()
     torch.set_num_threads(1)
     tokenizer = write_model_folder()
@@ -282,7 +282,7 @@ def main() -> None:
                 f"{group}.{name}: deviation {picture.std():.1f}, another seed {seed:.1f} dB, another prompt {prompt:.1f} dB, "
                 f"bf16 {call.get('bf16_psnr', 0):.1f} dB"
             )
-            # A prompt that is not followed must be seen by a test that wants 60 dB.
+            # A test that requires 60 dB must detect an ignored prompt.
             if picture.std() < 30 or seed > 25 or prompt > 50:
                 faults.append(f"{group}.{name}")
             tensors[f"{group}.{name}"] = torch.from_numpy(picture)
@@ -290,7 +290,7 @@ def main() -> None:
             if options.look:
                 Image.fromarray(picture).resize((picture.shape[1] * 4, picture.shape[0] * 4), 0).save(f"{options.look}/{group}.{name}.png")
     if faults:
-        raise SystemExit(f"not lively: {', '.join(faults)}")
+        raise SystemExit(f"too little variation: {', '.join(faults)}")
     if not options.only:
         parts = {
             "text_encoder": exact.text_encoder, "vae": exact.vae,

@@ -41,7 +41,7 @@ VISION = dict(
 
 
 def write_folder(folder: Path, enliven, gain: float):
-    """A diffusers folder as stable-video-diffusion-img2vid is published, in its fp16 variant; one part in memory at a time."""
+    """A diffusers folder in stable-video-diffusion-img2vid's published form, in its fp16 variant; one part in memory at a time."""
     from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
@@ -86,7 +86,7 @@ def make_frames(folder: Path, picture: Image.Image) -> list[Image.Image]:
 
 
 def write(out: Path, enliven, gain: float):
-    """Everything, below OUT."""
+    """Writes everything below OUT."""
     write_folder(out / "fp16", enliven, gain)
     picture = paint(160, 120)
     picture.save(out / "picture.png")

@@ -1,7 +1,7 @@
-"""Writes what pydantic makes of single values in its lax mode: crates/server/tests/golden/scalars.json.
+"""Writes pydantic's results for single values in its lax mode: crates/server/tests/golden/scalars.json.
 
-Needs pydantic 2 alone. Texts of a query, and values of JSON as FastAPI hands them over (json.loads, then validate_python), each as int,
-float, bool and str: repr() of the value, or the rule that is broken and its sentence.
+Requires only pydantic 2. Texts of a query, and JSON values as FastAPI passes them (json.loads, then validate_python), each as int, float,
+bool and str: repr() of the value, or the violated rule and its message.
 """
 
 import argparse
@@ -34,13 +34,13 @@ JSON = [
 
 
 def outcome(adapter: pydantic.TypeAdapter, value: object) -> str | list[str]:
-    """The value as Python writes it (a text as it is), or the rule and its sentence."""
+    """The value as Python writes it (texts unchanged), or the rule and its message."""
     try:
-        made = adapter.validate_python(value)
+        result = adapter.validate_python(value)
     except pydantic.ValidationError as error:
         fault = error.errors()[0]
         return [fault["type"], fault["msg"]]
-    return made if isinstance(made, str) else repr(made)
+    return result if isinstance(result, str) else repr(result)
 
 
 def main() -> None:

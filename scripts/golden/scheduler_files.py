@@ -1,9 +1,9 @@
-"""Writes the goldens of scheduler files: what diffusers' pipelines and scheduler classes make of them.
+"""Writes the goldens of scheduler files: how diffusers' pipelines and scheduler classes treat them.
 
-Three files. pipelines/schedulers: final latents of diffusers' pipelines, each built by `from_pretrained` from a folder that holds the tiny
-model of pipelines.py, a scheduler file and a model_index.json, with the scheduler of the request put in as people do it,
-`pipe.scheduler = X.from_config(pipe.scheduler.config)`. pipelines/eta: the same of requests with an eta. schedulers/files: for each
-scheduler and each key of a file the values on which diffusers runs, with the latents that a short run ends with, and those on which it fails.
+Three files. pipelines/schedulers: final latents of diffusers' pipelines, each built by `from_pretrained` from a folder with the tiny model
+of pipelines.py, a scheduler file and a model_index.json, with the requested scheduler set in the usual way, `pipe.scheduler =
+X.from_config(pipe.scheduler.config)`. pipelines/eta: the same for requests with an eta. schedulers/files: for each scheduler and each key
+of a file, the values with which diffusers runs, with the final latents of a short run, and those with which it fails.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from schedulers import CLASSES, SD15, begin, make, randn, walk
 from transformers import CLIPTokenizer
 
 KINDS = ["text", "image", "inpaint"]
-# The pipelines that people build from a folder, by what its model_index.json names and what they want.
+# The pipelines that users build from a folder, by model_index.json's class and the task.
 PLAIN = dict(zip(KINDS, ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"]))
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
 def saved(name: str, **changes) -> dict:
-    """What diffusers' own save_pretrained writes of a scheduler; read back, for JSON's sake."""
+    """The file that diffusers' own save_pretrained writes for a scheduler, read back as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         getattr(diffusers, name)(**changes).save_pretrained(folder)
         return json.loads((Path(folder) / "scheduler_config.json").read_text())
@@ -40,7 +40,7 @@ def bare(name: str | None, **keys) -> dict:
 
 
 def grid() -> list[dict]:
-    """The cases: a file, the classes in model_index.json, a request's kind and the scheduler that it names."""
+    """The cases: a file, the classes in model_index.json, a request's kind and its scheduler."""
     files = {
         "ddim saved": saved("DDIMScheduler", **BETAS),
         "ddpm saved": saved("DDPMScheduler", **BETAS),
@@ -52,7 +52,7 @@ def grid() -> list[dict]:
     pairs = [(label, name, kind) for label in files for name in names for kind in KINDS]
     cases = [{"file": files[label], "name": name, "kind": kind, "label": label} for label, name, kind in pairs]
 
-    # Latent consistency models: the pipelines of their own run with their own scheduler alone.
+    # Latent consistency models: their own pipelines support only their own scheduler.
     lcm = saved("LCMScheduler", clip_sample=True)
     for name in [None, "lcm", "ddim", "euler"]:
         for kind in KINDS:
@@ -61,7 +61,7 @@ def grid() -> list[dict]:
             case = {"file": lcm, "name": name, "kind": kind, "label": "lcm clipped", "steps": 4, "unet": {"time_cond_proj_dim": 32}}
             cases.append(case | {"index": pipeline, "pipeline": pipeline if own else PLAIN[kind]})
 
-    # Own classes that are not ours, as diffusers saves them.
+    # Classes that we do not implement, as diffusers saves them.
     foreign = [
         "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler",
         "IPNDMScheduler", "UnCLIPScheduler", "FlowMatchEulerDiscreteScheduler", "DDIMInverseScheduler", "SASolverScheduler", "RePaintScheduler",
@@ -70,17 +70,17 @@ def grid() -> list[dict]:
     for label in foreign:
         for name, kind in [("euler", "text"), ("ddim", "inpaint"), ("dpmpp-2m-karras", "image")]:
             if label == "SASolverScheduler" and name.startswith("dpmpp"):
-                continue  # Its algorithm is none that the class knows.
+                continue  # The class does not know the file's algorithm.
             cases.append({"file": saved(label), "name": name, "kind": kind, "label": label})
 
-    # The model_index.json names another class than the file, or alone.
-    for own, said in [("DDIMScheduler", "EulerDiscreteScheduler"), ("EulerDiscreteScheduler", "PNDMScheduler"), ("DDPMScheduler", None)]:
+    # model_index.json names a different class than the file, or is the only one that names a class.
+    for own, listed in [("DDIMScheduler", "EulerDiscreteScheduler"), ("EulerDiscreteScheduler", "PNDMScheduler"), ("DDPMScheduler", None)]:
         for name, kind in [(None, "text"), ("ddim", "image")]:
-            cases.append({"file": bare(said), "class": own, "name": name, "kind": kind, "label": f"{own} over {said}"})
+            cases.append({"file": bare(listed), "class": own, "name": name, "kind": kind, "label": f"{own} over {listed}"})
     foreign_index = {"file": bare("EulerDiscreteScheduler"), "class": "KDPM2DiscreteScheduler", "label": "foreign over ours"}
     cases.append(foreign_index | {"name": "pndm", "kind": "text"})
 
-    # Single keys. Those of the first kind stand in files whose class reads them and are asked for under one that does not.
+    # Single keys. The first ones are in files whose class reads them, and the requested scheduler does not.
     single = [
         ("DDIMScheduler", {"thresholding": True}, ["euler", None, "ddpm", "dpmpp-2s", "deis", "unipc", "lcm"]),
         ("DDIMScheduler", {"thresholding": True, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 2.5}, ["ddim", "dpmpp-2m"]),
@@ -108,7 +108,7 @@ def write(path: Path, content: dict) -> None:
 
 
 def etas() -> list[dict]:
-    """Cases in which a request has an eta."""
+    """Cases with an eta in the request."""
     file = saved("DDIMScheduler", **BETAS)
     return [{"file": file, "name": name, "kind": kind, "label": "eta", "eta": 0.6} for name in ["ddim", "tcd"] for kind in KINDS]
 
@@ -158,9 +158,9 @@ def pipelines(golden: str, cases: list[dict]) -> None:
             print(number, case["kind"], case["label"], case["name"], f"{latents.std():.2f}")
     parts = {"text_encoder": models.text_encoder, "vae": models.vae} | {f"unet{key}": unet for key, unet in sorted(models.unets.items())}
     for case in cases:
-        # JSON has no infinity; the reader of model folders makes this text of Python's.
+        # JSON has no infinity; the reader of model folders converts Python's to this text.
         case["file"] = {key: "-Infinity" if value == -math.inf else value for key, value in case["file"].items()}
-    # A file that several cases share is stored once.
+    # A file shared by several cases is stored once.
     files = {json.dumps(case["file"]): number for number, case in enumerate(cases)}
     for case in cases:
         case["file_of"] = files[json.dumps(case["file"])]
@@ -170,7 +170,7 @@ def pipelines(golden: str, cases: list[dict]) -> None:
     save("pipelines", golden, tensors, cases=cases, shapes={part: shapes(model) for part, model in parts.items()})
 
 
-# Keys with values to try on top of Stable Diffusion 1.5's file, most of which some classes read and others do not.
+# Values of keys to try on top of Stable Diffusion 1.5's file; only some classes read each key.
 VALUES = {
     "num_train_timesteps": [None, 500, 1000.0], "beta_start": [None, 0.001, "x"], "beta_end": [None, 0.02],
     "beta_schedule": [None, "linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp", "x"], "trained_betas": [[0.01] * 1000],
@@ -187,7 +187,7 @@ VALUES = {
     "shift_terminal": [None, 0.1], "original_inference_steps": [None, 40], "timestep_scaling": [None, 3.0], "use_karras_sigmas": [True, 1],
     "flow_shift": [None, 3.0], "time_shift_type": [None], "sample_max_value": [None, 2.0], "dynamic_thresholding_ratio": [None, 0.5],
 }  # fmt: skip
-# Keys that act in company only.
+# Keys that have an effect only together with others.
 COMPANIONS = {
     "clip_sample_range": {"clip_sample": True}, "sample_max_value": {"thresholding": True}, "use_lu_lambdas": {"use_karras_sigmas": True},
     "dynamic_thresholding_ratio": {"thresholding": True, "sample_max_value": 3.0}, "beta_start": {"beta_schedule": "squaredcos_cap_v2"},
@@ -213,10 +213,10 @@ def files() -> None:
                         latents = walk(scheduler, randn(schedulers.LATENTS_SEED) * scheduler.init_noise_sigma, 0)[0][-1]
                         row = seen.setdefault(latents.numpy().tobytes(), len(rows))
                         rows += [latents] if row == len(rows) else []
-                    except Exception as error:  # Whatever it is, diffusers has no picture.
+                    except Exception as error:  # Any error means that diffusers has no image.
                         print(name, key, json.dumps(value), json.dumps(company), type(error).__name__, str(error)[:60])
                     table.append([name, key, value, company, row])
-    # Thousands of betas are told apart from none by their number.
+    # A list of a thousand betas is abbreviated by its count.
     short = json.loads(json.dumps(table).replace(json.dumps([0.01] * 1000), '"1000 x 0.01"'))
     save("schedulers", "files", {"latents": torch.stack(rows)}, table=short, file=SD15)
 
@@ -224,7 +224,7 @@ def files() -> None:
 def main() -> None:
     goldens = {"pipelines": lambda: pipelines("schedulers", grid()), "eta": lambda: pipelines("eta", etas()), "files": files}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=goldens, help="make one golden")
+    parser.add_argument("--only", choices=goldens, help="generate one golden")
     only = parser.parse_args().only
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

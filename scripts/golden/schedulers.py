@@ -1,7 +1,8 @@
 """Writes the goldens of the schedulers: diffusers' timesteps, and latents after every step, with random model outputs.
 
-Nothing random is stored: latents, model outputs and the scheduler's own noise come from torch's generator by the seeds below, which the test
-draws again. A case is "NAME/VARIANT/STEPS"; its tensor holds the latents after each step. "NAME/late" starts from noised clean latents.
+Nothing random is stored: latents, model outputs and the scheduler's own noise come from torch's generator with the seeds below, and the
+test draws them again. A case is "NAME/VARIANT/STEPS"; its tensor holds the latents after each step. "NAME/late" starts from noised clean
+latents.
 """
 
 import argparse
@@ -9,8 +10,8 @@ import inspect
 import os
 import warnings
 
-# Torch takes square roots from MKL, whose AVX-512 form is off by the last bit once in 150 numbers and whose AVX2 form is exact. A sigma's
-# last bit can be seen in a timestep that isn't whole.
+# Torch takes square roots from MKL, whose AVX-512 form is wrong in the last bit once in 150 numbers and whose AVX2 form is exact. A sigma's
+# last bit is visible in a fractional timestep.
 os.environ["MKL_CBWR"] = "AVX2"
 
 import diffusers
@@ -57,7 +58,7 @@ SD15 = {
     "trained_betas": None,
     "clip_sample": False,
 }
-# The scheduler_config.json of Stable Video Diffusion, as it is.
+# The scheduler_config.json of Stable Video Diffusion, unchanged.
 SVD = {
     "_class_name": "EulerDiscreteScheduler",
     "_diffusers_version": "0.24.0.dev0",
@@ -78,7 +79,7 @@ SVD = {
     "trained_betas": None,
     "use_karras_sigmas": True,
 }
-# Config files by variant; a class ignores the keys that it doesn't have.
+# Config files by variant; a class ignores keys that it does not have.
 VARIANTS = {
     "sd15": SD15,
     "defaults": {"_class_name": "PNDMScheduler"},
@@ -99,7 +100,7 @@ VARIANTS = {
     "sigma-range": SD15 | {"sigma_min": 0.05, "sigma_max": 12.0, "timestep_type": "continuous", "prediction_type": "v_prediction"},
     "lcm-range": SD15 | {"original_inference_steps": 40, "timestep_scaling": 3.0},
 }
-# Beside the first six variants, which every plain name runs.
+# In addition to the first six variants, which every plain name runs.
 EXTRA = {
     "ddpm": ("heun-form", "fixed-large"),
     "ddim": ("heun-form", "cosine"),
@@ -138,7 +139,7 @@ def randn(seed: int) -> torch.Tensor:
 
 
 def begin(scheduler, index: int) -> None:
-    """Keys the scheduler by step index; else it looks the first timestep up and takes the second of two equal ones."""
+    """Keys the scheduler by step index; otherwise it looks up the first timestep and takes the second of two equal ones."""
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(index)
 
@@ -158,7 +159,7 @@ def walk(scheduler, latents: torch.Tensor, start: int, **extra) -> tuple[torch.T
 
 
 class KDiffusionEulerAncestral(diffusers.EulerAncestralDiscreteScheduler):
-    """With the step of k-diffusion 0.1.1's `sample_euler_ancestral`, which has an eta, in f64."""
+    """With the step of k-diffusion 0.1.1's `sample_euler_ancestral`, which supports an eta, in f64."""
 
     def step(self, model_output, timestep, sample, eta, generator):
         x, model_output = sample.double(), model_output.double()
@@ -176,7 +177,7 @@ class KDiffusionEulerAncestral(diffusers.EulerAncestralDiscreteScheduler):
 
 
 def trajectory(tensors: dict, name: str, variant: str, config: dict, steps: int, **extra) -> dict:
-    """Adds the tensors of one case; returns what is known of it."""
+    """Adds the tensors of one case; returns its description."""
     scheduler = make(name, config)
     if name == "euler-ancestral" and extra:
         scheduler = KDiffusionEulerAncestral.from_config(scheduler.config)
@@ -190,7 +191,7 @@ def trajectory(tensors: dict, name: str, variant: str, config: dict, steps: int,
     return {"key": key, "name": name, "variant": variant, "steps": steps, "init_noise_sigma": sigma} | extra
 
 
-# Ancestral steps here are f64, beside which diffusers' own rounding would show with zero terminal signal.
+# Ancestral steps are computed in f64 here, because diffusers' own rounding would be visible with zero terminal signal.
 ETA_VARIANTS = {
     "ddim": ["sd15", "defaults", "v-zero-snr", "v-linspace", "sample", "heun-form", "cosine"],
     "tcd": ["sd15", "v-zero-snr", "lcm-range"],
@@ -199,13 +200,13 @@ ETA_VARIANTS = {
 
 
 def eta() -> None:
-    """Other shares of noise than the default."""
+    """Etas other than the default."""
     tensors, cases = {}, []
     for name, variants in ETA_VARIANTS.items():
         for variant in variants:
             for share in (0.0, 0.3, 0.7, 1.0):
                 if (name, variant, share) == ("ddim", "v-zero-snr", 1.0):
-                    continue  # The root of what rounding leaves below zero: diffusers has no picture.
+                    continue  # The square root of a number that rounding makes negative: diffusers has no image.
                 for steps in (3, 7):
                     cases.append(trajectory(tensors, name, variant, VARIANTS[variant], steps, eta=share))
     for variant in ETA_VARIANTS["euler-ancestral"]:
@@ -217,7 +218,7 @@ def eta() -> None:
 
 
 def video() -> None:
-    """Stable Video Diffusion's own scheduler, in a file of its own: its latents begin at 700 and end at 1."""
+    """Stable Video Diffusion's own scheduler, in a separate file: its latents begin at 700 and end at 1."""
     tensors: dict = {}
     cases = [trajectory(tensors, "euler-karras", "svd", SVD, steps) for steps in STEPS]
     save("schedulers", "video", tensors, cases=cases, configs={"svd": SVD})
@@ -244,7 +245,7 @@ def trajectories() -> None:
 
 
 def timesteps() -> None:
-    """Every count of steps from 1 to 100, one after the other; schedules that coincide are stored once."""
+    """All numbers of steps from 1 to 100; equal schedules are stored once."""
     tensors, cases, seen = {}, {}, {}
     for name in NAMES:
         for spacing in ("leading", "linspace", "trailing"):
@@ -267,7 +268,7 @@ def timesteps() -> None:
 def main() -> None:
     goldens = {"trajectories": trajectories, "timesteps": timesteps, "video": video, "eta": eta}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=goldens, help="make one golden")
+    parser.add_argument("--only", choices=goldens, help="generate one golden")
     only = parser.parse_args().only
     warnings.simplefilter("ignore")
     diffusers.logging.set_verbosity_error()

@@ -1,9 +1,9 @@
-"""Goldens of SD-Turbo's shape, as a folder and as a single file: diffusers' pictures of a tiny model whose weights are drawn by name.
+"""Goldens of SD-Turbo's shape, as a folder and as a single file: diffusers' images of a tiny model whose weights are drawn by name.
 
-Stored are the folder's configuration files, the single file's tensors as a table (name; component, diffusers names and shape: a test
-draws each, puts together what CompVis keeps in one tensor, and writes the file), and pictures. The single file goes through diffusers'
-own `from_single_file` here, and must give the folder's picture; a few of the pictures belong to a file with the keys `v_pred` and `ztsnr`.
-The prompt's ids are read from tokenizer/prompts.json, so that no vocabulary is needed.
+Stored are the folder's configuration files, the single file's tensors as a table (name; component, diffusers names and shape: a test draws
+each, joins the tensors that CompVis keeps in one, and writes the file), and images. The single file goes through diffusers' own
+`from_single_file` here, and must give the folder's image; some of the images belong to a file with the keys `v_pred` and `ztsnr`. The
+prompt's ids are read from tokenizer/prompts.json, so that no vocabulary is needed.
 """
 
 import argparse
@@ -60,9 +60,9 @@ INDEX = {
     "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
     "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
 }  # fmt: skip
-# All that differs from Stable Diffusion 1.x's tokenizer; a folder without a vocabulary has OpenAI's.
+# The only difference from Stable Diffusion 1.x's tokenizer; a folder without a vocabulary uses OpenAI's.
 SPECIAL_TOKENS = {"pad_token": "!"}
-# A model that predicts velocity up to pure noise, as the keys `v_pred` and `ztsnr` say.
+# A model that predicts velocity up to pure noise, as marked by the keys `v_pred` and `ztsnr`.
 ZERO_SNR = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "set_alpha_to_one": False,
             "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False, "steps_offset": 1}  # fmt: skip
 
@@ -77,7 +77,7 @@ CALLS = {
 
 
 def prompt_ids(prompt: str) -> torch.Tensor:
-    """As Stable Diffusion 2.x's tokenizer gives them: padded with "!", whose id is 0."""
+    """The ids of Stable Diffusion 2.x's tokenizer: padded with "!", whose id is 0."""
     prompts = json.loads((GOLDEN / "tokenizer" / "prompts.json").read_text())
     ids = prompts["configs"]["sd1"]["expected"][prompts["prompts"].index(prompt)][0] if prompt else [49406, 49407]
     return torch.tensor([ids + [0] * (77 - len(ids))])
@@ -88,8 +88,8 @@ def name_in_folder(component: str, name: str) -> str:
 
 
 def factor(name: str) -> float:
-    """The norms before self-attention are near those of a model that predicts noise, by which a single file is told; the twin is in
-    tests/it/tiny_turbo.rs."""
+    """The norms before self-attention are close to those of a noise-predicting model, by which a single file is recognized; the twin is
+    in tests/it/tiny_turbo.rs."""
     return 0.25 if name.endswith(".norm1.bias") and ".transformer_blocks." in name else 1.0
 
 
@@ -101,7 +101,7 @@ def drawn(component: str, model: torch.nn.Module) -> torch.nn.Module:
 
 
 def table(models: dict) -> dict:
-    """CompVis' name of every tensor -> [component, the names that are put together, its shape]."""
+    """CompVis' name of every tensor -> [component, the joined names, its shape]."""
     found = {}
     for name, value in models["unet"].state_dict().items():
         found["model.diffusion_model." + unet_to_ldm(name, models["unet"].config)] = ["unet", [name], list(value.shape)]
@@ -121,7 +121,7 @@ def table(models: dict) -> dict:
             found[f"{start}attn.in_proj_{rest.rsplit('.', 1)[1]}"] = ["text_encoder", names, [3 * shape[0], *shape[1:]]]
         elif ".k_proj." not in rest and ".v_proj." not in rest:
             found[start + replace_start(rest, OPENCLIP)] = ["text_encoder", [whole], shape]
-    # The last layer, which no model of this kind reads: any numbers of the right shapes.
+    # The last layer, which models of this kind do not use: any numbers with the right shapes.
     first = f"{text}transformer.resblocks.0."
     for name in [name for name in found if name.startswith(first)]:
         found[name.replace(".resblocks.0.", ".resblocks.23.")] = found[name]
@@ -134,7 +134,7 @@ def table(models: dict) -> dict:
 
 
 def from_single_file(models: dict, folder: Path, names: dict) -> StableDiffusionPipeline:
-    """The pipeline that diffusers makes of the single file."""
+    """diffusers' pipeline of the single file."""
     values = {part: {name_in_folder(part, name): value for name, value in model.state_dict().items()} for part, model in models.items()}
     tensors = {
         ldm: torch.cat([values[part][name] for name in parts]).reshape(shape).clone() for ldm, (part, parts, shape) in names.items()
@@ -149,11 +149,11 @@ def from_single_file(models: dict, folder: Path, names: dict) -> StableDiffusion
 def picture(pipeline: StableDiffusionPipeline, call: dict, seed: int = SEED, prompt: str = PROMPT) -> np.ndarray:
     embeds = {name: pipeline.text_encoder(prompt_ids(text))[0] for name, text in [("prompt_embeds", prompt), ("negative_prompt_embeds", "")]}
     with torch.no_grad():
-        made = pipeline(
+        output = pipeline(
             **embeds, num_inference_steps=call["steps"], guidance_scale=call["guidance_scale"], width=SIDE, height=SIDE,
             generator=torch.Generator("cpu").manual_seed(seed), output_type="pil",
         )  # fmt: skip
-    return np.array(made.images[0])
+    return np.array(output.images[0])
 
 
 def decibels(a: np.ndarray, b: np.ndarray) -> float:
@@ -191,13 +191,13 @@ def main() -> None:
         for each in (pipeline, single):
             if name.startswith("zero_snr"):
                 each.scheduler = DDIMScheduler(**ZERO_SNR)
-        made = picture(pipeline, call)
-        same = decibels(made, picture(single, call))
-        seed, prompt = decibels(made, picture(pipeline, call, seed=SEED + 1)), decibels(made, picture(pipeline, call, prompt=""))
-        print(f"{name}: deviation {made.std():.1f}, single file {same:.1f} dB, another seed {seed:.1f} dB, no prompt {prompt:.1f} dB")
-        if same < 80 or made.std() < 30 or seed > 25 or prompt > 50:
-            raise SystemExit(f"{name}: not lively, or not what the single file gives")
-        pictures[name] = torch.from_numpy(made)
+        output = picture(pipeline, call)
+        same = decibels(output, picture(single, call))
+        seed, prompt = decibels(output, picture(pipeline, call, seed=SEED + 1)), decibels(output, picture(pipeline, call, prompt=""))
+        print(f"{name}: deviation {output.std():.1f}, single file {same:.1f} dB, another seed {seed:.1f} dB, no prompt {prompt:.1f} dB")
+        if same < 80 or output.std() < 30 or seed > 25 or prompt > 50:
+            raise SystemExit(f"{name}: too little variation, or different from the single file's image")
+        pictures[name] = torch.from_numpy(output)
     shapes = {
         part: {name_in_folder(part, name): list(value.shape) for name, value in model.named_parameters()} for part, model in models.items()
     }

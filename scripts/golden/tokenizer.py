@@ -1,7 +1,7 @@
-"""Writes crates/diffusion-core/tests/golden/tokenizer/prompts.json: prompts and the ids that transformers' CLIPTokenizer gives them.
+"""Writes crates/diffusion-core/tests/golden/tokenizer/prompts.json: prompts and their ids from transformers' CLIPTokenizer.
 
-The vocabulary is OpenAI's, as the package open_clip_torch carries it; it is turned into vocab.json + merges.txt in a temporary folder,
-with the tokenizer_config.json variants that are found in published models. Only prompts, ids and the small config files are stored.
+The vocabulary is OpenAI's, from the package open_clip_torch; it is converted to vocab.json + merges.txt in a temporary folder, with the
+tokenizer_config.json variants of published models. Only prompts, ids and the small config files are stored.
 
     python scripts/golden/tokenizer.py [--out FILE]
 """
@@ -23,7 +23,7 @@ OUT = pathlib.Path(__file__).parents[2] / "crates/diffusion-core/tests/golden/to
 
 
 def added(content, typed=True, **changes):
-    """An AddedToken as tokenizer_config.json (typed) or special_tokens_map.json holds it."""
+    """An AddedToken in the form of tokenizer_config.json (typed) or special_tokens_map.json."""
     token = {"content": content, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False} | changes
     return ({"__type": "AddedToken"} if typed else {}) | token
 
@@ -31,7 +31,7 @@ def added(content, typed=True, **changes):
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 BASE = {"add_prefix_space": False, "do_lower_case": True, "errors": "replace", "model_max_length": 77, "tokenizer_class": "CLIPTokenizer"}
 TYPED = {"bos_token": added(BOS), "eos_token": added(EOS), "unk_token": added(EOS)}
-# SD 1.x and its distillations write it so; SD 2.x says "!" in special_tokens_map.json or in both files; transformers 4.3x and later write
+# SD 1.x and its distillations use this form; SD 2.x has "!" in special_tokens_map.json or in both files; transformers since 4.3x writes
 # added_tokens_decoder; a file may hold plain strings; and there may be none.
 CONFIGS = {
     "sd1": {"tokenizer_config.json": BASE | TYPED | {"pad_token": EOS}},
@@ -54,7 +54,7 @@ CONFIGS = {
                 "49407": added(EOS, False, special=True),
             }
         },
-        # Must be ignored, for added_tokens_decoder is there.
+        # Must be ignored, because added_tokens_decoder is present.
         "special_tokens_map.json": {"pad_token": EOS},
     },
     "strings": {"tokenizer_config.json": BASE | {"bos_token": BOS, "eos_token": EOS, "unk_token": EOS, "pad_token": EOS}},
@@ -64,9 +64,9 @@ CONFIGS = {
 
 
 def prompts():
-    """The prompts, in groups; more than 300 of them."""
+    """The prompts, in groups; more than 300."""
     out = []
-    # What people write.
+    # Typical prompts.
     subjects = ["a cat", "an astronaut riding a horse", "a castle on a hill", "two children reading a book", "a bowl of ramen", "portrait of an old sailor"]
     styles = ["oil painting", "8k, highly detailed, trending on artstation", "in the style of Van Gogh", "35mm photograph, f/1.8", "pixel art"]
     out += [f"{subject}, {style}" for subject in subjects for style in styles]
@@ -118,7 +118,7 @@ def prompts():
 
 
 def fnv1a64(data):
-    """A small hash that the Rust test computes as well: it proves that its merges are OpenAI's, without storing them."""
+    """A small hash that the Rust test also computes: it proves that its merges are OpenAI's, without storing them."""
     state = 0xCBF29CE484222325
     for byte in data:
         state = ((state ^ byte) * 0x100000001B3) & 0xFFFF_FFFF_FFFF_FFFF
@@ -157,7 +157,7 @@ def main():
             ids = [tokenizer(t, truncation=True, max_length=77).input_ids for t in texts]
             counts = [len(tokenizer(t, add_special_tokens=False, truncation=False, verbose=False).input_ids) for t in texts]
             if name == "sd1":
-                # The same tokenizer as tokenizer.json: what transformers writes, and reads back.
+                # The same tokenizer as tokenizer.json, which transformers writes and reads back.
                 again_root = root / "again"
                 tokenizer.save_pretrained(again_root)
                 again = CLIPTokenizer.from_pretrained(again_root)
@@ -173,7 +173,7 @@ def main():
         golden["configs"][name] = {
             "files": files,
             "pad_id": tokenizer.pad_token_id,
-            # Per prompt [ids with start and end, truncated, not padded; tokens before truncation]; null where they are those of "sd1".
+            # Per prompt [ids with start and end, truncated, not padded; tokens before truncation]; null if equal to those of "sd1".
             "expected": [None if name != "sd1" and (i, c) == b else [i, c] for i, c, b in zip(ids, counts, zip(*base))],
         }
     assert len(texts) >= 300, len(texts)

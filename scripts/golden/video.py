@@ -1,7 +1,7 @@
-"""Goldens of the parts of Stable Video Diffusion: image encoder, its preprocessing, temporal autoencoder, with drawn weights, in f32.
+"""Goldens of Stable Video Diffusion's parts: image encoder, its preprocessing, temporal autoencoder, with drawn weights, in f32.
 
-Each model's file holds inputs and expected outputs, the configuration as the model's config.json would have it, and the parameters'
-shapes; every case is run in f64 too, as in models.py. Preprocessing is diffusers' own function on painted pictures.
+Each model's file holds inputs and expected outputs, the configuration as in the model's config.json, and the parameters' shapes; every case
+also runs in f64, as in models.py. Preprocessing is diffusers' own function on painted images.
 
     python scripts/golden/video.py [--only NAME]
 """
@@ -19,9 +19,9 @@ from models import BF16_DB, both_precisions, config_of, randn
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-# Counts of frames that a decoder is given, which do and do not fill its window of three.
+# Numbers of frames for a decoder, which do and do not fill its window of three.
 FRAMES = (1, 2, 3, 5)
-# Sizes of pictures, width first: made smaller and larger, both at once, no larger than the blur's window, and as they are.
+# Image sizes, width first: shrunk, enlarged, both at once, no larger than the blur's window, and unchanged.
 SIZES = ((100, 75), (37, 23), (300, 20), (2, 3), (32, 32))
 SIDE = 32
 
@@ -36,7 +36,7 @@ def image_encoder(name: str, **config) -> None:
 
 
 class Tiled:
-    """AutoencoderKL's own tiles, over a decoder of clips, which has none."""
+    """AutoencoderKL's own tiling for a decoder of clips, which has none."""
 
     def __init__(self, module: AutoencoderKLTemporalDecoder, tile: int, factor: int):
         self.module, self.tile_sample_min_size, self.tile_latent_min_size, self.tile_overlap_factor = module, tile, tile // factor, 0.25
@@ -54,7 +54,7 @@ def autoencoder(name: str, height: int, width: int, frames=FRAMES, tile: int | N
     mixes = {key: value.item() for key, value in module.named_parameters() if key.endswith("mix_factor")}
     assert min(mixes.values()) < 0 < max(mixes.values()), mixes
     factor = 2 ** (len(module.config.block_out_channels) - 1)
-    # Larger than the frames: of few latents the rounding in bf16 would say little.
+    # Larger than the frames: with few latents the bf16 rounding would be meaningless.
     images = randn(1, 2, 3, 2 * height, 2 * width).clamp(-2, 2) / 2
     latents = randn(2, max(frames), 4, height // factor, width // factor)
 
@@ -73,7 +73,7 @@ def autoencoder(name: str, height: int, width: int, frames=FRAMES, tile: int | N
 
 
 def paint(width: int, height: int) -> Image.Image:
-    """A picture with edges, gradients and noise."""
+    """An image with edges, gradients and noise."""
     y, x = np.mgrid[0:height, 0:width]
     waves = np.stack([np.sin(x / 7 + y / 11), np.cos(x / 5), np.sin(y / 3)], axis=-1) * 100 + 128
     noise = np.random.default_rng(width * 1000 + height).normal(0, 25, (height, width, 3))
@@ -85,7 +85,7 @@ def preprocessing(name: str) -> None:
     processor, tensors = CLIPImageProcessor(), {}
 
     def clip_pixels(picture: Image.Image, side: int) -> torch.Tensor:
-        # As StableVideoDiffusionPipeline._encode_image has it.
+        # As in StableVideoDiffusionPipeline._encode_image.
         image = VideoProcessor.numpy_to_pt(VideoProcessor.pil_to_numpy(picture)) * 2.0 - 1.0
         image = (_resize_with_antialiasing(image, (side, side)) + 1.0) / 2.0
         options = dict(do_normalize=True, do_center_crop=False, do_resize=False, do_rescale=False, return_tensors="pt")
@@ -95,7 +95,7 @@ def preprocessing(name: str) -> None:
         picture = paint(width, height)
         tensors[f"picture.{width}x{height}"] = torch.from_numpy(np.array(picture))
         tensors[f"pixels.{width}x{height}"] = clip_pixels(picture, SIDE)
-    # At the real side, and as VideoProcessor hands it to the autoencoder.
+    # At the real side, and as VideoProcessor passes it to the autoencoder.
     picture = paint(*SIZES[0])
     tensors["pixels.224"] = clip_pixels(picture, 224)
     tensors["video.64x48"] = VideoProcessor(do_resize=True, vae_scale_factor=8).preprocess(picture, height=48, width=64)
@@ -108,10 +108,10 @@ def preprocessing(name: str) -> None:
 DOWN = {"down_block_types": ["DownEncoderBlock2D"] * 3}
 CASES = {
     "clip_vision_gelu": lambda name: image_encoder(name, num_hidden_layers=3, hidden_act="gelu", image_size=28, patch_size=7),
-    # A side that is no multiple of the patch: the last pixels are left out.
+    # A side that is not a multiple of the patch: the last pixels are dropped.
     "clip_vision_quick_gelu": lambda name: image_encoder(name, num_hidden_layers=2, hidden_act="quick_gelu", image_size=30, patch_size=8),
     "vae_temporal": lambda name: autoencoder(name, 32, 48, **DOWN, block_out_channels=[32, 32, 64], layers_per_block=2),
-    # With one layer a level diffusers' class makes an attention in the middle of the decoder and never runs it.
+    # With one layer per level, diffusers' class creates an attention in the middle of the decoder and never runs it.
     "vae_temporal_shallow": lambda name: autoencoder(
         name, 24, 16, frames=(1, 3), **DOWN, block_out_channels=[32, 32, 32], layers_per_block=1, scaling_factor=0.5, force_upcast=False),
     "vae_temporal_tiled": lambda name: autoencoder(
@@ -122,7 +122,7 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=CASES, help="make one golden")
+    parser.add_argument("--only", choices=CASES, help="generate one golden")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name, make in CASES.items():

@@ -1,7 +1,7 @@
 """Goldens of the video UNet and of its blocks: diffusers' own modules with drawn weights, in f32.
 
-As models.py has them: inputs and expected outputs, the configuration, the parameters' shapes; every case is run in f64 too. Mix factors
-are drawn like any other weight, so the goldens have both signs of them.
+As in models.py: inputs and expected outputs, the configuration, the parameters' shapes; every case also runs in f64. Mix factors are drawn
+like any other weight, so the goldens have both signs of them.
 
     python scripts/golden/video_models.py [--only NAME]
 """
@@ -17,7 +17,7 @@ from models import BF16_DB, CROSS, PLAIN, both_precisions, config_of, randn
 
 
 def draw_scaled(module: torch.nn.Module, scale: float) -> None:
-    """Golden weights, those that are no norm's times `scale`: with small ones the epsilons of the norms show."""
+    """Golden weights, with all but the norms' multiplied by `scale`: small ones make the norms' epsilons visible."""
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             value = draw(name, parameter.shape)
@@ -67,11 +67,11 @@ def unet(name: str, height: int, width: int, frames: int, batch: int = 2, timest
     print("    mix factors", mix_factors(module))
     sample = randn(1, batch, frames, module.config.in_channels, height, width)
     states = randn(2, batch, 1, module.config.cross_attention_dim)
-    # Frames a second less one, motion bucket, noise augmentation; clips differ.
+    # Frames per second minus one, motion bucket, noise augmentation; clips differ.
     ids = torch.tensor([[6.0, 127.0, 0.02], [11.0, 30.0, 0.7]])[:batch]
 
     def run(module, cast):
-        # Sinusoids are f32 in diffusers whatever the numbers' precision; the numbers are too here.
+        # diffusers computes sinusoids in f32 whatever the precision of their inputs; the inputs are f32 here too.
         return {"output": module(cast(sample), torch.tensor(timestep), cast(states), ids).sample}
 
     tensors = both_precisions(module, run)
@@ -84,24 +84,24 @@ def block_types(down: list[str], up: list[str]) -> dict:
 
 
 CASES = {
-    # The UNet's residual blocks: with a shortcut and a time embedding, and with neither's shapes changing.
+    # The UNet's residual blocks: with a shortcut and a time embedding, and with unchanged shapes.
     "video_resnet": lambda name: resnet(name, 32, 64, clips=2, frames=3, time_channels=16, scale=0.05, eps=1e-6),
     "video_resnet_plain": lambda name: resnet(name, 32, 32, clips=1, frames=5, time_channels=16, eps=1e-5),
-    # The autoencoder's: no time embedding, two epsilons, and the share of the blend is the other one's.
+    # The autoencoder's: no time embedding, two epsilons, and a blend with swapped shares.
     "video_resnet_switched": lambda name: resnet(
         name, 64, 32, clips=1, frames=2, scale=0.05, eps=1e-6, temporal_eps=1e-5, merge_factor=0.0, merge_strategy="learned",
         switch_spatial_to_temporal_mix=True),
     "video_transformer": lambda name: transformer(name, clips=2, frames=3, heads=2, head_dim=16, layers=1, cross=20),
     "video_transformer_deep": lambda name: transformer(name, clips=1, frames=7, heads=3, head_dim=32, layers=2, cross=8, scale=0.2),
-    # Stable Video Diffusion's own blocks, all of them.
+    # All of Stable Video Diffusion's own blocks.
     "video_unet_svd": lambda name: unet(
         name, 16, 24, frames=3, **block_types([CROSS] * 3 + [PLAIN], [PLAIN] + [CROSS] * 3), block_out_channels=[32, 64, 96, 96],
         layers_per_block=2, num_attention_heads=[1, 2, 3, 3]),
-    # Small weights: epsilons show.
+    # Small weights, which make epsilons visible.
     "video_unet_quiet": lambda name: unet(
         name, 8, 6, frames=2, timestep=-1.55, scale=0.1, **block_types([CROSS, PLAIN], [PLAIN, CROSS]), block_out_channels=[32, 64], layers_per_block=1,
         num_attention_heads=2),
-    # Sides that are no multiple of 4; levels that differ.
+    # Sides that are not multiples of 4; levels that differ.
     "video_unet_varied": lambda name: unet(
         name, 13, 11, frames=5, batch=1, **block_types([CROSS, PLAIN, CROSS], [CROSS, PLAIN, CROSS]), block_out_channels=[32, 64, 32],
         layers_per_block=[1, 2, 1], num_attention_heads=[2, 4, 1], transformer_layers_per_block=[1, 1, 2], in_channels=5, out_channels=3),
@@ -113,7 +113,7 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=CASES, help="make one golden")
+    parser.add_argument("--only", choices=CASES, help="generate one golden")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name, make in CASES.items():

@@ -1,8 +1,8 @@
 """Writes the goldens of whole videos: diffusers' own StableVideoDiffusionPipeline on a tiny model whose weights are drawn by name.
 
-The model's configuration files are written as a diffusers folder without weights; frames and the given picture as one safetensors file.
-The script refuses to write videos that are not lively: frames with a standard deviation below 30 of 255, or a video that hardly depends
-on seed, picture, motion, chunks or what else a call says, would let a broken pipeline pass.
+The model's configuration files are written as a diffusers folder without weights; frames and the input image as one safetensors file. The
+script refuses to write videos without contrast or variation: frames with a standard deviation below 30 of 255, or a video that hardly
+depends on seed, image, motion, chunks or a call's other arguments, would let a broken pipeline pass.
 """
 
 import argparse
@@ -58,7 +58,7 @@ VISION = {
 
 
 def case(**changes):
-    """One call, with what most of them share."""
+    """One call, with the most common arguments."""
     return {
         "width": 96, "height": 64, "num_frames": None, "steps": 5, "min_guidance_scale": 1.0, "max_guidance_scale": 3.0, "fps": 7,
         "motion_bucket_id": 127, "noise_aug_strength": 0.02, "decode_chunk_size": None, "seed": 11, **changes,
@@ -77,12 +77,12 @@ CASES = {
     "falling_guidance": case(min_guidance_scale=4.0, max_guidance_scale=1.5),
     "other_motion": case(fps=25, motion_bucket_id=20, steps=8),
     "odd_size": case(width=72, height=104, num_frames=3),
-    # diffusers looks at the largest scale in use, and fails where it is the first, of 1.
+    # diffusers checks the largest scale in use, and fails if that is the first one with a value of 1.
     "one_frame": case(num_frames=1, min_guidance_scale=2.0, seed=12),
 }
-# Those that are made in bf16 too, for what diffusers' own rounding is worth.
+# Cases that are also generated in bf16, to measure diffusers' own rounding.
 IN_BF16 = ("own", "chunks_of_4", "odd_size")
-# What each of these changes about "own" must be seen by a test that wants 55 dB.
+# A test that requires 55 dB must detect each of these changes to "own".
 TELLING = [
     {"fps": 8}, {"motion_bucket_id": 100}, {"noise_aug_strength": 0.03}, {"min_guidance_scale": 1.2}, {"max_guidance_scale": 2.5},
     {"decode_chunk_size": 4}, {"steps": 6},
@@ -91,13 +91,13 @@ TELLING = [
 
 def write_json(path: str, content: dict) -> None:
     (MODEL / path).parent.mkdir(parents=True, exist_ok=True)
-    # As diffusers saves it: with its note on fields that nobody chose, an edit of those fields would not count.
+    # Unlike diffusers' own files: its list of default fields would cancel edits of those fields.
     content = {key: value for key, value in content.items() if key != "_use_default_values"}
     (MODEL / path).write_text(json.dumps(content, indent=1) + "\n")
 
 
 def build() -> StableVideoDiffusionPipeline:
-    """The pipeline, its configurations written."""
+    """Builds the pipeline and writes its configurations."""
     vision = CLIPVisionConfig(**VISION)
     pipeline = StableVideoDiffusionPipeline(
         vae=draw_weights(AutoencoderKLTemporalDecoder(**VAE)).eval(),
@@ -130,7 +130,7 @@ def make(pipeline: StableVideoDiffusionPipeline, call: dict, picture: Image.Imag
     arguments = {name: call[name] for name in names}
     generator = torch.Generator("cpu").manual_seed(call["seed"])
     if pipeline.unet.dtype == torch.bfloat16:
-        # The same f32 latents, rounded: diffusers would draw other numbers in bf16.
+        # The same f32 latents, rounded: diffusers would draw different numbers in bf16.
         drawn = torch.Generator("cpu").manual_seed(call["seed"])
         height, width = call["height"], call["width"]
         torch.randn((1, 3, height, width), generator=drawn)
@@ -142,7 +142,7 @@ def make(pipeline: StableVideoDiffusionPipeline, call: dict, picture: Image.Imag
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--look", metavar="FOLDER", help="write each video there as a strip of PNG too")
+    parser.add_argument("--look", metavar="FOLDER", help="also write each video there as a PNG strip")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipeline, rounded = build(), build().to(torch.bfloat16)
@@ -168,7 +168,7 @@ def main() -> None:
         if found > 50:
             faults.append(str(changes))
     if faults:
-        raise SystemExit(f"not lively: {', '.join(faults)}")
+        raise SystemExit(f"too little variation: {', '.join(faults)}")
     models = {"unet": pipeline.unet, "vae": pipeline.vae, "image_encoder": pipeline.image_encoder}
     save("video", "videos", tensors, calls=CASES, shapes={part: shapes(model) for part, model in models.items()})
 

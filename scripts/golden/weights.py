@@ -1,7 +1,7 @@
-"""Goldens for weight loading: torch files of every kind, and CompVis checkpoints beside what diffusers makes of them.
+"""Goldens for weight loading: torch files of every kind, and CompVis checkpoints with diffusers' conversions.
 
-The checkpoints themselves are not stored: their tensors are filled by `fill` below, which the test repeats; stored are names, shapes
-and, for each tensor that diffusers' own conversion yields, two sums over its elements.
+The checkpoints themselves are not stored: `fill` below generates their tensors, and the test repeats it. Stored are names, shapes and, for
+each tensor of diffusers' own conversion, two sums over its elements.
 """
 
 import argparse
@@ -29,7 +29,7 @@ OUT = GOLDEN / "weights"
 
 
 class Evil:
-    """Unpickled by torch.load(weights_only=False), it runs a command."""
+    """Runs a command when unpickled by torch.load(weights_only=False)."""
 
     def __reduce__(self):
         return os.system, ("touch evil-marker",)
@@ -78,11 +78,11 @@ def torch_files():
     torch.save({"weight": torch.zeros(2)}, OUT / "before_1_6.bin", _use_new_zipfile_serialization=False)
 
 
-# ---- what training scripts leave beside the weights ---------------------------------------------------------------------------
+# ---- leftovers of training scripts beside the weights -------------------------------------------------------------------------
 
 
 def foreign(module: str, name: str, base=object):
-    """A class that no reader of ours has, as it is pickled: by its module and name."""
+    """A class that our readers do not know, pickled by its module and name."""
     parts = module.split(".")
     for count in range(len(parts)):
         sys.modules.setdefault(".".join(parts[: count + 1]), types.ModuleType(module))
@@ -92,7 +92,7 @@ def foreign(module: str, name: str, base=object):
 
 
 def torch_extras():
-    """The same weights in an archive and as before torch 1.6, among what is no tensor."""
+    """The same weights in an archive and in the format before torch 1.6, among objects that are not tensors."""
     state = foreign("mine.training", "StateDict", collections.OrderedDict)()
     state["0.weight"] = torch.arange(6.0).view(3, 2)
     state["0.bias"] = torch.nn.Parameter(torch.arange(3.0).half())
@@ -132,11 +132,11 @@ def torch_extras():
     torch.save(extras, OUT / "extras_protocol4.bin", pickle_protocol=4)
 
 
-# ---- floats of eight bits ------------------------------------------------------------------------------------------------------
+# ---- eight-bit floats ----------------------------------------------------------------------------------------------------------
 
 
 def float8():
-    """Every code of both kinds beside its value, and weights with a scale in each of the ways in which ComfyUI's files have one."""
+    """Every code of both kinds with its value, and weights with a scale in each of the ways that ComfyUI's files use."""
     codes = torch.arange(256, dtype=torch.uint8)
     kinds = {"e4m3": torch.float8_e4m3fn, "e5m2": torch.float8_e5m2}
     tensors = {name: codes.view(dtype) for name, dtype in kinds.items()}
@@ -163,7 +163,7 @@ def float8():
 
 
 def fill(name: str, shape) -> np.ndarray:
-    """Numbers in [-0.5, 0.5) from a tensor's name: FNV-1a of it, then a Weyl sequence."""
+    """Numbers in [-0.5, 0.5) from a tensor's name: its FNV-1a hash, then a Weyl sequence."""
     state = 0x811C9DC5
     for byte in name.encode():
         state = (state ^ byte) * 0x01000193 % 2**32
@@ -195,7 +195,7 @@ RESNET = [
 
 
 def unet_to_ldm(name: str, config) -> str:
-    """CompVis' name of a diffusers UNet tensor; written by hand, the other way round from what is tested."""
+    """CompVis' name of a diffusers UNet tensor; written by hand, in the opposite direction of the tested code."""
     layers = config["layers_per_block"]
     flat = [
         ("time_embedding.linear_1.", "time_embed.0."),
@@ -256,7 +256,7 @@ def clip_shapes(model) -> dict:
 
 
 def openclip_shapes(model, layers: int) -> dict:
-    """The tensors of an OpenCLIP text tower of so many layers with this transformers model's widths."""
+    """The tensors of an OpenCLIP text tower with this many layers and this transformers model's widths."""
     found, width = {}, model.config.hidden_size
     for name, shape in clip_shapes(model).items():
         if name.startswith("encoder.layers.0."):
@@ -374,7 +374,7 @@ def checkpoints():
         dict(**text, num_hidden_layers=23, hidden_act="gelu"),
         24,
     )
-    # As tiny-sd: one layer a block, attention in all of them, no middle.
+    # Like tiny-sd: one layer per block, attention in all of them, no middle.
     checkpoint(
         "ldm_tiny",
         dict(

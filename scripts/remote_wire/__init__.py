@@ -1,15 +1,15 @@
-"""Holds our requests to remote providers against those of the providers' own clients. See scripts/check-remote-wire.
+"""Compares our requests to remote providers with those of the providers' own clients. See scripts/check-remote-wire.
 
-One file a provider, beside these. It must import the provider's client inside its functions only, because it is read for PACKAGES before
-they are installed. It has
+Each provider has one file beside this one. It must import the provider's client only inside its functions, because PACKAGES is read before
+the packages are installed. It defines
 
-    PACKAGES    what pip installs: ["boto3==1.44.8"]
+    PACKAGES    the packages for pip: ["boto3==1.44.8"]
     PROVIDER    the provider's name for the example `wire`
     IGNORED     {header in lower case: why it may differ}
     LOOSE       {query parameter: why its value may differ}; optional
-    answer(request) -> Answer     what the recording server answers both clients with
-    cases(base) -> [Case]         what is asked of both; base is the server's address
-    environment(base) -> dict     variables that both clients run under; optional
-    judge(request, ours) -> str or None   a reason to refuse a request by itself, for instance its signature; optional
-    more(wire) -> iterator of (name, reason or None)   checks of another kind; optional
+    answer(request) -> Answer     the recording server's answer to both clients
+    cases(base) -> [Case]         the inputs of both; base is the server's address
+    environment(base) -> dict     environment variables of both clients; optional
+    judge(request, ours) -> str or None   a reason to refuse a single request, for instance its signature; optional
+    more(wire) -> iterator of (name, reason or None)   other checks; optional
 """

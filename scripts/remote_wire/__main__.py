@@ -19,13 +19,13 @@ def main():
     known = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem not in FRAME)
     parser = argparse.ArgumentParser(prog="scripts/check-remote-wire")
     parser.add_argument("providers", nargs="*", metavar="PROVIDER", help=", ".join(known))
-    parser.add_argument("--packages", action="store_true", help="say what pip has to install, and no more")
+    parser.add_argument("--packages", action="store_true", help="print the packages that pip must install, and exit")
     parser.add_argument("--program", help="the example `wire` of remote-providers")
     parser.add_argument("--fakes", help="the example `fakes` of remote-fakes")
     parser.add_argument("--verbose", action="store_true")
     given = parser.parse_args()
     if unknown := sorted(set(given.providers) - set(known)):
-        sys.exit(parser.error(f"{', '.join(unknown)}: not known; there is {', '.join(known)}"))
+        sys.exit(parser.error(f"{', '.join(unknown)}: unknown; available: {', '.join(known)}"))
     modules = [importlib.import_module(f"remote_wire.{name}") for name in given.providers or known]
     if given.packages:
         return print("\n".join(sorted({package for module in modules for package in module.PACKAGES})))
@@ -34,9 +34,9 @@ def main():
 
 
 def run(module, program, fakes, verbose):
-    """Runs one provider's cases; the number of those that failed."""
+    """Runs one provider's cases; returns the number of failures."""
     recorder = Recorder(module.answer)
-    # The machine's own settings of Amazon, proxies and the like are no part of a case.
+    # The machine's own settings for Amazon, proxies and the like must not affect a case.
     clean = {name: os.environ[name] for name in ("HOME", "PATH", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ}
     variables = clean | getattr(module, "environment", lambda base: {})(recorder.base)
     wire = Wire(program, fakes, module.PROVIDER, recorder, variables)
@@ -64,7 +64,7 @@ def run(module, program, fakes, verbose):
                         elif case.fetch and result.get("url"):
                             case.fetch(result["url"])
                     ours = recorder.take()
-                except Exception as error:  # A case that breaks off is one that failed, and the others still run.
+                except Exception as error:  # A broken case is a failure; the others still run.
                     reasons.append(f"{type(error).__name__}: {error}")
                 if len(ours) != len(theirs) or not ours:
                     lists = [[f"{request.method} {request.path}" for request in requests] for requests in (ours, theirs)]

@@ -1,7 +1,7 @@
-"""Amazon Bedrock: Nova Reel's three tasks, how an invocation stands, and the video in S3, against boto3's own calls.
+"""Amazon Bedrock: Nova Reel's three tasks, an invocation's status, and the video in S3, against boto3's own calls.
 
-A signature is made anew here by botocore from what arrived, and must be the one that was sent. ListAsyncInvokes is not among the cases:
-ours never asks for it. At the end S3 is moto's server, and boto3 is run against our own fakes, which must take what it sends.
+botocore recomputes each recorded signature, which must equal the sent one. ListAsyncInvokes is not among the cases, because ours never
+calls it. The last checks use moto's server as S3, and run boto3 against our own fakes, which must accept its requests.
 """
 
 import base64
@@ -30,14 +30,14 @@ ARN = f"arn:aws:bedrock:{REGION}:123456789012:async-invoke/abcdefghij12"
 FOLDER = "clips/abcdefghij12"
 TOKEN = "5d3f4a2e-1111-4222-8333-944455556666"
 IGNORED = {
-    "amz-sdk-invocation-id": "a random id of the call",
-    "amz-sdk-request": "counts the SDK's own tries; ours has no retries of its own, and says so",
+    "amz-sdk-invocation-id": "a random id per call",
+    "amz-sdk-request": "counts the SDK's own tries; ours has no retries of its own, and declares that",
     "x-amz-date": "the time; its form is checked with the signature",
 }
 LOOSE = {
-    "X-Amz-Credential": "holds the day; the rest is checked with the signature",
+    "X-Amz-Credential": "contains the day; the rest is checked with the signature",
     "X-Amz-Date": "the time",
-    "X-Amz-Signature": "follows from the rest; made anew by botocore and checked",
+    "X-Amz-Signature": "follows from the rest; recomputed by botocore and checked",
 }
 START_SECONDS = 60
 
@@ -78,7 +78,7 @@ def invocation():
 
 
 def png(width, height):
-    """A picture of one colour, as a PNG file's bytes."""
+    """An image of one colour, as PNG bytes."""
     rows = (b"\0" + b"\x30\x60\x90" * width) * height
     chunk = lambda kind, data: pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
     head = pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -94,7 +94,7 @@ CONFIG = {"fps": 24, "dimension": "1280x720"}
 def client(service, **more):
     import boto3
 
-    # Not boto3's own session, which keeps the first keys that it finds.
+    # boto3's default session would keep the first keys that it finds.
     return boto3.session.Session().client(service, **more)
 
 
@@ -117,7 +117,7 @@ MANUAL = {
 
 
 def start(model_input, uri=f"s3://{BUCKET}/clips", token=TOKEN):
-    """boto3's call for this input, to be made later."""
+    """A function that makes boto3's call for this input."""
     output = {"s3OutputDataConfig": {"s3Uri": uri}}
     return lambda: client("bedrock-runtime").start_async_invoke(
         modelId=MODEL, modelInput=model_input, outputDataConfig=output, clientRequestToken=token
@@ -159,11 +159,11 @@ def get_and_link():
 def fetch(url):
     with urllib.request.urlopen(url, timeout=30) as answer:
         if answer.read() != VIDEO:
-            raise ValueError("the video is another")
+            raise ValueError("the video differs")
 
 
 def judge(request, is_ours):
-    """Makes the signature anew, with botocore's signer."""
+    """Recomputes the signature with botocore's signer."""
     from botocore.auth import S3SigV4QueryAuth, SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
@@ -186,18 +186,18 @@ def judge(request, is_ours):
         names, sent = found[2].split(";"), found[3]
     signed = AWSRequest(method=request.method, url=url, data=request.body, headers={name: request.header(name) for name in names})
     signed.context["timestamp"] = stamp
-    made = signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed)
-    return None if made == sent else f"the signature is {sent}, and botocore makes {made}"
+    computed = signer.signature(signer.string_to_sign(signed, signer.canonical_request(signed)), signed)
+    return None if computed == sent else f"the signature is {sent}, and botocore computes {computed}"
 
 
 def more(wire):
-    yield "a bearer token is sent over plain http by neither", open_bearer(wire)
+    yield "neither client sends a bearer token over plain http", open_bearer(wire)
     yield from with_moto(wire)
     yield from with_our_fakes(wire)
 
 
 def open_bearer(wire):
-    """Why the two do not refuse alike; None if they do."""
+    """Checks that both clients refuse; returns the reason if not."""
     with mock.patch.dict(os.environ, {BEARER: "a-bearer-token"}):
         try:
             get()
@@ -212,7 +212,7 @@ def open_bearer(wire):
 
 
 def with_our_fakes(wire):
-    """boto3 against our fakes: a video from the start to the file, and what is refused."""
+    """boto3 against our fakes: a video from the start to the file, and refusals."""
     server = subprocess.Popen([wire.fakes], stdout=subprocess.PIPE, text=True)
     try:
         variables = {}
@@ -220,15 +220,15 @@ def with_our_fakes(wire):
             name, _, value = server.stdout.readline().strip().partition("=")
             variables[name] = value
         with mock.patch.dict(os.environ, variables | {"AWS_DEFAULT_REGION": variables["AWS_REGION"]}):
-            yield "boto3 makes each kind of video with our fakes", made_with(variables["S3_BUCKET_NAME"])
-            yield "boto3 understands what our fakes refuse", refused_with(variables["S3_BUCKET_NAME"])
+            yield "boto3 generates each kind of video with our fakes", made_with(variables["S3_BUCKET_NAME"])
+            yield "boto3 understands our fakes' refusals", refused_with(variables["S3_BUCKET_NAME"])
     finally:
         server.kill()
         server.wait()
 
 
 def made_with(bucket):
-    """What boto3 cannot have made; None if it makes all."""
+    """Generates every kind of video with boto3; returns the first failure, or None."""
     from botocore.config import Config
 
     inputs = {"TEXT_VIDEO": TEXT, "an image": WITH_IMAGE, "MULTI_SHOT_AUTOMATED": AUTOMATED, "MULTI_SHOT_MANUAL": MANUAL}
@@ -244,12 +244,12 @@ def made_with(bucket):
         url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": place}, ExpiresIn=3600)
         with urllib.request.urlopen(url, timeout=30) as answer:
             if not video or answer.read() != video:
-                return f"{name}: the link leads to another video"
+                return f"{name}: the link's video differs"
     return None
 
 
 def refused_with(bucket):
-    """What boto3 does not take for the error that it is; None if it takes all."""
+    """Checks that boto3 recognizes every error; returns the first failure, or None."""
     from botocore.exceptions import ClientError
 
     long = {**TEXT, "textToVideoParams": {"text": "x" * 513}}
@@ -271,7 +271,7 @@ def refused_with(bucket):
 
 
 def with_moto(wire):
-    """Our download and our link against moto's S3."""
+    """Tests our download and our link with moto's S3."""
     command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -297,9 +297,9 @@ def with_moto(wire):
 
 
 def wait_for(server):
-    """moto's address, which it prints."""
+    """moto's address, from its output."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and (line := server.stdout.readline()):
         if found := re.search(r"Running on (http://127\.0\.0\.1:\d+)", line):
             return found[1]
-    raise RuntimeError("moto's server does not start")
+    raise RuntimeError("moto's server did not start")

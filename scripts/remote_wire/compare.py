@@ -1,23 +1,23 @@
-"""Whether two requests are equal on the wire, and where they are not."""
+"""Compares two requests as sent on the wire."""
 
 import json
 import re
 from urllib.parse import unquote
 
-# What every HTTP library words in its own way, and no provider signs or reads.
+# Headers that differ between HTTP libraries, and that no provider signs or reads.
 EVERYWHERE = {
-    "accept-encoding": "whether an answer may be compressed is each library's own",
-    "connection": "whether a connection is kept is each library's own",
+    "accept-encoding": "each library decides whether an answer may be compressed",
+    "connection": "each library decides whether to keep a connection",
     "content-length": "follows from the body, which is compared; checked against it",
-    "content-type without a body": "some clients put one there, where it says nothing",
+    "content-type without a body": "some clients send one, without a meaning",
     "host": "both must name the recording server; checked",
-    "transfer-encoding": "how a body is cut is each library's own; it is compared whole",
-    "user-agent": "says which program asks",
+    "transfer-encoding": "each library chunks a body its own way; the whole is compared",
+    "user-agent": "names the client program",
 }
 
 
 def differences(ours, theirs, ignored, loose):
-    """What differs between two requests, each in a line; empty if nothing does."""
+    """The differences between two requests, one per line; empty if there are none."""
     found = []
     for what, mine, other in [("method", ours.method, theirs.method), ("path", ours.path, theirs.path)]:
         if mine != other:
@@ -38,7 +38,7 @@ def differences(ours, theirs, ignored, loose):
 
 
 def query(request, loose):
-    """The query's values by name as they were sent, not decoded; what may differ has its name alone."""
+    """The query's values by name, not decoded; values that may differ are replaced by "any"."""
     pairs = {}
     for pair in filter(None, request.query.split("&")):
         name, _, value = pair.partition("=")
@@ -47,7 +47,7 @@ def query(request, loose):
 
 
 def headers(request, ignored):
-    """Values by name, but for what may differ. Of a signature the key, its scope and the headers that it covers count."""
+    """Values by name, without those that may differ. A signature is reduced to its key, its scope and its signed headers."""
     forms, values = {"authorization": signature_parts, "content-type": without_boundary}, {}
     for name, value in request.headers:
         if name not in ignored and (name != "content-type" or request.body):
@@ -59,7 +59,7 @@ def signature_parts(value):
     if not value.startswith("AWS4-HMAC-SHA256 "):
         return value
     part = dict(part.strip().split("=", 1) for part in value.split(" ", 1)[1].split(","))
-    # The day is part of the scope, and midnight may come between the two.
+    # The scope contains the day, and midnight may fall between the two requests.
     scope = re.sub(r"/\d{8}/", "/DAY/", part["Credential"])
     return f"AWS4-HMAC-SHA256 {scope} over {part['SignedHeaders']}"
 
@@ -69,7 +69,7 @@ def without_boundary(value):
 
 
 def body(request):
-    """The body in a form that does not depend on how a library writes it: JSON as its values, a form as its parts in order of their names."""
+    """The body in a form independent of a library's formatting: JSON as its values, a form as its parts sorted by name."""
     kind = (request.header("content-type") or "").lower()
     if not request.body:
         return b""
@@ -81,7 +81,7 @@ def body(request):
 
 
 def parts(form, boundary):
-    """(headers, content) of each part, sorted; how a part's headers are cased and spaced does not count."""
+    """(headers, content) of each part, sorted; the case and the spacing of a part's headers are ignored."""
     found = []
     for part in form.split(b"--" + boundary.encode())[1:-1]:
         head, _, content = part[2:-2].partition(b"\r\n\r\n")
@@ -96,11 +96,11 @@ def is_same_bytes(ours, theirs):
 
 
 def well_formed(request, base):
-    """What is wrong with a request by itself, of what is not compared."""
+    """Checks the parts of a request that are not compared; returns the fault, or None."""
     if request.header("host") != base.removeprefix("http://"):
         return f"the host is {request.header('host')!r}"
     length = request.header("content-length")
-    return f"the length is said to be {length} of {len(request.body)}" if length not in (None, str(len(request.body))) else None
+    return f"content-length is {length}, the body has {len(request.body)} bytes" if length not in (None, str(len(request.body))) else None
 
 
 def shown(value):

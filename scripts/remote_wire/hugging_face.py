@@ -1,6 +1,6 @@
-"""Hugging Face inference in the form of seed 001's API, against requests, which that form comes from.
+"""Hugging Face inference as in the characters API, against requests, which that API's form comes from.
 
-huggingface_hub is no witness: its image_to_video takes no address of one's own and asks other services in their own forms.
+huggingface_hub cannot serve as the reference: its image_to_video accepts no custom address and calls other providers in their own forms.
 """
 
 import json
@@ -23,7 +23,7 @@ def answer(request):
 
 
 def cases(base):
-    # The original calls every image character.jpg and image/jpeg; ours says what it is.
+    # The original names every image character.jpg and image/jpeg; ours declares the true type.
     def post(parameters):
         import requests
 
@@ -32,11 +32,11 @@ def cases(base):
         form = {"parameters": json.dumps(parameters, separators=(",", ":"))}
         answer = requests.post(base + PATH, headers=headers, files=files, data=form, timeout=60)
         if answer.content != VIDEO:
-            raise ValueError("the video is another")
+            raise ValueError("the video differs")
 
     return [
         Case("three seconds", ours(prompt=PROMPT, image=file(IMAGE), seconds=3), lambda: post({"num_frames": 24})),
-        Case("ten seconds, which are more frames than there are", ours(image=file(IMAGE), seconds=10), lambda: post({"num_frames": 25})),
+        Case("ten seconds, which exceed the maximum of frames", ours(image=file(IMAGE), seconds=10), lambda: post({"num_frames": 25})),
         Case(
             "a seed and the model's own parameters",
             ours(image=file(IMAGE), seed=7, options={"motion_bucket_id": 90, "num_frames": 14}),

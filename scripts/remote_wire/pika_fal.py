@@ -1,6 +1,6 @@
 """Pika through fal's queue, against fal-client: submit, status, result, cancel. Pika's web form has no client of its own to compare with.
 
-fal-client always speaks https to fal's hosts; here its one constant with the queue's address is set to the recording server's.
+fal-client always sends https to fal's hosts; here its constant with the queue's address is replaced by the recording server's.
 """
 
 from remote_wire.case import KEY, Case
@@ -12,7 +12,7 @@ PROVIDER = "pika-fal"
 IMAGE_MODEL, TEXT_MODEL = "fal-ai/pika/v2.2/image-to-video", "fal-ai/pika/v2.2/text-to-video"
 ID = "764cabcf-b745-4b3e-ae38-1200304cf45b"
 REQUEST = f"/fal-ai/pika/requests/{ID}"
-IGNORED = {"accept": "answers are JSON whatever is asked for"}
+IGNORED = {"accept": "answers are always JSON"}
 URL = "https://example.com/fox.png?a=1&b=2"
 
 
@@ -49,7 +49,7 @@ def cases(base):
     data_url = "data:image/png;base64," + file(IMAGE)["bytes"]
     given = {"prompt": PROMPT, "image_url": URL, "duration": 10, "seed": 7, "negative_prompt": "blur"}
     wide = {"prompt": PROMPT, "aspect_ratio": "9:16", "resolution": "1080p"}
-    # Our id is what the answer to the start has said.
+    # Our id consists of the URLs in the start's answer.
     addresses = {"status": f"{base}{REQUEST}/status", "response": f"{base}{REQUEST}", "cancel": f"{base}{REQUEST}/cancel"}
     job = json.dumps(addresses)
     submit = lambda model, arguments: lambda: client(base).submit(model, arguments)
@@ -65,6 +65,6 @@ def cases(base):
             submit(IMAGE_MODEL, {"prompt": PROMPT, "image_url": data_url}),
         ),
         Case("a text and a size", ours(prompt=PROMPT, size=[1080, 1920]), submit(TEXT_MODEL, wide)),
-        Case("how a request stands, and its result", [{"call": "poll", "id": job}], lambda: client(base).result(IMAGE_MODEL, ID)),
+        Case("a request's status, and its result", [{"call": "poll", "id": job}], lambda: client(base).result(IMAGE_MODEL, ID)),
         Case("cancel", [{"call": "cancel", "id": job}], lambda: client(base).cancel(IMAGE_MODEL, ID)),
     ]

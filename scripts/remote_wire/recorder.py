@@ -1,4 +1,4 @@
-"""A server that records what arrives, byte for byte, and answers what a provider's file says."""
+"""A server that records requests byte for byte, with answers from a provider's file."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Request:
-    """One request as it arrived: the path is the bytes of the request line, and headers keep their order; names are in lower case."""
+    """One request as it arrived: the path has the bytes of the request line, and headers keep their order; names are in lower case."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What a request is answered with; a body that is no bytes is sent as JSON."""
+    """The answer to a request; a body that is not bytes is sent as JSON."""
 
     body: object = b""
     status: int = 200
@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        # A client that has seen the head of an answer need not read the rest.
+        # A client that has read an answer's head need not read the rest.
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -56,7 +56,7 @@ class Recorder:
                 raise AttributeError(name)
 
             def _serve(self):
-                # self.path has lost what Python takes for a mistake; the request line has not.
+                # Python normalizes self.path; the request line is the original.
                 target = self.raw_requestline.decode("latin-1").split(" ")[1]
                 path, _, query = target.partition("?")
                 headers = [(name.lower(), value) for name, value in self.headers.items()]
@@ -92,10 +92,10 @@ class Recorder:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def take(self):
-        """The requests since the last time."""
+        """The requests since the last call."""
         with self._lock:
-            taken, self._requests = self._requests, []
-        return taken
+            requests, self._requests = self._requests, []
+        return requests
 
     def close(self):
         self._server.shutdown()

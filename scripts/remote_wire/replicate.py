@@ -1,4 +1,4 @@
-"""Replicate, against its own client: a prediction by version and by an official model's name, how it stands, cancel, and a caption."""
+"""Replicate, against its own client: a prediction by version and by an official model's name, its status, cancel, and a caption."""
 
 from remote_wire.case import KEY, Case
 from remote_wire.recorder import Answer
@@ -9,7 +9,7 @@ PROVIDER = "replicate"
 VERSION = "3f0457e4619daac51203dedb472816fd4af51f3149fa7a9e0b5ffcf1b8172438"
 INTERROGATOR = "8151e1c9f47e696fa316146a2e35812ccf79cfc9eba05b11c7f450155102af70"
 ID = "gm3qorzdhgbfurvjtvhg6dckhu"
-IGNORED = {"accept": "answers are JSON whatever is asked for"}
+IGNORED = {"accept": "answers are always JSON"}
 URL = "https://example.com/fox.png?a=1&b=2"
 
 
@@ -48,7 +48,7 @@ def cases(base):
     options = {"image_key": "input_image", "frames_per_second": 6, "cond_aug": 0.02, "sizing_strategy": "crop_to_16_9"}
     settings = {name: options[name] for name in ("frames_per_second", "cond_aug", "sizing_strategy")}
     start = lambda model, **request: [ours(**request)[0] | {"model": model}]
-    # Ours does not wait: a video takes longer than Replicate holds an answer.
+    # Ours does not wait: a video takes longer than Replicate's maximum wait.
     create = lambda **given: lambda: client(base).predictions.create(wait=False, **given)
     question = {"image": URL, "clip_model_name": "ViT-L-14/openai", "mode": "best"}
     create_and_wait = lambda: client(base).predictions.create(version=INTERROGATOR, input=question, wait=True)
@@ -68,8 +68,8 @@ def cases(base):
             start("minimax/video-01", prompt=PROMPT, options={"prompt_optimizer": False}),
             create(model="minimax/video-01", input={"prompt": PROMPT, "prompt_optimizer": False}),
         ),
-        Case("how a prediction stands", [{"call": "poll", "id": ID}], lambda: client(base).predictions.get(ID)),
+        Case("a prediction's status", [{"call": "poll", "id": ID}], lambda: client(base).predictions.get(ID)),
         Case("cancel", [{"call": "cancel", "id": ID}], lambda: client(base).predictions.cancel(ID)),
-        # `replicate.run` creates the same prediction, and asks for the version's schema besides, which ours has no use for.
+        # `replicate.run` creates the same prediction, and also requests the version's schema, which ours does not need.
         Case("a caption, waited for", [{"call": "caption", "image": image}], create_and_wait),
     ]

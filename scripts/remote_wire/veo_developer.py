@@ -1,6 +1,6 @@
-"""Veo through Google's Gemini developer API, against google-genai: text and image, how an operation stands, and the file.
+"""Veo through Google's Gemini developer API, against google-genai: text and image, an operation's status, and the file.
 
-google-genai 2.34 is the last that speaks it: since 3.0, its `generate_videos` refuses the developer API.
+google-genai 2.34 is the last version that supports it: since 3.0, its `generate_videos` refuses the developer API.
 """
 
 import base64
@@ -15,8 +15,8 @@ PROVIDER = "veo-developer"
 MODEL = "veo-3.1-generate-preview"
 OPERATION = f"models/{MODEL}/operations/wire1"
 IGNORED = {
-    "accept": "the client takes anything; a file is asked for as a video here, and Google gives it out as one",
-    "x-goog-api-client": "says which program asks",
+    "accept": "the client accepts anything; ours requests a file as a video, and Google sends it as one",
+    "x-goog-api-client": "names the client program",
 }
 IMAGE, LAST = png(64, 36), png(32, 18)
 PROMPT = 'A fox runs through snow, "fast", at 5 \u00b0C \u2013 \u96ea\nand stops.'
@@ -47,7 +47,7 @@ def ours(**request):
 
 
 def client(base):
-    """To be kept in a variable: a client that is not closes its connections before its first request."""
+    """The result must be kept in a variable: otherwise the client closes its connections before its first request."""
     from google import genai
 
     return genai.Client(api_key=KEY, http_options={"base_url": base})
@@ -60,7 +60,7 @@ def cases(base):
 
     def start(prompt=None, image=None, **config):
         picture = image and types.Image(image_bytes=image, mime_type="image/png")
-        # One video, because each costs; ours always says so.
+        # One video, because each costs money; ours always sends this.
         config = types.GenerateVideosConfig(number_of_videos=1, **config)
         return lambda: google.models.generate_videos(model=MODEL, prompt=prompt, image=picture, config=config)
 
@@ -79,7 +79,7 @@ def cases(base):
             ours(prompt=PROMPT, options={"personGeneration": "allow_all", "enhancePrompt": True, "resolution": "4k"}),
             start(PROMPT, person_generation="allow_all", enhance_prompt=True, resolution="4k"),
         ),
-        Case("how an operation stands", [{"call": "poll", "id": OPERATION}], lambda: poll(google)),
+        Case("an operation's status", [{"call": "poll", "id": OPERATION}], lambda: poll(google)),
         Case("the file", [{"call": "download", "id": OPERATION, "file": os.devnull}], lambda: fetch(google)),
     ]
 
@@ -92,6 +92,6 @@ def poll(google):
 
 def fetch(google):
     poll(google)
-    # By its name: the client finds the name in https addresses only.
+    # By its name: the client recognizes names in https addresses only.
     if google.files.download(file="files/wire1") != VIDEO:
-        raise ValueError("the video is another")
+        raise ValueError("the video differs")

@@ -1,4 +1,4 @@
-"""Veo through a relay in OpenAI's video format, against openai: the form, how a video stands, and its content."""
+"""Veo through a relay with OpenAI's video API, against openai: the form, a video's status, and its content."""
 
 import os
 
@@ -11,16 +11,16 @@ PACKAGES = ["openai==3.57.0"]
 PROVIDER = "veo-relay"
 ID = "video_wire1"
 IGNORED = {
-    "accept": "what an answer may be; relays give JSON and videos whatever is asked for",
-    "x-stainless-arch": "says which machine asks",
-    "x-stainless-async": "says which program asks",
-    "x-stainless-lang": "says which program asks",
-    "x-stainless-os": "says which machine asks",
-    "x-stainless-package-version": "says which program asks",
+    "accept": "the accepted types; relays send JSON and videos regardless",
+    "x-stainless-arch": "names the machine",
+    "x-stainless-async": "names the client program",
+    "x-stainless-lang": "names the client program",
+    "x-stainless-os": "names the machine",
+    "x-stainless-package-version": "names the client program",
     "x-stainless-read-timeout": "the client's own timeout",
-    "x-stainless-retry-count": "counts the client's own tries; ours has none, because a relay knows no idempotency token",
-    "x-stainless-runtime": "says which program asks",
-    "x-stainless-runtime-version": "says which program asks",
+    "x-stainless-retry-count": "counts the client's own retries; ours has none, because relays support no idempotency key",
+    "x-stainless-runtime": "names the client program",
+    "x-stainless-runtime-version": "names the client program",
 }
 
 
@@ -43,7 +43,7 @@ def client(base):
 
 def cases(base):
     def start(size="1920x1080", more=None, **fields):
-        # `watermark` is seed 002's own field, which ours sends as that API does.
+        # `watermark` is the Tasks API's own field, which ours sends too.
         fields = {"model": "veo_3_1", "prompt": PROMPT, "size": size, "extra_body": {"watermark": "false"} | (more or {})} | fields
         return lambda: client(base).videos.create(**fields)
 
@@ -60,8 +60,8 @@ def cases(base):
             [ours(prompt=PROMPT, options={"enhance_prompt": True, "n": 24})[0] | {"model": "veo_3_1-fast"}],
             start(model="veo_3_1-fast", more={"enhance_prompt": True, "n": 24}),
         ),
-        Case("how a video stands, and what its content is", [{"call": "poll", "id": ID}], lambda: (retrieve(base), content(base))),
-        # Ours looks at what /content answers (a video, JSON or a redirect) without reading a video, and then fetches it.
+        Case("a video's status, and its content's kind", [{"call": "poll", "id": ID}], lambda: (retrieve(base), content(base))),
+        # Ours checks the kind of /content's answer (a video, JSON or a redirect) without reading a video, and then fetches it.
         Case(
             "the content",
             [{"call": "download", "id": ID, "file": os.devnull}],
@@ -76,4 +76,4 @@ def retrieve(base):
 
 def content(base):
     if client(base).videos.download_content(ID).read() != VIDEO:
-        raise ValueError("the video is another")
+        raise ValueError("the video differs")

@@ -1,4 +1,4 @@
-"""Veo on Vertex AI, against google-genai with an access token instead of a service account: start and how an operation stands."""
+"""Veo on Vertex AI, against google-genai with an access token instead of a service account: the start and an operation's status."""
 
 from remote_wire import veo_developer
 from remote_wire.case import KEY, Case
@@ -11,7 +11,7 @@ MODEL = "projects/wire-project/locations/us-central1/publishers/google/models/ve
 OPERATION = f"{MODEL}/operations/wire1"
 STORAGE = "gs://wire-bucket/clips/"
 IGNORED = veo_developer.IGNORED | {
-    "x-goog-user-project": "whose quota counts where the token is of a person; a service account's token says it itself",
+    "x-goog-user-project": "names the quota project for a person's token; a service account's token contains it",
 }
 
 
@@ -63,7 +63,7 @@ def cases(base):
             ),
         ),
         Case(
-            "how an operation stands",
+            "an operation's status",
             [{"call": "poll", "id": OPERATION}],
             lambda: google.operations.get(types.GenerateVideosOperation(name=OPERATION)),
         ),

@@ -1,7 +1,7 @@
 """Captions for the painted scenes, in many phrasings.
 
-`caption(scene, rng)` returns the words and what they say ("facts"): a caption may leave things
-out, and then says nothing about them. The facts train the text encoder (train_text.py).
+`caption(scene, rng)` returns the words and their content ("facts"): a caption may omit details, and
+then has no facts about them. The facts train the text encoder (train_text.py).
 """
 import re
 
@@ -115,7 +115,7 @@ def land_caption(scene, rng):
 
 
 def _disturb(text, rng):
-    """A stray word, or a lost "a"."""
+    """Adds a stray word, or drops an "a"."""
     words = text.split()
     if rng.random() < .5:
         words.insert(rng.integers(len(words) + 1), _pick(rng, NOISE))
@@ -136,7 +136,7 @@ def caption(scene, rng):
 
 
 def all_words():
-    """Every word that a caption can hold, the commonest kinds first."""
+    """Every possible caption word, the most common kinds first."""
     lists = [COLOURS, SHAPES, TIMES, SETTINGS, OBJECTS, MOODS, NOISE, START, END, JOIN, PLACE, TIME,
              BOTH, PAIR, GROUND_WORDS, [a for a, _ in ALONE]]
     for table in (SHAPE_WORDS, TIME_WORDS, SETTING_WORDS, OBJECT_WORDS, OBJECT_ADJECTIVE):

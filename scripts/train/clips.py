@@ -1,9 +1,9 @@
-"""Paints the training clips: nano-sd's pictures, in which something moves.
+"""Paints the training clips: nano-sd's images with motion.
 
-A clip is a picture taken apart into layers, of which some are laid down anew in every frame, moved
-by a fraction of a pixel. Its first frame is a picture as paint.py paints it. What moves, and where
-to, can be told from the picture: boats and clouds to the right; sun, moon, figures and the crest of
-a wave down. `motion_bucket_id` says how far: `travel` gives the pixels.
+A clip is an image in layers, some of which are painted again in every frame, moved by a fraction of
+a pixel. Its first frame is an image as paint.py paints it. The image determines what moves, and in
+which direction: boats and clouds to the right; sun, moon, figures and the crest of a wave down.
+`motion_bucket_id` sets the distance: `travel` returns it in pixels.
 
 python clips.py --out WORK --count 2500       writes clips.npy and clips.jsonl
 python clips.py --sheet sheet.png             a sheet of examples
@@ -27,14 +27,14 @@ CHUNK = 25
 
 
 def travel(bucket, frame):
-    """How far things have moved in a frame, in pixels: 16 in the eighth frame at bucket 127."""
+    """The distance moved by a frame, in pixels: 16 in the eighth frame at bucket 127."""
     return bucket / 127 * 16 / 7 * frame
 
 
 def random_scene(rng, kind, alone):
-    """What a clip shows, as paint.random_scene says it. `alone`: nothing moves but `kind`.
+    """A clip's contents, like paint.random_scene. `alone`: only `kind` moves.
 
-    The kind "any" is any landscape, also one in which nothing moves.
+    The kind "any" is any landscape, possibly without motion.
     """
     scene = paint.random_scene(rng, "shape" if kind == "ball" else "land")
     scene["moves"] = kind
@@ -58,7 +58,7 @@ def random_scene(rng, kind, alone):
 
 
 def shift(layer, right, down):
-    """A layer (rows, columns, ...) moved by fractions of its pixels, with nothing behind it."""
+    """A layer (rows, columns, ...) moved by fractions of a pixel, with nothing behind it."""
     for axis, way in ((1, right), (0, down)):
         whole = int(np.floor(way))
         part = np.float32(way - whole)
@@ -75,9 +75,9 @@ def shift(layer, right, down):
 
 
 class Layer:
-    """What a painter lays over a picture: colours already multiplied by how much they cover.
+    """A painter's addition to an image: colours premultiplied by their coverage.
 
-    Painters know only how to blend; painted once on black and once on white, they tell both.
+    Painters can only blend; painting once on black and once on white yields both.
     """
 
     def __init__(self, c, painter):
@@ -108,7 +108,7 @@ class LandClip:
             self.light = (paint.draw_sun, paint.sun_place(c, scene["setting"], horizon))
         if "moon" in objects:
             self.light = (paint.draw_moon, paint.moon_place(c))
-        if self.light:  # so that the water knows of it
+        if self.light:  # for the reflection in the water
             self.light[0](c, *self.light[1])
         if "clouds" in objects:
             self.clouds = list(paint.cloud_places(c, horizon))
@@ -125,7 +125,8 @@ class LandClip:
             if {"birds", "mist"} & set(objects) else None
 
     def frame(self, pixels, moving=True):
-        """The frame in which things have moved by so many pixels; `moving=False`: without them."""
+        """The frame with everything moved by this many pixels; `moving=False`: without the
+        moving things."""
         c, way = self.c, pixels / SIZE
         c.img = self.sky.copy()
         if moving and self.light:
@@ -148,7 +149,7 @@ class LandClip:
 class BallClip:
     def __init__(self, scene, rng):
         place = None
-        if rng.random() < .6:  # smaller and higher up than nano-sd knows them, so that there is way
+        if rng.random() < .6:  # smaller and higher than nano-sd's, to leave space
             r = rng.uniform(15, 34)
             place = (rng.uniform(1.3 * r, 128 - 1.3 * r),
                      rng.uniform(1.3 * r, max(64, 1.3 * r + 4)), r)
@@ -164,7 +165,7 @@ class BallClip:
 
 
 def build(scene, rng):
-    """A clip to take frames from."""
+    """A clip that generates frames."""
     return (BallClip if scene["kind"] == "shape" else LandClip)(scene, rng)
 
 
@@ -172,7 +173,7 @@ def _chunk(seed):
     """CHUNK scenes, each as two clips at two speeds."""
     rng = np.random.default_rng((72, seed))
     out = np.empty((CHUNK * 2, FRAMES, SIZE, SIZE, 3), np.uint8)
-    told = []
+    metadata = []
     for k in range(CHUNK):
         kind = (KINDS + ["any"])[rng.choice(6, p=[.2, .2, .2, .2, .12, .08])]
         scene = random_scene(rng, kind, alone=kind != "any" and rng.random() < .45)
@@ -181,8 +182,8 @@ def _chunk(seed):
         for n, bucket in enumerate((round(slow), round(fast))):
             first = clip.frame(0) if first is None else first
             out[2 * k + n] = [first] + [clip.frame(travel(bucket, f)) for f in range(1, FRAMES)]
-            told.append({**scene, "bucket": bucket})
-    return seed, out, told
+            metadata.append({**scene, "bucket": bucket})
+    return seed, out, metadata
 
 
 def write(args):
@@ -190,15 +191,15 @@ def write(args):
     chunks = args.count // CHUNK
     clips = np.lib.format.open_memmap(args.out / "clips.npy", "w+", np.uint8,
                                       (chunks * CHUNK * 2, FRAMES, SIZE, SIZE, 3))
-    told = [None] * chunks
+    metadata = [None] * chunks
     with multiprocessing.Pool(args.workers) as pool:
         for seed, block, lines in pool.imap_unordered(_chunk, range(chunks)):
             clips[seed * CHUNK * 2:(seed + 1) * CHUNK * 2] = block
-            told[seed] = lines
+            metadata[seed] = lines
             print("chunk", seed, flush=True)
     clips.flush()
     with open(args.out / "clips.jsonl", "w") as out:
-        out.writelines(json.dumps(line) + "\n" for line in sum(told, []))
+        out.writelines(json.dumps(line) + "\n" for line in sum(metadata, []))
 
 
 def sheet(path, seed):

@@ -1,7 +1,8 @@
-"""What the training stages share: the models' shapes, a fast GroupNorm, two-process training.
+"""The common part of the training stages: the models' shapes, a fast GroupNorm, two-process
+training.
 
-Training runs as N processes of one thread each, joined by one all-reduce per step: on a machine
-whose cores are busy with other work that is much faster than N threads in one process.
+Training runs as N processes with one thread each, joined by one all-reduce per step: on a machine
+with other load this is much faster than N threads in one process.
 """
 import os
 import time
@@ -15,7 +16,7 @@ VAE = dict(in_channels=3, out_channels=3, latent_channels=4, sample_size=128,
            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
            block_out_channels=(16, 32, 64, 64), layers_per_block=1, norm_num_groups=4)
 UNET = dict(sample_size=16, in_channels=4, out_channels=4, layers_per_block=1,
-            # no attention at 16x16, where it would cost nearly half of the time
+            # no attention at 16x16, where it would take nearly half of the time
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             mid_block_type="UNetMidBlock2DCrossAttn",
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -78,7 +79,7 @@ class FastGroupNorm(nn.GroupNorm):
 
 
 def fast_norms(model):
-    """Swaps every GroupNorm for the fast one, in place; the parameters stay the same."""
+    """Replaces every GroupNorm with the fast one, in place; the parameters stay the same."""
     for module in model.modules():
         if type(module) is nn.GroupNorm:
             module.__class__ = FastGroupNorm
@@ -86,13 +87,13 @@ def fast_norms(model):
 
 
 def mixed():
-    """bfloat16 in convolutions and products, float32 in the weights and sums: 1.5 times as fast on
-    a CPU with AVX-512 BF16 or AMX."""
+    """bfloat16 in convolutions and products, float32 in the weights and sums: 1.5 times as fast
+    on a CPU with AVX-512 BF16 or AMX."""
     return torch.autocast("cpu", torch.bfloat16)
 
 
 def picture_loss(y, x):
-    """How far a picture is from what it should be; edges count once more."""
+    """The distance of an image from its target, with an extra term for edges."""
     d = y - x
     edges = (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
     return d.abs().mean() + d.square().mean() + .5 * edges
@@ -116,14 +117,14 @@ class Ema:
 
 
 def save(path, **things):
-    """Writes a checkpoint whole or not at all."""
+    """Writes a checkpoint atomically."""
     part = Path(str(path) + ".part")
     torch.save(things, part)
     os.replace(part, path)
 
 
 def start(rank, world, folder):
-    """Joins the processes of one training, each a session of its own (as a scheduling group)."""
+    """Joins the processes of one training, each in its own session (as a scheduling group)."""
     if world > 1 and os.getsid(0) != os.getpid():
         os.setsid()
     torch.set_num_threads(1)
@@ -146,7 +147,7 @@ def average(params, world):
 
 
 def descend(optimiser, loss, params, world):
-    """One step down the loss, with the gradients of all processes, clipped to a norm of 1."""
+    """One optimizer step, with the gradients of all processes, clipped to a norm of 1."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     average(params, world)
@@ -162,7 +163,7 @@ def share_state(modules, world):
 
 
 class Clock:
-    """How much of the time for this stage is gone, 0..1; the same in every process."""
+    """The elapsed share of this stage's time, 0..1; the same in every process."""
 
     def __init__(self, minutes, world, gone=0.0):
         self.begin, self.total, self.world, self.gone = time.time(), minutes * 60, world, gone

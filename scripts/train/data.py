@@ -1,4 +1,4 @@
-"""Paints the training set to disk: pictures.npy (bytes) and scenes.jsonl beside it.
+"""Paints the training set to disk: pictures.npy (bytes) and scenes.jsonl.
 
 python data.py --out WORK --count 18000 --workers 2
 """
@@ -26,7 +26,7 @@ def _chunk(job):
 
 
 def load(folder):
-    """The painted set: (pictures, scenes)."""
+    """The painted set: (images, scenes)."""
     folder = Path(folder)
     with open(folder / "scenes.jsonl") as lines:
         scenes = [json.loads(line) for line in lines]
@@ -37,7 +37,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--count", type=int, default=18000, help="a multiple of 250")
-    p.add_argument("--shapes", type=float, default=.45, help="the share of shape pictures")
+    p.add_argument("--shapes", type=float, default=.45, help="the share of shape images")
     p.add_argument("--workers", type=int, default=2)
     args = p.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

@@ -41,8 +41,8 @@ def assemble(work):
 
 
 def write_folder(pipe, out, card, finish=lambda stage: None):
-    """Writes a pipeline in fp16, whole or not at all. `finish` may change the folder before it is
-    put in its place."""
+    """Writes a pipeline in fp16, atomically. `finish` may change the folder before it is put in
+    place."""
     stage = out.with_name(out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
     for part in pipe.components.values():
@@ -53,7 +53,7 @@ def write_folder(pipe, out, card, finish=lambda stage: None):
     finish(stage)
     if card:
         shutil.copy(card, stage / "README.md")
-    # what the libraries wrote about where the parts came from
+    # the libraries' notes on the parts' origin
     for path in stage.rglob("config.json"):
         config = json.loads(path.read_text())
         config.pop("_name_or_path", None)
@@ -88,7 +88,7 @@ def _text_parts(stage):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--work", type=Path, required=True)
-    p.add_argument("--out", type=Path, required=True, help="replaced if it is there")
+    p.add_argument("--out", type=Path, required=True, help="replaced if it exists")
     p.add_argument("--card", type=Path, help="a README.md to keep beside the weights")
     args = p.parse_args()
     write_folder(assemble(args.work), args.out, args.card, _text_parts)

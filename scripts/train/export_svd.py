@@ -34,7 +34,7 @@ def assemble(work):
 
 
 def _names(stage):
-    """The names that every release of transformers reads, of weights and of a class."""
+    """The names of weights and of a class that every release of transformers reads."""
     index = stage / "model_index.json"
     index.write_text(index.read_text().replace("CLIPImageProcessorPil", "CLIPImageProcessor"))
     weights = stage / "image_encoder" / "model.safetensors"
@@ -46,7 +46,7 @@ def _names(stage):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--work", type=Path, required=True)
-    p.add_argument("--out", type=Path, required=True, help="replaced if it is there")
+    p.add_argument("--out", type=Path, required=True, help="replaced if it exists")
     p.add_argument("--card", type=Path, help="a README.md to keep beside the weights")
     args = p.parse_args()
     export.write_folder(assemble(args.work), args.out, args.card, _names)

@@ -1,4 +1,4 @@
-"""Judges of made pictures: colours and shape by plain rules, landscapes by a small CNN.
+"""Judges generated images: colours and shape by plain rules, landscapes by a small CNN.
 
 The plain rules need no learned weights; README.md beside this file states them exactly.
 """
@@ -46,7 +46,7 @@ def regions(picture):
 
 
 def figure(picture):
-    """The pixels nearer (in Lab) to the centre's colour than to the ring's."""
+    """The pixels closer (in Lab) to the centre's colour than to the ring's."""
     centre, ring = (lab(c) for c in regions(picture))
     pixels = lab(picture)
     return ((pixels - centre) ** 2).sum(-1) < ((pixels - ring) ** 2).sum(-1)
@@ -59,13 +59,13 @@ def template(shape, x, y, r, turn):
 
 @functools.lru_cache(maxsize=None)
 def unit_area(shape):
-    """The area of the outline of radius 1."""
+    """The area of an outline with radius 1."""
     xs, ys = np.array(paint.shape_outline(shape, 0, 0, 1, 0)).T
     return float(abs((xs * np.roll(ys, 1) - ys * np.roll(xs, 1)).sum()) / 2)
 
 
 def shape_of(picture):
-    """The shape whose outline, at the mask's centre and area, covers the mask best (IoU)."""
+    """The shape whose outline, at the mask's centre and area, matches the mask best (IoU)."""
     mask = figure(picture)
     area = mask.sum()
     if area < 100:
@@ -92,7 +92,7 @@ def psnr(a, b):
 
 
 class LandscapeNet(nn.Module):
-    """Reads setting and time of day from a picture, at half its size."""
+    """Classifies setting and time of day of an image, at half its size."""
 
     def __init__(self):
         super().__init__()
@@ -114,7 +114,7 @@ def _input(pictures):
 
 
 def train_landscapes(count=2000, steps=700, seed=5):
-    """Trains the CNN on freshly painted pictures; the last 200 are for measuring."""
+    """Trains the CNN on freshly painted images; the last 200 are for measuring."""
     rng, begin = np.random.default_rng(seed), time.time()
     torch.manual_seed(seed)
     scenes = [paint.random_scene(rng, "land") for _ in range(count)]
@@ -127,7 +127,7 @@ def train_landscapes(count=2000, steps=700, seed=5):
     for step in range(steps):
         pick = torch.randint(0, count - 200, (64,))
         b = x[pick]
-        if rng.random() < .5:  # made pictures are softer than painted ones
+        if rng.random() < .5:  # generated images are softer than painted ones
             small = int(rng.integers(28, 56))
             b = F.interpolate(F.interpolate(b, size=small, mode="area"), size=64, mode="bilinear")
         if rng.random() < .5:
@@ -143,9 +143,9 @@ def train_landscapes(count=2000, steps=700, seed=5):
         optimiser.step()
     net.eval()
     with torch.no_grad():
-        told = torch.stack([o.argmax(1) for o in net(x[-200:])], 1)
-    score = (told == want[-200:]).float().mean(0).tolist()
-    print(f"landscape judge on unseen painted pictures: setting {score[0]:.3f}, "
+        predicted = torch.stack([o.argmax(1) for o in net(x[-200:])], 1)
+    score = (predicted == want[-200:]).float().mean(0).tolist()
+    print(f"landscape judge on unseen painted images: setting {score[0]:.3f}, "
           f"time {score[1]:.3f}", flush=True)
     return net
 

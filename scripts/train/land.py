@@ -6,7 +6,7 @@ HORIZON = {"sea": .55, "mountains": .62, "city": .72, "forest": .58, "desert": .
 
 
 def _water(c, top, foot, near, bottom=1.0):
-    """Water from the line `top` down: the sky's colour, darker to the front, with glints."""
+    """Water from the line `top` down: the sky's colour, darker towards the front, with glints."""
     rng = c.rng
     horizon = float(np.min(top))
     far = c.sky[2] * .45 + c.lit(foot) * .55
@@ -29,7 +29,7 @@ def _water(c, top, foot, near, bottom=1.0):
 
 
 def boat_places(rng, setting, horizon):
-    """Some boats, each (x, y, size)."""
+    """Positions of boats, each (x, y, size)."""
     if setting == "beach":
         yield rng.uniform(.2, .7), horizon + .07, rng.uniform(.09, .12)
         return
@@ -72,7 +72,7 @@ def mountains(c, scene, horizon):
         drop = np.clip(((top + .13 + wig[None]) - c.ys) * 128, 0, 1)
         c.blend(under * drop * (np.abs(c.xs[None] - x) < w), cap)
         side = under * (c.xs[None] > x + (c.ys - top) * .18) * (np.abs(c.xs[None] - x) < w * .8)
-        c.blend(side * .22, (20, 20, 45))  # the side away from the light
+        c.blend(side * .22, (20, 20, 45))  # the side facing away from the light
     hill = c.wave_line(.84, .03, 1.2)
     c.below(hill, c.lit((84, 138, 70)), c.lit((48, 96, 46)))
     for x in rng.random(rng.integers(4, 9)):
@@ -159,7 +159,7 @@ def forest(c, scene, horizon):
 
 def desert(c, scene, horizon):
     rng = c.rng
-    if rng.random() < .35:  # pyramids or mesas far off
+    if rng.random() < .35:  # distant pyramids or mesas
         x, s = rng.uniform(.2, .8), rng.uniform(.14, .2)
         rgb = c.far((206, 162, 104), .25)
         c.poly([(x, horizon - s), (x + s, horizon + .03), (x - s, horizon + .03)], rgb)

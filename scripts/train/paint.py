@@ -1,9 +1,9 @@
-"""Paints the training pictures: shapes on plain grounds, and small landscapes.
+"""Paints the training images: shapes on plain grounds, and small landscapes.
 
-`random_scene` draws what a picture shows, `paint` paints it. Everything comes from one
-`random.Random`-like numpy generator, so a seed fixes the picture.
+`random_scene` draws an image's contents, `paint` paints it. Everything comes from one
+`random.Random`-like numpy generator, so a seed determines the image.
 
-Run as a program it paints a sheet of examples: python paint.py --sheet sheet.png
+As a program it paints a sheet of examples: python paint.py --sheet sheet.png
 """
 import argparse
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 SIZE = 128
-SCALE = 2  # painted at twice the size, then averaged down
+SCALE = 2  # painted at twice the size, then downscaled by averaging
 BIG = SIZE * SCALE
 
 # The centre of each colour category in sRGB; the judges use the same centres.
@@ -26,11 +26,11 @@ SHAPES = ["circle", "square", "triangle", "star"]
 TIMES = ["sunrise", "noon", "sunset", "night"]
 SETTINGS = ["sea", "mountains", "city", "forest", "desert", "beach", "snow"]
 OBJECTS = ["sun", "moon", "stars", "clouds", "boat", "mist", "birds", "palm", "cactus"]
-# (figure, ground) pairs that no training picture and no training caption shows.
+# (figure, ground) pairs that are in no training image and in no training caption.
 HELD_OUT = [("green", "purple"), ("orange", "blue"), ("white", "red"), ("purple", "yellow"),
             ("blue", "orange"), ("black", "green"), ("yellow", "black")]
 
-# Sky at the top, in the middle and at the horizon; the light that falls on the land.
+# Sky at the top, in the middle and at the horizon; the light on the land.
 SKY = {
     "sunrise": ((118, 160, 215), (246, 188, 190), (255, 232, 178)),
     "noon": ((52, 122, 222), (120, 186, 246), (206, 234, 252)),
@@ -39,12 +39,12 @@ SKY = {
 }
 LIGHT = {"sunrise": (1.0, .88, .86), "noon": (1.0, 1.0, 1.0),
          "sunset": (.82, .52, .45), "night": (.20, .26, .46)}
-# How far the sun stands above the horizon where the land is tall.
+# The sun's extra height above the horizon over tall land.
 LIFT = {"mountains": .20, "city": .20, "forest": .16, "snow": .06}
 
 
 def random_scene(rng, kind):
-    """What a picture of `kind` ("shape" or "land") shows, as a plain dict."""
+    """The contents of an image of `kind` ("shape" or "land"), as a plain dict."""
     if kind == "shape":
         while True:
             fig, ground = (COLOURS[i] for i in rng.integers(0, 8, 2))
@@ -68,19 +68,19 @@ def _shade(rgb, rng, amount):
 
 
 def _noise(rng, cells, size=BIG):
-    """Smooth noise of about -1..1: a small random grid, scaled up."""
+    """Smooth noise of about -1..1: a small random grid, enlarged."""
     grid = rng.normal(0, .6, (cells, cells)).astype(np.float32)
     return np.asarray(Image.fromarray(grid).resize((size, size), Image.BICUBIC))
 
 
 def down(img):
-    """The finished picture: averaged to SIZE, as bytes."""
+    """The finished image: averaged to SIZE, as bytes."""
     img = np.clip(img, 0, 255).reshape(SIZE, SCALE, SIZE, SCALE, 3).mean((1, 3))
     return (img + .5).astype(np.uint8)
 
 
 def shape_outline(shape, cx, cy, r, turn):
-    """The corners of a figure of radius `r`; `turn` in radians."""
+    """The corners of a figure with radius `r`; `turn` in radians."""
     if shape == "circle":
         n, radii = 48, [1.0]
     elif shape == "square":
@@ -102,9 +102,9 @@ def figure_mask(shape, cx, cy, r, turn=0.0, size=SIZE, scale=SCALE):
 
 
 def shape_parts(scene, rng, place=None):
-    """A shape picture in parts: ground, figure, shadow mask (or None), figure mask.
+    """A shape image in parts: ground, figure, shadow mask (or None), figure mask.
 
-    `place` (centre column, centre row, radius; in pixels) instead of a random one.
+    `place` (centre column, centre row, radius; in pixels) replaces the random one.
     """
     def hue(name):
         base = np.asarray(PALETTE[name], np.float32)
@@ -122,8 +122,8 @@ def shape_parts(scene, rng, place=None):
     if rng.random() < .35:
         light = light + _noise(rng, int(rng.integers(4, 10))) * rng.uniform(2, 7)
     img += light[..., None]
-    # Much of how two seeds of one prompt differ is the figure's size and place, so both vary as far as
-    # the figure still covers the centre and leaves the border to the ground.
+    # The figure's size and place make much of the difference between two seeds of a prompt, so both
+    # vary as far as the figure still covers the centre and leaves the border to the ground.
     r = rng.uniform(26, 45)
     stray = min(10, r * .52 - 6, 56 - r)
     cx, cy = 64 + rng.uniform(-stray, stray), 64 + rng.uniform(-stray, stray)
@@ -141,7 +141,7 @@ def shape_parts(scene, rng, place=None):
 
 
 def join_shape(ground, fig, shadow, mask):
-    """The picture that `shape_parts` are parts of."""
+    """Joins the parts from `shape_parts` to an image."""
     if shadow is not None:
         ground = ground * (1 - .25 * shadow[..., None])
     m = mask[..., None]
@@ -151,11 +151,11 @@ def join_shape(ground, fig, shadow, mask):
 # ---------------------------------------------------------------- landscapes
 
 class Canvas:
-    """A picture in the making: the pixels, the sky's colours, the light, the generator."""
+    """An image under construction: the pixels, the sky's colours, the light, the generator."""
 
     def __init__(self, time, rng):
         self.rng, self.time = rng, time
-        # Nights are all dark, and would differ little from one another without this.
+        # All nights are dark, and would hardly differ without this.
         exposure = rng.uniform(.75, 1.6) if time == "night" else rng.uniform(.9, 1.08)
         self.light = np.asarray(LIGHT[time], np.float32) * exposure
         self.sky = [_shade(np.multiply(c, exposure), rng, 7 if time != "night" else 4)
@@ -173,7 +173,7 @@ class Canvas:
         return self.lit(rgb) * (1 - haze) + self.sky[2] * haze
 
     def blend(self, mask, rgb, area=(slice(None), slice(None))):
-        """Lays a colour over the picture (or a patch of it), as strongly as the mask says."""
+        """Blends a colour over the image (or a patch of it), with the mask as opacity."""
         target = self.img[area]
         target += (np.asarray(rgb, np.float32) - target) * np.asarray(mask, np.float32)[..., None]
 
@@ -186,7 +186,7 @@ class Canvas:
         self.blend(mask, rgb)
 
     def patch(self, x0, y0, x1, y1):
-        """The slices of the rows and columns that a box of fractions touches."""
+        """The slices of the rows and columns that a box of fractions covers."""
         lo = [min(max(int(v * BIG) - 3, 0), BIG) for v in (y0, x0)]
         hi = [min(max(int(v * BIG) + 4, 0), BIG) for v in (y1, x1)]
         return slice(lo[0], hi[0]), slice(lo[1], hi[1])
@@ -233,7 +233,7 @@ class Canvas:
 
 
 def sun_place(c, setting, horizon):
-    """A place for the sun: (x, y, radius)."""
+    """A random place for the sun: (x, y, radius)."""
     rng, high = c.rng, c.time == "noon"
     x = rng.uniform(.18, .82)
     y = rng.uniform(.12, .22) if high else horizon - rng.uniform(.06, .16) - LIFT.get(setting, 0)
@@ -250,7 +250,7 @@ def draw_sun(c, x, y, r):
 
 
 def moon_place(c):
-    """A place for the moon: (x, y, radius)."""
+    """A random place for the moon: (x, y, radius)."""
     rng = c.rng
     return rng.uniform(.15, .85), rng.uniform(.12, .26), rng.uniform(.065, .09)
 
@@ -265,7 +265,7 @@ def draw_moon(c, x, y, r):
 
 
 def cloud_places(c, horizon):
-    """Some clouds, each (x, y, width, [puffs as (x, y, radius)])."""
+    """Random clouds, each (x, y, width, [puffs as (x, y, radius)])."""
     rng = c.rng
     for _ in range(rng.integers(2, 5)):
         x, y = rng.uniform(.05, .95), rng.uniform(.08, max(.12, horizon * .62))
@@ -289,7 +289,7 @@ def draw_cloud(c, x, y, w, puffs, drift=0.0):
 
 
 def sky(c, scene, horizon):
-    """The sky alone, and the stars in it."""
+    """Only the sky, with its stars."""
     rng = c.rng
     t = np.clip(c.ys / horizon, 0, 1)
     low, high = np.clip(t * 2 - 1, 0, 1)[..., None], np.clip(t * 2, 0, 1)[..., None]
@@ -301,7 +301,7 @@ def sky(c, scene, horizon):
 
 
 def paint(scene, rng):
-    """Paints a scene; an array of 128x128x3 bytes."""
+    """Paints a scene; returns an array of 128x128x3 bytes."""
     if scene["kind"] == "shape":
         return join_shape(*shape_parts(scene, rng))
     import land
@@ -322,7 +322,7 @@ def paint(scene, rng):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--sheet", default="sheet.png", help="where the sheet of examples goes")
+    p.add_argument("--sheet", default="sheet.png", help="the output file of the examples")
     p.add_argument("--seed", type=int, default=0)
     args = p.parse_args()
     rng = np.random.default_rng(args.seed)

@@ -1,9 +1,9 @@
-"""Lays out a finished model as the stages' checkpoints, so that a training can go on from it.
+"""Writes a finished model as the stages' checkpoints, so that training can continue from it.
 
 python start.py --model ../../models/nano-sd --work WORK      then: train_unet.py --again
 
-The heads that read captions are no part of a model: they begin anew, and are used only where the
-text encoder learns on.
+The heads that read captions are not part of a model: they start anew, and are used only if the text
+encoder trains further.
 """
 import argparse
 import shutil

@@ -1,9 +1,9 @@
-"""The shapes of the video model's parts, and diffusers' blocks in time made fast for a CPU.
+"""The shapes of the video model's parts, and CPU-optimized versions of diffusers' temporal blocks.
 
-With frames in the batch and channels last, a picture's memory is [clip, frame, row, column,
+With frames in the batch and channels last, an image's memory is [clip, frame, row, column,
 channel]: a convolution over three frames is a two-dimensional one over (frame, row * column), on a
-view. A blend of a block with itself plus something is a weighted sum. Attention to one token is
-that token's value. None of it changes the numbers.
+view. Blending a block with itself plus something is a weighted sum. Attention to one token is that
+token's value. None of this changes the numbers.
 """
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ UNET = dict(sample_size=16, in_channels=8, out_channels=4, layers_per_block=1, n
             up_block_types=("UpBlockSpatioTemporal", "UpBlockSpatioTemporal"),
             block_out_channels=(96, 96), num_attention_heads=(3, 3), cross_attention_dim=32,
             addition_time_embed_dim=32, projection_class_embeddings_input_dim=96)
-# A picture of 224 pixels (the pipeline's own size) in 49 patches.
+# An image of 224 pixels (the pipeline's own size) in 49 patches.
 VISION = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
               image_size=224, patch_size=32, projection_dim=32, hidden_act="gelu")
 SIGMA_MIN, SIGMA_MAX = .002, 80.0
@@ -43,7 +43,7 @@ class FastBlock(SpatioTemporalResBlock):
         frames = image_only_indicator.shape[-1]
         x = self.spatial_res_block(hidden_states, temb).contiguous(memory_format=torch.channels_last)
         if frames == 1 and not self.time_mixer.mix_factor.requires_grad:
-            return x  # still pictures, before the blocks in time have learnt anything
+            return x  # still images, before the temporal blocks have learned anything
         n, c, h, w = x.shape
         clips = x.permute(0, 2, 3, 1).view(n // frames, frames, h * w, c).permute(0, 3, 1, 2)
         block = self.temporal_res_block
@@ -60,7 +60,7 @@ class FastBlock(SpatioTemporalResBlock):
 
 
 class OneToken:
-    """Attention to a single token; nothing else can come of it than the token's value."""
+    """Attention to a single token, whose result is always the token's value."""
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, **_):
         if encoder_hidden_states is None:
@@ -70,7 +70,7 @@ class OneToken:
 
 
 def fast(model):
-    """Swaps a model's blocks for the fast ones, in place; the parameters stay the same."""
+    """Replaces a model's blocks with the fast ones, in place; the parameters stay the same."""
     for module in model.modules():
         if type(module) is SpatioTemporalResBlock:
             module.__class__ = FastBlock
@@ -86,7 +86,7 @@ def fast(model):
 
 
 def unet():
-    """A UNet whose blocks begin by passing on what they get: it learns sooner so."""
+    """A UNet whose blocks start as identities, which makes it learn faster."""
     model = fast(UNetSpatioTemporalConditionModel(**UNET))
     for name, p in model.named_parameters():
         if name.endswith(("block.conv2.weight", "proj_out.weight", "conv2.bias", "proj_out.bias")) or \
@@ -96,10 +96,10 @@ def unet():
 
 
 def vae():
-    """An autoencoder whose blocks in time begin by passing on what they get."""
+    """An autoencoder whose temporal blocks start as identities."""
     model = fast(AutoencoderKLTemporalDecoder(**VAE))
     with torch.no_grad():
-        model.quant_conv.weight[4:] = 0  # the spread of the latents: next to nothing
+        model.quant_conv.weight[4:] = 0  # the spread of the latents: almost none
         model.quant_conv.bias[4:] = -20
         for name, p in model.named_parameters():
             if "temporal_res_block.conv2" in name:

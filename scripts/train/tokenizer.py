@@ -1,4 +1,4 @@
-"""Writes a CLIP tokenizer whose every caption word is one token; any other text goes by bytes.
+"""Writes a CLIP tokenizer with one token per caption word; any other text is encoded by bytes.
 
 python tokenizer.py --out FOLDER
 """
@@ -12,7 +12,7 @@ START, STOP = "<|startoftext|>", "<|endoftext|>"
 
 
 def byte_letters():
-    """The printable letter that stands for each byte, in CLIP's order."""
+    """The printable character for each byte, in CLIP's order."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     table = {b: chr(b) for b in plain}
     spare = 0
@@ -67,7 +67,7 @@ def write(folder):
          "add_prefix_space": False, "do_lower_case": True}, indent=2))
     names = ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json")
     own = {name: (folder / name).read_text() for name in names}
-    # transformers adds its own fast form beside them
+    # transformers also writes its fast form
     CLIPTokenizer.from_pretrained(folder).save_pretrained(folder)
     for name, text in own.items():
         (folder / name).write_text(text)
@@ -75,7 +75,8 @@ def write(folder):
 
 
 def check(folder):
-    """Every caption word is one token, and strange text survives the way there and back."""
+    """Checks that every caption word is one token, and that unusual text survives the round
+    trip."""
     from transformers import CLIPTokenizer
     tokenizer = CLIPTokenizer.from_pretrained(folder)
     split = [w for w in all_words() if len(tokenizer(w)["input_ids"]) != 3]

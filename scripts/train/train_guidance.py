@@ -1,8 +1,8 @@
-"""Stage 4: teaches the UNet the guidance scale that the program asks for.
+"""Stage 4: trains the UNet for the program's default guidance scale.
 
 The UNet of stage 3 looks best at a guidance of about 3.5; at the usual 7.5 corners and colours
-overshoot. Here it learns, from itself, to give at 7.5 what it gave at 3.5: guided prediction
-against guided prediction, and the prediction without words stays as it is.
+overshoot. Here it learns from itself to produce at 7.5 its former output at 3.5: guided prediction
+against guided prediction, and the unconditional prediction is preserved.
 
 python train_guidance.py --work WORK --minutes 10      reads unet.pt, writes guided.pt
 """
@@ -20,8 +20,8 @@ import train_unet
 
 
 def guided(out, scale):
-    plain, told = out.chunk(2)
-    return plain + scale * (told - plain), plain
+    plain, prompted = out.chunk(2)
+    return plain + scale * (prompted - plain), plain
 
 
 def worker(rank, args):
@@ -69,7 +69,7 @@ def worker(rank, args):
             sums += torch.stack([(w * miss).mean(),
                                  (w * (before - want).square().mean((1, 2, 3))).mean()])
         if rank == 0 and step % 20 == 0:
-            print(f"step {step} at {progress:.3f} off by {sums[0] / 20:.5f}, untaught "
+            print(f"step {step} at {progress:.3f} off by {sums[0] / 20:.5f}, untrained "
                   f"{sums[1] / 20:.5f}, {(time.time() - begin) / step:.2f} s/step", flush=True)
             sums.zero_()
         if rank == 0 and (step % 40 == 0):
@@ -84,10 +84,10 @@ def main():
     p.add_argument("--minutes", type=float, default=10)
     p.add_argument("--ranks", type=int, default=2, help="processes")
     p.add_argument("--batch", type=int, default=6, help="per process")
-    p.add_argument("--shapes", type=float, default=.5, help="the share of shape pictures")
+    p.add_argument("--shapes", type=float, default=.5, help="the share of shape images")
     p.add_argument("--top", type=float, default=.4, help="times drawn from the noisiest 35 %%")
-    p.add_argument("--good", type=float, default=3.5, help="the guidance that looks best so far")
-    p.add_argument("--asked", type=float, default=7.5, help="the guidance that shall look so")
+    p.add_argument("--good", type=float, default=3.5, help="the best-looking guidance so far")
+    p.add_argument("--asked", type=float, default=7.5, help="the guidance that must look the same")
     p.add_argument("--lr", type=float, default=3e-4)
     p.add_argument("--ema", type=float, default=.97)
     common.launch(worker, p.parse_args())

@@ -1,8 +1,8 @@
 """The video model's stages: encodes the clips, then trains the UNet on them.
 
-The latents are those of nano-sd's autoencoder, which this model's own is taught to share
-(train_svd_vae.py). A clip follows from its first frame and the motion bucket, so the noisiest steps,
-where nothing but these can be seen, are what is to be learnt: they are drawn often.
+The latents are those of nano-sd's autoencoder; this model's own autoencoder is trained to share
+them (train_svd_vae.py). A clip follows from its first frame and the motion bucket, so the noisiest
+steps, where only these two are visible, must be learned: they are drawn often.
 
 python train_svd.py --work WORK --model ../../models/nano-sd --encode
 python train_svd.py --work WORK --minutes 70
@@ -24,21 +24,21 @@ import temporal
 import train_text
 import train_vae
 
-VIEWS = 2  # noisy first frames encoded of each clip
+VIEWS = 2  # encoded noisy first frames per clip
 
 
 def vision():
-    """The image encoder: random, the same every time, with embeddings of about unit size."""
+    """The image encoder: random, always the same, with embeddings of about unit size."""
     torch.manual_seed(7)
     model = CLIPVisionModelWithProjection(CLIPVisionConfig(**temporal.VISION)).eval()
     with torch.no_grad():
         model.visual_projection.weight.normal_(0, temporal.VISION["hidden_size"] ** -.5)
-    return model.half().float()  # as it will be stored
+    return model.half().float()  # as it is stored
 
 
 @torch.no_grad()
 def embed(model, pictures):
-    """Image embeddings of pictures (N, rows, columns, 3) in bytes, as the pipeline makes them."""
+    """Image embeddings of images (N, rows, columns, 3) in bytes, computed as in the pipeline."""
     x = svd._resize_with_antialiasing(train_vae.tensor(pictures).contiguous(), (224, 224))
     x = CLIPImageProcessor()(images=(x + 1) / 2, do_normalize=True, do_center_crop=False,
                              do_resize=False, do_rescale=False, return_tensors="pt").pixel_values
@@ -46,7 +46,7 @@ def embed(model, pictures):
 
 
 def _encode(rank, args):
-    os.setsid()  # a scheduling group of its own
+    os.setsid()  # its own scheduling group
     common.start(rank, 1, args.work)
     vae = AutoencoderKL.from_pretrained(args.model / "vae").float().eval()
     vae = common.fast_norms(vae)
@@ -102,7 +102,7 @@ class Data:
         view = rng.integers(0, VIEWS, n)
         z = torch.from_numpy(self.latents[pick].astype(np.float32)) * self.scale
         image = torch.from_numpy(self.views[pick, view].astype(np.float32))
-        # The rate changes nothing: a clip's speed is its bucket's, whatever rate is asked for.
+        # The rate has no effect: a clip's speed depends only on its bucket.
         rate = np.where(rng.random(n) < .6, 6, rng.integers(0, 31, n))
         ids = np.stack([rate, self.buckets[pick], self.augs[pick, view]], 1)
         return (z, image, torch.from_numpy(self.embeds[pick])[:, None],
@@ -118,7 +118,7 @@ def draw_sigmas(n, top):
 
 
 def predict(unet, noisy, sigma, image, embeds, ids):
-    """The UNet's v for noisy latents (clip, frame, ..) at one noise level a clip."""
+    """The UNet's v for noisy latents (clip, frame, ..) at one noise level per clip."""
     s = sigma.view(-1, 1, 1, 1, 1)
     known = image[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
     x = torch.cat([noisy / (s * s + 1).sqrt(), known], 2)
@@ -126,7 +126,7 @@ def predict(unet, noisy, sigma, image, embeds, ids):
 
 
 def moving(z):
-    """Where a clip changes, of 0..1, the same for all of its frames."""
+    """The changing parts of a clip, in 0..1, the same for all of its frames."""
     d = (z - z[:, :1]).abs().amax((1, 2), keepdim=True)
     return (d * 2).clamp(max=1)
 
@@ -170,7 +170,7 @@ def worker(rank, args):
         common.descend(optimiser, loss, params, args.ranks)
         ema.update()
         step += 1
-        with torch.no_grad():  # as an error of the picture, of the noisy steps that see the image
+        with torch.no_grad():  # the image's error, in noisy steps that see the input image
             late = (sigma > 5) & ~dropped
             d, there = d[late] * (s * s / (s * s + 1))[late], there[late].expand_as(d[late])
             sums += torch.stack([loss, (d * (1 - there)).sum() / (1 - there).sum().clamp_min(1),
@@ -188,20 +188,20 @@ def worker(rank, args):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--work", type=Path, required=True, help="where clips.py wrote")
+    p.add_argument("--work", type=Path, required=True, help="the folder that clips.py wrote")
     p.add_argument("--encode", action="store_true")
-    p.add_argument("--model", type=Path, help="nano-sd's folder, whose latents are used")
-    p.add_argument("--first", type=int, default=10 ** 9, help="encode only so many clips")
+    p.add_argument("--model", type=Path, help="nano-sd's folder, for its latents")
+    p.add_argument("--first", type=int, default=10 ** 9, help="encode only this many clips")
     p.add_argument("--minutes", type=float, default=70)
     p.add_argument("--ranks", type=int, default=2, help="processes")
     p.add_argument("--batch", type=int, default=8, help="clips per process")
     p.add_argument("--top", type=float, default=.3, help="the share of steps at noise 8..80")
-    p.add_argument("--moving", type=float, default=3.0, help="more weight where a clip changes")
-    p.add_argument("--drop", type=float, default=.1, help="the share without the picture")
+    p.add_argument("--moving", type=float, default=3.0, help="extra weight of changing parts")
+    p.add_argument("--drop", type=float, default=.1, help="the share without the image")
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--ema", type=float, default=.998)
     p.add_argument("--every", type=int, default=200, help="steps between checkpoints")
-    p.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    p.add_argument("--resume", action="store_true", help="resume an interrupted run")
     p.add_argument("--again", action="store_true", help="a new schedule from the last weights")
     args = p.parse_args()
     if args.encode:

@@ -1,8 +1,8 @@
-"""The video model's autoencoder, taught to share nano-sd's latents.
+"""The video model's autoencoder, trained to share nano-sd's latents.
 
-diffusers' class allows no other number of norm groups than 32, so nano-sd's own encoder and decoder
-do not fit into it. The encoder learns to give nano-sd's latents, the decoder to paint from them:
-first still crops, then pictures, then clips, with its blocks in time.
+diffusers' class supports only 32 norm groups, so nano-sd's own encoder and decoder do not fit. The
+encoder learns to produce nano-sd's latents, the decoder to paint from them: first still crops, then
+images, then clips with its temporal blocks.
 
 python train_svd_vae.py --work WORK --part decoder --minutes 25      writes video-decoder.pt
 python train_svd_vae.py --work WORK --part encoder --minutes 10      writes video-encoder.pt
@@ -34,11 +34,11 @@ class Data:
                       for kind in ("shape", "land")]
 
     def pick(self):
-        """A clip, as often of a shape as of a landscape: even colours are the harder ones."""
+        """A clip, of a shape and of a landscape equally often: even colours are harder."""
         return self.rng.choice(self.pools[self.rng.integers(2)])
 
     def frames(self, n):
-        """Single frames: (pictures, latents)."""
+        """Single frames: (images, latents)."""
         pick = np.sort([self.pick() for _ in range(n)])
         when = self.rng.integers(0, self.clips.shape[1], n)
         z = torch.from_numpy(self.latents[pick, when].astype(np.float32))
@@ -58,7 +58,7 @@ class Data:
 
 
 def still(model, frozen):
-    """Leaves the decoder's blocks in time out of the training, or brings them in."""
+    """Excludes the decoder's temporal blocks from training, or includes them."""
     for name, p in model.decoder.named_parameters():
         if "temporal_res_block" in name or "mix_factor" in name or "time_conv_out" in name:
             p.requires_grad_(not frozen)
@@ -66,7 +66,8 @@ def still(model, frozen):
 
 @torch.no_grad()
 def measure(state, part, source):
-    """The decoder's PSNR in dB, or the error of the encoder's latents in parts of their variance."""
+    """The decoder's PSNR in dB, or the error of the encoder's latents relative to their
+    variance."""
     model = temporal.vae().eval()
     model.load_state_dict(state)
     out = []
@@ -126,8 +127,8 @@ def worker(rank, args):
             still(model, frames == 1)
             with common.mixed():
                 y = model.decode(z, frames).sample.float()
-            # Broad errors count once more: the norm layers would lose how bright and of what
-            # colour an even picture is.
+            # Broad errors count extra: otherwise the norm layers would lose the brightness and the
+            # colour of an even image.
             loss = common.picture_loss(y, x) + 1.5 * F.avg_pool2d(y - x, 16).abs().mean()
         else:
             x = x + torch.randn_like(x) * .04 * float(source.rng.random())
@@ -147,17 +148,17 @@ def worker(rank, args):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--work", type=Path, required=True, help="where clips.py and train_svd.py wrote")
+    p.add_argument("--work", type=Path, required=True, help="clips.py and train_svd.py wrote it")
     p.add_argument("--part", choices=("encoder", "decoder"), required=True)
     p.add_argument("--minutes", type=float, default=25)
     p.add_argument("--ranks", type=int, default=1, help="processes")
     p.add_argument("--batch", type=int, default=6, help="per process; four times that for crops")
-    p.add_argument("--crops", type=float, default=.4, help="the decoder's time on 64x64 crops")
-    p.add_argument("--stills", type=float, default=.75, help="and the time by which clips begin")
+    p.add_argument("--crops", type=float, default=.4, help="the decoder's share of 64x64 crops")
+    p.add_argument("--stills", type=float, default=.75, help="the share before the clips start")
     p.add_argument("--lr", type=float, default=1.5e-3)
     p.add_argument("--ema", type=float, default=.995)
     p.add_argument("--every", type=int, default=200, help="steps between checkpoints")
-    p.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    p.add_argument("--resume", action="store_true", help="resume an interrupted run")
     p.add_argument("--again", action="store_true", help="a new schedule from the last weights")
     common.launch(worker, p.parse_args())
 

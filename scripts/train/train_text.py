@@ -1,9 +1,9 @@
-"""Stage 2: trains the text encoder alone, to say what a caption says.
+"""Stage 2: trains only the text encoder, to recognize a caption's facts.
 
 Small linear heads read the caption's facts (figure colour, shape, ground colour, setting, time,
-objects) from the end-of-text state and from the padding states behind it, which all see the whole
-sentence. So the colours reach the UNet already bound to figure and ground. The heads are used
-again in train_unet.py and then dropped; they are no part of the model.
+objects) from the end-of-text state and from the padding states after it, which all see the whole
+sentence. So the colours reach the UNet already bound to figure and ground. The heads are used again
+in train_unet.py and then dropped; they are not part of the model.
 
 python train_text.py --work WORK --minutes 5
 """
@@ -24,7 +24,7 @@ import paint
 
 LISTS = {"fig": paint.COLOURS, "shape": paint.SHAPES, "ground": paint.COLOURS,
          "setting": paint.SETTINGS, "time": paint.TIMES}
-READ = (0, 1, 3, 7, 15, 31)  # read at these distances behind the end of the text
+READ = (0, 1, 3, 7, 15, 31)  # read at these distances after the end of the text
 
 
 def build(tokenizer):
@@ -36,7 +36,7 @@ def build(tokenizer):
 
 
 class Heads(nn.Module):
-    """One linear layer for every fact, each with a "not said" class; objects are yes or no."""
+    """One linear layer per fact, each with a "not said" class; objects are yes or no."""
 
     def __init__(self, width=common.TEXT["hidden_size"]):
         super().__init__()
@@ -95,18 +95,18 @@ def held_out_texts():
 
 @torch.no_grad()
 def probe(model, heads, tokenizer, offset=3):
-    """The share of held-out pairs whose figure and ground are both read right."""
+    """The share of held-out pairs whose figure and ground are both read correctly."""
     texts, wanted = held_out_texts()
     ids = encode(tokenizer, texts)
-    told = heads.read(model(ids).last_hidden_state, ids, tokenizer.eos_token_id, offset)
+    facts = heads.read(model(ids).last_hidden_state, ids, tokenizer.eos_token_id, offset)
     good = [LISTS["fig"][f % 8] == w[0] and LISTS["ground"][g % 8] == w[2] and f < 8 and g < 8
-            for f, g, w in zip(told["fig"], told["ground"], wanted)]
+            for f, g, w in zip(facts["fig"], facts["ground"], wanted)]
     return sum(good) / len(good)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--work", type=Path, required=True, help="holds tokenizer/; gets text.pt")
+    p.add_argument("--work", type=Path, required=True, help="holds tokenizer/; receives text.pt")
     p.add_argument("--minutes", type=float, default=5)
     p.add_argument("--batch", type=int, default=48)
     p.add_argument("--lr", type=float, default=1.2e-3)

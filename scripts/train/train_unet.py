@@ -1,9 +1,9 @@
-"""Stage 3: trains the UNet on the encoded pictures, with fresh captions every step.
+"""Stage 3: trains the UNet on the encoded images, with fresh captions every step.
 
-Two things decide whether the words are obeyed. The colours of a picture are settled in the
-noisiest steps, so those are drawn more often (`draw_times`) and weighted more (`weights`). And the
-text encoder comes with figure and ground already told apart (train_text.py); it learns on slowly
-here, with the same reading loss beside the UNet's.
+Two things determine whether prompts are followed. The colours of an image are settled in the
+noisiest steps, so these are drawn more often (`draw_times`) and weighted more (`weights`). And the
+text encoder already distinguishes figure and ground (train_text.py); it continues to learn slowly
+here, with the same reading loss in addition to the UNet's.
 
 python train_unet.py --work WORK --minutes 80
 """
@@ -37,7 +37,7 @@ def draw_times(n, top):
 
 
 def weights(snr):
-    """For the noise loss: more for the noisiest steps, less for the nearly clean ones."""
+    """Weights of the noise loss: more for the noisiest steps, less for the nearly clean ones."""
     return torch.where(snr < 1, snr.rsqrt().clamp(max=10), (5 / snr).clamp(max=1))
 
 
@@ -119,9 +119,9 @@ def worker(rank, args):
         loss = (each * weights(a / (1 - a))).mean()
         total = loss
         if learn_text:
-            said = ~drop
-            total = loss + args.read * heads.loss(states[said], ids[said], labels[said],
-                                                  objects[said], tokenizer.eos_token_id)
+            kept = ~drop
+            total = loss + args.read * heads.loss(states[kept], ids[kept], labels[kept],
+                                                  objects[kept], tokenizer.eos_token_id)
         for group in optimiser.param_groups:
             group["lr"] = group["rate"] * train_text.schedule(progress, step, 100)
         common.descend(optimiser, total, params, args.ranks)
@@ -146,15 +146,15 @@ def main():
     p.add_argument("--minutes", type=float, default=80)
     p.add_argument("--ranks", type=int, default=2, help="processes")
     p.add_argument("--batch", type=int, default=16, help="per process")
-    p.add_argument("--shapes", type=float, default=.55, help="the share of shape pictures")
+    p.add_argument("--shapes", type=float, default=.55, help="the share of shape images")
     p.add_argument("--top", type=float, default=.4, help="times drawn from the noisiest 35 %%")
     p.add_argument("--drop", type=float, default=.1, help="the share of empty captions")
     p.add_argument("--lr", type=float, default=1e-3)
-    p.add_argument("--text-lr", type=float, default=0.0, help="0 keeps the text encoder as it is")
+    p.add_argument("--text-lr", type=float, default=0.0, help="0 keeps the text encoder unchanged")
     p.add_argument("--read", type=float, default=.05, help="the weight of the reading loss")
     p.add_argument("--ema", type=float, default=.998)
     p.add_argument("--every", type=int, default=200, help="steps between checkpoints")
-    p.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    p.add_argument("--resume", action="store_true", help="resume an interrupted run")
     p.add_argument("--again", action="store_true", help="a new schedule from the last weights")
     common.launch(worker, p.parse_args())
 

@@ -1,8 +1,8 @@
-"""Stage 1: trains the autoencoder on the painted pictures, then encodes them all.
+"""Stage 1: trains the autoencoder on the painted images, then encodes them all.
 
 python train_vae.py --work WORK --minutes 12        trains (writes vae.pt)
 python train_vae.py --work WORK --encode            writes latents.npy and scale.json
-python train_vae.py --work WORK --decoder           a longer schooling for the decoder alone
+python train_vae.py --work WORK --decoder           a longer training of only the decoder
 """
 import argparse
 import json
@@ -20,12 +20,12 @@ from PIL import Image
 import common
 import data
 
-TEST = 64  # the first pictures are kept for measuring
+TEST = 64  # the first images are kept for measuring
 
 
 def build():
     model = AutoencoderKL(**common.VAE)
-    with torch.no_grad():  # begin with little noise on the latents
+    with torch.no_grad():  # start with little noise on the latents
         model.quant_conv.bias[4:] = -7
     return common.fast_norms(model)
 
@@ -125,7 +125,7 @@ def worker(rank, args):
 
 
 def _encode(rank, args):
-    os.setsid()  # a scheduling group of its own
+    os.setsid()  # its own scheduling group
     torch.set_num_threads(1)
     model, (pictures, _) = load(args.work), data.load(args.work)
     model = model.to(memory_format=torch.channels_last)
@@ -152,18 +152,18 @@ def encode(args):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--work", type=Path, required=True, help="where data.py wrote")
+    p.add_argument("--work", type=Path, required=True, help="the folder that data.py wrote")
     p.add_argument("--minutes", type=float, default=12)
     p.add_argument("--ranks", type=int, default=2, help="processes")
     p.add_argument("--batch", type=int, default=6, help="per process; twice that for crops")
     p.add_argument("--crops", type=float, default=.62, help="the share of time on 64x64 crops")
     p.add_argument("--lr", type=float, default=1.5e-3)
-    p.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    p.add_argument("--resume", action="store_true", help="resume an interrupted run")
     p.add_argument("--again", action="store_true", help="a new schedule from the last weights")
     p.add_argument("--decoder", action="store_true",
-                   help="train on the decoder alone, the latents as they are (writes decoder.pt)")
+                   help="train only the decoder, with fixed latents (writes decoder.pt)")
     p.add_argument("--encode", action="store_true")
-    p.add_argument("--first", type=int, default=10 ** 9, help="encode only so many pictures")
+    p.add_argument("--first", type=int, default=10 ** 9, help="encode only this many images")
     args = p.parse_args()
     if args.encode:
         encode(args)

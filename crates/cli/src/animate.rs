@@ -1,4 +1,4 @@
-//! `framewright animate`: a picture in motion, in a file.
+//! `framewright animate`: animates one picture and writes the video to a file.
 
 use std::time::Instant;
 
@@ -18,13 +18,13 @@ use crate::{
     video,
 };
 
-/// The size that the encoder is tried with where the model's own is not known yet.
+/// Size for the encoder check when the model's own size is not known yet.
 const TRIED_SIZE: (u32, u32) = (512, 512);
 
-/// What a prompt is to a person here.
+/// The flag that stands for the `prompt` field in this command's errors.
 const PROMPT: &str = "--prompt";
 
-/// Makes the video and writes it.
+/// Generates the video and writes it.
 ///
 /// # Errors
 /// [`crate::failure::Usage`] for input outside its limits; otherwise if the model cannot be loaded or run, or a file cannot be read or
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
     let engine = engine::start_motion(settings)?;
-    let (model, made) = video::make(&engine, |_| Ok((VideoSpec::Animation(spec.clone()), output)))?;
+    let (model, output_video) = video::make(&engine, |_| Ok((VideoSpec::Animation(spec.clone()), output)))?;
     let described = json!({
         "image": args.image.display().to_string(),
         "motion": video::described_motion(spec.motion()),
@@ -57,14 +57,14 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         "device": model.device,
         "device_reason": model.device_reason,
     });
-    video::report(args.output.json, &made, &described, began.elapsed())
+    video::report(args.output.json, &output_video, &described, began.elapsed())
 }
 
 fn seed(args: &AnimateArgs) -> i128 {
     flags::seed(args.seed).unwrap_or_else(|| random_seed().into())
 }
 
-/// A picture in motion for as long as is wanted.
+/// Animates a picture for any requested duration, in as many model runs as that takes.
 fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let flags = &args.clip;
@@ -82,7 +82,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         motion: video::motion(&args.motion, args.steps),
         ..ClipRequest::default()
     };
-    // Here nobody else waits: a clip may be as long as the service's limits let it.
+    // A local command competes with no other client: the clip may be as long as the request limits allow.
     let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
     let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))?;
     let output = video::video_output(&args.output)?;
@@ -90,8 +90,8 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
     let engine =
         if spec.repaint().is_some() { engine::start(settings, None, engine::Purpose::Motion)? } else { engine::start_motion(settings)? };
-    let (model, made) = video::make(&engine, |_| Ok((VideoSpec::Clip(spec.clone()), output)))?;
-    if let Some(native) = made.shape.native {
+    let (model, output_video) = video::make(&engine, |_| Ok((VideoSpec::Clip(spec.clone()), output)))?;
+    if let Some(native) = output_video.shape.native {
         output::remark(format_args!(
             "of the model: {} frames of {}x{}, at {} in a second, in {} runs",
             native.frames,
@@ -110,14 +110,14 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     ] {
         described[key] = value.into();
     }
-    described["native"] = made.shape.native.map_or(
+    described["native"] = output_video.shape.native.map_or(
         Value::Null,
         |native| json!({ "width": native.width, "height": native.height, "frames": native.frames, "windows": native.windows }),
     );
-    video::report(args.output.json, &made, &described, began.elapsed())
+    video::report(args.output.json, &output_video, &described, began.elapsed())
 }
 
-/// Everything that decides a clip but its picture and its models.
+/// Every parameter of a clip except its picture and its models.
 fn described_clip(spec: &ClipSpec) -> Value {
     let repaint = spec.repaint().map(|repaint| {
         json!({

@@ -1,4 +1,4 @@
-//! The command line: what `--help` shows. Numbers are only typed here; their limits are the settings' and the request's own.
+//! The command line, as `--help` shows it. Numbers are only parsed here; the settings and the request check their limits.
 
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Video(Box<VideoArgs>),
     /// Set a picture in motion.
     Animate(Box<AnimateArgs>),
-    /// Make a video of scenes as a folder of numbered PNG files; run again, it goes on where it was broken off.
+    /// Make a video of scenes as a folder of numbered PNG files; run it again to resume an interrupted run.
     Frames(Box<FramesArgs>),
     /// Serve pictures and videos over HTTP.
     Serve(ServeArgs),
@@ -179,11 +179,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// A file with the API key that every request must carry. (On a command line the key itself would be there for all to see.)
+    /// A file with the API key that every request must carry. (On the command line, every user of the machine could see the key.)
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
 
-    /// Let others than this machine use the server without a key.
+    /// Let other machines use the server without a key.
     #[arg(long)]
     pub allow_public_without_key: bool,
 
@@ -216,12 +216,12 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a model from the hub into its cache, which Python's client shares; whatever is there and whole is not fetched again.
+    /// Fetch a model from the hub into its cache, which Python's client shares; complete files are not fetched again.
     Pull {
         /// owner/name, or owner/name@revision.
         id: String,
 
-        /// Read every byte of what is there and fetch damaged files again. Without it, lengths are compared.
+        /// Read every byte of the cached files and fetch damaged ones again. Without it, only lengths are compared.
         #[arg(long)]
         verify: bool,
     },
@@ -230,8 +230,7 @@ pub(crate) enum ModelsCommand {
 /// `framewright bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// A structure by name, in the place of a model: tiny-sd, sd15, sd21, nano-sd, svd, svd-xt or nano-svd. Wants
-    /// --random-weights.
+    /// Benchmark a named architecture instead of a model: tiny-sd, sd15, sd21, nano-sd, svd, svd-xt or nano-svd. Requires --random-weights.
     #[arg(long, value_name = "NAME", requires = "random_weights", conflicts_with = "model")]
     pub architecture: Option<String>,
 
@@ -243,7 +242,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "SIZE", value_delimiter = ',')]
     pub size: Vec<String>,
 
-    /// Denoising steps of a whole picture or video; several with commas [default: 25; of videos none, and no whole one is made].
+    /// Denoising steps of a whole picture or video; several with commas [default: 25; for videos none, and no whole video is timed].
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub steps: Vec<u32>,
 
@@ -259,16 +258,16 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub scheduler: Vec<String>,
 
-    /// How often each thing is timed, after one run that is not [default: 5; 3 with --plain].
+    /// Timed repetitions of each measurement, after one warm-up run [default: 5; 3 with --plain].
     #[arg(long, value_name = "N")]
     pub repeat: Option<u32>,
 
-    /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path. A step is one guided
-    /// call as a picture's loop makes it: one latent, two texts whose keys and values are made beforehand.
+    /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path. A step is one guided UNet
+    /// call as in a real run: one latent, two texts with precomputed keys and values.
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,
 
-    /// Print JSON in the place of the table.
+    /// Print JSON instead of the table.
     #[arg(long)]
     pub json: bool,
 
@@ -277,7 +276,7 @@ pub(crate) struct BenchArgs {
 }
 
 impl EngineArgs {
-    /// The flags that were given, as layers over the other settings.
+    /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.compute.layers();
         layers.extend(self.model.as_ref().map(|model| Layer::flag("--model", "model.name", model.as_str())));
@@ -298,7 +297,7 @@ impl ComputeArgs {
 }
 
 impl ModelsCommand {
-    /// The flags that were given, as layers over the other settings.
+    /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         match self {
             Self::Inspect { unknown_fields: name, .. } => unknown_fields(name.as_deref()).into_iter().collect(),
@@ -312,7 +311,7 @@ fn unknown_fields(name: Option<&str>) -> Option<Layer> {
 }
 
 impl ServeArgs {
-    /// The flags that were given, as layers over the other settings.
+    /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.engine.layers();
         layers.extend(self.host.as_ref().map(|host| Layer::flag("--host", "server.host", host.as_str())));

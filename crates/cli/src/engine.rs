@@ -1,4 +1,4 @@
-//! Starting the device of this machine with the models that the settings name, and the one job of a command; the commands share it.
+//! Starts this machine's device with the models of the settings, and submits a command's single job. Shared by the commands.
 
 use std::time::{Instant, SystemTime};
 
@@ -21,21 +21,21 @@ use crate::{
 /// What an engine is started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Pictures that nothing sets in motion.
+    /// Still pictures only.
     Pictures,
     /// Pictures, and the motion model.
     Motion,
 }
 
 impl Purpose {
-    /// That of a video of scenes.
+    /// The purpose of a video of scenes.
     pub(crate) fn of(spec: &ScenesSpec) -> Self {
         if spec.scenes().iter().any(|scene| scene.motion().is_some()) { Self::Motion } else { Self::Pictures }
     }
 }
 
-/// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
-/// model that sets pictures in motion is loaded when it is first asked for.
+/// Starts the engine with the image model; its own thread opens the device, fetches the models if necessary, and loads the image model. The
+/// motion model is loaded on first use.
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
@@ -47,7 +47,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         let pictures = open(&model, &name, &hub, unknown_fields)?;
-        // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
+        // Fetched now if it comes from the hub, because nothing is fetched inside a request; its weights are read on first use.
         let motion = motion.open(&hub)?;
         if purpose != Purpose::Pictures {
             unknown_fields.judge(motion.as_ref())?;
@@ -56,7 +56,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
     })?)
 }
 
-/// Starts the engine with the model that sets pictures in motion, and none that makes them.
+/// Starts the engine with the motion model and without an image model.
 ///
 /// # Errors
 /// As [`start`].
@@ -70,10 +70,10 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
     })?)
 }
 
-/// Submits a command's one job, which ends with the command; `video` is where a video is written.
+/// Submits a command's single job, which lives as long as the command; `video` is where a video is written.
 ///
 /// # Errors
-/// [`SubmitError`] if the device does not take it.
+/// [`SubmitError`] if the device rejects it.
 pub(crate) async fn hold(local: &LocalBackend, work: Work, video: Option<VideoOutput>) -> Result<HeldJob, SubmitError> {
     let jobs = Jobs::held_only(JobsSettings::new("", SystemTime::now), local.clone());
     let new = NewJob {
@@ -86,7 +86,7 @@ pub(crate) async fn hold(local: &LocalBackend, work: Work, video: Option<VideoOu
         idempotency: None,
         callback_url: None,
     };
-    // One that was taken without an idempotency key is new, and held.
+    // A job submitted without an idempotency key is always new, and held.
     jobs.submit(new).await?.held.ok_or(SubmitError::ShuttingDown)
 }
 
@@ -99,13 +99,13 @@ fn open(
     let source = model.open(hub)?;
     unknown_fields.judge(source.as_ref())?;
     if ![EMBEDDED, EMBEDDED_MOTION].contains(&name) {
-        // An embedded model is there before a person could read this; gigabytes are not.
+        // An embedded model loads faster than a person could read this; gigabytes do not.
         output::remark_on_terminal(format_args!("loading {name}"));
     }
     Ok(source)
 }
 
-/// What a command says of a loaded model: its name and its device, and a line for each remark on how it was read.
+/// The text that a command prints about a loaded model: its name and device, and a line for each remark on how it was read.
 pub(crate) fn about(model: &ModelInfo) -> String {
     let mut about = format!("{} on {}", model.name, model.device_reason);
     for remark in &model.remarks {
@@ -115,7 +115,7 @@ pub(crate) fn about(model: &ModelInfo) -> String {
     about
 }
 
-/// What the process may hold: what the operator says, else nine tenths of the machine's memory where that is what the model is on.
+/// The process's memory limit: the operator's, else nine tenths of the machine's memory if the model runs on the CPU.
 pub(crate) fn memory_limit(compute: &ComputeSettings, policy: &ExecutionPolicy) -> Option<u64> {
     let machine = || memory::of_the_machine().filter(|_| policy.device_name() == "cpu");
     compute.memory_limit.or_else(|| machine().map(|bytes| bytes / 10 * 9))

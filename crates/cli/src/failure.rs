@@ -1,10 +1,10 @@
-//! How the program fails: one line, and an exit code. 2 says that the command or its input was wrong, 1 that the work failed.
+//! How the program fails: one line and an exit code. 2 means that the command or its input was wrong, 1 that the work failed.
 
 use std::{fmt, process::ExitCode, sync::Arc};
 
 use generation::BackendError;
 
-/// A wrong command, flag, setting or value: the person's to mend.
+/// A wrong command, flag, setting or value, which the user must fix.
 #[derive(Debug)]
 pub(crate) struct Usage(pub String);
 
@@ -16,13 +16,13 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// The exit code of an error. What the model does not take is the person's to mend too.
+/// The exit code of an error. Input that the model rejects counts as the user's error too.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     let refused = error.downcast_ref::<Arc<BackendError>>().is_some_and(|error| error.refusal().is_some());
     ExitCode::from(if error.is::<Usage>() || refused { 2 } else { 1 })
 }
 
-/// An error and what lies under it in one line. A cause that its parent already quotes is not said again.
+/// An error and its causes in one line. A cause that its parent already quotes is not repeated.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
@@ -34,11 +34,11 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// clap's many lines as one, without the usage and the invitation to ask for help.
+/// clap's multi-line error as one line, without the usage and the hint at `--help`.
 pub(crate) fn usage_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    let told: Vec<_> = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
-    let line = told.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: Vec<_> = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
+    let line = shown.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
     line.strip_prefix("error: ").unwrap_or(&line).replace(" tip:", "; tip:")
 }
 

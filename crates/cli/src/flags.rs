@@ -1,7 +1,7 @@
-//! Errors about a request's fields in the words of the command line: a person typed `--steps`, not `num_inference_steps`.
+//! Request field errors in the terms of the command line: the user typed `--steps`, not `num_inference_steps`.
 //!
-//! It must not know any one command, but for what a prompt is there. The invariant: no field's name reaches a person who gave a flag; those
-//! of a file of scenes keep theirs, which stand in that file.
+//! It must not know any particular command, except for the name of its prompt. The invariant: an error about a flag never shows a field's
+//! name; fields of a scenes file keep their names, because that is what the file contains.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,7 +11,7 @@ use generation::{BackendError, FieldError, Refusal, SubmitError};
 
 use crate::{args::Cli, failure::Usage};
 
-/// The flags of fields that are called otherwise; a prompt's flag differs from command to command.
+/// Flags whose fields have other names; the prompt's flag differs between commands.
 const FLAGS: [(&str, &str); 12] = [
     ("hero_description", "--hero"),
     ("negative_prompt", "--negative"),
@@ -27,7 +27,7 @@ const FLAGS: [(&str, &str); 12] = [
     ("image", "IMAGE"),
 ];
 
-/// The flag of a field, of a command whose prompt comes by `prompt`; a field that has none keeps its name.
+/// The flag of a field, in a command whose prompt flag is `prompt`; a field without a flag keeps its name.
 fn flag<'a>(field: &'a str, prompt: &'a str) -> Cow<'a, str> {
     if field == "prompt" {
         return prompt.into();
@@ -40,14 +40,14 @@ fn flag<'a>(field: &'a str, prompt: &'a str) -> Cow<'a, str> {
     if is_flag { format!("--{own}").into() } else { field.into() }
 }
 
-/// All faults of a request, at the flags that they came by.
+/// All errors of a request, each with its flag.
 pub(crate) fn refused(errors: &[FieldError], prompt: &str) -> Usage {
     let faults: Vec<_> = errors.iter().map(|error| fault(error, prompt)).collect();
     Usage(faults.join("; "))
 }
 
 fn fault(error: &FieldError, prompt: &str) -> String {
-    // A scene's own motion stands in a file, under its own names.
+    // A scene's own motion stands in a file, under its field names.
     let flag = match (error.group, error.scene) {
         (Some(group), Some(_)) => format!("{group}.{}", error.field),
         (_, _) => flag(error.field, prompt).into_owned(),
@@ -58,7 +58,7 @@ fn fault(error: &FieldError, prompt: &str) -> String {
     format!("{flag}{given}{scene}: {}", in_flags(message))
 }
 
-/// A sentence with flags where it names fields. A name of one word is left: it may be just that word.
+/// A sentence with field names replaced by flags. A name of one word is kept: it may be just that word.
 fn in_flags(sentence: &str) -> String {
     let is_name = |character: char| character.is_ascii_lowercase() || character == '_';
     let mut spoken = String::with_capacity(sentence.len());
@@ -73,13 +73,13 @@ fn in_flags(sentence: &str) -> String {
     spoken + rest
 }
 
-/// Why there is no picture or video: a parameter that only the model could judge is the person's to mend.
+/// The error of a failed job: a parameter that only the model could check is still the user's error.
 pub(crate) fn not_made(error: &Arc<BackendError>, prompt: &str) -> anyhow::Error {
     let BackendError::Model(Error::Params { field, reason }) = error.as_ref() else { return Arc::clone(error).into() };
     Usage(format!("{}: {}", flag(field, prompt), in_flags(reason))).into()
 }
 
-/// Why a job is not taken.
+/// The error of a rejected job.
 pub(crate) fn not_taken(error: SubmitError, prompt: &str) -> anyhow::Error {
     let SubmitError::Refused(Refusal::TooLarge(too_large)) = &error else { return error.into() };
     let text = too_large.to_string();
@@ -87,10 +87,10 @@ pub(crate) fn not_taken(error: SubmitError, prompt: &str) -> anyhow::Error {
     anyhow::anyhow!("{}: {}", flag(too_large.field(), prompt), in_flags(reason))
 }
 
-/// The scheduler that a name means.
+/// Parses a scheduler name.
 ///
 /// # Errors
-/// [`Usage`] with the nearest name and all that there are.
+/// [`Usage`] with the nearest name and all available ones.
 pub(crate) fn scheduler(name: &str) -> Result<SchedulerName, Usage> {
     name.parse().map_err(|error| {
         let reason = if let Error::Params { reason, .. } = error { reason } else { error.to_string() };
@@ -98,7 +98,7 @@ pub(crate) fn scheduler(name: &str) -> Result<SchedulerName, Usage> {
     })
 }
 
-/// A seed as it was given; none is one to be drawn, and so is -1, as in other programs.
+/// The seed as given; None or -1 mean a random seed, as in other programs.
 pub(crate) fn seed(given: Option<i64>) -> Option<i128> {
     given.filter(|seed| *seed != -1).map(i128::from)
 }
@@ -110,11 +110,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_reads_of_flags() {
+    fn errors_name_flags() {
         let value = |error: &str| FieldErrorKind::Value { error: error.into() };
         let step = value("0.03 of 25 steps leaves no step to run: raise it or num_inference_steps, or give 0");
         let le = FieldErrorKind::LessThanEqual { le: Bound::Integer(150) };
-        for (error, told) in [
+        for (error, message) in [
             (FieldError::new("num_inference_steps", 151, le), "--steps 151: Input should be less than or equal to 150"),
             (
                 FieldError::new("strength", 0.03, step),
@@ -134,16 +134,16 @@ mod tests {
                 "--num-frames 1: Field required",
             ),
         ] {
-            assert_eq!(refused(&[error], "PROMPT").0, told);
+            assert_eq!(refused(&[error], "PROMPT").0, message);
         }
     }
 
     #[test]
-    fn what_only_the_model_judges_speaks_of_flags_too() {
+    fn errors_from_the_model_name_flags_too() {
         let error = |field| Error::Params { field, reason: "guidance_scale and strength: ä_b".into() };
-        let told = not_made(&Arc::new(BackendError::Model(error("num_inference_steps"))), "PROMPT");
-        assert!(told.is::<Usage>());
-        assert_eq!(told.to_string(), "--steps: --guidance and strength: ä_b");
+        let message = not_made(&Arc::new(BackendError::Model(error("num_inference_steps"))), "PROMPT");
+        assert!(message.is::<Usage>());
+        assert_eq!(message.to_string(), "--steps: --guidance and strength: ä_b");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! `framewright frames`: a video of scenes as a folder of numbered PNG files that can be broken off and gone on with.
+//! `framewright frames`: a video of scenes as a folder of numbered PNG files; an interrupted run can be resumed.
 //!
-//! Beside the frames lies a file that says what they are frames of. The invariants: frames of two different videos never mix, and a run
-//! that was broken off, however often, ends with the bytes of one that was not.
+//! A manifest beside the frames says which video they belong to. The invariants: frames of two different videos never mix, and a run that
+//! was interrupted, however often, produces the same bytes as one that was not.
 
 use std::{
     fs,
@@ -20,10 +20,10 @@ use video_encode::{Container, PngFolder};
 
 use crate::{args::FramesArgs, engine, failure::Usage, out_place, output, settings::Settings, video};
 
-/// What lies beside the frames.
+/// The manifest beside the frames.
 pub(crate) const MANIFEST: &str = "frames.json";
 
-/// Makes the frames that are not there yet.
+/// Generates the missing frames.
 ///
 /// # Errors
 /// [`Usage`] for input outside its limits, or a folder that holds something else; otherwise if a model cannot be loaded or run, or a file
@@ -33,11 +33,11 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     video_encode::sweep_staged(&args.out);
     let manifest = args.out.join(MANIFEST);
     out_place::check_folder("--out", &args.out)?;
-    let begun = if args.restart { None } else { read(&manifest)? };
-    // Who names no seed means the one that was begun with.
-    let spec = video::scenes(&args.scenes, begun.as_ref().and_then(|begun| begun.pointer("/video/seed")?.as_u64()))?;
+    let previous = if args.restart { None } else { read(&manifest)? };
+    // Without --seed, a resumed run uses the seed that it began with.
+    let spec = video::scenes(&args.scenes, previous.as_ref().and_then(|previous| previous.pointer("/video/seed")?.as_u64()))?;
     let there = if args.restart { 0 } else { PngFolder::whole_frames(&args.out) };
-    if !args.restart && begun.is_none() && !frame_files(&args.out)?.is_empty() {
+    if !args.restart && previous.is_none() && !frame_files(&args.out)?.is_empty() {
         return Err(Usage(format!(
             "--out {}: holds frames that this command did not begin; give another folder, or --restart to write over them",
             args.out.display()
@@ -46,18 +46,18 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     }
 
     let engine = engine::start(settings, None, engine::Purpose::of(&spec))?;
-    let (model, made) = video::make(&engine, |model| {
+    let (model, output_video) = video::make(&engine, |model| {
         let wanted = described(&spec, model);
-        match &begun {
-            Some(begun) if *begun != wanted => bail!(Usage(format!(
+        match &previous {
+            Some(previous) if *previous != wanted => bail!(Usage(format!(
                 "--out {}: holds frames of another video: {}; give another folder, or --restart to write over them",
                 args.out.display(),
-                difference(begun, &wanted)
+                difference(previous, &wanted)
             ))),
             Some(_) => {}
             None => {
-                // What is there is no frame of this video, and must not be taken for one if this run is broken off. What it was frames of
-                // is forgotten last: a restart that is broken off is one still.
+                // The existing frames are not of this video, and a later run must not resume from them if this one is interrupted. The old
+                // manifest is overwritten last: an interrupted restart remains a restart.
                 for frame in frame_files(&args.out)? {
                     fs::remove_file(&frame).with_context(|| frame.display().to_string())?;
                 }
@@ -70,10 +70,10 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
         let base = VideoOutput { container: Container::PngFolder, resume: Some(there), ..VideoOutput::new(args.out.join(""))? };
         Ok((VideoSpec::Scenes(spec.clone()), base))
     })?;
-    video::report(args.json, &made, &video::described(&spec, &model), began.elapsed())
+    video::report(args.json, &output_video, &video::described(&spec, &model), began.elapsed())
 }
 
-/// What the frames are frames of, and of which program.
+/// What identifies the frames: the video's parameters and the program version.
 fn described(spec: &ScenesSpec, model: &generation::ModelInfo) -> Value {
     json!({ "version": env!("CARGO_PKG_VERSION"), "video": video::described(spec, model) })
 }
@@ -86,7 +86,7 @@ fn read(path: &Path) -> Result<Option<Value>> {
     }
 }
 
-/// Every file that looks like a frame, whether or not those before it are there; none if there is no folder.
+/// Every file that looks like a frame, with or without gaps in the numbering; none if there is no folder.
 fn frame_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -105,9 +105,9 @@ fn frame_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The first setting that differs, with both values.
-fn difference(begun: &Value, wanted: &Value) -> String {
-    fn walk(place: &str, begun: &Value, wanted: &Value) -> Option<String> {
-        match (begun, wanted) {
+fn difference(previous: &Value, wanted: &Value) -> String {
+    fn walk(place: &str, previous: &Value, wanted: &Value) -> Option<String> {
+        match (previous, wanted) {
             (Value::Object(a), Value::Object(b)) => {
                 let keys = b.keys().chain(a.keys().filter(|key| !b.contains_key(*key)));
                 let at = |object: &serde_json::Map<String, Value>, key: &str| object.get(key).cloned().unwrap_or_default();
@@ -118,13 +118,13 @@ fn difference(begun: &Value, wanted: &Value) -> String {
                 let mut differences = a.iter().zip(b).enumerate().filter_map(|(i, (a, b))| walk(&join(place, &i.to_string()), a, b));
                 differences.next()
             }
-            _ => (begun != wanted).then(|| format!("{place} was {begun} and is {wanted}")),
+            _ => (previous != wanted).then(|| format!("{place} was {previous} and is {wanted}")),
         }
     }
     fn join(place: &str, key: &str) -> String {
         if place.is_empty() || place == "video" { key.to_owned() } else { format!("{place}.{key}") }
     }
-    walk("", begun, wanted).unwrap_or_default()
+    walk("", previous, wanted).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_named_with_both_values() {
+    fn the_first_difference_is_named_with_both_values() {
         let video = |prompt: &str, seed: u64| json!({"version": "1", "video": {"scenes": [{"prompt": prompt}], "seed": seed}});
         assert_eq!(difference(&video("a", 1), &video("a", 2)), "seed was 1 and is 2");
         assert_eq!(difference(&video("a", 1), &video("b", 1)), "scenes.0.prompt was \"a\" and is \"b\"");

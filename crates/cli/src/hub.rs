@@ -1,4 +1,4 @@
-//! Fetching a model from a hub, with a bar for each file that is on its way, and what to do about a damaged one.
+//! Fetches a model from a hub, with a progress bar for each file, and names the repair for a damaged one.
 
 use std::path::{Path, PathBuf};
 
@@ -11,20 +11,20 @@ use secrecy::ExposeSecret as _;
 
 use crate::{model::HubId, output, settings::HubSettings};
 
-/// A model that is whole in the cache.
+/// A model that is complete in the cache.
 pub(crate) struct Fetched {
-    /// The folder that its files lie in.
+    /// The folder of its files.
     pub(crate) folder: PathBuf,
-    /// How many files it needs.
+    /// Number of files that it needs.
     pub(crate) files: usize,
-    /// How many bytes they have.
+    /// Their total size in bytes.
     pub(crate) bytes: u64,
 }
 
-/// Fetches the model's files, or finds them in the cache; reports repairs and waits on standard error.
+/// Fetches the model's files or finds them in the cache; reports repairs and waits on standard error.
 ///
 /// # Errors
-/// If a file is in neither, or the cache cannot be written to. Errors about a damaged file name the command that repairs it.
+/// If a file is in neither place, or the cache is not writable. Errors about a damaged file name the command that repairs it.
 pub(crate) fn fetch(id: &HubId, settings: &HubSettings, check: Check) -> Result<Fetched> {
     let core_settings = hub::HubSettings {
         endpoint: settings.endpoint.clone(),
@@ -44,7 +44,7 @@ pub(crate) fn cure(id: &HubId) -> String {
     format!("framewright models pull {id} --verify")
 }
 
-/// The same for a model that is named by its folder, if that is a snapshot in a hub's cache.
+/// The same command for a model given by its folder, if that is a snapshot in a hub cache.
 pub(crate) fn cure_of_folder(folder: &Path, settings: &HubSettings) -> Option<String> {
     let folder = std::path::absolute(folder).ok()?;
     let commit = folder.file_name()?.to_str()?;
@@ -57,7 +57,7 @@ pub(crate) fn cure_of_folder(folder: &Path, settings: &HubSettings) -> Option<St
     Some(if is_usual { cure } else { format!("HF_HUB_CACHE={} {cure}", cache.display()) })
 }
 
-/// Adds to an error about one of a model's files what repairs a damaged download.
+/// Adds the repair command for a damaged download to an error about one of a model's files.
 pub(crate) fn with_cure(mut error: Error, cure: &str) -> Error {
     if let Error::File { reason, .. } | Error::Weights { reason, .. } | Error::Tokenizer(reason) = &mut error
         && !reason.contains(cure)
@@ -67,7 +67,7 @@ pub(crate) fn with_cure(mut error: Error, cure: &str) -> Error {
     error
 }
 
-/// The bar and the remarks of a fetch.
+/// The progress bar and the remarks of a fetch.
 struct Shown {
     file: String,
     bar: ProgressBar,
@@ -96,12 +96,12 @@ impl Shown {
         self.bar.suspend(|| output::remark(text));
     }
 
-    /// Draws a file's progress in a bar of its own, and leaves one line of each file that is whole.
+    /// Draws each file's progress in its own bar, and leaves one line for each complete file.
     fn draw(&mut self, progress: HubProgress) {
         let HubProgress { file, file_bytes, file_total, files_done, files_total } = progress;
         if self.file != file {
             self.bar = output::byte_bar(file_total);
-            // What an earlier, broken fetch left behind was not fetched now, and must not count as speed.
+            // Bytes left by an earlier, interrupted fetch were not fetched now and must not count as speed.
             self.bar.set_position(file_bytes);
             self.bar.reset_eta();
             self.bar.set_prefix(format!("{} of {files_total}  {file}  ", (files_done + 1).min(files_total)));

@@ -1,6 +1,7 @@
-//! `framewright image`: one request on the same walk as the server's, and its pictures in files.
+//! `framewright image`: one request through the same path as the server's, and its pictures in files.
 //!
-//! The invariant: what can be refused is refused before a model is loaded, and a file exists only once it is whole.
+//! The invariant: every error that can be found without a model is reported before one is loaded, and a file exists only when it is
+//! complete.
 
 use std::{
     collections::hash_map::RandomState,
@@ -28,10 +29,10 @@ use crate::{
     settings::Settings,
 };
 
-/// What a prompt is to a person here.
+/// The name that stands for the `prompt` field in this command's errors.
 const PROMPT: &str = "PROMPT";
 
-/// Makes the pictures and writes them.
+/// Generates the pictures and writes them.
 ///
 /// # Errors
 /// [`Usage`] for input outside its limits; otherwise if the model cannot be loaded or run, or a file cannot be read or written.
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let request = request(args)?;
     let mask_remark = mask_remark(&request);
-    // The limits do not depend on the model, but for the size it stands in with; so faults show before a model of gigabytes is read.
+    // The limits depend on the model only through its default size, so most errors show before gigabytes are read.
     validate(request.clone(), &stand_in())?;
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
         let spec = validate(request, &model)?;
         let remarks: Vec<String> = mask_remark.into_iter().chain(spec.remarks_on(&model)).collect();
         remarks.iter().for_each(output::remark);
-        // Ctrl-C lets go of the job: nothing is written.
+        // Ctrl-C drops the job: nothing is written.
         tokio::select! {
             images = generate(&engine, spec.clone()) => Ok::<_, anyhow::Error>((model, spec, images?, remarks)),
             _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted; nothing was written")),
@@ -92,16 +93,16 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
     })
 }
 
-/// A seed for those who name none: 32 bits, which every tool that reads it back can hold.
+/// A default seed: 32 bits, which every tool that reads it back can hold.
 pub(crate) fn random_seed() -> u32 {
-    // The standard library seeds its hash maps from the system's random numbers; that is random enough to draw lots.
+    // The standard library seeds its hash maps from the system's random numbers; that is random enough here.
     RandomState::new().build_hasher().finish() as u32
 }
 
-/// Reads a picture as `decoded` makes it: in colour, or as a mask.
+/// Reads a picture and decodes it with `decoded`: in colour, or as a mask.
 ///
 /// # Errors
-/// [`Usage`] with the file's name if there is none, or it is no picture.
+/// [`Usage`] with the file's name if it does not exist or is not a picture.
 pub(crate) fn read_image<P>(path: &Path, decoded: fn(Vec<u8>) -> Result<P, PictureError>) -> Result<P> {
     let read = given_picture::file(path).and_then(decoded);
     read.map_err(|error| Usage(format!("{}: {}", path.display(), one_line(&error.into()))).into())
@@ -111,14 +112,14 @@ fn validate(request: ImageRequest, model: &ModelInfo) -> Result<ImageSpec> {
     request.validate(&Limits::DEFAULT, model).map_err(|errors| flags::refused(&errors, PROMPT).into())
 }
 
-/// What becomes of a mask that is not as large as its picture.
+/// A remark on a mask whose size differs from its picture's.
 fn mask_remark(request: &ImageRequest) -> Option<String> {
     let (image, mask) = (request.init_image.as_ref()?.dimensions(), request.mask_image.as_ref()?.dimensions());
     let size = |(width, height)| format!("{width}x{height}");
     (image != mask).then(|| format!("--mask is {}, and --init-image {}: the mask is stretched over the picture", size(mask), size(image)))
 }
 
-/// What stands in for a model that is not loaded yet.
+/// Stands in for a model that is not loaded yet.
 fn stand_in() -> ModelInfo {
     ModelInfo {
         name: String::new(),
@@ -136,7 +137,7 @@ fn stand_in() -> ModelInfo {
     }
 }
 
-/// The folder that a file lies in.
+/// The folder of a file.
 pub(crate) fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -150,11 +151,11 @@ fn check_out(out: &Path, count: Option<i64>) -> Result<()> {
     Ok(paths(out, count).iter().try_for_each(|path| out_place::check_file("--out", path))?)
 }
 
-/// Runs the job to its end, with a bar on a terminal.
+/// Runs the job, with a progress bar on a terminal.
 async fn generate(local: &LocalBackend, spec: ImageSpec) -> Result<Vec<GeneratedImage>> {
     let job = engine::hold(local, Work::Image(spec), None).await.map_err(|error| flags::not_taken(error, PROMPT))?;
     let progress = job.progress();
-    // The drawing ends with the job, be it done or let go, and takes its bar off the terminal before anything else is printed.
+    // Drawing stops with the job, finished or dropped, and clears its bar before anything else is printed.
     tokio::select! {
         output = job.finished() => match Arc::unwrap_or_clone(output.map_err(|error| flags::not_made(&error, PROMPT))?).output {
             JobOutput::Images(images) => Ok(images),
@@ -164,23 +165,23 @@ async fn generate(local: &LocalBackend, spec: ImageSpec) -> Result<Vec<Generated
     }
 }
 
-/// Draws the job's progress for as long as it is asked to.
+/// Draws the job's progress until it is dropped.
 async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infallible {
     let mut drawn: Option<(u32, ProgressBar)> = None;
     while progress.changed().await.is_ok() {
         let JobProgress { part: image, parts: images, step, steps, .. } = *progress.borrow_and_update();
         if image == images {
-            // All are made, and none is left to draw.
+            // All pictures are generated; there is nothing left to draw.
             break;
         }
         if drawn.as_ref().is_none_or(|(number, _)| *number != image) {
-            // Each picture has its own speed and time left, so a bar of its own.
+            // Each picture has its own speed and remaining time, so it gets its own bar.
             drop(drawn.take());
             let name = if images > 1 { format!("picture {} of {images} ", image + 1) } else { String::new() };
             drawn = Some((image, output::step_bar(name)));
         }
         if let Some((_, bar)) = &drawn {
-            // Whatever is set is taken for a moment of the steps' speed, so nothing is set to what it is.
+            // The bar takes every update as a sample of the speed, so unchanged values are not set again.
             if steps > 0 && bar.length() != Some(steps as u64) {
                 bar.set_length(steps as u64);
             }
@@ -211,7 +212,7 @@ fn report(
     took: Duration,
 ) -> Result<()> {
     let seconds = took.as_secs_f64();
-    // All pictures are made of the same texts.
+    // All pictures share the same texts.
     let truncated: Vec<_> = images.first().map(|image| image.truncated.iter().map(ToString::to_string).collect()).unwrap_or_default();
     if !truncated.is_empty() {
         output::remark(truncated.join("; "));

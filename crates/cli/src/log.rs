@@ -1,7 +1,7 @@
-//! The server's log: on standard error, as lines for people or as objects for programs.
+//! The server's log on standard error: lines for people, or JSON objects for programs.
 //!
-//! The invariant: what is logged while the server starts is written when it has started, behind what it says of itself; a start that fails is one
-//! line, which is the error.
+//! The invariant: lines logged during the start are buffered and written after the start messages; a failed start prints one line, the
+//! error.
 
 use std::{
     io::{self, IsTerminal as _, Write},
@@ -15,34 +15,34 @@ use crate::{
     settings::{LogFormat, ServerSettings},
 };
 
-/// A log that has not begun: it keeps its lines.
+/// A configured log that is not installed yet.
 pub(crate) struct Log {
     filter: EnvFilter,
     format: LogFormat,
 }
 
-/// Where lines go: into the buffer while there is one, then to standard error.
+/// The log's writer: lines go into the buffer until [`Lines::start`], then straight to standard error.
 #[derive(Clone)]
 pub(crate) struct Lines(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl Log {
-    /// As the settings want it.
+    /// Configures the log from the settings.
     ///
     /// # Errors
-    /// [`Usage`] if `server.log` cannot be understood.
+    /// [`Usage`] if `server.log` does not parse.
     pub(crate) fn new(settings: &ServerSettings) -> Result<Self, Usage> {
         let filter = EnvFilter::try_new(&settings.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
         Ok(Self { filter, format: settings.log_format })
     }
 
-    /// Begins to keep lines, for as long as the program runs.
+    /// Installs the log for the rest of the process; it buffers its lines.
     pub(crate) fn keep(self) -> Lines {
         let lines = Lines(Arc::new(Mutex::new(Some(Vec::new()))));
         let log = tracing_subscriber::fmt().with_env_filter(self.filter).with_writer(lines.clone());
         match self.format {
             // Colours are for terminals; in a file they are noise.
             LogFormat::Text => log.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
-            // The request's name and the job's number stand in `spans`.
+            // The request's name and the job's number are in `spans`.
             LogFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
         }
         lines
@@ -50,10 +50,10 @@ impl Log {
 }
 
 impl Lines {
-    /// Writes what was kept, and from now on every line at once.
+    /// Writes the buffered lines, and every later line at once.
     pub(crate) fn start(&self) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A standard error that is closed has no reader to miss them.
+        // If standard error is closed, no reader misses them.
         let _written: io::Result<()> = io::stderr().write_all(&kept.take().unwrap_or_default());
     }
 }

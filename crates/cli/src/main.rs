@@ -1,4 +1,4 @@
-//! The `framewright` program: reads flags and settings, runs one command, prints one line on failure.
+//! The `framewright` program: reads flags and settings, runs one command, and prints one line on failure.
 
 mod animate;
 mod args;
@@ -41,7 +41,7 @@ use crate::{
     settings::{Layer, Settings},
 };
 
-/// Keeps the large activations' memory from one layer to the next.
+/// Reuses the memory of large activations from one layer to the next.
 #[global_allocator]
 static ALLOCATOR: recycler::Recycler = recycler::Recycler::new();
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has heard enough (`framewright models list | head -1`).
+        // The reader of our output closed it early (`framewright models list | head -1`).
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", failure::one_line(&error));
@@ -111,11 +111,11 @@ fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// The settings of this process: its file, its environment, its flags.
+/// The settings of this process, from its file, its environment and its flags.
 fn gather(file: Option<&Path>, flags: Vec<Layer>) -> Result<Settings> {
     let default = Path::new(settings::DEFAULT_FILE);
     let file = file.or_else(|| default.exists().then_some(default));
-    // A variable that is not text can be none of ours.
+    // A variable that is not Unicode cannot be one of ours.
     let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let usage = |error: settings::SettingsError| Usage(error.to_string());
     let mut layers = settings::environment_layers(variables).map_err(usage)?;

@@ -1,8 +1,8 @@
-//! The memory that this process holds, and that it may.
+//! The memory that this process uses, and the memory that the machine has.
 
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-/// What this process holds, in bytes, where the system says.
+/// Resident memory of this process in bytes, where the system reports it.
 pub(crate) fn resident() -> Option<u64> {
     let id = sysinfo::get_current_pid().ok()?;
     let mut system = System::new().ok()?;
@@ -11,7 +11,7 @@ pub(crate) fn resident() -> Option<u64> {
     system.process(id).map(sysinfo::Process::memory)
 }
 
-/// The machine's memory in bytes, or the control group's where that is less, as in a container; where the system says.
+/// The machine's memory in bytes, or the control group's limit if that is lower, as in a container; where the system reports it.
 pub(crate) fn of_the_machine() -> Option<u64> {
     let system = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram())).ok()?;
     let total = system.total_memory();

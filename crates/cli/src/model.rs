@@ -1,6 +1,6 @@
-//! Which model a person means, and opening it: the embedded one, a folder, a single-file checkpoint, or one from a hub.
+//! Resolves a model name and opens the model: embedded, a folder, a single-file checkpoint, or from a hub.
 //!
-//! It knows how models are named, not what is in them. The invariant: nothing is fetched unless the name is a hub id.
+//! It knows how models are named, not what they contain. The invariant: nothing is fetched unless the name is a hub id.
 
 use std::{
     fmt,
@@ -16,11 +16,11 @@ use diffusion_core::{
 
 use crate::{failure::Usage, hub, settings::HubSettings};
 
-/// The embedded models' names: the one that makes pictures, and the one that sets them in motion.
+/// Names of the embedded models: the image model, and the motion model.
 pub(crate) const EMBEDDED: &str = "nano-sd";
 pub(crate) const EMBEDDED_MOTION: &str = "nano-svd";
 
-/// Which model a person means, and what they know of it that its file does not say.
+/// The model that a name resolves to, and its prediction type if the user gave one.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     choice: ModelChoice,
@@ -29,17 +29,17 @@ pub(crate) struct Model {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ModelChoice {
-    /// The model inside the program that makes pictures.
+    /// The embedded image model.
     Embedded,
-    /// The model inside the program that sets pictures in motion.
+    /// The embedded motion model.
     EmbeddedMotion,
     /// A folder or a file.
     Path(PathBuf),
-    /// A model of a hub.
+    /// A model from a hub.
     Hub(HubId),
 }
 
-/// A model of a hub: `owner/name` or `owner/name@revision`.
+/// A hub id: `owner/name` or `owner/name@revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HubId {
     /// `owner/name`.
@@ -49,10 +49,10 @@ pub(crate) struct HubId {
 }
 
 impl Model {
-    /// Reads a model's name, and what a single-file checkpoint predicts ("epsilon" or "v_prediction").
+    /// Parses a model's name, and the prediction type of a single-file checkpoint ("epsilon" or "v_prediction").
     ///
     /// # Errors
-    /// [`Usage`] if the name is no model's, or a prediction type is named for a model that says its own.
+    /// [`Usage`] if the name is invalid, or a prediction type is given for a model that declares its own.
     pub(crate) fn parse(name: &str, prediction_type: Option<&str>) -> Result<Self, Usage> {
         let choice = ModelChoice::parse(name)?;
         let prediction_type = match prediction_type {
@@ -68,10 +68,10 @@ impl Model {
         Ok(Self { choice, prediction_type })
     }
 
-    /// Opens the model, fetching it first if it is a hub's.
+    /// Opens the model, fetching it first if it comes from a hub.
     ///
     /// # Errors
-    /// If it cannot be fetched, or is no model that can be loaded.
+    /// If it cannot be fetched, or is not a loadable model.
     pub(crate) fn open(&self, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
         let options = OpenOptions { prediction_type: self.prediction_type, ..OpenOptions::default() };
         match &self.choice {
@@ -88,7 +88,7 @@ impl Model {
         }
     }
 
-    /// Adds to an error about one of the model's files what repairs a damaged download, if it is a hub's.
+    /// Adds to an error about one of the model's files how to repair a damaged download, if the model comes from a hub.
     pub(crate) fn explain(&self, error: diffusion_core::Error, settings: &HubSettings) -> diffusion_core::Error {
         let cure = match &self.choice {
             ModelChoice::Hub(id) => Some(hub::cure(id)),
@@ -103,7 +103,7 @@ impl Model {
 }
 
 impl ModelChoice {
-    /// Reads a name: what exists on the disk is meant before a hub id of the same letters.
+    /// Parses a name: an existing path takes precedence over a hub id of the same name.
     fn parse(name: &str) -> Result<Self, Usage> {
         if name == EMBEDDED {
             return Ok(Self::Embedded);
@@ -136,8 +136,8 @@ impl fmt::Display for HubId {
     }
 }
 
-/// A model in a hub's cache: under the name that a person called it by, where its folder's path says less, and with errors that name
-/// the command that repairs a damaged file.
+/// A model in a hub's cache: it keeps the name that the user gave, since its folder's path says less, and its errors name the command that
+/// repairs a damaged file.
 struct Cached {
     name: Option<String>,
     cure: String,
@@ -182,7 +182,7 @@ impl WeightSource for Cached {
 }
 
 impl HubId {
-    /// Reads `owner/name` or `owner/name@revision`.
+    /// Parses `owner/name` or `owner/name@revision`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (repo, revision) = match text.split_once('@') {
             Some((repo, revision)) => (repo, Some(revision)),
@@ -192,7 +192,7 @@ impl HubId {
         let is_word = |word: &str| {
             word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
         };
-        // A revision may hold slashes (`refs/pr/1`), but must not climb out of the cache's folders.
+        // A revision may contain slashes (`refs/pr/1`), but must not escape the cache's folders.
         let good_revision = revision.is_none_or(|revision| revision.split('/').all(is_word));
         (is_word(owner) && is_word(name) && good_revision).then(|| Self { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
     }
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_what_they_look_like() {
+    fn names_resolve_to_the_right_source() {
         let hub = |repo: &str, revision: Option<&str>| ModelChoice::Hub(HubId { repo: repo.into(), revision: revision.map(str::to_owned) });
         let table = [
             ("nano-sd", Some(ModelChoice::Embedded)),

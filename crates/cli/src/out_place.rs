@@ -1,6 +1,6 @@
-//! Whether a file or a folder can be written where a flag says, found out before anything is made for it.
+//! Checks early whether an output file or folder can be written, before any work is done for it.
 //!
-//! The invariant: nothing stays behind, neither a folder nor a file.
+//! The invariant: the check leaves nothing behind, neither a folder nor a file.
 
 use std::{
     fs, io,
@@ -9,10 +9,10 @@ use std::{
 
 use crate::failure::Usage;
 
-/// A file that is to be written, its folders made on the way.
+/// Checks an output file, whose missing folders would be created.
 ///
 /// # Errors
-/// [`Usage`] if it cannot be.
+/// [`Usage`] if it cannot be written.
 pub(crate) fn check_file(flag: &str, path: &Path) -> Result<(), Usage> {
     let refused = |reason: &str| Usage(format!("{flag} {}: {reason}", path.display()));
     match fs::metadata(path) {
@@ -25,22 +25,22 @@ pub(crate) fn check_file(flag: &str, path: &Path) -> Result<(), Usage> {
     check_writable(flag, path, folder)
 }
 
-/// A folder that is to be written into.
+/// Checks an output folder.
 ///
 /// # Errors
-/// [`Usage`] if it cannot be.
+/// [`Usage`] if nothing can be written to it.
 pub(crate) fn check_folder(flag: &str, path: &Path) -> Result<(), Usage> {
     check_writable(flag, path, if path.as_os_str().is_empty() { Path::new(".") } else { path })
 }
 
-/// What keeps a file from being there, where that is not just its absence.
+/// Accepts an error that only means that the path does not exist.
 fn check_absent(flag: &str, path: &Path, error: &io::Error) -> Result<(), Usage> {
-    // A file in the place of a folder is told of by its own name.
+    // If a file stands where a folder should be, a later check reports that file by name.
     let is_absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     if is_absent { Ok(()) } else { Err(Usage(format!("{flag} {}: {error}", path.display()))) }
 }
 
-/// Writes a file for a moment into the folder, or into the one that it would be made in.
+/// Creates a temporary file in the folder, or in its nearest existing ancestor.
 fn check_writable(flag: &str, path: &Path, folder: &Path) -> Result<(), Usage> {
     let refused = |folder: &Path, reason: &dyn std::fmt::Display| {
         Usage(format!("{flag} {}: nothing can be written to {}: {reason}", path.display(), folder.display()))
@@ -59,7 +59,7 @@ fn check_writable(flag: &str, path: &Path, folder: &Path) -> Result<(), Usage> {
     Err(refused(folder, &"there is no such folder"))
 }
 
-/// The system's reason, without the path that stands beside it.
+/// The system's reason, without the path that the message already contains.
 fn reason(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.kind().to_string(), |code| io::Error::from_raw_os_error(code).to_string())
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_good_if_something_can_be_written_there() {
+    fn a_path_is_good_if_it_can_be_written() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "a").unwrap();

@@ -1,4 +1,4 @@
-//! What the program says: results on standard output, remarks and progress on standard error.
+//! The program's output: results on standard output, remarks and progress on standard error.
 //!
 //! The invariant: standard output holds results only, so that it can be piped; progress is drawn on terminals only.
 
@@ -28,24 +28,24 @@ pub(crate) fn json(value: &serde_json::Value) -> io::Result<()> {
     result(format_args!("{value:#}"))
 }
 
-/// Prints a remark; nobody depends on it, so a closed standard error is no failure.
+/// Prints a remark; a closed standard error is not a failure.
 pub(crate) fn remark(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Prints a remark if a person watches: beside a bar, and like it not in a pipe.
+/// Prints a remark if standard error is a terminal.
 pub(crate) fn remark_on_terminal(text: impl fmt::Display) {
     if io::stderr().is_terminal() {
         remark(text);
     }
 }
 
-/// The widest that a bar itself is drawn, in columns.
+/// The widest progress bar, in columns.
 const BAR: usize = 30;
-/// A bar of fewer columns says nothing.
+/// The narrowest bar that is worth drawing, in columns.
 const LEAST_BAR: usize = 6;
 
-/// A bar that counts denoising steps, however many there will be, behind a name; hidden where standard error is no terminal.
+/// A named progress bar for denoising steps, whose number may be set later; hidden if standard error is not a terminal.
 pub(crate) fn step_bar(name: String) -> ProgressBar {
     let line = move |state: &ProgressState, out: &mut dyn fmt::Write| {
         let steps = Steps { done: state.pos(), all: state.len().unwrap_or_default(), per_second: state.per_sec(), left: state.eta() };
@@ -56,9 +56,9 @@ pub(crate) fn step_bar(name: String) -> ProgressBar {
     bar(1, style("{line}").with_key("line", line))
 }
 
-/// A bar that counts bytes behind a name; hidden where standard error is no terminal.
+/// A named progress bar for bytes; hidden if standard error is not a terminal.
 pub(crate) fn byte_bar(bytes: u64) -> ProgressBar {
-    // What stands behind the name takes up to 24 columns, or 74 with the bar.
+    // The part after the name takes up to 24 columns, or 74 with the bar.
     let template = match columns() {
         columns @ 100.. => {
             format!("{{prefix:{}!}}{{bar:30.cyan/238}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left", columns - 75)
@@ -72,12 +72,12 @@ pub(crate) fn byte_bar(bytes: u64) -> ProgressBar {
 /// The length of [`share_bar`].
 pub(crate) const SHARES: u64 = 1000;
 
-/// A bar that shows a share of the whole, and a message as far as there is room; hidden where standard error is no terminal.
+/// A bar for a fraction, and a message as wide as the terminal allows; hidden if standard error is not a terminal.
 pub(crate) fn share_bar() -> ProgressBar {
     bar(SHARES, style("{drawn} {wide_msg}").with_key("drawn", third))
 }
 
-/// A bar that counts tasks and says which one it is at; hidden where standard error is no terminal.
+/// A bar that counts tasks and shows the current one; hidden if standard error is not a terminal.
 pub(crate) fn task_bar(tasks: u64) -> ProgressBar {
     bar(tasks, style("{drawn} {pos}/{len}  {wide_msg}").with_key("drawn", third))
 }
@@ -96,19 +96,19 @@ fn third(state: &ProgressState, out: &mut dyn fmt::Write) {
     let _ = out.write_str(&drawn(state.fraction(), (columns() / 3).clamp(LEAST_BAR, BAR)));
 }
 
-/// A bar of so many columns.
+/// A bar with this many columns.
 fn drawn(share: f32, columns: usize) -> String {
     let full = ((share * columns as f32) as usize).min(columns);
     let piece = |sign: &str, count: usize| console::style(sign.repeat(count)).for_stderr();
     format!("{}{}", piece("━", full).cyan(), piece("─", columns - full).color256(238))
 }
 
-/// The columns of the terminal. The last one stays free: some terminals begin a new line behind it.
+/// The terminal's columns, except the last: some terminals wrap after writing it.
 fn columns() -> usize {
     usize::from(console::Term::stderr().size().1).saturating_sub(1)
 }
 
-/// How far denoising is.
+/// The state of denoising.
 struct Steps {
     done: u64,
     all: u64,
@@ -117,8 +117,8 @@ struct Steps {
 }
 
 impl Steps {
-    /// What is said of the steps, from the whole of it to the least. Before the first and after the last there is other work to do, of
-    /// unknown length: the prompt is read, and the picture is decoded.
+    /// The texts for this state, the most detailed first. Work of unknown length precedes the first step and follows the last: the prompt
+    /// is encoded, and the picture is decoded.
     fn texts(&self) -> Vec<String> {
         let Self { done, all, per_second, left } = self;
         if *done == 0 {
@@ -135,12 +135,12 @@ impl Steps {
         }
     }
 
-    /// The columns of the bar (0: none), the name before it, and the text behind it: as much of all as has room.
+    /// The columns of the bar (0: none), the name before it, and the text after it: as much as fits.
     fn line<'a>(&self, name: &'a str, columns: usize) -> (usize, (&'a str, String)) {
         let texts = self.texts();
         for name in [name, ""] {
             if let Some(text) = texts.iter().find(|text| name.len() + text.len() <= columns) {
-                // The bar and a space.
+                // The bar, plus a space.
                 let room = columns - name.len() - text.len();
                 let bar = if room > LEAST_BAR { (room - 1).min(BAR) } else { 0 };
                 return (bar, (name, text.clone()));
@@ -150,14 +150,14 @@ impl Steps {
     }
 }
 
-/// A duration as a person reads it: `0:07`, `12:30`, `1:02:03`.
+/// A duration as `0:07`, `12:30` or `1:02:03`.
 pub(crate) fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// A number of bytes as a person reads it: `15.3 MB`, in powers of ten.
+/// A number of bytes as `15.3 MB`, in powers of ten.
 pub(crate) fn size(bytes: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB"];
     let mut value = bytes as f64;
@@ -180,8 +180,8 @@ mod tests {
         for columns in 0..200 {
             for (name, state) in [("", steps(0, 25)), ("", steps(12, 150)), ("picture 16 of 16 ", steps(149, 150)), ("", steps(25, 25))] {
                 let (bar, (name, text)) = state.line(name, columns);
-                let taken = name.len() + text.len() + if bar > 0 { bar + 1 } else { 0 };
-                assert!(taken <= columns && (bar == 0 || (LEAST_BAR..=BAR).contains(&bar)), "{columns}: {name}{bar} {text}");
+                let width = name.len() + text.len() + if bar > 0 { bar + 1 } else { 0 };
+                assert!(width <= columns && (bar == 0 || (LEAST_BAR..=BAR).contains(&bar)), "{columns}: {name}{bar} {text}");
             }
         }
         let at = |columns| steps(12, 25).line("picture 2 of 4 ", columns);

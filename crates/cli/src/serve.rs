@@ -1,4 +1,4 @@
-//! `framewright serve`: the HTTP server, until Ctrl-C, SIGTERM or a model that cannot be used.
+//! `framewright serve`: runs the HTTP server until Ctrl-C, SIGTERM or a model failure.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -22,24 +22,24 @@ use crate::{
     ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, providers::Providers, serving_models, settings::Settings,
 };
 
-/// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
-/// shows sooner, and is then the only thing the program says.
+/// How long startup waits for the model before it reports that the model is still loading. Most model faults show sooner, and then the
+/// error is the program's only output.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where jobs lie when nobody says where and the user has no folder for such things.
+/// The data folder if none is set and the user has no standard one.
 const DATA_DIR: &str = "framewright-data";
 
-/// How often the memory of finished pictures is looked at: a server without work for so long gives it back.
+/// How often the allocator's cached memory is checked: a server that is idle for this long returns it to the system.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Serves until it is stopped.
+/// Serves until stopped.
 ///
 /// # Errors
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     let log = Log::new(&settings.server)?.keep();
     let access = settings.access.resolved(settings.server.public_url.as_ref()).map_err(|error| Usage(error.to_string()))?;
-    // Before a model is loaded, which may take a while; the server judges it once more.
+    // Checked before a model is loaded, which may take a while; the server checks again.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
     let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
     let local = serving_models::start(settings, args.prediction_type.as_deref())?;
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             let mut ticks = tokio::time::interval(IDLE);
             loop {
                 ticks.tick().await;
-                // The system takes its time over a gigabyte.
+                // The system may take a while to release gigabytes, so this blocks.
                 if tokio::task::spawn_blocking(|| ALLOCATOR.trim_if_idle()).await.is_err() {
                     return;
                 }
@@ -98,14 +98,14 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let server = Server::bind(&server_settings, jobs).context("cannot serve")?;
         let loaded = tokio::time::timeout(PATIENCE, local.loaded()).await;
         let state = match loaded {
-            // Where there are others the server has something to serve, and `GET /models` says what is wrong.
+            // With other models configured, the server still has something to serve, and `GET /models` shows the error.
             Ok(Err(reason)) if settings.models.is_empty() => return Err(anyhow!(reason)),
             Ok(Err(reason)) => format!("{} cannot be used: {reason}", settings.model.name),
             Ok(Ok(model)) => engine::about(&model),
             Err(_) => {
                 let local = local.clone();
                 tokio::spawn(async move {
-                    // What keeps a model from being loaded ends the server, which says it.
+                    // If the model fails to load, the server stops and reports the error itself.
                     if let Ok(model) = local.loaded().await {
                         output::remark(format_args!("model: {}", engine::about(&model)));
                     }
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     })
 }
 
-/// Which requests leave this machine, a line each: what a person sends then goes to somebody else.
+/// One line per kind of request that leaves this machine: its content goes to a third party.
 fn routes(services: &Services) -> Vec<String> {
     let routes = [
         ("videos from texts", &services.text),
@@ -147,7 +147,7 @@ fn routes(services: &Services) -> Vec<String> {
     routes.into_iter().filter_map(|(what, route)| Some(format!("{what} go to {}", route.as_ref()?))).collect()
 }
 
-/// An address that a browser on this machine can open: one to listen on may stand for all.
+/// An address that a browser on this machine can open: an unspecified address becomes loopback.
 fn openable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -157,9 +157,9 @@ fn openable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// The address that this machine has towards others, if it has a way out.
+/// This machine's outward address, if it has a route to the network.
 fn outward(address: SocketAddr) -> Option<SocketAddr> {
-    // Of addresses for documentation (RFC 5737, RFC 3849): to connect a datagram socket sends nothing, it only chooses the way.
+    // Documentation addresses (RFC 5737, RFC 3849): connecting a datagram socket sends nothing, it only selects a route.
     let elsewhere: SocketAddr = if address.is_ipv4() { ([192, 0, 2, 1], 9).into() } else { ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 9).into() };
     let socket = UdpSocket::bind((address.ip(), 0)).ok()?;
     socket.connect(elsewhere).ok()?;
@@ -167,17 +167,17 @@ fn outward(address: SocketAddr) -> Option<SocketAddr> {
     (!ip.is_loopback() && !ip.is_unspecified()).then(|| SocketAddr::new(ip, address.port()))
 }
 
-/// What links are signed with, as the data folder keeps it.
+/// The link-signing secret that the data folder keeps.
 fn kept_secret(path: &Path) -> Result<LinkSecret> {
     LinkSecret::kept_in(path).with_context(|| format!("cannot serve: {}", path.display()))
 }
 
 fn jobs_settings(settings: &Settings, folder: PathBuf) -> JobsSettings {
-    let places = settings.server.queue_capacity;
-    // Somebody who fills their places again and again would leave the others none.
-    let shared = if settings.access.several_keys() { places.div_ceil(2) } else { places };
+    let capacity = settings.server.queue_capacity;
+    // Otherwise one owner could refill the queue again and again and leave the others no slot.
+    let shared = if settings.access.several_keys() { capacity.div_ceil(2) } else { capacity };
     JobsSettings {
-        queue_capacity: places,
+        queue_capacity: capacity,
         capacity_per_owner: settings.jobs.waiting_per_key.unwrap_or(shared),
         keep: Retention { age: Duration::from_secs(settings.jobs.keep_days * 24 * 3600), bytes: settings.jobs.keep_bytes },
         ..JobsSettings::new(folder, SystemTime::now)
@@ -189,8 +189,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_stands_for_all_is_told_as_one_that_can_be_opened() {
-        let told = |address: &str| address.parse().map(|address| openable(address).to_string()).unwrap_or_default();
+    fn an_unspecified_address_is_shown_as_loopback() {
+        let shown = |address: &str| address.parse().map(|address| openable(address).to_string()).unwrap_or_default();
         for (address, expected) in [
             ("0.0.0.0:8000", "127.0.0.1:8000"),
             ("[::]:8000", "[::1]:8000"),
@@ -198,7 +198,7 @@ mod tests {
             ("192.168.1.5:80", "192.168.1.5:80"),
             ("[::1]:80", "[::1]:80"),
         ] {
-            assert_eq!(told(address), expected, "{address}");
+            assert_eq!(shown(address), expected, "{address}");
         }
     }
 }

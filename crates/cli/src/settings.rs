@@ -1,7 +1,7 @@
-//! The operator's settings, gathered once: defaults, then a TOML file, then the environment, then flags.
+//! The operator's settings, merged once: defaults, then a TOML file, then the environment, then flags.
 //!
-//! This is the only place in the project that reads the environment. It knows nothing of what the settings are used for. The
-//! invariant: a [`Settings`] that exists is valid, and every refusal names the setting, where its value came from, and the limit.
+//! This is the only place in the project that reads the environment. It does not know what the settings are used for. The invariant: a
+//! [`Settings`] value is always valid, and every error names the setting, the origin of its value, and the limit.
 
 mod access;
 mod layers;
@@ -44,9 +44,9 @@ pub(crate) use routing::{
 pub(crate) use services::{CharactersSettings, ClientSettings, LogFormat};
 pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
-/// The file that is read when no other is named and it exists in the working directory.
+/// The default settings file, read if it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
-/// The longest settings file, in bytes.
+/// The largest settings file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Everything that an operator can set.
@@ -248,10 +248,10 @@ pub(crate) struct HubSettings {
 pub(crate) struct SettingsError(String);
 
 impl Settings {
-    /// Gathers the settings from a file and from layers that go over it, later ones over earlier ones.
+    /// Merges a settings file and the layers above it; later layers override earlier ones.
     ///
     /// # Errors
-    /// [`SettingsError`] if the file cannot be read or is no TOML, or a value is unknown, of the wrong type, or outside its limits.
+    /// [`SettingsError`] if the file cannot be read or is not TOML, or a value is unknown, of the wrong type, or outside its limits.
     pub(crate) fn resolve(file: Option<&Path>, layers: impl IntoIterator<Item = Layer>) -> Result<Self, SettingsError> {
         let mut figment = Figment::new();
         if let Some(path) = file {
@@ -270,20 +270,20 @@ impl Settings {
     }
 }
 
-/// The setting, what is wrong with it, and where it came from.
+/// The setting, what is wrong with it, and the origin of its value.
 fn one_line(error: &figment::Error, file: Option<&Path>) -> String {
     let key = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
     let origin = match error.metadata.as_ref().map(|metadata| metadata.name.as_ref()) {
         Some(name) if name.starts_with("TOML") => file.map(|path| path.display().to_string()),
         Some(name) => Some(name.to_owned()),
-        // Syntax errors of the file have neither path nor origin.
+        // Syntax errors have neither path nor origin.
         None => file.map(|path| path.display().to_string()),
     };
     let origin = origin.map(|origin| format!(" (from {origin})")).unwrap_or_default();
-    // A syntax error draws the place over several lines; its words are enough.
+    // A syntax error quotes the source over several lines; its message is enough.
     let kind = error.kind.to_string();
-    let said: Vec<_> = kind.lines().filter(|line| !line.contains(" |")).map(str::trim).filter(|line| !line.is_empty()).collect();
-    format!("setting {key}{}{origin}", said.join(", "))
+    let message: Vec<_> = kind.lines().filter(|line| !line.contains(" |")).map(str::trim).filter(|line| !line.is_empty()).collect();
+    format!("setting {key}{}{origin}", message.join(", "))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! How many threads the tensor operations use, and which instructions the CPU's kernels.
+//! Configures the number of tensor threads and the CPU kernels' instruction level.
 //!
-//! The CPU's kernels are told both. The tensor library has thread pools of its own, which take their size from the environment only, and
-//! once. To change the environment of a running process is unsafe, so the program starts itself again in its own place with the
-//! variable set. The invariant: after [`settle`] returns, all pools have the wanted size, or will, and the kernels the wanted level.
+//! The CPU kernels take both as arguments. The tensor library has its own thread pools, which read their size from the environment, once.
+//! Changing the environment of a running process is unsafe, so the program re-executes itself with the variable set. The invariant: after
+//! [`settle`] returns, all pools have or will get the requested size, and the kernels the requested level.
 
 use std::{env, process::Command, thread};
 
@@ -11,31 +11,31 @@ use cpu_kernels::{Level, Priority};
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Makes the thread pools have `threads` threads, or one for each core that this process may use, and the CPU's kernels use the
-/// instructions of `level`, which this machine has, or the best that it has. The kernels' own threads get the priority.
+/// Sets the thread pools to `threads` threads (default: one per core that this process may use) and the CPU kernels to `level` (default:
+/// the best that this machine has). The kernels' own threads run at `priority`.
 ///
 /// # Errors
-/// If the program cannot start itself again.
+/// If the program cannot re-execute itself.
 pub(crate) fn settle(threads: Option<usize>, level: Option<Level>, priority: Priority) -> Result<()> {
     let given = env::var(VARIABLE).ok().and_then(|text| text.parse::<usize>().ok()).filter(|count| *count > 0);
     if let (None, Some(given)) = (threads, given) {
-        tell_kernels(given, level, priority);
+        configure_kernels(given, level, priority);
         return Ok(());
     }
-    // The tensor library counts physical cores even where a container may use fewer; the other pool counts what may be used, but
-    // takes both halves of a core. The smaller is right in both cases.
+    // The tensor library counts physical cores even in a container that may use fewer; the other pool counts usable cores, but includes
+    // both hyperthreads. The smaller number is right in both cases.
     let usable = thread::available_parallelism().map_or(1, usize::from);
     let of_library = candle_core::utils::get_num_threads();
     let wanted = threads.unwrap_or(usable.min(of_library));
     if of_library == wanted && given.unwrap_or(usable) == wanted {
-        tell_kernels(wanted, level, priority);
+        configure_kernels(wanted, level, priority);
         return Ok(());
     }
     restart(wanted).with_context(|| format!("cannot start again with {wanted} threads"))
 }
 
-/// Nothing was computed yet, so the kernels hear of it in time.
-fn tell_kernels(threads: usize, level: Option<Level>, priority: Priority) {
+/// Nothing was computed yet, so the configuration still takes effect.
+fn configure_kernels(threads: usize, level: Option<Level>, priority: Priority) {
     cpu_kernels::configure(threads, level.unwrap_or_else(Level::detect), priority);
 }
 

@@ -1,6 +1,6 @@
-//! Fields in a model's configuration files that its classes do not know: a remark, or a refusal, as the operator wants.
+//! Fields in a model's configuration files that its classes do not know: a remark or an error, as the operator chooses.
 //!
-//! It knows nothing of what the fields say. The invariant: one line for each model, which names all of them, file by file.
+//! It does not know what the fields mean. The invariant: one line per model, which names all unknown fields, file by file.
 
 use std::str::FromStr;
 
@@ -8,13 +8,13 @@ use diffusion_core::{Error, Result, pipelines, pipelines::IgnoredFields, weights
 
 use crate::output;
 
-/// What becomes of fields that a model's classes do not know.
+/// How unknown configuration fields are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum UnknownFields {
-    /// They are ignored, and named in a remark.
+    /// Ignore them, and name them in a remark.
     #[default]
     Warn,
-    /// The model is refused.
+    /// Refuse the model.
     Refuse,
 }
 
@@ -31,15 +31,15 @@ impl FromStr for UnknownFields {
 }
 
 impl UnknownFields {
-    /// Looks through the configurations of a model that is about to be loaded.
+    /// Checks the configuration files of a model that is about to be loaded.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first unknown field, if such a model is to be refused.
+    /// [`Error::Config`] naming the first unknown field, if such models are refused.
     pub(crate) fn judge(self, source: &dyn WeightSource) -> Result<()> {
         self.judge_fields(&source.name(), &pipelines::ignored_fields(source))
     }
 
-    /// The same of a model of this name whose unknown fields the caller has found.
+    /// The same for a model whose unknown fields the caller has found.
     ///
     /// # Errors
     /// As [`Self::judge`].
@@ -54,7 +54,7 @@ impl UnknownFields {
         Ok(())
     }
 
-    /// Why a model that has these is not loaded; `None` if it is.
+    /// The error for a model with these unknown fields; `None` if it is accepted.
     pub(crate) fn refusal(self, ignored: &[IgnoredFields]) -> Option<Error> {
         let (file, field) = ignored.iter().find_map(|file| Some((file, file.fields.first()?))).filter(|_| self == Self::Refuse)?;
         let reason = "unknown field, and model.unknown_fields is \"refuse\"; \"warn\" ignores it".into();

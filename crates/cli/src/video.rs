@@ -1,8 +1,8 @@
-//! `framewright video`: scenes on the same walk as the server's, and their video in a file. What the commands that make videos share is
-//! here too: flags to requests, the run of a job, and what is printed of it.
+//! `framewright video`: scenes through the same path as the server's, and their video in a file. Also the code that all video commands
+//! share: flags to requests, running the job, and the report.
 //!
-//! The invariant: what can be refused is refused before a model is loaded, a missing encoder included, and a file exists only once it is
-//! whole.
+//! The invariant: every error that can be found without a model, a missing encoder included, is reported before one is loaded, and a file
+//! exists only when it is complete.
 
 use std::{
     convert::Infallible,
@@ -33,16 +33,16 @@ use crate::{
     settings::Settings,
 };
 
-/// The longest file of scenes, in bytes: far more than the most scenes with the longest prompts.
+/// The largest scenes file, in bytes: far more than the maximum of scenes with the longest prompts.
 const MAX_SCENES_BYTES: u64 = 16 << 20;
 
-/// The model's part of the work, as the bar has it; the rest is the encoder's.
+/// The model's share of the progress bar; the rest is the encoder's.
 const MODEL_SHARE: f64 = 0.9;
 
-/// What a prompt is to a person here.
+/// The flag that stands for the `prompt` field in this command's errors.
 const SCENE: &str = "--scene";
 
-/// Makes the video and writes it.
+/// Generates the video and writes it.
 ///
 /// # Errors
 /// [`Usage`] for input outside its limits; otherwise if a model cannot be loaded or run, or a file cannot be read or written.
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     report(args.output.json, &video, &described(&spec, &model), began.elapsed())
 }
 
-/// The scenes that the flags and the file name, checked; `seed` is taken if neither names one.
+/// The validated scenes from the flags and the file; `seed` is used if neither gives one.
 ///
 /// # Errors
 /// [`Usage`] naming the flag, the value and its limit; otherwise if the file cannot be read.
@@ -91,7 +91,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
             scene.source.get_or_insert_with(|| "moving".into());
         }
     }
-    // A seed of -1 is to be drawn, so it hides the file's too.
+    // A seed of -1 means random, so it overrides the file's too.
     let seed_in_file = request.seed.filter(|_| args.seed.is_none());
     let flags = motion(&args.motion, None);
     let request = ScenesRequest {
@@ -115,7 +115,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
     request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
 }
 
-/// What the motion flags say; `steps` where the command has such a flag.
+/// The motion parameters from the flags; `steps` if the command has such a flag.
 pub(crate) fn motion(args: &MotionArgs, steps: Option<i64>) -> MotionRequest {
     MotionRequest {
         num_frames: args.num_frames.map(i128::from),
@@ -129,7 +129,7 @@ pub(crate) fn motion(args: &MotionArgs, steps: Option<i64>) -> MotionRequest {
     }
 }
 
-/// What is said in `upper`, and where that says nothing, in `lower`.
+/// Merges two requests: each field from `upper` if set, else from `lower`.
 fn over(upper: MotionRequest, lower: MotionRequest) -> MotionRequest {
     MotionRequest {
         num_frames: upper.num_frames.or(lower.num_frames),
@@ -143,10 +143,10 @@ fn over(upper: MotionRequest, lower: MotionRequest) -> MotionRequest {
     }
 }
 
-/// The file that the flags name, and how it is written.
+/// The output file and its encoding, from the flags.
 ///
 /// # Errors
-/// [`Usage`] for an ending or a codec that is not known.
+/// [`Usage`] for an unknown file extension or codec.
 pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
     let usage = |flag: &str, value: &dyn std::fmt::Display, error: video_encode::Error| Usage(format!("{flag} {value}: {error}"));
     let base = VideoOutput::new(&args.out).map_err(|error| Usage(format!("--out {error}")))?;
@@ -185,17 +185,17 @@ pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
     })
 }
 
-/// Removes what killed runs left in the folders that files go to.
+/// Removes staged files of killed runs from the output folders.
 pub(crate) fn sweep_staged(output: &VideoOutput) {
     for path in [Some(&output.path), output.poster.as_ref(), output.contact_sheet.as_ref()].into_iter().flatten() {
         video_encode::sweep_staged(folder_of(path));
     }
 }
 
-/// Opens the encoder for a moment, so that one that is missing or cannot do this is known before a model is loaded.
+/// Opens and drops the encoder, so that a missing or incapable one is reported before a model is loaded.
 ///
 /// # Errors
-/// [`Usage`] for settings that no encoder could fulfil; otherwise what keeps this machine from it.
+/// [`Usage`] for settings that no encoder accepts; otherwise the reason why this machine's encoder does not.
 pub(crate) fn check_encoder(output: &VideoOutput, (width, height): (u32, u32), fps: FrameRate) -> Result<()> {
     let settings = EncoderSettings {
         codec: output.codec,
@@ -208,7 +208,7 @@ pub(crate) fn check_encoder(output: &VideoOutput, (width, height): (u32, u32), f
     Ok(())
 }
 
-/// Loads the model, makes the video that `job` names once it is loaded, with a bar on a terminal.
+/// Loads the model, then generates the video that `job` returns for it, with a progress bar on a terminal.
 pub(crate) fn make(
     local: &LocalBackend,
     job: impl FnOnce(&ModelInfo) -> Result<(VideoSpec, VideoOutput)>,
@@ -234,7 +234,7 @@ pub(crate) fn make(
             never = draw(progress) => match never {},
             _ = tokio::signal::ctrl_c() => {}
         }
-        // The job ends at its next step, and takes away what is not whole; who cannot wait for that asks once more.
+        // The job stops at its next step and removes incomplete files; a second Ctrl-C skips that wait.
         cancel.cancel();
         tokio::select! {
             _ = finished => {}
@@ -244,7 +244,7 @@ pub(crate) fn make(
     })
 }
 
-/// The texts that the model is to read.
+/// The prompts that the model will read.
 fn texts(spec: &VideoSpec) -> Vec<&str> {
     match spec {
         VideoSpec::Scenes(spec) => spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]).collect(),
@@ -253,40 +253,40 @@ fn texts(spec: &VideoSpec) -> Vec<&str> {
     }
 }
 
-/// Draws the job's progress for as long as it is asked to.
+/// Draws the job's progress until it is dropped.
 async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infallible {
     let bar = output::share_bar();
     let began = Instant::now();
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         if now.frames > 0 {
-            // Pictures take their time in the model, and a little in the encoder.
+            // Generating pictures takes time in the model, and a little in the encoder.
             let share = MODEL_SHARE * now.share + (1.0 - MODEL_SHARE) * now.frame as f64 / now.frames as f64;
             bar.set_position((share * output::SHARES as f64) as u64);
-            bar.set_message(said(&JobProgress { share, ..now }, began.elapsed()));
+            bar.set_message(progress_text(&JobProgress { share, ..now }, began.elapsed()));
         }
     }
     std::future::pending().await
 }
 
 /// `scene 2 of 3  step 12/25  frame 84/240  0:07 left`.
-fn said(progress: &JobProgress, elapsed: Duration) -> String {
+fn progress_text(progress: &JobProgress, elapsed: Duration) -> String {
     let JobProgress { part, parts, step, steps, frame, frames, share, .. } = *progress;
-    let mut said = Vec::new();
+    let mut words = Vec::new();
     if parts > 1 {
-        said.push(format!("scene {} of {parts}", (part + 1).min(parts)));
+        words.push(format!("scene {} of {parts}", (part + 1).min(parts)));
     }
     if steps > 0 {
-        said.push(format!("step {step}/{steps}"));
+        words.push(format!("step {step}/{steps}"));
     }
-    said.push(format!("frame {frame}/{frames}"));
+    words.push(format!("frame {frame}/{frames}"));
     if share > 0.0 && share < 1.0 {
-        said.push(format!("{} left", output::clock(elapsed.mul_f64((1.0 - share) / share))));
+        words.push(format!("{} left", output::clock(elapsed.mul_f64((1.0 - share) / share))));
     }
-    said.join("  ")
+    words.join("  ")
 }
 
-/// Says what was made.
+/// Prints the result.
 pub(crate) fn report(as_json: bool, video: &GeneratedVideo, settings: &Value, took: Duration) -> Result<()> {
     let shape = video.shape;
     let seconds = took.as_secs_f64();
@@ -323,7 +323,7 @@ pub(crate) fn report(as_json: bool, video: &GeneratedVideo, settings: &Value, to
     }))?)
 }
 
-/// Everything that decides a video of scenes, for people and for telling two apart.
+/// Every parameter of a video of scenes; also used to tell two videos apart.
 pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
     let scenes: Vec<Value> = spec
         .scenes()
@@ -356,7 +356,7 @@ pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
     })
 }
 
-/// Everything that decides how a picture moves.
+/// Every motion parameter.
 pub(crate) fn described_motion(motion: &MotionSpec) -> Value {
     json!({
         "num_frames": motion.num_frames(),
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_of_minus_one_is_drawn_although_the_file_has_one() {
+    fn a_seed_of_minus_one_overrides_the_files_seed() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), r#"{"scenes": [{"prompt": "a boat"}], "seed": 7}"#).unwrap();
         let seed = |more: &[&str]| {
@@ -397,8 +397,8 @@ mod tests {
     #[test]
     fn progress_says_scene_step_frame_and_time_left() {
         let progress = JobProgress { started: true, part: 1, parts: 3, step: 12, steps: 25, frame: 84, frames: 240, share: 0.5 };
-        assert_eq!(said(&progress, Duration::from_secs(7)), "scene 2 of 3  step 12/25  frame 84/240  0:07 left");
+        assert_eq!(progress_text(&progress, Duration::from_secs(7)), "scene 2 of 3  step 12/25  frame 84/240  0:07 left");
         let one = JobProgress { parts: 1, part: 0, frame: 8, frames: 8, share: 1.0, steps: 0, ..progress };
-        assert_eq!(said(&one, Duration::from_secs(7)), "frame 8/8");
+        assert_eq!(progress_text(&one, Duration::from_secs(7)), "frame 8/8");
     }
 }

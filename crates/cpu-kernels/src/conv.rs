@@ -1,4 +1,4 @@
-//! Linear layers and convolutions: what goes in, what comes out, and which of the two ways a convolution goes.
+//! Linear layers and convolutions: checks of operands and results, and the choice between direct and Winograd convolution.
 
 use std::mem::MaybeUninit;
 
@@ -9,8 +9,8 @@ use crate::{
     winograd,
 };
 
-/// y = x W^T, and what `extras` holds: x is [rows, inputs], y [rows, outputs] (half as many for a gated weight). An image in `extras`
-/// is all rows.
+/// y = x W^T with the epilogue of `extras`: x is [rows, inputs], y [rows, outputs] (half as many outputs for a gated weight). All rows are
+/// one image for `extras`.
 ///
 /// # Panics
 /// If a slice's length is not what the shapes say.
@@ -74,7 +74,7 @@ pub fn conv2d<'y, T: Element>(
     if let Some(basis) = weight.basis() {
         assert!(shape.fits(basis), "{basis:?} of {shape:?}");
         winograd::run(engine, x, weight, basis, &shape, store);
-        // SAFETY: its tiles and columns cover every row and output.
+        // SAFETY: the tiles and columns cover every row and output.
         return unsafe { written(y) };
     }
     direct::run(engine, x, weight, shape, store);

@@ -1,16 +1,17 @@
-//! The loops in which a diffusion model spends its time on a CPU: slices in, slices out.
+//! CPU kernels for the loops in which a diffusion model spends its time: slices in, slices out.
 //!
-//! An [`Engine`] is threads and a [`Level`] of instructions. Weights are [`Packed`] for it once; then [`linear`], [`conv2d`],
-//! [`attention()`], [`temporal_attention`], [`group_norm`], [`layer_norm`] and [`activate`] run on activations in f32 or bfloat16, channels last. Each writes all of
-//! its output, which need hold nothing before, and gives it back; [`vec_of`] makes a vector so. The crate's README tells how they work.
+//! An [`Engine`] is a thread pool and an instruction [`Level`]. Weights are [`Packed`] for it once; then [`linear`], [`conv2d`],
+//! [`attention()`], [`temporal_attention`], [`group_norm`], [`layer_norm`] and [`activate`] run on channels-last activations in f32 or
+//! bfloat16. Each initialises its whole output, which may be uninitialised before, and returns it; [`vec_of`] makes a vector this way. The
+//! crate's README describes how they work.
 //!
-//! What always holds: sums are f32; results depend on operands and level, never on the number of threads; nothing outside the slices is
-//! read or written. Nothing here knows a tensor library, a model or a file.
+//! Invariants: sums are f32; results depend on the operands and the level, never on the number of threads; nothing outside the slices is
+//! read or written. Nothing here depends on a tensor library, a model or a file.
 //!
-//! Floors inside the crate (a module imports only modules further left; a test holds them):
+//! Floors inside the crate (a module imports only modules further left; a test checks it):
 //! runtime -> elementwise -> product -> winograd, attention -> conv.
 
-#![allow(unsafe_code, reason = "intrinsics and raw pointers are what this crate fences off; each block says why it is sound")]
+#![allow(unsafe_code, reason = "this crate encapsulates intrinsics and raw pointers; each block says why it is sound")]
 
 mod attention;
 mod conv;

@@ -1,7 +1,8 @@
-//! From prompts to what a noise predictor is conditioned on: tokenizers and text encoders in, [`PromptEmbeds`] out.
+//! Prompt encoding: tokenizers and text encoders turn prompts into the [`PromptEmbeds`] that condition a noise predictor.
 //!
-//! It must not know noise predictors, guidance or schedulers. The invariant: as in diffusers' `encode_prompt`, `clip_skip` acts on the
-//! prompt and not on the negative prompt. A model with two text encoders has a second one here, and its pooled states in the embeds.
+//! This module must not depend on noise predictors, guidance or schedulers. Invariant: as in diffusers' `encode_prompt`, `clip_skip`
+//! applies to the prompt but not to the negative prompt. A model with two text encoders would add its second one here, and its pooled
+//! states to the embeds.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -11,17 +12,17 @@ use crate::{
     tokenizer::{ClipTokenizer, Scripts},
 };
 
-/// The states of a request's texts, [1, tokens, hidden] each, in the noise predictor's precision and on its device.
+/// The encoded texts of a request, [1, tokens, hidden] each, in the noise predictor's precision and on its device.
 #[derive(Clone, Debug)]
 pub struct PromptEmbeds {
-    /// The prompt's.
+    /// Embeddings of the prompt.
     pub prompt_embeds: Tensor,
-    /// The negative prompt's; `None` where the noise predictor does not use it.
+    /// Embeddings of the negative prompt; `None` if the noise predictor does not use it.
     pub negative_prompt_embeds: Option<Tensor>,
 }
 
 impl PromptEmbeds {
-    /// The embeds on the way from these to `other`: `position` 0 is these, 1 the other. The sum is computed in f32.
+    /// Interpolates linearly from these embeddings (`position` 0) to `other` (`position` 1). The sum is computed in f32.
     ///
     /// # Errors
     /// [`crate::Error::Candle`] if the shapes differ.
@@ -38,7 +39,7 @@ impl PromptEmbeds {
     }
 }
 
-/// A tokenizer and the text encoder that it is for.
+/// A tokenizer and its text encoder.
 pub struct TextConditioner {
     tokenizer: ClipTokenizer,
     text_encoder: ClipTextModel,
@@ -49,12 +50,12 @@ pub struct TextConditioner {
 }
 
 impl TextConditioner {
-    /// Embeds leave it in `dtype`, whatever the text encoder's precision.
+    /// Output embeddings have `dtype`, whatever the text encoder's precision.
     pub fn new(tokenizer: ClipTokenizer, text_encoder: ClipTextModel, device: Device, dtype: DType) -> Self {
         Self { tokenizer, text_encoder, device, dtype }
     }
 
-    /// How many tokens `prompt` has before truncation and without the start and end marks, and how many the model reads.
+    /// The number of tokens of `prompt` before truncation, and the most that the model reads, both without the start and end tokens.
     ///
     /// # Errors
     /// [`crate::Error::Tokenizer`] if the text cannot be encoded.
@@ -63,12 +64,12 @@ impl TextConditioner {
         Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
     }
 
-    /// The scripts that the model reads.
+    /// The writing systems that the model reads.
     pub fn scripts(&self) -> Scripts {
         self.tokenizer.scripts()
     }
 
-    /// The states of a prompt and of its negative prompt. `clip_skip` leaves out that many of the encoder's last layers.
+    /// Encodes a prompt and its negative prompt. `clip_skip` is the number of the encoder's last layers to leave out.
     ///
     /// # Errors
     /// [`crate::Error::Tokenizer`] if a text cannot be encoded; [`crate::Error::Params`] if the encoder has no more layers than that.

@@ -18,13 +18,13 @@ pub struct StepReport<'a> {
     pub steps: usize,
     /// The timestep of the model call just made.
     pub timestep: f64,
-    /// The latents after the step, [frames, 4, height / 8, width / 8], f32; one frame where a single picture is made.
+    /// The latents after the step, [frames, 4, height / 8, width / 8], f32; one frame where a single image is made.
     pub latents: &'a Tensor,
-    /// Makes a small picture of what the run is coming to: of the clean latents that the model's output of this step points at, which tell
-    /// something from the first step on, where the latents themselves are noise. Of many frames, the middle one.
+    /// Makes a small image of where the run is going: of the clean latents that this step's model output points at. They show something
+    /// from the first step on, when the latents themselves are still noise. Of many frames, it shows the middle one.
     ///
-    /// Costs nothing to those who do not call it. The first call of a model's life finds out its latents' colours, at the price of
-    /// decoding a quarter of a picture of 512 x 512 pixels; each call after that takes the CPU 2 ms or less.
+    /// Costs nothing unless it is called. A model's first call finds out its latents' colours, which costs as much as decoding a quarter of
+    /// an image of 512 x 512 pixels; each later call takes the CPU 2 ms or less.
     pub preview: &'a dyn Fn() -> Result<RgbImage>,
 }
 
@@ -33,16 +33,11 @@ pub trait StepMonitor {
     /// Called after every step.
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()>;
 
-    /// Called instead of [`Self::on_step`] where a run's steps are not made because what they give was kept.
+    /// Called instead of [`Self::on_step`] for a run whose steps are not made, because a journal kept their result.
     fn on_kept(&mut self) {}
 
     /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
     fn on_step_down(&mut self, _what: &str) {}
-
-    /// Called after every frame that a pipeline of many pictures has decoded and left in its sink: `frame` of `frames` are done, from 1.
-    fn on_frame(&mut self, _frame: usize, _frames: usize) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
 }
 
 /// A monitor that sees nothing and never stops.
@@ -56,11 +51,11 @@ impl StepMonitor for () {
 pub struct Denoising<'a> {
     /// The scheduler, started and not yet stepped.
     pub scheduler: &'a mut dyn Scheduler,
-    /// The step to begin with: 0, or later where a given picture is only partly noised.
+    /// The step to begin with: 0, or later where a given image is only partly noised.
     pub first_step: usize,
     /// The request's one stream of noise, for the schedulers that draw from it.
     pub noise: &'a mut SeededNoise,
-    /// Makes a small picture of clean latents, [1, channels, height, width].
+    /// Makes a small image of clean latents, [1, channels, height, width].
     pub paint: &'a dyn Fn(&Tensor) -> Result<RgbImage>,
     /// Sees every step.
     pub monitor: &'a mut dyn StepMonitor,

@@ -1,6 +1,6 @@
-//! Everything that can go wrong in this crate, with its source kept.
+//! The crate's error type; every error keeps its source.
 //!
-//! Each message names what a person needs to mend it: the file, the tensor or field, what was expected and what was found.
+//! Each message names what is needed to fix the problem: the file, the tensor or field, the expected and the found value.
 
 use std::path::PathBuf;
 
@@ -9,21 +9,21 @@ use crate::weights::Component;
 /// The result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error whose type the caller of this crate chose, from a sink or a monitor of theirs.
+/// An error of a sink or a monitor, whose type the caller of this crate chooses.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Everything that can go wrong in this crate.
+/// All errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A tensor operation failed: a device fault, or a fault of ours.
+    /// A tensor operation failed: a device fault, or a bug in this crate.
     #[error("tensor operation failed: {0}")]
     Candle(#[source] candle_core::Error),
 
-    /// The device has not the memory for it, and what could be made in smaller parts was.
+    /// The device does not have enough memory, even after splitting the work where that is possible.
     #[error("out of memory: {what}")]
     OutOfMemory {
-        /// What was being made, where that is known, and the driver's own word.
+        /// The allocation that failed, if known, and the driver's message.
         what: String,
     },
 
@@ -69,7 +69,7 @@ pub enum Error {
     Shape {
         /// Which tensor.
         what: &'static str,
-        /// The expected shape, as text, for some dimensions may be free.
+        /// The expected shape, as text because some dimensions may be free.
         expected: String,
         /// The shape it has.
         found: Vec<usize>,
@@ -98,26 +98,26 @@ pub enum Error {
     Hub {
         /// The repository's id.
         repo: String,
-        /// Why.
+        /// The reason.
         reason: String,
-        /// The client's own error, where there is one.
+        /// The client's own error, if there is one.
         #[source]
         source: Option<BoxError>,
     },
 
-    /// No device of the wanted kind can be used.
+    /// No device of the requested kind can be used.
     #[error("device {wanted}: {reason}")]
     Device {
-        /// The device that was asked for.
+        /// The requested device.
         wanted: &'static str,
         /// Why it cannot be used.
         reason: String,
     },
 
-    /// The model's numbers overflowed: its output holds infinities or NaNs, and a picture of them would be black.
+    /// The model's numbers overflowed: its output contains infinities or NaNs, and an image of them would be black.
     #[error("the model produced non-finite numbers in {what}; try --precision f32")]
     NonFinite {
-        /// Where they were seen first ("the latents of step 3", "the decoded picture").
+        /// Where they were first found ("the latents of step 3", "the decoded picture").
         what: String,
     },
 
@@ -130,11 +130,11 @@ pub enum Error {
     Cancelled,
 }
 
-/// The one place where a driver's error becomes this crate's.
+/// The only place that converts a driver's error into this crate's.
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         let text = error.to_string();
-        // Behind the first line there may be a backtrace, which names functions of all kinds.
+        // A backtrace may follow the first line, and it may contain any function's name.
         let line = text.lines().next().unwrap_or_default();
         match OUT_OF_MEMORY.iter().any(|word| line.contains(word)) {
             true => Self::OutOfMemory { what: line.to_owned() },
@@ -143,8 +143,9 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// How drivers say that memory is short. candle keeps their errors as text or behind types that a build without their features does not
-/// have: CUDA's `DriverError`, cuBLAS's `CublasError`, Metal's refusal of a buffer, and of a command that needed more than there was.
+/// Drivers' messages for insufficient memory. candle keeps their errors as text or behind types that a build without their features does
+/// not have: CUDA's `DriverError`, cuBLAS's `CublasError`, Metal's failure to create a buffer or to run a command that needs more memory
+/// than there is.
 const OUT_OF_MEMORY: [&str; 5] = [
     "CUDA_ERROR_OUT_OF_MEMORY",
     "CUBLAS_STATUS_ALLOC_FAILED",
@@ -154,13 +155,13 @@ const OUT_OF_MEMORY: [&str; 5] = [
 ];
 
 impl Error {
-    /// An [`Error::Config`] from anything that prints.
+    /// Makes an [`Error::Config`].
     pub fn config(file: impl Into<String>, field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Config { file: file.into(), field: field.into(), reason: reason.into() }
     }
 
-    /// The parameter of a call that a caller can change, where this is a refusal of what was asked for and no failure: of a model's own
-    /// scheduler file "scheduler", of its other files "model".
+    /// The call's parameter to change, if this error is the refusal of a request and not a failure: "scheduler" for a model's own scheduler
+    /// file, "model" for its other files.
     pub fn refused_parameter(&self) -> Option<&str> {
         match self {
             Self::Params { field, .. } => Some(field),
@@ -180,7 +181,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::File`] from anything that prints.
+    /// Makes an [`Error::File`].
     pub fn file(file: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::File { file: file.into(), reason: reason.into() }
     }
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drivers_that_are_short_of_memory_are_understood() {
+    fn out_of_memory_messages_of_drivers_are_recognised() {
         use candle_core::Error as Candle;
         let driver = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
         let short = [

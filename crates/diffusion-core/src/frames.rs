@@ -1,22 +1,22 @@
-//! Pictures on their way out of a model: from a decoded tensor to `RgbImage`.
+//! Conversion of a decoded tensor to an `RgbImage`, and the sink that receives images.
 //!
-//! It must not know any model or pipeline. The invariant: the same tensor gives the bytes that diffusers gives
-//! (`VaeImageProcessor.postprocess` and `numpy_to_pil`), and a tensor with infinities or NaNs is an error, never a black picture.
+//! This module must not depend on any model or pipeline. Invariant: a tensor gives the same bytes as in diffusers
+//! (`VaeImageProcessor.postprocess` and `numpy_to_pil`), and a tensor with infinities or NaNs is an error, never a black image.
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
 use crate::{Error, Result, error::BoxError};
 
-/// Where a pipeline of many pictures leaves them, one by one: an encoder, a folder, a list.
+/// The destination of a pipeline's frames, one by one: an encoder, a folder, a list.
 ///
-/// A pipeline pushes a frame as soon as it is whole, in the order of the video, all of one size. An error ends the pipeline with
-/// [`Error::Sink`]; no frame is pushed after it. Finishing is the owner's: a pipeline never says that it was the last frame.
+/// A pipeline pushes a frame as soon as it is complete, in the order of the video, all of the same size. An error stops the pipeline with
+/// [`Error::Sink`]; no frame is pushed after it. The owner finishes the sink: a pipeline does not signal the last frame.
 pub trait FrameSink {
     /// Takes the next frame.
     ///
     /// # Errors
-    /// Whatever keeps the sink from taking it: a full disk, a failing encoder.
+    /// Any error of the sink: a full disk, a failing encoder.
     fn push(&mut self, frame: RgbImage) -> std::result::Result<(), BoxError>;
 }
 
@@ -28,10 +28,11 @@ impl FrameSink for Vec<RgbImage> {
     }
 }
 
-/// A decoded picture, [1, 3, height, width] of any float type with [-1, 1] as its range, as bytes; values outside are clamped.
+/// Converts a decoded image, [1, 3, height, width] of any float type with the range [-1, 1], to bytes; values outside the range are
+/// clamped.
 ///
 /// # Errors
-/// [`Error::Shape`] if the tensor has another shape; [`Error::NonFinite`] if it holds an infinity or a NaN.
+/// If the tensor has another shape: [`Error::Shape`]; if it contains an infinity or a NaN: [`Error::NonFinite`].
 pub fn to_rgb_image(decoded: &Tensor) -> Result<RgbImage> {
     let shape = || Error::Shape { what: "decoded picture", expected: "[1, 3, height, width]".into(), found: decoded.dims().to_vec() };
     let (1, 3, height, width) = decoded.dims4().map_err(|_| shape())? else { return Err(shape()) };
@@ -48,15 +49,15 @@ pub fn to_rgb_image(decoded: &Tensor) -> Result<RgbImage> {
     RgbImage::from_raw(side(width)?, side(height)?, bytes).ok_or_else(shape)
 }
 
-/// Refuses numbers that are not finite.
+/// Checks that all values are finite.
 ///
 /// # Errors
-/// [`Error::NonFinite`] with the text of `what` if there is an infinity or a NaN.
+/// [`Error::NonFinite`] with the text of `what` if any value is infinite or NaN.
 pub fn check_finite(values: &[f32], what: impl FnOnce() -> String) -> Result<()> {
     if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(Error::NonFinite { what: what() }) }
 }
 
-/// numpy's `round` takes ties to the even neighbour.
+/// Ties round to even, as in numpy's `round`.
 fn to_byte(value: f32) -> u8 {
     ((value * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8
 }
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn not_a_number_is_an_error_and_no_black_picture() {
+    fn nan_is_an_error_and_not_a_black_picture() {
         let planes = vec![0f32, f32::NAN, 0.0];
         let found = to_rgb_image(&Tensor::from_vec(planes, (1, 3, 1, 1), &Device::Cpu).unwrap());
         assert!(matches!(found, Err(Error::NonFinite { .. })));

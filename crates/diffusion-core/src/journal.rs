@@ -1,9 +1,9 @@
-//! What was finished of a piece of work and kept, so that whoever begins it again need not make it twice.
+//! The journal of a piece of work: what is finished of it is kept, so that work that was broken off goes on behind it.
 //!
-//! It must not know where things are kept, nor what the pipelines make of them. The invariants: a run of a model has a name that follows
-//! from its place in the work alone ([`Run`]); what is found under a name is what was kept under it, or nothing; work that is gone on with
-//! from a journal gives the same bytes as work that was never broken off. The last holds because a run draws its noise from a stream of its
-//! own, so that one that is left out shifts no other's.
+//! It must not know where things are kept, nor what the pipelines make of them. The invariants: a model run's name follows from its place
+//! in the work alone ([`Run`]); what is found under a name is what was kept under it, or nothing; work that continues from a journal gives
+//! the same bytes as work that was never broken off. The last holds because each run draws its noise from a stream of its own: a run that
+//! is left out shifts no other's.
 
 use std::fmt;
 
@@ -18,24 +18,24 @@ const TENSOR: &str = "latents";
 /// A run of a model, by its place in the work that it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Run {
-    /// One of a request's pictures.
-    Picture {
+    /// One of a request's images.
+    Image {
         /// Which, from 0.
         index: usize,
     },
-    /// A scene's picture.
+    /// A scene's image, or the image that a clip repaints.
     Scene {
         /// The scene, from 0.
         scene: usize,
     },
-    /// A picture between two scenes.
+    /// An image between two scenes.
     Between {
         /// The scene behind the join, from 1.
         scene: usize,
         /// The join's frame, from 0.
         frame: usize,
     },
-    /// A picture in motion; an animation is scene 0, and what follows on its last frame is its next run.
+    /// An image in motion; an animation is scene 0, and what continues from its last frame is its next run.
     Motion {
         /// The scene, from 0.
         scene: usize,
@@ -44,11 +44,12 @@ pub enum Run {
     },
 }
 
-/// A name for a file: "picture-0", "scene-3", "scene-3-join-1", "scene-3-motion-2". No two runs share one.
+/// A name for a file: "picture-0", "scene-3", "scene-3-join-1", "scene-3-motion-2". No two runs share one, and none changes: journals of
+/// earlier versions have these.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Picture { index } => write!(f, "picture-{index}"),
+            Self::Image { index } => write!(f, "picture-{index}"),
             Self::Scene { scene } => write!(f, "scene-{scene}"),
             Self::Between { scene, frame } => write!(f, "scene-{scene}-join-{frame}"),
             Self::Motion { scene, run } => write!(f, "scene-{scene}-motion-{run}"),
@@ -56,7 +57,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// Finished latents, which want only decoding: [pictures, channels, height, width], f32.
+/// Finished latents, which only have to be decoded: [images, channels, height, width], f32.
 #[derive(Clone, Debug)]
 pub struct KeptLatents(Tensor);
 
@@ -89,9 +90,9 @@ impl KeptLatents {
     }
 }
 
-/// Keeps what was finished of one piece of work: a request, a video.
+/// Keeps what is finished of one piece of work: a request, a video.
 ///
-/// It never fails: what it cannot keep it forgets, and what it cannot read it never had, for either costs only time.
+/// It never fails: what cannot be kept is left out, and what cannot be read counts as absent. Either costs only time.
 pub trait Journal {
     /// The latents that a run's denoising left.
     fn latents(&mut self, run: Run) -> Option<KeptLatents>;
@@ -99,14 +100,14 @@ pub trait Journal {
     /// Keeps the latents that a run's denoising left. Called before they are decoded.
     fn keep_latents(&mut self, run: Run, latents: &KeptLatents);
 
-    /// A picture of a run, at the size that the model made it: its only one, 0, or a frame of many.
-    fn picture(&mut self, run: Run, frame: usize) -> Option<RgbImage>;
+    /// An image of a run, at the size at which the model made it: its only one, 0, or a frame of many.
+    fn image(&mut self, run: Run, frame: usize) -> Option<RgbImage>;
 
-    /// Keeps a picture of a run. Called before the picture is handed on.
-    fn keep_picture(&mut self, run: Run, frame: usize, picture: &RgbImage);
+    /// Keeps an image of a run. Called before the image is handed on.
+    fn keep_image(&mut self, run: Run, frame: usize, image: &RgbImage);
 }
 
-/// A journal that keeps nothing and knows nothing.
+/// A journal that keeps nothing.
 impl Journal for () {
     fn latents(&mut self, _: Run) -> Option<KeptLatents> {
         None
@@ -114,26 +115,26 @@ impl Journal for () {
 
     fn keep_latents(&mut self, _: Run, _: &KeptLatents) {}
 
-    fn picture(&mut self, _: Run, _: usize) -> Option<RgbImage> {
+    fn image(&mut self, _: Run, _: usize) -> Option<RgbImage> {
         None
     }
 
-    fn keep_picture(&mut self, _: Run, _: usize, _: &RgbImage) {}
+    fn keep_image(&mut self, _: Run, _: usize, _: &RgbImage) {}
 }
 
-/// The pages of a journal that are one run's.
-pub struct Kept<'a> {
+/// The part of a journal that is one run's.
+pub(crate) struct RunJournal<'a> {
     journal: &'a mut dyn Journal,
     run: Run,
 }
 
-impl<'a> Kept<'a> {
-    /// The run's pages.
-    pub fn new(journal: &'a mut dyn Journal, run: Run) -> Self {
+impl<'a> RunJournal<'a> {
+    /// The run's part.
+    pub(crate) fn new(journal: &'a mut dyn Journal, run: Run) -> Self {
         Self { journal, run }
     }
 
-    /// The run's latents of this shape: those that were kept, else those that are made now, which are kept.
+    /// The run's latents of this shape: those that were kept, else those that `make` makes, which are kept.
     pub(crate) fn latents_or(
         &mut self,
         shape: &[usize],
@@ -149,14 +150,14 @@ impl<'a> Kept<'a> {
         Ok(latents.0)
     }
 
-    /// A picture of the run that was kept, of this (width, height): another is another model's.
-    pub fn picture(&mut self, frame: usize, size: (u32, u32)) -> Option<RgbImage> {
-        self.journal.picture(self.run, frame).filter(|picture| picture.dimensions() == size)
+    /// A kept image of the run that has this (width, height): one of another size is another model's.
+    pub(crate) fn image(&mut self, frame: usize, size: (u32, u32)) -> Option<RgbImage> {
+        self.journal.image(self.run, frame).filter(|image| image.dimensions() == size)
     }
 
-    /// Keeps a picture of the run.
-    pub fn keep_picture(&mut self, frame: usize, picture: &RgbImage) {
-        self.journal.keep_picture(self.run, frame, picture);
+    /// Keeps an image of the run.
+    pub(crate) fn keep_image(&mut self, frame: usize, image: &RgbImage) {
+        self.journal.keep_image(self.run, frame, image);
     }
 }
 
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn runs_have_names_that_no_other_has() {
         let names =
-            [Run::Picture { index: 12 }, Run::Scene { scene: 1 }, Run::Between { scene: 1, frame: 2 }, Run::Motion { scene: 1, run: 2 }];
+            [Run::Image { index: 12 }, Run::Scene { scene: 1 }, Run::Between { scene: 1, frame: 2 }, Run::Motion { scene: 1, run: 2 }];
         assert_eq!(names.map(|run| run.to_string()), ["picture-12", "scene-1", "scene-1-join-2", "scene-1-motion-2"]);
     }
 

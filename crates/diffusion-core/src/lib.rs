@@ -1,22 +1,22 @@
 //! Diffusion on candle: models, schedulers and pipelines of the Stable Diffusion family, Stable Video Diffusion included, driven by each
-//! model's own config files; and captions of pictures by BLIP.
+//! model's own config files; and captions of images by BLIP.
 //!
 //! The main types, in the order a caller meets them:
 //!
-//! * [`weights::WeightSource`]: where a model comes from (a diffusers folder, a single-file checkpoint, bytes compiled into the
-//!   program, or seeded random numbers);
-//! * [`policy::ExecutionPolicy`]: which device and which precision each component runs in;
-//! * [`conditioning::TextConditioner`]: prompts to what a noise predictor is conditioned on;
-//! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one verb for each pipeline;
-//! * [`pipelines::caption::Captioner`]: the loaded model that says what a picture shows;
-//! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel;
-//! * [`frames::FrameSink`]: where the frames of a video go;
-//! * [`journal::Journal`]: where what is finished is kept, for work that is broken off and begun again.
+//! * [`weights::WeightSource`]: where a model comes from (a diffusers folder, a single-file checkpoint, bytes compiled into the program, or
+//!   seeded random numbers);
+//! * [`policy::ExecutionPolicy`]: the device and the precision of each component;
+//! * [`conditioning::TextConditioner`]: turns prompts into the embeddings that condition a noise predictor;
+//! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one method for each pipeline;
+//! * [`pipelines::caption::Captioner`]: the loaded model that describes an image;
+//! * [`denoise::StepMonitor`]: implemented by a caller to follow progress and to cancel;
+//! * [`frames::FrameSink`]: receives the frames of a video;
+//! * [`journal::Journal`]: keeps finished parts, for work that is interrupted and resumed.
 //!
 //! Nothing here reads the environment, the clock, a global random number generator or, outside [`hub`], the network: paths, seeds,
 //! devices and tokens arrive as values.
 //!
-//! Floors inside the crate (a module imports only modules further left; a test holds them):
+//! Floors inside the crate (a module imports only modules further left; a test checks it):
 //! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
 
 pub mod conditioning;
@@ -40,10 +40,10 @@ pub mod weights;
 
 pub use error::{Error, Result};
 
-// The integration tests' golden weights, for those tests of blocks that no caller outside can reach.
+// The integration tests' golden weights, for tests of blocks that no outside caller can reach.
 #[cfg(test)]
 extern crate self as diffusion_core;
 #[cfg(test)]
 #[path = "../tests/it/golden_weights.rs"]
-#[expect(clippy::unwrap_used, dead_code, reason = "tests fail by panicking; not all of it is wanted here")]
+#[expect(clippy::unwrap_used, dead_code, reason = "tests fail by panicking; not all of it is used here")]
 mod golden_weights;

@@ -1,12 +1,12 @@
-//! Seeded normal noise on the host: the stream of torch's CPU generator, so that a seed gives diffusers' picture.
+//! Seeded normal noise on the host: the stream of torch's CPU generator, so that a seed gives the same image as in diffusers.
 //!
-//! Knows nothing of models, schedulers or devices: it fills f32 tensors in NCHW order on the CPU, and whoever wants them elsewhere
-//! converts and moves them afterwards. Invariant: successive draws continue one stream exactly as torch.randn with one generator does,
-//! the cached second normal of small draws included.
+//! This module does not depend on models, schedulers or devices: it fills f32 tensors in NCHW order on the CPU, which the caller converts
+//! and moves. Invariant: successive draws continue one stream exactly as torch.randn with one generator does, including the cached second
+//! normal of small draws.
 //!
-//! Reference: torch's `ATen/core/MT19937RNGEngine.h`, `ATen/core/DistributionsHelper.h` and `ATen/native/cpu/DistributionTemplates.h`.
-//! From 16 elements on torch fills in blocks of 16 with the Cephes polynomials for logarithm, sine and cosine in f32 (the form that runs
-//! on every x86 processor since 2013); they are written out here with the same fused multiply-adds, so the values agree to the last bit.
+//! Reference: torch's `ATen/core/MT19937RNGEngine.h`, `ATen/core/DistributionsHelper.h` and `ATen/native/cpu/DistributionTemplates.h`. From
+//! 16 elements on, torch fills in blocks of 16 with the Cephes polynomials for logarithm, sine and cosine in f32 (the variant that runs on
+//! every x86 processor since 2013); they are reimplemented here with the same fused multiply-adds, so the values agree to the last bit.
 
 use std::f64::consts::PI;
 
@@ -18,12 +18,12 @@ use crate::Result;
 #[derive(Debug, Clone)]
 pub struct SeededNoise {
     engine: Mt19937,
-    /// The second normal of the last scalar Box-Muller pair, not yet handed out.
+    /// The second normal of the last scalar Box-Muller pair, if not yet returned.
     cached: Option<f64>,
 }
 
 impl SeededNoise {
-    /// A stream that starts at `seed`. Like torch's, its engine takes in only the low 32 bits.
+    /// A stream that starts at `seed`. Like torch's, its engine uses only the low 32 bits.
     pub fn new(seed: u64) -> Self {
         Self { engine: Mt19937::new((seed & 0xffff_ffff) as u32), cached: None }
     }
@@ -31,13 +31,13 @@ impl SeededNoise {
     /// The next standard normal numbers as an f32 tensor of this shape on the CPU: `torch.randn(shape, generator=g)`.
     ///
     /// # Errors
-    /// [`crate::Error::Candle`] if the tensor cannot be made.
+    /// [`crate::Error::Candle`] if the tensor cannot be created.
     pub fn randn(&mut self, shape: &[usize]) -> Result<Tensor> {
         let values = self.randn_vec(shape.iter().product());
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
-    /// The next `count` standard normal numbers, drawn as one `torch.randn` call of that many elements draws them.
+    /// The next `count` standard normal numbers, drawn as by one `torch.randn` call of that many elements.
     pub fn randn_vec(&mut self, count: usize) -> Vec<f32> {
         if count < BLOCK {
             return (0..count).map(|_| self.next_scalar() as f32).collect();
@@ -47,7 +47,7 @@ impl SeededNoise {
             box_muller_block(block);
         }
         if !count.is_multiple_of(BLOCK) {
-            // Torch draws the last 16 anew, over those of the last whole block that they overlap.
+            // Torch redraws the last 16, overwriting those of the last whole block that they overlap.
             if let Some(last) = values.last_chunk_mut::<BLOCK>() {
                 last.iter_mut().for_each(|value| *value = self.engine.next_unit_f32());
                 box_muller_block(last);
@@ -56,7 +56,7 @@ impl SeededNoise {
         values
     }
 
-    /// One normal number in f64 from a pair of f64 uniforms; the pair's other half is kept for the next call.
+    /// One normal number in f64 from a pair of f64 uniforms; the pair's other half is cached for the next call.
     fn next_scalar(&mut self) -> f64 {
         if let Some(cached) = self.cached.take() {
             return cached;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_of_nothing_is_empty_and_moves_nothing() {
+    fn an_empty_draw_does_not_advance_the_stream() {
         let mut noise = SeededNoise::new(1);
         assert!(noise.randn_vec(0).is_empty());
         assert_eq!(noise.randn_vec(20), SeededNoise::new(1).randn_vec(20));

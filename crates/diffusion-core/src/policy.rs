@@ -1,6 +1,6 @@
-//! Which device and which precision each component runs in, resolved once before anything is loaded.
+//! The device and the precision of each component, resolved once before anything is loaded.
 //!
-//! `resolve` may probe the machine; nothing later does. The invariant: after this module, no code asks "is there a GPU?".
+//! `resolve` may probe the machine; nothing later does. Invariant: after this module, no code checks whether there is a GPU.
 
 use std::{fmt, str::FromStr};
 
@@ -8,10 +8,10 @@ use candle_core::{DType, Device};
 
 use crate::{Error, Result};
 
-/// The device that a caller asks for.
+/// The requested device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA, then Metal, then the CPU: the first one that this build has and this machine can open.
+    /// CUDA, then Metal, then the CPU: the first one that this build supports and this machine can open.
     #[default]
     Auto,
     /// The CPU.
@@ -42,7 +42,7 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The word that [`FromStr`] reads.
+    /// The name that [`FromStr`] parses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -53,7 +53,7 @@ impl DeviceChoice {
     }
 }
 
-/// The precision that a caller asks for.
+/// The requested precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     /// bf16 on a CPU that multiplies it faster than f32, f32 on any other CPU; f16 on CUDA and Metal.
@@ -80,7 +80,7 @@ impl FromStr for Precision {
     }
 }
 
-/// The device and the precision of each component, decided.
+/// The resolved device and the precision of each component.
 #[derive(Clone, Debug)]
 pub struct ExecutionPolicy {
     /// The device of every component.
@@ -91,15 +91,15 @@ pub struct ExecutionPolicy {
     pub unet: DType,
     /// The VAE's precision.
     pub vae: DType,
-    /// One sentence for a person: which device and why.
+    /// A sentence for users: the device and the reason for it.
     pub reason: String,
 }
 
 impl ExecutionPolicy {
-    /// Decides device and precision; opens the device, so it may probe the machine.
+    /// Chooses device and precision; opens the device, so it may probe the machine.
     ///
     /// # Errors
-    /// [`Error::Device`] if a device that was named cannot be opened; `auto` never fails.
+    /// [`Error::Device`] if a device requested by name cannot be opened; `auto` never fails.
     pub fn resolve(device: DeviceChoice, precision: Precision) -> Result<Self> {
         let (device, reason) = open(device)?;
         let dtype = match precision {
@@ -113,7 +113,7 @@ impl ExecutionPolicy {
         Ok(Self { device, text_encoder: dtype, unet: dtype, vae: dtype, reason })
     }
 
-    /// The CPU in f32: what the goldens are held against.
+    /// The CPU in f32: the reference for the goldens.
     pub fn cpu_f32() -> Self {
         let (text_encoder, unet, vae) = (DType::F32, DType::F32, DType::F32);
         Self { device: Device::Cpu, text_encoder, unet, vae, reason: "the CPU, as asked".into() }

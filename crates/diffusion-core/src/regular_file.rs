@@ -1,7 +1,7 @@
-//! Opening files that a person named: regular ones, or an error at once.
+//! Opens files that users name: regular files only, or an error at once.
 //!
-//! It must not know what is in a file. The invariant: nothing here waits for another program's end of a FIFO or a device, or reads without
-//! an end; the one exception is a stream that the program was started with ([`read_small`]).
+//! This module does not depend on file formats. Invariant: nothing here waits for another program to open a FIFO or a device, or reads
+//! without a limit from one; the only exception is a stream that the program was started with ([`read_small`]).
 
 use std::{
     fs::{File, FileType, OpenOptions},
@@ -12,20 +12,20 @@ use std::{
 /// Opens a regular file.
 ///
 /// # Errors
-/// The operating system's reason; or what stands there instead: a folder, a FIFO, a socket, a device.
+/// The operating system's error, or one that names the kind of file: a folder, a FIFO, a socket, a device.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Before it is opened, for to open some devices is to do something with them.
+    // Checked before opening, because opening some devices has side effects.
     check(std::fs::metadata(path)?.file_type())?;
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
     let file = options.read(true).open(path)?;
-    // And of what is open, for something else may have taken its place in between.
+    // Checked again after opening, because the file may have been replaced in between.
     check(file.metadata()?.file_type())?;
     Ok(file)
 }
 
-/// The bytes of a regular file.
+/// Reads a regular file.
 ///
 /// # Errors
 /// As [`open`].
@@ -35,11 +35,11 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The bytes of a small file: a regular one, or a stream that the program was started with, as a shell gives with `<(command)` and
+/// Reads a small file: a regular one, or a stream that the program was started with, as a shell provides with `<(command)` and
 /// `/dev/stdin`.
 ///
 /// # Errors
-/// As [`open`], and if there are more than `limit` bytes.
+/// As [`open`], and if the file is longer than `limit` bytes.
 pub fn read_small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let is_stream = cfg!(unix) && ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|streams| path.starts_with(streams));
     let file = if is_stream { File::open(path)? } else { open(path)? };
@@ -57,7 +57,7 @@ fn check(kind: FileType) -> io::Result<()> {
     }
     let (error, what) =
         if kind.is_dir() { (io::ErrorKind::IsADirectory, "a folder") } else { (io::ErrorKind::InvalidInput, special(kind)) };
-    Err(io::Error::new(error, format!("is {what}; a regular file is wanted")))
+    Err(io::Error::new(error, format!("is {what}; a regular file is required")))
 }
 
 #[cfg(unix)]
@@ -86,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn anything_but_a_regular_file_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         assert!(Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
         let _listener = UnixListener::bind(at("socket")).unwrap();
         std::os::unix::fs::symlink(at("fifo"), at("link")).unwrap();
-        let told: [(PathBuf, &str); 6] = [
+        let refusals: [(PathBuf, &str); 6] = [
             (at("fifo"), "is a FIFO"),
             (at("link"), "is a FIFO"),
             (at("socket"), "is a socket"),
@@ -100,7 +100,7 @@ mod tests {
             ("/dev/null".into(), "is a device"),
             (folder.path().into(), "is a folder"),
         ];
-        for (path, what) in told {
+        for (path, what) in refusals {
             for error in [open(&path).map(drop), read(&path).map(drop), read_small(&path, 10).map(drop)].map(Result::unwrap_err) {
                 assert!(error.to_string().starts_with(what), "{}: {error}", path.display());
             }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_file_is_read_also_through_a_link_and_no_further_than_the_limit() {
+    fn a_regular_file_is_read_even_through_a_link_and_up_to_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         std::fs::write(&file, "ten bytes.").unwrap();

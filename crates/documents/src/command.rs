@@ -1,10 +1,10 @@
-//! Command lines in documents, and what is wrong with those of `cargo` and `scripts/`.
+//! Command lines in documents, and the faults in `cargo` and `scripts/` lines.
 //!
-//! Nothing is run. A line that no shell could read is a fault, not an absent command.
+//! Nothing is run. A line that a shell could not parse is a fault, not an absent command.
 
 use crate::{Document, Workspace};
 
-/// Programs whose lines are read; every other line is the reader's own business.
+/// Programs whose command lines are checked; all others are ignored.
 const PROGRAMS: [&str; 3] = ["framewright", "cargo", "scripts/"];
 
 /// Words that end a command.
@@ -13,17 +13,17 @@ const OPERATORS: [&str; 9] = ["|", "||", "&&", "&", ";", ">", ">>", "<", "2>"];
 /// A command of one of our programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The line that it begins on, from 1.
+    /// The command's first line, from 1.
     pub line: usize,
-    /// The program and its arguments; only the program if no shell could read the line.
+    /// The program and its arguments; only the program if a shell could not parse the line.
     pub words: Vec<String>,
-    /// Whether it is all that a user would type; a sentence may leave arguments out.
+    /// Whether the command is complete; a sentence may omit arguments.
     pub is_whole: bool,
     is_readable: bool,
 }
 
 impl Command {
-    /// The commands in a text that begins on that line.
+    /// The commands in a text whose first line has this number.
     pub(crate) fn read(text: &str, line: usize, is_whole: bool) -> Vec<Self> {
         let mut commands = Vec::new();
         let mut lines = text.lines().zip(line..);
@@ -62,7 +62,7 @@ impl Command {
     }
 }
 
-/// `NAME=value` before a command.
+/// Whether a word is a `NAME=value` before a command.
 fn is_assignment(word: &str) -> bool {
     word.split_once('=')
         .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()))
@@ -72,7 +72,7 @@ fn is_ours(program: &str) -> bool {
     PROGRAMS.iter().any(|ours| program == *ours || (ours.ends_with('/') && program.starts_with(ours)))
 }
 
-/// What `cargo` and `scripts/` lines of a document name that does not exist: scripts, packages, examples, benches, tests, programs.
+/// Lists the names in a document's `cargo` and `scripts/` lines that do not exist: scripts, packages, examples, benches, tests, programs.
 pub fn command_faults(document: &Document, workspace: &Workspace, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut faults = Vec::new();
     for command in document.commands() {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_name_what_exists_have_no_fault() {
+    fn valid_lines_have_no_fault() {
         let text = "`scripts/test`, `scripts/golden/*.py`\n\n    scripts/test --strict\n    cargo bench -p benches --bench kernels -- --quick\n    cargo run --package=fakes --example=fakes\n    cargo test\n";
         assert_eq!(faults(text), [""; 0]);
     }

@@ -1,6 +1,6 @@
 //! One Markdown file: its links, its heading anchors and its command lines.
 //!
-//! Positions are line numbers from 1, as editors count.
+//! Positions are line numbers from 1, as in editors.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,10 +12,10 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::Command;
 
-/// Folders without documents of ours, beside hidden ones: what `.gitignore` names.
+/// Folders without our documents, in addition to hidden ones, as in `.gitignore`.
 const IGNORED: [&str; 3] = ["target", "out", "__pycache__"];
 
-/// Languages of code blocks that hold command lines. A block without a language is one of them.
+/// Languages of code blocks that contain command lines; `""` is a block without a language.
 const SHELLS: [&str; 5] = ["", "sh", "bash", "shell", "console"];
 
 /// A Markdown file.
@@ -35,7 +35,7 @@ pub(crate) struct Link {
 }
 
 impl Document {
-    /// Every Markdown file below a checkout's top folder, in the order of their paths.
+    /// Every Markdown file below a checkout's top folder, sorted by path.
     ///
     /// # Errors
     /// A folder or a file that cannot be read.
@@ -60,12 +60,12 @@ impl Document {
         Ok(documents)
     }
 
-    /// Whether it is a README, whose command lines must work today.
+    /// Whether it is a README, whose command lines must work in the current version.
     pub fn is_readme(&self) -> bool {
         self.name.rsplit('/').next() == Some("README.md")
     }
 
-    /// The command lines in its code blocks, and the commands that its sentences mention.
+    /// The command lines in its code blocks, and the commands in its sentences.
     pub fn commands(&self) -> Vec<Command> {
         let mut commands = Vec::new();
         let mut block = None::<(String, usize)>;
@@ -80,7 +80,7 @@ impl Document {
             } else if let Event::Code(text) = event {
                 commands.extend(Command::read(&text, line, false));
             } else if let (Event::Text(text), Some((block, _))) = (event, &mut block) {
-                // An indented block comes line by line.
+                // Indented blocks arrive line by line.
                 block.push_str(&text);
             }
         }
@@ -97,7 +97,7 @@ impl Document {
         links
     }
 
-    /// The names by which links lead to its headings, as GitHub makes them.
+    /// The anchors of its headings, as GitHub generates them.
     pub(crate) fn anchors(&self) -> BTreeSet<String> {
         let mut anchors = BTreeSet::new();
         let mut seen = HashMap::<String, usize>::new();
@@ -126,7 +126,7 @@ impl Document {
     }
 }
 
-/// A heading's anchor before repeats are numbered.
+/// A heading's anchor, before repeated ones are numbered.
 fn slug(heading: &str) -> String {
     let kept = |c: char| match c {
         ' ' => Some('-'),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_those_of_github() {
+    fn anchors_match_github() {
         let text = "---\nlicense: x\n---\n# What `nano-sd` can't do, and why\n## Use\n## Use\n### `[[access.keys]]`\n";
         let anchors = document(text).anchors();
         let expected = ["what-nano-sd-cant-do-and-why", "use", "use-1", "accesskeys"];
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_those_of_shell_blocks_and_sentences() {
+    fn commands_come_from_shell_blocks_and_sentences() {
         let text = "Run `cargo test -p a`.\n\n    scripts/a  # why\n    cargo b \\\n        -p c\n\n```json\ncargo d\n```\n\n```sh\nX=1 cargo e | scripts/f \"g h\"\n```\n";
         let found: Vec<_> =
             document(text).commands().into_iter().map(|command| (command.line, command.words.join(","), command.is_whole)).collect();

@@ -1,11 +1,11 @@
 //! Reads the project's Markdown and checks its links and command lines; for tests only.
 //!
 //! * [`Document::read_all`] reads every Markdown file of the checkout;
-//! * [`link_faults`] lists relative links that lead nowhere;
-//! * [`command_faults`] lists `cargo` and `scripts/` lines that name something that does not exist. Lines of `framewright` are checked by
-//!   the crate `cli`, which has the program's own definition of them.
+//! * [`link_faults`] lists broken relative links;
+//! * [`command_faults`] lists `cargo` and `scripts/` lines that name something nonexistent. The crate `cli` checks `framewright` lines,
+//!   with the program's own definition.
 //!
-//! It must not know what the documents say, and runs no command of theirs. Reference: CommonMark with GitHub's tables, front matter and
+//! It must not know the documents' contents, and runs none of their commands. Reference: CommonMark with GitHub's tables, front matter and
 //! heading anchors.
 
 mod command;

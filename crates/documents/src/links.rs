@@ -1,11 +1,10 @@
-//! Relative links that lead nowhere.
+//! Broken relative links.
 //!
-//! Links to other sites are not followed: a test must not depend on the network.
+//! External links are not followed: a test must not depend on the network.
 
 use crate::Document;
 
-/// The relative links of documents whose file does not exist, or whose heading the file does not have. `exists` is asked for paths in the
-/// checkout.
+/// Lists the relative links of documents whose file, or whose heading in the file, does not exist. `exists` receives paths in the checkout.
 pub fn link_faults(documents: &[Document], exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut faults = Vec::new();
     for document in documents {
@@ -31,7 +30,7 @@ pub fn link_faults(documents: &[Document], exists: impl Fn(&str) -> bool) -> Vec
     faults
 }
 
-/// The path in the checkout that a link in a document means; none outside of it.
+/// The path in the checkout of a link in a document; None if it is outside.
 fn resolve(document: &str, link: &str) -> Option<String> {
     let mut parts: Vec<&str> = document.split('/').collect();
     parts.pop();
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_somewhere_have_no_fault() {
+    fn valid_links_have_no_fault() {
         let text =
             "# Here\n[1](../b/README.md) [2](../b/README.md#the-map) [3](#here) ![4](../b/c.png) [5](https://a.example/nowhere) [6](../a/)";
         assert_eq!(faults(text), [""; 0]);

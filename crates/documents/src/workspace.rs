@@ -1,19 +1,19 @@
-//! The packages of this workspace and their targets, as cargo itself lists them.
+//! The packages of this workspace and their targets, as listed by cargo.
 
 use std::{collections::BTreeMap, path::Path, process};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-/// The packages and, of each, the kinds and names of its targets.
+/// The packages, each with the kinds and names of its targets.
 #[derive(Clone, Debug)]
 pub struct Workspace(BTreeMap<String, Vec<(String, String)>>);
 
 impl Workspace {
-    /// Asks cargo for the workspace of that folder, without the network.
+    /// Asks cargo for a folder's workspace, without network access.
     ///
     /// # Errors
-    /// Cargo does not start, fails, or answers something else than its format 1.
+    /// Cargo does not start, fails, or does not answer in its format 1.
     pub fn read(root: &Path) -> Result<Self> {
         let mut cargo = process::Command::new(env!("CARGO"));
         let output = cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root).output()?;
@@ -37,7 +37,7 @@ impl Workspace {
         self.0.contains_key(name)
     }
 
-    /// Whether a package, or any if none is named, has such a target.
+    /// Whether a package, or any package if None, has such a target.
     pub(crate) fn has_target(&self, package: Option<&str>, kind: &str, name: &str) -> bool {
         let mut packages = self.0.iter().filter(|(other, _)| package.is_none_or(|package| package == *other));
         packages.any(|(_, targets)| targets.iter().any(|(of, target)| of == kind && target == name))

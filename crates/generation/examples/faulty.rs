@@ -1,9 +1,9 @@
-//! A program whose models fail once in the middle of a job: it warms up, makes ten jobs, one that fails, and ten more, and says how each
-//! ended and what memory the program held before the one and at the end. Its test is `tests/it/faults.rs`.
+//! A program whose models fail once in the middle of a job: it warms up, runs ten jobs, one that fails, and ten more. It prints how each
+//! ended, and the memory that the program held before the failure and at the end. Its test is `tests/it/faults.rs`.
 //!
-//! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device has no more), `panic`, or `none`; PLACE is `steps` (of a picture), `frames`
-//! (of a moving scene) or `motion` (steps of a picture set in motion).
-#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+//! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device has no more), `panic`, or `none`; PLACE is `steps` (of an image), `frames`
+//! (of a moving scene) or `motion` (steps of an animation).
+#![expect(clippy::print_stdout, reason = "its test reads the output")]
 
 use std::{
     env, fs,
@@ -20,16 +20,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
-    frames::FrameSink,
-    journal::{Journal, Kept},
-    pipelines::{
-        nano_sd, nano_svd,
-        scenes::{SceneMonitor, SceneProgress},
-    },
+    pipelines::{RunContext, VideoContext, VideoMonitor, VideoProgress, nano_sd, nano_svd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
 };
 use generation::{
-    DeviceModel, ImageRequest, ImageSpec, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo, Picture, TruncatedText,
+    DeviceModel, ImageOutput, ImageRequest, ImageSpec, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo, TruncatedText,
     field_error::FieldError,
     jobs::{Durability, JobState, Jobs, JobsSettings, Metadata, NewJob, Priority, Work},
     video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoShape, VideoSpec},
@@ -37,7 +32,7 @@ use generation::{
 use image::RgbImage;
 use recycler::Recycler;
 
-/// As in the program itself: what is held between jobs is its doing.
+/// As in the server itself, because the allocator decides how much memory is held between jobs.
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler::new();
 
@@ -50,21 +45,21 @@ enum Fault {
     Panic,
 }
 
-/// The models of this machine, which fail in the middle of the next job where they are told to.
+/// This machine's models, which fail in the middle of a chosen job.
 struct Faulty {
     inner: Box<dyn DeviceModel>,
     fault: Fault,
-    /// The next job's report at which it happens; 0 where nothing does.
+    /// The report of the next job at which the fault happens; 0 for none.
     report: Arc<AtomicUsize>,
 }
 
-/// Counts a run's reports, and breaks it off at one of them.
+/// Counts a run's reports, and interrupts it at one of them.
 struct Count<'a, M: ?Sized> {
     monitor: &'a mut M,
-    /// Reports until the fault comes; 0 where none does.
+    /// Reports until the fault; 0 for none.
     left: usize,
     fault: Fault,
-    fell: bool,
+    has_failed: bool,
 }
 
 impl<M: ?Sized> Count<'_, M> {
@@ -76,7 +71,7 @@ impl<M: ?Sized> Count<'_, M> {
         match self.fault {
             Fault::None => ControlFlow::Continue(()),
             Fault::Memory => {
-                self.fell = true;
+                self.has_failed = true;
                 ControlFlow::Break(())
             }
             Fault::Panic => panic!("a panic, as it was told"),
@@ -91,8 +86,8 @@ impl StepMonitor for Count<'_, dyn StepMonitor + '_> {
     }
 }
 
-impl SceneMonitor for Count<'_, dyn SceneMonitor + '_> {
-    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+impl VideoMonitor for Count<'_, dyn VideoMonitor + '_> {
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         self.report()?;
         self.monitor.on_progress(progress)
     }
@@ -105,31 +100,26 @@ impl Faulty {
         run: impl FnOnce(&mut dyn DeviceModel, &mut Count<'_, M>) -> diffusion_core::Result<T>,
     ) -> diffusion_core::Result<T> {
         let left = self.report.swap(0, Ordering::Relaxed);
-        let mut count = Count { monitor, left, fault: self.fault, fell: false };
-        let made = run(self.inner.as_mut(), &mut count);
-        // The pipeline unwound as it does for an error of a tensor operation.
-        if count.fell { Err(Error::OutOfMemory { what: "an allocation, as it was told".into() }) } else { made }
+        let mut count = Count { monitor, left, fault: self.fault, has_failed: false };
+        let result = run(self.inner.as_mut(), &mut count);
+        // The pipeline has unwound as it does after a failed tensor operation.
+        if count.has_failed { Err(Error::OutOfMemory { what: "an allocation, as it was told".into() }) } else { result }
     }
 }
 
 impl DeviceModel for Faulty {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> diffusion_core::Result<Picture> {
-        self.with_fault(monitor, |model, monitor| model.picture(spec, seed, monitor, kept))
+    fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> diffusion_core::Result<ImageOutput> {
+        let RunContext { monitor, journal, run } = context;
+        self.with_fault(monitor, |model, monitor| model.image(spec, seed, RunContext { monitor, journal, run }))
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
         self.inner.video_shape(spec)
     }
 
-    fn video(
-        &mut self,
-        spec: &VideoSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> diffusion_core::Result<Vec<TruncatedText>> {
-        self.with_fault(monitor, |model, monitor| model.video(spec, first_frame, monitor, sink, journal))
+    fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> diffusion_core::Result<Vec<TruncatedText>> {
+        let VideoContext { monitor, sink, journal } = context;
+        self.with_fault(monitor, |model, monitor| model.video(spec, first_frame, VideoContext { monitor, sink, journal }))
     }
 }
 
@@ -156,12 +146,12 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), local.clone()).await?;
     let info = local.loaded().await.map_err(anyhow::Error::msg)?;
 
-    // All models are loaded, and every thread has what it keeps.
+    // By now all models are loaded, and every thread has allocated what it keeps.
     ten(&jobs, &info, "warming").await?;
     println!("before {}", resident_kilobytes()?);
     ten(&jobs, &info, "first").await?;
     println!("before {}", resident_kilobytes()?);
-    // The job, and the report in its middle.
+    // The job to fail, and the report in its middle.
     let (work, middle) = match place {
         "steps" => (picture(&info, 20)?, 11),
         "frames" => (moving()?, 20),
@@ -208,7 +198,7 @@ async fn make(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs::J
     jobs.finished("", &id).await?.context("it is gone")
 }
 
-/// What the program holds once it has nothing to do for a while.
+/// The program's resident memory while it is idle.
 fn resident_kilobytes() -> Result<u64> {
     ALLOCATOR.trim();
     let status = fs::read_to_string("/proc/self/status")?;
@@ -234,7 +224,7 @@ fn motion() -> MotionRequest {
     MotionRequest { num_inference_steps: Some(4), num_frames: Some(6), ..MotionRequest::default() }
 }
 
-/// A still scene of twelve frames and a moving one of as many.
+/// A still scene of twelve frames and a moving one of the same length.
 fn moving() -> Result<Work> {
     let still = SceneRequest { prompt: Some("a beach at noon".into()), source: Some("still".into()), ..SceneRequest::default() };
     let moving = SceneRequest { source: Some("moving".into()), motion: Some(motion()), ..still.clone() };

@@ -1,8 +1,8 @@
-//! A program to be killed: it takes a queue of mixed jobs on the models in the program, makes them, and says what it does. Its test
-//! (`tests/it/killed.rs`) kills it at a moment of its choice and starts it again on the same folder.
+//! A program to be killed: it submits a queue of mixed jobs to the embedded models, runs them, and prints its progress. Its test
+//! (`tests/it/killed.rs`) kills it at a chosen moment and starts it again on the same folder.
 //!
-//! `killable FOLDER [POINT NTH]`: at the NTH time that it gets to the fail point POINT, it says so and stops there, to be killed.
-#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+//! `killable FOLDER [POINT NTH]`: at the NTH time that it reaches the fail point POINT, it prints that and blocks, to be killed.
+#![expect(clippy::print_stdout, reason = "its test reads the output")]
 
 use std::{
     env,
@@ -24,7 +24,7 @@ use generation::{
 };
 use image::RgbImage;
 
-/// The job that its owner calls off while it runs.
+/// The job that its owner cancels while it runs.
 const CALLED_OFF: &str = "called-off";
 
 fn main() -> Result<()> {
@@ -61,7 +61,7 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
     };
     let jobs = Jobs::open(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder, SystemTime::now) }, local.clone()).await?;
     let info = local.loaded().await.map_err(anyhow::Error::msg)?;
-    // What an earlier life took is there already, under the same keys.
+    // Jobs submitted in an earlier run exist already, with the same keys.
     for (id, work) in mixed(&info)? {
         let new = NewJob {
             id: id.into(),
@@ -76,20 +76,20 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
         jobs.submit(new).await?;
         println!("accepted {id}");
     }
-    call_off(&jobs).await?;
+    cancel_long_job(&jobs).await?;
     let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
     for job in jobs.list("", all).await? {
         let Some(ended) = jobs.finished("", &job.id).await? else { bail!("{} is gone", job.id) };
         println!("{} {}", ended.state, ended.id);
     }
-    // Nothing is left to be written down when this returns.
+    // Nothing is left to persist when this returns.
     jobs.shut_down(std::time::Duration::from_secs(60)).await;
     println!("done");
     Ok(())
 }
 
-/// Calls the long job off as soon as it runs.
-async fn call_off(jobs: &Jobs) -> Result<()> {
+/// Cancels the long job as soon as it runs.
+async fn cancel_long_job(jobs: &Jobs) -> Result<()> {
     jobs.until("", CALLED_OFF, |job| job.state != JobState::Queued).await?;
     match jobs.cancel("", CALLED_OFF).await? {
         Cancelled::Done(_) | Cancelled::Finished(_) => Ok(()),
@@ -101,7 +101,7 @@ fn refused(faults: Vec<FieldError>) -> anyhow::Error {
     anyhow::anyhow!("{faults:?}")
 }
 
-/// Jobs of every kind, small ones.
+/// Small jobs of every kind.
 fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
     let limits = Limits::default();
     let picture = |prompt: &str, steps: i128, count: i128| {

@@ -1,10 +1,10 @@
-//! A program to be killed: it has a provider make one video, and says what it does. Its test (`tests/it/killed_remote.rs`) is the provider,
-//! kills it at a moment of its choice and starts it again on the same folder.
+//! A program to be killed: it requests one video from a provider, and prints its progress. Its test (`tests/it/killed_remote.rs`) is the
+//! provider, kills it at a chosen moment and starts it again on the same folder.
 //!
-//! `killable_remote FOLDER PROVIDER URL[,URL] [POINT]`: at the fail point POINT it says so and stops there, to be killed. The providers are
-//! "bedrock", with the addresses of Bedrock and of S3, "veo" (a relay) and "pika" (fal). Where POINT is `Cancelled`, the job is cancelled once
-//! the provider has it. Behind `done` it waits to be killed where POINT is `linger`.
-#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+//! `killable_remote FOLDER PROVIDER URL[,URL] [POINT]`: at the fail point POINT it prints that and blocks, to be killed. The providers are
+//! "bedrock", with the addresses of Bedrock and of S3, "veo" (a relay) and "pika" (fal). If POINT is `Cancelled`, the job is cancelled once
+//! the provider has it. If POINT is `linger`, it waits to be killed after `done`.
+#![expect(clippy::print_stdout, reason = "its test reads the output")]
 
 use std::{
     env,
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(run(folder.into(), provider, urls, word))
 }
 
-/// A provider at the test's own servers, and the model that it is asked for.
+/// A provider at the test's servers, and the requested model.
 async fn provider(name: &str, urls: &str) -> Result<(Arc<dyn Provider>, &'static str)> {
     let interval = Duration::from_millis(30);
     let pace = Pace { initial_wait: interval, interval, max_interval: interval, deadline: Duration::from_secs(240) };
@@ -65,7 +65,7 @@ async fn provider(name: &str, urls: &str) -> Result<(Arc<dyn Provider>, &'static
             (Arc::new(VeoRelay::new(settings)?), "veo")
         }
         "pika" => {
-            // It is cancelled before it is looked at.
+            // The job is cancelled before the first poll.
             let pace = Pace { initial_wait: Duration::from_secs(240), ..pace };
             (Arc::new(PikaFal::new(PikaFalSettings { base_url: urls.into(), pace, ..PikaFalSettings::new(key()) })), "pika")
         }
@@ -93,7 +93,7 @@ async fn run(folder: PathBuf, name: &str, urls: &str, word: &str) -> Result<()> 
     let settings = JobsSettings { fail_hook: hook, spend, ..JobsSettings::new(folder, SystemTime::now) };
     let jobs = Jobs::open_with(settings, local, vec![backend]).await?;
     let request = VideoRequest { prompt: "a boat".into(), ..VideoRequest::default() };
-    // What an earlier life took is there already, under the same key.
+    // The job of an earlier run exists already, with the same key.
     let new = NewJob {
         id: ID.into(),
         owner: String::new(),
@@ -113,7 +113,7 @@ async fn run(folder: PathBuf, name: &str, urls: &str, word: &str) -> Result<()> 
     let Some(ended) = jobs.finished("", ID).await? else { bail!("the job is gone") };
     println!("{}", ended.state);
     if word != "linger" {
-        // Nothing is left to be written down when this returns.
+        // Nothing is left to persist when this returns.
         jobs.shut_down(Duration::from_secs(60)).await;
     }
     println!("done");

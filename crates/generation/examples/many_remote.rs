@@ -1,8 +1,8 @@
-//! What many jobs at a provider cost: memory, threads and processor time while 500 are in flight, and how long a submit takes meanwhile.
+//! The cost of many jobs at a provider: memory, threads and processor time with 500 in flight, and the duration of a submit meanwhile.
 //!
-//! `cargo run --release -p generation --example many_remote [JOBS]`. The provider is a relay in a process of its own, which never finishes a
-//! video; each job has a picture of 200 KB. The bars: under 50 MB for 500 jobs, and a submit within 20 ms at the median. Linux only.
-#![expect(clippy::print_stdout, reason = "it tells what it measured")]
+//! `cargo run --release -p generation --example many_remote [JOBS]`. The provider is a relay in a process of its own that never finishes a
+//! video; each job has a picture of 200 KB. Targets: under 50 MB for 500 jobs, and a submit within 20 ms at the median. Linux only.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::{
     env, fs,
@@ -25,13 +25,13 @@ use remote_fakes::{RelayOptions, VeoRelayFake};
 use remote_providers::{Guard, GuardSettings, ImageFormat, InputImage, Pace, Provider, VeoRelay, VeoRelaySettings, VideoRequest};
 use secrecy::SecretString;
 
-/// As in the program.
+/// As in the server.
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler::new();
 
 const KEY: &str = "a-key";
-/// How long jobs are left alone, to see what they cost: four polls of each.
-const WHILE: Duration = Duration::from_secs(20);
+/// How long the jobs run undisturbed while their cost is measured: four polls of each.
+const OBSERVATION: Duration = Duration::from_secs(20);
 
 fn main() -> Result<()> {
     let argument = env::args().nth(1);
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     runtime.block_on(measure(count))
 }
 
-/// The relay's process, which ends with this one.
+/// The relay's process, which exits with this one.
 struct Relay {
     process: Child,
     url: String,
@@ -65,12 +65,12 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited by itself.
         let _ = self.process.kill().and_then(|()| self.process.wait());
     }
 }
 
-/// Jobs that are kept in a folder, and the relay as their provider.
+/// Jobs stored in a folder, with the relay as their provider.
 async fn open(folder: &Path, url: &str, count: usize) -> Result<Jobs> {
     let interval = Duration::from_secs(5);
     let veo = VeoRelay::new(VeoRelaySettings {
@@ -92,7 +92,7 @@ async fn measure(count: usize) -> Result<()> {
     let image = picture()?;
     println!("{count} jobs, each with a picture of {} KB", image.bytes.len() / 1000);
 
-    // What is there once, however many jobs there are.
+    // Warm-up: allocates everything that does not depend on the number of jobs.
     submit_all(&jobs, "warm", 8, Some(&image)).await?;
     let before = Usage::now()?;
     let times = submit_all(&jobs, "job", count, Some(&image)).await?;
@@ -103,7 +103,7 @@ async fn measure(count: usize) -> Result<()> {
     jobs.shut_down(Duration::ZERO).await;
     drop(jobs);
     let jobs = loop {
-        // The last of the old life's threads still has the folder.
+        // The last thread of the previous instance still has the folder.
         match open(folder.path(), &relay.url, count).await {
             Ok(jobs) => break jobs,
             Err(error) => println!("{error}"),
@@ -118,26 +118,26 @@ async fn measure(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Says what the jobs in flight cost, now and after a while.
+/// Prints the cost of the jobs in flight, now and after a while.
 async fn wait(what: &str, before: &Usage, count: usize) -> Result<()> {
     let now = Usage::now()?;
-    tokio::time::sleep(WHILE).await;
+    tokio::time::sleep(OBSERVATION).await;
     let after = Usage::now()?;
     println!(
         "{count} {what}: {:.1} MB more than the {:.1} MB before, {:.1} MB more after {} s; {} threads, then {} ({} before)",
         now.megabytes() - before.megabytes(),
         before.megabytes(),
         after.megabytes() - before.megabytes(),
-        WHILE.as_secs(),
+        OBSERVATION.as_secs(),
         now.threads,
         after.threads,
         before.threads
     );
-    println!("processor: {:.1} % of a core", 100.0 * (after.processor - now.processor) / WHILE.as_secs_f64());
+    println!("processor: {:.1} % of a core", 100.0 * (after.processor - now.processor) / OBSERVATION.as_secs_f64());
     Ok(())
 }
 
-/// A picture that does not get smaller: noise.
+/// A picture that does not compress: noise.
 fn picture() -> Result<InputImage> {
     let mut state = 1_u32;
     let image = RgbImage::from_fn(260, 260, |_, _| {
@@ -147,7 +147,7 @@ fn picture() -> Result<InputImage> {
     Ok(InputImage { bytes: generation::png::encode_fast(&image)?, format: ImageFormat::Png, source_url: None })
 }
 
-/// How long each of several things took.
+/// Durations, for percentiles.
 struct Times(Vec<Duration>);
 
 impl std::fmt::Display for Times {
@@ -158,7 +158,7 @@ impl std::fmt::Display for Times {
     }
 }
 
-/// Submits jobs one after another, waits until the provider has each, and returns how long each submit took.
+/// Submits jobs one after another, waits until the provider has each, and returns the duration of each submit.
 async fn submit_all(jobs: &Jobs, name: &str, count: usize, image: Option<&InputImage>) -> Result<Times> {
     let mut times = Vec::with_capacity(count);
     let id = |index: usize| format!("{name}-{index}");
@@ -186,7 +186,7 @@ async fn submit_all(jobs: &Jobs, name: &str, count: usize, image: Option<&InputI
     Ok(Times(times))
 }
 
-/// What this process takes of the machine.
+/// This process's resource usage.
 struct Usage {
     bytes: f64,
     threads: u32,
@@ -201,7 +201,8 @@ impl Usage {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
             Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
         };
-        // Behind the program's name, which may hold spaces: user and system time are the 12th and 13th field, in hundredths of a second.
+        // The fields after the program's name, which may contain spaces: user and system time are the 12th and 13th, in hundredths of a
+        // second.
         let stat = fs::read_to_string("/proc/self/stat")?;
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |index: usize| -> Result<f64> { Ok(fields.get(index).context("a short stat")?.parse()?) };

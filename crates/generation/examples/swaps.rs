@@ -1,8 +1,8 @@
-//! Thirty swaps between four models with room for two, and what the process holds meanwhile: for those who measure, on Linux.
+//! Thirty rounds of swaps between four models with memory for two, and the process's memory meanwhile. For measurements on Linux.
 //!
-//! `cargo run --release -p generation --example swaps [ROUNDS]` prints a line of JSON: bytes resident at the start, after the first round and
-//! after the last, the most at any time, and after all models were idle for a second. The models are the embedded one under four names.
-#![expect(clippy::print_stdout, reason = "it says what it measures")]
+//! `cargo run --release -p generation --example swaps [ROUNDS]` prints a line of JSON: resident bytes at the start, after the first round,
+//! after the last, at most, and after all models were idle for a second. The models are the embedded one under four names.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::{
     fs,
@@ -81,7 +81,7 @@ async fn image(local: &LocalBackend, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A line of the kernel's account of this process, in bytes.
+/// A line of `/proc/self/status`, in bytes.
 fn status(line: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB"));

@@ -1,20 +1,20 @@
-//! Times, counted by ranges, for whoever watches the program.
+//! A histogram of durations, for monitoring.
 //!
-//! It reads no clock and knows no format of metrics: times arrive as values and leave as numbers. The invariant: all numbers only rise.
+//! It reads no clock and knows no metrics format: durations arrive as values and leave as numbers. Invariant: no number ever decreases.
 
 use std::time::Duration;
 
-/// How many times fell into each of some ranges.
+/// The number of durations in each range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
-    /// An upper bound in seconds, and the times above the bound before it up to this one; the last has no bound (infinity).
+    /// For each range, its upper bound in seconds (inclusive) and the number of durations in it; the last bound is infinity.
     pub ranges: Vec<(f64, u64)>,
-    /// All times together, in seconds.
+    /// The sum of all durations in seconds.
     pub sum: f64,
 }
 
 impl Histogram {
-    /// Ranges of these upper bounds in seconds, in rising order, and one without a bound.
+    /// The upper bounds are in seconds, in rising order; a last range without a bound is added.
     pub(crate) fn new(bounds: &[f64]) -> Self {
         Self { ranges: bounds.iter().copied().chain([f64::INFINITY]).map(|bound| (bound, 0)).collect(), sum: 0.0 }
     }
@@ -27,7 +27,7 @@ impl Histogram {
         }
     }
 
-    /// How many times there are.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.ranges.iter().map(|(_, count)| count).sum()
     }

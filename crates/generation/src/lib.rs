@@ -1,18 +1,19 @@
 //! From a raw request to finished images and videos: validation, jobs, and the backends that do the work.
 //!
-//! The walk, in the order of the modules:
+//! A request's path, in the order of the modules:
 //!
-//! * [`ImageRequest`] is what a caller wrote; its `validate` turns it into an [`ImageSpec`], or into every [`FieldError`] at once; videos likewise;
-//! * [`Work`] is either spec; [`jobs::Jobs::submit`] takes it, held or stored, which is the one way in;
-//! * the dispatcher hands it to a [`Backend`] that accepts it, of which [`LocalBackend`] is this machine's device, and
-//!   [`RemoteBackend`] a provider elsewhere;
-//! * what comes back is put in an artifact store, or handed to the caller who waits;
-//! * [`Previews`] are images of a job in the making, for as long as they are wanted.
+//! * [`ImageRequest`] is what the caller sent; its `validate` turns it into an [`ImageSpec`], or returns every [`FieldError`] at once;
+//!   videos likewise;
+//! * [`Work`] is either spec; [`jobs::Jobs::submit`], the only way in, takes it, held or stored;
+//! * the dispatcher hands it to a [`Backend`] that accepts it: [`LocalBackend`] is this machine's device, [`RemoteBackend`] a provider
+//!   elsewhere;
+//! * the output goes into an artifact store, or to the caller who waits for it;
+//! * [`Previews`] are images of a running job, made only while a client wants them.
 //!
 //! Nothing here reads the environment, the clock or a global random number generator: seeds, settings and the clock arrive as values.
 //! Nothing here knows HTTP or the command line.
 //!
-//! Floors inside the crate (a module imports only modules further left; a test holds them):
+//! Floors inside the crate (a module imports only modules further left; a test checks this):
 //! artifact, histogram, model_info, png, sandbox -> preview, spec -> work -> backend -> dispatch -> jobs.
 
 pub mod artifact;
@@ -27,7 +28,7 @@ pub mod sandbox;
 pub mod spec;
 mod work;
 
-/// Videos: requests, validated specs, the file that one becomes, and how long one takes.
+/// Videos: requests, validated specs, the output file, and timings.
 pub mod video {
     pub use crate::{
         backend::{
@@ -46,7 +47,7 @@ pub use backend::{
         LocalBackend, LocalSettings,
         memory::MemoryPlan,
         metrics::StepMetrics,
-        model::{DeviceModel, LoadedModel, ModelState, ModelStatus, Picture},
+        model::{DeviceModel, ImageOutput, LoadedModel, ModelState, ModelStatus},
         pool::{LoadWatch, ModelSetup, ModelView, PoolSettings},
     },
     remote::{RemoteBackend, RemoteSettings},

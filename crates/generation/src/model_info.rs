@@ -1,4 +1,4 @@
-//! Facts about a model that requests are checked against and answers repeat.
+//! Properties of a model, used to check requests and repeated in answers.
 //!
 //! It must not know how a model is run.
 
@@ -6,7 +6,7 @@ use std::fmt;
 
 use diffusion_core::{schedulers::SchedulerName, tokenizer::Scripts};
 
-/// What the operator has a model's requests filled in with where they leave it out. The default leaves that to the model and the service.
+/// The operator's defaults for a model's requests. Empty fields leave the choice to the model and the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelDefaults {
     /// Denoising steps of an image.
@@ -19,37 +19,37 @@ pub struct ModelDefaults {
     pub scheduler: Option<SchedulerName>,
 }
 
-/// Facts about a model that validation and answers need.
+/// Properties of a model that validation and answers need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
-    /// What a person calls it: the hub id, the folder, "nano-sd (embedded)".
+    /// Its name for users: the hub id, the folder, "nano-sd (embedded)".
     pub name: String,
-    /// The model that sets pictures in motion, by the name that it was asked for.
+    /// The motion model, by the name under which it was requested.
     pub motion: String,
     /// "cpu", "cuda" or "metal".
     pub device: String,
     /// The precision of the noise predictor: "f32", "bf16" or "f16".
     pub precision: String,
-    /// Why that device, as a sentence.
+    /// Why this device was chosen, as a sentence.
     pub device_reason: String,
-    /// The width of a picture when none is asked for, in pixels.
+    /// The default width of a picture in pixels.
     pub default_width: u32,
-    /// The height of a picture when none is asked for, in pixels.
+    /// The default height of a picture in pixels.
     pub default_height: u32,
-    /// The model's own scheduler; `None` if it is none that can be run, and every request names one.
+    /// The model's own scheduler; `None` if it cannot be run, and then every request has to name one.
     pub scheduler: Option<SchedulerName>,
-    /// Why it is none that can be run, as a sentence; else empty.
+    /// Why it cannot be run, as a sentence; otherwise empty.
     pub scheduler_reason: String,
-    /// The scripts that it reads prompts in.
+    /// The scripts in which it reads prompts.
     pub scripts: Scripts,
-    /// What requests that leave it out are filled in with.
+    /// Defaults for requests.
     pub defaults: ModelDefaults,
-    /// What a person should know of how the model was read, a sentence each.
+    /// Remarks for users on how the model was loaded, one sentence each.
     pub remarks: Vec<String>,
 }
 
 impl ModelInfo {
-    /// A sentence for each of a request's texts that is written, at least partly, in a script that the model was not taught to read.
+    /// A sentence for each script in a request's texts that the model was not trained to read.
     pub fn unread_scripts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut remarks: Vec<String> = Vec::new();
         for script in texts.into_iter().filter_map(|text| self.scripts.unread(text)) {
@@ -63,14 +63,14 @@ impl ModelInfo {
     }
 }
 
-/// A text of a request that is longer than the model reads: its end had no say in the picture.
+/// A text of a request that is longer than the model reads: its end had no effect on the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TruncatedText {
     /// The field's name as in [`crate::ImageRequest`]: "prompt" or "negative_prompt".
     pub field: &'static str,
-    /// The tokens of the whole text.
+    /// The number of tokens of the whole text.
     pub tokens: usize,
-    /// How many of them the model reads.
+    /// The number of tokens that the model reads.
     pub limit: usize,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for TruncatedText {
 
 #[cfg(test)]
 impl ModelInfo {
-    /// Facts about a model of 64 x 64 pixels that is not there.
+    /// Properties of an imaginary model of 64 x 64 pixels.
     pub(crate) fn for_tests() -> Self {
         Self {
             name: "fake".into(),

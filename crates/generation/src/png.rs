@@ -1,6 +1,7 @@
-//! A picture as PNG, with the text that tells how it was made in a `parameters` chunk.
+//! A picture as PNG, with its generation parameters in a `parameters` chunk.
 //!
-//! The invariant: the same picture and the same text give the same bytes, so no clock and no compression level that depends on load.
+//! Invariant: the same picture and the same text give the same bytes, so there is no timestamp, and no compression level that depends on
+//! load.
 
 use image::RgbImage;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
@@ -8,7 +9,7 @@ use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 /// The keyword under which AUTOMATIC1111's tools look for the text.
 pub const PARAMETERS_KEYWORD: &str = "parameters";
 
-/// Encodes an 8-bit RGB picture. The text goes into a `tEXt` chunk where Latin-1 can hold it, else into `iTXt`, which holds UTF-8.
+/// Encodes an 8-bit RGB picture. The text goes into a `tEXt` chunk if it is Latin-1, otherwise into `iTXt`, which holds UTF-8.
 ///
 /// # Errors
 /// If the encoder refuses the picture (no pixels) or the text.
@@ -28,7 +29,7 @@ pub fn encode(image: &RgbImage, parameters: &str) -> Result<Vec<u8>, EncodingErr
     Ok(bytes)
 }
 
-/// Encodes an 8-bit RGB picture without any text, compressed as fast as can be: for pictures that are looked at once.
+/// Encodes an 8-bit RGB picture without text, with the fastest compression: for pictures that are viewed once.
 ///
 /// # Errors
 /// If the encoder refuses the picture (no pixels).

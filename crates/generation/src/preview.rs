@@ -1,9 +1,9 @@
-//! Preview pictures of a job in the making: what its steps are coming to, and frames of its video as they are finished. Made on the
-//! device's thread, and only while somebody wants them.
+//! Previews of a running job: its current step, and its video's frames as they are finished. Made on the device's thread, and only while a
+//! client wants them.
 //!
-//! It must not know where they are shown. The invariants: who wants previews holds a [`Previews`], and when the last one is dropped no
-//! more are made; there are at most two a second; a reader that is slow gets the newest and misses the rest; a preview that cannot
-//! be made is no fault of the job; and what the job makes is the same with and without them.
+//! It must not know where they are shown. Invariants: a client that wants previews holds a [`Previews`], and after the last one is dropped
+//! no more are made; there are at most two per second; a slow reader gets the newest and misses the rest; a preview that fails does not
+//! affect the job; the job's output is the same with and without previews.
 
 use std::{
     cell::Cell,
@@ -18,15 +18,15 @@ use tokio::sync::watch;
 
 use crate::png;
 
-/// The time between two previews of a job.
-const EVERY: Duration = Duration::from_millis(500);
-/// The longer side of a preview at most, in pixels.
-const LONGER_SIDE: u32 = 256;
+/// The minimum time between two previews of a job.
+const MIN_INTERVAL: Duration = Duration::from_millis(500);
+/// The maximum length of a preview's longer side, in pixels.
+const MAX_LONGER_SIDE: u32 = 256;
 
-/// What a job looks like so far.
+/// A preview of a job.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// What is to be seen.
+    /// Its subject.
     pub of: PreviewOf,
     /// Pixels across.
     pub width: u32,
@@ -36,21 +36,21 @@ pub struct Preview {
     pub png: Vec<u8>,
 }
 
-/// What a preview shows.
+/// The subject of a preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PreviewOf {
-    /// What a model run is coming to, roughly; of many frames, the middle one.
+    /// A rough estimate of a model run's result; of many frames, the middle one.
     Step {
-        /// The picture or the scene being made, from 0.
+        /// The index of the picture or the scene being made, from 0.
         part: u32,
         /// Steps done of the run, from 1.
         step: usize,
-        /// Steps of the run.
+        /// The run's number of steps.
         steps: usize,
     },
-    /// A frame of the video, as it will be.
+    /// A finished frame of the video.
     Frame {
-        /// Which, from 0.
+        /// Its index, from 0.
         frame: usize,
     },
 }
@@ -61,7 +61,7 @@ impl fmt::Debug for Preview {
     }
 }
 
-/// Where a job's newest preview lies; clones are the same place.
+/// A job's newest preview; clones share it.
 #[derive(Clone, Debug)]
 pub struct PreviewSlot(watch::Sender<Option<Arc<Preview>>>);
 
@@ -72,10 +72,10 @@ impl Default for PreviewSlot {
 }
 
 impl PreviewSlot {
-    /// Previews are wanted from now on, until what this returns is dropped.
+    /// Asks for previews until the returned value is dropped.
     pub fn want(&self) -> Previews {
         let mut newest = self.0.subscribe();
-        // One that is there already, for somebody else, is news here.
+        // A preview that was made for another client is new to this one.
         newest.mark_changed();
         Previews(newest)
     }
@@ -85,12 +85,12 @@ impl PreviewSlot {
     }
 }
 
-/// The wish for a job's previews, and where they come out. Dropping it ends the wish.
+/// A subscription to a job's previews. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Previews(watch::Receiver<Option<Arc<Preview>>>);
 
 impl Previews {
-    /// Waits for a preview newer than the last one that this gave, and gives the newest; `None` once the job makes no more.
+    /// Waits for a preview newer than the last one returned, and returns the newest; `None` once the job makes no more.
     pub async fn next(&mut self) -> Option<Arc<Preview>> {
         loop {
             self.0.changed().await.ok()?;
@@ -102,7 +102,7 @@ impl Previews {
     }
 }
 
-/// The device's end: makes previews of one job.
+/// The device's side: makes the previews of one job.
 pub(crate) struct Previewer {
     slot: PreviewSlot,
     now: fn() -> Instant,
@@ -123,12 +123,12 @@ impl Previewer {
         Self { slot, now, due: Cell::new(Due::Now), spent: Cell::default() }
     }
 
-    /// Shows what a step is coming to, if somebody wants that and it is time; returns what it took.
+    /// Makes a preview of a step if a client wants it and it is due; returns the time it took.
     pub(crate) fn look(&self, part: u32, step: &StepReport<'_>) -> Duration {
         self.make(PreviewOf::Step { part, step: step.step, steps: step.steps }, || (step.preview)().map_err(|error| error.to_string()))
     }
 
-    /// The time that went into previews so far.
+    /// The total time spent on previews.
     pub(crate) fn spent(&self) -> Duration {
         self.spent.get()
     }
@@ -143,19 +143,19 @@ impl Previewer {
             Due::At(due) if started >= due => {}
             Due::At(_) | Due::Never => return Duration::ZERO,
         }
-        let made = picture().map(small).and_then(|picture| {
+        let preview = picture().map(small).and_then(|picture| {
             let png = png::encode_fast(&picture).map_err(|error| error.to_string())?;
             Ok(Preview { of, width: picture.width(), height: picture.height(), png })
         });
         let ended = (self.now)();
-        match made {
+        match preview {
             Ok(preview) => {
                 self.slot.0.send_replace(Some(Arc::new(preview)));
-                self.due.set(Due::At(ended + EVERY));
+                self.due.set(Due::At(ended + MIN_INTERVAL));
             }
             Err(reason) => {
                 let reason = reason.lines().next().unwrap_or_default();
-                tracing::warn!(reason, "there are no previews of this job: one cannot be made");
+                tracing::warn!(reason, "a preview failed, so this job makes no more");
                 self.due.set(Due::Never);
             }
         }
@@ -165,27 +165,27 @@ impl Previewer {
     }
 }
 
-/// The picture, made smaller if it is too large.
+/// Shrinks a picture that is too large.
 fn small(picture: RgbImage) -> RgbImage {
     let (width, height) = picture.dimensions();
     let longer = width.max(height);
-    if longer <= LONGER_SIDE {
+    if longer <= MAX_LONGER_SIDE {
         return picture;
     }
-    let side = |side: u32| (u64::from(side) * u64::from(LONGER_SIDE) / u64::from(longer)).max(1) as u32;
+    let side = |side: u32| (u64::from(side) * u64::from(MAX_LONGER_SIDE) / u64::from(longer)).max(1) as u32;
     thumbnail(&picture, side(width), side(height))
 }
 
-/// A sink that shows some of the frames that go through it.
+/// A sink that makes previews of some of the frames that pass through it.
 pub(crate) struct PreviewingSink<'a> {
     sink: &'a mut dyn FrameSink,
     previewer: &'a Previewer,
-    /// The number of the next frame.
+    /// The index of the next frame.
     next: usize,
 }
 
 impl<'a> PreviewingSink<'a> {
-    /// Frames go on to `sink`, the first of them as number `first_frame`.
+    /// Frames are passed to `sink`; the first one has the index `first_frame`.
     pub(crate) fn new(sink: &'a mut dyn FrameSink, first_frame: usize, previewer: &'a Previewer) -> Self {
         Self { sink, previewer, next: first_frame }
     }
@@ -214,17 +214,17 @@ mod tests {
     use super::*;
 
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    /// Milliseconds that the clock was put forward, by one test alone.
+    /// Milliseconds by which the test clock was advanced; used by one test only.
     static LATER: AtomicU64 = AtomicU64::new(0);
 
     fn now() -> Instant {
         *START + Duration::from_millis(LATER.load(Ordering::Relaxed))
     }
 
-    fn look(previewer: &Previewer, step: usize, made: &Cell<usize>) {
+    fn look(previewer: &Previewer, step: usize, count: &Cell<usize>) {
         let latents = SeededNoise::new(1).randn(&[1, 4, 1, 1]).unwrap();
         let preview = || {
-            made.set(made.get() + 1);
+            count.set(count.get() + 1);
             Ok(RgbImage::from_pixel(8, 8, Rgb([step as u8, 1, 2])))
         };
         previewer.look(3, &StepReport { step, steps: 20, timestep: 0.0, latents: &latents, preview: &preview });
@@ -235,18 +235,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn previews_are_made_for_those_who_want_them_and_at_most_two_a_second() {
-        let (slot, made) = (PreviewSlot::default(), Cell::new(0));
+    async fn previews_are_made_on_request_and_at_most_two_per_second() {
+        let (slot, count) = (PreviewSlot::default(), Cell::new(0));
         let previewer = Previewer::new(slot.clone(), now);
-        look(&previewer, 1, &made);
-        assert_eq!(made.get(), 0, "nobody wants one");
+        look(&previewer, 1, &count);
+        assert_eq!(count.get(), 0, "nobody wants one");
 
         let mut slow = slot.want();
         for step in 2..=11 {
-            look(&previewer, step, &made);
+            look(&previewer, step, &count);
             LATER.fetch_add(100, Ordering::Relaxed);
         }
-        assert_eq!(made.get(), 2, "a second went by");
+        assert_eq!(count.get(), 2, "a second went by");
         let mut late = slot.want();
         for previews in [&mut slow, &mut late] {
             let newest = previews.next().await.unwrap();
@@ -256,19 +256,19 @@ mod tests {
 
         drop((slow, late));
         LATER.fetch_add(1000, Ordering::Relaxed);
-        look(&previewer, 12, &made);
-        assert_eq!(made.get(), 2, "nobody wants one any more");
+        look(&previewer, 12, &count);
+        assert_eq!(count.get(), 2, "nobody wants one any more");
 
         let mut again = slot.want();
-        assert_eq!(again.next().await.unwrap().of, of_step(7), "what was made for others is there at once");
-        look(&previewer, 13, &made);
-        assert_eq!((made.get(), again.next().await.unwrap().of), (3, of_step(13)));
+        assert_eq!(again.next().await.unwrap().of, of_step(7), "the preview for other clients is available at once");
+        look(&previewer, 13, &count);
+        assert_eq!((count.get(), again.next().await.unwrap().of), (3, of_step(13)));
         drop((slot, previewer));
         assert!(again.next().await.is_none(), "the job is gone");
     }
 
     #[tokio::test]
-    async fn frames_are_shown_small_and_go_on_as_they_are() {
+    async fn previews_of_frames_are_small_and_the_frames_pass_unchanged() {
         let slot = PreviewSlot::default();
         let previewer = Previewer::new(slot.clone(), Instant::now);
         let mut frames: Vec<RgbImage> = Vec::new();
@@ -286,14 +286,14 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_once_is_not_tried_at_every_step() {
+    fn a_failed_preview_is_not_tried_again() {
         let (slot, tried) = (PreviewSlot::default(), Cell::new(0));
         let previewer = Previewer::new(slot.clone(), Instant::now);
         let _wish = slot.want();
         let latents = SeededNoise::new(1).randn(&[1, 4, 1, 1]).unwrap();
         let preview = || {
             tried.set(tried.get() + 1);
-            Err(diffusion_core::Error::OutOfMemory { what: "as told".into() })
+            Err(diffusion_core::Error::OutOfMemory { what: "as scripted".into() })
         };
         for step in 1..=3 {
             previewer.look(0, &StepReport { step, steps: 3, timestep: 0.0, latents: &latents, preview: &preview });

@@ -1,9 +1,9 @@
-//! Opening a file by a name that a stranger chose, inside one folder and nowhere else.
+//! Opens a file by an untrusted name, inside one folder only.
 //!
-//! It must not know whose file it is. The invariant: what is opened is an ordinary file whose real path is the folder's real path and
-//! the name, letter by letter. Names are of a strict alphabet that holds no separator but the slash between at most [`MAX_DEPTH`] parts,
-//! no part begins or ends with a dot (so neither `..` nor a hidden or staged file is a name), and a link anywhere on the way is refused
-//! even if it leads back inside. A percent sign is in no name: the router has decoded once, and nothing here decodes again.
+//! It must not know whose file it is. Invariant: the opened file is a regular file whose real path is exactly the folder's real path plus
+//! the name. Names use a strict alphabet without separators except the slash between at most [`MAX_DEPTH`] parts; no part begins or ends
+//! with a dot, so neither `..` nor a hidden or staged file is a name; a symbolic link anywhere in the path is refused, even if it leads
+//! back inside. No name has a percent sign: the router has decoded the URL once, and nothing here decodes again.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,41 +11,41 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest part of a name, in bytes.
+/// The maximum length of a part of a name, in bytes.
 pub const MAX_NAME: usize = 128;
-/// The most parts between slashes.
+/// The maximum number of parts between slashes.
 pub const MAX_DEPTH: usize = 3;
 
-/// Why a name opens nothing. To clients all but the last are one answer: there is no such file.
+/// Why a name opens nothing. Clients get the same answer for all but the last: there is no such file.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// It is no name of a file of ours.
-    #[error("it is no name of a file")]
+    /// It is not a valid file name.
+    #[error("not a valid file name")]
     Name,
     /// There is no such file.
     #[error("there is no such file")]
     Missing,
-    /// A link is on the way, or what lies there is no ordinary file.
-    #[error("what lies there is no ordinary file, or it lies elsewhere")]
+    /// There is a link in the path, or it does not lead to a regular file.
+    #[error("not a regular file, or outside the folder")]
     NotAFile,
     /// The file cannot be read.
     #[error("the file cannot be read: {0}")]
     Io(#[from] io::Error),
 }
 
-/// A file that is open, and was inside.
+/// An open file inside the folder.
 #[derive(Debug)]
 pub struct SandboxedFile {
-    /// The file, open to read.
+    /// The file, open for reading.
     pub file: File,
-    /// Where it really lies.
+    /// Its real path.
     pub path: PathBuf,
 }
 
-/// Opens `untrusted` inside of `root`. Blocks for as long as the disk takes.
+/// Opens `untrusted` inside `root`. Blocks on disk I/O.
 ///
 /// # Errors
-/// [`SandboxError`] if it is no name, there is no such file, or it is not inside.
+/// [`SandboxError`] if the name is not valid, or there is no such file inside.
 pub fn open(root: &Path, untrusted: &str) -> Result<SandboxedFile, SandboxError> {
     if untrusted.split('/').count() > MAX_DEPTH || !untrusted.split('/').all(is_name) {
         return Err(SandboxError::Name);
@@ -56,11 +56,11 @@ pub fn open(root: &Path, untrusted: &str) -> Result<SandboxedFile, SandboxError>
         return Err(SandboxError::NotAFile);
     }
     let file = open_no_link(&path).map_err(missing)?;
-    // Asked of the open file, so that nothing can take its place in between.
+    // Checked on the open file, so that it cannot be replaced in between.
     if file.metadata()?.is_file() { Ok(SandboxedFile { file, path }) } else { Err(SandboxError::NotAFile) }
 }
 
-/// Whether a text can be the name of a file or a folder of ours.
+/// Whether a text is a valid name of a file or a folder.
 pub fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=MAX_NAME).contains(&text.len())
@@ -70,7 +70,7 @@ pub fn is_name(text: &str) -> bool {
         && !text.contains("..")
 }
 
-/// Neither through a link nor waiting for a pipe's other end.
+/// Refuses a link, and does not wait for the other end of a pipe.
 #[cfg(unix)]
 fn open_no_link(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -85,7 +85,7 @@ fn open_no_link(path: &Path) -> io::Result<File> {
 fn missing(error: io::Error) -> SandboxError {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SandboxError::Missing,
-        // Too many links on the way.
+        // Too many links in the path.
         #[cfg(unix)]
         _ if error.raw_os_error() == Some(libc::ELOOP) => SandboxError::NotAFile,
         _ => SandboxError::Io(error),

@@ -1,4 +1,4 @@
-//! What a job makes, and how urgent it is: plain data that travels between callers, stores and backends.
+//! A job's work and its priority: plain data that travels between callers, stores and backends.
 //!
 //! It must not know how or where the work is done.
 
@@ -11,12 +11,12 @@ use crate::spec::{
     video::{RemoteVideoSpec, VideoSpec},
 };
 
-/// What a job makes.
+/// The work of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Images, as PNG files `image-0.png`, `image-1.png`, ..
-    // The name that stored jobs have it under.
+    // The name under which stored jobs have it.
     #[serde(rename = "pictures")]
     Image(ImageSpec),
     /// A video, as `video.mp4`.
@@ -24,7 +24,7 @@ pub enum Work {
 }
 
 impl Work {
-    /// The images or scenes that progress is counted in.
+    /// The number of images or scenes in which progress is counted.
     pub fn parts(&self) -> u32 {
         match self {
             Self::Image(spec) => spec.count(),
@@ -32,7 +32,7 @@ impl Work {
         }
     }
 
-    /// The model of this machine that makes it, by the operator's name; `None` is the default model, or a provider's.
+    /// The local model that makes it, by the operator's name; `None` for the default model, or a provider's.
     pub fn model(&self) -> Option<&str> {
         match self {
             Self::Image(spec) => spec.model(),
@@ -40,7 +40,7 @@ impl Work {
         }
     }
 
-    /// What a provider is asked for, where one makes it.
+    /// The provider's request, if a provider makes it.
     pub fn remote(&self) -> Option<&RemoteVideoSpec> {
         match self {
             Self::Image(_) => None,
@@ -49,12 +49,12 @@ impl Work {
     }
 }
 
-/// How urgent a job is: one that is more urgent is served before all that are less so.
+/// The priority of a job: a higher one is served before all lower ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// When nothing else waits.
+    /// Only when nothing else waits.
     Low,
-    /// As usual.
+    /// The default.
     #[default]
     Normal,
     /// Before the others.
@@ -62,7 +62,7 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// Every priority, the least urgent first.
+    /// Every priority, the lowest first.
     pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
 
     /// Its name: "low", "normal" or "high".
@@ -75,7 +75,7 @@ impl Priority {
     }
 }
 
-/// A name that no priority has.
+/// A name that is not a priority's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no priority: {0:?}; there are low, normal and high")]
 pub struct UnknownPriority(pub String);

@@ -1,29 +1,29 @@
-//! Which addresses servers of the public Internet can have, and which are somebody's own.
+//! Classifies addresses: public Internet, private, and never connectable.
 //!
-//! Every block of IANA's special-purpose registries is refused, those that are globally reachable too: nobody serves pictures there. IPv6
-//! is refused as a whole but for 2000::/3, the only part that is given out. An IPv6 address that carries an IPv4 address within is judged
-//! by that one where the carrier is in use (mapped, NAT64, ISATAP) and refused where it is not (compatible, 6to4, Teredo).
+//! Every block of IANA's special-purpose registries is refused, even the globally reachable ones: no pictures are served there. IPv6 is
+//! refused except for 2000::/3, the only allocated part. An IPv6 address with an embedded IPv4 address is judged by that address if the
+//! scheme is in use (mapped, NAT64, ISATAP), and refused if it is not (compatible, 6to4, Teredo).
 //!
 //! References: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates), IPv6 Address Space registry, RFC 6052
-//! (NAT64), RFC 5214 (ISATAP); the metadata addresses are those that the clouds' own clients ask and other guards refuse.
+//! (NAT64), RFC 5214 (ISATAP); the metadata addresses are those that the clouds' own clients use and other guards refuse.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How an address stands to the public Internet, and with that what may lift its refusal.
+/// The class of an address, which decides what entry of the operator's list may allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Anybody's.
+    /// On the public Internet.
     Public,
-    /// Private, loopback, shared, reserved, for documentation: the operator's list may lift it.
+    /// Private, loopback, shared, reserved, for documentation: any matching entry allows it.
     Internal,
-    /// Link-local, or where a cloud hands its machines their credentials: lifted only by an entry that is this one address. A whole
-    /// network or a name may have taken it in without anyone having thought of it.
+    /// Link-local, or a cloud's metadata address, which hands out credentials: only an entry for exactly this address allows it, because a
+    /// network or a name could include it by accident.
     Guarded,
-    /// Unspecified (which connects to the machine itself), multicast, broadcast: no entry lifts it.
+    /// Unspecified (which connects to the machine itself), multicast, broadcast: no entry allows it.
     Never,
 }
 
-/// The blocks of IPv4 that are not public, by network and prefix length; the first that holds an address decides.
+/// The IPv4 blocks that are not public, as network and prefix length; the first match decides.
 const IPV4: [(Ipv4Addr, u8, Standing); 19] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, Standing::Never),          // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8, Standing::Internal),      // private
@@ -46,7 +46,7 @@ const IPV4: [(Ipv4Addr, u8, Standing); 19] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, Standing::Internal),     // reserved
 ];
 
-/// Where clouds answer their own machines, outside of link-local.
+/// Clouds' metadata addresses outside link-local.
 const METADATA_IPV4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(100, 96, 0, 96),     // Volcengine
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba
@@ -54,7 +54,7 @@ const METADATA_IPV4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(192, 0, 0, 192),     // Oracle
 ];
 
-/// The same in IPv6, outside of AWS' block.
+/// The same for IPv6, outside AWS' block.
 const METADATA_IPV6: [Ipv6Addr; 5] = [
     Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),      // Google
     Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), // Oracle
@@ -63,7 +63,7 @@ const METADATA_IPV6: [Ipv6Addr; 5] = [
     Ipv6Addr::new(0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200), // Alibaba
 ];
 
-/// The blocks of IPv6 that are not public, beside all that is outside of 2000::/3.
+/// The IPv6 blocks that are not public, in addition to everything outside 2000::/3.
 const IPV6: [(Ipv6Addr, u8, Standing); 9] = [
     (Ipv6Addr::UNSPECIFIED, 128, Standing::Never),
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Standing::Never), // multicast
@@ -76,12 +76,12 @@ const IPV6: [(Ipv6Addr, u8, Standing); 9] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, Standing::Internal), // documentation
 ];
 
-/// What is given out of IPv6.
+/// The allocated part of IPv6.
 const GLOBAL_UNICAST: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// NAT64's well-known prefix, which names an IPv4 server in networks without IPv4.
+/// NAT64's well-known prefix, which embeds the address of an IPv4 server in networks without IPv4.
 const NAT64: (Ipv6Addr, u8) = (Ipv6Addr::new(0x0064, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// The standing of an address.
+/// The class of an address.
 pub(crate) fn standing(address: IpAddr) -> Standing {
     // A socket to a mapped address connects over IPv4.
     match address.to_canonical() {
@@ -115,7 +115,7 @@ fn standing_v6(address: Ipv6Addr) -> Standing {
     if !shares_v6(address, GLOBAL_UNICAST.0, GLOBAL_UNICAST.1) {
         return Standing::Internal;
     }
-    // ISATAP: a tunnel to an IPv4 address of the site. Two bits of the owner's part say whether it is universal and whether a group's.
+    // ISATAP: a tunnel to an IPv4 address of the site. Two bits of the owner's part are flags: universal, and group.
     if owner & !0x0300 == 0 && kind == 0x5efe {
         return standing_v4(within);
     }
@@ -139,7 +139,7 @@ mod tests {
     use super::{Standing, standing};
 
     #[test]
-    fn each_kind_of_address_has_its_standing() {
+    fn each_kind_of_address_has_its_class() {
         let table = [
             (Standing::Public, "8.8.8.8 1.1.1.1 223.255.255.255 2606:4700::1111 2a00:1450::8a 64:ff9b::8.8.8.8 ::ffff:8.8.8.8"),
             (Standing::Public, "2a00:1450::5efe:808:808"),

@@ -1,9 +1,9 @@
-//! The operator's list of hosts that may be private, or be asked on a port that is not everybody's.
+//! The operator's list of hosts that may be private or use other ports.
 //!
-//! An entry is a name, all names below one, or an IP network, each with or without a port. Entries are read as hosts of URLs are, so that
-//! `127.1` and `Bücher.example` mean here what they mean there.
+//! An entry is a name, all names below one, or an IP network, each with or without a port. Entries are parsed like hosts of URLs, so that
+//! `127.1` and `Bücher.example` have the same meaning in both.
 //!
-//! The invariant: an entry lifts what it names and nothing beside it. See [`crate::address`] for what none lifts.
+//! The invariant: an entry allows only what it names. See [`crate::address`] for addresses that no entry allows.
 
 use std::{
     fmt,
@@ -16,8 +16,8 @@ use url::{Host, Url};
 
 use crate::address::{Standing, standing};
 
-/// A host that the operator allows: `nas.example`, `*.example.com` (not `example.com` itself), `10.0.0.5`, `10.0.0.0/8`, `fd00::/8`;
-/// with a port, `nas.example:9000`, `10.0.0.0/8:9000`, `[fd00::5]:9000`, it is allowed on that port only, and the port on it.
+/// A host that the operator allows: `nas.example`, `*.example.com` (not `example.com` itself), `10.0.0.5`, `10.0.0.0/8`, `fd00::/8`. With a
+/// port (`nas.example:9000`, `10.0.0.0/8:9000`, `[fd00::5]:9000`) the host is allowed on that port only, and that port is opened for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHost {
     pattern: Pattern,
@@ -26,29 +26,29 @@ pub struct AllowedHost {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
-    /// In lower case, punycode, without the last dot.
+    /// In lower case, punycode, without a trailing dot.
     Name(String),
     /// Names that end in a dot and this.
     Below(String),
     Network(IpNet),
 }
 
-/// Why a text is no entry of the list.
+/// A text is not a valid entry.
 #[derive(Debug, thiserror::Error)]
 #[error("{text:?} is no host: give a name, *.name, an IP address or an IP network, and :port if it is for one port")]
 pub struct InvalidAllowedHost {
-    /// What was given.
+    /// The invalid text.
     pub text: String,
 }
 
 impl AllowedHost {
-    /// The port that the entry is for; none if it is for those that everybody may be asked on.
+    /// The entry's port; None if it applies to the ports that are open for all hosts.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The entries that lift an operator's own address, on its port alone: the name, or of `localhost` the addresses that it stands for.
-    /// None if it has no host.
+    /// The entries that allow an address of the operator's own, on its port alone: the name, or for `localhost` the loopback addresses.
+    /// Empty if the URL has no host.
     pub fn of_url(url: &Url) -> Vec<Self> {
         let port = url.port_or_known_default();
         let at = |pattern| Self { pattern, port };
@@ -64,8 +64,8 @@ impl AllowedHost {
         }
     }
 
-    /// Whether the entry speaks of this address under this name and port. The name is in the URL's spelling, without the last dot; none
-    /// where the URL gives an address.
+    /// Whether the entry matches this address under this name and port. The name is spelled as in the URL, without a trailing dot; None if
+    /// the URL contains an address.
     pub(crate) fn is_for(&self, name: Option<&str>, address: IpAddr, port: u16) -> bool {
         self.port.is_none_or(|own| own == port)
             && match &self.pattern {
@@ -77,7 +77,7 @@ impl AllowedHost {
             }
     }
 
-    /// Whether an address that the entry speaks of may be connected to.
+    /// Whether a matching entry allows connecting to this address.
     pub(crate) fn lifts(&self, address: IpAddr) -> bool {
         match standing(address) {
             Standing::Public | Standing::Internal => true,
@@ -116,7 +116,7 @@ impl FromStr for AllowedHost {
     }
 }
 
-/// The host and the port of an entry; an IPv6 address or network with a port stands in brackets.
+/// The host and the port of an entry; an IPv6 address or network with a port is in brackets.
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     let number = |port: &str| port.parse().ok().filter(|port| *port > 0);
     if let Some(rest) = text.strip_prefix('[') {
@@ -135,7 +135,7 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// A network or an address, with IPv4 within mapped IPv6 taken out: addresses are compared without it.
+/// A network or an address; mapped IPv6 becomes IPv4, because addresses are compared in that form.
 fn network(text: &str) -> Option<IpNet> {
     let network: IpNet = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
     let mapped: Option<(Ipv4Addr, u8)> = match network {
@@ -167,7 +167,7 @@ mod tests {
     use super::AllowedHost;
 
     #[test]
-    fn entries_are_read_as_hosts_of_urls_are() {
+    fn entries_are_parsed_like_hosts_of_urls() {
         let table = [
             ("nas.example", "nas.example"),
             ("NAS.Example.", "nas.example"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn invalid_hosts_are_refused() {
         let texts = "|*|*.|.|http://nas.example|nas.example/x|nas.example:0|nas.example:70000|nas.example:|a b|*.*.example|*.127.0.0.1|\
                      *.10.0.0.0/8|10.0.0.0/33|[::1|[::1]9000|user@nas.example|na*s.example";
         for text in texts.split('|') {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_for_what_it_names_only() {
+    fn an_entry_matches_only_what_it_names() {
         let table = [
             ("nas.example", "nas.example", true),
             ("nas.example", "xnas.example", false),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_wants_an_entry_of_its_own_and_nothing_lifts_the_unspecified() {
+    fn metadata_needs_its_own_entry_and_nothing_allows_the_unspecified() {
         let lifts = |entry: &str, address: &str| entry.parse::<AllowedHost>().unwrap().lifts(address.parse().unwrap());
         assert!(lifts("100.64.0.0/10", "100.64.0.1"));
         assert!(!lifts("100.64.0.0/10", "100.100.100.200"));

@@ -1,106 +1,105 @@
-//! Why a request to somebody's address was not made or gave nothing.
+//! Why a guarded request was refused or failed.
 //!
-//! The invariant: a message is one line for the person who gave the address. It names the host that this person gave, the rule and the
-//! limit. No variant holds a path, a query, credentials or an address that a name stands for; of a server's words none has more than the
-//! media type that the server claims, in that alphabet; so neither a message nor a `Debug` can let anything else out. Where a private address
-//! was asked for, all answers are alike, and a name that does not resolve reads like one that stands for a private address: what is there
-//! inside is nobody's business.
+//! The invariant: a message is one line for the caller who gave the address. It names the caller's own host, the rule and the limit. No
+//! variant contains a path, a query, credentials or a resolved address; from the server it contains at most the declared media type, in
+//! that alphabet; so neither a message nor a `Debug` output can leak anything else. All answers about private addresses are alike, and a
+//! name that does not resolve reads like a name with a private address, so that callers cannot explore the internal network.
 
 use std::{fmt, io, time::Duration};
 
 use url::Url;
 
-/// What this crate's functions return.
+/// The result type of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request to somebody's address was not made or gave nothing.
+/// Why a guarded request was refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The text is no URL that could be asked.
+    /// The text is not a usable URL.
     #[error("the address is no valid URL: {0}")]
     BadUrl(InvalidUrl),
     /// A rule forbids the request. Nothing was sent, or nothing after the redirect that led there.
     #[error("{place}: {rule}")]
     Refused {
-        /// Where.
+        /// The location.
         place: Place,
         /// The rule.
         rule: Rule,
     },
-    /// The name does not resolve. It reads, and is to be answered, like a refusal of a private address.
+    /// The name does not resolve. It reads, and must be answered, like a refusal of a private address.
     #[error("{place}: {}", Rule::Address)]
     Unresolved {
-        /// Where.
+        /// The location.
         place: Place,
     },
-    /// The server could not be asked, or broke off.
+    /// The server could not be reached, or the connection broke off.
     #[error("{place}: {stage}")]
     Unreachable {
-        /// Where.
+        /// The location.
         place: Place,
-        /// How far it went.
+        /// The stage that failed.
         stage: Stage,
-        /// The system's reason where there is one; for the operator, not part of the message.
+        /// The system's reason if there is one; for the operator, not part of the message.
         kind: Option<io::ErrorKind>,
     },
-    /// The whole took too long.
+    /// The request exceeded its time limit.
     #[error("{place}: no complete answer within {limit:?}")]
     TimedOut {
-        /// Where.
+        /// The location.
         place: Place,
-        /// How long it might have taken.
+        /// The time limit.
         limit: Duration,
     },
     /// The answer is too large.
     #[error("{place}: the answer has more than {limit} bytes")]
     TooLarge {
-        /// Where.
+        /// The location.
         place: Place,
-        /// In bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The answer claims to be of another kind.
+    /// The answer declares another kind of content.
     #[error("{place}: the answer is declared as {claimed}, and {} is wanted", wanted.join(" or "))]
     WrongType {
-        /// Where.
+        /// The location.
         place: Place,
-        /// What it claims to be.
+        /// The declared type.
         claimed: String,
-        /// The types that would do.
+        /// The accepted types.
         wanted: &'static [&'static str],
     },
-    /// The answer is compressed, although the request said that it must not be.
+    /// The answer is compressed although the request forbade that.
     #[error("{place}: the answer is encoded (compressed), which is not undone")]
     Encoded {
-        /// Where.
+        /// The location.
         place: Place,
     },
-    /// The server answered with something else than success.
+    /// The server answered with an error status.
     #[error("{place}: answered with status {status}")]
     Status {
-        /// Where.
+        /// The location.
         place: Place,
-        /// Its status.
+        /// The status.
         status: u16,
     },
 }
 
-/// The classes of errors, for statuses and for counting.
+/// Classes of errors, for statuses and for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The caller's text is no URL.
+    /// The caller's text is not a URL.
     BadUrl,
-    /// A rule forbids it, or the name does not resolve, which must not be told apart.
+    /// A rule forbids it, or the name does not resolve; callers must not be able to distinguish the two.
     Refused,
-    /// No connection, or one that broke off.
+    /// No connection, or it broke off.
     Unreachable,
     /// Too slow.
     Timeout,
     /// Too many bytes.
     TooLarge,
-    /// Another media type or encoding.
+    /// A wrong media type or encoding.
     WrongType,
-    /// Another status.
+    /// An error status.
     Status,
 }
 
@@ -118,7 +117,7 @@ impl Error {
         }
     }
 
-    /// Whether the same request may go well later: for retries, not for the eyes of whoever gave the address.
+    /// Whether the same request may succeed later: for retries, never shown to the caller who gave the address.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unresolved { .. } | Self::Unreachable { .. } | Self::TimedOut { .. } => true,
@@ -128,24 +127,24 @@ impl Error {
     }
 }
 
-/// Why a text is no URL that could be asked.
+/// Why a text is not a usable URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
     /// Too long.
     #[error("it is longer than {} bytes", crate::target::MAX_URL_BYTES)]
     TooLong,
-    /// Blanks and control characters, which programs read in different ways.
+    /// Whitespace and control characters, which programs interpret in different ways.
     #[error("it holds a blank or a control character")]
     Blank,
-    /// The host's name is longer than names can be.
+    /// The host name is longer than DNS allows.
     #[error("its host's name is longer than 253 characters")]
     LongHost,
-    /// It cannot be read.
+    /// It does not parse.
     #[error(transparent)]
     Unreadable(#[from] url::ParseError),
 }
 
-/// A rule that a request broke.
+/// A rule that forbids a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Neither http nor https.
@@ -154,19 +153,19 @@ pub enum Rule {
     Credentials,
     /// A port that is not open for this host.
     Port {
-        /// Those that are open for every host.
+        /// The ports that are open for every host.
         open: Vec<u16>,
     },
-    /// An address that is not public and that the operator's list does not name.
+    /// An address that is neither public nor on the operator's list.
     Address,
     /// A redirect from https to http.
     Downgrade,
-    /// More redirects than are followed.
+    /// Too many redirects.
     Redirects {
-        /// How many are.
+        /// How many are followed.
         limit: u32,
     },
-    /// A redirect to what is no URL.
+    /// A redirect to an invalid URL.
     Location,
 }
 
@@ -188,16 +187,16 @@ impl fmt::Display for Rule {
     }
 }
 
-/// How far a request went before it failed.
+/// The stage of a request that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The client could not be made ready: this machine has no certificates, for one.
+    /// The client could not be set up, for instance because this machine has no certificates.
     Setup,
-    /// No connection, by TCP or by TLS.
+    /// No TCP or TLS connection.
     Connect,
-    /// No answer that is HTTP.
+    /// No valid HTTP answer.
     Answer,
-    /// The answer broke off.
+    /// The body broke off.
     Body,
 }
 
@@ -212,9 +211,9 @@ impl fmt::Display for Stage {
     }
 }
 
-/// The host that the caller's URL names, and how many redirects away from it something happened.
+/// The host of the caller's URL, and the number of redirects from there.
 ///
-/// Hosts that redirects lead to are not named: the caller may not know them.
+/// Hosts of redirects are not named: the caller may not know them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Place {
     host: String,
@@ -222,7 +221,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The longest host name that is repeated; as long as names of the DNS can be.
+    /// The longest quotation of a host name: DNS's own limit.
     const MAX_CHARACTERS: usize = 253;
 
     pub(crate) fn of(url: &Url) -> Self {
@@ -234,7 +233,7 @@ impl Place {
         Self { host: self.host.clone(), redirects }
     }
 
-    /// The host of the URL that the caller gave, as URLs spell it.
+    /// The host of the caller's URL, as URLs spell it.
     pub fn host(&self) -> &str {
         &self.host
     }

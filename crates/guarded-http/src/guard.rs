@@ -1,8 +1,8 @@
-//! The requests themselves.
+//! Sends the guarded requests.
 //!
-//! The invariant: what is connected to has been judged, in this call and for this hop. Each hop has a client of its own, whose only
-//! resolver answers with the addresses that were judged, whatever it is asked; it keeps no connection, follows no redirect, knows no
-//! proxy, sends no cookie and no referer, undoes no compression and tries nothing twice.
+//! The invariant: every address connected to has been judged in this call and for this hop. Each hop has its own client, whose only
+//! resolver always answers with the judged addresses; it keeps no connection, follows no redirect, uses no proxy, sends no cookie and no
+//! referer, decompresses nothing and retries nothing.
 
 use std::{
     error::Error as StdError,
@@ -26,42 +26,42 @@ use crate::{
     target::{Target, TargetHost},
 };
 
-/// What the guard calls itself.
+/// The guard's user agent.
 pub const USER_AGENT: &str = concat!("framewright/", env!("CARGO_PKG_VERSION"));
 
-/// Of what a webhook's receiver answers, so much is read before the connection is closed: closing with unread bytes would look like a
-/// breakdown to a receiver that is still writing.
+/// How many bytes of a webhook's answer are read before the connection is closed: closing with unread bytes would look like a failure to a
+/// receiver that is still writing.
 const MAX_DISCARDED: usize = 16 * 1024;
-/// And for so long.
+/// How long that reading may take.
 const MAX_DISCARDING: Duration = Duration::from_secs(1);
 
-/// A name has a handful of addresses; all that it has are judged, so many are tried.
+/// How many addresses of a name are tried; a name usually has a handful. All of them are judged.
 const MAX_TRIED: usize = 8;
 
-/// Content codings behind which the bytes are others. The request has asked for none of them, and none is undone: what such an answer
-/// grows to is its sender's choice. All else that servers write there (`utf-8`, `aws-chunked`, which S3 keeps of an upload, `base64`, nothing)
-/// is a label on plain bytes. Source: IANA's HTTP Content Coding Registry.
+/// Content codings that transform the bytes. The request asked for none, and none is decoded: the sender chooses how large the result
+/// becomes. All other values that servers send (`utf-8`, `aws-chunked`, which S3 keeps from an upload, `base64`, nothing) are mere labels
+/// on plain bytes. Source: IANA's HTTP Content Coding Registry.
 const PACKED: [&str; 12] =
     ["gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"];
 
-/// What one GET may bring.
+/// Limits of a GET.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of the body, in bytes.
+    /// Maximum size of the body, in bytes.
     pub max_bytes: u64,
-    /// Media types that are asked for, in lower case and without parameters: `image/png`. Answers that claim something else entirely are
-    /// refused, by [`media_type::other`].
+    /// Requested media types, in lower case and without parameters: `image/png`. Answers that declare something else entirely are refused,
+    /// by [`media_type::other`].
     pub media_types: &'static [&'static str],
-    /// For the whole, redirects and all; the settings' own timeout if that is shorter.
+    /// Timeout of the whole call, redirects included; capped at the settings' own timeout.
     pub timeout: Duration,
 }
 
-/// What a GET brought.
+/// The result of a GET.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The body as it was sent, within the limit; it may be empty. What it is, it says itself: servers label files wrongly or not at all.
+    /// The body as it was sent, within the limit; may be empty. Only its bytes tell what it is: servers label files wrongly or not at all.
     pub bytes: Vec<u8>,
-    /// Where it came from in the end. It may hold secrets in its query.
+    /// The final URL. Its query may contain secrets.
     pub final_url: Url,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Debug for Fetched {
     }
 }
 
-/// Makes requests to addresses that strangers name. Cheap to clone.
+/// Sends requests to untrusted addresses. Cheap to clone.
 #[derive(Clone)]
 pub struct Guard {
     settings: Arc<GuardSettings>,
@@ -87,26 +87,26 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// With the system's resolver.
+    /// A guard with the system's resolver.
     pub fn new(settings: GuardSettings) -> Self {
         Self::with_resolver(settings, Arc::new(SystemResolver::new()))
     }
 
-    /// With another resolver.
+    /// A guard with another resolver.
     pub fn with_resolver(settings: GuardSettings, resolver: Arc<dyn Resolver>) -> Self {
         Self { settings: Arc::new(settings), resolver }
     }
 
-    /// A first look at an address without the network, for answering at once when somebody names one for later: what it refuses, the
-    /// calls refuse; names that stand for private addresses pass here and fail there.
+    /// Checks an address without the network, to reject it at once when a caller gives it for later use. Whatever it refuses, the calls
+    /// refuse too; names with private addresses pass here and fail there.
     ///
     /// # Errors
-    /// No URL, or a rule that the text alone breaks.
+    /// [`Error::BadUrl`], or a rule that the text alone breaks.
     pub fn check(&self, url: &str) -> Result<Url> {
         Target::read(url, &self.settings).map(|(target, _)| target.url)
     }
 
-    /// Fetches what is there, following redirects that pass the same rules.
+    /// Fetches a URL, following redirects that pass the same rules.
     ///
     /// # Errors
     /// All of [`Error`].
@@ -129,9 +129,9 @@ impl Guard {
         fetched
     }
 
-    /// Opens what is there for reading piece by piece, following redirects that pass the same rules. The headers go to the address's own
-    /// origin, not beyond a redirect to another. `limits.timeout` is for all up to the end of the body; the settings' own, shorter one is
-    /// for pictures and does not count here.
+    /// Opens a URL for reading in chunks, following redirects that pass the same rules. The headers go to the URL's own origin only, not
+    /// beyond a redirect to another. `limits.timeout` covers everything up to the end of the body; the settings' shorter timeout is meant
+    /// for pictures and does not apply.
     ///
     /// # Errors
     /// All of [`Error`].
@@ -144,11 +144,11 @@ impl Guard {
         opened.map(|answer| Incoming { answer, until, limit }).inspect_err(|error| log(&place, error))
     }
 
-    /// Posts a body, once; redirects are not followed, what is answered is not kept. Returns the status, whatever it is.
-    /// `within` is for all up to the answer's head; the settings' own timeout if that is shorter.
+    /// Posts a body once; redirects are not followed, and the answer's body is discarded. Returns any status. `within` covers everything up
+    /// to the answer's head, capped at the settings' own timeout.
     ///
     /// # Errors
-    /// Those of [`Error`] that say that there was no answer.
+    /// The variants of [`Error`] for a request without an answer.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>, within: Duration) -> Result<u16> {
         let (target, place) = Target::read(url, &self.settings)?;
         let limit = within.min(self.settings.timeout);
@@ -169,7 +169,7 @@ impl Guard {
                 }
             }
         };
-        // The answer has come; that its end does not is no matter.
+        // The status has arrived; an incomplete body does not matter.
         let _ = timeout(MAX_DISCARDING, discarded).await;
         Ok(status)
     }
@@ -189,7 +189,7 @@ impl Guard {
                     let next = target.redirected(location.as_bytes(), &self.settings);
                     let next = next.map_err(|rule| Error::Refused { place: first.after(redirects + 1), rule })?;
                     if next.url.origin() != target.url.origin() {
-                        // They may hold a key, which is the first origin's.
+                        // The headers may contain a key for the first origin.
                         headers.clear();
                     }
                     target = next;
@@ -202,8 +202,8 @@ impl Guard {
         Err(Error::Refused { place: first.after(limit), rule: Rule::Redirects { limit } })
     }
 
-    /// The addresses that may be connected to. One that may not refuses them all: a name that is public and private at a time is either
-    /// an attack or the operator's own, who can allow it.
+    /// The addresses to connect to. A single refused address refuses the name: a name that is public and private at once is either an
+    /// attack or the operator's own, who can allow it.
     async fn resolve(&self, target: &Target, place: &Place) -> Result<Vec<SocketAddr>> {
         let (name, found) = match &target.host {
             TargetHost::Address(address) => (None, vec![*address]),
@@ -215,7 +215,7 @@ impl Guard {
         if found.is_empty() {
             return Err(Error::Unresolved { place: place.clone() });
         }
-        // The address that is connected to is the one that was judged, in its plain form.
+        // The judged address, in canonical form, is the one connected to.
         let found: Vec<IpAddr> = found.into_iter().map(|address| address.to_canonical()).collect();
         for address in &found {
             let judged = self.settings.judge(name, *address, target.port);
@@ -235,9 +235,9 @@ impl Guard {
     ) -> Result<Response> {
         let is_https = target.url.scheme() == "https";
         let connect_timeout = self.settings.connect_timeout;
-        let made = move || client(is_https, addresses, connect_timeout);
-        // With https the machine's certificates are read: 2 to 12 ms of a thread were measured, 0.2 ms without.
-        let client = if is_https { tokio::task::spawn_blocking(made).await.ok() } else { Some(made()) };
+        let build_client = move || client(is_https, addresses, connect_timeout);
+        // Https reads the machine's certificates: 2 to 12 ms of a thread were measured, 0.2 ms without.
+        let client = if is_https { tokio::task::spawn_blocking(build_client).await.ok() } else { Some(build_client()) };
         let setup = || Error::Unreachable { place: place.clone(), stage: Stage::Setup, kind: None };
         let client = client.ok_or_else(setup)?.map_err(|error| {
             tracing::warn!(%error, "no client for requests to others: has this machine certificates?");
@@ -255,7 +255,7 @@ impl Guard {
     }
 }
 
-/// A client for one hop: see the head of the file.
+/// A client for one hop; see the module documentation.
 fn client(is_https: bool, addresses: Vec<SocketAddr>, connect_timeout: Duration) -> reqwest::Result<Client> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
@@ -272,13 +272,13 @@ fn client(is_https: bool, addresses: Vec<SocketAddr>, connect_timeout: Duration)
         .no_deflate()
         .no_zstd();
     if !is_https {
-        // It needs no certificates, and a machine without them may still make it.
+        // Http needs no certificates, so a machine without them can still use it.
         builder = builder.tls_certs_only([]);
     }
     builder.build()
 }
 
-/// A resolver that knows the judged addresses and nothing else.
+/// A resolver that knows only the judged addresses.
 struct Judged(Vec<SocketAddr>);
 
 impl Resolve for Judged {
@@ -299,7 +299,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// The next piece of the body; `None` at its end.
+    /// The next chunk of the body; `None` at its end.
     async fn chunk(&mut self) -> Result<Option<Bytes>> {
         let chunk = self.response.chunk().await.map_err(|error| {
             let place = self.place.clone();
@@ -319,7 +319,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// The next piece of the body, within the limits that it was opened with; `None` at its end.
+    /// The next chunk of the body, within the limits given to [`Guard::open`]; `None` at its end.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::TimedOut`], or [`Error::Unreachable`] if the body breaks off.
@@ -348,24 +348,24 @@ fn judge(response: Response, final_url: Url, limits: &Limits, place: Place) -> R
     {
         return Err(Error::Encoded { place });
     }
-    // An honest server saves us the transfer; of the others the bytes are counted.
+    // The declared length saves the transfer; the bytes are counted anyway.
     if response.content_length().is_some_and(|length| length > limits.max_bytes) {
         return Err(Error::TooLarge { place, limit: limits.max_bytes });
     }
     Ok(Answer { response, final_url, place, limit: limits.max_bytes, read: 0 })
 }
 
-/// What an answer has under a name, line by line. Bytes that are no text stand for nothing that is known here.
+/// The values of a header, line by line. Bytes that are not text match nothing.
 fn values(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// The system's reason at the bottom of an error; nothing of it that a server wrote.
+/// The operating system's reason at the root of an error; nothing that a server wrote.
 fn system_reason(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind)
 }
 
-/// For the operator who asks why no picture comes; a caller's mistakes are no warnings.
+/// For operators who debug missing pictures; a caller's mistakes are no warnings.
 fn log(place: &Place, error: &Error) {
     if let Error::Unreachable { stage, kind, .. } = error {
         tracing::debug!(host = place.host(), ?stage, ?kind, "no answer");

@@ -1,13 +1,13 @@
-//! What a declared media type leaves open.
+//! Interprets declared media types.
 //!
-//! Servers and clients label files by their names' endings, or not at all: a PNG file arrives as `application/octet-stream`, as `image/jpg`
-//! or without a type. So the bytes decide, and a declared type has one use: what claims to be something else entirely (a page, JSON, a
-//! video) is taken at its word. The invariant: what is repeated of a declared type is one line of its own alphabet.
+//! Servers and clients label files by their extensions or not at all: a PNG file arrives as `application/octet-stream`, as `image/jpg` or
+//! without a type. So the bytes decide, and a declared type has one use: a declaration of something else entirely (a page, JSON, a video)
+//! is believed. The invariant: a quoted type is one line, in the alphabet of media types.
 
-/// The longest type that is repeated, in characters.
+/// The longest quotation of a type, in characters.
 const MAX_REPEATED: usize = 64;
 
-/// Subtypes of `application/` that say of a file that it is one.
+/// Subtypes of `application/` that only say that the content is a file.
 const FILES: [&str; 10] = [
     "octet-stream",
     "x-octet-stream",
@@ -21,11 +21,11 @@ const FILES: [&str; 10] = [
     "unknown",
 ];
 
-/// The type that a declaration claims, where that is something else than the wanted types (`image/png`) and rules them out.
+/// The declared type, if it rules out the wanted types (`image/png`).
 ///
-/// A declaration rules nothing out if it is empty or no media type (`jpg`, `undefined`), if it says no more than that there are bytes
-/// (`binary/octet-stream`, `*/*`), or if it is of a wanted type's family: of `image/jpg`, `image/x-png` and `image/heic` the bytes decide.
-/// Parameters and case do not matter. Of several types in a list each counts.
+/// A declaration rules nothing out if it is empty or not a media type (`jpg`, `undefined`), if it only says that there are bytes
+/// (`binary/octet-stream`, `*/*`), or if it is of a wanted type's family: for `image/jpg`, `image/x-png` and `image/heic` the bytes decide.
+/// Parameters and case do not matter. In a list of types, each counts.
 pub fn other(declared: &str, wanted: &[&str]) -> Option<String> {
     declared.split(',').find_map(|one| {
         let essence = one.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -49,7 +49,7 @@ mod tests {
     const WANTED: [&str; 2] = ["image/png", "image/jpeg"];
 
     #[test]
-    fn what_leaves_the_bytes_to_decide_rules_nothing_out() {
+    fn uninformative_types_rule_nothing_out() {
         for declared in [
             "",
             " ",
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_claims_something_else_is_named() {
+    fn a_type_of_something_else_is_named() {
         for (declared, claimed) in [
             ("text/html", "text/html"),
             ("TEXT/HTML; charset=utf-8", "text/html"),

@@ -1,17 +1,18 @@
-//! From a name to addresses.
+//! Name resolution.
 //!
-//! A trait because there are two: the system's, and those of tests, which answer what an attacker's name server would. It judges nothing.
+//! A trait with two kinds of implementation: the system's, and those of tests, which answer like an attacker's name server. It judges
+//! nothing.
 
 use std::{io, net::IpAddr, pin::Pin, sync::Arc};
 
 use tokio::sync::Semaphore;
 
-/// What [`Resolver::resolve`] returns.
+/// The future of [`Resolver::resolve`].
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
-/// From a name to addresses.
+/// Resolves names to addresses.
 pub trait Resolver: Send + Sync + 'static {
-    /// All addresses of a name, which is in lower case and punycode and may end in a dot. Without a deadline of its own.
+    /// All addresses of a name, which is in lower case and punycode and may end in a dot. Has no timeout of its own.
     ///
     /// # Errors
     /// The name does not resolve.
@@ -25,11 +26,11 @@ pub struct SystemResolver {
 }
 
 impl SystemResolver {
-    /// Each lookup holds a thread until the system gives it up, which may be long after its caller has: a slow name server of a stranger
-    /// must not take all threads.
+    /// Each lookup occupies a thread until the system gives up, possibly long after the caller did: a slow foreign name server must not
+    /// take all threads.
     const MAX_UNDER_WAY: usize = 32;
 
-    /// A resolver with lookups of its own.
+    /// A resolver with its own limit of concurrent lookups.
     pub fn new() -> Self {
         Self { under_way: Arc::new(Semaphore::new(Self::MAX_UNDER_WAY)) }
     }
@@ -46,7 +47,7 @@ impl Resolver for SystemResolver {
         Box::pin(async move {
             let permit = Arc::clone(&self.under_way).acquire_owned().await.map_err(io::Error::other)?;
             let name = name.to_owned();
-            // A task of its own keeps the permit for as long as the thread is held, also where the caller has gone.
+            // A separate task holds the permit as long as the thread is occupied, even if the caller is gone.
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name, 0)).await.map(|found| found.map(|address| address.ip()).collect());
                 drop(permit);

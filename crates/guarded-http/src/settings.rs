@@ -1,6 +1,6 @@
-//! What the operator sets about requests to others.
+//! The operator's settings for guarded requests.
 //!
-//! It holds no secrets and may be logged.
+//! They contain no secrets and may be logged.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -10,18 +10,18 @@ use crate::{
     error::Rule,
 };
 
-/// What the operator sets about requests to others. The schemes are http and https always.
+/// The operator's settings for guarded requests. The schemes are always http and https.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardSettings {
-    /// Hosts that may be private, or asked on a port of their own. Empty: none.
+    /// Hosts that may be private or use other ports. Empty: none.
     pub allow: Vec<AllowedHost>,
-    /// Ports that any host may be asked on. Few, so that nobody uses the server to look for open ports or to speak with a mail server.
+    /// Ports that are open for any host. Few, so that callers cannot scan ports or talk to a mail server.
     pub ports: Vec<u16>,
-    /// How long opening a connection may take.
+    /// Timeout for opening a connection.
     pub connect_timeout: Duration,
-    /// How long a call may take from its first lookup to its last byte; a call may ask for less.
+    /// Timeout of a call, from its first lookup to its last byte; a call may set a shorter one.
     pub timeout: Duration,
-    /// How many redirects a GET follows.
+    /// Number of redirects that a GET follows.
     pub max_redirects: u32,
 }
 
@@ -39,7 +39,7 @@ impl Default for GuardSettings {
 }
 
 impl GuardSettings {
-    /// Whether an address may be connected to, for a URL that gives it (no name) or a name that stands for it.
+    /// Whether an address may be connected to, given in the URL (no name) or resolved from a name.
     pub(crate) fn judge(&self, name: Option<&str>, address: IpAddr, port: u16) -> Result<(), Rule> {
         let mut is_open = self.ports.contains(&port);
         let mut may_connect = standing(address) == Standing::Public;
@@ -47,7 +47,7 @@ impl GuardSettings {
             is_open |= entry.port().is_some();
             may_connect |= entry.lifts(address);
         }
-        // The address first: what is private tells nothing about its ports.
+        // The address comes first: a private host must not reveal anything about its ports.
         if !may_connect {
             Err(Rule::Address)
         } else if !is_open {
@@ -57,7 +57,7 @@ impl GuardSettings {
         }
     }
 
-    /// Whether the port is open to everybody, or an entry of the list could open it.
+    /// Whether the port is open for all hosts, or an entry of the list could open it.
     pub(crate) fn may_be_open(&self, port: u16) -> bool {
         self.ports.contains(&port) || self.allow.iter().any(|entry| entry.port() == Some(port))
     }

@@ -1,8 +1,8 @@
-//! A URL that may be asked as far as its text tells: the scheme, the port, no credentials, and its address if it gives one.
+//! A URL that passed the checks of its text: the scheme, the port, no credentials, and the address if it contains one.
 //!
-//! It must not take a name for what it stands for: names are judged when they are resolved. The `url` crate reads the text by the WHATWG
-//! standard, so that `0x7f.1`, `2130706433`, full-width digits and percent-encoded ones arrive here as the address that they are; and what
-//! it has read is what the client connects to, as no other program reads the text again.
+//! Names are not judged here but when they are resolved. The `url` crate parses by the WHATWG standard, so that `0x7f.1`, `2130706433`,
+//! full-width and percent-encoded digits arrive here as the address that they mean; the client connects to the parsed result, because no
+//! other program parses the text again.
 
 use std::net::IpAddr;
 
@@ -10,9 +10,9 @@ use url::{Host, Url};
 
 use crate::{Error, GuardSettings, InvalidUrl, Place, Result, Rule};
 
-/// Longer than any address that a person or a store of files gives (signed ones have some two thousand).
+/// Longer than any real address (signed ones have about two thousand bytes).
 pub(crate) const MAX_URL_BYTES: usize = 8192;
-/// The longest name of the DNS, without its last dot.
+/// The longest DNS name, without a trailing dot.
 const MAX_HOST_BYTES: usize = 253;
 
 /// A URL whose text has passed.
@@ -23,17 +23,17 @@ pub(crate) struct Target {
     pub(crate) port: u16,
 }
 
-/// What the URL gives as its host.
+/// The URL's host.
 #[derive(Clone)]
 pub(crate) enum TargetHost {
-    /// In lower case and punycode, as the URL has it, with its last dot if it has one.
+    /// In lower case and punycode as in the URL, with its trailing dot if it has one.
     Name(String),
-    /// Judged already.
+    /// An address, already judged.
     Address(IpAddr),
 }
 
 impl Target {
-    /// Reads and judges a caller's text.
+    /// Parses and judges a caller's text.
     pub(crate) fn read(text: &str, settings: &GuardSettings) -> Result<(Self, Place)> {
         if text.len() > MAX_URL_BYTES {
             return Err(Error::BadUrl(InvalidUrl::TooLong));
@@ -49,7 +49,7 @@ impl Target {
         Self::judge(url, settings).map(|target| (target, place.clone())).map_err(|rule| Error::Refused { place, rule })
     }
 
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub(crate) fn redirected(&self, location: &[u8], settings: &GuardSettings) -> Result<Self, Rule> {
         let location = std::str::from_utf8(location).map_err(|_| Rule::Location)?;
         if location.len() > MAX_URL_BYTES || location.chars().any(char::is_control) {
@@ -93,7 +93,7 @@ mod tests {
     use super::Target;
     use crate::{GuardSettings, Rule};
 
-    /// The tests across sockets have no certificate for https; this is what those redirects do.
+    /// Covers the https redirects, for which the tests with sockets have no certificate.
     #[test]
     fn https_does_not_redirect_to_http() {
         let settings = GuardSettings::default();

@@ -1,18 +1,17 @@
-//! A memory allocator that hands large blocks' memory on instead of giving it back.
+//! A memory allocator that reuses the memory of large blocks instead of returning it to the system.
 //!
-//! A model makes and drops activations of some megabytes many times a second. The system hands each out as fresh pages, and clearing
-//! them took a third of a decode's time. A program that runs models makes this its global allocator; small blocks go to the system's
-//! as ever.
+//! A model allocates and drops activations of some megabytes many times a second. The system hands out each one as fresh pages, and
+//! clearing them took a third of a decode's time. A program that runs models makes this its global allocator; small blocks still go to the
+//! system's.
 //!
-//! Large blocks lie in one range of addresses, reserved when the first is asked for. A block is cut from the smallest gap that it
-//! fits in, or else from the range's untouched end; a dropped one grows together with the gaps beside it. So memory that a picture's
-//! largest layers used serves its smaller ones too, and what is held at most is what was in use at once, and some gaps. The invariant:
-//! gaps hold at most `KEPT_BYTES` of the system's memory (counted so that it is rather less), and none
-//! after [`Recycler::trim`].
+//! Large blocks lie in one range of addresses, reserved on the first large allocation. A block is cut from the smallest gap that it fits
+//! in, or else from the unused end of the range; a freed block is merged with the gaps beside it. So memory of an image's largest layers
+//! serves its smaller ones too, and peak memory is what was in use at once, plus some gaps. Invariant: gaps hold at most `KEPT_BYTES` of
+//! the system's memory (the count is an upper bound), and none after [`Recycler::trim`].
 //!
-//! Where there is no such range (other systems than Linux, or a limit on addresses), all blocks are the system's.
+//! If there is no such range (on systems other than Linux, or under a limit on addresses), all blocks are the system's.
 
-#![allow(unsafe_code, reason = "an allocator is made of raw pointers; each block says why it is sound")]
+#![allow(unsafe_code, reason = "an allocator works with raw pointers; each block says why it is sound")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -20,15 +19,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Blocks from this size on are large.
+/// Blocks of at least this size are large.
 const LARGE: usize = 128 << 10;
-/// Blocks and gaps are multiples of this.
+/// The size of blocks and gaps is a multiple of this.
 const UNIT: usize = 64 << 10;
-/// What gaps hold at most. Half of it was too little for a 512x512 decode in bfloat16, whose layers then cleared pages again.
+/// The most memory that gaps hold. Half of it was too little for a 512x512 decode in bfloat16, whose layers then cleared pages again.
 const KEPT_BYTES: usize = if cfg!(miri) { 4 << 20 } else { 1 << 30 };
-/// Gaps that are remembered. There are never more than blocks, whose number is a model's tensors.
+/// The most gaps to keep track of. There are never more gaps than blocks, whose number is that of a model's tensors.
 const GAPS: usize = 4096;
-/// Addresses to ask for, the first that the system grants; Miri has memory for all of them.
+/// Sizes of the address range to try, until the system grants one; Miri has memory for all of them.
 const RESERVED: [usize; 3] = if cfg!(miri) { [32 << 20; 3] } else { [1 << 40, 64 << 30, 8 << 30] };
 
 /// Memory between blocks, in units.
@@ -36,25 +35,25 @@ const RESERVED: [usize; 3] = if cfg!(miri) { [32 << 20; 3] } else { [1 << 40, 64
 struct Gap {
     start: usize,
     length: usize,
-    /// How much of it the system may have given memory for.
+    /// Upper bound of the memory that the system holds for this gap.
     held: usize,
 }
 
 struct Blocks {
-    /// The range, aligned to a unit; null until the first block, or where there is none.
+    /// The range, aligned to a unit; null before the first block, or if there is no range.
     base: *mut u8,
-    /// Units of the range; 0 where there is none.
+    /// Units of the range; 0 if there is no range.
     units: usize,
-    asked: bool,
+    reserve_attempted: bool,
     /// Units from here on have never been used.
     end: usize,
-    /// In the order of their addresses; two never touch.
+    /// Ordered by address; no two gaps touch.
     gaps: [Gap; GAPS],
     count: usize,
-    /// Units that the gaps hold.
+    /// Units of memory that the gaps hold.
     held: usize,
-    /// Blocks taken so far, and how many there were when [`Recycler::trim_if_idle`] last looked.
-    taken: u64,
+    /// Blocks allocated so far, and the number of them at the last [`Recycler::trim_if_idle`].
+    allocated: u64,
     seen: u64,
 }
 
@@ -63,10 +62,10 @@ unsafe impl Send for Blocks {}
 
 impl Blocks {
     fn reserve(&mut self) {
-        self.asked = true;
+        self.reserve_attempted = true;
         #[cfg(target_os = "linux")]
         for bytes in RESERVED {
-            // SAFETY: new addresses without memory; the result is checked. The advice changes nothing of what they hold.
+            // SAFETY: new addresses without memory; the result is checked. The advice does not change their contents.
             unsafe {
                 let reserve = if cfg!(miri) { 0 } else { libc::MAP_NORESERVE };
                 let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | reserve);
@@ -74,7 +73,7 @@ impl Blocks {
                 if range != libc::MAP_FAILED {
                     #[cfg(not(miri))]
                     libc::madvise(range, bytes, libc::MADV_HUGEPAGE);
-                    // The system aligns to a page, which is less than what blocks are aligned to.
+                    // The system aligns to a page, which is smaller than the blocks' alignment.
                     let before = range.addr().next_multiple_of(UNIT) - range.addr();
                     (self.base, self.units) = (range.cast::<u8>().add(before), (bytes - before) / UNIT);
                     return;
@@ -83,22 +82,22 @@ impl Blocks {
         }
     }
 
-    /// A block of so many units, and whether it may hold what another left there.
-    fn take(&mut self, units: usize) -> Option<(*mut u8, bool)> {
-        if !self.asked {
+    /// Allocates a block of `units` units; also returns whether it may contain a former block's data.
+    fn allocate(&mut self, units: usize) -> Option<(*mut u8, bool)> {
+        if !self.reserve_attempted {
             self.reserve();
         }
-        self.taken = self.taken.wrapping_add(1);
+        self.allocated = self.allocated.wrapping_add(1);
         let best = (0..self.count).filter(|index| self.gaps[*index].length >= units).min_by_key(|index| self.gaps[*index].length);
         let (start, used) = if let Some(index) = best {
             let gap = &mut self.gaps[index];
             let start = gap.start;
-            // Where in the gap its memory lies is not known: as much as fits may be in what is left.
+            // Where in the gap its memory lies is unknown: assume that the rest holds as much as fits.
             let left = gap.held.min(gap.length - units);
             self.held -= gap.held - left;
             *gap = Gap { start: start + units, length: gap.length - units, held: left };
             if gap.length == 0 {
-                self.forget(index);
+                self.remove_gap(index);
             }
             (start, true)
         } else {
@@ -113,30 +112,30 @@ impl Blocks {
         Some((unsafe { self.base.add(start * UNIT) }, used))
     }
 
-    fn forget(&mut self, index: usize) {
+    fn remove_gap(&mut self, index: usize) {
         self.gaps.copy_within(index + 1..self.count, index);
         self.count -= 1;
     }
 
-    /// Makes a gap of a block.
-    fn give(&mut self, block: *mut u8, units: usize) {
+    /// Frees a block: makes it a gap, merged with its neighbours.
+    fn free(&mut self, block: *mut u8, units: usize) {
         let start = (block.addr() - self.base.addr()) / UNIT;
         let mut gap = Gap { start, length: units, held: units };
         self.held += units;
         let mut at = self.gaps[..self.count].partition_point(|other| other.start < start);
         if at < self.count && self.gaps[at].start == start + units {
             gap = Gap { length: gap.length + self.gaps[at].length, held: gap.held + self.gaps[at].held, ..gap };
-            self.forget(at);
+            self.remove_gap(at);
         }
         if at > 0 && self.gaps[at - 1].start + self.gaps[at - 1].length == start {
             at -= 1;
             let before = self.gaps[at];
             gap = Gap { start: before.start, length: before.length + gap.length, held: before.held + gap.held };
-            self.forget(at);
+            self.remove_gap(at);
         }
         if self.count == GAPS {
-            // Its addresses are lost, its memory is not.
-            self.empty(&mut gap);
+            // Its addresses are lost, but its memory is not.
+            self.release(&mut gap);
             return;
         }
         self.gaps.copy_within(at..self.count, at + 1);
@@ -145,15 +144,15 @@ impl Blocks {
         while self.held > KEPT_BYTES / UNIT {
             let Some(most) = (0..self.count).max_by_key(|index| self.gaps[*index].held) else { return };
             let mut gap = self.gaps[most];
-            self.empty(&mut gap);
+            self.release(&mut gap);
             self.gaps[most] = gap;
         }
     }
 
-    /// Gives a gap's memory back to the system.
-    fn empty(&mut self, gap: &mut Gap) {
+    /// Returns a gap's memory to the system.
+    fn release(&mut self, gap: &mut Gap) {
         #[cfg(all(target_os = "linux", not(miri)))]
-        // SAFETY: nobody uses a gap.
+        // SAFETY: a gap is not in use.
         unsafe {
             libc::madvise(self.base.add(gap.start * UNIT).cast(), gap.length * UNIT, libc::MADV_DONTNEED);
         }
@@ -161,7 +160,7 @@ impl Blocks {
         gap.held = 0;
     }
 
-    /// Whether a block is one of these.
+    /// Whether a block lies in the range.
     fn has(&self, block: *mut u8) -> bool {
         block.addr().checked_sub(self.base.addr()).is_some_and(|offset| offset / UNIT < self.units)
     }
@@ -183,36 +182,46 @@ impl Default for Recycler {
 }
 
 impl Recycler {
-    /// With nothing kept.
+    /// An allocator that keeps no memory yet.
     pub const fn new() -> Self {
         let none = Gap { start: 0, length: 0, held: 0 };
-        let blocks = Blocks { base: null_mut(), units: 0, asked: false, end: 0, gaps: [none; GAPS], count: 0, held: 0, taken: 0, seen: 0 };
+        let blocks = Blocks {
+            base: null_mut(),
+            units: 0,
+            reserve_attempted: false,
+            end: 0,
+            gaps: [none; GAPS],
+            count: 0,
+            held: 0,
+            allocated: 0,
+            seen: 0,
+        };
         Self(Mutex::new(blocks))
     }
 
-    /// Bytes that are kept for later.
+    /// Bytes of memory kept for reuse.
     pub fn kept_bytes(&self) -> usize {
         self.blocks().held * UNIT
     }
 
-    /// Gives what is kept back to the system: for a program that has nothing to do for a while.
+    /// Returns the kept memory to the system: for a program that has nothing to do for a while.
     pub fn trim(&self) {
         let mut blocks = self.blocks();
         for index in 0..blocks.count {
             let mut gap = blocks.gaps[index];
             if gap.held > 0 {
-                blocks.empty(&mut gap);
+                blocks.release(&mut gap);
                 blocks.gaps[index] = gap;
             }
         }
     }
 
-    /// The same if no large block was asked for since the last call: to be called every few seconds.
+    /// [`Self::trim`], if no large block has been allocated since the last call: for a call every few seconds.
     pub fn trim_if_idle(&self) {
         let idle = {
             let mut blocks = self.blocks();
-            let idle = blocks.seen == blocks.taken;
-            blocks.seen = blocks.taken;
+            let idle = blocks.seen == blocks.allocated;
+            blocks.seen = blocks.allocated;
             idle
         };
         if idle {
@@ -224,19 +233,19 @@ impl Recycler {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A block of the range for a large layout, and whether it may hold what another left there.
-    fn take(&self, layout: Layout) -> Option<(*mut u8, bool)> {
-        if layout.size() < LARGE || layout.align() > UNIT { None } else { self.blocks().take(layout.size().div_ceil(UNIT)) }
+    /// Allocates a block of the range for a large layout; also returns whether it may contain a former block's data.
+    fn allocate(&self, layout: Layout) -> Option<(*mut u8, bool)> {
+        if layout.size() < LARGE || layout.align() > UNIT { None } else { self.blocks().allocate(layout.size().div_ceil(UNIT)) }
     }
 }
 
-// SAFETY: a block is cut from a gap or from the end, and no two overlap; the others are the system's, and go back to it with the
-// layout that they came with. Nothing here allocates or panics.
+// SAFETY: a block is cut from a gap or from the end, and no two overlap; the others are the system's, and are returned to it with the
+// layout that they were allocated with. Nothing here allocates or panics.
 unsafe impl GlobalAlloc for Recycler {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match self.take(layout) {
+        match self.allocate(layout) {
             Some((block, _)) => block,
-            // SAFETY: as the caller vouches for the layout.
+            // SAFETY: the caller guarantees the layout.
             None => unsafe { System.alloc(layout) },
         }
     }
@@ -244,7 +253,7 @@ unsafe impl GlobalAlloc for Recycler {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above; the block is at least as long.
         unsafe {
-            match self.take(layout) {
+            match self.allocate(layout) {
                 Some((block, used)) => {
                     if used {
                         block.write_bytes(0, layout.size());
@@ -260,15 +269,15 @@ unsafe impl GlobalAlloc for Recycler {
         if layout.size() >= LARGE {
             let mut blocks = self.blocks();
             if blocks.has(block) {
-                return blocks.give(block, layout.size().div_ceil(UNIT));
+                return blocks.free(block, layout.size().div_ceil(UNIT));
             }
         }
-        // SAFETY: the block came from there with this layout.
+        // SAFETY: the block was allocated there with this layout.
         unsafe { System.dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: as the caller vouches; a block that is or becomes large is moved by a copy, unless its units stay as many.
+        // SAFETY: guaranteed by the caller; a block that is or becomes large is moved by a copy, unless its number of units stays the same.
         unsafe {
             let Ok(new) = Layout::from_size_align(new_size, layout.align()) else { return null_mut() };
             if layout.size() < LARGE && new_size < LARGE {
@@ -299,9 +308,9 @@ mod tests {
     }
 
     #[test]
-    fn blocks_keep_what_they_hold() {
+    fn blocks_keep_their_contents() {
         let recycler = Recycler::new();
-        // SAFETY: every block is given back once, with the layout that it has.
+        // SAFETY: every block is freed once, with its layout.
         unsafe {
             let small = recycler.alloc(layout(100));
             recycler.dealloc(small, layout(100));
@@ -311,7 +320,7 @@ mod tests {
             recycler.dealloc(first, layout(LARGE + 5));
             let again = recycler.alloc_zeroed(layout(LARGE + 900));
             assert!((0..LARGE + 900).step_by(if cfg!(miri) { 101 } else { 1 }).all(|index| *again.add(index) == 0));
-            // Grown, and shrunk to a small one, and grown: what it held stays.
+            // Grow, shrink to a small block, and grow again: the contents stay.
             again.add(99).write(3);
             let grown = recycler.realloc(again, layout(LARGE + 900), 5 * LARGE);
             assert_eq!(*grown.add(99), 3);
@@ -325,7 +334,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn gaps_serve_smaller_blocks_and_grow_together() {
+    fn gaps_serve_smaller_blocks_and_merge() {
         let recycler = Recycler::new();
         let gaps = || recycler.blocks().count;
         // SAFETY: as above.
@@ -335,7 +344,7 @@ mod tests {
                 recycler.dealloc(blocks[index], layout(4 * UNIT));
             }
             assert_eq!((gaps(), recycler.kept_bytes()), (1, 16 * UNIT));
-            // Two cut from the gap, and one that only fits at the end.
+            // Two are cut from the gap, and the third fits only at the end.
             let (half, rest) = (recycler.alloc(layout(8 * UNIT)), recycler.alloc(layout(8 * UNIT - 1)));
             assert_eq!((half, rest), (blocks[1], blocks[3]));
             let behind = recycler.alloc(layout(3 * UNIT));
@@ -345,13 +354,13 @@ mod tests {
             }
             assert_eq!((gaps(), recycler.kept_bytes()), (1, 27 * UNIT));
             recycler.trim_if_idle();
-            assert!(recycler.kept_bytes() > 0, "blocks were taken since the last time");
+            assert!(recycler.kept_bytes() > 0, "blocks were allocated since the last call");
             recycler.trim_if_idle();
             assert_eq!((gaps(), recycler.kept_bytes()), (1, 0));
         }
     }
 
-    /// A long random life: no two blocks overlap, and no more is kept than is said.
+    /// A long random sequence: no two blocks overlap, and gaps keep no more than the limit.
     #[test]
     fn blocks_never_overlap() {
         let recycler = Recycler::new();
@@ -360,7 +369,7 @@ mod tests {
         for round in 0..rounds {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let random = (state >> 33) as usize;
-            // SAFETY: as above; each block's first and last byte are its mark.
+            // SAFETY: as above; each block's first and last byte hold its mark.
             unsafe {
                 if random.is_multiple_of(2) && live.len() < most {
                     let size = LARGE / 2 + random % (4 * LARGE);
@@ -398,9 +407,9 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_is_said() {
+    fn no_more_is_kept_than_the_limit() {
         let recycler = Recycler::new();
-        // SAFETY: as above; memory that is never touched costs nothing.
+        // SAFETY: as above; untouched memory costs nothing.
         unsafe {
             let blocks: Vec<*mut u8> = (0..3).map(|_| recycler.alloc(layout(KEPT_BYTES / 2))).collect();
             for block in blocks {

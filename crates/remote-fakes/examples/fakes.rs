@@ -1,11 +1,12 @@
-//! Starts a fake of every provider on a free port, and says which environment variables lead a server to them:
+//! Starts fakes of Bedrock with S3, a Veo relay, Pika's web form, Replicate and Hugging Face on free ports, and prints the environment
+//! variables that point a server to them:
 //!
 //! ```sh
 //! cargo run -p remote-fakes --example fakes > fakes.env &
 //! env $(cat fakes.env) framewright serve
 //! ```
 //!
-//! It runs until it is stopped. Nothing is made or paid for: every video is the same one of half a second.
+//! It runs until it is stopped. Nothing is generated or paid for: every video is the same half second.
 
 use std::{
     error::Error,
@@ -35,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("AWS_ENDPOINT_URL_S3", s3.url()),
         ("VEO3_API_KEY", relay_key),
         ("VEO3_BASE_URL", relay.server.url()),
-        // A relay's videos lie wherever it says: here at a private address, which has to be allowed.
+        // The relay reports its videos' location: here a private address, which must be allowed.
         ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", relay.storage.url().replace("http://", "")),
         ("PIKAPI_BEARER_TOKEN", "pika-4c1d".to_owned()),
         ("PIKAPI_BASE_URL", pika.base_url()),

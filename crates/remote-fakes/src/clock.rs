@@ -1,11 +1,11 @@
-//! The fakes' clock, which a test moves: signatures and links expire by it.
+//! The fakes' clock, which tests can move: signatures and links expire by it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
-/// The system's clock, moved by what a test wants. Clones move together.
+/// The system's clock plus an offset that tests set. Clones share the offset.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Arc<Mutex<Moved>>);
 
@@ -22,12 +22,12 @@ impl Clock {
         SystemTime::now() + moved.ahead - moved.behind
     }
 
-    /// Moves it ahead.
+    /// Moves the clock ahead.
     pub fn advance(&self, by: Duration) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ahead += by;
     }
 
-    /// Moves it back.
+    /// Moves the clock back.
     pub fn turn_back(&self, by: Duration) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).behind += by;
     }

@@ -1,7 +1,7 @@
 //! fal's queue with Pika's models behind it. Operations: "submit", "status", "result", "cancel", "download".
 //!
-//! As the real one, it takes any JSON object and tells of a model's refusal only in the result. A request is queued at the first look, in
-//! progress at the second, and then completed. Reference: fal.ai/docs, "Queue", "Model errors", "Request errors".
+//! Like the real one, it accepts any JSON object and reports a model's refusal only in the result. A request is queued at the first poll,
+//! in progress at the second, and then completed. Reference: fal.ai/docs, "Queue", "Model errors", "Request errors".
 
 use std::{
     io,
@@ -25,9 +25,9 @@ const MODELS: [&str; 4] = [
 /// A running fake.
 #[derive(Debug)]
 pub struct FalFake {
-    /// Where it listens, and what came.
+    /// The server and its recorded requests.
     pub server: Server,
-    /// The failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
     state: State,
 }
@@ -41,7 +41,7 @@ struct State {
 }
 
 impl FalFake {
-    /// Starts one that takes this key.
+    /// Starts a fake that accepts this key.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -52,12 +52,12 @@ impl FalFake {
         Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, faults, state })
     }
 
-    /// Requests that were queued.
+    /// The number of queued requests.
     pub fn jobs(&self) -> usize {
         self.state.jobs.len()
     }
 
-    /// From now on the addresses in answers have this origin instead of the fake's own.
+    /// From now on the URLs in answers have this origin instead of the fake's own.
     pub fn name_origin(&self, origin: &str) {
         *self.state.origin.lock().unwrap_or_else(PoisonError::into_inner) = Some(origin.to_owned());
     }
@@ -174,7 +174,7 @@ fn is_over(job: &Job) -> bool {
 }
 
 fn error(status: u16, text: &str) -> Reply {
-    // fal gives a category beside the text where its own machinery failed.
+    // fal adds a category to the text when its own infrastructure failed.
     let category = matches!(status, 500..).then_some("runner_server_error");
     let reply = json!({"detail": text});
     match category.filter(|_| text == "Runner server error") {
@@ -183,7 +183,7 @@ fn error(status: u16, text: &str) -> Reply {
     }
 }
 
-/// The status and the body of a result that is no video.
+/// The status and the body of a result without a video.
 fn outcome(job: &Job) -> Option<(u16, Value)> {
     if job.cancelled {
         return Some((499, json!({"detail": "Request was cancelled by the client", "error_type": "client_cancelled"})));
@@ -206,7 +206,7 @@ fn outcome(job: &Job) -> Option<(u16, Value)> {
     if problems.is_empty() { None } else { Some((422, json!({"detail": problems}))) }
 }
 
-/// What the model does not take: place, text, type.
+/// The inputs that the model refuses: location, text, type.
 fn problems(request: &Value) -> Vec<(&'static str, &'static str, &'static str)> {
     let input = &request["input"];
     let needs_image = request["model"].as_str().is_some_and(|model| model.ends_with("image-to-video"));

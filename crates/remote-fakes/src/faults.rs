@@ -1,4 +1,4 @@
-//! Failures on demand: a queue for each operation, from which each request of that operation takes one.
+//! Failures on demand: a queue for each operation; each request of that operation takes one fault.
 //!
 //! It must not know any provider. An operation is a word that the fake documents: "start", "get", "download".
 
@@ -12,34 +12,34 @@ use crate::Reply;
 /// One failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The request is not carried out, and answered with this status and the provider's own name of the error ("ThrottlingException").
+    /// The request is not carried out; the answer has this status and the provider's own error name ("ThrottlingException").
     Status(u16, &'static str),
-    /// The same, with a `retry-after` header of so many seconds.
+    /// The same, with a `retry-after` header of this many seconds.
     RetryAfter(u16, &'static str, u32),
-    /// The request is carried out, and answered with this status and error all the same.
+    /// The request is carried out, but the answer has this status and error.
     StatusAfter(u16, &'static str),
-    /// The request is carried out, and its answer never comes.
+    /// The request is carried out, but its answer never comes.
     Stall,
-    /// The request is carried out, and the connection closes after so many bytes of the answer's body; with 0, before its head.
+    /// The request is carried out, but the connection closes after this many bytes of the answer's body; with 0, before its head.
     CloseAfterBytes(usize),
-    /// Answered with a status word that the API does not have.
+    /// The answer has a status word that the API does not define.
     WrongWord(&'static str),
     /// The content filter blocks the prompt or the image.
     ContentFilterAtStart,
-    /// The job is taken, and its video is blocked.
+    /// The job is accepted, and its video is blocked.
     ContentFilterAtEnd,
-    /// The job is taken, and fails with this message.
+    /// The job is accepted, and fails with this message.
     Failed(&'static str),
-    /// The result has so many bytes.
+    /// The result has this many bytes.
     TooLarge(u64),
-    /// The result's address is not valid any more.
+    /// The result's URL is no longer valid.
     Expired,
-    /// The result is not a video: these bytes.
+    /// The result is not a video but these bytes.
     NotAVideo(&'static [u8]),
 }
 
 impl Fault {
-    /// What becomes of the answer to a request that was carried out, where the fault is one of the connection.
+    /// Applies a connection fault to the answer of a request that was carried out; other faults leave it unchanged.
     pub fn spoil(&self, reply: Reply) -> Reply {
         match self {
             Self::Stall => reply.stall(),
@@ -58,22 +58,22 @@ impl Fault {
     }
 }
 
-/// The failures to come. Clones share them.
+/// The scheduled failures. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<HashMap<&'static str, VecDeque<Fault>>>>);
 
 impl Faults {
-    /// The next request of this operation that has no other fault before it fails so.
+    /// Queues a fault for the next request of this operation that has none yet.
     pub fn push(&self, operation: &'static str, fault: Fault) {
         self.lock().entry(operation).or_default().push_back(fault);
     }
 
-    /// The fault of this request, if it has one.
+    /// Takes the fault of this request, if there is one.
     pub fn take(&self, operation: &'static str) -> Option<Fault> {
         self.lock().get_mut(operation)?.pop_front()
     }
 
-    /// Whether all have happened. A test that expects a failure asserts it.
+    /// Whether all faults were taken. A test that expects a failure asserts it.
     pub fn all_taken(&self) -> bool {
         self.lock().values().all(VecDeque::is_empty)
     }

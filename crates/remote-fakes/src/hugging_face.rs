@@ -1,6 +1,6 @@
-//! Hugging Face's legacy serverless inference, as seed 001's API asks it. Operation: "infer".
+//! Hugging Face's legacy serverless inference, as the characters API calls it. Operation: "infer".
 //!
-//! [`Fault::RetryAfter`] with 503 is the answer of a model that is being loaded: the seconds stand in `estimated_time`, not in a header.
+//! [`Fault::RetryAfter`] with 503 is the answer of a model that is loading: the seconds are in `estimated_time`, not in a header.
 
 use std::io;
 
@@ -13,14 +13,14 @@ const MODEL: &str = "stabilityai/stable-video-diffusion-img2vid-xt";
 /// A running fake.
 #[derive(Debug)]
 pub struct HuggingFaceFake {
-    /// Where it listens, and what came.
+    /// The server and its recorded requests.
     pub server: Server,
-    /// The failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
 }
 
 impl HuggingFaceFake {
-    /// Starts one that takes this token.
+    /// Starts a fake that accepts this token.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -63,7 +63,7 @@ fn infer(request: &Recorded, fault: Option<&Fault>) -> Reply {
     }
     match fault {
         Some(Fault::ContentFilterAtStart | Fault::ContentFilterAtEnd) => error(400, "NSFW content was detected in the image"),
-        // As the original checks it: a failure may come with 200.
+        // A failure may come with status 200; the original client checks for that.
         Some(Fault::Failed(why)) => error(200, why),
         Some(Fault::WrongWord(media_type)) => Reply::bytes(200, media_type, "<html>hello</html>"),
         fault => Reply::bytes(200, "video/mp4", spoiled_video(&sample_video(0), fault)),
@@ -74,7 +74,7 @@ fn error(status: u16, text: &str) -> Reply {
     Reply::json(status, &json!({"error": text}))
 }
 
-/// What the form has to be: a file `inputs` with its true type, and the text `parameters`, in this order.
+/// Checks the form: a file `inputs` with its true type, then the text `parameters`.
 fn check(request: &Recorded) -> Result<(), String> {
     let content_type = request.header("content-type").unwrap_or_default();
     let boundary = content_type.strip_prefix("multipart/form-data; boundary=").ok_or("the body has to be multipart/form-data")?;
@@ -98,7 +98,7 @@ fn check(request: &Recorded) -> Result<(), String> {
     frames.map(drop).ok_or_else(|| format!("num_frames has to be from 1 to 25: {parameters}"))
 }
 
-/// The parts of a multipart body: heads and contents.
+/// The parts of a multipart body: head and content.
 fn parts<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<(String, &'a [u8])>> {
     let delimiter = format!("\r\n--{boundary}");
     let mut rest = body.strip_prefix(format!("--{boundary}").as_bytes())?;

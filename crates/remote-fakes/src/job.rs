@@ -1,4 +1,4 @@
-//! What the fakes of services with jobs share: how a fault meets a request, how far a job is, and a video.
+//! The common part of fakes with jobs: the effect of faults on requests, job progress, and a video.
 //!
 //! It must not know any provider.
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{Fault, Faults, Reply, sample::spoiled_video, sample_video};
 
-/// Carries a request out, or does what its fault says. `error` is the provider's form of a status and a text.
+/// Carries out a request, or what its fault prescribes. `error` builds the provider's error answer from a status and a text.
 pub(crate) fn answer(fault: Option<Fault>, error: impl Fn(u16, &str) -> Reply, carry_out: impl FnOnce(Option<&Fault>) -> Reply) -> Reply {
     match fault {
         Some(Fault::Status(status, text)) => error(status, text),
@@ -25,7 +25,7 @@ pub(crate) fn answer(fault: Option<Fault>, error: impl Fn(u16, &str) -> Reply, c
     }
 }
 
-/// The answer to a download, or what the fault makes of it.
+/// The answer to a download, changed by its fault if it has one.
 pub(crate) fn download(faults: &Faults, error: impl Fn(u16, &str) -> Reply) -> Reply {
     let expired = error(403, "the link has expired");
     answer(faults.take("download"), error, |fault| match fault {
@@ -37,13 +37,13 @@ pub(crate) fn download(faults: &Faults, error: impl Fn(u16, &str) -> Reply) -> R
 /// One job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
-    /// What it was asked for.
+    /// The request that created it.
     pub request: Value,
-    /// Looks at it so far.
+    /// The number of polls so far.
     pub looks: u32,
     /// Whether it was cancelled.
     pub cancelled: bool,
-    /// How it is to fail.
+    /// The scheduled failure.
     pub fault: Option<Fault>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Job {
 pub(crate) struct Jobs(Arc<Mutex<HashMap<String, Job>>>);
 
 impl Jobs {
-    /// Takes a job. Its id has the form that the prefix begins, and a number.
+    /// Adds a job. Its id is the prefix and a number.
     pub(crate) fn add(&self, prefix: &str, request: Value, fault: Option<Fault>) -> String {
         let mut jobs = self.lock();
         let id = format!("{prefix}{:04}", jobs.len() + 1);
@@ -60,7 +60,7 @@ impl Jobs {
         id
     }
 
-    /// Looks at a job, which counts.
+    /// Polls a job, which counts.
     pub(crate) fn look(&self, id: &str) -> Option<Job> {
         let mut jobs = self.lock();
         let job = jobs.get_mut(id)?;
@@ -68,7 +68,7 @@ impl Jobs {
         Some(job.clone())
     }
 
-    /// A job, without looking at it.
+    /// A job, without counting a poll.
     pub(crate) fn get(&self, id: &str) -> Option<Job> {
         self.lock().get(id).cloned()
     }
@@ -80,7 +80,7 @@ impl Jobs {
         }
     }
 
-    /// How many there are.
+    /// The number of jobs.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
@@ -90,5 +90,5 @@ impl Jobs {
     }
 }
 
-/// Looks at a job before its result is there.
+/// The number of polls before a job's result is available.
 pub(crate) const LOOKS: u32 = 2;

@@ -1,9 +1,9 @@
 //! Strict fakes of remote providers, for tests: real HTTP servers on loopback.
 //!
-//! A fake refuses what the provider refuses, with the provider's own status and words; it records each request as it arrived, byte for
-//! byte ([`Recorded`]), and fails on demand ([`Faults`]). It must not use any code of the clients that it judges: what it checks, signatures
-//! included, it works out itself. The server is written out on httparse because tests need raw paths and connections that break off, and
-//! because hyper's own server would be compiled into every other user of hyper through Cargo's union of features.
+//! A fake refuses the requests that the provider refuses, with the provider's own status and texts; it records each request as it arrived,
+//! byte for byte ([`Recorded`]), and fails on demand ([`Faults`]). It must not share code with the clients under test: it computes
+//! everything that it checks, signatures included, itself. The server is hand-written on httparse because tests need raw paths and broken
+//! connections, and because hyper's own server would be compiled into every other user of hyper through Cargo's feature unification.
 //!
 //! Module floors: clock, faults, recording, sample -> server -> job, links, multipart, aws -> s3 -> the providers (never each other)
 

@@ -1,6 +1,6 @@
-//! Signed links that expire, as object storages give them out.
+//! Signed links that expire, like those of object storages.
 //!
-//! It must not know any provider. The signature is a digest of the path, the time and a fixed secret: nothing rests on it.
+//! It must not know any provider. The signature is a digest of the path, the expiry and a fixed secret; it need not be secure.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,10 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Clock, Recorded, Reply};
 
-/// How long a link is good.
+/// The lifetime of a link.
 const LIFE: Duration = Duration::from_secs(3600);
 
-/// Makes links and judges them.
+/// Signs and checks links.
 #[derive(Clone, Debug)]
 pub(crate) struct Links(Clock);
 
@@ -20,13 +20,13 @@ impl Links {
         Self(clock)
     }
 
-    /// A link to a path of an origin.
+    /// Signs a link to a path of an origin.
     pub(crate) fn sign(&self, origin: &str, path: &str) -> String {
         let until = self.seconds() + LIFE.as_secs();
         format!("{origin}{path}?Expires={until}&Signature={}", signature(path, until))
     }
 
-    /// Whether a request brings a good link.
+    /// Whether a request has a valid link.
     pub(crate) fn is_valid(&self, request: &Recorded) -> bool {
         let until = request.query_value("Expires").and_then(|text| text.parse().ok()).unwrap_or(0);
         self.seconds() < until && request.query_value("Signature") == Some(signature(&request.path, until))
@@ -42,7 +42,7 @@ fn signature(path: &str, until: u64) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What S3 says of a link that is not good any more.
+/// S3's answer to an expired link.
 pub(crate) fn expired() -> Reply {
     Reply::bytes(403, "application/xml", "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
 }

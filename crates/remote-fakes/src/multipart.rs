@@ -1,4 +1,4 @@
-//! Reads a form as RFC 7578 has it, and refuses what strict servers refuse.
+//! Parses a form (RFC 7578), and refuses what strict servers refuse.
 //!
 //! It must not know any provider.
 
@@ -11,14 +11,14 @@ pub struct Part {
     pub name: String,
     /// The file's name, if it is a file.
     pub file_name: Option<String>,
-    /// The media type that it claims.
+    /// The declared media type.
     pub media_type: Option<String>,
     /// The body.
     pub bytes: Vec<u8>,
 }
 
 impl Part {
-    /// The body as text; `None` if it is a file or no UTF-8.
+    /// The body as text; `None` if it is a file or not UTF-8.
     pub fn text(&self) -> Option<&str> {
         if self.file_name.is_some() { None } else { std::str::from_utf8(&self.bytes).ok() }
     }
@@ -27,7 +27,7 @@ impl Part {
 /// The parts of a form, in order.
 ///
 /// # Errors
-/// What is wrong with the form, in words.
+/// The reason why the form is invalid.
 pub fn parts(request: &Recorded) -> Result<Vec<Part>, String> {
     if request.media_type() != "multipart/form-data" {
         return Err(format!("the body is {:?}, not multipart/form-data", request.media_type()));
@@ -35,7 +35,7 @@ pub fn parts(request: &Recorded) -> Result<Vec<Part>, String> {
     let declared = request.header("content-type").unwrap_or_default();
     let boundary = parameter(declared, "boundary").filter(|boundary| (1..=70).contains(&boundary.len()));
     let boundary = boundary.ok_or("the form has no boundary of 1 to 70 characters")?;
-    // The first delimiter has no line end before it.
+    // The first delimiter has no preceding line end.
     let (body, delimiter) = ([b"\r\n", request.body.as_slice()].concat(), format!("\r\n--{boundary}"));
     let mut pieces = split(&body, delimiter.as_bytes()).into_iter();
     if pieces.next() != Some(&[]) {

@@ -1,7 +1,7 @@
 //! Pika's web form, as pikapikapika.io/docs/web describes it. Operations: "generate", "job", "download".
 //!
-//! The documentation shows neither error bodies nor the whole of a job; `{"error": text}` and the fields that seed 003's API reads stand for
-//! them. A job has no videos at the first look, a pending one at the second, and then a finished one.
+//! The documentation shows neither error bodies nor a complete job; this fake uses `{"error": text}` and the fields that the i2v API reads.
+//! A job has no videos at the first poll, a pending one at the second, and then a finished one.
 
 use std::io;
 
@@ -15,9 +15,9 @@ use crate::{
 /// A running fake.
 #[derive(Debug)]
 pub struct PikaWebFake {
-    /// Where it listens, and what came.
+    /// The server and its recorded requests.
     pub server: Server,
-    /// The failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
     state: State,
 }
@@ -30,7 +30,7 @@ struct State {
 }
 
 impl PikaWebFake {
-    /// Starts one that takes this key.
+    /// Starts a fake that accepts this key.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -41,12 +41,12 @@ impl PikaWebFake {
         Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, faults, state })
     }
 
-    /// Its base URL, which ends in "/web".
+    /// The base URL, which ends in "/web".
     pub fn base_url(&self) -> String {
         format!("{}/web", self.server.url())
     }
 
-    /// Jobs that were begun.
+    /// The number of started jobs.
     pub fn jobs(&self) -> usize {
         self.state.jobs.len()
     }
@@ -108,7 +108,7 @@ fn error(status: u16, text: &str) -> Reply {
     Reply::json(status, &json!({"error": text}))
 }
 
-/// What the documentation demands of a request.
+/// Checks the documented rules for a request.
 fn check(body: &Value) -> Result<(), String> {
     let body = object("the body", body, &["promptText", "model", "image", "video", "options", "pikaffect", "sfx"])?;
     let text = |key: &str| body.get(key).map(|value| value.as_str().ok_or_else(|| format!("{key} has to be a string"))).transpose();

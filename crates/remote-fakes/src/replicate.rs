@@ -1,9 +1,9 @@
 //! Replicate's predictions, with an interrogator, Stable Video Diffusion and an official model behind them. Operations: "create", "get",
 //! "cancel", "download".
 //!
-//! A prediction starts at the first look, is processed at the second, and has succeeded at the third. With `Prefer: wait` the answer to the
-//! start has the output already, and still says "processing", as recorded answers do; [`ReplicateFake::let_holds_time_out`] ends that.
-//! [`Fault::WrongWord`] at "create" is an output of another kind. Reference: replicate.com/docs/reference/http.
+//! A prediction is starting at the first poll, processing at the second, and has succeeded at the third. With `Prefer: wait` the answer to
+//! the creation already has the output but still says "processing", as recorded answers do; after [`ReplicateFake::let_holds_time_out`] it
+//! has none. [`Fault::WrongWord`] at "create" is an output of another kind. Reference: replicate.com/docs/reference/http.
 
 use std::{
     io,
@@ -20,9 +20,9 @@ use crate::{
     job::{Job, Jobs, LOOKS, answer, download},
 };
 
-/// The version of the interrogator.
+/// The interrogator's version.
 pub const INTERROGATOR: &str = "8151e1c9f47e696fa316146a2e35812ccf79cfc9eba05b11c7f450155102af70";
-/// The version of Stable Video Diffusion.
+/// Stable Video Diffusion's version.
 pub const STABLE_VIDEO_DIFFUSION: &str = "3f0457e4619daac51203dedb472816fd4af51f3149fa7a9e0b5ffcf1b8172438";
 /// The official model, which has no version in requests.
 const OFFICIAL: &str = "minimax/video-01";
@@ -33,9 +33,9 @@ const CREATE_FIELDS: [&str; 6] = ["version", "input", "webhook", "webhook_comple
 /// A running fake.
 #[derive(Debug)]
 pub struct ReplicateFake {
-    /// Where it listens, and what came.
+    /// The server and its recorded requests.
     pub server: Server,
-    /// The failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
     state: State,
 }
@@ -49,7 +49,7 @@ struct State {
 }
 
 impl ReplicateFake {
-    /// Starts one that takes this token.
+    /// Starts a fake that accepts this token.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -60,12 +60,12 @@ impl ReplicateFake {
         Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, faults, state })
     }
 
-    /// Predictions that were created.
+    /// The number of created predictions.
     pub fn predictions(&self) -> usize {
         self.state.jobs.len()
     }
 
-    /// From now on no output is there in time for a request that waits for it.
+    /// From now on no output is ready in time for a request that waits for it.
     pub fn let_holds_time_out(&self) {
         self.state.holds_time_out.store(true, Ordering::SeqCst);
     }
@@ -150,7 +150,7 @@ impl State {
     }
 }
 
-/// Replicate's form of an error; the title is HTTP's own word, or Replicate's where it has one.
+/// Replicate's error form; the title is HTTP's own phrase, or Replicate's if it has one.
 fn error(status: u16, detail: &str) -> Reply {
     let title = match status {
         401 => "Unauthenticated",
@@ -210,7 +210,7 @@ fn prediction(request: &Recorded, id: &str, job: &Job, fault: Option<&Fault>) ->
     })
 }
 
-/// What the model's schema demands of its inputs.
+/// Checks the inputs against the model's schema.
 fn check(model: &str, input: &Map<String, Value>) -> Result<(), String> {
     let known: &[&str] = match model {
         INTERROGATOR => &["image", "clip_model_name", "mode"],

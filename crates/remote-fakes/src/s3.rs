@@ -1,6 +1,6 @@
-//! A small S3: objects are put and fetched, by signed headers or presigned URLs, in path style and by virtual host, with ranges.
+//! A small S3: puts and gets objects, by signed headers or presigned URLs, in path style and by virtual host, with ranges.
 //!
-//! Operation for [`Faults`]: "download". Only GET, HEAD and PUT of objects are there; answers are S3's XML.
+//! Operation for [`Faults`]: "download". Only GET, HEAD and PUT of objects are implemented; answers are S3's XML.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ impl Objects {
         self.lock().contains_key(bucket)
     }
 
-    /// Whether there is such a bucket.
+    /// Puts an object; returns whether the bucket exists.
     pub(crate) fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> bool {
         self.lock().get_mut(bucket).map(|objects| objects.insert(key.to_owned(), bytes)).is_some()
     }
@@ -36,19 +36,19 @@ impl Objects {
     }
 }
 
-/// A running S3.
+/// A running S3 fake.
 #[derive(Debug)]
 pub struct S3 {
     server: Server,
     objects: Objects,
-    /// Its clock.
+    /// The fake's clock.
     pub clock: Clock,
-    /// Its failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
 }
 
 impl S3 {
-    /// Starts one that knows an account, with empty buckets of these names.
+    /// Starts a fake that knows one account, with empty buckets of these names.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -60,7 +60,7 @@ impl S3 {
         Ok(Self { server, objects, clock, faults })
     }
 
-    /// Where it listens.
+    /// The base URL.
     pub fn url(&self) -> String {
         self.server.url()
     }
@@ -70,7 +70,7 @@ impl S3 {
         self.server.requests()
     }
 
-    /// Puts an object; whether there is such a bucket.
+    /// Puts an object; returns whether the bucket exists.
     pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) -> bool {
         self.objects.put(bucket, key, bytes.into())
     }
@@ -131,7 +131,7 @@ impl Storage {
     }
 }
 
-/// Bucket and key: by virtual host, where the host is `BUCKET.localhost`, else in path style.
+/// Bucket and key: by virtual host if the host is `BUCKET.localhost`, otherwise in path style.
 fn address(request: &Recorded) -> (String, String) {
     let decoded = request.segments().join("/");
     let host = request.header("host").unwrap_or_default();

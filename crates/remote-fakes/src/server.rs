@@ -1,6 +1,6 @@
-//! An HTTP/1.1 server on loopback that records what arrives and can break an answer off.
+//! An HTTP/1.1 server on loopback that records requests and can break off answers.
 //!
-//! It must not know any provider, and changes nothing of a request. A body longer than [`MAX_BODY`] closes the connection.
+//! It must not know any provider, and must not change requests. A body longer than [`MAX_BODY`] closes the connection.
 
 use std::{
     fmt, io,
@@ -16,12 +16,12 @@ use tokio::{
 
 use crate::Recorded;
 
-/// The longest head of a request, in bytes.
+/// The maximum size of a request's head, in bytes.
 const MAX_HEAD: usize = 64 << 10;
-/// The longest body, in bytes.
+/// The maximum size of a body, in bytes.
 const MAX_BODY: usize = 256 << 20;
 
-/// What a fake answers a request with.
+/// A fake's answer to a request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     status: u16,
@@ -43,12 +43,12 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Vec::new(), end: End::Whole }
     }
 
-    /// A JSON document.
+    /// A JSON answer.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::bytes(status, "application/json", body.to_string())
     }
 
-    /// Bytes of a media type.
+    /// An answer of bytes with a media type.
     pub fn bytes(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::empty(status) }.header("content-type", media_type)
     }
@@ -60,21 +60,21 @@ impl Reply {
         self
     }
 
-    /// The same, but it never comes.
+    /// The same, but it is never sent.
     #[must_use]
     pub fn stall(mut self) -> Self {
         self.end = End::Stall;
         self
     }
 
-    /// The same, but the connection closes after so many bytes of the body; with 0, before the head.
+    /// The same, but the connection closes after this many bytes of the body; with 0, before the head.
     #[must_use]
     pub fn close_after(mut self, bytes: usize) -> Self {
         self.end = End::CloseAfter(bytes);
         self
     }
 
-    /// The head as it is sent.
+    /// The head as sent.
     fn head(&self) -> String {
         let mut head = format!("HTTP/1.1 {} Fake\r\n", self.status);
         for (name, value) in &self.headers {
@@ -93,7 +93,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// A running server; it stops when it is dropped.
+/// A running server; dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -102,7 +102,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on a free port of 127.0.0.1, and answers each request with what the handler makes of it.
+    /// Listens on a free port of 127.0.0.1, and answers each request with the handler's reply.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -113,7 +113,7 @@ impl Server {
         let (handler, kept): (Arc<Handler>, _) = (Arc::new(handler), requests.clone());
         let mut listening = JoinSet::new();
         listening.spawn(async move {
-            // Dropped with the listener, and so are its connections.
+            // Dropped with the listener, together with its connections.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
@@ -123,7 +123,7 @@ impl Server {
         Ok(Self { port, requests, _listening: listening })
     }
 
-    /// Where it listens: "http://127.0.0.1:40000".
+    /// The base URL: "http://127.0.0.1:40000".
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -138,7 +138,7 @@ type Handler = dyn Fn(&Recorded) -> Reply + Send + Sync;
 
 /// Serves one connection until it is closed or a request is malformed.
 async fn serve(mut stream: TcpStream, handler: Arc<Handler>, requests: Arc<Mutex<Vec<Recorded>>>) {
-    // An answer's head and body are written one after the other: with Nagle's algorithm the body would wait 40 ms for the head's receipt.
+    // An answer's head and body are written separately: with Nagle's algorithm the body would wait 40 ms for the head's acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -158,7 +158,7 @@ async fn write_reply(stream: &mut TcpStream, reply: &Reply, without_body: bool) 
     let sent = match reply.end {
         End::Whole => reply.body.len(),
         End::Stall => {
-            // Until the client has had enough of it.
+            // Until the client closes the connection.
             while stream.read(&mut [0; 64]).await? != 0 {}
             return Ok(());
         }
@@ -172,7 +172,7 @@ async fn write_reply(stream: &mut TcpStream, reply: &Reply, without_body: bool) 
     stream.flush().await
 }
 
-/// The next request; `None` if the connection is closed before it.
+/// Reads the next request; `None` if the connection is closed before it.
 async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<Recorded>> {
     let (mut request, head) = loop {
         if let Some(found) = parse_head(buffer)? {
@@ -201,7 +201,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     Ok(Some(request))
 }
 
-/// The request whose head stands in the buffer, and the head's length; `None` if it is not all there.
+/// Parses the request head in the buffer; returns it with its length, or `None` if it is incomplete.
 fn parse_head(buffer: &[u8]) -> io::Result<Option<(Recorded, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -224,7 +224,7 @@ async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result
         let size = line.split(';').next().unwrap_or_default().trim();
         let size = usize::from_str_radix(size, 16).map_err(|_| malformed("a chunk's size is no number"))?;
         if size == 0 {
-            // Trailers, of which none matters here, end with an empty line.
+            // Trailers are ignored; an empty line ends them.
             while !read_line(stream, buffer).await?.is_empty() {}
             return Ok(body);
         }
@@ -235,7 +235,7 @@ async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result
     }
 }
 
-/// A line without its end.
+/// Reads a line, without its line end.
 async fn read_line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<String> {
     loop {
         if let Some(end) = buffer.windows(2).position(|pair| pair == b"\r\n") {
@@ -248,7 +248,7 @@ async fn read_line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<S
     }
 }
 
-/// Exactly so many bytes.
+/// Reads exactly this many bytes.
 async fn take(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> io::Result<Vec<u8>> {
     if length > MAX_BODY {
         return Err(malformed("the body is too long"));

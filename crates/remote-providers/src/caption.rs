@@ -1,7 +1,7 @@
-//! Captions: what an image shows, in words, as a prompt for a video of it.
+//! Captions: text descriptions of an image, used as prompts for its video.
 //!
-//! The one of Replicate is here. A prediction costs, so one that may have begun is not asked for again; one that was refused for the
-//! moment is.
+//! Implements Replicate's. A prediction is billed, so one that may have started is not created again; one that was refused for a transient
+//! reason is.
 
 use std::{fmt, time::Duration};
 
@@ -15,16 +15,16 @@ use crate::{
     replicate::{ModelName, NAME, Prediction, Predictions},
 };
 
-/// The model that seed 003's API asks.
+/// The i2v API's model.
 const MODEL: &str = "pharmapsychotic/clip-interrogator:8151e1c9f47e696fa316146a2e35812ccf79cfc9eba05b11c7f450155102af70";
 
-/// Says what an image shows.
+/// Captions images.
 #[async_trait]
 pub trait Interrogator: fmt::Debug + Send + Sync {
-    /// A caption, not empty.
+    /// A non-empty caption.
     ///
     /// # Errors
-    /// [`ProviderError`], also where the caption is empty.
+    /// [`ProviderError`], also if the caption is empty.
     async fn caption(&self, image: &InputImage) -> Result<String>;
 }
 
@@ -37,16 +37,16 @@ pub struct ReplicateInterrogatorSettings {
     pub token: SecretString,
     /// The model: "owner/name:version", "owner/name" or a version.
     pub model: String,
-    /// The longest time for one answer; Replicate holds the first one for up to 60 s.
+    /// Timeout of one answer; Replicate holds the first one for up to 60 s.
     pub timeout: Duration,
-    /// Time between polls, once the first answer has no caption.
+    /// Time between polls, if the first answer has no caption.
     pub interval: Duration,
-    /// The longest time for the whole.
+    /// Timeout of the whole caption.
     pub deadline: Duration,
 }
 
 impl ReplicateInterrogatorSettings {
-    /// CLIP Interrogator at Replicate's own address, with five minutes: it may have to be started first.
+    /// CLIP Interrogator at Replicate's own address, with five minutes: the model may have to start first.
     pub fn new(token: SecretString) -> Self {
         Self {
             base_url: "https://api.replicate.com".to_owned(),
@@ -69,10 +69,10 @@ pub struct ReplicateInterrogator {
 }
 
 impl ReplicateInterrogator {
-    /// With these settings; asks nothing.
+    /// Creates it from the settings, without a request.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] if the model's name cannot be one.
+    /// [`ErrorKind::Settings`] if the model's name is invalid.
     pub fn new(settings: ReplicateInterrogatorSettings) -> Result<Self> {
         let ReplicateInterrogatorSettings { base_url, token, model, timeout, interval, deadline } = settings;
         let interrogator = Self { predictions: Predictions::new(base_url, token, timeout), model, interval, deadline };
@@ -80,12 +80,12 @@ impl ReplicateInterrogator {
         Ok(interrogator)
     }
 
-    /// The model, which is the operator's and not the caller's.
+    /// The operator's model; callers cannot choose it.
     fn model(&self) -> Result<ModelName<'_>> {
         ModelName::read(&self.model).map_err(|error| ProviderError::new(NAME, ErrorKind::Settings, error.reason))
     }
 
-    /// The caption, or `None` while there is none.
+    /// The caption, or `None` while the prediction runs.
     fn read(&self, prediction: &Prediction) -> Result<Option<String>> {
         let failed = |reason: &str| ProviderError::new(NAME, ErrorKind::Failed, reason);
         match (prediction.word(), prediction.output()) {
@@ -132,12 +132,12 @@ impl Interrogator for ReplicateInterrogator {
                         return Ok(caption);
                     }
                 }
-                // Asking how it stands costs nothing.
+                // Polling is free.
                 Err(error) if error.is_retryable() => sleep(error.retry_after.unwrap_or_default().min(self.interval * 15)).await,
                 Err(error) => return Err(error),
             }
         }
-        // It is not wanted any more; if it cannot be told so, it ends by itself.
+        // The caption is no longer needed; a prediction that cannot be cancelled ends by itself.
         let _ends_by_itself: Result<()> = self.predictions.cancel(first.id()).await;
         let reason = format!("the caption was not ready after {} s", self.deadline.as_secs());
         Err(ProviderError::new(NAME, ErrorKind::Deadline, reason))

@@ -1,7 +1,7 @@
-//! Brings a finished video here, into a file.
+//! Downloads a finished video into a file.
 //!
-//! The address comes from a provider's answer, so it is asked through [`Guard`]; the body goes to the file piece by piece, whatever its length.
-//! The invariant: a file that is there is whole, or it is removed.
+//! The address comes from a provider's answer, so it is fetched through [`Guard`]; the body is streamed to the file, whatever its length.
+//! The invariant: an incomplete file is removed.
 
 use std::{io, path::Path, time::Duration};
 
@@ -10,15 +10,15 @@ use tokio::{fs, io::AsyncWriteExt as _};
 
 use crate::{ErrorKind, ProviderError, Source};
 
-/// The media types that a video is asked for with.
+/// Accepted media types of a video.
 const VIDEOS: &[&str] = &["video/mp4", "application/octet-stream"];
 
-/// What a download may take.
+/// Limits of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DownloadLimits {
-    /// The most bytes.
+    /// Maximum size in bytes.
     pub max_bytes: u64,
-    /// The longest time.
+    /// Timeout.
     pub timeout: Duration,
 }
 
@@ -29,13 +29,14 @@ impl Default for DownloadLimits {
     }
 }
 
-/// Why there is no file.
+/// Why a download failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// [`ErrorKind::TooLarge`]; [`ErrorKind::Settings`] if the guard forbids the address; [`ErrorKind::Result`] if the video cannot be fetched.
+    /// [`ErrorKind::TooLarge`]; [`ErrorKind::Settings`] if the guard forbids the address; [`ErrorKind::Result`] if the video cannot be
+    /// fetched.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// The file cannot be written, which is none of the provider's faults.
+    /// The file cannot be written, which is not the provider's fault.
     #[error("the video cannot be written")]
     Disk(#[source] io::Error),
 }
@@ -45,11 +46,11 @@ type Result<T> = std::result::Result<T, DownloadError>;
 /// Writes a finished video to a file and returns its length.
 ///
 /// # Errors
-/// [`DownloadError`]. No file is left then.
+/// [`DownloadError`]. No file is left behind.
 pub async fn download(provider: &'static str, source: Source, guard: &Guard, limits: &DownloadLimits, file: &Path) -> Result<u64> {
     let written = write(provider, source, guard, limits, file).await;
     if written.is_err() {
-        // There may be none.
+        // The file may not exist.
         let _ = fs::remove_file(file).await;
     }
     written
@@ -93,7 +94,7 @@ fn too_large(provider: &'static str, limit: u64) -> ProviderError {
     ProviderError::new(provider, ErrorKind::TooLarge, format!("the video has more than {limit} bytes"))
 }
 
-/// What a fetch's error means here. The address is not named: it is signed.
+/// Maps a fetch error. The address is left out, because it is signed.
 fn fetch_error(provider: &'static str, error: &HttpError, limits: &DownloadLimits) -> ProviderError {
     match error {
         HttpError::TooLarge { .. } => too_large(provider, limits.max_bytes),
@@ -101,7 +102,7 @@ fn fetch_error(provider: &'static str, error: &HttpError, limits: &DownloadLimit
             let reason = format!("the link to the video has expired or is refused (status {status})");
             ProviderError::new(provider, ErrorKind::Result, reason).with_retryable(false)
         }
-        // Asking again ends the same way.
+        // A retry would fail the same way.
         HttpError::Refused { .. } => {
             ProviderError::new(provider, ErrorKind::Settings, format!("the video may not be fetched from {error}"))
         }

@@ -1,20 +1,20 @@
-//! Addresses of a provider's API, made of the operator's base URL and parts that others name.
+//! Addresses of a provider's API, built from the operator's base URL and untrusted path segments.
 //!
-//! The invariants: a part is one segment of the path, whatever it contains; a key goes to the base URL's origin only.
+//! The invariants: each part is one path segment, whatever it contains; a key goes to the base URL's origin only.
 
 use url::Url;
 
 use crate::{ErrorKind, ProviderError, Result};
 
-/// Reads the operator's base URL.
+/// Parses the operator's base URL.
 pub(crate) fn base(provider: &'static str, text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|_| malformed(provider))?;
     let is_plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
     if is_plain && url.query().is_none() && url.fragment().is_none() { Ok(url) } else { Err(malformed(provider)) }
 }
 
-/// The base URL with these segments behind it, each escaped. Parts come from answers and callers, so that none may be empty, "." or "..",
-/// which would lead to another route.
+/// Appends escaped segments to the base URL. They come from answers and callers, so empty, "." and ".." segments, which would lead to
+/// another route, are refused.
 pub(crate) fn below<'a>(provider: &'static str, base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Result<Url> {
     let mut url = base.clone();
     let mut path = url.path_segments_mut().map_err(|()| malformed(provider))?;
@@ -29,23 +29,23 @@ pub(crate) fn below<'a>(provider: &'static str, base: &Url, segments: impl IntoI
     Ok(url)
 }
 
-/// The same, of a base URL that is not read yet.
+/// The same for an unparsed base URL.
 pub(crate) fn endpoint(provider: &'static str, text: &str, segments: &[&str]) -> Result<Url> {
     below(provider, &base(provider, text)?, segments.iter().copied())
 }
 
-/// Whether an address has the base URL's origin, and no name or password of its own.
+/// Whether an address has the base URL's origin, and no user name or password.
 pub(crate) fn is_same_origin(base: &Url, url: &Url) -> bool {
     url.origin() == base.origin() && url.username().is_empty() && url.password().is_none()
 }
 
-/// This address, if it has the base URL's origin.
+/// The parsed address, if it has the base URL's origin.
 pub(crate) fn same_origin(provider: &'static str, text: &str, address: &str) -> Result<Option<Url>> {
     let base = base(provider, text)?;
     Ok(Url::parse(address).ok().filter(|url| is_same_origin(&base, url)))
 }
 
-/// The base URL is not repeated: it may hold a password.
+/// The error does not repeat the base URL, which may contain a password.
 fn malformed(provider: &'static str) -> ProviderError {
     let reason = "the base URL is malformed; it has to be http or https, without user name, password, query and fragment";
     ProviderError::new(provider, ErrorKind::Settings, reason)
@@ -57,7 +57,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn parts_stay_within_their_segment() {
+    fn parts_stay_within_one_segment() {
         let url = endpoint("pika", "https://api.test/web/", &["jobs", "a/../b?c#d%2e é"]).map(String::from);
         assert_eq!(url.as_deref(), Ok("https://api.test/web/jobs/a%2F..%2Fb%3Fc%23d%252e%20%C3%A9"));
         for part in ["", ".", ".."] {

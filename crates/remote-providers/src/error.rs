@@ -1,50 +1,50 @@
-//! Why a provider gives no result, in words for the caller and with what they can do.
+//! Provider errors: the reason for the caller, and advice.
 //!
-//! The invariant: no error holds a secret, a signed link or a header; a provider's own words are cut to one line.
+//! The invariant: no error contains a secret, a signed link or a header; a provider's own text is cut to one line.
 
 use std::{fmt, time::Duration};
 
-/// The longest text of a provider's own that an error repeats, in characters; AWS's failure messages have at most 2048 bytes.
+/// The longest quotation of a provider's own text, in characters; AWS's failure messages have at most 2048 bytes.
 const MAX_REASON: usize = 512;
 
-/// The longest time that a provider's wish to be asked later is believed: it is added to instants, which have an end.
+/// The longest retry delay that is accepted from a provider: it is added to instants, which can overflow.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
-/// The result of asking a provider.
+/// The result of a provider call.
 pub type Result<T, E = ProviderError> = std::result::Result<T, E>;
 
-/// What kind of thing went wrong.
+/// The kind of a provider error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The provider does not take the request as it is.
+    /// The provider rejects the request as it is.
     InvalidRequest,
     /// The provider's content filter blocked the prompt, the image or the result.
     ContentFilter,
     /// The key is missing, wrong or expired.
     Credentials,
-    /// The key may not do this.
+    /// The key lacks the permission.
     Forbidden,
     /// The provider does not know the model, the bucket or the job.
     NotFound,
-    /// Too many requests at the moment.
+    /// Too many requests at present.
     RateLimited,
-    /// The account's quota or money is used up.
+    /// The account's quota or credit is used up.
     Quota,
-    /// The provider cannot be reached, or has a fault of its own.
+    /// The provider cannot be reached, or has an internal error.
     Unavailable,
     /// The video was not ready within the time that the operator allows.
     Deadline,
     /// The provider's job failed.
     Failed,
-    /// The provider answered with something that its API does not say.
+    /// The provider's answer violates its API.
     Protocol,
-    /// The result is longer than the operator allows.
+    /// The result is larger than the operator allows.
     TooLarge,
-    /// The result cannot be fetched, or is no video.
+    /// The result cannot be fetched, or is not a video.
     Result,
-    /// The provider may or may not have begun: the answer to the start was lost, and it has no way to ask again without paying twice.
+    /// The job may or may not have started: the answer to the start was lost, and the provider cannot be asked again without paying twice.
     Uncertain,
-    /// The operator's settings are not enough to ask.
+    /// The operator's settings are incomplete or invalid.
     Settings,
 }
 
@@ -68,7 +68,7 @@ impl ErrorKind {
         Self::Settings,
     ];
 
-    /// Whether the same request may well succeed at another time.
+    /// Whether the same request may succeed later.
     pub const fn is_retryable(self) -> bool {
         match self {
             Self::RateLimited | Self::Unavailable | Self::Deadline | Self::Result => true,
@@ -86,7 +86,7 @@ impl ErrorKind {
         }
     }
 
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub const fn advice(self) -> &'static str {
         match self {
             Self::InvalidRequest => "change the request",
@@ -116,14 +116,14 @@ pub struct ProviderError {
     pub kind: ErrorKind,
     /// The reason in one line, without secrets.
     pub reason: String,
-    /// The provider's own name of the error: "ThrottlingException".
+    /// The provider's own error code: "ThrottlingException".
     pub code: Option<String>,
-    /// When the provider wants to be asked again: in a day at the latest.
+    /// The provider's retry delay, at most a day.
     pub retry_after: Option<Duration>,
-    /// Whether the request may have been accepted all the same: its answer was lost after it had been sent, or a fault of the provider's own
-    /// hides what became of it.
+    /// Whether the request may have been accepted anyway: the answer was lost after the request was sent, or an internal error of the
+    /// provider hides the outcome.
     pub may_have_started: bool,
-    /// Whether asking again helps, where that is not what the kind says.
+    /// Whether a retry helps, if that differs from the kind's default.
     pub retryable: Option<bool>,
 }
 
@@ -134,42 +134,42 @@ impl ProviderError {
         Self { provider, kind, reason, code: None, retry_after: None, may_have_started: false, retryable: None }
     }
 
-    /// The same, with the provider's own name of it.
+    /// Adds the provider's own error code.
     #[must_use]
     pub fn with_code(mut self, code: impl AsRef<str>) -> Self {
         self.code = Some(one_line(code.as_ref()));
         self
     }
 
-    /// The same, to be tried again after a time, which is cut to a day.
+    /// Adds a retry delay, capped at a day.
     #[must_use]
     pub fn retry_after(mut self, after: Option<Duration>) -> Self {
         self.retry_after = after.map(|after| after.min(MAX_RETRY_AFTER));
         self
     }
 
-    /// The same, where the request may have been accepted all the same.
+    /// Marks that the request may have been accepted anyway.
     #[must_use]
     pub fn maybe_started(mut self) -> Self {
         self.may_have_started = true;
         self
     }
 
-    /// The same, with the provider's word on whether asking again helps.
+    /// Overrides whether a retry helps.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {
         self.retryable = Some(retryable);
         self
     }
 
-    /// The same, where it is certain that nothing was begun.
+    /// Marks that certainly nothing was started.
     #[must_use]
     pub(crate) fn not_started(mut self) -> Self {
         self.may_have_started = false;
         self
     }
 
-    /// The same, of a question about a job that was begun earlier: the question begins nothing, and what is not found is the job.
+    /// Adapts an error of a query about an existing job: the query starts nothing, and NotFound refers to the job.
     #[must_use]
     pub(crate) fn about_job(mut self) -> Self {
         if self.kind == ErrorKind::NotFound {
@@ -178,7 +178,7 @@ impl ProviderError {
         self.not_started()
     }
 
-    /// Whether the same request may well succeed at another time.
+    /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         self.retryable.unwrap_or_else(|| self.kind.is_retryable())
     }
@@ -194,7 +194,7 @@ impl fmt::Display for ProviderError {
     }
 }
 
-/// The text in one line, without control characters, of at most [`MAX_REASON`] characters.
+/// The text in one line, without control characters, cut to [`MAX_REASON`] characters.
 fn one_line(text: &str) -> String {
     let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
@@ -208,10 +208,10 @@ mod tests {
     use super::{ErrorKind, ProviderError};
 
     #[test]
-    fn a_wish_to_be_asked_later_is_cut_to_a_day() {
-        let wished = |after| ProviderError::new("veo", ErrorKind::RateLimited, "later").retry_after(after).retry_after;
-        assert_eq!(wished(Some(Duration::MAX)), Some(Duration::from_secs(86_400)));
-        assert_eq!(wished(Some(Duration::from_secs(86_399))), Some(Duration::from_secs(86_399)));
-        assert_eq!(wished(None), None);
+    fn a_retry_delay_is_capped_at_a_day() {
+        let delay = |after| ProviderError::new("veo", ErrorKind::RateLimited, "later").retry_after(after).retry_after;
+        assert_eq!(delay(Some(Duration::MAX)), Some(Duration::from_secs(86_400)));
+        assert_eq!(delay(Some(Duration::from_secs(86_399))), Some(Duration::from_secs(86_399)));
+        assert_eq!(delay(None), None);
     }
 }

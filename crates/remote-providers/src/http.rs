@@ -1,6 +1,6 @@
-//! Asks a provider's API: JSON in and out, bounded, with what went wrong in one meaning for all providers.
+//! HTTP client for providers' APIs: JSON in and out, bounded, with the same error mapping for all providers.
 //!
-//! The addresses are the operator's settings, so they are not guarded; what a provider's answer links to is. It must not know any provider.
+//! The base addresses are the operator's settings, so they are not guarded; links in answers are. It must not know any provider.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::{ErrorKind, ProviderError, Result};
 
-/// The longest answer, in bytes: a video in base64 within JSON is the longest that there is.
+/// The largest answer, in bytes: the extreme case is a video in base64 within JSON.
 const MAX_ANSWER: usize = 256 << 20;
 
-/// A client for a provider's API: no redirects, no retries, no proxy but the environment's.
+/// A client for a provider's API: no redirects, no retries, and no proxy except the environment's.
 pub(crate) fn client(timeout: Duration) -> Client {
     let builder = Client::builder()
         .user_agent(guarded_http::USER_AGENT)
@@ -27,7 +27,7 @@ pub(crate) fn client(timeout: Duration) -> Client {
     builder.build().unwrap_or_default()
 }
 
-/// A header's value that holds a key, `prefix` and the key; nothing that prints headers shows it.
+/// A header value that contains a key after `prefix`; marked sensitive, so that it is never printed.
 pub(crate) fn secret_header(provider: &'static str, prefix: &str, key: &SecretString) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("{prefix}{}", key.expose_secret()))
         .map_err(|_| ProviderError::new(provider, ErrorKind::Settings, "the key has characters that a header cannot have"))?;
@@ -35,34 +35,34 @@ pub(crate) fn secret_header(provider: &'static str, prefix: &str, key: &SecretSt
     Ok(value)
 }
 
-/// What a provider answered.
+/// A provider's answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The media type, in lower case, without parameters; empty if it is not given.
     pub media_type: String,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub location: Option<String>,
-    /// When to ask again.
+    /// The retry delay.
     pub retry_after: Option<Duration>,
     /// The body.
     pub bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// The body as JSON; null if it is none.
+    /// The body as JSON; null if it does not parse.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
     }
 }
 
-/// Sends a request and reads the answer, whatever its status.
+/// Sends a request and reads the answer, with any status.
 pub(crate) async fn send(provider: &'static str, request: RequestBuilder) -> Result<Answer> {
     send_wanting(provider, request, |_, _| true).await
 }
 
-/// Sends a request, and reads the answer's body only if its status and its media type are wanted: a video is left to a download that streams.
+/// Sends a request, and reads the body only if its status and media type are wanted: a video is left to a streaming download.
 pub(crate) async fn send_wanting(
     provider: &'static str,
     request: RequestBuilder,
@@ -72,7 +72,7 @@ pub(crate) async fn send_wanting(
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let media_type = header("content-type").unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    // Replicate says when a limit ends in a header of its own.
+    // Replicate announces the end of a rate limit in its own header.
     let retry_after = header(RETRY_AFTER.as_str()).or_else(|| header("ratelimit-reset").filter(|_| response.status().as_u16() == 429));
     let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let (status, location) = (response.status(), header("location"));
@@ -90,7 +90,7 @@ pub(crate) async fn send_wanting(
     Ok(Answer { status, media_type, location, retry_after, bytes })
 }
 
-/// Why there is no answer. The address is left out: it may hold a secret.
+/// Maps a transport error. The address is left out, because it may contain a secret.
 fn transport(provider: &'static str, error: &reqwest::Error) -> ProviderError {
     if error.is_builder() {
         return ProviderError::new(provider, ErrorKind::Settings, "the request cannot be built; its base URL or its key is malformed");
@@ -102,11 +102,11 @@ fn transport(provider: &'static str, error: &reqwest::Error) -> ProviderError {
     ProviderError::new(provider, ErrorKind::Unavailable, reason).maybe_started()
 }
 
-/// The error that a status stands for, where the provider's own words say nothing better.
+/// The error for a status, unless the provider's own message determines a better one.
 pub(crate) fn status_error(provider: &'static str, answer: &Answer, reason: &str) -> ProviderError {
     let status = answer.status.as_u16();
     let (kind, may_have_started) = match status {
-        // Not followed: the key and the request are for the operator's address.
+        // Redirects are not followed: the key and the request are meant for the operator's address.
         300..=399 => (ErrorKind::Protocol, false),
         400 | 405..=406 | 409..=422 => (ErrorKind::InvalidRequest, false),
         401 => (ErrorKind::Credentials, false),
@@ -114,7 +114,7 @@ pub(crate) fn status_error(provider: &'static str, answer: &Answer, reason: &str
         403 => (ErrorKind::Forbidden, false),
         404 => (ErrorKind::NotFound, false),
         429 => (ErrorKind::RateLimited, false),
-        // Above 504 are those of proxies: 520 to 527 are Cloudflare's.
+        // Statuses above 504 come from proxies: 520 to 527 are Cloudflare's.
         408 | 500 | 502 | 504..=599 => (ErrorKind::Unavailable, true),
         503 => (ErrorKind::Unavailable, false),
         _ => (ErrorKind::Protocol, true),

@@ -1,7 +1,7 @@
-//! Hugging Face inference, as the seed 001 API speaks it: one request that is answered by the video.
+//! Hugging Face inference as the characters API uses it: one request, whose answer is the video.
 //!
-//! It must not wait or retry. The form is the seed's: the file `inputs` and the text `parameters`; the prompt has no place in it, because
-//! Stable Video Diffusion takes none.
+//! It must not wait or retry. The form is the characters API's: the file `inputs` and the text `parameters`; it has no field for the
+//! prompt, because Stable Video Diffusion takes none.
 
 use std::{fmt, time::Duration};
 
@@ -23,33 +23,33 @@ use crate::{
 
 const NAME: &str = "huggingface";
 
-/// The seed 001 API's: frames for a second, the most that the model makes, and the length where none is given.
+/// The characters API's frames per second, maximum number of frames, and default length.
 const FRAMES_PER_SECOND: u32 = 8;
 const MAX_FRAMES: u32 = 25;
 const SECONDS: u32 = 5;
 
-/// The longest wait that an answer can ask for.
+/// The longest retry delay that is accepted from an answer.
 const MAX_WAIT: Duration = Duration::from_secs(600);
-/// The seed 001 API's wait before another try where the answer asks for none.
+/// The characters API's retry delay if the answer gives none.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// The operator's settings of Hugging Face inference.
+/// Settings of Hugging Face inference.
 #[derive(Clone, Debug)]
 pub struct HuggingFaceSettings {
     /// The API's address, without "/models".
     pub base_url: String,
     /// The token.
     pub token: SecretString,
-    /// The model of requests that name none.
+    /// The default model.
     pub model: String,
-    /// The longest time for the answer, which is the video.
+    /// Timeout of the answer, which is the video.
     pub timeout: Duration,
-    /// The least time before another try, where the answer asks for none or there is none.
+    /// Minimum retry delay, if the answer gives none or there is no answer.
     pub wait: Duration,
 }
 
 impl HuggingFaceSettings {
-    /// The seed 001 API's defaults.
+    /// The characters API's defaults.
     pub fn new(token: SecretString) -> Self {
         Self {
             base_url: "https://api-inference.huggingface.co".to_owned(),
@@ -74,7 +74,7 @@ impl fmt::Debug for HuggingFace {
 }
 
 impl HuggingFace {
-    /// With these settings; asks nothing.
+    /// Creates it from the settings, without a request.
     pub fn new(settings: HuggingFaceSettings) -> Self {
         let client = client(settings.timeout);
         Self { settings, client }
@@ -87,11 +87,11 @@ impl HuggingFace {
         if is_id { Ok(parts) } else { Err(invalid(NAME, format!("the model's name is \"{model}\"; it has to be the hub's owner/name"))) }
     }
 
-    /// The error of an answer that is no 200. Only a model that is being loaded and a limit that passes are worth another try.
+    /// The error of an answer whose status is not 200. Only a loading model and a rate limit are worth a retry.
     fn refused(&self, answer: &Answer) -> ProviderError {
         let body = answer.json();
         let why = reason(&body, &self.settings.token);
-        // What an answer does not bring is not kept anywhere.
+        // A video that the answer does not deliver is not kept anywhere.
         let mut error = status_error(NAME, answer, &why).not_started();
         if answer.status == StatusCode::SERVICE_UNAVAILABLE {
             let estimated = body["estimated_time"].as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -127,7 +127,7 @@ impl Provider for HuggingFace {
         self.model(model).map(drop)
     }
 
-    /// There is nothing to wait for.
+    /// There is no polling.
     fn pace(&self) -> Pace {
         let interval = Duration::from_secs(1);
         Pace { initial_wait: Duration::ZERO, interval, max_interval: interval, deadline: self.settings.timeout }
@@ -147,7 +147,7 @@ impl Provider for HuggingFace {
         let form = Form::new().part("inputs", file).text("parameters", Value::Object(parameters(request)?).to_string());
         let asked = self.client.post(url).bearer_auth(self.settings.token.expose_secret());
         let answer = send(NAME, asked.header(ACCEPT, HeaderValue::from_static("video/mp4")).multipart(form)).await;
-        // A video whose answer breaks off is lost, not waiting to be paid for twice: asking again makes a new one.
+        // A video whose answer is cut off is lost and not stored at the provider: a retry makes a new one.
         let answer = answer.map_err(|error| error.not_started().retry_after(Some(self.settings.wait)))?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
@@ -173,7 +173,7 @@ impl Provider for HuggingFace {
     }
 }
 
-/// What the model is told. The common fields that it has a word for, then the options under its own names.
+/// The model's parameters: the supported common fields, overridden by the options under the model's own names.
 fn parameters(request: &VideoRequest) -> Result<Map<String, Value>> {
     let fields = [
         ("last_image", request.last_image.is_some()),
@@ -196,7 +196,7 @@ fn parameters(request: &VideoRequest) -> Result<Map<String, Value>> {
     Ok(parameters)
 }
 
-/// Whether a file begins as MP4 and its kin, WebM and its kin, or AVI do.
+/// Whether a file starts like MP4 and related formats, WebM and related formats, or AVI.
 fn is_video(bytes: &[u8]) -> bool {
     let has = |at: usize, magic: &[u8]| bytes.get(at..at + magic.len()) == Some(magic);
     has(4, b"ftyp") || has(0, &[0x1a, 0x45, 0xdf, 0xa3]) || (has(0, b"RIFF") && has(8, b"AVI "))

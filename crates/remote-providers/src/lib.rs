@@ -1,8 +1,8 @@
-//! Videos and captions from other people's services.
+//! Videos and captions from remote providers.
 //!
-//! One file a provider says how its requests look and what its answers mean ([`Provider`]); one loop ([`run()`]) waits, retries, gives up,
-//! cancels and resumes for all of them. It knows no jobs, stores or HTTP server, and reads neither environment nor clock of its own: keys,
-//! addresses and model names are values. (The AWS SDK's own chain of credentials is asked for by the roof.)
+//! Each provider has one file that builds its requests and interprets its answers ([`Provider`]); one loop ([`run()`]) polls, retries,
+//! times out, cancels and resumes for all of them. The crate knows no jobs, stores or HTTP server, and reads neither the environment nor
+//! the clock: keys, addresses and model names are arguments. (Only the roof may request the AWS SDK's own credentials chain.)
 //!
 //! Module floors: error, request -> endpoint, fields, http, provider -> the providers (never each other), run, download -> caption
 

@@ -1,6 +1,6 @@
-//! The seam that every provider fits: how its requests look, and what its answers mean.
+//! The interface of every provider: builds its requests, and interprets its answers.
 //!
-//! A provider must not wait, retry, count or remember: [`crate::run()`] does that for all of them.
+//! A provider must not wait, retry, count or keep state: [`crate::run()`] does that for all of them.
 
 use std::{fmt, time::Duration};
 
@@ -10,108 +10,107 @@ use url::Url;
 
 use crate::{Result, VideoRequest};
 
-/// Makes videos, somewhere else.
+/// A remote service that makes videos.
 #[async_trait]
 pub trait Provider: fmt::Debug + Send + Sync {
-    /// Its name, the first part of its models' names: "bedrock".
+    /// Its name, and the prefix of its model names: "bedrock".
     fn name(&self) -> &'static str;
 
-    /// Whether it takes this request, as far as that is known without asking.
+    /// Checks a request against the provider's limits, without a network call.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest), with the field, its value and the limit.
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()>;
 
-    /// Whether this can be the name of one of its models, as far as that is known without asking: what the operator sets is looked at when
-    /// the program starts.
+    /// Checks a model name without a network call; used for the operator's settings when the program starts.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest), with the name and what it has to be.
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest), with the name and the expected form.
     fn check_model(&self, _model: &str) -> Result<()> {
         Ok(())
     }
 
-    /// How it is waited for.
+    /// How to poll for a video.
     fn pace(&self) -> Pace;
 
-    /// Whether two starts with one token make one job.
+    /// Whether two starts with the same token make one job.
     fn honours_token(&self) -> bool {
         false
     }
 
-    /// Asks for a video. `model` is the name without the provider's: "nova-reel", or empty for the one that the operator has set. The token
-    /// is the job's own, the same for every try.
+    /// Starts a video. `model` is the name without the provider's prefix: "nova-reel", or empty for the operator's default. The token
+    /// belongs to the job and is the same for every attempt.
     ///
     /// # Errors
-    /// [`ProviderError`](crate::ProviderError); `may_have_started` is set unless it is certain that nothing was begun.
+    /// [`ProviderError`](crate::ProviderError); `may_have_started` is set unless certainly nothing was started.
     async fn start(&self, model: &str, request: &VideoRequest, token: &str) -> Result<Started>;
 
-    /// How a video stands.
+    /// Queries the status of a video.
     ///
     /// # Errors
-    /// [`ProviderError`](crate::ProviderError) if the provider cannot be asked; a job that failed is [`Status::Failed`].
+    /// [`ProviderError`](crate::ProviderError) if the query fails; a failed job is [`Status::Failed`].
     async fn poll(&self, id: &str) -> Result<Status>;
 
-    /// Tells the provider that the video is not wanted any more. Providers that cannot be told do nothing.
+    /// Cancels a video at the provider. Does nothing for providers that cannot cancel.
     ///
     /// # Errors
-    /// [`ProviderError`](crate::ProviderError) if the provider cannot be asked.
+    /// [`ProviderError`](crate::ProviderError) if the request fails.
     async fn cancel(&self, _id: &str) -> Result<()> {
         Ok(())
     }
 
-    /// A link to the finished video that works without a key, made anew; `None` where the provider has no such thing.
+    /// Creates a new link to the finished video that works without credentials; `None` if the provider has no such links.
     ///
     /// # Errors
-    /// [`ProviderError`](crate::ProviderError) if it cannot be made.
+    /// [`ProviderError`](crate::ProviderError) if it cannot be created.
     async fn link(&self, _id: &str) -> Result<Option<Url>> {
         Ok(None)
     }
 }
 
-/// How a provider is waited for.
+/// Polling intervals and deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Time until the first poll.
     pub initial_wait: Duration,
     /// Time between the first polls.
     pub interval: Duration,
-    /// The longest time between polls; each is 1.5 times the one before until then.
+    /// The longest time between polls; each interval is 1.5 times the previous one up to this.
     pub max_interval: Duration,
-    /// How long polls go on, from the first one.
+    /// The time limit of polling, counted from the first poll.
     pub deadline: Duration,
 }
 
-/// What came of a start.
+/// The result of a start.
 #[derive(Debug)]
 pub enum Started {
-    /// The provider works on it, under this id: all that [`Provider::poll`] needs, in at most 2048 bytes, without secrets.
+    /// The provider works on it, under this id, which is all that [`Provider::poll`] needs: at most 2048 bytes, without secrets.
     Pending(String),
-    /// It is finished already. The id is empty where the provider has none.
+    /// It is already finished. The id is empty if the provider has none.
     Finished(String, Source),
 }
 
-/// How a video stands.
+/// The status of a video.
 #[derive(Debug)]
 pub enum Status {
-    /// It is being made; percent where the provider says.
+    /// In progress; in percent if the provider reports it.
     Pending(Option<u32>),
     /// It is finished.
     Finished(Source),
-    /// There will be none.
+    /// It failed.
     Failed(crate::ProviderError),
 }
 
-/// Where a finished video is.
+/// The location of a finished video.
 pub enum Source {
-    /// To be fetched. The headers are sent to this address's origin only, not beyond a redirect.
+    /// At a URL. The headers are sent to this address's origin only, not beyond a redirect.
     Url {
-        /// Where.
+        /// The URL.
         url: String,
-        /// What the provider wants with it: its key.
+        /// Headers that the provider requires, such as its key.
         headers: HeaderMap,
     },
-    /// Here.
+    /// In memory.
     Bytes(Vec<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! What a provider is asked for: plain data that a store keeps and every provider reads.
+//! A provider-independent video request: plain data that stores keep and every provider reads.
 //!
 //! It must not know any provider's own format.
 
@@ -8,13 +8,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Map, Value};
 
-/// A video to be made. Fields that a provider has no word for are refused by its [`check`](crate::Provider::check) if they change what the
-/// caller gets, and ignored otherwise.
+/// A request for a video. Fields that a provider does not support are refused by its [`check`](crate::Provider::check) if they change the
+/// result, and ignored otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VideoRequest {
-    /// What the video shows; empty where the provider takes an image alone.
+    /// The prompt; may be empty if the provider accepts an image alone.
     pub prompt: String,
-    /// What it should not show.
+    /// What the video should not show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negative_prompt: Option<String>,
     /// The first frame.
@@ -23,19 +23,19 @@ pub struct VideoRequest {
     /// The last frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_image: Option<InputImage>,
-    /// Shots that each have a text; empty for a video of one prompt.
+    /// Shots with their own texts; empty for a video with one prompt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shots: Vec<Shot>,
-    /// Length in seconds; `None` is the provider's own.
+    /// Length in seconds; `None` means the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u32>,
-    /// (width, height) in pixels; `None` is the provider's own.
+    /// (width, height) in pixels; `None` means the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<(u32, u32)>,
-    /// Frames in a second; `None` is the provider's own.
+    /// Frames per second; `None` means the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fps: Option<u32>,
-    /// The noise's seed; `None` leaves it to the provider.
+    /// The random seed; `None` leaves it to the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// The provider's own parameters, under its own names.
@@ -43,7 +43,7 @@ pub struct VideoRequest {
     pub options: Map<String, Value>,
 }
 
-/// One shot of a video of several.
+/// One shot of a multi-shot video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shot {
     /// What it shows.
@@ -53,7 +53,7 @@ pub struct Shot {
     pub image: Option<InputImage>,
 }
 
-/// The format of an image's file.
+/// The file format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageFormat {
@@ -81,15 +81,15 @@ impl ImageFormat {
     }
 }
 
-/// An image as a file.
+/// An image file.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputImage {
-    /// The file. A store keeps it as base64.
+    /// The file's content. A store keeps it as base64.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub bytes: Vec<u8>,
     /// Its format.
     pub format: ImageFormat,
-    /// Where the caller said that it lies, for providers that fetch images themselves; public, http or https.
+    /// The caller's URL of the image, for providers that fetch images themselves; public, http or https.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_url: Option<String>,
 }
@@ -105,12 +105,12 @@ impl InputImage {
         format!("data:{};base64,{}", self.format.media_type(), self.base64())
     }
 
-    /// Where it lies, or the file itself as a data URL.
+    /// The caller's URL, or else the file as a data URL.
     pub fn url(&self) -> String {
         self.source_url.clone().unwrap_or_else(|| self.data_url())
     }
 
-    /// Nothing. For checks, which build a body and drop it: encoding megabytes would be wasted.
+    /// An empty text, for checks that build a body and drop it: encoding megabytes would be wasted.
     pub(crate) fn left_out(&self) -> String {
         String::new()
     }

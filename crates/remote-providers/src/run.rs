@@ -1,8 +1,8 @@
-//! The one loop for all providers: asks, waits, retries, gives up, cancels, and resumes after a restart.
+//! The one loop for all providers: starts, polls, retries, times out, cancels, and resumes after a restart.
 //!
-//! It must not know any provider, nor where its state is kept. The invariants: what is about to be asked is persisted before it is asked,
-//! and a provider's id before anything else is done with it; a provider without a token of its own is asked once, and a start whose answer
-//! was lost ends as [`ErrorKind::Uncertain`]; a job that is cancelled is cancelled at the provider too.
+//! It must not know any provider, nor where its state is kept. The invariants: a start is persisted before it is sent, and a provider's id
+//! before anything else is done with it; a provider without idempotency tokens is asked once, and a start whose answer was lost fails as
+//! [`ErrorKind::Uncertain`]; a cancelled job is cancelled at the provider too.
 
 use std::{
     future::Future,
@@ -17,73 +17,73 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{ErrorKind, Provider, ProviderError, Source, Started, Status, VideoRequest};
 
-/// How long a start goes on that is stopped while it is asked: an answer that comes in that time has an id, which can be cancelled or kept.
+/// How long a start may continue after a stop: an answer within that time has an id, which can be cancelled or kept.
 const GRACE: Duration = Duration::from_secs(5);
-/// The longest pause between two tries that the provider does not ask for.
+/// The longest retry pause unless the provider asks for more.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The longest pause before another start that a provider can ask for: a model that is being loaded takes minutes.
+/// The longest pause before another start that a provider can ask for: loading a model takes minutes.
 const MAX_START_PAUSE: Duration = Duration::from_secs(600);
-/// How much longer each pause between polls is than the one before.
+/// Growth factor of the pauses between polls.
 const POLL_GROWTH: f64 = 1.5;
 
-/// How far a remote job is: what a store keeps of it.
+/// Persistent state of a remote job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteState {
-    /// Sent with every start of this job, so that a provider which honours it makes one video.
+    /// Sent with every start of this job, so that a provider with idempotency tokens makes one video.
     pub token: String,
-    /// Whether a start is about to be sent, or was.
+    /// Whether a start is about to be sent, or was sent.
     #[serde(default)]
     pub asked: bool,
-    /// The provider's id, once it is known.
+    /// The provider's id, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// What a record has to outlive.
+/// The durability that a record needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlives {
-    /// The program: the system has it when the call returns.
+    /// Survives the program: the operating system has it when the call returns.
     Program,
-    /// The machine: the disk has it when the call returns.
+    /// Survives the machine: the disk has it when the call returns.
     Machine,
 }
 
-/// Persists how far a remote job is.
+/// Persists the state of a remote job.
 #[async_trait]
 pub trait RemoteMemory: Send + Sync {
-    /// Persists this.
+    /// Persists the state.
     ///
     /// # Errors
-    /// [`Lost`] if it cannot be persisted: the job then stops, and nothing more is asked of the provider.
+    /// [`Lost`] if it cannot be persisted: the job then stops, and the provider gets no more requests.
     async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost>;
 }
 
-/// The state cannot be persisted, for instance because another worker has the job.
+/// The state cannot be persisted, for instance because another worker holds the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("how far the job is cannot be persisted")]
 pub struct Lost;
 
-/// Why a run is to stop.
+/// Why a run must stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Its caller does not want the video any more: the provider is told.
+    /// The caller no longer wants the video: it is cancelled at the provider.
     Cancelled,
-    /// The program goes down: the provider goes on, and the next life of the program takes the job up by its id.
+    /// The program is shutting down: the provider continues, and the next start of the program resumes the job by its id.
     GoingDown,
 }
 
-/// Why a run has no result.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The provider's reason.
+    /// The provider's error.
     #[error(transparent)]
     Provider(#[from] ProviderError),
     /// The run was stopped.
     #[error("stopped")]
     Stopped {
-        /// Why.
+        /// The reason.
         stop: Stop,
-        /// Whether the provider has taken it that the video is not wanted any more.
+        /// Whether the provider accepted the cancellation.
         is_told: bool,
     },
     /// The state could not be persisted.
@@ -91,23 +91,23 @@ pub enum RunError {
     Lost(#[from] Lost),
 }
 
-/// What a run is given beside the request.
+/// Arguments of a run.
 pub struct Run<'a> {
-    /// Where the model's name and the request go.
+    /// The provider of the video.
     pub provider: &'a dyn Provider,
-    /// The model's name without the provider's; may be empty.
+    /// The model's name without the provider's prefix; may be empty.
     pub model: &'a str,
-    /// What is asked for. It is dropped once the provider has it: a job that is waited for takes little memory.
+    /// The request. It is dropped once the provider has accepted it, so that a waiting job takes little memory.
     pub request: VideoRequest,
-    /// Where the state is kept.
+    /// Persists the state.
     pub memory: &'a dyn RemoteMemory,
-    /// Called with percent where the provider says, and with `None` once it has the job.
+    /// Called with the percentage if the provider reports one, and with `None` once it has accepted the job.
     pub progress: &'a (dyn Fn(Option<u32>) + Send + Sync),
-    /// Tries of a start or a poll that fails for a reason that passes, before the job fails; at least 1.
+    /// Attempts of a start or a poll that fails for a transient reason, before the job fails; at least 1.
     pub tries: u32,
-    /// The pause after the first failed try; each is longer than the one before, up to a minute, and varies by a fifth.
+    /// The pause after the first failed attempt; pauses grow up to a minute, with a jitter of a fifth.
     pub pause: Duration,
-    /// How many times as long each pause is as the one before; at least 1, usually 2.
+    /// The growth factor of the pauses; at least 1, usually 2.
     pub backoff: f64,
 }
 
@@ -120,19 +120,19 @@ impl std::fmt::Debug for Run<'_> {
 /// A video that is finished at the provider.
 #[derive(Debug)]
 pub struct Finished {
-    /// The provider's id of it; empty where it has none.
+    /// The provider's id; empty if it has none.
     pub id: String,
-    /// Where it is.
+    /// The video's location.
     pub source: Source,
 }
 
 type Stopped<'a> = Pin<&'a mut (dyn Future<Output = Stop> + Send)>;
 
-/// Has a provider make a video, from wherever the state says that an earlier run got. `stopped` ends when the run is to stop.
+/// Makes a video at a provider, resuming from the persisted state. `stopped` resolves when the run must stop.
 ///
 /// # Errors
-/// [`RunError`]. After [`RunError::Provider`] the last state that was persisted says whether the provider has begun: `asked` is set unless it
-/// is certain that it has not.
+/// [`RunError`]. After [`RunError::Provider`] the last persisted state says whether the provider may have started: `asked` is set unless it
+/// certainly has not.
 pub async fn run(mut run: Run<'_>, mut state: RemoteState, stopped: impl Future<Output = Stop> + Send) -> Result<Finished, RunError> {
     let mut stopped = std::pin::pin!(stopped);
     let (id, is_new) = match state.id.clone() {
@@ -142,14 +142,14 @@ pub async fn run(mut run: Run<'_>, mut state: RemoteState, stopped: impl Future<
             Started::Finished(id, source) => return Ok(Finished { id, source }),
         },
     };
-    // It is not asked for again, and its pictures are not held while it is waited for.
+    // The request is not sent again, so its images are not kept in memory while polling.
     drop(std::mem::take(&mut run.request));
     (run.progress)(None);
     let source = wait(&run, &state, &id, is_new, stopped).await?;
     Ok(Finished { id, source })
 }
 
-/// Asks the provider until it takes the request.
+/// Sends the start until the provider accepts it.
 async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>) -> Result<Started, RunError> {
     let name = run.provider.name();
     if state.asked && !run.provider.honours_token() {
@@ -159,7 +159,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
     loop {
         if !state.asked {
             state.asked = true;
-            // A machine that is lost before the answer came sends the same token again, which is harmless to such a provider.
+            // If the machine is lost before the answer, the same token is sent again, which is harmless with such a provider.
             let outlives = if run.provider.honours_token() { Outlives::Program } else { Outlives::Machine };
             run.memory.record(state, outlives).await?;
         }
@@ -187,7 +187,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
         };
         let may_ask_again = !error.may_have_started || run.provider.honours_token();
         if !error.may_have_started {
-            // Known not to have begun, so that a program which ends in the pause can ask again.
+            // Certainly not started, so a program that exits during the pause may send it again.
             state.asked = false;
             run.memory.record(state, Outlives::Machine).await?;
         }
@@ -213,7 +213,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
 /// Polls until the video is finished.
 async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut stopped: Stopped<'_>) -> Result<Source, RunError> {
     let (name, pace) = (run.provider.name(), run.provider.pace());
-    // One that was taken up again has waited.
+    // A resumed job has already waited.
     let mut pause = if is_new { pace.initial_wait } else { Duration::ZERO };
     let (mut interval, mut failures, mut until) = (pace.interval, 0, None);
     loop {
@@ -228,7 +228,7 @@ async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut st
             stop = stopped.as_mut() => return Err(stop_at(run, Some(id), stop).await),
             polled = run.provider.poll(id) => polled,
         };
-        pause = varied(interval, failures, &state.token);
+        pause = with_jitter(interval, failures, &state.token);
         match polled {
             Ok(Status::Finished(source)) => return Ok(source),
             Ok(Status::Failed(error)) => return Err(error.into()),
@@ -237,7 +237,7 @@ async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut st
                 (run.progress)(percent);
                 interval = interval.mul_f64(POLL_GROWTH).min(pace.max_interval);
             }
-            // The video may have been paid for, so an outage is waited out for as long as the video is.
+            // The video may be billed already, so an outage is waited out until the video's own deadline.
             Err(error) if error.is_retryable() || (error.kind == ErrorKind::Protocol && failures < run.tries) => {
                 failures += 1;
                 let asked = error.retry_after.map(|asked| asked.min(MAX_PAUSE));
@@ -254,7 +254,7 @@ async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut st
     }
 }
 
-/// Stops a run; a provider's job that is not wanted any more is cancelled.
+/// Stops a run; cancels the job at the provider if the video is no longer wanted.
 async fn stop_at(run: &Run<'_>, id: Option<&str>, stop: Stop) -> RunError {
     let is_told = match (stop, id) {
         (Stop::Cancelled, Some(id)) => cancel(run, id).await,
@@ -263,7 +263,7 @@ async fn stop_at(run: &Run<'_>, id: Option<&str>, stop: Stop) -> RunError {
     RunError::Stopped { stop, is_told }
 }
 
-/// Whether the provider has taken it.
+/// Cancels a job; returns whether the provider accepted that.
 async fn cancel(run: &Run<'_>, id: &str) -> bool {
     let error = match timeout(GRACE, run.provider.cancel(id)).await {
         Ok(Ok(())) => return true,
@@ -279,16 +279,16 @@ fn uncertain(provider: &'static str, reason: &str) -> ProviderError {
     ProviderError::new(provider, ErrorKind::Uncertain, reason).maybe_started()
 }
 
-/// The pause after so many failures: the first one, grown for each up to a minute, or what the provider asks for if that is longer.
+/// The pause after the given number of failures: the first one, growing up to a minute, or the provider's retry delay if that is longer.
 fn pause_after((first, backoff): (Duration, f64), failures: u32, asked: Option<Duration>, token: &str) -> Duration {
     let growth = backoff.max(1.0).powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX));
     let grown = Duration::try_from_secs_f64(first.as_secs_f64() * growth).unwrap_or(MAX_PAUSE);
-    varied(grown.min(MAX_PAUSE), failures, token).max(asked.unwrap_or_default())
+    with_jitter(grown.min(MAX_PAUSE), failures, token).max(asked.unwrap_or_default())
 }
 
-/// The time more or less by up to a fifth, so that jobs which were stopped together do not ask together. Drawn from the job's token: nothing
-/// here reads a random number generator.
-fn varied(time: Duration, failures: u32, token: &str) -> Duration {
+/// Jitter of up to a fifth, so that jobs stopped together do not retry together. It is derived from the job's token: nothing here uses a
+/// random number generator.
+fn with_jitter(time: Duration, failures: u32, token: &str) -> Duration {
     let mut hasher = DefaultHasher::new();
     (token, failures, time).hash(&mut hasher);
     let share = f64::from((hasher.finish() % 1000) as u32) / 1000.0;

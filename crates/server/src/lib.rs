@@ -1,14 +1,14 @@
-//! The HTTP API over jobs: pictures, videos, their documentation, and what the service is.
+//! The HTTP API over jobs: pictures, videos, their documentation, and the service itself.
 //!
-//! The wire format is that of a small FastAPI service for segmind/tiny-sd: same routes, same keys, same error bodies, so that its
-//! clients keep working. Wire types live here and nowhere below; they are turned into specs before they become jobs.
+//! The wire format is that of a small FastAPI service for segmind/tiny-sd: same routes, same keys, same error bodies, so that its clients
+//! keep working. Wire types exist in this crate only; they are converted to specs before they become jobs.
 //!
-//! * [`Server::bind`] takes the address, [`Server::run`] serves until a signal comes or the model fails;
-//! * [`routes::configure`] is the routes alone, for tests that need no socket;
+//! * [`Server::bind`] binds the address, [`Server::run`] serves until a signal arrives or the model fails;
+//! * [`routes::configure`] has the routes alone, for tests without a socket;
 //! * `api` has a folder for each API.
 //!
-//! The invariants: no handler blocks (the device has its own thread), no handler panics on user input, every answer but a picture, a page
-//! or a script is JSON, and [`access::gate()`] stands before every route.
+//! The invariants: no handler blocks (the device has its own thread), no handler panics on user input, every answer except files, pages,
+//! scripts, metrics and event streams is JSON, and [`access::gate()`] stands before every route.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test holds them):
 //! http -> files -> access beside inputs beside webhooks -> state -> api -> routes -> serve.

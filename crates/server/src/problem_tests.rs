@@ -1,4 +1,4 @@
-//! What a problem answers: its status, its body, and no path.
+//! The answers of problems: their status, their body, and no paths.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use actix_web::{ResponseError as _, body::to_bytes, http::header::RETRY_AFTER};
@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[actix_web::test]
-async fn no_answer_tells_where_files_lie() {
+async fn no_answer_contains_a_path() {
     let denied = || std::io::Error::new(std::io::ErrorKind::PermissionDenied, "at path \"/srv/secret/x\"");
     let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
     let file = || generation::video::VideoOutput::new("/srv/secret/video.none").unwrap_err();
@@ -29,7 +29,7 @@ async fn no_answer_tells_where_files_lie() {
     };
     let gone = || StoreError::Gone { path: "/srv/secret".into() };
     let video = |error| Problem::not_made("Video generation", &error);
-    for (problem, status, told) in [
+    for (problem, status, message) in [
         (scratch(denied()), 503, "Video generation failed: the folder for videos in the making cannot be used: the disk is read-only"),
         (video(file().into()), 500, "Video generation failed: the video could not be written"),
         (video(unwritten(full())), 503, "Video generation failed: frame sink: no storage space"),
@@ -42,9 +42,13 @@ async fn no_answer_tells_where_files_lie() {
         (failed(false), 500, "Image generation failed: out of memory"),
     ] {
         let answer = problem.error_response();
-        assert_eq!(answer.status().as_u16(), status, "{told}");
-        assert_eq!(answer.headers().get(RETRY_AFTER).map(|seconds| seconds.to_str().unwrap()), (status == 503).then_some("30"), "{told}");
+        assert_eq!(answer.status().as_u16(), status, "{message}");
+        assert_eq!(
+            answer.headers().get(RETRY_AFTER).map(|seconds| seconds.to_str().unwrap()),
+            (status == 503).then_some("30"),
+            "{message}"
+        );
         let body = to_bytes(answer.into_body()).await.unwrap();
-        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["detail"], told);
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["detail"], message);
     }
 }

@@ -1,7 +1,6 @@
 //! The route table: every API's routes behind one gate.
 //!
-//! A path answers a method that it lacks with 405 and an `Allow` header (`http::path_methods`); every other path is 404, both as
-//! JSON.
+//! A known path answers an unsupported method with 405 and an `Allow` header (`http::path_methods`); every other path is 404, both as JSON.
 
 use actix_web::{
     Error,
@@ -18,12 +17,12 @@ use crate::{
     state::ApiState,
 };
 
-/// The APIs that say problems in a shape of their own, by where their paths begin; all others do as FastAPI does.
+/// The APIs with their own format of problems, by path prefix; all others use FastAPI's.
 const RENDERERS: [(&str, Renderer); 1] = [("/api/v1/", tasks::problems::rendered)];
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
-    // The last that is wrapped around stands first: what the gate refuses is counted, and rendered as its API does.
+    // The last wrapper is the outermost: refusals of the gate are counted, and rendered in their API's format.
     let all = web::scope("")
         .configure(tasks::configure)
         .configure(images::configure)
@@ -43,13 +42,13 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
     config.app_data(Data::from(state.access.clone())).app_data(Data::new(state.requests.clone())).app_data(Data::new(state)).service(all);
 }
 
-/// Says problems as the API of the request does, wherever they come from: a handler, the gate before it, or a path that there is not.
+/// Renders problems in the format of the request's API, whether they come from a handler, the gate or an unknown path.
 async fn render_problems(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let renderer = RENDERERS.iter().find(|(start, _)| request.path().starts_with(start)).map(|(_, rendered)| rendered);
     let response = next.call(request).await?.map_into_boxed_body();
     let rendered = renderer.and_then(|rendered| response.response().extensions().get().map(rendered));
     Ok(match rendered {
-        // What the answer holds on to (the rest of a request's body, a caller's place) it holds on to still.
+        // Keeps the resources of the old body (the rest of a request's body, a caller's permit) until the answer is sent.
         Some(body) => response.map_body(|_, held| holding(BoxBody::new(body.to_string()), held)),
         None => response,
     })

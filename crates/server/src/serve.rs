@@ -1,9 +1,8 @@
-//! The server itself: the address, the workers, and an orderly end.
+//! The server: its address, its workers, and its graceful shutdown.
 //!
-//! The end comes by Ctrl-C, by SIGTERM, by SIGHUP (a terminal that closes; where that is ignored, as under `nohup`, it stays so), or
-//! because the model cannot be used. Then nothing more is taken; the stored job that runs may end, for a while; after that it is put
-//! back, and requests that are waited for are cancelled, so that their clients are answered. Open connections have [`SHUTDOWN_SECONDS`] to
-//! take their answers.
+//! It shuts down on Ctrl-C, SIGTERM or SIGHUP (a terminal that closes; if SIGHUP is ignored, as under `nohup`, it stays ignored), or when
+//! the model fails. From then on it accepts no jobs; the running stored job gets a while to finish, and is then put back; held jobs are
+//! cancelled, so that their clients get an answer. Open connections have [`SHUTDOWN_SECONDS`] to receive their answers.
 
 use std::{
     env,
@@ -32,56 +31,57 @@ use crate::{
     webhooks::{self, WebhookSecret, WebhookSettings},
 };
 
-/// How long open connections may take after the end was asked for.
+/// The time that open connections have after a shutdown begins.
 const SHUTDOWN_SECONDS: u64 = 5;
 
-/// Threads that speak HTTP. What takes longer than a moment (long bodies, pictures, files) is done on others, so two are plenty beside the
-/// device's thread.
+/// HTTP worker threads. Longer work (long bodies, pictures, files) runs on other threads, so two are enough beside the device's thread.
 const WORKERS: usize = 2;
 
-/// How long a head may take: it is a packet or two, which leaves time for lost ones to be sent again, and none for those who only sit.
+/// The time within which request headers must arrive: they are a packet or two, so this allows for retransmissions but not for idle
+/// clients.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where and how to serve; the operator's choice.
+/// The operator's server settings.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// The name or address to listen on.
     pub host: String,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
-    /// The longest request body, in bytes.
+    /// The maximum size of a request body, in bytes.
     pub body_limit: usize,
-    /// How long a request body may take to arrive; answered 408 after that.
+    /// The time within which a request body must arrive; after that the answer is 408.
     pub body_timeout: Duration,
-    /// The longest body of a request that carries a picture, in bytes.
+    /// The maximum size of a body with a picture, in bytes.
     pub picture_body_limit: usize,
-    /// Where videos lie while they are written and sent; by default the system's folder for such files.
+    /// The folder for videos while they are written and sent; by default the system's temporary folder.
     pub scratch: PathBuf,
-    /// How long the head of a connection's first request may take to arrive; after that actix answers 408 with no body, and closes.
+    /// The time within which the headers of a connection's first request must arrive; after that actix answers 408 without a body, and
+    /// closes.
     pub head_timeout: Duration,
-    /// The bounds of a request.
+    /// The limits of requests.
     pub limits: Limits,
-    /// Who may ask what.
+    /// The access settings.
     pub access: AccessSettings,
-    /// What links are signed with; drawn anew if absent, so that links end with the server.
+    /// The key that signs links; random if absent, so that links become invalid with the server's exit.
     pub link_secret: Option<LinkSecret>,
-    /// Where the pictures lie that callers have sent.
+    /// The folder of uploaded pictures.
     pub uploads: PathBuf,
-    /// How much of them is kept, and for how long.
+    /// How many uploads are kept, and for how long.
     pub upload_limits: UploadLimits,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
-    /// Who makes what beside this machine.
+    /// The providers beside this machine.
     pub services: Services,
-    /// The memory that this process holds, in bytes, where the system says; for `/metrics`.
+    /// The resident memory of this process in bytes, if the system reports it; for `/metrics`.
     pub resident_memory: fn() -> Option<u64>,
-    /// How long the stored job that runs may take to end when the server is told to stop.
+    /// The time that the running stored job has to finish on a shutdown.
     pub shutdown_limit: Duration,
-    /// Which addresses that callers name are asked.
+    /// Which addresses named by callers may be fetched.
     pub guard: GuardSettings,
-    /// How the Tasks API works.
+    /// Settings of the Tasks API.
     pub tasks: TasksSettings,
-    /// How callbacks are told that their tasks have ended.
+    /// Settings of callbacks.
     pub webhooks: WebhookSettings,
 }
 
@@ -111,25 +111,25 @@ impl Default for ServerSettings {
     }
 }
 
-/// A server that listens, and has not begun to answer.
+/// A server that is bound, but does not serve yet.
 pub struct Server {
     jobs: Jobs,
     shutdown_limit: Duration,
     uploads: UploadStore,
     addresses: Vec<SocketAddr>,
-    /// Tells callbacks of what has ended.
+    /// Delivers callbacks.
     callbacks: Pin<Box<dyn Future<Output = ()> + Send>>,
     server: dev::Server,
 }
 
 impl Server {
-    /// Listens on the address. Answers come with [`Self::run`]. Must be called inside a tokio runtime.
+    /// Binds the address. [`Self::run`] serves requests. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// If the address cannot be listened on, with the address in the message, or the access settings forbid it.
+    /// If the address cannot be bound (the message has it), or the access settings forbid it.
     pub fn bind(settings: &ServerSettings, jobs: Jobs) -> io::Result<Self> {
         let ServerSettings { host, port, head_timeout, shutdown_limit, access, link_secret, .. } = settings.clone();
-        // The very addresses that are judged are those that are listened on: a name could be asked twice and answer differently.
+        // Bind the same addresses that are checked: resolving a name twice could give two answers.
         let addresses: Vec<_> = (host.as_str(), port).to_socket_addrs().map_err(|error| explain_bind_error(&host, port, &error))?.collect();
         let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
         let access = Access::new(access, &ips, link_secret.unwrap_or_else(LinkSecret::random)).map_err(io::Error::other)?;
@@ -153,7 +153,7 @@ impl Server {
             guard: state.guard.clone(),
             settings: settings.webhooks.clone(),
             message: Box::new(move |job, delivery| match JobMetadata::of(job) {
-                Some(JobMetadata::I2v(kept)) => i2v::callback::message(callback.as_ref()?, &access, (job, &kept), &delivery.url),
+                Some(JobMetadata::I2v(metadata)) => i2v::callback::message(callback.as_ref()?, &access, (job, &metadata), &delivery.url),
                 Some(JobMetadata::Task(_) | JobMetadata::TextVideo(_) | JobMetadata::Character(_)) | None => {
                     Some(webhook::message(&access, job, &delivery.event))
                 }
@@ -166,7 +166,7 @@ impl Server {
         })
         .workers(WORKERS)
         .client_request_timeout(head_timeout)
-        // A client that closes its half of the connection has hung up: without this its job would run to the end for nobody.
+        // A client that closes its half of the connection has hung up; otherwise its job would run to the end without a receiver.
         .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
@@ -177,7 +177,7 @@ impl Server {
         Ok(Self { jobs, shutdown_limit, uploads, addresses, callbacks, server: server.run() })
     }
 
-    /// The addresses that it listens on.
+    /// The bound addresses.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -185,12 +185,12 @@ impl Server {
     /// Serves until Ctrl-C, SIGTERM or SIGHUP, or until the model fails.
     ///
     /// # Errors
-    /// If the model fails, with its reason in one line: a model that cannot be loaded ends the server.
+    /// If the model fails, with its reason in one line: the server exits if its model cannot be loaded.
     pub async fn run(self) -> io::Result<()> {
         self.run_until(stop_signal()).await
     }
 
-    /// Serves until `stop` is ready, or until the model fails.
+    /// Serves until `stop` completes, or until the model fails.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -212,13 +212,13 @@ impl Server {
             reason = jobs.local().failed() => Some(reason),
         };
         tracing::info!("shutting down");
-        // Who is waited for is answered before the connections are closed; they are served until then.
+        // Waiting requests are answered before their connections are closed; the server serves them until then.
         let end = async {
             jobs.shut_down(shutdown_limit).await;
             handle.stop(true).await;
         };
         let ((), result) = tokio::join!(end, server);
-        // It has seen that the jobs stop, and lets go of them.
+        // The task has seen the shutdown, and releases the jobs.
         let _gone: Result<(), tokio::task::JoinError> = callbacks.await;
         match failure {
             Some(reason) => Err(io::Error::other(reason)),
@@ -255,7 +255,7 @@ async fn stop_signal() {
     }
 }
 
-/// Waits for SIGHUP. To wait for a signal is to handle it, so that is not done where whoever started the program has it ignored.
+/// Waits for SIGHUP. Waiting for a signal installs a handler, so this does not wait if the parent process made it ignored.
 #[cfg(unix)]
 async fn hung_up() {
     use tokio::signal::unix::{SignalKind, signal};
@@ -270,12 +270,12 @@ async fn hung_up() {
     }
 }
 
-/// Whether SIGHUP is ignored; where the system does not say (there is no `/proc`) it is left as it is, which ends the program unless it is.
+/// Whether SIGHUP is ignored. Without `/proc` it counts as ignored: no handler is installed, and the signal keeps its default action.
 #[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
-    // A bit a signal, the first for signal 1, which is this one.
+    // One bit per signal; SIGHUP is signal 1.
     ignored.is_none_or(|ignored| ignored & 1 == 1)
 }
 

@@ -1,27 +1,27 @@
-//! When frames start and how long they stay, in the ticks that a container counts.
+//! Start times and durations of frames, in a container's ticks.
 //!
-//! The invariant: starts are rounded, never lengths, so that no error adds up.
+//! The invariant: only start times are rounded, never durations, so that errors do not accumulate.
 
 use ffmpeg_next::Rational;
 
 use crate::{Container, EncoderSettings, FrameRate, encoders};
 
-/// GIF counts hundredths of a second.
+/// GIF's clock: hundredths of a second.
 const GIF_TICKS: u32 = 100;
-/// WebP counts thousandths.
+/// WebP's clock: thousandths of a second.
 const WEBP_TICKS: u32 = 1000;
 
-/// When frames start and how long they stay, in an encoder's ticks.
+/// Computes start times and durations of frames in an encoder's ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
-    /// A tick is a frame.
+    /// One tick per frame.
     Frames(FrameRate),
-    /// So many ticks a second, which GIF and WebP count; starts are rounded, so that the mean rate is right.
+    /// This many ticks a second, as GIF and WebP count; start times are rounded, so that the mean rate is exact.
     Ticks(FrameRate, u32),
 }
 
 impl Clock {
-    /// The container's.
+    /// The container's clock.
     pub(crate) fn of(settings: &EncoderSettings) -> Self {
         match settings.container {
             Container::Gif => Self::Ticks(settings.frame_rate, GIF_TICKS),
@@ -38,7 +38,7 @@ impl Clock {
         }
     }
 
-    /// When a frame starts; the first is number 0.
+    /// The start time of a frame; frames count from 0.
     pub(crate) fn start_of(self, frame: u64) -> i64 {
         match self {
             Self::Frames(_) => i64::try_from(frame).unwrap_or(i64::MAX),
@@ -46,7 +46,7 @@ impl Clock {
         }
     }
 
-    /// How long it stays.
+    /// The duration of a frame.
     pub(crate) fn duration_of(self, frame: u64) -> i64 {
         self.start_of(frame + 1) - self.start_of(frame)
     }

@@ -1,20 +1,20 @@
-//! One picture that shows a whole video: small frames, evenly chosen, in rows.
+//! A contact sheet: one image of a whole video, with small, evenly spaced frames in rows.
 //!
-//! The invariant: it keeps small pictures only, however long the video; the first and the last frame are among them.
+//! The invariant: it keeps small images only, however long the video; the first and the last frame are among them.
 
 use image::{
     Rgb, RgbImage,
     imageops::{self, FilterType},
 };
 
-/// Pixels between pictures and around them.
+/// Pixels between the images and around them.
 const MARGIN: u32 = 4;
 const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
-/// Most pictures on a sheet, and their widest.
+/// Maximum number of images on a sheet, and their maximum width.
 const MOST: u32 = 400;
 const WIDEST: u32 = 1024;
 
-/// A contact sheet that frames are being pushed to.
+/// A contact sheet under construction.
 #[derive(Clone, Debug)]
 pub struct ContactSheet {
     announced: u64,
@@ -27,13 +27,13 @@ pub struct ContactSheet {
 
 impl ContactSheet {
     /// For a video of `announced` frames: at most `pictures` of them (400), in rows of `columns`, each at most `width` pixels wide (1024).
-    /// Numbers out of range are brought into it.
+    /// Out-of-range numbers are clamped.
     pub fn new(announced: u64, pictures: u32, columns: u32, width: u32) -> Self {
         let pictures = u32::try_from(announced).unwrap_or(u32::MAX).min(pictures).clamp(1, MOST);
         Self { announced, pictures, columns: columns.clamp(1, pictures), width: width.clamp(1, WIDEST), seen: 0, kept: Vec::new() }
     }
 
-    /// Takes the next frame; keeps it, made small, if it is among the chosen.
+    /// Adds the next frame; keeps a small copy if it is selected.
     pub fn push(&mut self, frame: &RgbImage) {
         let number = self.seen;
         self.seen += 1;
@@ -56,7 +56,7 @@ impl ContactSheet {
         self.kept.push(small);
     }
 
-    /// The sheet; none if there was no frame.
+    /// The sheet; None if there was no frame.
     pub fn finish(self) -> Option<RgbImage> {
         let (width, height) = self.kept.first()?.dimensions();
         let columns = self.columns.min(u32::try_from(self.kept.len()).ok()?).max(1);
@@ -70,13 +70,13 @@ impl ContactSheet {
         Some(sheet)
     }
 
-    /// The frame that becomes the sheet's picture of this number; none after the last.
+    /// The frame for this position on the sheet; `u64::MAX` after the last position.
     fn chosen(&self, picture: u64) -> u64 {
         let last = u64::from(self.pictures) - 1;
         match picture {
             0 => 0,
             picture if picture > last => u64::MAX,
-            // To the nearest, so that steps differ by one at most.
+            // Rounded to the nearest, so that steps differ by at most one.
             picture => (picture * (self.announced - 1) + last / 2) / last,
         }
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn first_and_last_and_evenly_between() {
+    fn frames_are_first_last_and_evenly_between() {
         let sheet = sheet_of(100, ContactSheet::new(100, 5, 3, 20)).unwrap();
         assert_eq!(sheet.dimensions(), (3 * 24 + 4, 2 * 14 + 4));
         let at = |column: u32, row: u32| sheet.get_pixel(column * 24 + 10, row * 14 + 8).0[0];
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(sheet_of(3, ContactSheet::new(3, 12, 4, 100)).unwrap().dimensions(), (3 * 44 + 4, 28));
         assert_eq!(sheet_of(1, ContactSheet::new(1, 12, 4, 100)).unwrap().dimensions(), (48, 28));
         assert!(sheet_of(0, ContactSheet::new(10, 12, 4, 100)).is_none());
-        // A video that ended early shows what there was, one that went on what was announced.
+        // A video that ended early shows its actual frames, one that ran longer the announced ones.
         assert_eq!(sheet_of(4, ContactSheet::new(7, 7, 7, 100)).unwrap().width(), 4 * 44 + 4);
         assert_eq!(sheet_of(9, ContactSheet::new(2, 5, 5, 100)).unwrap().width(), 2 * 44 + 4);
         assert!(sheet_of(2, ContactSheet::new(0, 0, 0, 0)).is_some());

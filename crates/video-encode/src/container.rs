@@ -1,37 +1,37 @@
-//! The kinds of file, and which of them a path asks for.
+//! The container formats, and the choice of one by a path.
 //!
-//! Plain values; it looks at a path only to see whether a folder is there.
+//! Plain values; a path is only checked for an existing folder.
 
 use std::{fmt, path::Path, str::FromStr};
 
 use crate::{Error, Result, settings::named};
 
-/// The kind of file.
+/// The container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Container {
     /// MP4 with its index in front, so that it plays while it loads.
     Mp4,
     /// WebM: VP9 or AV1.
     WebM,
-    /// Animated GIF that loops for ever, with a palette for each frame.
+    /// Animated GIF that loops forever, with a palette for each frame.
     Gif,
-    /// Animated WebP that loops for ever.
+    /// Animated WebP that loops forever.
     WebP,
-    /// Animated PNG that loops for ever: every pixel as it came.
+    /// Animated PNG that loops forever, lossless.
     Apng,
     /// A folder of `frame-000000.png`, `frame-000001.png`, ...
     PngFolder,
 }
 
 impl Container {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 6] = [Self::Mp4, Self::WebM, Self::Gif, Self::WebP, Self::Apng, Self::PngFolder];
 
-    /// From the ending: `.mp4` or `.m4v`, `.webm`, `.gif`, `.webp`, `.png` or `.apng`. A path that ends in a separator, is a folder, or has no ending is a
-    /// folder of PNG files.
+    /// By the extension: `.mp4` or `.m4v`, `.webm`, `.gif`, `.webp`, `.png` or `.apng`. A path that ends in a separator, is a folder, or
+    /// has no extension is a folder of PNG files.
     ///
     /// # Errors
-    /// [`Error::UnknownEnding`] for any other.
+    /// [`Error::UnknownEnding`] for any other extension.
     pub fn from_path(path: &Path) -> Result<Self> {
         let ends_in_separator = path.as_os_str().as_encoded_bytes().last().is_some_and(|byte| std::path::is_separator(char::from(*byte)));
         let Some(ending) = path.extension().filter(|_| !ends_in_separator && !path.is_dir()) else { return Ok(Self::PngFolder) };
@@ -45,7 +45,7 @@ impl Container {
         }
     }
 
-    /// What HTTP calls it; none for a folder.
+    /// The HTTP media type; None for a folder.
     pub fn media_type(self) -> Option<&'static str> {
         match self {
             Self::Mp4 => Some("video/mp4"),
@@ -76,7 +76,7 @@ impl fmt::Display for Container {
     }
 }
 
-/// The names that [`fmt::Display`] gives.
+/// Parses the names that [`fmt::Display`] gives.
 impl FromStr for Container {
     type Err = Error;
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_decides() {
+    fn the_extension_decides() {
         for (path, expected) in [
             ("a.mp4", Container::Mp4),
             ("out/A.MP4", Container::Mp4),

@@ -1,7 +1,7 @@
-//! The one way in: frames pushed one by one into whatever the settings name.
+//! The encoder's public interface: frames are pushed one by one into the container of the settings.
 //!
-//! It knows no pixel format and no packet. The invariant: a video is in place when [`VideoEncoder::finish`] has returned `Ok`, and at no
-//! other time; after an error there is nothing left to clean up and nothing more can be pushed.
+//! It knows neither pixel formats nor packets. The invariant: a video is in place only after [`VideoEncoder::finish`] has returned `Ok`;
+//! after an error nothing is left to clean up, and nothing more can be pushed.
 
 use std::{
     fmt,
@@ -15,8 +15,8 @@ use crate::{Container, EncoderSettings, Error, FrameRate, PngFolder, Result, mov
 
 /// A video that is being written.
 ///
-/// Dropping it deletes what there is of it; only [`VideoEncoder::finish`] makes a file. (A folder of PNG files keeps the frames that it
-/// has: each of them is whole.)
+/// Dropping it deletes the incomplete video; only [`VideoEncoder::finish`] creates the file. (A folder of PNG files keeps its frames: each
+/// is complete.)
 pub struct VideoEncoder {
     // None after an error.
     sink: Option<Sink>,
@@ -30,38 +30,37 @@ enum Sink {
     PngFolder(PngFolder),
 }
 
-/// What was written.
+/// A finished video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoFile {
     /// The file or folder.
     pub path: PathBuf,
-    /// How many frames it has.
+    /// Number of frames.
     pub frames: u64,
-    /// Its size; of a folder, of the frames that were pushed.
+    /// Size in bytes; of a folder, of the frames that were pushed.
     pub bytes: u64,
-    /// How long it plays: frames / frame rate. (GIF rounds to hundredths of a second, WebM and WebP to thousandths.)
+    /// Duration: frames / frame rate. (GIF rounds to hundredths of a second, WebM and WebP to thousandths.)
     pub duration: Duration,
-    /// In pixels, after padding.
+    /// Width in pixels, after padding.
     pub width: u32,
-    /// In pixels, after padding.
+    /// Height in pixels, after padding.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: FrameRate,
-    /// The kind of file.
+    /// The container format.
     pub container: Container,
-    /// FFmpeg's name of the encoder that was used: `libx264`, `libvpx-vp9`, ...; `png` in a folder.
+    /// FFmpeg's name of the encoder: `libx264`, `libvpx-vp9`, ...; `png` for a folder.
     pub codec: &'static str,
 }
 
 impl VideoEncoder {
-    /// Opens the encoder and a staged file beside `path`, making the folder if need be; a file that stands at `path` stays until the end.
+    /// Opens the encoder and a staged file beside `path`, creating the folder if necessary; an existing file at `path` stays until the end.
     ///
     /// # Errors
-    /// Everything that can be known before the first frame: settings that cannot be, no such encoder here, a folder that cannot be
-    /// written to.
+    /// Everything that can be detected before the first frame: invalid settings, a missing encoder, a folder that is not writable.
     pub fn open(path: &Path, settings: &EncoderSettings) -> Result<Self> {
         settings.check()?;
-        // In lowest terms, which are within what FFmpeg's fractions hold.
+        // In lowest terms, which fit FFmpeg's fractions.
         let frame_rate = FrameRate::new(settings.frame_rate.numerator, settings.frame_rate.denominator)?;
         let settings = EncoderSettings { frame_rate, ..settings.clone() };
         let sink = match settings.container {
@@ -73,7 +72,7 @@ impl VideoEncoder {
         Ok(Self { sink: Some(sink), path: path.to_owned(), settings, frames: 0 })
     }
 
-    /// FFmpeg's name of the encoder that was opened: `libx264`, `libvpx-vp9`, ...; `png` for a folder.
+    /// FFmpeg's name of the opened encoder: `libx264`, `libvpx-vp9`, ...; `png` for a folder.
     pub fn codec(&self) -> &'static str {
         match &self.sink {
             Some(Sink::Movie(movie)) => movie.encoder(),
@@ -84,8 +83,8 @@ impl VideoEncoder {
     /// Adds the next frame.
     ///
     /// # Errors
-    /// [`Error::FrameSize`], or what the encoder or the disk says. The video is given up then: its file is gone, and every later call
-    /// gives [`Error::GivenUp`].
+    /// [`Error::FrameSize`], or an error of the encoder or the disk. The video is abandoned: its file is deleted, and every later call
+    /// returns [`Error::GivenUp`].
     pub fn push(&mut self, frame: &RgbImage) -> Result<()> {
         let mut sink = self.sink.take().ok_or_else(|| Error::GivenUp { path: self.path.clone() })?;
         let expected = (self.settings.width, self.settings.height);
@@ -96,16 +95,16 @@ impl VideoEncoder {
             Sink::Movie(movie) => movie.push(frame)?,
             Sink::PngFolder(folder) => folder.push(frame)?,
         }
-        // Only a sink that took the frame comes back.
+        // Only a sink that accepted the frame is put back.
         self.sink = Some(sink);
         self.frames += 1;
         Ok(())
     }
 
-    /// Writes what is still on its way and puts the file in place.
+    /// Writes the remaining frames and puts the file in place.
     ///
     /// # Errors
-    /// [`Error::Empty`] without a frame, [`Error::GivenUp`] after an error, or what the encoder or the disk says. No file is left.
+    /// [`Error::Empty`] without a frame, [`Error::GivenUp`] after an error, or an error of the encoder or the disk. No file is left.
     pub fn finish(self) -> Result<VideoFile> {
         let sink = self.sink.ok_or_else(|| Error::GivenUp { path: self.path.clone() })?;
         if self.frames == 0 {

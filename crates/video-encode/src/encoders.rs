@@ -1,7 +1,7 @@
-//! FFmpeg's encoders: which of them make what is asked for, in which order they are tried, and with which options.
+//! FFmpeg's encoders: the candidates for a codec in their order, and their options.
 //!
-//! The invariant: an encoder counts as there when it has been opened, never because FFmpeg lists it (it lists hardware that a machine
-//! lacks). The crate's README says why each option has its value.
+//! The invariant: an encoder counts as available only once it has been opened, because FFmpeg also lists hardware encoders that the machine
+//! lacks. The crate's README explains the value of each option.
 
 use ffmpeg_next::{
     self as ffmpeg, Dictionary, Rational,
@@ -14,14 +14,14 @@ use crate::{Codec, Container, EncoderSettings, Error, FrameRate, Quality, Result
 
 /// FFmpeg's factor from a quantiser to `global_quality` (FF_QP2LAMBDA).
 const LAMBDA: f64 = 118.0;
-/// Bits for a pixel where an encoder knows no constant quality: generous for H.264.
+/// Bits per pixel for encoders without constant quality: generous for H.264.
 const BITS_PER_PIXEL: f64 = 0.2;
-/// H.264's constant rate factor that few people tell from the frames.
+/// H.264's constant rate factor; hard to distinguish from the source frames.
 const H264_CRF: u8 = 18;
 const VP9_CRF: u8 = 24;
 const AV1_CRF: u8 = 22;
 const WEBP_QUALITY: u32 = 90;
-/// The scale of H.264's constant quality, for mapping it to others.
+/// The worst value of H.264's constant quality, for mapping to other scales.
 const H264_WORST: u8 = 51;
 
 const LIBX264: &str = "libx264";
@@ -40,24 +40,24 @@ const APNG: &str = "apng";
 pub(crate) struct Opened {
     /// FFmpeg's name.
     pub(crate) name: &'static str,
-    /// What it takes.
+    /// Its input pixel format.
     pub(crate) format: Pixel,
-    /// Itself.
+    /// The encoder itself.
     pub(crate) encoder: encoder::video::Encoder,
 }
 
-/// What [`probe`] found of one encoder.
+/// What [`probe`] found out about one encoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probed {
-    /// FFmpeg's name of it.
+    /// FFmpeg's name of the encoder.
     pub encoder: &'static str,
-    /// The name under which settings ask for it.
+    /// Its name in the settings.
     pub codec: Codec,
-    /// Why it cannot be used here; none if it can.
+    /// Why it cannot be used here; `None` if it can.
     pub reason: Option<String>,
 }
 
-/// Opens each encoder on a small video, hardware too, and says which can be used on this machine.
+/// Opens each encoder, hardware included, on a small video, and reports which ones this machine can use.
 pub fn probe() -> Vec<Probed> {
     ffi::start();
     let all = [
@@ -72,7 +72,7 @@ pub fn probe() -> Vec<Probed> {
     ];
     let mut found = Vec::new();
     for (codec, container) in all {
-        // Some hardware refuses smaller ones.
+        // Some hardware refuses smaller sizes.
         let settings = EncoderSettings { codec, ..EncoderSettings::new(256, 256, FrameRate::whole(24), container) };
         for encoder in candidates(&settings) {
             let reason = open_one(encoder, &settings, Rational(1, 24), true).err().map(|tried| tried.reason);
@@ -82,7 +82,7 @@ pub fn probe() -> Vec<Probed> {
     found
 }
 
-/// Opens the first encoder of those that make what is asked for. Its clock ticks in `time_base`.
+/// Opens the first working encoder for the settings. Its clock ticks in `time_base`.
 pub(crate) fn open(settings: &EncoderSettings, time_base: Rational, global_header: bool) -> Result<Opened> {
     first_of(candidates(settings), settings, time_base, global_header)
 }
@@ -102,7 +102,7 @@ fn first_of(encoders: &[&'static str], settings: &EncoderSettings, time_base: Ra
 fn candidates(settings: &EncoderSettings) -> &'static [&'static str] {
     match (settings.container, settings.codec) {
         (Container::Gif, _) => &[GIF],
-        // Not libwebp_anim, which keeps the whole file in memory until the end and gives the last frame the others' mean duration.
+        // Not libwebp_anim, which keeps the whole file in memory until the end and gives the last frame the mean duration of the others.
         (Container::WebP, _) => &[WEBP],
         (Container::Apng, _) => &[APNG],
         (Container::PngFolder, _) => &[],
@@ -116,7 +116,7 @@ fn candidates(settings: &EncoderSettings) -> &'static [&'static str] {
         (_, Codec::Qsv) => &[QSV],
         (_, Codec::VideoToolbox) => &[VIDEOTOOLBOX],
         (_, Codec::Vp9) => &[VP9],
-        // Not libsvtav1: it prints to standard error whatever it is told, and closing one that has taken no frame waits for ever.
+        // Not libsvtav1: it prints to standard error regardless of settings, and closing one that took no frame hangs forever.
         (_, Codec::Av1) => &[AOM],
     }
 }
@@ -173,7 +173,7 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
         video.set_color_primaries(color::Primaries::BT709);
         video.set_color_transfer_characteristic(color::TransferCharacteristic::BT709);
         video.set_color_range(color::Range::MPEG);
-        // A player can start anew every two seconds.
+        // Players can seek to a key frame every two seconds.
         video.set_gop((rate.as_f64() * 2.0).round().clamp(1.0, 600.0) as u32);
     }
     let mut options = Dictionary::new();
@@ -193,8 +193,8 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
         LIBX264 => {
             options.set("preset", "medium");
             options.set("profile", "high");
-            // Without it the bytes depend on the processor, and with AVX-512 on what the heap held before (r3095, widths that are no
-            // multiple of 128): its fast estimates of how much later frames need a block are approximations.
+            // Otherwise the bytes depend on the processor, and with AVX-512 on stale heap contents (r3095, widths that are no multiple of
+            // 128): its fast estimates of how much later frames need a block are approximations.
             options.set("x264-params", "cpu-independent=1");
             if bits.is_none() {
                 options.set("crf", &crf(H264_CRF).to_string());
@@ -239,7 +239,7 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
         WEBP => match settings.quality {
             Quality::Lossless => {
                 options.set("lossless", "1");
-                // Effort: libwebp's preset for speed takes a quarter of the time for a few more bytes.
+                // Effort: libwebp's preset for speed takes a quarter of the time for slightly more bytes.
                 options.set("quality", "50");
             }
             Quality::Auto | Quality::Crf(_) | Quality::BitRate(_) => {
@@ -252,12 +252,12 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
     Ok(Opened { name, format, encoder: video.open_as_with(codec, options)? })
 }
 
-/// The quantiser of MPEG-4 part 2 (1 to 31) with the step of H.264's: that doubles every 6, this is half its step.
+/// The quantiser of MPEG-4 part 2 (1 to 31) whose step equals H.264's: H.264's step doubles every 6, MPEG-4's quantiser is half its step.
 fn mpeg4_quantiser(crf: u8) -> f64 {
     (0.3125 * (f64::from(crf) / 6.0).exp2()).round().clamp(1.0, 31.0)
 }
 
-/// WebP's 0 to 100 with 100 the best, of H.264's scale.
+/// WebP's quality, 0 to 100 with 100 the best, from H.264's scale.
 fn webp_quality(quality: Quality) -> u32 {
     match quality {
         Quality::Crf(crf) => 100 - u32::from(crf.min(H264_WORST)) * 100 / u32::from(H264_WORST),
@@ -265,7 +265,7 @@ fn webp_quality(quality: Quality) -> u32 {
     }
 }
 
-/// FFmpeg's fraction; its terms are signed, and [`FrameRate::new`] keeps ours far below that.
+/// Converts to FFmpeg's fraction; its terms are signed, and [`FrameRate::new`] keeps ours far below their limit.
 pub(crate) fn rational(rate: FrameRate) -> Rational {
     let term = |term: u32| i32::try_from(term).unwrap_or(i32::MAX);
     Rational(term(rate.numerator), term(rate.denominator))
@@ -287,10 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn what_ffmpeg_said_is_the_reason() {
+    fn ffmpegs_message_is_the_reason() {
         ffi::start();
         let settings = EncoderSettings { quality: Quality::Crf(60), ..EncoderSettings::new(63, 64, FrameRate::whole(24), Container::Gif) };
-        // Its sides are not made even for GIF's sake, which libx264 dislikes.
+        // GIF does not need even sides, so these stay odd, which libx264 refuses.
         let tried = open_one(LIBX264, &settings, Rational(1, 24), true).err().unwrap();
         assert!(tried.reason.contains("not divisible by 2"), "{tried}");
     }

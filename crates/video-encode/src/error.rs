@@ -1,102 +1,102 @@
-//! Why a video is not written.
+//! Errors of writing a video.
 //!
-//! The invariant: a message says what was being done and to which file, and the library's or the system's reason is kept as the source.
+//! The invariant: a message names the operation and the file, and the library's or the system's reason is kept as the source.
 
 use std::{fmt, io, path::PathBuf};
 
 use crate::{Codec, Container, FrameRate, InvalidFrameRate, Quality};
 
-/// What this crate's functions return.
+/// The result type of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a video is not written. None leaves a file behind.
+/// Why a video was not written. No variant leaves a file behind.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The rate is none.
+    /// The frame rate is invalid.
     #[error(transparent)]
     FrameRate(#[from] InvalidFrameRate),
-    /// The size is nothing, or over the limits.
+    /// The size is zero or exceeds the limits.
     #[error("{width}x{height}: sides must be from 1 to {}, and a frame may have {} pixels", crate::MAX_SIDE, crate::MAX_PIXELS)]
     Size {
-        /// In pixels.
+        /// Width in pixels.
         width: u32,
-        /// In pixels.
+        /// Height in pixels.
         height: u32,
     },
-    /// The codec keeps colour for blocks of 2x2 pixels, and padding was not allowed.
+    /// The codec stores colour for blocks of 2x2 pixels, and padding was not allowed.
     #[error("{width}x{height}: this codec asks for an even width and height")]
     OddSize {
-        /// In pixels.
+        /// Width in pixels.
         width: u32,
-        /// In pixels.
+        /// Height in pixels.
         height: u32,
     },
     /// GIF at more than 50 frames a second.
     #[error("GIF cannot play {rate} frames a second: it counts hundredths of a second, and browsers slow down delays under two")]
     TooFast {
-        /// What was asked for.
+        /// The requested rate.
         rate: FrameRate,
     },
     /// The number of encoder threads is out of range.
     #[error("{found} encoder threads: from 1 to {}", crate::settings::MAX_THREADS)]
     Threads {
-        /// What was asked for.
+        /// The requested number.
         found: u32,
     },
-    /// The container does not hold what the codec makes.
+    /// The container cannot hold the codec.
     #[error("{container} does not hold {codec}")]
     Combination {
-        /// What was asked for.
+        /// The requested codec.
         codec: Codec,
-        /// What was asked for.
+        /// The requested container.
         container: Container,
     },
-    /// The codec does not know this kind of quality, or not this value.
+    /// The codec does not support this kind of quality, or this value.
     #[error("{container} with the codec {codec} has no quality {quality:?}")]
     Quality {
-        /// What was asked for.
+        /// The requested quality.
         quality: Quality,
-        /// What was asked for.
+        /// The codec.
         codec: Codec,
-        /// What was asked for.
+        /// The container.
         container: Container,
     },
-    /// No container goes by the file's ending.
+    /// No container has the file's extension.
     #[error("{}: the ending must be .mp4, .m4v, .webm, .gif, .webp, .png or .apng, or the path a folder (it gets numbered PNG files)", path.display())]
     UnknownEnding {
         /// The file.
         path: PathBuf,
     },
-    /// Nothing goes by this name.
+    /// The name is unknown.
     #[error("no {what} is called {name:?}; there are {known}")]
     UnknownName {
         /// `codec`, `container`.
         what: &'static str,
-        /// What was given.
+        /// The unknown name.
         name: String,
-        /// Those that there are.
+        /// The known names.
         known: String,
     },
-    /// None of the encoders that would do can be opened here.
+    /// None of the candidate encoders can be opened here.
     #[error("no encoder for {wanted} can be opened: {}; install {package}", list(tried))]
     NoEncoder {
-        /// The codec as it was asked for.
+        /// The requested codec.
         wanted: Codec,
-        /// Each encoder and its reason, in order.
+        /// Each encoder and its reason, in order of preference.
         tried: Vec<Tried>,
-        /// What to install, by the names of Debian's packages.
+        /// What to install, as names of Debian packages.
         package: &'static str,
     },
     /// FFmpeg failed.
     #[error("{}: {doing}: {source}{detail}", path.display())]
     Ffmpeg {
-        /// The file that was being written.
+        /// The target file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What FFmpeg logged about it; empty, or starts with ` (`.
+        /// FFmpeg's log messages about it; empty, or starts with ` (`.
         detail: String,
-        /// FFmpeg's code.
+        /// FFmpeg's error code.
         source: ffmpeg_next::Error,
     },
     /// The file system failed: no such folder, no permission, no space.
@@ -104,18 +104,18 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// FFmpeg takes names in UTF-8 only.
+    /// FFmpeg accepts UTF-8 names only.
     #[error("{}: the path is not UTF-8", path.display())]
     NotUtf8 {
         /// The path.
         path: PathBuf,
     },
-    /// A picture could not be written or read.
+    /// A still image could not be written or read.
     #[error("{}: {source}", path.display())]
     Picture {
         /// The file.
@@ -123,7 +123,7 @@ pub enum Error {
         /// The reason.
         source: image::ImageError,
     },
-    /// A frame has another size than the encoder was opened for.
+    /// A frame's size differs from the size that the encoder was opened for.
     #[error("a frame of {}x{} in a video of {}x{}", found.0, found.1, expected.0, expected.1)]
     FrameSize {
         /// Width and height of the video.
@@ -131,7 +131,7 @@ pub enum Error {
         /// Width and height of the frame.
         found: (u32, u32),
     },
-    /// A file that came from elsewhere is no whole MP4 video.
+    /// A file from elsewhere is not a complete MP4 video.
     #[error("{}: {reason}", path.display())]
     NotAVideo {
         /// The file.
@@ -139,23 +139,23 @@ pub enum Error {
         /// What is wrong with it, as a sentence about it.
         reason: String,
     },
-    /// A video was finished that has no frame.
+    /// A video without frames was finished.
     #[error("{}: a video needs a frame at least", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// The encoder gave back another number of frames than it took.
+    /// The encoder returned a different number of frames than it took.
     #[error("{}: the encoder took {pushed} frames and wrote {written}", path.display())]
     Lost {
         /// The file.
         path: PathBuf,
-        /// Frames that it took.
+        /// Frames pushed.
         pushed: u64,
-        /// Frames that came out.
+        /// Frames written.
         written: u64,
     },
-    /// An earlier call failed, with an error of its own; nothing more can be written.
+    /// An earlier call failed with its own error; nothing more can be written.
     #[error("{}: the video was given up after an earlier error", path.display())]
     GivenUp {
         /// The file.
@@ -166,9 +166,9 @@ pub enum Error {
 /// An encoder that could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// FFmpeg's name of it.
+    /// FFmpeg's name of the encoder.
     pub encoder: &'static str,
-    /// Why not.
+    /// The reason.
     pub reason: String,
 }
 

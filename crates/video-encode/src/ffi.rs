@@ -1,7 +1,7 @@
-//! The edge to FFmpeg's C where its Rust wrapper has no word for what is needed: the scaler's colours, flags, frames that may be shared,
+//! Direct calls into FFmpeg's C libraries where the Rust wrapper lacks a function: the scaler's colours, flags, frames that may be shared,
 //! the log, and one signal.
 //!
-//! The only file of the crate with `unsafe` in it. The invariant: no pointer leaves it, and each block says why it is sound.
+//! The only file of the crate with `unsafe`. The invariant: no pointer leaves it, and each block says why it is sound.
 #![expect(unsafe_code, reason = "calls into FFmpeg's C libraries; each block says why it is sound")]
 
 use std::{
@@ -18,28 +18,28 @@ use ffmpeg_next::{
     software::scaling,
 };
 
-/// Longest reason that is kept of the log.
+/// Maximum length of a reason taken from the log.
 const LOG_BYTES: usize = 400;
 
-/// Makes the libraries ready, once for the process. Everything that calls FFmpeg calls this first.
+/// Initializes the libraries, once per process. Every user of FFmpeg calls this first.
 ///
-/// FFmpeg's log is kept for [`said`] instead of being printed, and where nobody has decided what SIGXFSZ does, it is ignored from here on:
-/// without that a write beyond the limit of file sizes ends the process instead of failing.
+/// FFmpeg's log is kept for [`said`] instead of being printed. SIGXFSZ is ignored from here on unless it has a handler: otherwise a write
+/// beyond the file-size limit would end the process instead of failing.
 pub(crate) fn start() {
     static START: Once = Once::new();
     START.call_once(|| {
-        // Fills tables of error texts; it has no way to fail.
+        // Fills tables of error texts; cannot fail.
         let _ = ffmpeg::init();
         log::set_level(log::Level::Error);
-        // SAFETY: `keep` has the signature that the C side declares (its last parameter's type is inferred from there), may be called
-        // from any thread, and does not unwind.
+        // SAFETY: `keep` has the signature that the C side declares (its last parameter's type is inferred from there), may be called from
+        // any thread, and does not unwind.
         unsafe { ffi::av_log_set_callback(Some(keep)) };
         ignore_file_size_signal();
     });
 }
 
-/// Makes a write beyond the limit of file sizes (`ulimit -f`) fail with an error, like a full disk, where its signal would end the
-/// process. Leaves a handler that is set already.
+/// Makes a write beyond the file-size limit (`ulimit -f`) fail with an error, like a full disk, instead of ending the process with a
+/// signal. Leaves an existing handler alone.
 #[cfg(unix)]
 pub fn ignore_file_size_signal() {
     // SAFETY: `current` is valid for writes, all zeros are a valid value of it, and SIG_IGN is a valid disposition of this signal.
@@ -59,20 +59,19 @@ thread_local! {
     static SAID: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Forgets what FFmpeg said on this thread.
+/// Clears FFmpeg's log of this thread.
 pub(crate) fn forget() {
     let _ = SAID.try_with(|said| said.try_borrow_mut().map(|mut said| said.clear()));
 }
 
-/// What FFmpeg said on this thread since [`forget`]: its errors, one after another. Threads of an encoder have logs of their own, which
-/// nobody reads.
+/// FFmpeg's errors on this thread since [`forget`], one after another. An encoder's own threads have separate logs, which are not read.
 pub(crate) fn said() -> String {
     SAID.try_with(|said| said.try_borrow().map(|said| said.clone()).unwrap_or_default()).unwrap_or_default()
 }
 
-/// Takes a line of FFmpeg's log. `V` is the platform's `va_list`, which has no name that is the same everywhere.
+/// Receives a line of FFmpeg's log. `V` is the platform's `va_list`, whose name differs between platforms.
 unsafe extern "C" fn keep<V>(object: *mut c_void, level: c_int, format: *const c_char, arguments: V) {
-    // The upper bits are a colour.
+    // The upper bits encode a colour.
     if level & 0xff > ffi::AV_LOG_ERROR {
         return;
     }
@@ -98,13 +97,13 @@ unsafe extern "C" fn keep<V>(object: *mut c_void, level: c_int, format: *const c
     });
 }
 
-/// Asks a muxer for bytes without version strings and clocks.
+/// Makes a muxer omit version strings and timestamps.
 pub(crate) fn make_bitexact(output: &mut Output) {
     // SAFETY: the context is live as long as the output that owns it, which is borrowed for this.
     unsafe { (*output.as_mut_ptr()).flags |= ffi::AVFMT_FLAG_BITEXACT };
 }
 
-/// Tells GIF's muxer how long the last frame stands, in its ticks. It does not look at the packet's duration.
+/// Sets how long the last frame of a GIF is shown, in ticks; GIF's muxer ignores the packet's duration.
 pub(crate) fn set_final_delay(output: &mut Output, ticks: i64) -> Result<(), ffmpeg::Error> {
     // SAFETY: the context is live; the muxer's options are an object that starts with its class, or null, which is left alone.
     let code = unsafe {
@@ -114,30 +113,30 @@ pub(crate) fn set_final_delay(output: &mut Output, ticks: i64) -> Result<(), ffm
     if code < 0 { Err(code.into()) } else { Ok(()) }
 }
 
-/// A frame of this format and size with memory of its own; none if there is no memory.
+/// A frame of this format and size with its own memory; fails if there is no memory.
 pub(crate) fn new_frame(format: Pixel, width: u32, height: u32) -> Result<frame::Video, ffmpeg::Error> {
     let frame = frame::Video::new(format, width, height);
-    // Where the allocation failed, the frame has no planes, and touching one would panic.
+    // If the allocation failed, the frame has no planes, and touching one would panic.
     if frame.planes() == 0 { Err(ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM }) } else { Ok(frame) }
 }
 
-/// Makes sure that nobody else (an encoder that keeps references) sees what is written to the frame from here on.
+/// Makes the frame's memory exclusive, so that no other holder (an encoder that keeps references) sees later writes.
 pub(crate) fn make_writable(frame: &mut frame::Video) -> Result<(), ffmpeg::Error> {
     // SAFETY: the pointer is the frame's own, live while it is borrowed.
     let code = unsafe { ffi::av_frame_make_writable(frame.as_mut_ptr()) };
     if code < 0 { Err(code.into()) } else { Ok(()) }
 }
 
-/// Turns pictures of one pixel format into another of the same size.
+/// Converts frames from one pixel format to another of the same size.
 pub(crate) struct Converter(scaling::Context);
 
 // SAFETY: a scaler of one thread is plain memory behind a pointer, with nothing tied to the thread that made it; it is not shared.
 unsafe impl Send for Converter {}
 
 impl Converter {
-    /// From full-range RGB. Formats with luma and chroma get BT.709's coefficients and limited range (swscale's own are BT.601's).
+    /// From full-range RGB. Formats with luma and chroma get BT.709's coefficients and limited range (swscale defaults to BT.601).
     ///
-    /// The flags ask for the best filter for chroma, the same bytes on every processor, and no shortcut in rounding.
+    /// The flags select the best chroma filter, the same bytes on every processor, and exact rounding.
     pub(crate) fn from_rgb24(width: u32, height: u32, to: Pixel) -> Result<Self, ffmpeg::Error> {
         let flags = scaling::Flags::BICUBIC
             | scaling::Flags::ACCURATE_RND
@@ -160,7 +159,7 @@ impl Converter {
         Ok(Self(context))
     }
 
-    /// Writes `source` to `target`, both of the formats and size that this was made for.
+    /// Converts `source` into `target`; both must have the formats and size of this converter.
     pub(crate) fn run(&mut self, source: &frame::Video, target: &mut frame::Video) -> Result<(), ffmpeg::Error> {
         for (frame, made_for) in [(source, self.0.input()), (&*target, self.0.output())] {
             if (frame.format(), frame.width(), frame.height()) != (made_for.format, made_for.width, made_for.height) {

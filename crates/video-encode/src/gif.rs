@@ -1,23 +1,23 @@
-//! Palettes for GIF: 256 colours of each frame's own, chosen and dithered by FFmpeg's palettegen and paletteuse.
+//! Palettes for GIF: 256 colours for each frame, selected and dithered by FFmpeg's palettegen and paletteuse.
 //!
-//! The invariant: memory holds a few frames, whatever the video's length. One palette for the whole video needs all frames first, and
-//! shows scenes of other colours in bands; one for each frame looks best and costs 768 bytes a frame.
+//! The invariant: memory holds only a few frames, whatever the video's length. A palette for the whole video would need all frames first
+//! and shows banding in scenes of other colours; one per frame looks best and costs 768 bytes a frame.
 
 use ffmpeg_next::{self as ffmpeg, Rational, filter, format::Pixel, frame};
 
 use crate::ffi;
 
-/// The filter graph: a frame is split, its palette made, and both meet again.
+/// The filter graph: each frame is split, its palette generated, and both are combined again.
 pub(crate) struct Palettes {
     graph: filter::Graph,
     ready: frame::Video,
 }
 
 impl Palettes {
-    /// What it takes.
+    /// The input format.
     pub(crate) const INPUT: Pixel = Pixel::RGB24;
 
-    /// For frames of this size, whose times count in `time_base`.
+    /// For frames of this size, with times in `time_base`.
     pub(crate) fn new(width: u32, height: u32, time_base: Rational) -> Result<Self, ffmpeg::Error> {
         let mut graph = filter::Graph::new();
         let find = |name| ffmpeg::filter::find(name).ok_or(ffmpeg::Error::FilterNotFound);
@@ -36,21 +36,21 @@ impl Palettes {
         Ok(Self { graph, ready: frame::Video::empty() })
     }
 
-    /// Takes a frame with its time.
+    /// Adds a frame with its time.
     pub(crate) fn push(&mut self, frame: &frame::Video) -> Result<(), ffmpeg::Error> {
-        // The graph keeps what it is given, and the frame is written anew for the next one.
+        // The graph keeps the frame, while the caller's buffer is overwritten with the next one.
         let mut own = ffi::new_frame(Self::INPUT, frame.width(), frame.height())?;
         own.clone_from(frame);
         own.set_pts(frame.pts());
         self.graph.get("in").ok_or(ffmpeg::Error::Bug)?.source().add(&own)
     }
 
-    /// There are no more frames.
+    /// Signals the end of the frames.
     pub(crate) fn flush(&mut self) -> Result<(), ffmpeg::Error> {
         self.graph.get("in").ok_or(ffmpeg::Error::Bug)?.source().flush()
     }
 
-    /// The next frame with its palette, in order; none if it wants more frames for it, or was flushed and has given all.
+    /// The next frame with its palette, in order; None if the graph needs more frames, or is flushed and empty.
     pub(crate) fn next(&mut self) -> Result<Option<&frame::Video>, ffmpeg::Error> {
         match self.graph.get("out").ok_or(ffmpeg::Error::Bug)?.sink().frame(&mut self.ready) {
             Ok(()) => Ok(Some(&self.ready)),

@@ -1,7 +1,7 @@
-//! What a finished MP4 file is, that somebody else has made.
+//! Examines a finished MP4 file from elsewhere.
 //!
-//! The file is a stranger's: FFmpeg may read it as MP4 only, and opens no other file or address that it names. The invariant: a file that
-//! passes is whole (every frame that its index lists is there) and its first frame can be decoded.
+//! The file is untrusted: FFmpeg may read it as MP4 only, and opens no other file or address that it names. The invariant: a file that
+//! passes is complete (every frame of its index is there) and its first frame can be decoded.
 
 use std::{fs::File, io::Read as _, path::Path};
 
@@ -9,25 +9,25 @@ use ffmpeg_next::{self as ffmpeg, Dictionary, Packet, codec, format, frame, medi
 
 use crate::{Error, FrameRate, MAX_PIXELS, MAX_SIDE, Result, ffi};
 
-/// What a video file is.
+/// Properties of a video file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoFacts {
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Frames.
+    /// Number of frames.
     pub frames: u64,
-    /// Frames a second, on average.
+    /// Frames per second, on average.
     pub frame_rate: FrameRate,
     /// The codec's name: "h264".
     pub codec: String,
 }
 
-/// Reads an MP4 file through. Blocks while it does.
+/// Reads a whole MP4 file. Blocking.
 ///
 /// # Errors
-/// [`Error::NotAVideo`] if it is none, or is cut off; [`Error::File`] if it cannot be read.
+/// [`Error::NotAVideo`] if it is not an MP4 video or is cut off; [`Error::File`] if it cannot be read.
 pub fn inspect(path: &Path) -> Result<VideoFacts> {
     ffi::start();
     ffi::forget();
@@ -68,7 +68,7 @@ pub fn inspect(path: &Path) -> Result<VideoFacts> {
         }
     }
     if !is_decoded {
-        // A decoder that looks ahead hands out what it has at the end.
+        // A decoder with lookahead returns its frames at the end.
         let _ = decoder.send_eof();
         is_decoded = decoder.receive_frame(&mut frame::Video::empty()).is_ok();
     }
@@ -82,7 +82,7 @@ pub fn inspect(path: &Path) -> Result<VideoFacts> {
     Ok(VideoFacts { width, height, frames, frame_rate: rate(average).ok_or_else(|| wrong("it has no frame rate"))?, codec })
 }
 
-/// An MP4 file begins with a box of the type `ftyp`.
+/// Checks that the file starts with an `ftyp` box, as MP4 files do.
 fn check_head(path: &Path) -> Result<()> {
     let unreadable = |source| Error::File { path: path.to_owned(), doing: "reading", source };
     let mut head = Vec::new();

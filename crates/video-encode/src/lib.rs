@@ -1,14 +1,13 @@
-//! Frames in, one by one; a video out.
+//! Encodes frames, one by one, into a video.
 //!
 //! [`EncoderSettings`] say what to write: size, [`FrameRate`] (an exact fraction), [`Container`], [`Codec`], [`Quality`].
-//! [`VideoEncoder::open`] makes ready everything that can fail before there is a frame; [`VideoEncoder::push`] takes frames one after
-//! another, of which memory holds only what the encoder looks ahead; [`VideoEncoder::finish`] puts the file in its place and tells in a
-//! [`VideoFile`] what it is. [`PngFolder`] is the sink that another run can go on with, [`ContactSheet`] and
-//! [`poster()`] make pictures that stand for a video, [`probe`] says which encoders a machine has, and [`inspect()`] what an
-//! MP4 file is that came from elsewhere.
+//! [`VideoEncoder::open`] does everything that can fail before there is a frame; [`VideoEncoder::push`] takes one frame after another, of
+//! which memory holds only the encoder's lookahead; [`VideoEncoder::finish`] puts the file in place and describes it as a [`VideoFile`].
+//! [`PngFolder`] is a sink that another run can resume, [`ContactSheet`] and [`poster()`] create still images of a video, [`probe`] lists
+//! the usable encoders of a machine, and [`inspect()`] examines an MP4 file from elsewhere.
 //!
-//! What always holds: a file appears whole or not at all; an error says what was done to which file; the same frames and settings give the
-//! same bytes on the same libraries, on any number of cores. Nothing here knows a model, a request or a server. Everything blocks.
+//! Invariants: a file appears whole or not at all; an error names the operation and the file; the same frames and settings give the same
+//! bytes with the same libraries, on any number of cores. Nothing here knows a model, a request or a server. All calls block.
 //!
 //! ```
 //! use image::{Rgb, RgbImage};

@@ -1,7 +1,7 @@
-//! One file through FFmpeg: pictures to packets, packets into a container.
+//! Writes one file through FFmpeg: frames to packets, packets into a container.
 //!
-//! The invariant: frame i starts at i / rate and stays until (i + 1) / rate, the last one too, to the precision of the container's clock;
-//! as many frames come out as went in; the file is in place when [`Movie::finish`] has returned, and gone when anything failed.
+//! The invariant: frame i starts at i / rate and lasts until (i + 1) / rate, the last one too, to the precision of the container's clock;
+//! as many frames come out as went in; the file is in place once [`Movie::finish`] has returned, and deleted if anything failed.
 
 use std::path::{Path, PathBuf};
 
@@ -25,11 +25,11 @@ use crate::{
     staging::{Staged, WriteRecord},
 };
 
-/// Bytes that FFmpeg gathers before it writes.
+/// FFmpeg's write buffer in bytes.
 const BUFFER: usize = 1 << 18;
-/// A video file that is being written. Dropping it deletes what there is of it.
+/// A video file being written. Dropping it deletes the incomplete file.
 pub(crate) struct Movie {
-    // In this order: the output's last bytes are flushed before the staged file goes.
+    // Field order matters: the output's last bytes are flushed before the staged file is deleted.
     output: Output,
     opened: Opened,
     converter: PictureConverter,
@@ -51,7 +51,7 @@ impl Movie {
         let staged = Staged::create(target)?;
         let (writer, record) = staged.writer()?;
         let failed = |doing, source| blame(target, &record, doing, source);
-        // The colon keeps FFmpeg from taking a part of the path for a protocol. It opens the file a second time, by name, to make room
+        // The colon keeps FFmpeg from parsing a part of the path as a protocol. FFmpeg opens the file a second time, by name, to make space
         // for the index in front.
         let staged_path = staged.path().to_str().ok_or_else(|| Error::NotUtf8 { path: target.to_owned() })?;
         let url = format!("file:{staged_path}");
@@ -113,7 +113,7 @@ impl Movie {
         self.opened.name
     }
 
-    /// Takes a frame of the size that the video was opened for.
+    /// Adds a frame of the size that the video was opened for.
     pub(crate) fn push(&mut self, frame: &RgbImage) -> Result<()> {
         ffi::forget();
         let converted = match self.converter.convert(frame) {
@@ -131,7 +131,7 @@ impl Movie {
         self.write_packets(false)
     }
 
-    /// Writes what the encoder still holds and the container's end, and puts the file in place. How many bytes it has.
+    /// Writes the encoder's remaining frames and the container's trailer, and puts the file in place. Returns its size in bytes.
     pub(crate) fn finish(mut self) -> Result<u64> {
         ffi::forget();
         if let Some(palettes) = &mut self.palettes {
@@ -150,13 +150,13 @@ impl Movie {
         self.output.write_trailer().map_err(|error| self.failed("writing the end", error))?;
         self.check_writes()?;
         let Self { output, staged, record, target, .. } = self;
-        // Flushes, and has no way to tell what came of it but the record.
+        // Flushes; errors show only in the record.
         drop(output);
         check_writes(&record, &target)?;
         staged.persist()
     }
 
-    /// Sends what the palette filter has ready.
+    /// Encodes the frames that the palette filter has ready.
     fn encode_filtered(&mut self) -> Result<()> {
         while let Some(palettes) = &mut self.palettes {
             let sent = match palettes.next() {
@@ -165,13 +165,13 @@ impl Movie {
                 Err(error) => Err(error),
             };
             sent.map_err(|error| self.failed("encoding a frame", error))?;
-            // GIF's encoder gives a packet for each frame, and takes no second frame before that.
+            // GIF's encoder gives one packet per frame, and takes no second frame before that.
             self.write_packets(false)?;
         }
         Ok(())
     }
 
-    /// Writes the packets that the encoder has ready; after the end of the stream (`last`) all of them.
+    /// Writes the packets that the encoder has ready; at the end of the stream (`last`), all of them.
     fn write_packets(&mut self, last: bool) -> Result<()> {
         loop {
             let mut packet = Packet::empty();
@@ -200,8 +200,8 @@ impl Movie {
     }
 }
 
-/// libx264 puts its version and all its options before the first picture, as an unregistered SEI message (H.264, D.1.6). The bytes of a
-/// video are to depend on its pictures.
+/// Removes libx264's version message. It puts its version and all its options before the first frame, as an unregistered SEI message
+/// (H.264, D.1.6), but a video's bytes must depend only on its frames.
 fn without_version(packet: Packet) -> Packet {
     const START: [u8; 3] = [0, 0, 1];
     const UNREGISTERED: [u8; 2] = [6, 5];
@@ -210,7 +210,7 @@ fn without_version(packet: Packet) -> Packet {
     let Some(data) = packet.data() else { return packet };
     let Some(start) = data.iter().position(|byte| *byte != 0) else { return packet };
     let Some(body) = data.get(start + 1..).filter(|_| start >= 2 && data.get(start) == Some(&1)) else { return packet };
-    // The message's length in bytes of 255 and a rest lies between the two.
+    // The message's length, in bytes of 255 and a remainder, lies between the two.
     let is_version = body.starts_with(&UNREGISTERED) && body.get(..32).unwrap_or(body).windows(X264.len()).any(|bytes| bytes == X264);
     let next = body.windows(START.len()).position(|bytes| bytes == START);
     let Some(rest) = next.filter(|_| is_version).and_then(|next| body.get(next..)) else { return packet };
@@ -221,7 +221,7 @@ fn without_version(packet: Packet) -> Packet {
     shorter
 }
 
-/// What the operating system said, if it said anything; else what FFmpeg made of it.
+/// The operating system's error if there was one, else FFmpeg's.
 fn blame(path: &Path, record: &WriteRecord, doing: &'static str, source: ffmpeg::Error) -> Error {
     match record.take() {
         Some(source) => Error::File { path: path.to_owned(), doing, source },
@@ -233,7 +233,7 @@ fn blame(path: &Path, record: &WriteRecord, doing: &'static str, source: ffmpeg:
     }
 }
 
-/// FFmpeg goes on after some failed writes, so that each call asks here whether there was one.
+/// FFmpeg continues after some failed writes, so each call checks here for one.
 fn check_writes(record: &WriteRecord, path: &Path) -> Result<()> {
     match record.take() {
         Some(source) => Err(Error::File { path: path.to_owned(), doing: "writing", source }),
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_version_is_cut_off() {
+    fn only_the_version_is_removed() {
         let mut message = vec![0, 0, 0, 1, 6, 5, 0xff, 0x11];
         message.extend([0xdc, 0x45, 0xe9, 0xbd, 0xe6, 0xd9, 0x48, 0xb7, 0x96, 0x2c, 0xd8, 0x20, 0xd9, 0x23, 0xee, 0xef]);
         message.extend(b"x264 - core 164\x80");

@@ -1,14 +1,14 @@
-//! Frames on their way in: from `RgbImage` to the pixel format of an encoder.
+//! Converts frames from `RgbImage` to an encoder's pixel format.
 //!
-//! The invariant: the encoder sees every pixel once, and where its sides must be even and the frame's are not, the last column or row a
-//! second time. One source and one converted frame are kept and used again, so a video of any length needs no more memory here.
+//! The invariant: the encoder sees every pixel once; if its sides must be even and the frame's are not, the last column or row is repeated.
+//! One source and one converted frame are reused, so memory does not grow with the video's length.
 
 use ffmpeg_next::{self as ffmpeg, format::Pixel, frame};
 use image::RgbImage;
 
 use crate::ffi::{self, Converter};
 
-/// Brings frames of one size into one pixel format.
+/// Converts frames of one size to one pixel format.
 pub(crate) struct PictureConverter {
     source: frame::Video,
     converted: frame::Video,
@@ -16,7 +16,7 @@ pub(crate) struct PictureConverter {
 }
 
 impl PictureConverter {
-    /// To pictures of `width` x `height`, which may be one more than the frames' own.
+    /// Converts to `width` x `height`, which may exceed the frames' own size by one.
     pub(crate) fn new(width: u32, height: u32, format: Pixel) -> Result<Self, ffmpeg::Error> {
         Ok(Self {
             source: ffi::new_frame(Pixel::RGB24, width, height)?,
@@ -25,7 +25,7 @@ impl PictureConverter {
         })
     }
 
-    /// The frame in the encoder's format, to be given a time and sent.
+    /// The frame in the encoder's format, ready for a timestamp.
     pub(crate) fn convert(&mut self, frame: &RgbImage) -> Result<&mut frame::Video, ffmpeg::Error> {
         self.fill(frame);
         ffi::make_writable(&mut self.converted)?;
@@ -33,7 +33,7 @@ impl PictureConverter {
         Ok(&mut self.converted)
     }
 
-    /// Copies into memory of FFmpeg's own, whose rows are aligned and padded: its fast loops read beyond the end of a row.
+    /// Copies into FFmpeg's own memory, whose rows are aligned and padded: its fast loops read beyond the end of a row.
     fn fill(&mut self, frame: &RgbImage) {
         let stride = self.source.stride(0);
         let height = self.source.height() as usize;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_odd_picture_gets_its_edge_twice() {
+    fn an_odd_image_repeats_its_edge() {
         let frame = RgbImage::from_fn(3, 3, |x, y| image::Rgb([(10 * x + y) as u8, 1, 2]));
         let mut converter = PictureConverter::new(4, 4, Pixel::BGRA).unwrap();
         let converted = converter.convert(&frame).unwrap();
@@ -95,7 +95,7 @@ mod tests {
                 }
             }
         }
-        // Half a level is rounding; the rest is the scaler's arithmetic in 15 bits.
+        // Half a level is rounding; the rest is the scaler's 15-bit arithmetic.
         assert!(worst < 0.8, "{worst}");
     }
 }

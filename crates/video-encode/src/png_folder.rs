@@ -1,7 +1,7 @@
-//! A folder of numbered PNG files, which another run can go on with.
+//! A folder of numbered PNG files, which another run can resume.
 //!
-//! The invariant: a file with a frame's name holds the whole frame. Each is written under another name and then renamed, and always under
-//! the same other name, so that a killed run leaves one such file at most and the next run writes over it.
+//! The invariant: a file with a frame's name contains the whole frame. Each frame is written under a temporary name and then renamed. The
+//! temporary name is always the same, so that a killed run leaves at most one such file and the next run overwrites it.
 
 use std::{
     fs::{self, File},
@@ -16,12 +16,12 @@ use image::{
 
 use crate::{Error, Result, ffi};
 
-/// The staged frame; it does not begin like a frame's name.
+/// The staged frame; its name does not start like a frame's.
 const STAGED: &str = ".frame.part";
-/// How every PNG file ends: the chunk IEND, which is empty, and its checksum. Decoders do not insist on it.
+/// The end of every PNG file: the empty chunk IEND and its checksum. Decoders do not insist on it.
 const LAST_CHUNK: [u8; 12] = *b"\0\0\0\0IEND\xaeB\x60\x82";
 
-/// A folder that frames are being written to.
+/// A folder that frames are written to.
 #[derive(Debug)]
 pub struct PngFolder {
     path: PathBuf,
@@ -37,8 +37,8 @@ impl PngFolder {
         format!("frame-{frame:06}.png")
     }
 
-    /// How many frames lie in a folder whole, from the first on, and of the same size: a frame that is missing or does not decode ends the
-    /// count. A folder that is not there has none.
+    /// The number of complete frames of the same size in a folder, from the first on: a missing or undecodable frame ends the count. A
+    /// missing folder has none.
     pub fn whole_frames(path: &Path) -> u64 {
         let mut size = None;
         let mut frames = 0;
@@ -51,19 +51,19 @@ impl PngFolder {
         frames
     }
 
-    /// Makes the folder if need be; the next frame gets the number `first_frame`. Frames that are there stay until they are written over.
+    /// Creates the folder if necessary; the next frame gets the number `first_frame`. Existing frames stay until they are overwritten.
     ///
     /// # Errors
-    /// [`Error::Size`], or [`Error::File`] if the folder cannot be made or written to.
+    /// [`Error::Size`], or [`Error::File`] if the folder cannot be created or written to.
     pub fn open(path: &Path, width: u32, height: u32, first_frame: u64) -> Result<Self> {
-        // Its limit of file sizes counts here too.
+        // The process's file-size limit applies here too.
         ffi::ignore_file_size_signal();
         if width == 0 || height == 0 {
             return Err(Error::Size { width, height });
         }
         let failed = |source| Error::File { path: path.to_owned(), doing: "making the folder", source };
         fs::create_dir_all(path).map_err(failed)?;
-        // Whether files can be made in it is known only by making one.
+        // Whether the folder is writable shows only by creating a file.
         let staged = path.join(STAGED);
         File::create(&staged).and_then(|_| fs::remove_file(&staged)).map_err(failed)?;
         Ok(Self { path: path.to_owned(), width, height, next: first_frame, bytes: 0 })
@@ -72,7 +72,7 @@ impl PngFolder {
     /// Writes the next frame.
     ///
     /// # Errors
-    /// [`Error::FrameSize`]; [`Error::File`] and [`Error::Picture`] if it cannot be written. Nothing of it stays then.
+    /// [`Error::FrameSize`]; [`Error::File`] and [`Error::Picture`] if it cannot be written. No part of the frame remains.
     pub fn push(&mut self, frame: &RgbImage) -> Result<()> {
         if frame.dimensions() != (self.width, self.height) {
             return Err(Error::FrameSize { expected: (self.width, self.height), found: frame.dimensions() });
@@ -90,7 +90,7 @@ impl PngFolder {
                 Ok(())
             }
             Err(error) => {
-                // It may not have been made.
+                // The file may not exist.
                 let _ = fs::remove_file(&staged);
                 Err(if let image::ImageError::IoError(source) = error {
                     Error::File { path: target, doing: "writing", source }
@@ -101,7 +101,7 @@ impl PngFolder {
         }
     }
 
-    /// Removes frames of an earlier, longer video that follow the last one; how many bytes were written.
+    /// Removes frames of an earlier, longer video after the last one; returns the number of bytes written.
     ///
     /// # Errors
     /// [`Error::File`] if one cannot be removed.
@@ -126,9 +126,9 @@ fn write_png(path: &Path, frame: &RgbImage) -> Result<u64, image::ImageError> {
     Ok(writer.get_ref().metadata()?.len())
 }
 
-/// The size of a picture that is there to its last byte and decodes.
+/// The size of an image that is complete and decodes.
 fn whole(path: &Path) -> Option<(u32, u32)> {
-    // A FIFO of that name would be waited for.
+    // Opening a FIFO of that name would block.
     let bytes = path.is_file().then(|| fs::read(path).ok()).flatten().filter(|bytes| bytes.ends_with(&LAST_CHUNK))?;
     let decoder = PngDecoder::new(Cursor::new(bytes)).ok()?;
     let size = decoder.dimensions();

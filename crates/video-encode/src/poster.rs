@@ -1,4 +1,4 @@
-//! One frame as a picture file, which stands for the video before it plays.
+//! Writes one frame as an image file, shown before the video plays.
 //!
 //! The invariant: the file appears whole or not at all.
 
@@ -12,13 +12,13 @@ use image::{
 
 use crate::{Error, Result, ffi, staging::Staged};
 
-/// JPEG's, of 100.
+/// JPEG quality, of 100.
 const JPEG_QUALITY: u8 = 92;
 
-/// Writes a frame as PNG, JPEG or (lossless) WebP, by the ending `.png`, `.jpg`, `.jpeg` or `.webp`; how many bytes it has.
+/// Writes a frame as PNG, JPEG or (lossless) WebP, by the extension `.png`, `.jpg`, `.jpeg` or `.webp`; returns the size in bytes.
 ///
 /// # Errors
-/// [`Error::Size`] for a frame without pixels, [`Error::Picture`] for another ending or a frame that the format cannot hold,
+/// [`Error::Size`] for a frame without pixels, [`Error::Picture`] for another extension or a frame that the format cannot hold,
 /// [`Error::File`] if it cannot be written.
 pub fn poster(frame: &RgbImage, path: &Path) -> Result<u64> {
     ffi::ignore_file_size_signal();

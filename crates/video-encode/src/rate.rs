@@ -1,19 +1,19 @@
-//! Frames a second as an exact fraction.
+//! Frames per second as an exact fraction.
 //!
-//! It must not know a container. The invariant: what is asked for as a fraction is never rounded; a decimal number becomes the fraction
-//! that a person means by it (29.97 is NTSC's 30000/1001, 12.5 is 25/2).
+//! It must not know a container. The invariant: a requested fraction is never rounded; a decimal number becomes the fraction that it stands
+//! for (29.97 is NTSC's 30000/1001, 12.5 is 25/2).
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// Largest numerator and denominator: players keep them in 32 bits, and multiply them.
+/// Maximum numerator and denominator: players store them in 32 bits, and multiply them.
 const LARGEST_TERM: u32 = 1_000_000;
-/// Frames a second. Below, one frame would stand for minutes; above, no container counts well.
+/// Allowed frames per second. Below, one frame would last minutes; above, no container keeps time well.
 const SLOWEST: f64 = 0.01;
 const FASTEST: f64 = 1000.0;
-/// Television's rates that are slower by 1001/1000 than their name.
+/// The nominal rates of television that are slower by 1001/1000.
 const NTSC: [u32; 6] = [24, 30, 48, 60, 120, 240];
 
-/// Frames a second: numerator / denominator, both positive.
+/// Frames per second: numerator / denominator, both positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameRate {
     /// Frames in `denominator` seconds.
@@ -22,16 +22,16 @@ pub struct FrameRate {
     pub denominator: u32,
 }
 
-/// A frame rate that no video can have.
+/// An invalid frame rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no frame rate: give frames a second from 0.01 to 1000 as a number (24, 12.5) or a fraction (30000/1001)")]
 pub struct InvalidFrameRate {
-    /// What was given.
+    /// The invalid value.
     pub found: String,
 }
 
 impl FrameRate {
-    /// A whole number of frames a second.
+    /// A whole number of frames per second.
     pub const fn whole(frames_per_second: u32) -> Self {
         Self { numerator: frames_per_second, denominator: 1 }
     }
@@ -51,8 +51,7 @@ impl FrameRate {
         if valid { Ok(rate) } else { Err(invalid()) }
     }
 
-    /// The fraction that is meant by a decimal number: NTSC's where one is within 0.005 (23.98, 29.97), else the simplest within a
-    /// billionth of it.
+    /// The fraction for a decimal number: NTSC's if one is within 0.005 (23.98, 29.97), else the simplest within a billionth.
     ///
     /// # Errors
     /// If it is not within 0.01 to 1000.
@@ -67,7 +66,7 @@ impl FrameRate {
         {
             return Self::new(name * 1000, 1001);
         }
-        // Continued fraction: each step is the best fraction of its size.
+        // A continued fraction: each step is the best approximation of its size.
         let (mut before, mut last) = ((0u64, 1u64), (1u64, 0u64));
         let mut rest = frames_per_second;
         loop {
@@ -87,18 +86,18 @@ impl FrameRate {
         Self::new(term(last.0)?, term(last.1)?).map_err(|_| invalid())
     }
 
-    /// Frames a second, rounded.
+    /// Frames per second as a floating-point number.
     pub fn as_f64(self) -> f64 {
         f64::from(self.numerator) / f64::from(self.denominator)
     }
 
-    /// How long so many frames play, to the nearest nanosecond.
+    /// The duration of this many frames, to the nearest nanosecond.
     pub fn duration_of(self, frames: u64) -> Duration {
         let nanoseconds = self.ticks(frames, 1_000_000_000);
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    /// When a frame starts, in a clock of so many ticks a second, to the nearest tick.
+    /// The start of a frame on a clock of `ticks_per_second`, to the nearest tick.
     pub(crate) fn ticks(self, frame: u64, ticks_per_second: u32) -> i64 {
         let (numerator, denominator) = (u128::from(self.numerator.max(1)), u128::from(self.denominator));
         let ticks = (u128::from(frame) * denominator * u128::from(ticks_per_second) + numerator / 2) / numerator;
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_becomes_the_fraction_that_is_meant() {
+    fn a_text_becomes_the_intended_fraction() {
         for (text, numerator, denominator) in [
             ("24", 24, 1),
             ("30000/1001", 30000, 1001),
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_video_can_have_is_refused() {
+    fn invalid_rates_are_refused() {
         for text in ["", "0", "-1", "0/1", "1/0", "0/0", "nan", "inf", "1e9", "1001", "0.001", "24/", "/1", "1/2/3", "4000000000/1"] {
             let error = text.parse::<FrameRate>().unwrap_err();
             assert!(error.to_string().contains("30000/1001"), "{text}: {error}");

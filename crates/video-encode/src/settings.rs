@@ -1,7 +1,7 @@
-//! What to write: the size, the rate, the codec, the quality.
+//! Encoder settings: size, rate, codec, quality.
 //!
-//! Plain values; nothing here opens anything. The invariant: settings that [`EncoderSettings::check`] lets through are within what the
-//! container can hold, so that only the machine (its libraries, its disk) can still say no.
+//! Plain values; nothing here opens anything. The invariant: settings accepted by [`EncoderSettings::check`] are within the container's
+//! limits, so that only the machine (its libraries, its disk) can still fail.
 
 use std::{fmt, str::FromStr};
 
@@ -9,19 +9,20 @@ use crate::{Container, Error, FrameRate, Result};
 
 /// Longest side in pixels: H.264's and WebP's limit.
 pub const MAX_SIDE: u32 = 16_383;
-/// Most pixels of a frame: a little over 8K (7680x4320).
+/// Maximum pixels of a frame: slightly over 8K (7680x4320).
 pub const MAX_PIXELS: u64 = 1 << 25;
-/// Encoder threads where nobody says otherwise. Fixed, not the machine's: the bytes depend on it.
+/// Default encoder threads. Fixed and independent of the machine, because the bytes depend on it.
 pub(crate) const DEFAULT_THREADS: u32 = 2;
-/// Most encoder threads.
+/// Maximum encoder threads.
 pub(crate) const MAX_THREADS: u32 = 64;
-/// GIF counts hundredths of a second, and browsers play a delay of one of them as ten.
+/// GIF counts hundredths of a second, and browsers play a delay of one hundredth as ten.
 pub(crate) const FASTEST_GIF: FrameRate = FrameRate::whole(50);
 
-/// The encoder. `auto`, `h264` and `hardware` stand for the first that can be opened of several.
+/// The codec. `auto`, `h264` and `hardware` stand for the first of several encoders that can be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// What plays everywhere: [`Codec::H264`] in MP4, [`Codec::Vp9`] or else [`Codec::Av1`] in WebM. The only one for GIF, WebP and PNG.
+    /// The most widely playable: [`Codec::H264`] in MP4, [`Codec::Vp9`] or else [`Codec::Av1`] in WebM. The only choice for GIF, WebP and
+    /// PNG.
     Auto,
     /// libx264, else openh264. Never a hardware encoder, whose bytes differ between machines.
     H264,
@@ -46,7 +47,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// All of them.
+    /// All codecs.
     pub const ALL: [Self; 11] = [
         Self::Auto,
         Self::H264,
@@ -78,14 +79,14 @@ impl Codec {
     }
 }
 
-/// FFmpeg's names where there are any: `auto`, `h264`, `libx264`, `openh264`, `mpeg4`, `hardware`, `h264_nvenc`, `vp9`, ...
+/// FFmpeg's names where they exist: `auto`, `h264`, `libx264`, `openh264`, `mpeg4`, `hardware`, `h264_nvenc`, `vp9`, ...
 impl fmt::Display for Codec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
 }
 
-/// The names that [`fmt::Display`] gives.
+/// Parses the names that [`fmt::Display`] gives.
 impl FromStr for Codec {
     type Err = Error;
 
@@ -94,51 +95,51 @@ impl FromStr for Codec {
     }
 }
 
-/// How much of a picture is kept.
+/// How much detail is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Quality {
-    /// What nobody tells from the frames: see the crate's README for each codec.
+    /// Visually lossless: see the crate's README for each codec.
     Auto,
-    /// Constant quality, 0 best: 1 to 51 of H.264 (and mapped to the scales of MPEG-4 and WebP), 0 to 63 of VP9 and AV1.
+    /// Constant quality, 0 is best: 1 to 51 for H.264 (and mapped to the scales of MPEG-4 and WebP), 0 to 63 for VP9 and AV1.
     Crf(u8),
-    /// Bits a second, on average.
+    /// Bits per second, on average.
     BitRate(u64),
-    /// Every pixel as it came: WebP, and the only one of PNG.
+    /// Lossless: WebP, and the only quality of PNG.
     Lossless,
 }
 
-/// What becomes of an odd width or height in a codec that keeps colour for blocks of 2x2 pixels.
+/// How an odd width or height is handled in a codec that stores colour for blocks of 2x2 pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OddSize {
-    /// The last column or row is repeated once.
+    /// Repeat the last column or row once.
     Pad,
-    /// It is an error.
+    /// Fail with an error.
     Refuse,
 }
 
-/// Everything that decides the bytes of a file, but for the frames.
+/// Everything that determines a file's bytes, except the frames.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EncoderSettings {
-    /// Of each frame, in pixels.
+    /// Width of each frame, in pixels.
     pub width: u32,
-    /// Of each frame, in pixels.
+    /// Height of each frame, in pixels.
     pub height: u32,
-    /// Frames a second.
+    /// Frames per second.
     pub frame_rate: FrameRate,
-    /// The kind of file.
+    /// The container format.
     pub container: Container,
-    /// The encoder.
+    /// The codec.
     pub codec: Codec,
-    /// How much is kept.
+    /// The quality.
     pub quality: Quality,
-    /// What becomes of an odd width or height.
+    /// How an odd width or height is handled.
     pub odd_size: OddSize,
     /// The encoder's threads, 1 to 64. The bytes depend on it, so it is a setting and not the machine's number of cores.
     pub threads: u32,
 }
 
 impl EncoderSettings {
-    /// The container's usual codec and quality, odd sizes padded, two threads.
+    /// The container's default codec and quality, odd sizes padded, two threads.
     pub fn new(width: u32, height: u32, frame_rate: FrameRate, container: Container) -> Self {
         Self {
             width,
@@ -152,7 +153,7 @@ impl EncoderSettings {
         }
     }
 
-    /// Whether a machine with every encoder could write this.
+    /// Checks whether a machine with every encoder could write this.
     ///
     /// # Errors
     /// [`Error::FrameRate`], [`Error::Size`], [`Error::OddSize`], [`Error::TooFast`], [`Error::Combination`], [`Error::Quality`] or
@@ -188,7 +189,7 @@ impl EncoderSettings {
             (Container::Mp4 | Container::WebM, Quality::Crf(crf)) => match self.codec {
                 Codec::Vp9 | Codec::Av1 => crf <= 63,
                 Codec::Auto if self.container == Container::WebM => crf <= 63,
-                // 0 of H.264 is lossless, in a profile that browsers do not play.
+                // H.264's 0 is lossless, in a profile that browsers do not play.
                 Codec::Auto | Codec::H264 | Codec::Libx264 | Codec::Mpeg4 | Codec::Hardware | Codec::Nvenc | Codec::Qsv => {
                     (1..=51).contains(&crf)
                 }
@@ -201,19 +202,19 @@ impl EncoderSettings {
         if expressible { Ok(()) } else { Err(Error::Quality { quality: self.quality, codec: self.codec, container: self.container }) }
     }
 
-    /// Whether colour is kept for blocks of 2x2 pixels, which asks for even sides.
+    /// Whether colour is stored for blocks of 2x2 pixels, which requires even sides.
     pub(crate) fn halves_colour(&self) -> bool {
         matches!(self.container, Container::Mp4 | Container::WebM)
     }
 
-    /// The sides of what is written.
+    /// The size of the written video.
     pub(crate) fn written_size(&self) -> (u32, u32) {
         let even = |side: u32| if self.halves_colour() { side + side % 2 } else { side };
         (even(self.width), even(self.height))
     }
 }
 
-/// The value that goes by this name.
+/// The value with this name.
 pub(crate) fn named<T: Copy + fmt::Display>(all: &[T], what: &'static str, text: &str) -> Result<T> {
     let known = || all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     all.iter().copied().find(|value| value.to_string() == text).ok_or_else(|| Error::UnknownName {
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_there_and_back() {
+    fn names_round_trip() {
         for codec in Codec::ALL {
             assert_eq!(codec.to_string().parse::<Codec>().unwrap(), codec);
         }
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_container_cannot_hold_is_refused() {
+    fn unsupported_combinations_are_refused() {
         let good = |container| EncoderSettings::new(64, 48, FrameRate::whole(24), container);
         for container in Container::ALL {
             good(container).check().unwrap();

@@ -1,7 +1,7 @@
-//! Files that appear whole or not at all: written beside their place, then renamed over it.
+//! Atomic file creation: a file is written beside its target, then renamed over it.
 //!
-//! It must not know FFmpeg. The invariant: whatever goes wrong, nothing of a staged file stays, and what stood in its place still does.
-//! A writer that FFmpeg calls remembers the first error of the operating system, because FFmpeg passes on a number at best.
+//! It must not know FFmpeg. The invariant: whatever fails, no staged file remains, and the previous target stays. The writer that FFmpeg
+//! calls records the operating system's first error, because FFmpeg passes on a number at best.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,11 +14,11 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
-/// How the names of staged files begin and end.
+/// The prefix and the suffix of staged files.
 const PREFIX: &str = ".framewright-";
 const SUFFIX: &str = ".part";
 
-/// An empty file in a folder, to be written and then renamed; dropping it deletes it. It is locked while it is open, so that
+/// Creates an empty file in a folder, to be written and then renamed; dropping it deletes it. It is locked while it is open, so that
 /// [`sweep_staged`] can tell it from one whose writer was killed.
 ///
 /// # Errors
@@ -28,7 +28,7 @@ pub fn staged_in(folder: &Path) -> io::Result<NamedTempFile> {
     builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     {
-        // A staged file is private by default; the finished one gets what any new file gets, less the umask.
+        // A temporary file is private by default; the finished file gets the usual permissions of new files, minus the umask.
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
@@ -47,19 +47,19 @@ fn is_kept(file: &File) -> bool {
     match file.try_lock() {
         Ok(()) => file.metadata().map_or(true, |file| file.nlink() > 0),
         Err(TryLockError::WouldBlock) => false,
-        // Where there are no locks nothing is swept either.
+        // Without lock support, nothing is swept either.
         Err(TryLockError::Error(_)) => true,
     }
 }
 
-/// Locks keep others from reading there, FFmpeg's second handle included.
+/// Locks would keep others from reading the file, FFmpeg's second handle included.
 #[cfg(not(unix))]
 fn is_kept(_file: &File) -> bool {
     true
 }
 
-/// Removes the staged files of killed programs from a folder; gives how many. Files of programs that still write them stay, as does
-/// everything else; so does what cannot be removed.
+/// Removes the staged files of killed programs from a folder; returns their number. Files that a program still writes stay, as does
+/// everything else, including files that cannot be removed.
 pub fn sweep_staged(folder: &Path) -> usize {
     if cfg!(not(unix)) {
         return 0;
@@ -73,12 +73,12 @@ pub fn sweep_staged(folder: &Path) -> usize {
     staged.filter(|entry| is_left_behind(&entry.path()) && fs::remove_file(entry.path()).is_ok()).count()
 }
 
-/// Whether nobody has a staged file locked.
+/// Whether no process holds the lock of a staged file.
 fn is_left_behind(path: &Path) -> bool {
     OpenOptions::new().write(true).open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
-/// A file on its way; dropping it deletes it.
+/// A staged file; dropping it deletes it.
 #[derive(Debug)]
 pub(crate) struct Staged {
     file: NamedTempFile,
@@ -86,32 +86,32 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Makes the target's folder if need be, and an empty file in it.
+    /// Creates the target's folder if necessary, and an empty staged file in it.
     pub(crate) fn create(target: &Path) -> Result<Self> {
         let failed = |source| Error::File { path: target.to_owned(), doing: "creating the file", source };
-        // Found out now, not when all frames are made and the rename fails.
+        // Detected now rather than by the rename after all frames are encoded.
         if target.is_dir() {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
-        // The same folder is the same file system, so that the rename cannot turn into a copy.
+        // The same folder is on the same file system, so that the rename cannot become a copy.
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(failed)?;
         Ok(Self { file: staged_in(folder).map_err(failed)?, target: target.to_owned() })
     }
 
-    /// Where it lies for now.
+    /// The staged file's path.
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// A writer to it, and the memory of what went wrong there.
+    /// A writer to the file, and the record of its first error.
     pub(crate) fn writer(&self) -> Result<(Recorded, WriteRecord)> {
         let file = self.file.as_file().try_clone().map_err(|source| self.failed("opening the file", source))?;
         let record = WriteRecord::default();
         Ok((Recorded { file, record: record.clone() }, record))
     }
 
-    /// Puts it in place; how many bytes it has.
+    /// Puts the file in place; returns its size in bytes.
     pub(crate) fn persist(self) -> Result<u64> {
         let synced = self.file.as_file().sync_all().and_then(|()| self.file.as_file().metadata());
         let bytes = synced.map_err(|source| self.failed("writing", source))?.len();
@@ -130,12 +130,12 @@ impl Staged {
 pub(crate) struct WriteRecord(Arc<Mutex<Option<io::Error>>>);
 
 impl WriteRecord {
-    /// The error, once.
+    /// Takes the error out.
     pub(crate) fn take(&self) -> Option<io::Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Keeps an error, and gives back one that says the same.
+    /// Records an error, and returns an equal one.
     fn keep(&self, error: io::Error) -> io::Error {
         if error.kind() == io::ErrorKind::Interrupted {
             return error;
@@ -146,7 +146,7 @@ impl WriteRecord {
     }
 }
 
-/// A file whose first error is remembered.
+/// A file that records its first error.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     file: File,
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dropped_file_is_gone_and_a_persisted_one_replaces() {
+    fn a_dropped_file_is_deleted_and_a_persisted_one_replaces() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("new/a.bin");
         let staged = Staged::create(&target).unwrap();
@@ -194,7 +194,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_killed_programs_left_is_swept_and_nothing_else() {
+    fn only_files_of_killed_programs_are_swept() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let living = Staged::create(&at("a.mp4")).unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made_is_an_error_at_once() {
+    fn an_impossible_target_is_an_error_at_once() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(Staged::create(folder.path()), Err(Error::File { .. })));
         let file = folder.path().join("file");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_is_remembered() {
+    fn the_first_error_is_recorded() {
         let record = WriteRecord::default();
         assert_eq!(record.keep(io::Error::from_raw_os_error(28)).raw_os_error(), Some(28));
         record.keep(io::Error::from_raw_os_error(5));

@@ -1,6 +1,6 @@
-//! Every `framewright` line of the READMEs, read by the program's own definition of its command line.
+//! Checks every `framewright` line of the READMEs against the program's own command-line definition.
 //!
-//! Nothing is run. A code block's line must be complete; a sentence may mention a command without its arguments.
+//! Runs nothing. A line in a code block must be complete; running text may mention a command without its arguments.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use documents::{Command, Document};
 
 use super::Cli;
 
-/// Why the program would not take a line of it.
+/// The parse error for this command line, if it has one.
 fn fault(command: &Command) -> Option<String> {
     let error = Cli::try_parse_from(&command.words).err()?;
     let is_incomplete =
@@ -28,7 +28,7 @@ fn faults(document: &Document) -> Vec<String> {
 }
 
 #[test]
-fn every_framewright_line_of_the_readmes_is_one_that_the_program_takes() {
+fn every_framewright_line_of_the_readmes_parses() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let readmes: Vec<_> = Document::read_all(root).unwrap().into_iter().filter(Document::is_readme).collect();
     let first = readmes.iter().find(|readme| readme.name == "README.md").unwrap();

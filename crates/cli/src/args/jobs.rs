@@ -1,4 +1,4 @@
-//! `framewright jobs`: what `--help` shows of it.
+//! `framewright jobs`, as `--help` shows it.
 
 use clap::{Args, Subcommand};
 
@@ -24,7 +24,7 @@ pub(crate) enum JobsCommand {
         /// How many at most, 1 to 1000.
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
-        /// Only those that stand here: pending, processing, completed, failed or cancelled.
+        /// Only jobs with this status: pending, processing, completed, failed or cancelled.
         #[arg(long, value_name = "STATUS")]
         status: Option<String>,
     },
@@ -33,20 +33,20 @@ pub(crate) enum JobsCommand {
         /// Its id.
         id: String,
     },
-    /// Call jobs off: those that wait at once, one that is being made at its next step.
+    /// Cancel jobs: waiting ones at once, a running one at its next step.
     Cancel {
         /// Their ids.
         #[arg(required = true)]
         ids: Vec<String>,
     },
-    /// Follow a job until it ends; the exit code is 1 if it fails or is cancelled.
+    /// Follow a job until it finishes; the exit code is 1 if it fails or is cancelled.
     Watch {
         /// Its id.
         id: String,
     },
 }
 
-/// Which server, and how its answers are printed; before the command's name or behind it.
+/// The server, and how its answers are printed; accepted before or after the subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
     /// The server's address [default: http://127.0.0.1:8000]. Its API key is the setting client.api_key.
@@ -59,7 +59,7 @@ pub(crate) struct ClientArgs {
 }
 
 impl ClientArgs {
-    /// The flags that were given, as layers over the other settings.
+    /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         self.server.as_ref().map(|server| Layer::flag("--server", "client.server", server.as_str())).into_iter().collect()
     }

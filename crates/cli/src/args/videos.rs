@@ -1,4 +1,4 @@
-//! The part of the command line that makes videos: scenes, motion, and where a video goes.
+//! Arguments of the video commands: scenes, motion, and output.
 
 use std::path::PathBuf;
 
@@ -14,11 +14,11 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "TEXT", conflicts_with = "scenes")]
     pub scene: Vec<String>,
 
-    /// A file with the scenes, as the body of POST /generate-video; flags go before what stands there.
+    /// A JSON file with the scenes, shaped like the body of POST /generate-video; flags override its values.
     #[arg(long, value_name = "FILE.json", required_unless_present = "scene")]
     pub scenes: Option<PathBuf>,
 
-    /// Stands before each scene's text, so that a character stays the same.
+    /// Text put before each scene's prompt, so that a character stays the same.
     #[arg(long, value_name = "TEXT")]
     pub hero: Option<String>,
 
@@ -26,7 +26,7 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "TEXT")]
     pub negative: Option<String>,
 
-    /// How scenes go over into one another: cut, crossfade, or slerp (through pictures between them) [default: crossfade].
+    /// How one scene becomes the next: cut, crossfade, or slerp (through pictures between them) [default: crossfade].
     #[arg(long, value_name = "NAME")]
     pub join: Option<String>,
 
@@ -67,7 +67,7 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
 
-    /// Set the picture of every scene in motion that the file does not hold still.
+    /// Animate the picture of every scene that the file does not mark as still.
     #[arg(long)]
     pub moving: bool,
 
@@ -79,7 +79,7 @@ pub(crate) struct ScenesArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Motion")]
 pub(crate) struct MotionArgs {
-    /// Frames that the motion model makes at once, 2 to 64 [default: as many as it was made for].
+    /// Frames that the motion model generates at once, 2 to 64 [default: the number it was trained on].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub num_frames: Option<i64>,
 
@@ -87,7 +87,7 @@ pub(crate) struct MotionArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub motion_bucket_id: Option<i64>,
 
-    /// Noise added to the picture first: more lets the video leave it further behind [default: 0.02].
+    /// Noise added to the picture first: more lets the video depart further from it [default: 0.02].
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub noise_aug_strength: Option<f64>,
 
@@ -99,7 +99,7 @@ pub(crate) struct MotionArgs {
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub max_guidance: Option<f64>,
 
-    /// The frame rate that the motion model is told [default: 7, or the video's own where a picture is animated].
+    /// The frame rate that the motion model is conditioned on [default: 7, or the video's own for an animated picture].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub conditioning_fps: Option<i64>,
 
@@ -137,7 +137,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub contact_sheet: Option<PathBuf>,
 
-    /// Refuse an odd width or height where the codec wants even ones, in the place of repeating the last column or row.
+    /// Refuse an odd width or height where the codec needs even ones, instead of repeating the last column or row.
     #[arg(long)]
     pub refuse_odd: bool,
 
@@ -165,11 +165,11 @@ pub(crate) struct FramesArgs {
     #[command(flatten)]
     pub scenes: ScenesArgs,
 
-    /// The folder of the frames, frame-000000.png and on; what was begun there is gone on with.
+    /// The folder of the frames, frame-000000.png and on; an interrupted run there is resumed.
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
 
-    /// Begin anew, whatever is in the folder.
+    /// Start over, whatever the folder holds.
     #[arg(long)]
     pub restart: bool,
 
@@ -181,21 +181,21 @@ pub(crate) struct FramesArgs {
     pub engine: VideoEngineArgs,
 }
 
-/// A clip: a picture in motion for as long as is wanted, at the size and rate that are wanted.
+/// A clip: an animated picture of any duration, size and frame rate.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Clip (any of these makes one)")]
 #[group(id = "clip", multiple = true)]
 pub(crate) struct ClipArgs {
-    /// How long the video lasts, in seconds: as many runs of the model as it takes, each from the last frame of the one before
-    /// [default: what one run is enough for].
+    /// How long the video lasts, in seconds: the model runs as often as needed, each run starting from the last frame of the one before
+    /// [default: the length of one run].
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub duration: Option<f64>,
 
-    /// A frame's size; the picture is cut to its proportions [default: what --quality says, else the size that the model makes].
+    /// A frame's size; the picture is cropped to its aspect ratio [default: derived from --quality, else the model's own size].
     #[arg(long, value_name = "WxH")]
     pub resolution: Option<String>,
 
-    /// The longer side of the model's own frames, as far as the model goes, 256 to 1024 [default: what it was made for].
+    /// The longer side of the model's own frames, within the model's limits, 256 to 1024 [default: the size it was trained on].
     #[arg(long, value_name = "PIXELS")]
     pub quality: Option<String>,
 
@@ -207,21 +207,21 @@ pub(crate) struct ClipArgs {
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, conflicts_with = "motion_bucket_id")]
     pub motion_strength: Option<f64>,
 
-    /// Repaint the picture by this text before it moves.
+    /// Repaint the picture from this text before it is animated.
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
 
-    /// How much of it to repaint, 0 to 1 [default: 0.4].
+    /// How much of the picture to repaint, 0 to 1 [default: 0.4].
     #[arg(long, value_name = "SHARE", requires = "prompt", allow_negative_numbers = true)]
     pub strength: Option<f64>,
 
-    /// What repaints it: a diffusers folder, a .safetensors file, a hub id, or nano-sd [default: nano-sd].
+    /// The model that repaints it: a diffusers folder, a .safetensors file, a hub id, or nano-sd [default: nano-sd].
     #[arg(long, value_name = "FOLDER|FILE|ID", requires = "prompt")]
     pub picture_model: Option<String>,
 }
 
 impl ClipArgs {
-    /// Whether there is a flag that makes a clip.
+    /// Whether any clip flag is given.
     pub(crate) fn are_given(&self) -> bool {
         let texts = [&self.resolution, &self.quality, &self.camera, &self.prompt];
         texts.into_iter().any(Option::is_some) || self.duration.is_some() || self.motion_strength.is_some()
@@ -234,8 +234,8 @@ pub(crate) struct AnimateArgs {
     /// The picture.
     pub image: PathBuf,
 
-    /// Frames in a second, which the model is told too unless --conditioning-fps says otherwise [default: 7]. Of a clip: those of the
-    /// video, mixed of the model's, which are --conditioning-fps in a second [default: 30].
+    /// Frames in a second, which the model is conditioned on too unless --conditioning-fps is given [default: 7]. For a clip: the frame
+    /// rate of the video, interpolated from the model's frames, whose rate is --conditioning-fps [default: 30].
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub fps: Option<String>,
 
@@ -279,13 +279,13 @@ pub(crate) struct VideoEngineArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
 
-    /// What sets pictures in motion: a diffusers folder of Stable Video Diffusion, a hub id, or nano-svd [default: nano-svd].
+    /// The model that animates pictures: a diffusers folder of Stable Video Diffusion, a hub id, or nano-svd [default: nano-svd].
     #[arg(long, value_name = "FOLDER|ID")]
     pub motion_model: Option<String>,
 }
 
 impl VideoEngineArgs {
-    /// The flags that were given, as layers over the other settings.
+    /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.engine.layers();
         layers.extend(self.motion_model.as_ref().map(|model| Layer::flag("--motion-model", "model.motion", model.as_str())));
@@ -294,7 +294,7 @@ impl VideoEngineArgs {
 }
 
 impl AnimateArgs {
-    /// The flags that were given, as layers over the other settings.
+    /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.compute.layers();
         layers.extend(self.model.as_ref().map(|model| Layer::flag("--model", "model.motion", model.as_str())));

@@ -1,7 +1,7 @@
 //! How fast this machine writes frames into an MP4.
 //!
-//! The frames are painted beforehand: a slow pattern over the whole picture and a disc that crosses it, so that there is movement to look
-//! for and detail to keep, as in what models make. The invariant: a run opens a file, writes every frame and finishes it.
+//! The frames are painted beforehand: a slow pattern over the whole frame and a disc that crosses it, so that the encoder finds movement
+//! and detail as in model output. The invariant: each run opens a file, writes every frame and finishes the file.
 
 use anyhow::{Context as _, Result};
 use image::{Rgb, RgbImage};
@@ -9,15 +9,15 @@ use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
 
 use super::{Size, timing::Timing};
 
-/// Frames that are painted; after the last one the first fits on.
+/// Number of painted frames; the animation loops, so the first follows the last.
 const PAINTED: u32 = 24;
-/// Frames that a run writes.
+/// Frames written per run.
 const FRAMES: u32 = 96;
 
-/// Times the encoder that a video of this size gets where nobody names another.
+/// Times the default encoder for a video of this size.
 ///
 /// # Errors
-/// If there is none on this machine, or no file can be written.
+/// If this machine has no encoder, or no file can be written.
 pub(super) fn time(size: Size, repeat: u32) -> Result<Timing> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let path = folder.path().join("bench.mp4");
@@ -36,7 +36,7 @@ pub(super) fn time(size: Size, repeat: u32) -> Result<Timing> {
     Ok(Timing { by: Some(codec.into()), ..timing.with_frames(FRAMES as usize) })
 }
 
-/// The painted frame of a moment.
+/// The painted frame at `moment`.
 pub(super) fn frame(size: Size, moment: u32) -> RgbImage {
     let turn = std::f32::consts::TAU * (moment % PAINTED) as f32 / PAINTED as f32;
     let (width, height) = (size.width as f32, size.height as f32);

@@ -1,4 +1,4 @@
-//! The machine that times are measured on: what it calls itself, what it can do at best, and how much memory was used.
+//! The benchmarked machine: its name, its peak speed, and the memory used.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,11 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{ops::Linear, policy::ExecutionPolicy};
 
-/// Rows and columns of the matrices whose product is the measure.
+/// Rows and columns of the multiplied matrices.
 const SIDE: usize = 2048;
-/// How long the best product is looked for: the first ones find the clock and the caches cold.
+/// How long to look for the fastest product: the first products find a cold clock and cold caches.
 const SEARCH: Duration = Duration::from_millis(1500);
 
-/// The machine.
 pub(super) struct Machine {
     /// The processor's name.
     pub(super) processor: String,
@@ -19,16 +18,16 @@ pub(super) struct Machine {
     pub(super) threads: usize,
     /// Memory in bytes.
     pub(super) memory: u64,
-    /// The most floating-point operations a second that a matrix product reached here.
+    /// The highest matrix-product speed reached here, in floating-point operations a second.
     pub(super) peak_flops: f64,
     /// The precision of that product.
     pub(super) peak_precision: &'static str,
-    /// The most memory that this process held so far, in bytes, where the system says.
+    /// Peak memory of this process so far, in bytes, where the system reports it.
     pub(super) peak_memory: Option<u64>,
 }
 
 impl Machine {
-    /// Asks the system, and multiplies matrices.
+    /// Queries the system, and times matrix products.
     ///
     /// # Errors
     /// If the device fails.
@@ -40,7 +39,7 @@ impl Machine {
         )
         .ok();
         let processor = system.as_ref().and_then(|system| system.cpus().first()).map_or("unknown processor", |cpu| cpu.brand());
-        // The CPU multiplies f16 in f32, and bf16 too where it has no instructions for it.
+        // A CPU multiplies f16 in f32, and bf16 too if it lacks the instructions.
         let half = policy.unet == DType::BF16 && cpu_kernels::engine().level().has_bf16();
         let dtype = if policy.device.is_cpu() && !half { DType::F32 } else { policy.unet };
         Ok(Self {
@@ -53,12 +52,12 @@ impl Machine {
         })
     }
 
-    /// Multiplies again, for other work on the machine may have slowed the first products, and asks for the memory again.
+    /// Repeats the products, because other work on the machine may have slowed the first ones, and reads the memory again.
     ///
     /// # Errors
     /// If the device fails.
     pub(super) fn measure_again(&mut self, policy: &ExecutionPolicy) -> Result<()> {
-        // Before the matrices are made: they are no part of what the model needs.
+        // Read before the matrices are allocated: they are not part of what the model needs.
         self.peak_memory = peak_memory();
         let again = Self::measure(policy)?;
         self.peak_flops = self.peak_flops.max(again.peak_flops);
@@ -67,10 +66,10 @@ impl Machine {
 }
 
 fn best_product(device: &Device, dtype: DType) -> Result<f64> {
-    // Numbers like a model's: zeros would be an easier load for the processor's clock.
+    // Values like a model's: zeros would let the processor clock higher.
     let ramp = Tensor::arange(0, (SIDE * SIDE) as u32, device)?.to_dtype(DType::F32)?;
     let matrix = ((ramp.sin()? + 0.1)?).reshape((SIDE, SIDE))?.to_dtype(dtype)?;
-    // The layer that models are made of, so that on the CPU it is the kernels' product.
+    // The layer that models use, so that on the CPU this times the kernels' product.
     let layer = Linear::new(&matrix, None)?;
     let began = Instant::now();
     let mut best = Duration::MAX;
@@ -92,11 +91,11 @@ fn peak_memory() -> Option<u64> {
 
 #[cfg(not(target_os = "linux"))]
 fn peak_memory() -> Option<u64> {
-    // The system says only what is held now, which after a run is near the peak.
+    // The system reports only current memory, which after a run is near the peak.
     crate::memory::resident()
 }
 
-/// What this program was built as: version, processor and its instructions in use, features.
+/// The build: version, processor architecture, CPU level, features.
 pub(super) fn build() -> String {
     let mut words = vec![format!("framewright {}", env!("CARGO_PKG_VERSION")), std::env::consts::ARCH.to_owned()];
     words.push(cpu_kernels::engine().level().name().to_owned());

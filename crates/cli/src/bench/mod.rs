@@ -1,11 +1,11 @@
-//! `framewright bench`: times what a user waits for (a step, a decode, a whole picture, the frames of a video), and holds it against this
-//! machine.
+//! `framewright bench`: times what a user waits for (a step, a decode, a whole picture, the frames of a video) and compares it with this
+//! machine's peak.
 //!
-//! Operations are those of the layers' definitions; what the two halves of the guidance share counts once. A kernel that saves products
-//! may so exceed the machine's peak.
+//! Operations are counted from the layers' definitions; work that both guidance halves share counts once. A kernel that saves
+//! multiplications can therefore exceed the machine's peak.
 //!
-//! It must not know what a model is made of. The invariant: the device has finished before a clock is read, and what is checked is
-//! checked outside the clock.
+//! It must not know a model's structure. The invariant: the device has finished before the clock is read, and outputs are checked outside
+//! the timed section.
 
 mod encoder;
 mod machine;
@@ -31,11 +31,11 @@ use crate::{args::BenchArgs, failure::Usage, flags, model::Model, output, settin
 
 /// The seed of random weights and of every input.
 const SEED: u64 = 0;
-/// How often each thing is timed where nobody says so; fewer times with `--plain`, which runs the slow path too.
+/// Default repetitions; fewer with `--plain`, which runs the slow path too.
 const REPEAT: u32 = 5;
 const REPEAT_PLAIN: u32 = 3;
 
-/// What is to be timed, as the flags say it.
+/// The measurements requested by the flags.
 struct Wanted {
     /// None for the model's own size.
     sizes: Vec<Size>,
@@ -43,15 +43,15 @@ struct Wanted {
     steps: Vec<u32>,
     /// None for the model's own.
     schedulers: Vec<SchedulerName>,
-    /// Of a video; absent for as many as the model was trained on.
+    /// Of a video; None for the number that the model was trained on.
     frames: Option<usize>,
-    /// Frames that are decoded together; absent for all.
+    /// Frames that are decoded together; None for all.
     decode_chunk_size: Option<usize>,
     repeat: u32,
 }
 
 impl Wanted {
-    /// Refuses what would only fail after minutes.
+    /// Rejects values that would otherwise fail only after minutes.
     fn new(args: &BenchArgs) -> Result<Self, Usage> {
         let within = |flag: &str, values: &[u32], most: u32| match values.iter().find(|value| !(1..=most).contains(value)) {
             Some(value) => Err(Usage(format!("{flag} {value}: is outside 1..={most}"))),
@@ -72,12 +72,12 @@ impl Wanted {
         })
     }
 
-    /// The sizes that are named, else the model's own.
+    /// The requested sizes, else the model's own.
     fn sizes_or(&self, own: (u32, u32)) -> Vec<Size> {
         if self.sizes.is_empty() { vec![own.into()] } else { self.sizes.clone() }
     }
 
-    /// Refuses what a model of pictures has no use for.
+    /// Rejects flags that an image model cannot use.
     fn check_pictures(&self) -> Result<(), Usage> {
         for (flag, given) in [("--frames", self.frames), ("--decode-chunk-size", self.decode_chunk_size)] {
             if let Some(given) = given {
@@ -88,7 +88,7 @@ impl Wanted {
     }
 }
 
-/// What was measured of a model.
+/// The timings of one model.
 struct Measured {
     /// The model's name.
     model: String,
@@ -106,7 +106,7 @@ impl Measured {
         Self { model: model.to_owned(), policy: policy.clone(), load_time, timings: Vec::new(), missing: Vec::new() }
     }
 
-    /// Takes in the encoder's timing; a machine without one is told so, and the rest of its figures.
+    /// Adds the encoder's timing; on a machine without an encoder, records that and keeps the other timings.
     fn encoder(&mut self, timing: Result<Timing>) {
         match timing {
             Ok(timing) => self.timings.push(timing),
@@ -120,11 +120,11 @@ impl Measured {
     }
 }
 
-/// Times, and prints.
+/// Runs the benchmark and prints the report.
 ///
 /// # Errors
-/// [`Usage`] for a size, scheduler or architecture that there is not; otherwise if the model cannot be loaded or run, or with `--plain`
-/// if its outputs differ from the portable path's.
+/// [`Usage`] for an unknown size, scheduler or architecture; otherwise if the model cannot be loaded or run, or with `--plain` if its
+/// outputs differ from the portable path's.
 pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
     let wanted = Wanted::new(args)?;
     let source = source(args, settings)?;

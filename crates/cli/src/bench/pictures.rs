@@ -1,12 +1,12 @@
-//! What is timed of a model of pictures: a guided step, a decode, whole pictures.
+//! Timings of an image model: a guided step, a decode, whole pictures.
 //!
-//! A step is one guided call of the UNet as a picture's loop makes it: one latent, two texts whose keys and values are made beforehand.
+//! A step is one guided UNet call as in a real run: one latent, two texts with precomputed keys and values.
 
 use std::time::Instant;
 
 use anyhow::Result;
 use diffusion_core::{
-    pipelines::{StableDiffusion, TextToImageParams},
+    pipelines::{ImageParams, RunContext, StableDiffusion},
     policy::ExecutionPolicy,
     weights::WeightSource,
 };
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::output;
 
-/// Steps of a whole picture where nobody says how many.
+/// Default number of steps of a whole picture.
 const STEPS: u32 = 25;
 
 /// Loads the model and times it.
@@ -45,12 +45,13 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
         for steps in &steps {
             for scheduler in &schedulers {
                 bar.set_message(format!("picture, {size}, {steps} steps, {scheduler}"));
-                let params = TextToImageParams {
+                let params = ImageParams {
                     num_inference_steps: *steps as usize,
                     scheduler: Some(*scheduler),
-                    ..TextToImageParams::new("a red circle on a blue background", (size.width, size.height))
+                    ..ImageParams::new("a red circle on a blue background", (size.width, size.height))
                 };
-                let timing = Timing::of("picture", size, wanted.repeat, || Ok(model.text_to_image(&params, &mut ()).map(drop)?))?;
+                let timing =
+                    Timing::of("picture", size, wanted.repeat, || Ok(model.image(&params, RunContext::new(&mut ())).map(drop)?))?;
                 measured.timings.push(timing.with_steps(*steps, scheduler.to_string()));
                 bar.inc(1);
             }

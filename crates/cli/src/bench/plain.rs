@@ -1,8 +1,8 @@
-//! `framewright bench --plain`: two lines, `step SECONDS` and `vae SECONDS`, to be held against other programs.
+//! `framewright bench --plain`: two lines, `step SECONDS` and `vae SECONDS`, for comparison with other programs.
 //!
-//! A step is one guided call as a picture's loop makes it: one latent for two texts whose keys and values were made beforehand, and what
-//! the texts do not change computed once. The invariant: numbers are printed only if the outputs that were timed are right, by the
-//! portable execution of the layers in f32 with nothing shared between the texts.
+//! A step is one guided UNet call as in a real run: one latent for two texts with precomputed keys and values, and the parts that do not
+//! depend on the text computed once. The invariant: numbers are printed only if the timed outputs agree with the portable f32 execution of
+//! the layers, in which the two texts share nothing.
 
 use std::time::Duration;
 
@@ -18,13 +18,14 @@ use diffusion_core::{
 use super::{Size, Workload, timing::measure};
 use crate::{failure::Usage, output};
 
-/// How near the timed outputs must be to the portable path's, as a peak signal-to-noise ratio: what bf16 reaches on a picture.
+/// Minimum peak signal-to-noise ratio of the timed outputs against the portable path's: what bf16 reaches on a picture.
 const LEAST_DECIBELS: f64 = 36.0;
 
-/// Times one guided step and one decode at a size (absent: the model's own), and checks both.
+/// Times one guided step and one decode at a size (None: the model's own), and checks both.
 ///
 /// # Errors
-/// [`Usage`] for a model of videos; otherwise if the model cannot be loaded or run, or an output is further than [`LEAST_DECIBELS`] from the portable path's.
+/// [`Usage`] for a video model; otherwise if the model cannot be loaded or run, or an output is further than [`LEAST_DECIBELS`] from the
+/// portable path's.
 pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Option<Size>, repeat: u32) -> Result<()> {
     if ModelFamily::of(source)? != ModelFamily::StableDiffusion {
         return Err(Usage("--plain: is for models of pictures".into()).into());
@@ -39,10 +40,10 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Opt
     let (runs, _) = measure(repeat, || workload.decode().map(|output| decoded = Some(output)))?;
     let decode_seconds = median(runs);
 
-    // The fast parts are let go of before the slow ones are loaded: both together may not fit.
+    // The fast parts are dropped before the slow ones are loaded: both together may not fit into memory.
     drop(parts);
     let reference_policy = ExecutionPolicy { text_encoder: DType::F32, unet: DType::F32, vae: DType::F32, ..policy.clone() };
-    // Loaded and prepared in the portable execution, nothing of it is packed, and the texts' keys and values are portable ones too.
+    // Loaded and prepared in portable execution, so that no weight is packed and the texts' keys and values are portable too.
     let reference = execution::portable(|| Parts::load(source, &reference_policy))?;
     let workload = execution::portable(|| Workload::new(&reference.unet, &reference.vae, &reference_policy, size))?;
     let expected = execution::portable(|| workload.step_unshared())?;
@@ -83,7 +84,7 @@ impl Parts {
 fn compare(what: &str, found: Option<Tensor>, expected: &Tensor) -> Result<()> {
     let Some(found) = found else { bail!("{what}: was not run") };
     let decibels = decibels(&found, expected)?;
-    // Written so that NaN, which comes of an output that overflowed or is flat, fails too.
+    // Written so that NaN, from an output that overflowed or is flat, fails too.
     if decibels >= LEAST_DECIBELS {
         Ok(())
     } else {
@@ -91,8 +92,8 @@ fn compare(what: &str, found: Option<Tensor>, expected: &Tensor) -> Result<()> {
     }
 }
 
-/// The peak signal-to-noise ratio of `found` over `expected`, whose range is the peak; infinite if they are equal, NaN if a number is
-/// not finite or the expected output is flat.
+/// The peak signal-to-noise ratio of `found` against `expected`, whose range is the peak; infinite if they are equal, NaN if a value is not
+/// finite or the expected output is flat.
 fn decibels(found: &Tensor, expected: &Tensor) -> Result<f64> {
     let values = |tensor: &Tensor| -> Result<Vec<f64>> { Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?) };
     let (found, expected) = (values(found)?, values(expected)?);
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decibels_are_of_the_range_and_faults_are_nan() {
+    fn decibels_are_relative_to_the_range_and_faults_are_nan() {
         let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
         let decibels = |a: &[f32], b: &[f32]| decibels(&tensor(a), &tensor(b)).unwrap();
         assert!((decibels(&[0.01, 0.99], &[0.0, 1.0]) - 40.0).abs() < 1e-3);

@@ -1,4 +1,4 @@
-//! What `framewright bench` prints: a table for people, JSON for programs, the same numbers in both.
+//! The report of `framewright bench`: a table for people, JSON for programs, with the same numbers.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::{Machine, Measured, Timing, machine, timing::STEP};
 use crate::output;
 
-/// Everything that was measured.
 pub(super) struct Report {
     /// The machine.
     pub(super) machine: Machine,
@@ -16,7 +15,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The table, without a line end at its end.
+    /// The table, without a trailing line break.
     pub(super) fn table(&self) -> String {
         let Self { machine, measured: Measured { model, policy, load_time, timings, missing } } = self;
         let mut text = format!(
@@ -61,7 +60,7 @@ impl Report {
         text
     }
 
-    /// The same as JSON; times in seconds.
+    /// The same numbers as JSON; times in seconds.
     pub(super) fn json(&self) -> Value {
         let Self { machine, measured: Measured { model, policy, load_time, timings, missing } } = self;
         let timings: Vec<_> = timings
@@ -100,7 +99,7 @@ impl Report {
         })
     }
 
-    /// How much of the machine's best a run reaches, where operations are counted.
+    /// The share of the machine's peak speed that the median run reaches, if its operations are counted.
     fn share_of_peak(&self, timing: &Timing) -> Option<f64> {
         let speed = timing.flops as f64 / timing.percentile(0.5).as_secs_f64();
         (timing.flops > 0).then_some(speed / self.machine.peak_flops)
@@ -118,13 +117,12 @@ impl Report {
     }
 }
 
-/// Enough digits to compare by, few enough to read.
 fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
 }
 
-/// Three digits that count, of a speed.
+/// A speed with about three significant digits.
 fn digits(speed: f64) -> String {
     match speed {
         0.0..0.1 => format!("{speed:.4}"),

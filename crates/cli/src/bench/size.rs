@@ -1,15 +1,15 @@
-//! The size of what is timed, as a person writes it: `512`, or `1024x576`.
+//! A benchmark size as typed: `512`, or `1024x576`.
 
 use std::{fmt, str::FromStr};
 
 use crate::failure::Usage;
 
-/// Pixels of a side; below it models have no latents left, above it one run takes longer than anybody waits.
+/// Allowed sides in pixels; below them models have no latents left, above them one run takes unreasonably long.
 const SIDES: std::ops::RangeInclusive<u32> = 64..=2048;
-/// A side is a multiple of this: pixels to a side of a latent.
+/// A side is a multiple of this: pixels per latent.
 const MULTIPLE: u32 = 8;
 
-/// A picture's or a frame's size in pixels.
+/// Size of a picture or a frame in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     /// Pixels across.

@@ -1,6 +1,6 @@
-//! One thing that was timed, and how.
+//! One timed measurement.
 //!
-//! The invariant: a first run is not timed, for it finds caches cold; it is the one whose operations are counted.
+//! The invariant: the first run finds cold caches, so it is not timed; its operations are counted instead.
 
 use std::time::{Duration, Instant};
 
@@ -8,48 +8,47 @@ use anyhow::Result;
 
 use super::Size;
 
-/// One thing that was timed.
 pub(super) struct Timing {
-    /// What: "unet step", "vae decode", "picture".
+    /// The measurement: "unet step", "vae decode", "picture".
     pub(super) what: &'static str,
     /// Of the picture, or of each frame.
     pub(super) size: Size,
-    /// Frames that a run goes through; none of what has to do with one picture.
+    /// Frames per run; None for measurements of a single picture.
     pub(super) frames: Option<usize>,
     /// Steps of a whole picture or video.
     pub(super) steps: Option<u32>,
-    /// The scheduler of a whole picture or video, or the encoder that FFmpeg calls so.
+    /// The scheduler of a whole picture or video, or FFmpeg's name of the encoder.
     pub(super) by: Option<String>,
     /// How long each run took, shortest first.
     pub(super) runs: Vec<Duration>,
-    /// Floating-point operations of one run; 0 where nobody counts them.
+    /// Floating-point operations of one run; 0 if they are not counted.
     pub(super) flops: u64,
 }
 
 impl Timing {
-    /// Times `run`, after one run that is not timed and whose operations are counted.
+    /// Times `run`, after one untimed run whose operations are counted.
     pub(super) fn of(what: &'static str, size: Size, repeat: u32, run: impl FnMut() -> Result<()>) -> Result<Self> {
         let (runs, flops) = measure(repeat, run)?;
         Ok(Self { what, size, frames: None, steps: None, by: None, runs, flops })
     }
 
-    /// The same, of so many frames.
+    /// The same, with a frame count.
     pub(super) fn with_frames(self, frames: usize) -> Self {
         Self { frames: Some(frames), ..self }
     }
 
-    /// The same, of a whole picture or video.
+    /// The same, as a whole picture or video.
     pub(super) fn with_steps(self, steps: u32, scheduler: String) -> Self {
         Self { steps: Some(steps), by: Some(scheduler), ..self }
     }
 
-    /// The duration that a share of the runs does not exceed (nearest rank).
+    /// The given percentile of the runs, by nearest rank.
     pub(super) fn percentile(&self, share: f64) -> Duration {
         let rank = (share * self.runs.len() as f64).ceil() as usize;
         self.runs.get(rank.clamp(1, self.runs.len().max(1)) - 1).copied().unwrap_or_default()
     }
 
-    /// How many a second at the median: steps of a whole picture or video, else frames where there are several, else runs.
+    /// Units per second at the median: steps for a whole picture or video, else frames if there are several, else runs.
     pub(super) fn per_second(&self) -> f64 {
         let count = match (self.steps, self.frames) {
             (Some(steps), _) => f64::from(steps),
@@ -59,7 +58,7 @@ impl Timing {
         count / self.percentile(0.5).as_secs_f64()
     }
 
-    /// What [`Self::per_second`] counts.
+    /// The unit of [`Self::per_second`].
     pub(super) fn unit(&self) -> &'static str {
         match (self.steps, self.frames) {
             (Some(_), _) => "steps",
@@ -73,7 +72,7 @@ impl Timing {
 /// One guided call of the noise predictor.
 pub(super) const STEP: &str = "unet step";
 
-/// Times `run`, after one run that is not timed and whose operations are counted: durations, shortest first, and operations.
+/// Times `run`, after one untimed run whose operations are counted: durations, shortest first, and operations.
 pub(super) fn measure(repeat: u32, mut run: impl FnMut() -> Result<()>) -> Result<(Vec<Duration>, u64)> {
     let (first, flops) = diffusion_core::ops::execution::counting(&mut run);
     first?;

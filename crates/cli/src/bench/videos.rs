@@ -1,9 +1,8 @@
-//! What is timed of a model that sets a picture in motion: a guided step, the image encoder, the autoencoder's two directions, and whole
-//! videos where somebody asks for them.
+//! Timings of a model that animates pictures: a guided step, the image encoder, the autoencoder in both directions, and whole videos on
+//! request.
 //!
-//! A step is one guided call of the UNet as a video's loop makes it: the latents of all frames, with the picture and without it. What the
-//! picture gives the UNet is made beforehand, once for all steps. Whole videos are made only where steps are named: at real shapes they
-//! take hours on a CPU.
+//! A step is one guided UNet call as in a real run: the latents of all frames, with the picture and without it. The picture's conditioning
+//! is computed beforehand, once for all steps. Whole videos are timed only if steps are given: at real shapes they take hours on a CPU.
 
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ use diffusion_core::{
     frames::FrameSink,
     guidance::{VideoConditioning, VideoConditions},
     noise::SeededNoise,
-    pipelines::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
+    pipelines::{ImageToVideoParams, MotionParams, StableVideoDiffusion, VideoContext},
     policy::ExecutionPolicy,
     weights::WeightSource,
 };
@@ -26,11 +25,11 @@ use super::{
 };
 use crate::{failure::Usage, output};
 
-/// A timestep in the middle of the noise: a quarter of the logarithm of a sigma of 4.
+/// A timestep in the middle of the noise range: a quarter of the logarithm of a sigma of 4.
 const TIMESTEP: f64 = 0.346_573_590_279_972_64;
-/// Frames a second less one, motion bucket and noise augmentation, as a request has them that says nothing of them.
+/// Default fps minus one, motion bucket and noise augmentation of a request.
 const ADDED_TIME_IDS: [f32; 3] = [6.0, 127.0, 0.02];
-/// The guidance scales of the first and of the last frame, of such a request too.
+/// Default guidance scales of the first and the last frame of a request.
 const GUIDANCE: (f64, f64) = (1.0, 3.0);
 
 /// Loads the model and times it.
@@ -57,7 +56,7 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
             bar.inc(1);
             Ok(())
         };
-        // In the order of a request, but for the step, which is what most of the time goes to.
+        // In the order of a request, except that the step, which takes most of the time, comes first.
         time(STEP, size, Some(frames), &mut || workload.step())?;
         time("image encoder", workload.pixels_size(), None, &mut || workload.image_embeds())?;
         time("vae encode", size, None, &mut || workload.encode())?;
@@ -72,7 +71,8 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
                 ..MotionParams::default()
             };
             let params = ImageToVideoParams { motion, ..ImageToVideoParams::new(encoder::frame(size, 0)) };
-            let timing = Timing::of("video", size, wanted.repeat, || Ok(model.image_to_video(&params, &mut (), &mut Nowhere)?))?;
+            let timing =
+                Timing::of("video", size, wanted.repeat, || Ok(model.image_to_video(&params, VideoContext::new(&mut (), &mut Nowhere))?))?;
             measured.timings.push(timing.with_frames(frames).with_steps(*steps, model.scheduler_name().to_string()));
             bar.inc(1);
         }
@@ -84,7 +84,7 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
     Ok(measured)
 }
 
-/// Where frames go that nobody looks at.
+/// A sink that discards frames.
 struct Nowhere;
 
 impl FrameSink for Nowhere {
@@ -98,9 +98,9 @@ struct Workload<'a> {
     model: &'a StableVideoDiffusion,
     device: Device,
     conditioning: VideoConditioning<'a>,
-    /// [frames, channels, h, w], as the scheduler scales them.
+    /// [frames, channels, h, w], as scaled by the scheduler.
     latents: Tensor,
-    /// [1, 3, side, side], what the image encoder sees.
+    /// [1, 3, side, side], the image encoder's input.
     pixels: Tensor,
     /// [1, 3, height, width].
     picture: Tensor,
@@ -131,13 +131,13 @@ impl<'a> Workload<'a> {
         })
     }
 
-    /// What the image encoder sees of a picture of any size.
+    /// The size of the image encoder's input, for a picture of any size.
     fn pixels_size(&self) -> Size {
         let side = self.model.image_encoder().config().image_size as u32;
         Size { width: side, height: side }
     }
 
-    /// One guided call of the UNet, all frames with the picture and without it.
+    /// One guided UNet call: all frames with the picture and without it.
     fn step(&self) -> Result<()> {
         self.conditioning.predict(&self.latents, TIMESTEP)?;
         Ok(self.device.synchronize()?)

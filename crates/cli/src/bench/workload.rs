@@ -1,4 +1,4 @@
-//! One step and one decode of a model at a size, on inputs that are the same for every run.
+//! One step and one decode of a model at a given size, on inputs that are the same for every run.
 
 use candle_core::{Device, Tensor};
 use diffusion_core::{
@@ -9,19 +9,19 @@ use diffusion_core::{
 
 use super::{SEED, Size};
 
-/// CLIP's text length, which every model of the family is trained with.
+/// CLIP's text length, with which every model of the family is trained.
 const TOKENS: usize = 77;
-/// A timestep in the middle of the noise.
+/// A timestep in the middle of the noise range.
 const TIMESTEP: f64 = 501.0;
 
-/// The parts that are timed, and their inputs on the device.
+/// The timed parts, and their inputs on the device.
 pub(super) struct Workload<'a> {
     unet: &'a UNet2dConditionModel,
     vae: &'a AutoencoderKl,
     device: Device,
     /// [1, channels, h, w].
     sample: Tensor,
-    /// Two different texts, as the model keeps them for a whole picture.
+    /// Two different texts, precomputed as for a whole picture.
     text: TextContext,
     /// [1, channels, h, w].
     latents: Tensor,
@@ -54,12 +54,12 @@ impl<'a> Workload<'a> {
         })
     }
 
-    /// One guided call of the UNet as a picture's loop makes it: the same latents for two texts, whose keys and values are there.
+    /// One guided UNet call as in a real run: the same latents for two texts with precomputed keys and values.
     pub(super) fn step(&self) -> anyhow::Result<Tensor> {
         self.step_of(&self.sample)
     }
 
-    /// The same with the latents given twice, so that the halves share nothing.
+    /// The same with the latents given twice, so that the guidance halves share nothing.
     pub(super) fn step_unshared(&self) -> anyhow::Result<Tensor> {
         self.step_of(&Tensor::cat(&[&self.sample, &self.sample], 0)?)
     }

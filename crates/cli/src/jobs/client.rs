@@ -1,4 +1,4 @@
-//! Asking the server: one request, and an answer or a sentence about why there is none.
+//! The HTTP client: one request, and an answer or a sentence about the failure.
 
 use std::{error::Error as _, time::Duration};
 
@@ -9,30 +9,30 @@ use serde_json::Value;
 
 use crate::{failure::Usage, settings::ClientSettings};
 
-/// How long the server may take to be reached.
+/// Connect timeout.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long nothing may come of an answer that has begun. A stream of events says every 15 seconds that it is alive.
+/// Read timeout between chunks. An event stream sends a keep-alive every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(60);
-/// So much of what a server says is repeated.
+/// At most this many characters of a server's error message are shown.
 const MAX_SAID: usize = 300;
 
-/// The server, and the key that it is shown.
+/// The server's address, and the API key for it.
 pub(super) struct Client {
     http: reqwest::Client,
     settings: ClientSettings,
 }
 
-/// The server has answered, and not with success.
+/// The server answered with an error status.
 #[derive(Debug, thiserror::Error)]
-#[error("{said}")]
+#[error("{message}")]
 pub(super) struct Refused {
     pub(super) status: StatusCode,
-    said: String,
+    message: String,
 }
 
 impl Client {
     pub(super) fn new(settings: &ClientSettings) -> Result<Self> {
-        // The environment's proxies are for the world; a server of one's own is nearby, and is named in so many words.
+        // The environment's proxies are meant for the internet; the user's own server is nearby and named explicitly.
         let http = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE).no_proxy().build();
         Ok(Self { http: http.context("no client for requests")?, settings: settings.clone() })
     }
@@ -45,7 +45,7 @@ impl Client {
         self.json(self.request(Method::DELETE, path)).await
     }
 
-    /// A stream of events, behind the one of this number.
+    /// Opens an event stream, after the event with this number.
     pub(super) async fn events(&self, path: &str, after: Option<&str>) -> Result<Response> {
         let mut request = self.request(Method::GET, path).header(ACCEPT, "text/event-stream");
         if let Some(after) = after {
@@ -73,18 +73,18 @@ impl Client {
             return Ok(answer);
         }
         let status = answer.status();
-        let said = answer.json().await.ok().and_then(|body: Value| sentence(&body));
-        let said = said.unwrap_or_else(|| format!("{} answered with status {status}", self.settings.server));
-        let said = if status == StatusCode::UNAUTHORIZED {
-            format!("{said} (the setting client.api_key, FRAMEWRIGHT__CLIENT__API_KEY)")
+        let message = answer.json().await.ok().and_then(|body: Value| sentence(&body));
+        let message = message.unwrap_or_else(|| format!("{} answered with status {status}", self.settings.server));
+        let message = if status == StatusCode::UNAUTHORIZED {
+            format!("{message} (the setting client.api_key, FRAMEWRIGHT__CLIENT__API_KEY)")
         } else {
-            said
+            message
         };
         if status == StatusCode::UNPROCESSABLE_ENTITY {
-            // A wrong flag: the person's to mend.
-            return Err(Usage(said).into());
+            // A wrong flag, which the user must fix.
+            return Err(Usage(message).into());
         }
-        Err(Refused { status, said }.into())
+        Err(Refused { status, message }.into())
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
@@ -92,7 +92,7 @@ impl Client {
         if error.is_builder() {
             return Usage(format!("{server:?} is no address of a server")).into();
         }
-        // The system's own reason stands at the bottom.
+        // The operating system's own reason is the innermost source.
         let mut reason = error.source();
         while let Some(deeper) = reason.and_then(|reason| reason.source()) {
             reason = Some(deeper);
@@ -102,21 +102,21 @@ impl Client {
     }
 }
 
-/// What a body says is wrong, in one line.
+/// The error message of a body, in one line.
 fn sentence(body: &Value) -> Option<String> {
-    let said = match body.get("detail").or_else(|| body.get("error")?.get("message"))? {
-        Value::String(said) => said.clone(),
+    let message = match body.get("detail").or_else(|| body.get("error")?.get("message"))? {
+        Value::String(message) => message.clone(),
         Value::Array(faults) => {
-            let said: Vec<_> = faults.iter().filter_map(|fault| fault.get("msg")?.as_str()).collect();
-            said.join("; ")
+            let message: Vec<_> = faults.iter().filter_map(|fault| fault.get("msg")?.as_str()).collect();
+            message.join("; ")
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
     };
-    let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = said.char_indices().nth(MAX_SAID) {
-        said.truncate(end);
+    let mut message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = message.char_indices().nth(MAX_SAID) {
+        message.truncate(end);
     }
-    (!said.is_empty()).then_some(said)
+    (!message.is_empty()).then_some(message)
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
     use super::sentence;
 
     #[test]
-    fn what_is_wrong_is_one_line() {
+    fn an_error_message_is_one_line() {
         assert_eq!(sentence(&json!({"detail": "Task not found: a"})).as_deref(), Some("Task not found: a"));
         let faults = json!({"detail": [{"msg": "Input should be\n smaller"}, {"msg": "Field required"}]});
         assert_eq!(sentence(&faults).as_deref(), Some("Input should be smaller; Field required"));
@@ -134,6 +134,6 @@ mod tests {
         for nothing in [json!({}), json!([1]), json!({"detail": ""}), json!({"detail": {"a": 1}})] {
             assert_eq!(sentence(&nothing), None, "{nothing}");
         }
-        assert_eq!(sentence(&json!({"detail": "x".repeat(1000)})).map(|said| said.len()), Some(300));
+        assert_eq!(sentence(&json!({"detail": "x".repeat(1000)})).map(|message| message.len()), Some(300));
     }
 }

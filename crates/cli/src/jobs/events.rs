@@ -1,43 +1,43 @@
-//! Server-sent events, as bytes come in: the WHATWG's `text/event-stream`.
+//! An incremental parser for server-sent events: the WHATWG's `text/event-stream`.
 //!
-//! It must not know what events mean. The invariant: an event is handed out when it is whole, so that one that a lost connection cut off
-//! is asked for again.
+//! It must not know what events mean. The invariant: an event is handed out only when it is complete, so that the client requests one again
+//! that a lost connection cut off.
 
 use std::time::Duration;
 
-/// The longest line, in bytes: previews are pictures.
+/// The longest line, in bytes: previews contain whole images.
 const MAX_LINE: usize = 16 << 20;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Event {
-    /// Its number; empty if it has none.
+    /// Its `id` field; empty if it has none.
     pub(super) id: String,
-    /// Its name; empty if it has none.
+    /// Its `event` field; empty if it has none.
     pub(super) kind: String,
-    /// Its lines, with line breaks between.
+    /// Its `data` lines, joined by line breaks.
     pub(super) data: String,
 }
 
 /// The events of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    /// What came in of a line that is not whole.
+    /// The bytes of an incomplete line.
     rest: Vec<u8>,
-    /// What came in of an event that is not whole.
+    /// The fields of an incomplete event.
     event: Event,
     has_data: bool,
-    /// How long the server wants to be left alone before it is asked again.
+    /// How long the server asks clients to wait before they reconnect.
     pub(super) retry: Option<Duration>,
 }
 
-/// The server sends lines without end.
+/// The server sent a line that exceeds the limit.
 #[derive(Debug, thiserror::Error)]
 #[error("the server sends a line of more than {MAX_LINE} bytes")]
 pub(super) struct Endless;
 
 impl Events {
-    /// Takes bytes, and gives the events that are whole now.
+    /// Adds bytes, and returns the events that are complete now.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Endless> {
         self.rest.extend_from_slice(bytes);
         let mut events = Vec::new();
@@ -46,7 +46,7 @@ impl Events {
             let end = start + length;
             let next = match (self.rest.get(end), self.rest.get(end + 1)) {
                 (Some(b'\r'), Some(b'\n')) => end + 2,
-                // Whether a line feed belongs to it shows with the next byte.
+                // Only the next byte shows whether a line feed belongs to it.
                 (Some(b'\r'), None) => break,
                 _ => end + 1,
             };
@@ -76,7 +76,7 @@ impl Events {
                 self.has_data = true;
             }
             "retry" => self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry),
-            // A comment, which says that the server is alive; or a field that nobody knows.
+            // A comment, which the server sends as a keep-alive; or an unknown field.
             _ => {}
         }
         None

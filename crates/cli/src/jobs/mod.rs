@@ -1,7 +1,7 @@
-//! `framewright jobs`: asks a running server after its jobs, by the Tasks API.
+//! `framewright jobs`: a client of a running server's Tasks API.
 //!
-//! It must not know how a server works: it reads what the API documents, and leaves out what is not there, so that it also speaks with
-//! servers of another version.
+//! It must not know how a server works: it reads the fields that the API documents and skips missing ones, so that it also works with
+//! servers of other versions.
 
 mod client;
 mod events;
@@ -23,7 +23,7 @@ use client::Client;
 /// Runs one of the commands.
 ///
 /// # Errors
-/// [`Usage`] if what was given is no job's id; otherwise if the server cannot be asked or refuses, or the job that is watched fails.
+/// [`Usage`] for an invalid job id; otherwise if the server cannot be reached or refuses, or the watched job fails.
 pub(crate) fn run(args: &JobsArgs, settings: &ClientSettings) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime for requests")?;
     runtime.block_on(async {
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &JobsArgs, settings: &ClientSettings) -> Result<()> {
     })
 }
 
-/// An id that can stand in a path.
+/// An id that is safe in a URL path.
 fn checked(id: &str) -> Result<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !id.is_empty() && id.bytes().all(plain) { Ok(id) } else { Err(Usage(format!("{id:?} is no job's id")).into()) }
@@ -73,7 +73,7 @@ async fn show(client: &Client, id: &str, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Calls all of them off; the first that cannot be is the error, once the others were tried.
+/// Cancels all of them; reports the first failure after all were tried.
 async fn cancel(client: &Client, ids: &[String], as_json: bool) -> Result<()> {
     for id in ids {
         checked(id)?;

@@ -13,12 +13,12 @@ pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// A list: a line with the columns' names, then a line a job.
+/// A list: a header line, then one line per job.
 pub(super) fn list(jobs: &[Value], now: Timestamp) -> Vec<String> {
     let mut rows = vec![["JOB", "STATUS", "DONE", "AGE", ""].map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
         let message: String = text(job, "message").chars().take(MAX_MESSAGE).collect();
-        // What the columns before it say already is not said again.
+        // The columns before the message already say this.
         let is_news = !["completed", "cancelled"].contains(&text(job, "status").as_str()) && !message.ends_with("% done");
         let message = if is_news { message } else { String::new() };
         [text(job, "task_id"), text(job, "status"), percent(job), age(&text(job, "created_at"), now), message]
@@ -32,7 +32,7 @@ pub(super) fn list(jobs: &[Value], now: Timestamp) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// One job: a line a fact.
+/// One job: one line per fact.
 pub(super) fn one(job: &Value, now: Timestamp) -> Vec<String> {
     let mut facts = vec![("job", text(job, "task_id")), ("status", text(job, "status")), ("done", percent(job))];
     if let Some(before) = job.get("queue_position").and_then(Value::as_u64) {
@@ -51,7 +51,7 @@ pub(super) fn one(job: &Value, now: Timestamp) -> Vec<String> {
         if let Some(seconds) = result.get("duration").and_then(Value::as_f64) {
             facts.push(("took", seconds_text(seconds)));
         }
-        facts.extend(result.get("result").map(made).unwrap_or_default());
+        facts.extend(result.get("result").map(result_facts).unwrap_or_default());
     }
     if let Some(error) = job.get("error").filter(|error| !error.is_null()) {
         facts.push(("error", error.as_str().map_or_else(|| text(error, "message"), str::to_owned)));
@@ -61,8 +61,8 @@ pub(super) fn one(job: &Value, now: Timestamp) -> Vec<String> {
     facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect()
 }
 
-/// What came of a job.
-fn made(result: &Value) -> Vec<(&'static str, String)> {
+/// The facts about a job's result.
+fn result_facts(result: &Value) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let number = |of: &Value, key: &str| of.get(key).and_then(Value::as_u64);
     if let (Some(width), Some(height)) = (number(result, "width"), number(result, "height")) {
@@ -88,7 +88,7 @@ fn made(result: &Value) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// A text of an object; empty if there is none. Control characters, which a terminal would obey, are left out.
+/// A string field of an object; empty if it is missing. Control characters, which a terminal would interpret, are removed.
 pub(super) fn text(object: &Value, key: &str) -> String {
     let text = object.get(key).and_then(Value::as_str).unwrap_or_default();
     text.chars().filter(|character| !character.is_control()).collect()
@@ -98,7 +98,7 @@ fn percent(job: &Value) -> String {
     job.get("progress").and_then(Value::as_u64).map_or_else(String::new, |percent| format!("{percent} %"))
 }
 
-/// How long ago a time was, in its largest unit; empty if it is no time.
+/// The age of a timestamp in its largest unit; empty if it does not parse.
 fn age(at: &str, now: Timestamp) -> String {
     let Ok(at) = at.parse::<Timestamp>() else { return String::new() };
     let seconds = (now.as_second() - at.as_second()).max(0);

@@ -1,6 +1,6 @@
-//! `framewright jobs watch`: follows a job's events until it ends, over connections that may break.
+//! `framewright jobs watch`: follows a job's events until it finishes, and reconnects if a connection breaks.
 //!
-//! The invariant: after a break it goes on behind the last event that came whole, so that each is told once.
+//! The invariant: after a break it continues after the last complete event, so that each event is reported once.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -20,95 +20,95 @@ use super::{
 };
 use crate::output;
 
-/// How long to wait before the server is asked again, where it does not say.
+/// Reconnect delay, if the server names none.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The longest that is waited.
+/// The longest reconnect delay.
 const LONGEST: Duration = Duration::from_secs(15);
-/// How often the server is asked again in vain, one time after another.
+/// Maximum consecutive reconnects without an event.
 const TRIES: u32 = 10;
 
-/// How a connection ended.
+/// How a connection closed.
 enum End {
-    /// The job has ended.
+    /// The job has finished.
     Job,
-    /// The connection broke, or the server closed it; whether anything came before, and when it wants to be asked again.
-    Connection { came: bool, retry: Option<Duration> },
+    /// The connection broke or the server closed it; whether an event arrived before, and the server's retry delay.
+    Connection { received: bool, retry: Option<Duration> },
 }
 
 /// Follows a job.
 ///
 /// # Errors
-/// If the server cannot be asked, or refuses, or cannot be reached again; or if the job fails or is cancelled.
+/// If the server cannot be reached, refuses, or cannot be reached again; or if the job fails or is cancelled.
 pub(super) async fn run(client: &Client, id: &str, as_json: bool) -> Result<()> {
-    let mut told = Told { as_json, on_terminal: io::stderr().is_terminal(), bar: output::share_bar() };
+    let mut reporter = Reporter { as_json, on_terminal: io::stderr().is_terminal(), bar: output::share_bar() };
     let mut last = None;
-    let mut in_vain = 0;
+    let mut retries = 0;
     let mut was_connected = false;
     loop {
-        let mut pause = AGAIN.saturating_mul(1 << in_vain.min(4));
-        match connection(client, id, &mut last, &mut told).await {
+        let mut pause = AGAIN.saturating_mul(1 << retries.min(4));
+        match connection(client, id, &mut last, &mut reporter).await {
             Ok(End::Job) => break,
-            Ok(End::Connection { came, retry }) => {
+            Ok(End::Connection { received, retry }) => {
                 was_connected = true;
-                in_vain = if came { 0 } else { in_vain + 1 };
+                retries = if received { 0 } else { retries + 1 };
                 pause = retry.map_or(pause, |retry| retry.max(pause));
             }
             Err(error) if is_final(&error) || !was_connected => return Err(error),
-            Err(error) if in_vain >= TRIES => return Err(error),
-            Err(_) => in_vain += 1,
+            Err(error) if retries >= TRIES => return Err(error),
+            Err(_) => retries += 1,
         }
-        if in_vain > TRIES {
+        if retries > TRIES {
             return Err(anyhow!("the server ends every connection at once"));
         }
-        if told.on_terminal {
-            told.bar.set_message("the connection is lost; asking again");
+        if reporter.on_terminal {
+            reporter.bar.set_message("the connection is lost; asking again");
         }
         tokio::time::sleep(pause.min(LONGEST)).await;
     }
-    told.bar.finish_and_clear();
-    ended(&client.get(&path(id), &[]).await?, &told)
+    reporter.bar.finish_and_clear();
+    ended(&client.get(&path(id), &[]).await?, &reporter)
 }
 
-/// Whether asking again is no use: the server has understood, and said no.
+/// Whether a retry is pointless: the server understood the request and refused it.
 fn is_final(error: &anyhow::Error) -> bool {
     let passing = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
     error.downcast_ref::<Refused>().is_some_and(|refused| refused.status.is_client_error() && !passing.contains(&refused.status))
 }
 
-/// One connection, to its end.
-async fn connection(client: &Client, id: &str, last: &mut Option<String>, told: &mut Told) -> Result<End> {
+/// Reads one connection until it closes.
+async fn connection(client: &Client, id: &str, last: &mut Option<String>, reporter: &mut Reporter) -> Result<End> {
     let mut answer = client.events(&format!("{}/events", path(id)), last.as_deref()).await?;
     if answer.status() == StatusCode::NO_CONTENT {
-        // It has ended, and all of it was told.
+        // The job has finished, and all of its events were delivered.
         return Ok(End::Job);
     }
     let mut events = Events::default();
-    let mut came = false;
-    // A connection that breaks reads like one that ends: the job's own word is what counts.
+    let mut received = false;
+    // A broken connection reads like a closed one: only the job's own final event counts.
     while let Ok(Some(bytes)) = answer.chunk().await {
         for event in events.take(&bytes)? {
-            came = true;
+            received = true;
             if !event.id.is_empty() {
                 *last = Some(event.id.clone());
             }
-            if told.tell(&event)? {
+            if reporter.report(&event)? {
                 return Ok(End::Job);
             }
         }
     }
-    Ok(End::Connection { came, retry: events.retry })
+    Ok(End::Connection { received, retry: events.retry })
 }
 
-/// What a person, or a program, is told meanwhile.
-struct Told {
+/// Reports events to a person or a program.
+struct Reporter {
     as_json: bool,
     on_terminal: bool,
     bar: ProgressBar,
 }
 
-impl Told {
-    /// Tells of an event. Returns whether it is the job's last.
-    fn tell(&self, event: &Event) -> Result<bool> {
+impl Reporter {
+    /// Reports an event. Returns whether it is the job's last.
+    fn report(&self, event: &Event) -> Result<bool> {
         let data: Value = serde_json::from_str(&event.data).unwrap_or_else(|_| Value::from(event.data.as_str()));
         let is_last = ["completed", "failed", "cancelled"].contains(&event.kind.as_str());
         if self.as_json {
@@ -120,7 +120,7 @@ impl Told {
             self.bar.set_position(percent.min(100) * output::SHARES / 100);
         }
         if event.kind == "progress" || event.kind == "part" {
-            // On a terminal the bar shows it.
+            // The bar shows it on a terminal.
             if self.on_terminal {
                 self.bar.set_message(format!("{} %{}", progress.unwrap_or_default(), left(&data)));
             } else if let Some(percent) = progress {
@@ -142,12 +142,12 @@ fn left(data: &Value) -> String {
     data.get("eta_seconds").and_then(Value::as_f64).map_or_else(String::new, |seconds| format!("  {} left", seconds_text(seconds)))
 }
 
-/// Says how the job ended.
-fn ended(job: &Value, told: &Told) -> Result<()> {
+/// Reports how the job finished.
+fn ended(job: &Value, reporter: &Reporter) -> Result<()> {
     let status = text(job, "status");
     match status.as_str() {
         "completed" => {
-            if !told.as_json {
+            if !reporter.as_json {
                 let result = job.get("result").and_then(|result| result.get("result")).cloned().unwrap_or_default();
                 let url = [text(&result, "video_url"), text(&result, "image_url")].into_iter().find(|url| !url.is_empty());
                 output::result(format_args!("completed  {}", url.unwrap_or_default()).to_string().trim_end())?;

@@ -1,4 +1,4 @@
-//! Prices and budgets: the settings' US dollars as the millionths that jobs count in.
+//! Prices and budgets: converts the settings' US dollars to the millionths that jobs count in.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::{
     settings::{BudgetSettings, SERVICES, service_of},
 };
 
-/// How many millionths a dollar has.
+/// Millionths per dollar.
 const MICROS: f64 = 1e6;
 
-/// The length of a video whose request does not say it, in seconds, by its service.
+/// Default length of a provider's videos in seconds, for requests that do not give one.
 const USUAL_SECONDS: [(&str, u32); 5] = [("bedrock", 6), ("veo", 8), ("pika", 5), ("replicate", 5), ("huggingface", 4)];
 
-/// What services cost, and how much may be spent.
+/// The prices and caps of providers.
 ///
 /// # Errors
-/// [`Usage`] if a price or a cap is of a service or a key that there is not, or a cap has no price to be held against: money would be spent past
-/// it, or every request refused.
+/// [`Usage`] if a price or a cap names an unknown provider or key, or a cap has no price to apply: the cap would be overspent, or every
+/// request refused.
 pub(super) fn of(settings: &BudgetSettings, keys: &[&str]) -> Result<SpendSettings> {
     let prices = [("budget.prices", &settings.prices), ("budget.prices_per_second", &settings.prices_per_second)];
     for (setting, amounts) in prices.into_iter().chain([("budget.providers", &settings.providers)]) {
@@ -60,7 +60,7 @@ pub(super) fn of(settings: &BudgetSettings, keys: &[&str]) -> Result<SpendSettin
     })
 }
 
-/// At least 0 and at most a million dollars: settings hold no other amount.
+/// Settings limit amounts to 0 through a million dollars.
 fn micros(dollars: f64) -> u64 {
     (dollars * MICROS).round() as u64
 }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_would_not_be_kept_is_refused() {
+    fn a_budget_that_cannot_be_enforced_is_refused() {
         let amounts = |name: &str| BTreeMap::from([(name.to_owned(), 1.0)]);
         let services = "bedrock, veo, pika, replicate, huggingface";
         for (settings, expected) in [

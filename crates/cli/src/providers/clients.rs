@@ -1,6 +1,6 @@
-//! The client of each service that is set up.
+//! Builds the client of each configured provider.
 //!
-//! The invariant: settings that are absent leave a service's own defaults.
+//! The invariant: a missing setting keeps the provider's own default.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,20 +18,20 @@ use crate::{
 
 /// The short name of Bedrock's model.
 const NOVA_REEL: &str = "nova-reel";
-/// Tries of a call that fails for a reason that passes, and the pause after the first: of services that have no settings for it.
+/// Default retries: attempts of a call that fails for a transient reason, the pause after the first, and the backoff factor.
 const TRIES: (u32, Duration, f64) = (4, Duration::from_secs(2), 2.0);
 
-/// A service that is set up.
+/// The client of a configured provider.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) provider: Arc<dyn Provider>,
-    /// The model of requests that name the service alone; empty if it has none.
+    /// The model for requests that name only the provider; empty if it has none.
     pub(super) model: String,
-    /// Where it is asked, if that is a setting.
+    /// Its address, if that is a setting.
     pub(super) address: Option<String>,
-    /// Videos at once.
+    /// Concurrent videos.
     pub(super) slots: usize,
-    /// Tries of a call, the pause after the first that fails, and how many times as long each further one is.
+    /// Attempts of a call, the pause after the first failure, and the factor for each further pause.
     pub(super) tries: u32,
     pub(super) pause: Duration,
     pub(super) backoff: f64,
@@ -45,16 +45,16 @@ impl Client {
     }
 }
 
-/// Every service that is set up, and a remark for each of which some settings are there and others are not.
+/// The clients of all configured providers, and a remark for each partly configured one.
 ///
 /// # Errors
-/// [`Usage`] if the settings of one contradict each other.
+/// [`Usage`] if a provider's settings contradict each other.
 pub(super) async fn all(settings: &Settings) -> Result<(Vec<Client>, Vec<String>)> {
     let providers = &settings.providers;
     let mut remarks = Vec::new();
     let bedrock = match bedrock(providers).await {
         Ok(client) => client,
-        // A bucket may be named for another program on the same machine.
+        // The bucket may be set for another program on the same machine.
         Err(error) if !providers.bedrock.is_complete() => {
             remarks.push(format!("bedrock is not set up: {}", error.reason));
             None
@@ -172,7 +172,7 @@ fn hugging_face(providers: &ProvidersSettings) -> Option<Client> {
     Some(Client::new(HuggingFace::new(settings), &set.model, Some(&set.base_url), set.max_concurrent))
 }
 
-/// A service's pace with what the operator has set of it. A service that is looked at more often is looked at sooner, too.
+/// A provider's pace with the operator's overrides. A shorter polling interval also shortens the initial wait.
 fn paced(usual: Pace, poll: Option<f64>, first: Option<f64>, deadline: Option<f64>) -> Pace {
     let [poll, first, deadline] = [poll, first, deadline].map(|seconds| seconds.map(Duration::from_secs_f64));
     Pace {

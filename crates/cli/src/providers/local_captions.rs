@@ -1,7 +1,7 @@
-//! Prompts that a model of this machine reads from images: BLIP, on the processor, one image at a time.
+//! Captions from a local model: BLIP on the CPU, one image at a time.
 //!
-//! The device is its own thread's, so the captioner runs beside it and leaves it alone. The invariants: nothing that takes long runs on a
-//! thread that answers requests; an image that nobody waits for any more stops at the next token.
+//! The device belongs to its own thread, so the captioner runs beside it on the CPU. The invariants: long work never runs on a thread that
+//! serves requests; captioning stops at the next token once its caller is gone.
 
 use std::{
     fmt,
@@ -27,12 +27,12 @@ use tokio::sync::Semaphore;
 
 use crate::unknown_fields::UnknownFields;
 
-/// Captions side by side, of which the likeliest is taken.
+/// Beams of the search.
 const BEAMS: usize = 3;
-/// The name that errors have.
+/// The provider name in errors.
 const NAME: &str = "interrogator";
 
-/// A captioner of this machine.
+/// The local captioner.
 pub(super) struct LocalInterrogator {
     model: Arc<Captioner>,
     /// All cores work on one image.
@@ -46,10 +46,10 @@ impl fmt::Debug for LocalInterrogator {
 }
 
 impl LocalInterrogator {
-    /// Loads a transformers folder, as of Salesforce/blip-image-captioning-base.
+    /// Loads a transformers folder such as Salesforce/blip-image-captioning-base.
     ///
     /// # Errors
-    /// If it is no such model, or has unknown fields and such models are to be refused.
+    /// If it is not such a model, or has unknown fields that the settings refuse.
     pub(super) async fn load(folder: &str, unknown_fields: UnknownFields) -> Result<Self> {
         let path = Path::new(folder).to_owned();
         let loaded = tokio::task::spawn_blocking(move || Captioner::load(&TransformersFolder::open(path)?, &Device::Cpu, DType::F32));
@@ -62,10 +62,10 @@ impl LocalInterrogator {
     }
 }
 
-/// Says that a caption is not wanted any more, when it is dropped.
-struct Wanted(Arc<AtomicBool>);
+/// Cancels the caption when dropped.
+struct CancelOnDrop(Arc<AtomicBool>);
 
-impl Drop for Wanted {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -75,11 +75,11 @@ impl Drop for Wanted {
 impl Interrogator for LocalInterrogator {
     async fn caption(&self, image: &InputImage) -> remote_providers::Result<String> {
         let failed = |kind, reason: &str| ProviderError::new(NAME, kind, reason);
-        // Never closed.
+        // The semaphore is never closed.
         let _turn = self.turn.acquire().await.map_err(|_| failed(ErrorKind::Unavailable, "the captioner is gone"))?;
         let (model, bytes) = (Arc::clone(&self.model), image.bytes.clone());
         let is_cancelled = Arc::new(AtomicBool::new(false));
-        let _wanted = Wanted(Arc::clone(&is_cancelled));
+        let _cancel_on_drop = CancelOnDrop(Arc::clone(&is_cancelled));
         let caption = tokio::task::spawn_blocking(move || {
             let picture = image::load_from_memory(&bytes).map_err(|error| failed(ErrorKind::InvalidRequest, &format!("image: {error}")))?;
             let params = CaptionParams { num_beams: BEAMS, ..CaptionParams::default() };

@@ -1,7 +1,7 @@
-//! Other people's services, as the settings have them: their clients, the backends that jobs go to, and what the server is told of them.
+//! Remote providers from the settings: their clients, the backends for their jobs, and what the server needs to know about them.
 //!
-//! The invariants: a service is set up only if the operator gave its key; a route that names a service which is not set up stops the start,
-//! with the setting that is missing; nothing here asks a service anything.
+//! The invariants: a provider is configured only if the operator gave its key; a route to an unconfigured provider fails the start and
+//! names the missing setting; nothing here sends a request.
 
 mod budget;
 mod clients;
@@ -27,26 +27,26 @@ use crate::{
     settings::{InterrogatorKind, Settings, service_of},
 };
 
-/// Other people's services.
+/// The configured remote providers.
 #[derive(Debug, Default)]
 pub(crate) struct Providers {
-    /// What jobs go to.
+    /// Backends for jobs.
     pub(crate) backends: Vec<Arc<dyn Backend>>,
-    /// What the server is told of them.
+    /// Providers and routes, for the server.
     pub(crate) services: Services,
-    /// What they cost.
+    /// Prices and caps.
     pub(crate) spend: SpendSettings,
-    /// Which local work goes to them.
+    /// Which local work overflows to them.
     pub(crate) routing: Routing,
-    /// Why a service is not set up of which some settings are there.
+    /// Why a partly configured provider is unavailable.
     pub(crate) remarks: Vec<String>,
 }
 
 impl Providers {
-    /// Reads the settings. Amazon's own files are read too, where the settings name a bucket.
+    /// Builds them from the settings. The AWS files are read too if the settings name a bucket.
     ///
     /// # Errors
-    /// [`Usage`] if settings contradict each other, or a route names a service that is not set up.
+    /// [`Usage`] if settings contradict each other, or a route names an unconfigured provider.
     pub(crate) async fn connect(settings: &Settings, guard: &GuardSettings) -> Result<Self> {
         let (clients, remarks) = clients::all(settings).await?;
         let captions = interrogator(settings).await?;
@@ -73,13 +73,13 @@ impl Providers {
             if let Some(model) = model
                 && services.whole_name(model).is_none()
             {
-                return Err(missing(setting, model));
+                return Err(unconfigured(setting, model));
             }
         }
         if let Some(overflow) = &mut routing.overflow
             && let Some(model) = services.whole_name(&overflow.model)
         {
-            // As requests name it, so that its price is found.
+            // By its full name, so that its price is found.
             overflow.model = model;
         }
         let guard = download_guard(settings, guard, &clients);
@@ -102,8 +102,8 @@ fn backend(client: Client, guard: Guard, captions: Option<Arc<dyn Interrogator>>
     })
 }
 
-/// A service that a route names and that is not set up.
-fn missing(setting: &str, model: &str) -> anyhow::Error {
+/// The error for a route to an unconfigured provider.
+fn unconfigured(setting: &str, model: &str) -> anyhow::Error {
     let needed = match service_of(model) {
         "bedrock" => "providers.bedrock.bucket (S3_BUCKET_NAME), a region and a key",
         "veo" => "providers.veo.api_key (VEO3_API_KEY) or providers.veo.google_api_key (GEMINI_API_KEY)",
@@ -114,7 +114,7 @@ fn missing(setting: &str, model: &str) -> anyhow::Error {
     Usage(format!("setting {setting}: {model} is not set up; it needs {needed}")).into()
 }
 
-/// What reads a prompt from an image.
+/// The configured captioner.
 async fn interrogator(settings: &Settings) -> Result<Option<Arc<dyn Interrogator>>> {
     let (replicate, set) = (&settings.providers.replicate, &settings.interrogator);
     let kind = match set.kind {
@@ -141,9 +141,9 @@ async fn interrogator(settings: &Settings) -> Result<Option<Arc<dyn Interrogator
     })
 }
 
-/// Where the end of an image in motion is told.
+/// The callback for finished image-to-video jobs.
 fn callback(settings: &Settings, guard: &GuardSettings) -> Result<Option<GameCallback>> {
-    /// Where the API's document sends callbacks unless another address is set.
+    /// The default address, from the API's document.
     const BASE: &str = "https://game-api.virtuals.io/requests";
     let i2v = &settings.i2v;
     let invalid = |error: server::InvalidCallback| Usage(format!("setting i2v.callback_url: {error}"));
@@ -168,7 +168,7 @@ fn routing(settings: &Settings) -> Result<Routing> {
     Ok(Routing { overflow })
 }
 
-/// What finished videos are fetched with: an address that the operator has set may be private, for it is the operator's.
+/// The guard for downloads of finished videos. An address that the operator configured may be private.
 fn download_guard(settings: &Settings, guard: &GuardSettings, clients: &[Client]) -> Guard {
     let s3 = settings.providers.bedrock.s3_endpoint.as_deref();
     let addresses = clients.iter().filter_map(|client| client.address.as_deref()).chain(s3);

@@ -1,8 +1,8 @@
-//! Who may ask the server what: keys, hosts, origins, limits.
+//! Access settings: keys, hosts, origins, limits.
 //!
-//! What the settings say is judged here as far as they alone can tell; that two keys differ, and that a public address has one, is judged
-//! where the server is started. The invariant: a key stands in no error and in no log. Of keys that only the server needs, nothing but
-//! the digest is kept; the one key of `api_key` stays, for the commands that ask a running server.
+//! Values are checked here as far as they alone allow; that keys differ, and that a public address has one, is checked when the server
+//! starts. The invariant: no key appears in an error or a log. Named keys are kept as digests; the single key of `api_key` stays a secret
+//! text until [`AccessSettings::resolved`].
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -19,10 +19,10 @@ use url::Url;
 
 use super::{SettingsError, values};
 
-/// The name of the key that has no other.
+/// The name of the unnamed key.
 const DEFAULT_NAME: &str = "default";
 
-/// No key's file is longer.
+/// The largest key file, in bytes.
 const MAX_KEY_FILE: u64 = 4096;
 
 /// Who may use the server.
@@ -97,7 +97,7 @@ pub(crate) enum NamedKey {
     },
 }
 
-/// A key as the file states it.
+/// A key as written in the settings file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenKey {
@@ -142,7 +142,7 @@ impl AccessSettings {
         self.keys.len() + usize::from(self.api_key.is_some() || self.api_key_file.is_some()) > 1
     }
 
-    /// The names of the keys.
+    /// The names of all keys.
     pub(crate) fn key_names(&self) -> Vec<&str> {
         let unnamed = (self.api_key.is_some() || self.api_key_file.is_some()).then_some(DEFAULT_NAME);
         let named = self.keys.iter().map(|key| match key {
@@ -152,10 +152,10 @@ impl AccessSettings {
         unnamed.into_iter().chain(named).collect()
     }
 
-    /// What the server wants to know; files with keys are read now.
+    /// Builds the server's access settings; reads the key files now.
     ///
     /// # Errors
-    /// [`SettingsError`] if a file cannot be read or holds no key, or there are two answers to one question.
+    /// [`SettingsError`] if a file cannot be read or holds no valid key, or two settings conflict.
     pub(crate) fn resolved(&self, public_url: Option<&Url>) -> Result<access::AccessSettings, SettingsError> {
         let mut keys = Vec::new();
         match (&self.api_key, &self.api_key_file) {
@@ -196,7 +196,7 @@ fn named(setting: &str, name: &str, key: &SecretString) -> Result<ApiKey, Settin
     ApiKey::new(name, key.expose_secret()).map_err(|error| SettingsError(format!("setting {setting}: {error}")))
 }
 
-/// A key from its file, without the line break that editors put behind it.
+/// Reads a key from its file, without the trailing line break that editors add.
 fn read(setting: &str, path: &Path) -> Result<SecretString, SettingsError> {
     let refused = |reason: String| SettingsError(format!("setting {setting}: {}: {reason}", path.display()));
     let bytes = regular_file::read_small(path, MAX_KEY_FILE).map_err(|error| refused(error.to_string()))?;
@@ -215,7 +215,7 @@ mod tests {
 
     const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-    /// What a settings file with this text makes of the keys, or the refusal.
+    /// The keys of a settings file with this text, or the error.
     fn keys(text: &str) -> Result<Vec<ApiKey>, String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.toml");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_written_in_three_ways() {
+    fn a_key_is_given_in_one_of_three_ways() {
         let text = format!(
             "[access]\napi_key = \"the-key-of-everybody\"\n[[access.keys]]\nname = \"alice\"\nkey = \"alices-secret-key-1\"\n\
              [[access.keys]]\nname = \"bob\"\nkey_file = \"KEY_FILE\"\n[[access.keys]]\nname = \"carol\"\nsha256 = \"{DIGEST}\"\n"
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_be_more_urgent_than_another() {
+    fn keys_have_priorities() {
         let written = |priority: &str| {
             keys(&format!(
                 "[access]\napi_key = \"the-key-of-everybody\"\n[[access.keys]]\nname = \"alice\"\nkey = \"alices-secret-key-1\"\n{priority}\n\
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_none_is_refused_and_not_told() {
+    fn an_invalid_key_is_refused_and_not_printed() {
         for (text, reason) in [
             ("[access]\napi_key = \"hunter2\"\n", "the key \"default\" has 7 characters, which is outside 16..=512"),
             ("[access]\napi_key = 1234567890123456\n", "expected a text in quotes"),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_for_the_keyless_only_where_they_are_set() {
+    fn keyless_clients_have_only_explicit_limits() {
         let limits = |settings: AccessSettings| {
             let access = settings.resolved(None).unwrap();
             (access.key_limits, access.keyless_limits)

@@ -1,7 +1,7 @@
-//! The settings tables of the crate's README, made from the settings' own declarations: their comments, defaults, flags and variables.
+//! The settings tables of the crate's README, generated from the settings' declarations: their comments, defaults, flags and variables.
 //!
-//! It reads text, not syntax trees, which is enough for sources that rustfmt has formatted. The invariant: each setting that a variable
-//! can set has one row. `UPDATE_DOCUMENTS=1 cargo test -p cli settings_table` rewrites the README.
+//! It reads text, not syntax trees, which is enough for sources formatted by rustfmt. The invariant: each setting that a variable can set
+//! has one row. `UPDATE_DOCUMENTS=1 cargo test -p cli settings_table` rewrites the README.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -18,14 +18,14 @@ const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 const BEGIN: &str = "<!-- settings: begin.";
 const END: &str = "<!-- settings: end -->";
 
-/// A section that the settings still read and that nobody should write any more.
+/// A deprecated section that is still read.
 const OLD: &str = "bedrock";
 
-/// A type as its source declares it.
+/// A type as declared in its source.
 #[derive(Debug, Default)]
 struct Declaration {
     docs: String,
-    /// The type that the file's text is read as, if that is another.
+    /// The type that serde deserializes first (`try_from`), if it is another.
     written_as: Option<String>,
     fields: Vec<Field>,
 }
@@ -34,10 +34,10 @@ struct Declaration {
 struct Field {
     docs: String,
     name: String,
-    of: String,
+    ty: String,
 }
 
-/// All sources of the crate in the order of their paths, as one text.
+/// All sources of the crate as one text, in path order.
 fn sources() -> String {
     let mut files = BTreeSet::new();
     let mut folders = vec![PathBuf::from(SOURCES)];
@@ -80,9 +80,9 @@ fn declarations(sources: &str) -> BTreeMap<String, Declaration> {
             current = None;
         } else if let Some(declaration) = current.as_ref().and_then(|name| declarations.get_mut(name))
             && is_inside
-            && let Some((name, of)) = text.trim_start_matches("pub ").trim_end_matches(',').split_once(": ")
+            && let Some((name, ty)) = text.trim_start_matches("pub ").trim_end_matches(',').split_once(": ")
         {
-            declaration.fields.push(Field { docs: std::mem::take(&mut docs), name: name.to_owned(), of: of.to_owned() });
+            declaration.fields.push(Field { docs: std::mem::take(&mut docs), name: name.to_owned(), ty: ty.to_owned() });
         }
         docs.clear();
         written_as = None;
@@ -90,7 +90,7 @@ fn declarations(sources: &str) -> BTreeMap<String, Declaration> {
     declarations
 }
 
-/// The defaults by key, as TOML writes them.
+/// The defaults by key, in TOML syntax.
 fn defaults() -> BTreeMap<String, String> {
     let shown = format!("{:#?}", Settings::default());
     let mut defaults = BTreeMap::new();
@@ -102,7 +102,7 @@ fn defaults() -> BTreeMap<String, String> {
         path.push(name);
         let value = match value {
             "None" => String::new(),
-            // A type of its own, whose parts say nothing of how it is written.
+            // A compound type, whose debug output says nothing about its TOML form.
             _ if value.ends_with(['{', '(']) => String::new(),
             _ if value.starts_with(['"', '[', '{']) || value.parse::<f64>().is_ok() || value.parse::<bool>().is_ok() => value.to_owned(),
             _ => format!("\"{}\"", value.to_ascii_lowercase()),
@@ -112,7 +112,7 @@ fn defaults() -> BTreeMap<String, String> {
     defaults
 }
 
-/// The flags by key: what stands in `Layer::flag("--port", "server.port", ..)`.
+/// The flags by key, found as `Layer::flag("--port", "server.port", ..)`.
 fn flags(sources: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut flags = BTreeMap::<String, BTreeSet<String>>::new();
     for call in sources.split("Layer::flag(").skip(1) {
@@ -126,7 +126,7 @@ fn flags(sources: &str) -> BTreeMap<String, BTreeSet<String>> {
     flags
 }
 
-/// Writes the tables, and collects the keys that have a row.
+/// Writes the tables, and collects the keys of their rows.
 struct Writer {
     declarations: BTreeMap<String, Declaration>,
     defaults: BTreeMap<String, String>,
@@ -136,17 +136,17 @@ struct Writer {
 }
 
 impl Writer {
-    fn section(&mut self, path: &str, of: &str) {
-        let Some(declared) = self.declarations.get(of) else { return };
+    fn section(&mut self, path: &str, ty: &str) {
+        let Some(declared) = self.declarations.get(ty) else { return };
         let docs = declared.docs.clone();
         let fields = declared.written_as.as_ref().map_or(&declared.fields, |written| &self.declarations[written].fields);
         let (mut rows, mut sections) = (String::new(), Vec::new());
-        for Field { docs, name, of } in fields {
+        for Field { docs, name, ty } in fields {
             let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            let entries = of.strip_prefix("Vec<").map(|of| of.trim_end_matches('>'));
-            let of = entries.unwrap_or(of);
-            if self.declarations.contains_key(of) && (entries.is_some() || of.ends_with("Settings")) {
-                sections.push((key.clone(), of.to_owned()));
+            let entries = ty.strip_prefix("Vec<").map(|ty| ty.trim_end_matches('>'));
+            let ty = entries.unwrap_or(ty);
+            if self.declarations.contains_key(ty) && (entries.is_some() || ty.ends_with("Settings")) {
+                sections.push((key.clone(), ty.to_owned()));
                 continue;
             }
             if key == OLD {
@@ -165,8 +165,8 @@ impl Writer {
             let heading = if is_list { format!("[[{path}]]") } else { format!("[{path}]") };
             write!(self.text, "\n### `{heading}`\n\n{docs}\n\n| key | default | also | meaning |\n|---|---|---|---|\n{rows}").unwrap();
         }
-        for (key, of) in sections {
-            self.section(&key, &of);
+        for (key, ty) in sections {
+            self.section(&key, &ty);
         }
     }
 }
@@ -200,7 +200,7 @@ fn settings_table_of_the_readme_is_generated() {
 }
 
 #[test]
-fn each_setting_of_a_variable_has_one_row() {
+fn each_setting_with_a_variable_has_one_row() {
     let (_, keys) = tables();
     for (key, _) in layers::KEYS {
         assert_eq!(keys.iter().filter(|row| *row == key).count(), 1, "{key}");

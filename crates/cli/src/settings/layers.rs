@@ -1,7 +1,7 @@
-//! The layers that go over the settings file: variables of the environment, then flags.
+//! The layers above the settings file: environment variables, then flags.
 //!
-//! A layer is one value with its key and the name that a person knows it by. Nothing here judges a value; that is the settings' own
-//! business. The invariant: variables that other programs define too (`PORT`, `HF_TOKEN`, ..) lie below our own `FRAMEWRIGHT__` ones.
+//! A layer is one value with its key and its origin's name. Values are checked by the settings, not here. The invariant: variables shared
+//! with other programs (`PORT`, `HF_TOKEN`, ..) rank below our own `FRAMEWRIGHT__` ones.
 
 use figment::{
     Metadata, Profile, Provider,
@@ -10,20 +10,20 @@ use figment::{
 
 use super::SettingsError;
 
-/// What a setting's text in the environment stands for.
+/// How the text of an environment variable is parsed.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Text,
     Whole,
     Number,
     Truth,
-    /// Texts with commas between them.
+    /// Comma-separated texts.
     List,
-    /// Numbers by a name, `a=1,b=2.5`.
+    /// Numbers by name, `a=1,b=2.5`.
     Amounts,
 }
 
-/// Every setting, as `section.key`; the sections of services have one more word.
+/// Every setting, as `section.key`; provider settings have one more part.
 pub(super) const KEYS: [(&str, Kind); 113] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
@@ -140,8 +140,8 @@ pub(super) const KEYS: [(&str, Kind); 113] = [
     ("client.api_key", Kind::Text),
 ];
 
-/// Variables that other programs define, which act here too: the later in this list, the stronger.
-/// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
+/// Variables shared with other programs: variable, setting, and a suffix for the value (the cache lies inside `HF_HOME`). Later entries
+/// override earlier ones.
 const FOREIGN: [(&str, &str, &str); 46] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
@@ -193,7 +193,7 @@ const FOREIGN: [(&str, &str, &str); 46] = [
 
 const PREFIX: &str = "FRAMEWRIGHT__";
 
-/// One value over what lies below it.
+/// One value that overrides the layers below it.
 pub(crate) struct Layer {
     origin: String,
     key: &'static str,
@@ -201,7 +201,7 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// The value of a flag, by the flag's name ("--port").
+    /// The value of a flag, named as typed ("--port").
     pub(crate) fn flag(name: &str, key: &'static str, value: impl Into<Value>) -> Self {
         Self { origin: name.to_owned(), key, value: value.into() }
     }
@@ -217,7 +217,7 @@ impl Provider for Layer {
     }
 }
 
-/// The layers that a set of environment variables makes. Empty values count as absent, as a shell's `PORT= command` means.
+/// The layers of a set of environment variables. Empty values count as absent, as in a shell's `PORT= command`.
 ///
 /// # Errors
 /// [`SettingsError`] for a `FRAMEWRIGHT__` variable that names no setting.
@@ -234,7 +234,7 @@ pub(crate) fn environment_layers(variables: impl IntoIterator<Item = (String, St
     for (name, value) in &variables {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         let wanted = rest.to_ascii_lowercase().replace("__", ".");
-        // The section was a floor higher once.
+        // The section `bedrock` was at the top level once.
         let wanted = if wanted.starts_with("bedrock.") { format!("providers.{wanted}") } else { wanted };
         let Some((key, kind)) = KEYS.iter().find(|(key, _)| *key == wanted) else {
             let known: Vec<_> = KEYS.iter().map(|(key, _)| variable_of(key)).collect();
@@ -250,7 +250,7 @@ fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
-/// The value in its own type; text that is none stays text, and is then refused where types are checked.
+/// Parses the value by its kind; unparsable text stays text and fails the later type check.
 fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Text => text.into(),
@@ -270,13 +270,13 @@ fn read(kind: Kind, text: &str) -> Value {
     }
 }
 
-/// Every variable that acts.
+/// Every variable that has an effect.
 #[cfg(test)]
 pub(super) fn variables() -> impl Iterator<Item = String> {
     FOREIGN.iter().map(|(name, ..)| (*name).to_owned()).chain(KEYS.iter().map(|(key, _)| variable_of(key)))
 }
 
-/// The variables of other programs that set a key, the strongest last: `PORT`, `$HF_HOME/hub`.
+/// The shared variables that set a key, the strongest last: `PORT`, `$HF_HOME/hub`.
 #[cfg(test)]
 pub(super) fn foreign(key: &str) -> impl Iterator<Item = String> {
     let of_key = FOREIGN.iter().filter(move |(_, other, _)| *other == key);

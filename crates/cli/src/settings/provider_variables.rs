@@ -1,4 +1,4 @@
-//! Every variable of services by which it can be given: each acts, and the table has a row for each that there is.
+//! Every environment variable of a provider setting has an effect, and the table has a row for each.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -140,12 +140,12 @@ pub(super) const TABLE: [Row; 106] = [
 ];
 
 #[test]
-fn every_variable_of_a_service_acts() {
+fn every_provider_variable_has_an_effect() {
     acts(&TABLE);
 }
 
 #[test]
-fn the_section_of_an_older_file_counts_where_the_newer_is_silent() {
+fn the_old_section_fills_gaps_in_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.toml");
     let text = "[bedrock]\nregion = \"eu-west-1\"\nbucket = \"old\"\n[providers.bedrock]\nbucket = \"new\"\n\
@@ -158,7 +158,7 @@ fn the_section_of_an_older_file_counts_where_the_newer_is_silent() {
 }
 
 #[test]
-fn a_refusal_of_a_service_names_setting_value_limit_and_origin() {
+fn a_provider_setting_error_names_setting_value_limit_and_origin() {
     let refused = |name: &str, value: &str| from_environment(&[(name, value)]).unwrap_err().to_string();
     for (name, value, expected) in [
         ("VIDEO_MAX_CONCURRENT", "0", "setting providers.veo.max_concurrent: 0 is outside 1..=1024 (from VIDEO_MAX_CONCURRENT)"),
@@ -202,9 +202,9 @@ fn a_refusal_of_a_service_names_setting_value_limit_and_origin() {
 }
 
 #[test]
-fn no_key_of_a_service_is_printed() {
+fn no_provider_key_is_printed() {
     for (name, _, _) in TABLE {
-        // A budget is of keys, and is none.
+        // A budget is set per key, but contains no secret.
         let is_secret = ["KEY", "TOKEN"].iter().any(|word| name.contains(word)) && !name.contains("__BUDGET__");
         if is_secret {
             let settings = from_environment(&[(name, "hunter2")]).unwrap();

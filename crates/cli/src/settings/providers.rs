@@ -1,7 +1,7 @@
-//! The settings of other people's services: keys, addresses, models, and how long they are waited for.
+//! Settings of remote providers: keys, addresses, models, and timeouts.
 //!
-//! It must not know how a service is asked: `crate::providers` makes clients of these. The invariants: a key is a secret that is never
-//! printed; every address and every model is a setting, for services come and go.
+//! It must not know how a provider is called: `crate::providers` builds the clients. The invariants: a key is a secret and never printed;
+//! every address and every model is a setting, because providers come and go.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -93,13 +93,13 @@ impl Default for BedrockSettings {
 }
 
 impl BedrockSettings {
-    /// Whether all that a request needs is named here: a bucket, a region, and a key, an API key or a profile.
+    /// Whether everything that a request needs is set here: a bucket, a region, and a key, an API key or a profile.
     pub(crate) fn is_complete(&self) -> bool {
         let has_key = self.access_key_id.is_some() && self.secret_access_key.is_some();
         self.bucket.is_some() && self.region.is_some() && (has_key || self.bearer_token.is_some() || self.profile.is_some())
     }
 
-    /// What an older section `[bedrock]` says, where this one is silent.
+    /// Fills missing values from the older section `[bedrock]`.
     pub(super) fn or(self, older: BedrockKeys) -> Self {
         Self {
             access_key_id: self.access_key_id.or(older.access_key_id),

@@ -1,7 +1,7 @@
-//! Which requests are served by whom: the settings, and what they come to with the keys that there are.
+//! Routing settings, and the routes that they resolve to with the configured keys.
 //!
-//! The invariant: a service is asked only if the operator gave its key; `auto` never asks one that costs money for requests that its
-//! document does not send there.
+//! The invariant: a provider is used only if the operator gave its key; `auto` never sends requests to a paid provider unless their API's
+//! document names it.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -39,7 +39,7 @@ impl Default for RoutingSettings {
         Self {
             text: Route::Auto,
             i2v: Route::Auto,
-            // A token for Hugging Face is there for downloads on many machines; it is no word that pictures may leave.
+            // On many machines a Hugging Face token is there for downloads; it is no consent to send pictures away.
             characters: Route::Local,
             tasks: Route::Auto,
             overflow_after_seconds: None,
@@ -48,14 +48,14 @@ impl Default for RoutingSettings {
     }
 }
 
-/// Who serves a kind of requests.
+/// The route of one kind of request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// The service that the API's document names, if all that it needs is set; else this machine.
+    /// The provider that the API's document names, if it is fully configured; else this machine.
     Auto,
     /// This machine.
     Local,
-    /// A service, with the model that is set for it, or a model of it: "pika", "replicate/owner/name".
+    /// A provider with its configured model, or one of its models: "pika", "replicate/owner/name".
     Remote(String),
 }
 
@@ -72,15 +72,15 @@ impl FromStr for Route {
     }
 }
 
-/// The services, as models' names begin.
+/// The providers, by the prefix of their model names.
 pub(crate) const SERVICES: [&str; 5] = ["bedrock", "veo", "pika", "replicate", "huggingface"];
 
-/// Whether a name is a service's, or begins with one: "bedrock", "bedrock/nova-reel".
+/// Whether a name is a provider's, or starts with one: "bedrock", "bedrock/nova-reel".
 pub(super) fn is_model(name: &str) -> bool {
     SERVICES.contains(&service_of(name)) && !name.ends_with('/')
 }
 
-/// The service that a model's name begins with: "bedrock" of "bedrock/nova-reel" and of itself.
+/// The provider that a model's name starts with: "bedrock" for "bedrock/nova-reel" and for itself.
 pub(crate) fn service_of(model: &str) -> &str {
     model.split('/').next().unwrap_or_default()
 }
@@ -110,17 +110,17 @@ impl Default for InterrogatorSettings {
     }
 }
 
-/// Who tells what an image shows.
+/// What captions images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum InterrogatorKind {
-    /// Replicate if its token is set, else the local model if one is set, else nobody.
+    /// Replicate if its token is set, else the local model if one is set, else none.
     #[default]
     Auto,
     /// Replicate.
     Replicate,
     /// The local model.
     Local,
-    /// Nobody: images are set in motion without words.
+    /// None: images are animated without a prompt.
     None,
 }
 
@@ -174,23 +174,23 @@ pub(crate) struct BudgetSettings {
 }
 
 impl Settings {
-    /// Who makes videos from texts: a model's name, or this machine.
+    /// The model for videos from texts; `None` for this machine.
     pub(crate) fn text_route(&self) -> Option<String> {
         route(&self.routing.text, "bedrock/nova-reel", self.providers.bedrock.is_complete())
     }
 
-    /// Who sets images in motion that are called back for.
+    /// The model for image-to-video requests with a callback; `None` for this machine.
     pub(crate) fn i2v_route(&self) -> Option<String> {
         let pika = &self.providers.pika;
         route(&self.routing.i2v, "pika", pika.bearer_token.is_some() || pika.fal_key.is_some())
     }
 
-    /// Who makes videos of characters.
+    /// The model for character videos; `None` for this machine.
     pub(crate) fn characters_route(&self) -> Option<String> {
         route(&self.routing.characters, "huggingface", self.providers.huggingface.token.is_some())
     }
 
-    /// Who makes videos of the Tasks API.
+    /// The model for videos of the Tasks API; `None` for this machine.
     pub(crate) fn tasks_route(&self) -> Option<String> {
         let veo = &self.providers.veo;
         route(&self.routing.tasks, "veo", veo.api_key.is_some() || veo.google_api_key.is_some() || veo.vertex_token.is_some())
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_go_to_bedrock_only_where_all_of_it_is_known() {
+    fn texts_go_to_bedrock_only_if_it_is_fully_configured() {
         let all =
             [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "s1"), ("AWS_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
         let route = |pairs: &[(&str, &str)], text: Option<&str>| {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_alone_sends_no_character_away() {
+    fn a_token_alone_routes_no_character_videos() {
         let route = |pairs: &[(&str, &str)]| settings(pairs).characters_route();
         assert_eq!(route(&[("HF_TOKEN", "hf_1")]), None);
         let auto = ("FRAMEWRIGHT__ROUTING__CHARACTERS", "auto");

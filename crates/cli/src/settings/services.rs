@@ -1,4 +1,4 @@
-//! The settings of the log, of characters, and of the command that asks another server.
+//! Settings of the log, of character videos, and of the `jobs` client.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ pub(crate) enum LogFormat {
     /// Lines for people.
     #[default]
     Text,
-    /// An object a line, for programs.
+    /// One JSON object per line.
     Json,
 }
 

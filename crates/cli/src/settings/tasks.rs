@@ -1,4 +1,4 @@
-//! The settings of tasks, of the callbacks that are told of their end, and of the addresses that callers name.
+//! Settings of tasks, of their webhooks, and of requests to addresses that callers name.
 
 use serde::Deserialize;
 use server::{AllowedHost, webhooks::WebhookSecret};

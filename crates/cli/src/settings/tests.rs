@@ -1,4 +1,4 @@
-//! Every setting by every way that it can be given, and what is refused.
+//! Every setting, from every source, and the errors for invalid values.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use secrecy::ExposeSecret as _;
@@ -14,7 +14,7 @@ pub(super) fn from_environment(pairs: &[(&str, &str)]) -> Result<Settings, Setti
     Settings::resolve(None, variables(pairs)?)
 }
 
-/// The part of the settings that the server's gate gets.
+/// The access settings that the server gets.
 fn access(settings: &Settings) -> server::access::AccessSettings {
     settings.access.resolved(None).unwrap()
 }
@@ -23,17 +23,17 @@ fn key(text: &str) -> ApiKey {
     ApiKey::new("default", text).unwrap()
 }
 
-/// Every setting as text; the hub's and the client's secrets in the clear.
+/// Every setting as text, with the hub's and the client's secrets in the clear.
 fn shown(settings: &Settings) -> String {
     let secrets = [&settings.hub.token, &settings.client.api_key];
     let secrets = secrets.map(|secret| secret.as_ref().map(|secret| secret.expose_secret().to_owned()));
     format!("{settings:?} secrets={secrets:?}")
 }
 
-/// A variable, a value, and whether the settings are as it says.
+/// A variable, a value, and a check of the resulting settings.
 type Row = (&'static str, &'static str, fn(&Settings) -> bool);
 
-/// Every variable of a table acts, and counts as absent where it is empty.
+/// Every variable of a table has an effect, and counts as absent if it is empty.
 pub(super) fn acts(table: &[Row]) {
     let without = shown(&from_environment(&[]).unwrap());
     for (name, value, acts) in table {
@@ -46,7 +46,7 @@ pub(super) fn acts(table: &[Row]) {
 }
 
 #[test]
-fn every_variable_acts() {
+fn every_variable_has_an_effect() {
     let table: [Row; 55] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
@@ -135,7 +135,7 @@ fn later_layers_win() {
 }
 
 #[test]
-fn the_level_of_the_cpu_is_one_that_this_machine_has() {
+fn the_cpu_level_must_be_available_on_this_machine() {
     let level = |environment: &[(&str, &str)], flags: Vec<Layer>| {
         let mut layers = variables(environment).unwrap();
         layers.extend(flags);
@@ -158,7 +158,7 @@ fn the_level_of_the_cpu_is_one_that_this_machine_has() {
 }
 
 #[test]
-fn among_foreign_variables_the_more_exact_wins() {
+fn among_shared_variables_the_more_specific_wins() {
     let all = [
         ("HF_HUB_CACHE", "/cache"),
         ("HF_HOME", "/hf"),
@@ -174,7 +174,7 @@ fn among_foreign_variables_the_more_exact_wins() {
 }
 
 #[test]
-fn a_refusal_names_setting_value_limit_and_origin() {
+fn an_error_names_setting_value_limit_and_origin() {
     let refused = |name: &str, value: &str| from_environment(&[(name, value)]).unwrap_err().to_string();
     assert_eq!(refused("PORT", "99999"), "setting server.port: 99999 is outside 0..=65535 (from PORT)");
     assert_eq!(

@@ -1,6 +1,6 @@
-//! Reading one setting's value: its type and its limits, with a refusal that says both.
+//! Deserializes single settings: type and limits, with an error that names both.
 //!
-//! Nothing here knows which setting the value is for, nor where it came from; whoever asks adds that.
+//! Nothing here knows which setting a value belongs to, nor its origin; the caller adds both.
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, str::FromStr};
 
@@ -21,7 +21,7 @@ use super::routing;
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|error| {
-        // Some types say what they were given, some (an address) do not.
+        // Some error types quote the value; some (such as an address's) do not.
         let reason = T::Err::to_string(&error);
         D::Error::custom(if reason.contains(&text) { reason } else { format!("{text:?}: {reason}") })
     })
@@ -72,7 +72,7 @@ pub(super) fn shutdown_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Re
     within(deserializer, 0, 3600)?.try_into().map_err(D::Error::custom)
 }
 
-/// 0, or a strength that leaves a step of those that a repainted picture has: one that leaves none would refuse every request.
+/// 0, or a strength that leaves at least one step of a repaint: one that leaves none would refuse every request.
 pub(super) fn repaint_strength<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let value = f64::deserialize(deserializer)?;
     if !(0.0..=1.0).contains(&value) {
@@ -125,7 +125,7 @@ pub(super) fn budget_dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     number_within(deserializer, 0.0, 1e6).map(Some)
 }
 
-/// The name of a service's model.
+/// A provider's model name.
 pub(super) fn model_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
     if routing::is_model(&name) {
@@ -134,7 +134,7 @@ pub(super) fn model_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
     Err(D::Error::custom(format!("{name:?} is no model of {}", routing::SERVICES.join(", "))))
 }
 
-/// US dollars by a name, each at least 0 and at most a million.
+/// US dollars by name, each at least 0 and at most a million.
 pub(super) fn amounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
     let amounts = BTreeMap::<String, f64>::deserialize(deserializer)?;
     match amounts.iter().find(|(_, dollars)| !(0.0..=1e6).contains(*dollars)) {
@@ -143,12 +143,12 @@ pub(super) fn amounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTre
     }
 }
 
-/// An address without its final slash, so that paths can stand behind it.
+/// An address without a trailing slash, so that paths can be appended.
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(endpoint(deserializer)?.unwrap_or_default().trim_end_matches('/').to_owned())
 }
 
-/// A path behind an address: "/v1/videos".
+/// A path to append to an address: "/v1/videos".
 pub(super) fn url_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
     if path.starts_with('/') && !path.contains(['?', '#', ' ']) {
@@ -170,7 +170,7 @@ pub(super) fn cpu_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     level_where(&text, Level::is_available).map_err(D::Error::custom)
 }
 
-/// The level of that name, or none for `auto`, on a machine that has some of them.
+/// The level with that name, or `None` for `auto`, on a machine with the given levels.
 fn level_where(text: &str, has: impl Fn(Level) -> bool) -> Result<Option<Level>, String> {
     let names = |levels: &mut dyn Iterator<Item = Level>| levels.map(Level::name).collect::<Vec<_>>().join(", ");
     match Level::from_name(text) {
@@ -185,7 +185,7 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     String::deserialize(deserializer).map(|text| Some(text.into()))
 }
 
-/// A text that no error repeats.
+/// A text that errors never repeat.
 pub(super) fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     let text = String::deserialize(deserializer).map_err(|_| D::Error::custom("expected a text in quotes"))?;
     Ok(Some(text.into()))
@@ -194,7 +194,7 @@ pub(super) fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 pub(super) fn api_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     let key = secret_text(deserializer)?;
     if let Some(key) = &key {
-        // The name is of no matter here.
+        // The name does not matter here.
         ApiKey::new("default", key.expose_secret()).map_err(D::Error::custom)?;
     }
     Ok(key)
@@ -217,7 +217,7 @@ pub(super) fn asked_hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WebhookSecret>, D::Error> {
-    // What is refused is not told, for it may be a secret in the wrong dress.
+    // The error does not repeat the text, which may be a secret in the wrong format.
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
@@ -246,7 +246,7 @@ pub(super) fn upload_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     within(deserializer, 1, 1 << 30)?.try_into().map_err(D::Error::custom)
 }
 
-/// Where clients find the server: a host, perhaps a path, nothing behind it and nobody's name in it.
+/// The server's public address: a host and perhaps a path, without query, fragment or user name.
 pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let url = Url::parse(&text).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))?;
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_is_taken_only_where_the_machine_has_it() {
+    fn a_level_is_accepted_only_if_the_machine_has_it() {
         let old = |level: Level| level <= Level::Avx2;
         assert_eq!(level_where("auto", old), Ok(None));
         assert_eq!(level_where("portable", old), Ok(Some(Level::Portable)));

@@ -1,4 +1,4 @@
-//! `framewright animate`: clips from a picture, with every flag that makes one.
+//! `framewright animate`: clips from a picture, with every clip flag.
 
 use std::path::Path;
 
@@ -19,24 +19,27 @@ fn animate(folder: &Path, more: &[&str]) -> Run {
 }
 
 #[test]
-fn a_clip_has_the_length_the_rate_and_the_size_of_its_flags() {
+fn a_clip_has_the_requested_length_rate_and_size() {
     let folder = with_picture();
     let flags = ["--camera", "pan", "--duration", "1.5", "--fps", "24", "--resolution", "64x36", "--motion-strength", "0.5"];
-    let made = animate(folder.path(), &[&flags[..], &["--out", "a.mp4", "--json"]].concat());
-    assert_eq!(made.code, 0, "{made:?}");
-    let made: Value = serde_json::from_str(&made.stdout).unwrap();
-    assert_eq!((&made["width"], &made["height"], &made["frames"], &made["fps"]), (&64.into(), &36.into(), &36.into(), &"24".into()));
-    let settings = &made["settings"];
+    let output = animate(folder.path(), &[&flags[..], &["--out", "a.mp4", "--json"]].concat());
+    assert_eq!(output.code, 0, "{output:?}");
+    let output: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(
+        (&output["width"], &output["height"], &output["frames"], &output["fps"]),
+        (&64.into(), &36.into(), &36.into(), &"24".into())
+    );
+    let settings = &output["settings"];
     assert_eq!((&settings["camera"], &settings["motion"]["motion_bucket_id"]), (&"pan".into(), &128.into()));
     assert_eq!(settings["native"], serde_json::json!({ "width": 176, "height": 96, "frames": 12, "windows": 2 }));
     assert!(folder.path().join("a.mp4").exists());
 
     let painted = ["--prompt", "a boat", "--strength", "0.2", "--quality", "256", "--out", "b.mp4", "--json"];
-    let made = animate(folder.path(), &painted);
-    assert_eq!(made.code, 0, "{made:?}");
-    let made: Value = serde_json::from_str(&made.stdout).unwrap();
-    assert_eq!((&made["width"], &made["height"], &made["frames"]), (&256.into(), &170.into(), &31.into()));
-    assert_eq!((&made["settings"]["repaint"]["prompt"], &made["settings"]["repaint"]["strength"]), (&"a boat".into(), &0.2.into()));
+    let output = animate(folder.path(), &painted);
+    assert_eq!(output.code, 0, "{output:?}");
+    let output: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((&output["width"], &output["height"], &output["frames"]), (&256.into(), &170.into(), &31.into()));
+    assert_eq!((&output["settings"]["repaint"]["prompt"], &output["settings"]["repaint"]["strength"]), (&"a boat".into(), &0.2.into()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `framewright bench`: the shape of what it prints; times are this machine's own affair.
+//! `framewright bench`: the shape of its output; the times themselves depend on the machine.
 
 use serde_json::Value;
 
@@ -36,20 +36,20 @@ fn json_has_every_combination_and_the_machine() {
     assert!(report["hardware"]["threads"].as_u64().unwrap() > 0);
     let args = ["bench", "--size", "64", "--steps", "1", "--repeat", "1", "--device", "cpu", "--cpu-level", "portable"];
     let table = framewright(folder.path(), &args);
-    // The forced level is the one that is said, and decides the precision.
+    // The forced level is reported, and decides the precision.
     for part in ["unet step", "vae decode", "picture, 1 steps, ddim", "GFLOP/s", "64x64", " portable\n", "nano-sd (embedded) in f32 on cpu"]
     {
         assert!(table.stdout.contains(part), "{part} is not in {}", table.stdout);
     }
 }
 
-/// What holds of every timing.
+/// Checks that hold for every timing.
 fn check_timings(timings: &[Value], repeat: usize) {
     for timing in timings {
         let (p50, p95) = (timing["p50"].as_f64().unwrap(), timing["p95"].as_f64().unwrap());
         assert!(0.0 < p50 && p50 <= p95 && timing["its_per_second"].as_f64().unwrap() > 0.0, "{timing}");
         assert_eq!(timing["runs"].as_array().unwrap().len(), repeat);
-        // Nobody counts what the video encoder does.
+        // The video encoder's operations are not counted.
         let (flops, share) = (timing["flops"].as_u64().unwrap(), timing["share_of_peak"].as_f64());
         assert!(
             if timing["what"] == "video encoder" { flops == 0 && share.is_none() } else { flops > 10_000 && share > Some(0.0) },
@@ -59,7 +59,7 @@ fn check_timings(timings: &[Value], repeat: usize) {
 }
 
 #[test]
-fn a_model_of_videos_is_timed_by_its_parts() {
+fn a_video_model_is_timed_part_by_part() {
     let folder = tempfile::tempdir().unwrap();
     let model = ["bench", "--architecture", "nano-svd", "--random-weights", "--size", "64x72", "--repeat", "1"];
     let flags = ["--frames", "5", "--decode-chunk-size", "2", "--steps", "2", "--json"];
@@ -81,7 +81,7 @@ fn a_model_of_videos_is_timed_by_its_parts() {
     assert_eq!((&timings[0]["width"], &timings[0]["height"], &timings[4]["steps"]), (&64.into(), &72.into(), &2.into()));
     assert!(timings[5]["encoder"].as_str().is_some_and(|encoder| encoder.contains("264")), "{}", timings[5]);
     assert_eq!(report["not_timed"].as_array().unwrap().len(), 0);
-    // As many frames as the model was trained on, and no whole video unless steps are named.
+    // As many frames as the model was trained on, and no whole video unless steps are given.
     let table = framewright(folder.path(), &[&model as &[&str], &["--precision", "f32"]].concat());
     for part in
         ["unet step (guided: 2 clips), 8 frames  ", "vae decode, 8 frames ", "image encoder ", " 64x72 ", " frames/s", "nano-svd (random"]
@@ -92,7 +92,7 @@ fn a_model_of_videos_is_timed_by_its_parts() {
 }
 
 #[test]
-fn what_cannot_be_timed_is_refused() {
+fn invalid_benchmarks_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (args, part) in [
         (&["--size", "100"] as &[&str], "--size 100"),

@@ -1,4 +1,4 @@
-//! `framewright image`: files, seeds, text chunks, refusals.
+//! `framewright image`: files, seeds, text chunks, errors.
 
 use std::{fs, path::Path, process::Command};
 
@@ -11,7 +11,7 @@ use crate::program::{framewright, run};
 fn read_png(path: &Path) -> (u32, u32, String) {
     let file = std::io::BufReader::new(fs::File::open(path).unwrap());
     let mut reader = png::Decoder::new(file).read_info().unwrap();
-    // Text may stand behind the picture too.
+    // Text chunks may follow the image data too.
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     reader.next_frame(&mut pixels).unwrap();
     let info = reader.info();
@@ -30,34 +30,34 @@ fn pixels(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn the_program_alone_makes_a_picture() {
+fn the_program_makes_a_picture_without_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("alone");
     fs::copy(env!("CARGO_BIN_EXE_framewright"), &program).unwrap();
     let args = ["image", "a red circle on a blue background", "--seed", "7", "--steps", "4", "--out", "new/folder/a.png"];
-    let made = run(Command::new(&program).args(args).current_dir(folder.path()).env_clear());
-    assert_eq!((made.code, made.stdout.as_str()), (0, "new/folder/a.png  128x128, seed 7\n"), "{made:?}");
+    let output = run(Command::new(&program).args(args).current_dir(folder.path()).env_clear());
+    assert_eq!((output.code, output.stdout.as_str()), (0, "new/folder/a.png  128x128, seed 7\n"), "{output:?}");
     let (width, height, text) = read_png(&folder.path().join("new/folder/a.png"));
     assert_eq!((width, height), (128, 128));
     let rest = text.strip_prefix("a red circle on a blue background\nSteps: 4, ").unwrap();
     for part in ["Sampler: ", "CFG scale: 7.5", "Seed: 7", "Size: 128x128", "Model: nano-sd", "Version: framewright"] {
         assert!(rest.contains(part), "{part} is not in {rest}");
     }
-    // Nothing half-written stays behind.
+    // No partly written file is left.
     assert_eq!(fs::read_dir(folder.path().join("new/folder")).unwrap().count(), 1);
-    // Progress is for terminals; in a pipe there are two remarks and no control characters.
-    assert!(made.stderr.lines().count() == 2 && !made.stderr.contains(['\r', '\u{1b}']), "{}", made.stderr);
+    // Progress is for terminals; a pipe gets two remarks and no control characters.
+    assert!(output.stderr.lines().count() == 2 && !output.stderr.contains(['\r', '\u{1b}']), "{}", output.stderr);
 }
 
 #[test]
-fn a_seed_decides_the_bytes_and_each_picture_of_a_request_has_its_own() {
+fn a_seed_decides_the_bytes_and_each_picture_has_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let make = |more: &[&str]| {
         let mut args = vec!["image", "a green star on a white background", "--steps", "3", "--json"];
         args.extend_from_slice(more);
-        let made = framewright(folder.path(), &args);
-        assert_eq!(made.code, 0, "{made:?}");
-        serde_json::from_str::<Value>(&made.stdout).unwrap()
+        let output = framewright(folder.path(), &args);
+        assert_eq!(output.code, 0, "{output:?}");
+        serde_json::from_str::<Value>(&output.stdout).unwrap()
     };
     let several = make(&["--seed", "41", "--count", "2", "--out", "a.png", "--threads", "1"]);
     make(&["--seed", "42", "--out", "b.png", "--threads", "2"]);
@@ -72,8 +72,8 @@ fn a_seed_decides_the_bytes_and_each_picture_of_a_request_has_its_own() {
     assert_eq!(several["settings"]["device"], "cpu");
     assert!(several["seconds"].as_f64().unwrap() > 0.0);
 
-    // Without a seed, lots are drawn.
-    let seed = |made: &Value| made["files"][0]["seed"].as_u64().unwrap();
+    // Without a seed, a random one is drawn.
+    let seed = |output: &Value| output["files"][0]["seed"].as_u64().unwrap();
     assert_ne!(seed(&make(&["--out", "c.png"])), seed(&make(&["--out", "d.png"])));
 }
 
@@ -83,11 +83,11 @@ fn threads_do_not_change_the_bytes() {
     let make = |name: &str, threads: &str, more: &[&str]| {
         let mut args = vec!["image", "a beach at noon with boats", "--seed", "5", "--steps", "3", "--threads", threads, "--out", name];
         args.extend_from_slice(more);
-        let made = framewright(folder.path(), &args);
-        assert_eq!(made.code, 0, "{made:?}");
+        let output = framewright(folder.path(), &args);
+        assert_eq!(output.code, 0, "{output:?}");
         fs::read(folder.path().join(name)).unwrap()
     };
-    // Sides that nothing divides evenly, and a scheduler that draws noise at each step.
+    // Sides without useful divisors, and a scheduler that draws noise at each step.
     for more in [&[] as &[&str], &["--width", "200", "--height", "136"], &["--scheduler", "euler-ancestral", "--precision", "bf16"]] {
         let one = make("one.png", "1", more);
         for threads in ["2", "3"] {
@@ -97,14 +97,14 @@ fn threads_do_not_change_the_bytes() {
 }
 
 #[test]
-fn every_level_of_the_cpu_makes_the_same_picture() {
+fn every_cpu_level_makes_the_same_picture() {
     let folder = tempfile::tempdir().unwrap();
     let make = |level: Level, precision: &str| {
-        // Sides that nothing divides evenly.
+        // Sides without useful divisors.
         let args = ["image", "a desert at sunset with cacti", "--seed", "8", "--steps", "3", "--width", "88", "--height", "72"];
         let more = ["--device", "cpu", "--cpu-level", level.name(), "--precision", precision, "--out", "a.png"];
-        let made = framewright(folder.path(), &[&args[..], &more[..]].concat());
-        assert_eq!(made.code, 0, "{made:?}");
+        let output = framewright(folder.path(), &[&args[..], &more[..]].concat());
+        assert_eq!(output.code, 0, "{output:?}");
         pixels(&folder.path().join("a.png"))
     };
     let portable = make(Level::Portable, "f32");
@@ -112,9 +112,9 @@ fn every_level_of_the_cpu_makes_the_same_picture() {
         let f32 = make(level, "f32");
         let error: f64 = f32.iter().zip(&portable).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();
         let decibels = 10.0 * (255.0 * 255.0 * portable.len() as f64 / error).log10();
-        // 88 dB was seen: two values of 19,008 are one off.
+        // Measured: 88 dB, two values of 19,008 differ by one.
         assert!(decibels > 60.0, "{} is at {decibels:.1} dB of the portable level", level.name());
-        // `auto` is of the forced level, not of the machine's best.
+        // `auto` follows the forced level, not the machine's best.
         let (own, other) = if level.has_bf16() { (make(level, "bf16"), f32) } else { (f32, make(level, "bf16")) };
         let auto = make(level, "auto");
         assert!(auto == own && auto != other, "auto is not the precision of {}", level.name());
@@ -138,14 +138,14 @@ fn a_level_that_the_machine_lacks_is_refused() {
 }
 
 #[test]
-fn a_text_that_the_model_cuts_is_told() {
+fn a_truncated_prompt_gets_a_remark() {
     let folder = tempfile::tempdir().unwrap();
     let make = |words: usize, more: &[&str]| {
         let prompt = vec!["boat"; words].join(" ");
         let args = ["image", prompt.as_str(), "--negative", prompt.as_str(), "--steps", "1", "--seed", "1", "--out", "a.png"];
-        let made = framewright(folder.path(), &[&args, more].concat());
-        assert_eq!(made.code, 0, "{made:?}");
-        made
+        let output = framewright(folder.path(), &[&args, more].concat());
+        assert_eq!(output.code, 0, "{output:?}");
+        output
     };
     // "boat" is one token of the model's vocabulary.
     let line = "the prompt has 76 tokens, of which the model reads the first 75; \
@@ -166,26 +166,26 @@ fn a_text_that_the_model_cuts_is_told() {
 }
 
 #[test]
-fn an_eta_is_refused_by_its_flag_and_remarked_on_where_it_does_nothing() {
+fn a_wrong_eta_names_its_flag_and_an_idle_one_gets_a_remark() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["image", "a boat", "--steps", "1", "--seed", "1", "--out", "a.png", "--eta"];
     let refused = framewright(folder.path(), &[&args[..], &["1.5"]].concat());
     assert_eq!((refused.code, refused.stderr.as_str()), (2, "error: --eta 1.5: Input should be less than or equal to 1\n"));
     let idle = framewright(folder.path(), &[&args[..], &["0.5", "--scheduler", "euler", "--json"]].concat());
-    let told = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";
+    let remarks = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";
     let json: Value = serde_json::from_str(&idle.stdout).unwrap();
-    assert!(idle.stderr.contains(told) && json["remarks"].as_array().unwrap().contains(&told.into()), "{idle:?}");
+    assert!(idle.stderr.contains(remarks) && json["remarks"].as_array().unwrap().contains(&remarks.into()), "{idle:?}");
     assert_eq!((&json["settings"]["eta"], read_png(&folder.path().join("a.png")).2.contains("Eta")), (&0.5.into(), false));
 }
 
 #[test]
-fn settings_of_a_request_act() {
+fn settings_of_a_request_have_an_effect() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, more: &[&str]| {
         let mut args = vec!["image", "a city at night", "--seed", "3", "--steps", "3", "--out", name];
         args.extend_from_slice(more);
-        let made = framewright(folder.path(), &args);
-        assert_eq!(made.code, 0, "{made:?}");
+        let output = framewright(folder.path(), &args);
+        assert_eq!(output.code, 0, "{output:?}");
         pixels(&folder.path().join(name))
     };
     let plain = make("plain.png", &[]);
@@ -209,17 +209,17 @@ fn settings_of_a_request_act() {
 }
 
 #[test]
-fn a_mask_keeps_what_is_black_in_it() {
+fn a_mask_keeps_its_black_area() {
     let folder = tempfile::tempdir().unwrap();
-    // A picture of the model's own kind: others come back from its autoencoder with a loss of their own.
+    // A picture from the model itself: others lose more in its autoencoder.
     let start = ["image", "a blue square on a yellow background", "--seed", "2", "--out", "start.png"];
     assert_eq!(framewright(folder.path(), &start).code, 0);
     let start = pixels(&folder.path().join("start.png"));
     image::GrayImage::from_fn(128, 128, |x, _| image::Luma([if x < 64 { 0 } else { 255 }])).save(folder.path().join("mask.png")).unwrap();
     let args = ["image", "a night forest under the moon", "--seed", "1", "--steps", "8", "--strength", "1"];
     let files = ["--init-image", "start.png", "--mask", "mask.png", "--out", "a.png"];
-    let made = framewright(folder.path(), &[&args[..], &files[..]].concat());
-    assert_eq!(made.code, 0, "{made:?}");
+    let output = framewright(folder.path(), &[&args[..], &files[..]].concat());
+    assert_eq!(output.code, 0, "{output:?}");
     let painted = pixels(&folder.path().join("a.png"));
     let difference = |columns: std::ops::Range<usize>| {
         let of_row = |y: usize| columns.clone().map(move |x| (y * 128 + x) * 3);
@@ -227,13 +227,13 @@ fn a_mask_keeps_what_is_black_in_it() {
             (0..128).flat_map(of_row).map(|at| (0..3).map(|c| i64::from(painted[at + c].abs_diff(start[at + c]))).sum::<i64>()).sum();
         sum as f64 / (128.0 * columns.len() as f64 * 3.0)
     };
-    // The kept half goes through the autoencoder, which blurs a little; the other is painted anew.
+    // The kept half goes through the autoencoder, which blurs it a little; the other half is repainted.
     let (kept, anew) = (difference(0..48), difference(80..128));
     assert!(kept < 20.0 && anew > 2.0 * kept, "mean difference {kept:.1} where kept, {anew:.1} where painted anew");
 }
 
 #[test]
-fn a_mask_counts_as_the_grey_that_pillow_makes_of_it() {
+fn a_mask_is_converted_to_grey_as_in_pillow() {
     let folder = tempfile::tempdir().unwrap();
     let save = |name: &str, picture: image::DynamicImage| picture.save(folder.path().join(name)).unwrap();
     save("start.png", image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 90])).into());
@@ -241,15 +241,15 @@ fn a_mask_counts_as_the_grey_that_pillow_makes_of_it() {
     save("white.png", image::GrayImage::from_pixel(64, 64, image::Luma([255])).into());
     // 134 by ITU-R 601, which is more than one half; 124 by 709.
     save("orange.png", image::RgbImage::from_pixel(64, 64, image::Rgb([230, 100, 60])).into());
-    // Pillow cuts 16-bit grey at 255; divided by 256 it would be 1.
+    // Pillow clips 16-bit grey at 255; divided by 256 it would be 1.
     save("dark.png", image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(64, 64, image::Luma([300])).into());
-    // An alpha channel says nothing: the colour beneath does.
+    // The alpha channel is ignored: only the colour counts.
     save("clear.png", image::RgbaImage::from_pixel(64, 64, image::Rgba([255, 255, 255, 0])).into());
     save("clear-black.png", image::RgbaImage::from_pixel(64, 64, image::Rgba([0, 0, 0, 255])).into());
     let painted = |mask: &str| {
         let args = ["image", "a forest", "--seed", "1", "--steps", "2", "--strength", "1", "--width", "64", "--height", "64"];
-        let made = framewright(folder.path(), &[&args[..], &["--init-image", "start.png", "--mask", mask, "--out", "a.png"]].concat());
-        assert_eq!(made.code, 0, "{made:?}");
+        let output = framewright(folder.path(), &[&args[..], &["--init-image", "start.png", "--mask", mask, "--out", "a.png"]].concat());
+        assert_eq!(output.code, 0, "{output:?}");
         pixels(&folder.path().join("a.png"))
     };
     let (black, white) = (painted("black.png"), painted("white.png"));
@@ -261,18 +261,18 @@ fn a_mask_counts_as_the_grey_that_pillow_makes_of_it() {
 }
 
 #[test]
-fn a_picture_to_start_from_is_upright_and_a_file_of_another_kind_is_named() {
+fn an_init_image_is_turned_upright_and_an_unsupported_file_type_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let start = folder.path().join("start.jpg");
     image::RgbImage::from_fn(64, 64, |x, _| image::Rgb([if x < 32 { 255 } else { 0 }; 3])).save(&start).unwrap();
     let jpeg = fs::read(&start).unwrap();
-    // Exif with a LONG where most have a SHORT: the camera stood on its head.
+    // Exif with a LONG where most have a SHORT: the camera was upside down.
     let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x03\0\0\0\0";
     fs::write(&start, [&jpeg[..2], b"\xff\xe1", &(exif.len() as u16 + 2).to_be_bytes(), exif, &jpeg[2..]].concat()).unwrap();
     let args =
         ["image", "a forest", "--seed", "1", "--steps", "20", "--strength", "0.05", "--width", "64", "--height", "64", "--out", "a.png"];
-    let made = framewright(folder.path(), &[&args[..], &["--init-image", "start.jpg"]].concat());
-    assert_eq!(made.code, 0, "{made:?}");
+    let output = framewright(folder.path(), &[&args[..], &["--init-image", "start.jpg"]].concat());
+    assert_eq!(output.code, 0, "{output:?}");
     let painted = pixels(&folder.path().join("a.png"));
     let mean = |columns: std::ops::Range<usize>| {
         let sum: u32 = (0..64).flat_map(|y| columns.clone().map(move |x| (y * 64 + x) * 3)).map(|at| u32::from(painted[at])).sum();
@@ -345,12 +345,12 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
 }
 
 #[test]
-fn a_seed_of_minus_one_is_drawn() {
+fn a_seed_of_minus_one_is_random() {
     let folder = tempfile::tempdir().unwrap();
     let seed = |more: &[&str]| {
         let args = [&["image", "a boat", "--steps", "1", "--out", "a.png", "--json"], more].concat();
-        let made: Value = serde_json::from_str(&framewright(folder.path(), &args).stdout).unwrap();
-        made["files"][0]["seed"].as_u64().unwrap()
+        let output: Value = serde_json::from_str(&framewright(folder.path(), &args).stdout).unwrap();
+        output["files"][0]["seed"].as_u64().unwrap()
     };
     assert_ne!(seed(&["--seed", "-1"]), seed(&["--seed", "-1"]));
 }
@@ -363,12 +363,12 @@ fn a_mask_of_another_size_and_an_unread_script_get_a_remark() {
     image::GrayImage::new(128, 128).save(folder.path().join("whole.png")).unwrap();
     let make = |prompt: &str, mask: &str| {
         let args = ["image", prompt, "--steps", "4", "--seed", "1", "--init-image", "a.png", "--mask", mask, "--out", "b.png", "--json"];
-        let made = framewright(folder.path(), &args);
-        assert_eq!(made.code, 0, "{made:?}");
-        let told = serde_json::from_str::<Value>(&made.stdout).unwrap()["remarks"].take();
-        let told: Vec<String> = serde_json::from_value(told).unwrap();
-        assert!(told.iter().all(|remark| made.stderr.lines().any(|line| line == remark)), "{made:?}");
-        told
+        let output = framewright(folder.path(), &args);
+        assert_eq!(output.code, 0, "{output:?}");
+        let remarks = serde_json::from_str::<Value>(&output.stdout).unwrap()["remarks"].take();
+        let remarks: Vec<String> = serde_json::from_value(remarks).unwrap();
+        assert!(remarks.iter().all(|remark| output.stderr.lines().any(|line| line == remark)), "{output:?}");
+        remarks
     };
     let mask = "--mask is 64x32, and --init-image 128x128: the mask is stretched over the picture";
     let script = "the model does not read the Han script, so that part of the prompt has little effect: write it in English";
@@ -378,7 +378,7 @@ fn a_mask_of_another_size_and_an_unread_script_get_a_remark() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_written_is_told_before_it_is_made() {
+fn an_unwritable_output_is_reported_before_the_model_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let refused = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--out", "file/a.png"]);
@@ -414,7 +414,7 @@ fn a_broken_model_folder_is_one_line() {
     }
 }
 
-/// The embedded model as a folder with another scheduler file, and another scheduler's class in model_index.json.
+/// The embedded model as a folder with another scheduler file, and another scheduler class in model_index.json.
 fn folder_with_scheduler(folder: &Path, scheduler: &Value, class: &str) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/nano-sd");
     for part in ["unet", "vae", "text_encoder", "tokenizer"] {
@@ -432,7 +432,7 @@ fn folder_with_scheduler(folder: &Path, scheduler: &Value, class: &str) {
 }
 
 #[test]
-fn a_model_whose_own_scheduler_is_not_known_runs_with_another_one() {
+fn a_model_with_an_unknown_scheduler_runs_with_another_one() {
     let folder = tempfile::tempdir().unwrap();
     let file =
         serde_json::json!({"_class_name": "KDPM2DiscreteScheduler", "beta_schedule": "scaled_linear", "variance_type": "fixed_small"});
@@ -446,13 +446,13 @@ fn a_model_whose_own_scheduler_is_not_known_runs_with_another_one() {
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(last.starts_with("error: --scheduler") && last.contains("KDPM2DiscreteScheduler") && last.contains("name one"), "{last}");
     for name in ["dpmpp-2m", "euler", "ddim"] {
-        let made = image(&["--scheduler", name]);
-        assert_eq!(made.code, 0, "{made:?}");
+        let output = image(&["--scheduler", name]);
+        assert_eq!(output.code, 0, "{output:?}");
     }
 }
 
 #[test]
-fn a_file_that_a_scheduler_cannot_run_is_the_models_refusal() {
+fn an_unsupported_scheduler_file_is_refused_as_the_models_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = serde_json::json!({"_class_name": "DDIMScheduler", "prediction_type": "flow_prediction"});
     folder_with_scheduler(&folder.path().join("model"), &file, "DDIMScheduler");
@@ -464,10 +464,10 @@ fn a_file_that_a_scheduler_cannot_run_is_the_models_refusal() {
 }
 
 #[test]
-fn a_strength_that_leaves_no_step_is_refused_before_a_model_is_looked_for() {
+fn a_strength_that_leaves_no_step_is_refused_before_a_model_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
-    let made = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--seed", "1", "--out", "a.png"]);
-    assert_eq!(made.code, 0, "{made:?}");
+    let output = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--seed", "1", "--out", "a.png"]);
+    assert_eq!(output.code, 0, "{output:?}");
     for more in [&[] as &[&str], &["--mask", "a.png"]] {
         let args = [
             &[

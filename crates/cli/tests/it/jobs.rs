@@ -15,7 +15,7 @@ use crate::{
     served::Served,
 };
 
-/// `framewright jobs ..` of this server, with more variables.
+/// Runs `framewright jobs ..` against this server, with more environment variables.
 fn jobs_with(served: &Served, args: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
     command.arg("jobs").args(args).args(["--server", &served.url()]);
@@ -26,7 +26,7 @@ fn jobs(served: &Served, args: &[&str]) -> Run {
     jobs_with(served, args, &[])
 }
 
-/// Uploads a picture and has a second of video made of it; the job's id.
+/// Uploads a picture and requests one second of video of it; returns the job's id.
 fn character(served: &Served) -> String {
     let mut picture = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_pixel(64, 64, image::Rgb([20, 60, 200])).write_to(&mut picture, image::ImageFormat::Png).unwrap();
@@ -43,11 +43,11 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn jobs_are_listed_shown_followed_and_called_off() {
+fn jobs_are_listed_shown_watched_and_cancelled() {
     let served = Served::start(&[]);
     let none = jobs(&served, &["list"]);
     assert_eq!((none.code, none.stdout.as_str(), none.stderr.as_str()), (0, "", "no jobs\n"));
-    // The server's address stands before the command's name as well as behind it.
+    // The server's address is accepted before the subcommand as well as after it.
     let before = framewright(Path::new("/"), &["jobs", "--server", &served.url(), "list"]);
     assert_eq!((before.code, before.stderr.as_str()), (0, "no jobs\n"));
     let json = framewright(Path::new("/"), &["jobs", "--json", "list", "--server", &served.url()]);
@@ -56,11 +56,11 @@ fn jobs_are_listed_shown_followed_and_called_off() {
     let id = character(&served);
     let watched = jobs(&served, &["watch", &id]);
     assert_eq!((watched.code, watched.stderr.as_str()), (0, ""), "{watched:?}");
-    let told = lines(&watched.stdout);
-    assert_eq!(told[..2], ["queued", "started"], "{told:?}");
-    assert!(told.iter().any(|line| line.starts_with("progress  ") && line.ends_with(" %")), "{told:?}");
-    assert_eq!(*told.last().unwrap(), format!("completed  {}/files/{id}/video.mp4", served.url()));
-    // All of it is told again to whoever comes late.
+    let output = lines(&watched.stdout);
+    assert_eq!(output[..2], ["queued", "started"], "{output:?}");
+    assert!(output.iter().any(|line| line.starts_with("progress  ") && line.ends_with(" %")), "{output:?}");
+    assert_eq!(*output.last().unwrap(), format!("completed  {}/files/{id}/video.mp4", served.url()));
+    // A late watcher receives all events again.
     let again = jobs(&served, &["watch", &id, "--json"]);
     let events: Vec<Value> = again.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((again.code, &events[0]["event"], &events.last().unwrap()["event"]), (0, &json!("queued"), &json!("completed")));
@@ -91,11 +91,11 @@ fn jobs_are_listed_shown_followed_and_called_off() {
 }
 
 #[test]
-fn what_cannot_be_is_one_line() {
+fn an_error_is_one_line() {
     let served = Served::start(&[("FRAMEWRIGHT__ACCESS__API_KEY", "a-key-of-16-chars")]);
     let key = [("FRAMEWRIGHT__CLIENT__API_KEY", "a-key-of-16-chars")];
     let server = served.url();
-    for (args, variables, code, said) in [
+    for (args, variables, code, expected) in [
         (&["list"] as &[&str], &[] as &[(&str, &str)], 1, "client.api_key"),
         (&["list", "--status", "lost"], &key, 2, "'pending', 'processing', 'completed', 'failed' or 'cancelled'"),
         (&["list", "--limit", "0"], &key, 2, "greater than or equal to 1"),
@@ -105,10 +105,10 @@ fn what_cannot_be_is_one_line() {
         (&["show", "../x"], &key, 2, "error: \"../x\" is no job's id\n"),
         (&["cancel", "a b"], &key, 2, "error: \"a b\" is no job's id\n"),
     ] {
-        let told = jobs_with(&served, args, variables);
-        assert_eq!((told.code, told.stdout.as_str(), told.stderr.lines().count()), (code, "", 1), "{args:?} {told:?}");
-        assert!(told.stderr.starts_with("error: ") && told.stderr.contains(said), "{args:?}: {}", told.stderr);
-        assert!(!told.stderr.contains("a-key-of-16-chars"), "{}", told.stderr);
+        let output = jobs_with(&served, args, variables);
+        assert_eq!((output.code, output.stdout.as_str(), output.stderr.lines().count()), (code, "", 1), "{args:?} {output:?}");
+        assert!(output.stderr.starts_with("error: ") && output.stderr.contains(expected), "{args:?}: {}", output.stderr);
+        assert!(!output.stderr.contains("a-key-of-16-chars"), "{}", output.stderr);
     }
     let listed = jobs_with(&served, &["list"], &key);
     assert_eq!((listed.code, listed.stderr.as_str()), (0, "no jobs\n"));
@@ -117,11 +117,11 @@ fn what_cannot_be_is_one_line() {
     assert_eq!((gone.code, gone.stderr.lines().count()), (1, 1));
     assert!(gone.stderr.starts_with(&format!("error: cannot reach {server} (--server, client.server): ")), "{}", gone.stderr);
     let wrong = framewright(Path::new("/"), &["jobs", "list", "--server", "localhost"]);
-    let said = "error: setting client.server: \"localhost\" is not an http:// or https:// address (from --server)\n";
-    assert_eq!((wrong.code, wrong.stderr.as_str()), (2, said));
+    let expected = "error: setting client.server: \"localhost\" is not an http:// or https:// address (from --server)\n";
+    assert_eq!((wrong.code, wrong.stderr.as_str()), (2, expected));
 }
 
-/// Reads a request's head, and returns it in lower case.
+/// Reads a request's head, in lower case.
 fn head(stream: &TcpStream) -> String {
     let mut head = String::new();
     let mut reader = BufReader::new(stream);
@@ -132,10 +132,10 @@ fn head(stream: &TcpStream) -> String {
 }
 
 #[test]
-fn watching_goes_on_behind_the_last_whole_event_when_a_connection_breaks() {
+fn watching_resumes_after_the_last_whole_event_when_a_connection_breaks() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
-    let asked = thread::spawn(move || {
+    let requests = thread::spawn(move || {
         let stream_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
         let event = |id: u32, kind: &str, data: Value| format!("id: {id}\nevent: {kind}\ndata: {data}\n\n");
         let job = json!({"task_id": "a", "status": "completed", "progress": 100, "result": {"result": {"video_url": "http://b/v.mp4"}}});
@@ -162,7 +162,7 @@ fn watching_goes_on_behind_the_last_whole_event_when_a_connection_breaks() {
     let watched = framewright(Path::new("/"), &["jobs", "watch", "a", "--server", &server]);
     let expected = ["queued", "progress  10 %", "progress  60 %", "completed  http://b/v.mp4"];
     assert_eq!((watched.code, lines(&watched.stdout)), (0, expected.to_vec()), "{watched:?}");
-    let heads = asked.join().unwrap();
+    let heads = requests.join().unwrap();
     let after: Vec<_> = heads.iter().map(|head| head.lines().find(|line| line.starts_with("last-event-id"))).collect();
     assert_eq!(after, [None, Some("last-event-id: 2"), Some("last-event-id: 2"), None]);
     assert!(heads[3].starts_with("get /api/v1/tasks/a http/1.1"), "{}", heads[3]);

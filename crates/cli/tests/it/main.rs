@@ -1,10 +1,10 @@
-//! Runs the program as a person would: what it prints, what it writes, how it exits.
+//! Runs the program as a user would: what it prints, what it writes, how it exits.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod animate;
 mod bench;
 #[path = "../../../diffusion-core/tests/it/golden_weights.rs"]
-#[expect(dead_code, reason = "only the drawing of weights is wanted here")]
+#[expect(dead_code, reason = "only the random weights are used here")]
 mod golden_weights;
 mod image;
 mod jobs;

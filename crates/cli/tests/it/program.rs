@@ -1,8 +1,8 @@
-//! Starts the program in an environment of its own.
+//! Runs the program in a controlled environment.
 
 use std::{path::Path, process::Command};
 
-/// What one run of the program gave.
+/// The result of one run.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// The exit code.
@@ -13,12 +13,12 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// Runs `framewright` in `folder` with nothing of this process's environment.
+/// Runs `framewright` in `folder` with an empty environment.
 pub(crate) fn framewright<S: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[S]) -> Run {
     run(Command::new(env!("CARGO_BIN_EXE_framewright")).args(args).current_dir(folder).env_clear())
 }
 
-/// Runs a command to its end.
+/// Runs a command until it exits.
 pub(crate) fn run(command: &mut Command) -> Run {
     let output = command.output().unwrap();
     Run {

@@ -1,5 +1,5 @@
-//! No secret leaves the program but to whom it is for: not in the log at its finest, an answer, the store, a metric, an event or a callback,
-//! whatever goes wrong at the services.
+//! Secrets reach only their intended recipient: they appear in no trace log, response, store, metric, event or callback, whatever fails at
+//! the providers.
 
 use std::{path::Path, process::Command, sync::Mutex};
 
@@ -11,7 +11,7 @@ use crate::{
     services::{Fakes, SECRETS, SERVER_KEY, until},
 };
 
-/// A client that keeps every answer.
+/// A client that records every response.
 struct Client {
     address: String,
     answers: Mutex<Vec<(String, String)>>,
@@ -33,9 +33,9 @@ impl Client {
         (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
     }
 
-    /// Waits for the end of a task, and reads all that there is of it.
+    /// Waits until a task has finished, and reads everything about it.
     fn end(&self, id: &str) {
-        until(|| self.ask(&format!("GET /api/v1/tasks/{id}"), &[], "").into(), |told| !holds(told, "\"completed_at\":null"));
+        until(|| self.ask(&format!("GET /api/v1/tasks/{id}"), &[], "").into(), |answer| !holds(answer, "\"completed_at\":null"));
         self.ask(&format!("GET /api/v1/tasks/{id}/events"), &[], "");
         self.ask(&format!("GET /api/v1/videos/{id}"), &[], "");
     }
@@ -45,7 +45,7 @@ fn holds(answer: &Value, text: &str) -> bool {
     answer.as_str().is_some_and(|answer| answer.contains(text))
 }
 
-/// Every fault of an operation, by what happens then.
+/// Every fault, for one operation.
 fn faults_of(faults: &Faults, operation: &'static str) -> Vec<(Faults, &'static str, Fault)> {
     let all = [
         Fault::Status(401, "invalid_api_key"),
@@ -59,14 +59,14 @@ fn faults_of(faults: &Faults, operation: &'static str) -> Vec<(Faults, &'static 
     all.into_iter().map(|fault| (faults.clone(), operation, fault)).collect()
 }
 
-/// What signs the links that a service was asked with, of which no log and no row may tell.
+/// The signatures of the links that a provider was called with; no log and no row may contain them.
 fn signatures(requests: &[Recorded]) -> Vec<String> {
     let names = ["X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Credential", "Signature", "token"];
     requests.iter().flat_map(|request| names.iter().filter_map(|name| request.query_value(name))).filter(|text| text.len() > 8).collect()
 }
 
 #[test]
-fn no_secret_is_told_whatever_goes_wrong() {
+fn no_secret_leaks_whatever_fails() {
     let fakes = Fakes::start();
     let more = [
         ("FRAMEWRIGHT__SERVER__LOG", "trace"),
@@ -82,9 +82,9 @@ fn no_secret_is_told_whatever_goes_wrong() {
 
     let clip = |service: &str| {
         let body = json!({"image": image, "prompt": "a boat on waves", "service": service});
-        let (head, taken) = client.post("/api/v1/videos/generate", &[], &body);
-        assert!(head.starts_with("HTTP/1.1 200"), "{head} {taken}");
-        taken["task_id"].as_str().unwrap().to_owned()
+        let (head, answer) = client.post("/api/v1/videos/generate", &[], &body);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head} {answer}");
+        answer["task_id"].as_str().unwrap().to_owned()
     };
     let text = || client.post("/generate-video", &[], &json!({"text": "a boat"})).1;
     let i2v = |name: &str| {
@@ -92,12 +92,12 @@ fn no_secret_is_told_whatever_goes_wrong() {
         let id = head.lines().find_map(|line| line.strip_prefix("x-task-id: ")).unwrap_or_else(|| panic!("{head}"));
         id.to_owned()
     };
-    // Each flow as it should go, and its finished job.
+    // Each flow without faults, and its finished job.
     for service in ["veo3", "bedrock", "pika", "huggingface"] {
         client.end(&clip(service));
     }
     let arn = text()["job_id"].as_str().unwrap().to_owned();
-    until(|| client.ask(&format!("GET /video-status?job_id={arn}"), &[], "").into(), |told| holds(told, "\"completed\""));
+    until(|| client.ask(&format!("GET /video-status?job_id={arn}"), &[], "").into(), |answer| holds(answer, "\"completed\""));
     client.end(&i2v("good"));
 
     // Each fault of each operation.
@@ -151,7 +151,7 @@ fn no_secret_is_told_whatever_goes_wrong() {
     assert!(signed.len() > 10, "{signed:?}");
     let links: Vec<&str> = signed.iter().map(String::as_str).collect();
     let keys = SECRETS;
-    let told = |what: &str, text: &str, secrets: &[&str]| {
+    let check = |what: &str, text: &str, secrets: &[&str]| {
         for secret in secrets {
             if let Some(at) = text.find(secret) {
                 let around: String = text[..at].chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect();
@@ -159,19 +159,19 @@ fn no_secret_is_told_whatever_goes_wrong() {
             }
         }
     };
-    told("the log", &log, &[&keys[..], &links[..]].concat());
+    check("the log", &log, &[&keys[..], &links[..]].concat());
     for (first, answer) in client.answers.lock().unwrap().iter() {
-        // A presigned link is what that one answer is for, and it carries the key's id and the session's token.
+        // This response's purpose is the presigned link, which carries the key's id and the session token.
         let is_for_links = first.starts_with("GET /video-status");
         let others = || keys.iter().filter(|key| !key.starts_with("AKIA") && !key.starts_with("IQoJ")).copied().collect();
         let secrets: Vec<&str> = if is_for_links { others() } else { [&keys[..], &links[..]].concat() };
-        told(first, answer, &secrets);
+        check(first, answer, &secrets);
     }
     for callback in fakes.game.requests() {
-        told("a callback", &String::from_utf8_lossy(&callback.body), &[&keys[..], &links[..]].concat());
+        check("a callback", &String::from_utf8_lossy(&callback.body), &[&keys[..], &links[..]].concat());
     }
     every_file(data.path(), &mut |path, bytes| {
-        told(&path.display().to_string(), &String::from_utf8_lossy(bytes), &[&keys[..], &links[..]].concat());
+        check(&path.display().to_string(), &String::from_utf8_lossy(bytes), &[&keys[..], &links[..]].concat());
     });
 }
 

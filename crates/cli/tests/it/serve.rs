@@ -1,4 +1,4 @@
-//! `framewright serve`: it says where it listens, answers, and ends when told to.
+//! `framewright serve`: it prints its address, serves, and shuts down on request.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -8,7 +8,7 @@ use std::{
 use crate::served::{Killed, Served, exchange};
 
 #[test]
-fn it_serves_where_it_says_and_ends_with_code_0() {
+fn it_serves_at_the_printed_address_and_exits_with_code_0() {
     let mut served = Served::start(&[]);
     let address = served.address.clone();
     let data_dir = served.data.path().to_str().unwrap().to_owned();
@@ -22,14 +22,14 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert!(answer.windows(8).any(|bytes| bytes == b"\x89PNG\r\n\x1a\n"), "no PNG in the answer");
 
-    // A prompt that is cut is told to the client and in the log, which has colours on terminals only.
+    // A truncated prompt is reported to the client and in the log, which has colours on terminals only.
     let body = format!(r#"{{"prompt": "{}", "num_inference_steps": 1}}"#, "boat ".repeat(76));
     let answer = exchange(&address, format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     assert!(String::from_utf8_lossy(&answer).contains("\r\nx-prompt-truncated: true\r\n"), "{}", String::from_utf8_lossy(&answer));
     let logged = served.lines.nth(1).unwrap().unwrap();
     assert!(logged.ends_with(" WARN the prompt has 76 tokens, of which the model reads the first 75"), "{logged:?}");
 
-    // The folder is taken now, and so is the address.
+    // The folder is in use now, and so is the address.
     let port = address.rsplit(':').next().unwrap();
     let second = crate::program::framewright(std::path::Path::new("/"), &["serve", "--port", "0", "--data-dir", data_dir]);
     assert_eq!((second.code, second.stderr.lines().count()), (1, 1), "{second:?}");
@@ -40,8 +40,8 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     assert_eq!((second.code, second.stderr.lines().count()), (1, 1), "{second:?}");
     assert!(second.stderr.contains(port) && second.stderr.contains("in use"), "{second:?}");
 
-    let ended = Command::new("kill").args(["-TERM", &served.child.0.id().to_string()]).status().unwrap();
-    assert!(ended.success());
+    let killed = Command::new("kill").args(["-TERM", &served.child.0.id().to_string()]).status().unwrap();
+    assert!(killed.success());
     assert_eq!(served.child.0.wait().unwrap().code(), Some(0));
     let mut stdout = String::new();
     served.child.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
@@ -49,7 +49,7 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
 }
 
 #[test]
-fn it_is_not_served_to_others_without_a_key() {
+fn a_public_address_needs_a_key() {
     let data = tempfile::tempdir().unwrap();
     let data_dir = data.path().to_str().unwrap();
     let serve = ["serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", data_dir];
@@ -59,7 +59,7 @@ fn it_is_not_served_to_others_without_a_key() {
         assert!(refused.stderr.contains(way), "{refused:?}");
     }
 
-    // With a key it is, and neither the key nor a link's signature comes into the log.
+    // With a key it serves, and neither the key nor a link's signature appears in the log.
     let key = "alices-secret-key-1";
     std::fs::write(data.path().join("key"), format!("{key}\n")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
@@ -69,7 +69,7 @@ fn it_is_not_served_to_others_without_a_key() {
     let mut stderr = BufReader::new(served.0.stderr.take().unwrap());
     let mut first = String::new();
     stderr.read_line(&mut first).unwrap();
-    // 0.0.0.0 is no address that a browser opens.
+    // A browser cannot open 0.0.0.0.
     assert!(first.starts_with("serving http://127.0.0.1:"), "{first}");
     let port = first.split(':').nth(2).unwrap().split(' ').next().unwrap().to_owned();
     let rest = std::thread::spawn(move || {
@@ -97,7 +97,7 @@ fn it_is_not_served_to_others_without_a_key() {
 }
 
 #[test]
-fn a_log_for_programs_carries_the_requests_name() {
+fn the_json_log_carries_the_request_id() {
     let mut served = Served::start(&[("FRAMEWRIGHT__SERVER__LOG", "info"), ("FRAMEWRIGHT__SERVER__LOG_FORMAT", "json")]);
     let answer = served.ask("GET /metrics", &["X-Request-Id: mine-1"], b"");
     assert!(answer.contains("\r\nx-request-id: mine-1\r\n"), "{answer}");
@@ -106,7 +106,7 @@ fn a_log_for_programs_carries_the_requests_name() {
     let long = serde_json::json!({"prompt": "boat ".repeat(76), "num_inference_steps": 1, "return_base64": true});
     served.post("/generate", &long);
 
-    // The two lines that are for a person come before the log, which is an object a line.
+    // The two lines for people precede the log, which has one object per line.
     let log = served.lines.by_ref().filter_map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).ok());
     let mut log = log.take(50);
     let answered = log.find(|line| line["message"] == "answered").unwrap();
@@ -136,12 +136,12 @@ fn unknown_fields_are_named_at_the_start() {
 }
 
 #[test]
-fn a_terminal_that_closes_ends_it_in_order_unless_that_is_ignored() {
+fn sighup_shuts_it_down_in_order_unless_it_is_ignored() {
     let signal = |served: &Served, name: &str| {
         assert!(Command::new("kill").args([name, &served.child.0.id().to_string()]).status().unwrap().success());
     };
     let health = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    // Also where the tests themselves were started by `nohup`.
+    // Also if the tests themselves were started by `nohup`.
     let mut served = Served::start_by("exec /usr/bin/env --default-signal=HUP \"$0\" \"$@\"", &[]);
     assert!(exchange(&served.address, health).starts_with(b"HTTP/1.1 200"));
     signal(&served, "-HUP");
@@ -157,18 +157,18 @@ fn a_terminal_that_closes_ends_it_in_order_unless_that_is_ignored() {
 }
 
 #[test]
-fn a_data_folder_that_cannot_be_used_is_refused_with_what_to_do_and_left_as_it_is() {
+fn an_unusable_data_folder_is_refused_with_advice_and_left_unchanged() {
     let data = tempfile::tempdir().unwrap();
     let at = |name: &str| data.path().join(name);
-    let refused = |told: &[&str]| {
+    let refused = |parts: &[&str]| {
         let args = ["serve", "--port", "0", "--data-dir", data.path().to_str().unwrap()];
         let run = crate::program::framewright(std::path::Path::new("/"), &args);
         assert!(run.code == 1 && run.stderr.lines().count() == 1, "{run:?}");
-        assert!(told.iter().all(|told| run.stderr.contains(told)), "{told:?}: {run:?}");
+        assert!(parts.iter().all(|parts| run.stderr.contains(parts)), "{parts:?}: {run:?}");
     };
     std::fs::create_dir_all(at("artifacts/vid_1")).unwrap();
     std::fs::write(at("artifacts/vid_1/video.mp4"), "a video").unwrap();
-    refused(&["jobs.sqlite knows no jobs", "vid_1", "a backup", "--data-dir"]);
+    refused(&["jobs.sqlite has no jobs", "vid_1", "a backup", "--data-dir"]);
     assert!(at("artifacts/vid_1/video.mp4").exists() && !at("jobs.sqlite").exists());
     std::fs::write(at("jobs.sqlite"), "no database, and longer than the head of one is: ".repeat(9)).unwrap();
     refused(&["jobs.sqlite is damaged", "file is not a database", "a backup", "--data-dir"]);

@@ -1,4 +1,4 @@
-//! `framewright serve` as a process of its own, with its folder.
+//! `framewright serve` as a child process, with its own data folder.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Read as _, Write as _},
@@ -6,17 +6,17 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
 };
 
-/// A program; killed if a test fails.
+/// A child process that is killed on drop, as when a test fails.
 pub(crate) struct Killed(pub(crate) Child);
 
-/// The server.
+/// A running server.
 pub(crate) struct Served {
     pub(crate) child: Killed,
     /// "127.0.0.1:PORT".
     pub(crate) address: String,
-    /// What it says on standard error behind its address.
+    /// Its standard error after the line with the address.
     pub(crate) lines: Lines<BufReader<ChildStderr>>,
-    /// Where its jobs lie.
+    /// Its data folder.
     pub(crate) data: tempfile::TempDir,
 }
 
@@ -28,12 +28,12 @@ impl Drop for Killed {
 }
 
 impl Served {
-    /// With these variables and nothing else of an environment.
+    /// Starts it with only these environment variables.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
         Self::start_with(Command::new(env!("CARGO_BIN_EXE_framewright")), variables)
     }
 
-    /// By a shell's script, whose `"$0" "$@"` is the program.
+    /// Starts it through a shell script, whose `"$0" "$@"` is the program.
     pub(crate) fn start_by(script: &str, variables: &[(&str, &str)]) -> Self {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", script, env!("CARGO_BIN_EXE_framewright")]);
@@ -51,17 +51,17 @@ impl Served {
         Self { child: Killed(child), address, lines, data }
     }
 
-    /// Its address, as a person writes it.
+    /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// One request, its first line and more lines of its head; the answer whole.
+    /// Sends one request, given its request line and header lines; returns the whole response.
     pub(crate) fn ask(&self, first: &str, lines: &[&str], body: &[u8]) -> String {
         ask(&self.address, first, lines, body)
     }
 
-    /// `POST` of a JSON body; the JSON that is answered.
+    /// Posts a JSON body; returns the JSON of the response.
     pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
         let answer = self.ask(&format!("POST {path}"), &["Content-Type: application/json"], body.to_string().as_bytes());
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -69,14 +69,14 @@ impl Served {
     }
 }
 
-/// One request to an address, its first line and more lines of its head; the answer whole.
+/// Sends one request to an address, given its request line and header lines; returns the whole response.
 pub(crate) fn ask(address: &str, first: &str, lines: &[&str], body: &[u8]) -> String {
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     let head = format!("{first} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}Content-Length: {}\r\n\r\n", body.len());
     String::from_utf8_lossy(&exchange(address, &[head.as_bytes(), body].concat())).into_owned()
 }
 
-/// One HTTP/1.1 exchange; the answer whole.
+/// One HTTP/1.1 exchange; returns the whole response.
 pub(crate) fn exchange(address: &str, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request).unwrap();

@@ -1,5 +1,5 @@
-//! The four documents' flows through the program itself: keys and addresses by the documents' own variables, fakes of the services, and the
-//! same flows with no key on the embedded models.
+//! The four documented APIs end to end: keys and addresses from their documents' own variables, with fake providers, and the same requests
+//! without keys on the embedded models.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -17,10 +17,10 @@ use tokio::runtime::Runtime;
 
 use crate::served::{Killed, Served};
 
-/// How long a job may take.
+/// Job timeout.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BUCKET: &str = "videos-of-tests";
-/// A model that writes captions which mean nothing.
+/// A captioner whose captions mean nothing.
 const CAPTIONER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/blip/model");
 
 const ACCESS_KEY: &str = "AKIAQ7SECRETKEYID01A";
@@ -34,13 +34,13 @@ const GAME: &str = "game-secret-key-88bb";
 /// The server's own key.
 pub(crate) const SERVER_KEY: &str = "alices-secret-key-of-this-server";
 
-/// What the program is given and nobody else may read.
+/// The program's secrets; nothing else may reveal them.
 pub(crate) const SECRETS: [&str; 9] = [ACCESS_KEY, SECRET_KEY, SESSION, RELAY, PIKA, REPLICATE, HUGGING_FACE, GAME, SERVER_KEY];
 
-/// What the fakes give out: a whole video of 12 frames, 64x48.
+/// The video that the fakes return: 12 frames of 64x48.
 static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));
 
-/// The fakes, on threads of their own.
+/// The fakes, on their own threads.
 pub(crate) struct Fakes {
     pub(crate) s3: S3,
     pub(crate) bedrock: Bedrock,
@@ -87,13 +87,13 @@ impl Fakes {
         format!("{}/image.png", self.images.url())
     }
 
-    /// What the first callback told, as soon as there is one.
+    /// Waits for the first callback and returns its body.
     fn called_back(&self) -> Value {
         let first = || self.game.requests().first().map(|callback| callback.json()).unwrap_or_default();
-        until(first, |told| told["data"].is_object())
+        until(first, |answer| answer["data"].is_object())
     }
 
-    /// The documents' variables, and those that make tests quick.
+    /// The documents' variables, and shorter intervals for tests.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let host = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
         let allowed = [host(&self.images.url()), host(&self.relay.storage.url())].join(",");
@@ -135,7 +135,7 @@ impl Fakes {
         .into()
     }
 
-    /// The program with these and further variables.
+    /// Starts the program with these and further variables.
     pub(crate) fn serve(&self, more: &[(&'static str, &str)]) -> Served {
         let variables = self.variables();
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()).collect();
@@ -143,21 +143,21 @@ impl Fakes {
     }
 }
 
-/// The JSON of an answer whose head says 200.
+/// The JSON body of a response with status 200.
 pub(crate) fn json_of(answer: &str) -> Value {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
-/// What is asked until it is as wanted.
-pub(crate) fn until(mut ask: impl FnMut() -> Value, is_so: impl Fn(&Value) -> bool) -> Value {
+/// Polls until the predicate holds.
+pub(crate) fn until(mut ask: impl FnMut() -> Value, is_done: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let told = ask();
-        if is_so(&told) {
-            return told;
+        let answer = ask();
+        if is_done(&answer) {
+            return answer;
         }
-        assert!(Instant::now() < deadline, "{told}");
+        assert!(Instant::now() < deadline, "{answer}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -166,7 +166,7 @@ fn get(served: &Served, path: &str) -> Value {
     json_of(&served.ask(&format!("GET {path}"), &[], b""))
 }
 
-/// A link's bytes, which are this server's where its host is the one that requests name.
+/// Downloads a link's bytes, from this server if the link's host is the one that requests name.
 fn file(served: &Served, url: &str) -> Vec<u8> {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
@@ -179,7 +179,7 @@ fn file(served: &Served, url: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_documents_flows_by_the_documents_variables() {
+fn the_documented_apis_with_their_documents_variables() {
     let fakes = Fakes::start();
     let mut served = fakes.serve(&[]);
     let lines: Vec<String> = served.lines.by_ref().take(5).map(|line| line.unwrap()).collect();
@@ -193,11 +193,11 @@ fn the_documents_flows_by_the_documents_variables() {
     }
 
     // 000
-    let taken = served.post("/generate-video", &json!({"text": "A beautiful sunset over the ocean"}));
-    let arn = taken["job_id"].as_str().unwrap();
-    assert!(arn.starts_with("arn:aws:bedrock:us-east-1:") && taken["status"] == "processing", "{taken}");
+    let accepted = served.post("/generate-video", &json!({"text": "A beautiful sunset over the ocean"}));
+    let arn = accepted["job_id"].as_str().unwrap();
+    assert!(arn.starts_with("arn:aws:bedrock:us-east-1:") && accepted["status"] == "processing", "{accepted}");
     let status = || get(&served, &format!("/video-status?job_id={arn}"));
-    let done = until(status, |told| told["status"] != "inprogress");
+    let done = until(status, |answer| answer["status"] != "inprogress");
     assert_eq!(done["message"], "Video generation completed successfully");
     assert_eq!(file(&served, done["video_url"].as_str().unwrap()), *VIDEO);
 
@@ -213,7 +213,8 @@ fn the_documents_flows_by_the_documents_variables() {
     let uploaded = json_of(&served.ask("POST /upload-character", &[&kind], &body));
     let body = json!({"characterImageUrl": uploaded["imageUrl"], "script": "The character waves", "duration": 5, "quality": "768"});
     let id = served.post("/generate-video", &body)["id"].as_str().unwrap().to_owned();
-    let done = until(|| get(&served, &format!("/generation/{id}")), |told| told["status"] != "pending" && told["status"] != "processing");
+    let done =
+        until(|| get(&served, &format!("/generation/{id}")), |answer| answer["status"] != "pending" && answer["status"] != "processing");
     assert_eq!(file(&served, &format!("http://localhost{}", done["videoUrl"].as_str().unwrap())), *VIDEO);
 
     // 002
@@ -225,48 +226,48 @@ fn the_documents_flows_by_the_documents_variables() {
     // 003
     let body = json!({"image_id": fakes.image_url()}).to_string();
     let lines = ["Content-Type: application/json", "x-request-id: your-request-id"];
-    let taken = json_of(&served.ask("POST /api/v1/i2v", &lines, body.as_bytes()));
-    assert_eq!(taken["message"], "Video generation pipeline initialized | ETA: 5-7 minutes");
-    let told = fakes.called_back();
-    assert_eq!(told["data"]["status"], "COMPLETED");
-    assert_eq!(file(&served, told["data"]["output"]["url"].as_str().unwrap()), *VIDEO);
+    let accepted = json_of(&served.ask("POST /api/v1/i2v", &lines, body.as_bytes()));
+    assert_eq!(accepted["message"], "Video generation pipeline initialized | ETA: 5-7 minutes");
+    let answer = fakes.called_back();
+    assert_eq!(answer["data"]["status"], "COMPLETED");
+    assert_eq!(file(&served, answer["data"]["output"]["url"].as_str().unwrap()), *VIDEO);
     assert_eq!((fakes.bedrock.begun(), fakes.pika.jobs(), fakes.replicate.predictions()), (1, 1, 1));
 }
 
 #[test]
-fn the_same_flows_with_no_key_are_made_by_the_embedded_models() {
+fn the_same_requests_without_keys_run_on_the_embedded_models() {
     let fakes = Fakes::start();
     let allowed = fakes.images.url().strip_prefix("http://").unwrap().to_owned();
     let game = format!("{}/requests", fakes.game.url());
     let served = Served::start(&[("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", &allowed), ("CALLBACK_API_URL", &game), ("GAME_API_KEY", GAME)]);
     let body = json!({"image": fakes.image_url(), "prompt": "waves", "duration": 1, "fps": 24, "resolution": "64x64", "service": "veo3"});
-    let taken = served.post("/api/v1/videos/generate", &body);
-    assert!(taken["remarks"].to_string().contains("veo3 is not set up here"), "{taken}");
-    let id = taken["task_id"].as_str().unwrap();
+    let accepted = served.post("/api/v1/videos/generate", &body);
+    assert!(accepted["remarks"].to_string().contains("veo3 is not set up here"), "{accepted}");
+    let id = accepted["task_id"].as_str().unwrap();
     let body = json!({"image_id": fakes.image_url()}).to_string();
     served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: a"], body.as_bytes());
     let text = served.post("/generate-video", &json!({"text": "a red circle on a blue background"}));
     let text = text["job_id"].as_str().unwrap();
     let done = until(|| get(&served, &format!("/api/v1/tasks/{id}")), |task| task["completed_at"].is_string());
     assert_eq!(&file(&served, done["result"]["result"]["video_url"].as_str().unwrap())[4..8], b"ftyp");
-    let told = fakes.called_back();
-    assert_eq!(&file(&served, told["data"]["output"]["url"].as_str().unwrap())[4..8], b"ftyp");
-    let done = until(|| get(&served, &format!("/video-status?job_id={text}")), |told| told["status"] != "inprogress");
+    let answer = fakes.called_back();
+    assert_eq!(&file(&served, answer["data"]["output"]["url"].as_str().unwrap())[4..8], b"ftyp");
+    let done = until(|| get(&served, &format!("/video-status?job_id={text}")), |answer| answer["status"] != "inprogress");
     assert_eq!(&file(&served, done["video_url"].as_str().unwrap())[4..8], b"ftyp");
 }
 
 #[test]
-fn a_prompt_is_read_by_the_local_captioner_where_there_is_no_other() {
+fn the_local_captioner_writes_the_prompt_if_configured() {
     let fakes = Fakes::start();
     let served = fakes.serve(&[("FRAMEWRIGHT__INTERROGATOR__KIND", "local"), ("FRAMEWRIGHT__INTERROGATOR__LOCAL_MODEL", CAPTIONER)]);
     let body = json!({"image_id": fakes.image_url()}).to_string();
     served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: a"], body.as_bytes());
-    let told = fakes.called_back();
-    assert_eq!(told["data"]["status"], "COMPLETED", "{told}");
+    let answer = fakes.called_back();
+    assert_eq!(answer["data"]["status"], "COMPLETED", "{answer}");
     let prompt = fakes.pika.server.requests()[0].json()["promptText"].as_str().unwrap().to_owned();
     assert!(!prompt.trim().is_empty(), "{prompt}");
     assert_eq!(fakes.replicate.predictions(), 0);
-    // The same image gives the same words.
+    // The same image gets the same caption.
     served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: b"], body.as_bytes());
     let generate = || fakes.pika.server.requests().into_iter().filter(|request| request.method == "POST").nth(1);
     let second = until(|| generate().map(|request| request.json()).unwrap_or_default(), Value::is_object);
@@ -303,7 +304,7 @@ fn unknown_fields_of_the_local_captioner_are_named_at_the_start_and_can_be_refus
 }
 
 #[test]
-fn a_route_to_a_service_that_is_not_set_up_stops_the_start_with_what_is_missing() {
+fn a_route_to_an_unconfigured_provider_fails_the_start_and_names_the_missing_setting() {
     let refused = |variables: &[(&str, &str)]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_framewright"));
         let data = tempfile::tempdir().unwrap();
@@ -312,7 +313,7 @@ fn a_route_to_a_service_that_is_not_set_up_stops_the_start_with_what_is_missing(
         assert_eq!((run.code, run.stderr.lines().count()), (2, 1), "{run:?}");
         run.stderr
     };
-    for (variables, said) in [
+    for (variables, expected) in [
         (vec![("FRAMEWRIGHT__ROUTING__TEXT", "bedrock")], "setting routing.text: bedrock is not set up; it needs providers.bedrock.bucket"),
         (vec![("FRAMEWRIGHT__ROUTING__I2V", "pika")], "setting routing.i2v: pika is not set up; it needs providers.pika.bearer_token"),
         (vec![("CALLBACK_API_URL", "http://127.0.0.1:1")], "setting i2v.callback_url: it needs i2v.callback_key (GAME_API_KEY)"),
@@ -354,20 +355,20 @@ fn a_route_to_a_service_that_is_not_set_up_stops_the_start_with_what_is_missing(
         ),
     ] {
         let line = refused(&variables);
-        assert!(line.contains(said) && !line.contains("bearer-secret"), "{variables:?}: {line}");
+        assert!(line.contains(expected) && !line.contains("bearer-secret"), "{variables:?}: {line}");
     }
-    // A bucket alone may be another program's: the server starts, and says what is missing.
+    // The bucket alone may be another program's: the server starts, and says what is missing.
     let mut served = Served::start(&[("S3_BUCKET_NAME", "bucket")]);
     let lines: Vec<String> = served.lines.by_ref().take(2).map(|line| line.unwrap()).collect();
     assert!(lines.iter().any(|line| line.starts_with("bedrock is not set up: no region is set")), "{lines:?}");
-    // A role has keys that no setting names, and costs a call to find: it is not asked for unless the operator says so.
+    // A role's keys are in no setting, and finding them costs a call: it is used only if the operator says so.
     let mut served = Served::start(&[("S3_BUCKET_NAME", "bucket"), ("AWS_REGION", "us-east-1")]);
     let lines: Vec<String> = served.lines.by_ref().take(2).map(|line| line.unwrap()).collect();
     assert!(lines.iter().any(|line| line.starts_with("videos from texts stay here: bedrock has no key")), "{lines:?}");
 }
 
 #[test]
-fn the_input_that_takes_an_image_is_a_setting() {
+fn the_image_input_name_is_a_setting() {
     let fakes = Fakes::start();
     let served = fakes.serve(&[
         ("FRAMEWRIGHT__PROVIDERS__REPLICATE__VIDEO_MODEL", "minimax/video-01"),
@@ -377,7 +378,7 @@ fn the_input_that_takes_an_image_is_a_setting() {
     let id = served.post("/api/v1/videos/generate", &body)["task_id"].as_str().unwrap().to_owned();
     let task = until(|| get(&served, &format!("/api/v1/tasks/{id}")), |task| task["completed_at"].is_string());
     assert_eq!(task["status"], "completed", "{task}");
-    let asked: Vec<_> = fakes.replicate.server.requests().into_iter().filter(|request| request.method == "POST").collect();
-    assert_eq!((asked.len(), asked[0].path.as_str()), (1, "/v1/models/minimax/video-01/predictions"));
-    assert!(asked[0].json()["input"]["first_frame_image"].is_string(), "{}", asked[0].json());
+    let requests: Vec<_> = fakes.replicate.server.requests().into_iter().filter(|request| request.method == "POST").collect();
+    assert_eq!((requests.len(), requests[0].path.as_str()), (1, "/v1/models/minimax/video-01/predictions"));
+    assert!(requests[0].json()["input"]["first_frame_image"].is_string(), "{}", requests[0].json());
 }

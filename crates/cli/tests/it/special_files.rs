@@ -1,5 +1,5 @@
-//! Files that are none: FIFOs, devices, sockets and folders in the place of models, pictures and settings, which are refused at once; streams
-//! that a shell hands over, which are read; and what killed runs left, which the next run removes.
+//! FIFOs, devices, sockets and folders in place of models, pictures and settings are refused at once; streams from a shell are read; and
+//! files left by killed runs are removed by the next run.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
 
 use crate::{program::Run, served::Killed};
 
-/// Long enough for any machine. Who waits for a FIFO's other end waits for ever.
+/// Generous for any machine. A program that opens a FIFO without a writer would wait forever.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn command(folder: &Path, args: &[&str]) -> Command {
@@ -21,8 +21,8 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs the program, which is killed if it does not end.
-fn ended(command: &mut Command, input: &[u8]) -> Run {
+/// Runs the program, and kills it if it does not exit.
+fn finish(command: &mut Command, input: &[u8]) -> Run {
     let mut child = Killed(command.spawn().unwrap());
     if let Some(mut stdin) = child.0.stdin.take() {
         stdin.write_all(input).unwrap();
@@ -49,7 +49,7 @@ fn mkfifo(path: &Path) {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_once_wherever_a_file_is_named() {
+fn a_file_that_is_not_regular_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     for fifo in ["fifo", "fifo.png", "fifo.safetensors", "fifo.ckpt", "fifo.json", "fifo.toml"] {
@@ -57,7 +57,7 @@ fn what_is_no_regular_file_is_refused_at_once_wherever_a_file_is_named() {
     }
     let _listener = UnixListener::bind(at("socket")).unwrap();
     image::RgbImage::new(64, 64).save(at("a.png")).unwrap();
-    // A model's folder whose index, or whose part, is a FIFO.
+    // A model folder whose index is a FIFO.
     fs::create_dir_all(at("index")).unwrap();
     mkfifo(&at("index/model_index.json"));
     let image = ["image", "a boat", "--out", "out.png", "--steps", "2"];
@@ -79,42 +79,42 @@ fn what_is_no_regular_file_is_refused_at_once_wherever_a_file_is_named() {
         ([&["--config", "/dev/zero"], &image[..]].concat(), "/dev/zero: is a device"),
         (vec!["serve", "--port", "0", "--data-dir", "data", "--api-key-file", "fifo"], "fifo: is a FIFO"),
     ];
-    for (args, told) in cases {
-        let refused = ended(&mut command(folder.path(), &args), b"");
-        assert!(refused.code != 0 && refused.stderr.contains(told), "{args:?}: {refused:?}");
+    for (args, expected) in cases {
+        let refused = finish(&mut command(folder.path(), &args), b"");
+        assert!(refused.code != 0 && refused.stderr.contains(expected), "{args:?}: {refused:?}");
         assert_eq!(refused.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{args:?}: {refused:?}");
     }
     assert!(!at("out.png").exists() && !at("out.mp4").exists());
 }
 
 #[test]
-fn streams_that_a_shell_hands_over_are_read_and_bounded() {
+fn streams_from_a_shell_are_read_and_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let scenes =
         br#"{"scenes": [{"prompt": "a boat"}, {"prompt": "a star"}], "num_inference_steps": 1, "duration_per_scene": 0.1, "seed": 1}"#;
     let args = ["video", "--out", "a.mp4", "--width", "64", "--height", "64", "--scenes", "/dev/stdin"];
-    let made = ended(command(folder.path(), &args).stdin(Stdio::piped()), scenes);
-    assert!(made.code == 0 && folder.path().join("a.mp4").exists(), "{made:?}");
+    let output = finish(command(folder.path(), &args).stdin(Stdio::piped()), scenes);
+    assert!(output.code == 0 && folder.path().join("a.mp4").exists(), "{output:?}");
 
     let program = env!("CARGO_BIN_EXE_framewright");
     let script = format!("{program} --config <(printf '[model]\\nname = \"none/such\"\\n[hub]\\noffline = true\\n') models list --json");
     let listed =
-        ended(Command::new("bash").args(["-c", &script]).current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
+        finish(Command::new("bash").args(["-c", &script]).current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
     assert_eq!(listed.code, 0, "{listed:?}");
     let script = format!("{program} --config /dev/stdin models list < /dev/zero");
-    let endless = ended(Command::new("bash").args(["-c", &script]).stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
+    let endless = finish(Command::new("bash").args(["-c", &script]).stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
     assert!(endless.code == 2 && endless.stderr.contains("is longer than 1048576 bytes"), "{endless:?}");
 }
 
 #[test]
-fn what_a_killed_run_left_goes_with_the_next_run_there() {
+fn the_next_run_removes_the_files_of_a_killed_run() {
     let folder = tempfile::tempdir().unwrap();
     let staged = || {
         let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.starts_with(".framewright-")).collect::<Vec<_>>()
     };
     let long = ["video", "--scene", "a", "--scene", "b", "--steps", "150", "--width", "64", "--height", "64", "--out", "a.mp4"];
-    // Killed while a file is staged; the one that tries the encoder may go at the same moment, and then it is killed again.
+    // Killed while a file is staged. The encoder check may remove its file at that moment; then another run is killed.
     while staged().is_empty() {
         let child = Killed(command(folder.path(), &long).spawn().unwrap());
         let began = Instant::now();
@@ -126,10 +126,10 @@ fn what_a_killed_run_left_goes_with_the_next_run_there() {
         drop(child);
     }
     fs::write(folder.path().join(".framewright-mine.txt"), "mine").unwrap();
-    // One that is being written stays.
+    // A file that is still being written stays.
     let alive = video_encode::staged_in(folder.path()).unwrap();
-    let made = ended(&mut command(folder.path(), &["image", "a boat", "--steps", "1", "--out", "b.png"]), b"");
-    assert_eq!(made.code, 0, "{made:?}");
+    let output = finish(&mut command(folder.path(), &["image", "a boat", "--steps", "1", "--out", "b.png"]), b"");
+    assert_eq!(output.code, 0, "{output:?}");
     let mut left = staged();
     left.sort();
     let mut kept = [".framewright-mine.txt".to_owned(), alive.path().file_name().unwrap().to_str().unwrap().to_owned()];

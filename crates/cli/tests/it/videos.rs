@@ -1,4 +1,4 @@
-//! `framewright video` and `framewright frames`: files of every kind, refusals, a disk that fills up, and a run that is killed.
+//! `framewright video` and `framewright frames`: every output format, errors, a full disk, and a killed run.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::program::{Run, framewright, run};
 
-/// Two scenes that are made in a moment.
+/// Two scenes that take little time.
 const SMALL: [&str; 16] = [
     "--scene",
     "a red circle on a blue background",
@@ -40,19 +40,19 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_ending_says_what_is_written() {
+fn the_extension_selects_the_format() {
     let folder = tempfile::tempdir().unwrap();
     for (out, head) in
         [("a.mp4", &b"ftyp"[..]), ("a.webm", b"\x1a\x45\xdf\xa3"), ("a.gif", b"GIF89a"), ("a.webp", b"RIFF"), ("a.png", b"\x89PNG")]
     {
-        let made = video(folder.path(), &["--out", out]);
-        assert_eq!(made.code, 0, "{made:?}");
-        assert!(made.stdout.starts_with(&format!("{out}  64x64, 16 frames at 24 in a second, 0.7 s, ")), "{made:?}");
+        let output = video(folder.path(), &["--out", out]);
+        assert_eq!(output.code, 0, "{output:?}");
+        assert!(output.stdout.starts_with(&format!("{out}  64x64, 16 frames at 24 in a second, 0.7 s, ")), "{output:?}");
         let bytes = fs::read(folder.path().join(out)).unwrap();
         assert!(bytes.windows(head.len()).take(8).any(|start| start == head), "{out}");
     }
-    let made = video(folder.path(), &["--out", "shots/", "--poster", "poster.png", "--contact-sheet", "sheet.jpg"]);
-    assert_eq!(made.code, 0, "{made:?}");
+    let output = video(folder.path(), &["--out", "shots/", "--poster", "poster.png", "--contact-sheet", "sheet.jpg"]);
+    assert_eq!(output.code, 0, "{output:?}");
     assert_eq!(files(&folder.path().join("shots")).len(), 16);
     assert_eq!(image::open(folder.path().join("poster.png")).unwrap().to_rgb8().dimensions(), (64, 64));
     assert!(image::open(folder.path().join("sheet.jpg")).is_ok());
@@ -60,36 +60,39 @@ fn the_ending_says_what_is_written() {
 }
 
 #[test]
-fn flags_go_before_the_file_of_scenes() {
+fn flags_override_the_scenes_file() {
     let folder = tempfile::tempdir().unwrap();
     let scenes = r#"{"scenes": ["a red circle", {"prompt": "a green star", "duration": 0.5, "seed": 9}], "num_inference_steps": 2,
                      "hero_description": "a small", "duration_per_scene": 0.25, "width": 64, "height": 48, "fps": 12, "seed": 4}"#;
     fs::write(folder.path().join("scenes.json"), scenes).unwrap();
     let flags = ["--scenes", "scenes.json", "--join", "slerp", "--transition-frames", "2", "--seed", "5", "--out", "a.mp4", "--json"];
-    let made = framewright(folder.path(), &[&["video"], &flags[..]].concat());
-    assert_eq!(made.code, 0, "{made:?}");
-    let told: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
-    assert_eq!((&told["frames"], &told["width"], &told["height"], &told["fps"]), (&11.into(), &64.into(), &48.into(), &"12".into()));
-    let scenes = &told["settings"]["scenes"];
+    let output = framewright(folder.path(), &[&["video"], &flags[..]].concat());
+    assert_eq!(output.code, 0, "{output:?}");
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["frames"], &report["width"], &report["height"], &report["fps"]),
+        (&11.into(), &64.into(), &48.into(), &"12".into())
+    );
+    let scenes = &report["settings"]["scenes"];
     assert_eq!((&scenes[0]["prompt"], &scenes[0]["seed"], &scenes[1]["seed"]), (&"a small, a red circle".into(), &5.into(), &9.into()));
-    assert_eq!(told["settings"]["joins"][0]["join"], "slerp");
+    assert_eq!(report["settings"]["joins"][0]["join"], "slerp");
 }
 
 #[test]
-fn a_file_of_scenes_is_read_as_the_servers_bodies_are() {
+fn a_scenes_file_is_parsed_like_a_request_body() {
     let folder = tempfile::tempdir().unwrap();
     let scenes =
         r#"{"scenes": [{"text": "a red circle", "sede": 1}, "b"], "steps": 1, "seconds": 0.25, "size": "64x48", "seed": -1, "model": "x"}"#;
     fs::write(folder.path().join("scenes.json"), scenes).unwrap();
-    let made = framewright(folder.path(), &["video", "--scenes", "scenes.json", "--out", "a.mp4", "--json"]);
-    assert_eq!(made.code, 0, "{made:?}");
-    let told: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
-    assert_eq!((&told["width"], &told["settings"]["num_inference_steps"]), (&64.into(), &1.into()));
+    let output = framewright(folder.path(), &["video", "--scenes", "scenes.json", "--out", "a.mp4", "--json"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((&report["width"], &report["settings"]["num_inference_steps"]), (&64.into(), &1.into()));
     for remark in [
         "the field model names a model of a server, so it is ignored; --model chooses the command's",
         "there is no field scenes.0.sede, so it is ignored; did you mean seed?",
     ] {
-        assert!(made.stderr.lines().any(|line| line == format!("--scenes scenes.json: {remark}")), "{made:?}");
+        assert!(output.stderr.lines().any(|line| line == format!("--scenes scenes.json: {remark}")), "{output:?}");
     }
 }
 
@@ -145,9 +148,9 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_leaves_nothing_and_the_next_one_works() {
+fn a_full_disk_is_an_error_leaves_nothing_and_a_retry_works() {
     let folder = tempfile::tempdir().unwrap();
-    // Noise does not compress: some hundred kilobytes, of which the limit allows eight.
+    // Noise does not compress: the file needs some hundred kilobytes, and the limit allows eight.
     let args = ["video", "--scene", "a", "--scene", "b", "--steps", "1", "--seed", "1", "--join", "slerp", "--crf", "1", "--out", "a.mp4"];
     let program = env!("CARGO_BIN_EXE_framewright");
     let limited = |blocks: &str| {
@@ -159,8 +162,8 @@ fn a_full_disk_is_an_error_and_leaves_nothing_and_the_next_one_works() {
     let last = full.stderr.lines().last().unwrap();
     assert!(last.starts_with("error: ") && last.contains("a.mp4") && last.contains("File too large"), "{full:?}");
     assert_eq!(files(folder.path()), [""; 0]);
-    let made = limited("unlimited");
-    assert_eq!(made.code, 0, "{made:?}");
+    let output = limited("unlimited");
+    assert_eq!(output.code, 0, "{output:?}");
     assert_eq!(files(folder.path()), ["a.mp4"]);
 }
 
@@ -173,14 +176,14 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn frames_that_were_killed_go_on_and_end_with_the_same_bytes() {
+fn a_killed_run_of_frames_resumes_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let whole = frames(folder.path(), &["--out", "whole"]);
     assert_eq!(whole.code, 0, "{whole:?}");
     let whole = contents(&folder.path().join("whole"));
     assert_eq!(whole.len(), 17, "16 frames, and what they are frames of");
 
-    // Killed as soon as a few frames are there, again and again.
+    // Killed repeatedly, each time after a few more frames.
     let out = folder.path().join("killed");
     for wanted in [1, 5, 9] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_framewright"))
@@ -207,7 +210,7 @@ fn frames_that_were_killed_go_on_and_end_with_the_same_bytes() {
 }
 
 #[test]
-fn frames_that_cannot_be_written_are_told_at_once() {
+fn an_unwritable_frames_folder_is_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let refused = frames(folder.path(), &["--out", "file"]);
@@ -227,19 +230,19 @@ fn frames_of_two_videos_do_not_mix() {
     assert_eq!(frames(folder.path(), &["--out", "a", "--guidance", "3", "--restart"]).code, 0);
     assert_ne!(contents(&folder.path().join("a")), whole);
 
-    // Who names no seed goes on with the one that was begun with.
+    // Without --seed, a resumed run keeps the seed that it began with.
     let args = ["frames", "--scene", "a", "--steps", "1", "--duration", "0.1", "--width", "64", "--height", "64", "--out", "b"];
     assert_eq!(framewright(folder.path(), &args).code, 0);
-    let begun = contents(&folder.path().join("b"));
+    let before = contents(&folder.path().join("b"));
     let again = framewright(folder.path(), &args);
     assert_eq!(again.code, 0, "{again:?}");
-    assert_eq!(contents(&folder.path().join("b")), begun);
+    assert_eq!(contents(&folder.path().join("b")), before);
 
     fs::remove_file(folder.path().join("b/frames.json")).unwrap();
     let strange = framewright(folder.path(), &args);
     assert_eq!(strange.code, 2, "{strange:?}");
     assert!(strange.stderr.contains("did not begin"), "{strange:?}");
-    // Frames behind a gap are frames too: a restart takes away all of them.
+    // Frames after a gap count too: a restart removes all of them.
     fs::remove_file(folder.path().join("b/frame-000000.png")).unwrap();
     assert_eq!(framewright(folder.path(), &args).code, 2);
     assert_eq!(frames(folder.path(), &["--out", "b", "--restart"]).code, 0);

@@ -1,9 +1,10 @@
-//! Attention that never holds the score matrix: softmax(q k^T * scale) v, a block of queries and keys at a time.
+//! Attention without a materialised score matrix: softmax(q k^T * scale) v, one block of queries and keys at a time.
 //!
-//! Keys and values of each head are packed once like weights, so both products can be [`crate::product::block`]'s. A task takes 32 queries at a
-//! time through all keys, a few hundred at a time: scores, their largest so far, powers of two of the differences, and the weighted
-//! sum of the values, scaled down whenever the largest grows. Scores, sums and results are f32; the weights of the values have the
-//! products' precision. Where a level multiplies in AVX-512's registers, `blocks_avx512` does this without the blocks.
+//! Keys and values of each head are packed once like weights, so both products can use [`crate::product::block`]. A task takes 32 queries
+//! at a time through all keys, [`KEYS`] keys at a time. For each block it computes the scores, the running maximum, base-2 exponentials of
+//! the differences, and the weighted sum of the values, which it rescales whenever the maximum grows. Scores, sums and results are f32; the
+//! weights of the values have the products' precision. At levels that multiply in AVX-512 registers, `blocks_avx512` does this without the
+//! blocks.
 
 use std::mem::MaybeUninit;
 
@@ -22,19 +23,19 @@ use crate::{
     runtime::{Engine, Level, SendPtr, output, scratch, volume, written},
 };
 
-/// Queries that go through the keys together.
+/// Queries that a task takes through the keys together.
 const QUERIES: usize = softmax::ROWS;
 /// Queries of a task.
 const TASK_QUERIES: usize = 4 * QUERIES;
-/// Heads of a task at most, where a task has all queries of a head.
+/// Most heads of a task, where a task has all queries of a head.
 const HEADS: usize = 16;
-/// So many tasks are left at least before heads share one.
+/// Heads share a task only if at least this many tasks are left.
 const MANY_TASKS: usize = 64;
 /// Bytes from one query's weights to the next: an odd number of cache lines.
 const WEIGHT_STRIDE: usize = KEYS * size_of::<f32>() + STEP_BYTES;
 
-/// The attention of `query` [images, queries, heads * head_dim] to `key` and `value` [images, keys, heads * head_dim], into `y` of
-/// the queries' shape.
+/// Attention of `query` [images, queries, heads * head_dim] to `key` and `value` [images, keys, heads * head_dim], written to `y` with the
+/// shape of `query`.
 ///
 /// # Panics
 /// If a slice's length is not what the shape says, there are no keys, or the scale is not positive.
@@ -64,7 +65,7 @@ pub fn attention<'y, T: Element>(
         tokens[image * count * channels + head * shape.head_dim..].as_ptr()
     };
     let pack = |head: usize, to: *mut u8| {
-        // SAFETY: the caller gives room for a head; `keys` tokens from its first channel on.
+        // SAFETY: the caller gives space for a head; `keys` tokens start at its first channel.
         unsafe {
             let level = engine.level();
             pack_keys(level, rows(key, shape.keys, head), channels, &shape, &layout, to);
@@ -78,7 +79,7 @@ pub fn attention<'y, T: Element>(
         if matches!(engine.level(), Level::Avx512 | Level::Avx512Bf16) || (engine.level() == Level::Amx && !layout.bf16) {
             let first = strip * TASK_QUERIES;
             let count = TASK_QUERIES.min(shape.queries - first);
-            // SAFETY: `count` queries begin there; this task alone writes their results for this head.
+            // SAFETY: `count` queries start there; only this task writes their results for this head.
             unsafe { task.in_registers(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
             return;
         }
@@ -92,7 +93,7 @@ pub fn attention<'y, T: Element>(
     };
     let strips = shape.queries.div_ceil(TASK_QUERIES);
     if strips == 1 {
-        // Few queries, perhaps of very many heads (attention over frames): a head is packed by the task that needs it.
+        // Few queries, perhaps of very many heads (attention over frames): the task that needs a head packs it.
         let together = (heads / MANY_TASKS).clamp(1, HEADS);
         engine.pool().run(heads.div_ceil(together), |task| {
             scratch::with(2, layout.head_bytes(), |packed| {
@@ -106,7 +107,7 @@ pub fn attention<'y, T: Element>(
         scratch::with(3, heads * layout.head_bytes(), |packed| {
             let packed = SendPtr(packed);
             let head_of = |head: usize| {
-                // SAFETY: one of as many heads as there is room for.
+                // SAFETY: the buffer holds `heads` heads, and `head` is less.
                 unsafe { packed.get().add(head * layout.head_bytes()) }
             };
             engine.pool().run(heads, |head| pack(head, head_of(head)));
@@ -117,15 +118,15 @@ pub fn attention<'y, T: Element>(
     unsafe { written(y) }
 }
 
-/// Keys as columns of 16, each a chain of the head's steps.
+/// Packs keys as columns of 16, each a chain of the head's steps.
 unsafe fn pack_keys<T: Element>(level: Level, from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
-    // SAFETY: every place lies within the columns; tokens lie `channels` apart.
+    // SAFETY: every write lies within the columns; tokens lie `channels` apart.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         if level >= Level::Avx512
             && T::HALF == layout.bf16
             && shape.head_dim.is_multiple_of(layout.keys_of_unit())
-            // A column's last key lies so many bytes from its first, which a gather takes in 32 bits.
+            // Byte offsets within a column must fit in the gather's 32-bit indices.
             && channels <= i32::MAX as usize / (COLUMN * size_of::<T>())
         {
             let (units, all) = (layout.query_units(shape.head_dim), layout.query_steps * TILE_BYTES);
@@ -156,9 +157,9 @@ unsafe fn pack_keys<T: Element>(level: Level, from: *const T, channels: usize, s
     }
 }
 
-/// Values as columns of 16 channels, each a chain of all keys.
+/// Packs values as columns of 16 channels, each a chain of all keys.
 unsafe fn pack_values<T: Element>(level: Level, from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
-    // SAFETY: every place lies within the columns; tokens lie `channels` apart.
+    // SAFETY: every write lies within the columns; tokens lie `channels` apart.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         if level >= Level::Avx512 && T::HALF && layout.bf16 {
@@ -191,7 +192,7 @@ unsafe fn pack_values<T: Element>(level: Level, from: *const T, channels: usize,
     }
 }
 
-/// What all queries of a head share.
+/// State that all queries of a head share.
 struct Task<'a> {
     level: Level,
     shape: &'a AttentionShape,
@@ -202,10 +203,10 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// [`Self::queries`] where scores stay in registers, for any number of queries.
+    /// [`Self::queries`] with the scores in registers, for any number of queries.
     ///
     /// # Safety
-    /// The queries and their results are there; the level has AVX-512, and BF16 if the layout says so.
+    /// The queries and their results are valid; the level has AVX-512, and BF16 if the layout is bfloat16.
     #[cfg(target_arch = "x86_64")]
     unsafe fn in_registers<T: Element>(&self, from: *const T, first: usize, count: usize, to: *mut T) {
         let head = Head {
@@ -217,7 +218,7 @@ impl Task<'_> {
             factor: self.shape.scale * std::f32::consts::LOG2_E,
             causal: self.shape.causal,
         };
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if self.layout.bf16 {
                 blocks_avx512::half::queries(&head, from, first, count, to);
@@ -227,14 +228,14 @@ impl Task<'_> {
         }
     }
 
-    /// `count` queries from `from` on, the first of which is number `first`, to `to`.
+    /// Attends with `count` queries starting at `from`, the first being query number `first`, and writes to `to`.
     ///
     /// # Safety
-    /// The queries and their results are there, and the level's state is set up.
+    /// The queries and their results are valid, and the level's state is set up.
     unsafe fn queries<T: Element>(&self, from: *const T, first: usize, count: usize, to: *mut T) {
         let Layout { bf16, query_steps, key_columns, value_columns, key_steps, step } = self.layout;
         let kernel = block::kernel(self.level, bf16);
-        let soften = softmax::of(self.level, bf16);
+        let update = softmax::of(self.level, bf16);
         let query_stride = (query_steps | 1) * STEP_BYTES;
         let value_pairs = value_columns.div_ceil(2);
         let score_floats = KEYS / (2 * COLUMN) * SUMS;
@@ -262,14 +263,14 @@ impl Task<'_> {
             }
             let row_tiles = count.div_ceil(ROWS);
             let mut state = softmax::State::new(self.shape.scale);
-            // A causal query sees nothing behind the last of these.
+            // Causal queries of this block see no key from here on.
             let seen = if self.shape.causal { self.shape.keys.min(first + count) } else { self.shape.keys };
             for from_key in (0..seen).step_by(KEYS) {
                 let here = KEYS.min(seen - from_key);
                 for pair in 0..here.div_ceil(2 * COLUMN) {
                     let column = from_key / COLUMN + 2 * pair;
                     let columns = 2.min(key_columns - column);
-                    // SAFETY: columns of the packed keys; tiles of queries; sums of the pair's own.
+                    // SAFETY: columns of the packed keys; tiles of queries; the sums of this pair.
                     unsafe {
                         let at = |column: usize| self.keys.add(column * query_steps * TILE_BYTES);
                         kernel(&Block {
@@ -290,7 +291,7 @@ impl Task<'_> {
                 unsafe {
                     let rows = row_tiles * ROWS;
                     let (weight_stride, pairs) = (WEIGHT_STRIDE, value_pairs);
-                    soften(&mut state, &Scores { scores, keys: here, rows, causal_from, weights, weight_stride, sums, pairs });
+                    update(&mut state, &Scores { scores, keys: here, rows, causal_from, weights, weight_stride, sums, pairs });
                 }
                 for pair in 0..value_pairs {
                     let columns = 2.min(value_columns - 2 * pair);
@@ -315,7 +316,7 @@ impl Task<'_> {
             for row in 0..count {
                 let inverse = 1.0 / state.sum(row);
                 for column in 0..value_columns {
-                    // SAFETY: sums of this row and column; the results are this task's.
+                    // SAFETY: sums of this row and column; only this task writes these results.
                     unsafe {
                         let sums = &*sums.add(column / 2 * SUMS + row * SUM_STRIDE + column % 2 * COLUMN).cast::<[f32; COLUMN]>();
                         let to = to.add(row * self.channels + column * COLUMN);

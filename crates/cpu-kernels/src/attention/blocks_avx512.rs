@@ -1,11 +1,11 @@
-//! Attention in AVX-512's registers: the scores of 8 queries for 32 keys never leave them until they are weights.
+//! Attention in AVX-512 registers: the scores of 8 queries for 32 keys stay in registers until they are weights.
 //!
-//! Queries go 8 at a time. Their scores for 32 keys are 16 registers, over just as many channels as a head has; powers of two of them
-//! go, rounded, to a small buffer; after a few hundred keys these weights meet the values, three columns (24 registers) at a time.
+//! Queries pass 8 at a time. Their scores for 32 keys take 16 registers, over exactly the channels of a head. Their base-2 exponentials are
+//! rounded into a small buffer; after [`KEYS`] keys these weights are multiplied with the values, three columns (24 registers) at a time.
 //!
-//! A softmax may subtract any number from a query's scores, so what is subtracted is not always the largest score so far: only when
-//! a score exceeds it by more than [`HEADROOM`] powers of two are the sums scaled down to the largest. After the first keys that is
-//! rare, and the usual way needs no maximum across a register.
+//! A softmax may subtract any number from a query's scores, so this one does not track the exact maximum: it rescales the sums to the new
+//! maximum only when a score exceeds the current shift by more than [`HEADROOM`] powers of two. That is rare after the first keys, and the
+//! common path needs no maximum across a register.
 
 use std::arch::x86_64::*;
 
@@ -19,49 +19,49 @@ use crate::{
     runtime::scratch,
 };
 
-/// Queries that go together.
+/// Queries of a group.
 pub(crate) const ROWS: usize = 8;
 /// Keys whose scores are in registers together.
 const BLOCK: usize = 2 * COLUMN;
 /// Columns of values whose sums are in registers together.
 const COLUMNS: usize = 3;
-/// How far above what is subtracted a score may lie, in powers of two: weights up to 256 cost f32 no precision.
+/// How far a score may exceed the shift, in powers of two: weights up to 256 cost f32 no precision.
 const HEADROOM: f32 = 8.0;
 /// Bytes of a query's weights for one block of keys.
 const WEIGHT_BYTES: usize = KEYS * size_of::<f32>() + STEP_BYTES;
 
-/// Some queries of one head, and the head's packed keys and values.
+/// A head: its dimensions, and its packed keys and values.
 pub(crate) struct Head<'a> {
     pub(crate) layout: &'a Layout,
     /// Packed keys; packed values follow.
     pub(crate) keys: *const u8,
-    /// How many keys a query sees; a causal one fewer.
+    /// Keys of a query; a causal query sees fewer.
     pub(crate) key_count: usize,
     pub(crate) head_dim: usize,
     /// Elements from one query to the next.
     pub(crate) channels: usize,
-    /// What scores are multiplied by to become powers of two.
+    /// Factor from scores to base-2 exponents.
     pub(crate) factor: f32,
     pub(crate) causal: bool,
 }
 
-/// Up to 8 queries on their way through the keys.
+/// Up to 8 queries and their running state.
 struct Group {
     /// Queries in the products' precision, `stride` bytes apart.
     queries: *const u8,
     stride: usize,
-    /// Weights of the block of keys.
+    /// Weights of the current block of keys.
     weights: *mut u8,
     /// Sums of weighted values: `columns` of 16 floats for each of 8 rows, row by row within a column.
     sums: *mut f32,
-    /// What is subtracted from each row's scores, in powers of two.
+    /// The value subtracted from each row's scores, in powers of two.
     shift: [f32; ROWS],
     /// Sums of each row's weights, in 16 lanes.
     totals: [__m512; ROWS],
 }
 
-/// Makes minus infinity of the scores of keys from `seen` on, and of those that a causal query does not see; `last` is the last key
-/// that the first row sees, and the next row sees one more.
+/// Sets to minus infinity the scores of keys from `seen` on, and of keys that a causal query must not see; `last` is the last key that the
+/// first row sees, and each further row sees one more.
 #[target_feature(enable = "avx512f")]
 fn hide(scores: &mut [[__m512; 2]; ROWS], seen: usize, last: Option<isize>) {
     for (row, scores) in scores.iter_mut().enumerate() {
@@ -75,7 +75,7 @@ fn hide(scores: &mut [[__m512; 2]; ROWS], seen: usize, last: Option<isize>) {
 }
 
 impl Group {
-    /// Whether no score is too far above what is subtracted.
+    /// Whether no score exceeds its row's shift by more than the headroom.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn fits(&self, scores: &[[__m512; 2]; ROWS], factor: f32) -> bool {
@@ -83,23 +83,23 @@ impl Group {
         let mut beyond = 0;
         for (scores, shift) in scores.iter().zip(self.shift) {
             let largest = _mm512_mul_ps(_mm512_max_ps(scores[0], scores[1]), factor);
-            // A NaN does not exceed, and stays one; before the first keys the bound is minus infinity, which nothing fits under.
+            // A NaN does not compare as greater, and stays a NaN; before the first keys the bound is minus infinity, so nothing fits.
             beyond |= _mm512_cmp_ps_mask::<_CMP_GT_OQ>(largest, _mm512_set1_ps(shift + HEADROOM));
         }
         beyond == 0
     }
 
-    /// Makes the weights of a block of keys.
+    /// Computes the weights of a block of keys.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     fn weigh<const HALF: bool>(&mut self, scores: &[[__m512; 2]; ROWS], factor: f32, block: usize, put: &impl Fn(*mut u8, __m512, __m512)) {
         let factor = _mm512_set1_ps(factor);
-        // Far below zero, minus infinity included, the power is zero by itself once the rest is finite.
+        // Far below zero, the exponential underflows to zero; the floor turns minus infinity into a finite number.
         let floor = _mm512_set1_ps(-200.0);
         for (row, scores) in scores.iter().enumerate() {
-            // A query that has seen nothing yet: differences from zero, not from minus infinity.
+            // A query that has seen no key yet: subtract zero, not minus infinity.
             let shift = if self.shift[row] == f32::NEG_INFINITY { 0.0 } else { self.shift[row] };
-            // The second operand is what comes out if one is a NaN.
+            // `max` returns its second operand if either is a NaN.
             let power = |score| exp2::<HALF>(_mm512_max_ps(floor, _mm512_fmsub_ps(score, factor, _mm512_set1_ps(shift))));
             let [low, high] = scores.map(power);
             self.totals[row] = _mm512_add_ps(self.totals[row], _mm512_add_ps(low, high));
@@ -108,7 +108,7 @@ impl Group {
         }
     }
 
-    /// Subtracts the largest score from now on.
+    /// Raises each row's shift to the largest score, and rescales its sums.
     #[cold]
     #[target_feature(enable = "avx512f")]
     unsafe fn rescale(&mut self, scores: &[[__m512; 2]; ROWS], factor: f32, columns: usize) {
@@ -122,7 +122,7 @@ impl Group {
             let shrink = _mm512_set1_ps((before - largest).exp2());
             self.totals[row] = _mm512_mul_ps(self.totals[row], shrink);
             for column in 0..columns {
-                // SAFETY: the group's sums.
+                // SAFETY: within the group's sums.
                 unsafe {
                     let sum = self.sums.add((column * ROWS + row) * COLUMN);
                     _mm512_store_ps(sum, _mm512_mul_ps(_mm512_load_ps(sum), shrink));
@@ -132,19 +132,19 @@ impl Group {
     }
 }
 
-/// Packs up to 16 keys of `units` 32-bit units (a float, or a pair of bfloat16), which begin `stride` elements apart, as a column:
-/// a line of 16 keys for each unit.
+/// Packs up to 16 keys of `units` 32-bit units (a float, or a pair of bfloat16), which start `stride` elements apart, as a column: one line
+/// of 16 keys for each unit.
 ///
 /// # Safety
-/// Keys and column are there, and the processor has AVX-512 F.
+/// Keys and column are valid, and the processor has AVX-512 F.
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn pack_key_column<T: Element>(from: *const T, stride: usize, keys: usize, units: usize, to: *mut u8) {
-    // Gathers take distances in 32 bits; a key lies some thousand elements from the next.
+    // Gathers take 32-bit offsets; keys lie some thousand elements apart.
     let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     let places = _mm512_mullo_epi32(lanes, _mm512_set1_epi32((stride * size_of::<T>()) as i32));
     let mask = if keys >= COLUMN { u16::MAX } else { (1 << keys) - 1 };
     for unit in 0..units {
-        // SAFETY: as the caller vouches; the mask leaves out keys that are not there.
+        // SAFETY: guaranteed by the caller; the mask excludes keys beyond the last.
         unsafe {
             let from = from.cast::<u8>().add(unit * 4);
             let line = _mm512_mask_i32gather_epi32::<1>(_mm512_setzero_si512(), mask, places, from.cast());
@@ -153,15 +153,15 @@ pub(crate) unsafe fn pack_key_column<T: Element>(from: *const T, stride: usize, 
     }
 }
 
-/// Packs up to 16 channels of two keys' values, or of one, as a line of pairs of bfloat16.
+/// Packs up to 16 channels of two keys' values, or of one key's, as a line of pairs of bfloat16.
 ///
 /// # Safety
-/// Values and line are there, and the processor has AVX-512 F, BW and VL.
+/// Values and line are valid, and the processor has AVX-512 F, BW and VL.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(crate) unsafe fn pack_value_pair<T: Element>(first: *const T, second: Option<*const T>, channels: usize, to: *mut u8) {
     let mask = if channels >= COLUMN { u16::MAX } else { (1 << channels) - 1 };
-    // SAFETY: as the caller vouches; the mask leaves out channels that are not there.
+    // SAFETY: guaranteed by the caller; the mask excludes channels beyond the last.
     unsafe {
         let wide = |from: *const T| _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from.cast()));
         let second = second.map_or(_mm512_setzero_si512(), |second| _mm512_slli_epi32::<16>(wide(second)));
@@ -169,29 +169,30 @@ pub(crate) unsafe fn pack_value_pair<T: Element>(first: *const T, second: Option
     }
 }
 
-/// Writes a module for one precision, `$half` if it is bfloat16, so that all of it is compiled for `$features` and in one piece.
+/// Defines a module for one precision, bfloat16 if `$half`, so that all of it is compiled for `$features` and inlined together.
 ///
-/// `$product` is `$sum + $value * $weights`, a row's 32 bits (a float, or a pair of bfloat16) against 16 outputs' weights for them;
-/// `$put` stores two vectors of weights at `$to`.
+/// `$product` is `$sum + $value * $weights`: 32 bits of a row (a float, or a pair of bfloat16) times the weights of 16 outputs; `$put`
+/// stores two vectors of weights at `$to`.
 macro_rules! precision {
     ($name:ident, $half:literal, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr, |$to:ident, $low:ident, $high:ident| $put:expr) => {
         pub(crate) mod $name {
             use super::*;
 
-            /// `count` queries of a head from `from` on, the first of which is number `first`, to `to`.
+            /// Attends with `count` queries of a head starting at `from`, the first being query number `first`, and writes to `to`.
             ///
             /// # Safety
-            /// The processor has what this is compiled for; queries, keys, values and results are there.
+            /// The processor has the module's features; queries, keys, values and results are valid.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn queries<T: Element>(head: &Head<'_>, from: *const T, first: usize, count: usize, to: *mut T) {
-                // SAFETY: as the caller vouches.
+                // SAFETY: guaranteed by the caller.
                 let put_weights = |$to: *mut u8, $low: __m512, $high: __m512| unsafe { $put };
                 let Layout { query_steps, value_columns, .. } = *head.layout;
                 let stride = (query_steps | 1) * STEP_BYTES;
                 let sum_bytes = value_columns * ROWS * COLUMN * size_of::<f32>();
                 let groups = count.div_ceil(ROWS);
                 scratch::with(0, groups * (ROWS * stride + sum_bytes) + ROWS * WEIGHT_BYTES, |memory| {
-                    // SAFETY: the parts follow one another, each a multiple of a cache line; `count` queries of `head_dim` channels.
+                    // SAFETY: the parts follow one another, each a multiple of a cache line; there are `count` queries of `head_dim`
+                    // channels.
                     unsafe {
                         let weights = memory;
                         let (rows, sums) = (memory.add(ROWS * WEIGHT_BYTES), memory.add(ROWS * WEIGHT_BYTES + groups * ROWS * stride));
@@ -221,11 +222,11 @@ macro_rules! precision {
                             .collect();
                         for from_key in (0..head.key_count).step_by(KEYS) {
                             for (index, group) in states.iter_mut().enumerate() {
-                                // A causal query sees nothing behind the last of its group.
+                                // Causal queries of this group see no key from here on.
                                 let last = first + (index + 1) * ROWS;
                                 let seen = if head.causal { head.key_count.min(last) } else { head.key_count };
                                 let until = seen.min(from_key + KEYS);
-                                // Blocks from `pending` on have weights that have not met their values.
+                                // Blocks from `pending` on have weights that are not yet multiplied with their values.
                                 let mut pending = 0;
                                 for block in 0..until.saturating_sub(from_key).div_ceil(BLOCK) {
                                     let key = from_key + block * BLOCK;
@@ -257,7 +258,7 @@ macro_rules! precision {
                 });
             }
 
-            /// The scores of 8 queries for 32 keys; where there is no second column of keys, its scores are the first's.
+            /// The scores of 8 queries for 32 keys; if there is no second column of keys, the first one's scores stand in.
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn block_scores(head: &Head<'_>, group: &Group, block: usize) -> [[__m512; 2]; ROWS] {
@@ -281,8 +282,8 @@ macro_rules! precision {
                 sums
             }
 
-            /// Adds what the weights of the blocks `pending` (from, to) make of their values; the first block of the weights is number
-            /// `first_block` of the keys.
+            /// Adds the weighted values of the blocks `pending` (from, to); `first_block` is the key block that the first block of weights
+            /// belongs to.
             #[target_feature(enable = $features)]
             unsafe fn weighted_values(head: &Head<'_>, group: &Group, first_block: usize, pending: (usize, usize)) {
                 #[inline]
@@ -296,9 +297,9 @@ macro_rules! precision {
                 ) {
                     let units = BLOCK / head.layout.keys_of_unit();
                     let column_bytes = head.layout.key_steps * TILE_BYTES;
-                    // The last block's second half may not be there.
+                    // The last block's second half may be missing.
                     let last = column_bytes / 64 - first_block * units;
-                    // SAFETY: as the caller vouches.
+                    // SAFETY: guaranteed by the caller.
                     unsafe {
                         let values = head.keys.add(head.layout.key_bytes() + first * column_bytes + first_block * units * 64);
                         let sums = group.sums.add(first * ROWS * COLUMN);
@@ -326,12 +327,12 @@ macro_rules! precision {
                 if pending.0 == pending.1 {
                     return;
                 }
-                // As few goes as there can be, of nearly as many columns each.
+                // The fewest passes possible, with nearly equal numbers of columns.
                 let total = head.layout.value_columns;
-                let goes = total.div_ceil(COLUMNS);
-                for go in 0..goes {
-                    let (first, end) = (go * total / goes, (go + 1) * total / goes);
-                    // SAFETY: as the caller vouches.
+                let passes = total.div_ceil(COLUMNS);
+                for pass in 0..passes {
+                    let (first, end) = (pass * total / passes, (pass + 1) * total / passes);
+                    // SAFETY: guaranteed by the caller.
                     unsafe {
                         match end - first {
                             1 => columns::<1>(head, group, first_block, pending, first),

@@ -1,6 +1,6 @@
-//! Attention of tokens, and of each pixel's frames.
+//! Attention over tokens, and over each pixel's frames.
 //!
-//! Each kind has a file that runs it at every level, and one that does it in AVX-512's registers and knows only the shapes.
+//! Each kind has a file that runs it at every level, and one that runs it in AVX-512 registers and depends on the shapes only.
 
 mod blocks;
 #[cfg(target_arch = "x86_64")]

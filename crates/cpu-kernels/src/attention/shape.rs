@@ -1,4 +1,4 @@
-//! What attentions' operands look like, and how keys and values lie packed.
+//! The shapes of attention operands, and the layout of packed keys and values.
 
 use crate::{
     elementwise::Element,
@@ -6,25 +6,25 @@ use crate::{
     runtime::Level,
 };
 
-/// Keys whose scores are made at a time.
+/// Keys whose scores are computed together.
 pub(crate) const KEYS: usize = 256;
 
-/// What an attention's operands look like.
+/// The shapes of an attention's operands.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionShape {
-    /// Pictures.
+    /// Number of images.
     pub images: usize,
-    /// Queries of a picture.
+    /// Queries of an image.
     pub queries: usize,
-    /// Keys, and values, of a picture.
+    /// Keys, and values, of an image.
     pub keys: usize,
-    /// Heads, which lie side by side in a token's channels.
+    /// Heads, side by side in a token's channels.
     pub heads: usize,
     /// Channels of a head.
     pub head_dim: usize,
-    /// What scores are multiplied by.
+    /// The factor of the scores.
     pub scale: f32,
-    /// Whether a query sees only keys at its own and earlier places.
+    /// Whether a query sees only keys at its own and earlier positions.
     pub causal: bool,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Layout {
     pub(crate) key_columns: usize,
     /// Columns of values.
     pub(crate) value_columns: usize,
-    /// Steps of all keys, as the values' inner extent.
+    /// Steps of all keys, the inner dimension of the product with the values.
     pub(crate) key_steps: usize,
 }
 
@@ -63,7 +63,7 @@ impl Layout {
         if self.bf16 { 2 } else { 1 }
     }
 
-    /// 32-bit units of a query of so many channels.
+    /// 32-bit units of a query with `head_dim` channels.
     pub(crate) fn query_units(&self, head_dim: usize) -> usize {
         head_dim.div_ceil(self.keys_of_unit())
     }
@@ -77,19 +77,19 @@ impl Layout {
     }
 }
 
-/// What a temporal attention's operands look like.
+/// The shapes of a temporal attention's operands.
 #[derive(Clone, Copy, Debug)]
 pub struct TemporalShape {
-    /// Clips.
+    /// Number of clips.
     pub clips: usize,
-    /// Frames of a clip, each of which sees all.
+    /// Frames of a clip; each attends to all of them.
     pub frames: usize,
     /// Pixels of a frame.
     pub pixels: usize,
-    /// Heads, which lie side by side in a pixel's channels.
+    /// Heads, side by side in a pixel's channels.
     pub heads: usize,
     /// Channels of a head.
     pub head_dim: usize,
-    /// What scores are multiplied by.
+    /// The factor of the scores.
     pub scale: f32,
 }

@@ -1,4 +1,4 @@
-//! The middle of an attention: from a block of scores to the weights of the values, as the softmax goes along.
+//! The online softmax between the two products of an attention: from a block of scores to the weights of the values.
 
 use crate::{
     product::{
@@ -11,18 +11,18 @@ use crate::{
 /// Queries at a time, at most: two row tiles.
 pub(crate) const ROWS: usize = 2 * block::ROWS;
 
-/// What is known of each query's scores so far.
+/// The running state of each query's softmax.
 pub(crate) struct State {
-    /// Scores are multiplied by this, and so become powers of two.
+    /// Factor from scores to base-2 exponents.
     factor: f32,
-    /// The largest score so far, times `factor`.
+    /// The running maximum of the scores, times `factor`.
     largest: [f32; ROWS],
-    /// The sum of the weights, relative to the largest.
+    /// The sum of the weights, relative to the maximum.
     sums: [f32; ROWS],
 }
 
 impl State {
-    /// Before any key; scores are to be multiplied by `scale`.
+    /// The state before any key; `scale` is the factor of the scores.
     pub(crate) fn new(scale: f32) -> Self {
         Self { factor: scale * std::f32::consts::LOG2_E, largest: [f32::NEG_INFINITY; ROWS], sums: [0.0; ROWS] }
     }
@@ -33,31 +33,31 @@ impl State {
     }
 }
 
-/// A block of scores, and what becomes of it.
+/// A block of scores, and the outputs of its softmax.
 #[derive(Clone, Copy)]
 pub(crate) struct Scores {
-    /// Sums of blocks, one for each pair of columns of keys.
+    /// Sums of product blocks, one for each pair of columns of keys.
     pub(crate) scores: *mut f32,
-    /// How many keys.
+    /// Number of keys.
     pub(crate) keys: usize,
-    /// How many queries.
+    /// Number of queries.
     pub(crate) rows: usize,
-    /// The last key that the first query of a causal attention sees; the next one sees one more.
+    /// The last key that the first query of a causal attention sees; each further query sees one more.
     pub(crate) causal_from: Option<isize>,
-    /// Gets the weights in bfloat16 or f32, with zeros up to a multiple of 32 keys.
+    /// Receives the weights in bfloat16 or f32, with zeros up to a multiple of 32 keys.
     pub(crate) weights: *mut u8,
     /// Bytes from one query's weights to the next.
     pub(crate) weight_stride: usize,
-    /// The weighted sums so far, as blocks; scaled down to the new largest score.
+    /// The weighted sums so far, as blocks; rescaled to the new maximum.
     pub(crate) sums: *mut f32,
-    /// Pairs of columns of those.
+    /// Pairs of columns in `sums`.
     pub(crate) pairs: usize,
 }
 
-/// Takes in a block of scores.
+/// Updates the state with a block of scores.
 ///
 /// # Safety
-/// All of it is there, and aligned to a cache line.
+/// All pointers are valid, and aligned to a cache line.
 pub(crate) type Soften = unsafe fn(&mut State, &Scores);
 
 /// The function for a level and precision of the weights.
@@ -75,7 +75,7 @@ pub(crate) fn of(level: Level, bf16: bool) -> Soften {
     }
 }
 
-/// Hides the scores that a query must not see.
+/// Sets to minus infinity the scores that a query must not see.
 #[inline(always)]
 unsafe fn hide(scores: *mut f32, row: usize, keys: usize, causal_from: Option<isize>) {
     let padded = keys.next_multiple_of(2 * COLUMN);
@@ -86,7 +86,7 @@ unsafe fn hide(scores: *mut f32, row: usize, keys: usize, causal_from: Option<is
     }
 }
 
-/// 2^x, to about 2 units in the last place; 2^-126 far below.
+/// 2^x, to about 2 units in the last place; 2^-126 for x below -126.
 #[inline(always)]
 fn exp2(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
@@ -99,14 +99,14 @@ fn exp2(x: f32) -> f32 {
 }
 
 unsafe fn portable(state: &mut State, block: &Scores) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { any(state, block) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2(state: &mut State, block: &Scores) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { any(state, block) }
 }
 
@@ -117,7 +117,7 @@ unsafe fn any(state: &mut State, block: &Scores) {
     const LANES: usize = 2 * COLUMN;
     let blocks = keys.div_ceil(LANES);
     for row in 0..rows {
-        // SAFETY: as the caller vouches: every row of every block of scores, weights and sums.
+        // SAFETY: guaranteed by the caller: every row of every block of scores, weights and sums.
         unsafe {
             hide(scores, row, keys, causal_from);
             let line = |block: usize| &*scores.add(block * SUMS + row * SUM_STRIDE).cast::<[f32; LANES]>();
@@ -130,7 +130,7 @@ unsafe fn any(state: &mut State, block: &Scores) {
             let largest = largest.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b)) * state.factor;
             let before = state.largest[row];
             let largest = largest.max(before);
-            // Nothing seen yet: differences from zero, not from minus infinity.
+            // No key seen yet: subtract zero, not minus infinity.
             let base = if largest == f32::NEG_INFINITY { 0.0 } else { largest };
             let mut total = [0_f32; LANES];
             let to = weights.add(row * weight_stride).cast::<[f32; LANES]>();
@@ -167,27 +167,27 @@ mod avx512 {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) unsafe fn single(state: &mut State, block: &Scores) {
         let put = |to: *mut u8, block: usize, low: __m512, high: __m512| {
-            // SAFETY: as the caller of `rows` vouches.
+            // SAFETY: guaranteed by the caller of `single`.
             unsafe {
                 let to = to.cast::<f32>().add(block * 2 * COLUMN);
                 _mm512_store_ps(to, low);
                 _mm512_store_ps(to.add(COLUMN), high);
             }
         };
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         unsafe { each_row::<false>(state, block, put) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub(super) unsafe fn half(state: &mut State, block: &Scores) {
         let put = |to: *mut u8, block: usize, low: __m512, high: __m512| {
-            // SAFETY: as the caller of `rows` vouches; 32 halves are a vector.
+            // SAFETY: guaranteed by the caller of `half`; 32 halves are a vector.
             unsafe {
                 let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
                 _mm512_store_si512(to.add(block * 64).cast(), halves);
             }
         };
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         unsafe { each_row::<true>(state, block, put) }
     }
 
@@ -199,7 +199,7 @@ mod avx512 {
         let ragged = causal_from.is_some() || !keys.is_multiple_of(2 * COLUMN);
         let factor = _mm512_set1_ps(state.factor);
         for row in 0..rows {
-            // SAFETY: as the caller vouches: every row of every block of scores, weights and sums.
+            // SAFETY: guaranteed by the caller: every row of every block of scores, weights and sums.
             unsafe {
                 if ragged {
                     hide(scores, row, keys, causal_from);
@@ -212,7 +212,7 @@ mod avx512 {
                 }
                 let before = state.largest[row];
                 let largest = (_mm512_reduce_max_ps(_mm512_max_ps(largest[0], largest[1])) * state.factor).max(before);
-                // Nothing seen yet: differences from zero, not from minus infinity.
+                // No key seen yet: subtract zero, not minus infinity.
                 let base = if largest == f32::NEG_INFINITY { 0.0 } else { largest };
                 let shift = _mm512_set1_ps(base);
                 let mut total = [_mm512_setzero_ps(); 2];
@@ -220,9 +220,9 @@ mod avx512 {
                 for block in 0..blocks {
                     let low = _mm512_fmsub_ps(_mm512_load_ps(line.add(block * SUMS)), factor, shift);
                     let high = _mm512_fmsub_ps(_mm512_load_ps(line.add(block * SUMS + COLUMN)), factor, shift);
-                    // Far below zero, minus infinity included, the power is zero by itself once the rest is finite.
+                    // Far below zero, the exponential underflows to zero; the floor turns minus infinity into a finite number.
                     let floor = _mm512_set1_ps(-200.0);
-                    // The second operand is what comes out if one is a NaN.
+                    // `max` returns its second operand if either is a NaN.
                     let low = exp2::<HALF>(_mm512_max_ps(floor, low));
                     let high = exp2::<HALF>(_mm512_max_ps(floor, high));
                     total = [_mm512_add_ps(total[0], low), _mm512_add_ps(total[1], high)];

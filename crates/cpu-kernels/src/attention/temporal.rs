@@ -1,9 +1,10 @@
-//! Attention of each pixel's frames to one another, where they lie: [clips, frames, pixels, heads * head_dim].
+//! Attention over each pixel's frames, on the layout [clips, frames, pixels, heads * head_dim].
 //!
-//! A clip has tens of frames, so a head of a pixel is a small attention that fits the first cache, and there are some hundred thousand
-//! of them. A task takes some neighbouring pixels and copies each frame's channels of them in one piece: read head by head where they
-//! lie, the frames of a pixel would be megabytes apart, by powers of two, and drive one another out of the caches. Scores, softmax and sums are f32. `temporal_avx512` does it in AVX-512's registers; here it is in plain Rust, for all
-//! other levels and for clips that are too long for those.
+//! A clip has tens of frames, so a head of a pixel is a small attention that fits in the L1 cache, and there are some hundred thousand of
+//! them. A task takes a few neighbouring pixels and copies their channels of each frame in one piece: read head by head in place, the
+//! frames of a pixel would lie megabytes apart, at powers of two, and evict one another from the caches. Scores, softmax and sums are f32.
+//! `temporal_avx512` runs it in AVX-512 registers; this file has the plain Rust for all other levels, and for clips with too many frames
+//! for the registers.
 
 use std::mem::MaybeUninit;
 
@@ -15,11 +16,11 @@ use crate::{
     runtime::{Engine, Level, SendPtr, output, scratch, volume, written},
 };
 
-/// Bytes of a task's copies of queries, keys and values: they should stay in the second cache.
+/// Bytes of a task's copies of queries, keys and values, which should stay in the L2 cache.
 const TASK_BYTES: usize = 768 << 10;
-/// So many tasks a clip's pixels are cut into at least, if there are as many pixels.
+/// A clip's pixels are cut into at least this many tasks, if there are as many pixels.
 const TASKS: usize = 16;
-/// Floats that go together.
+/// Floats that are processed together.
 const LANES: usize = 16;
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -49,7 +50,7 @@ pub fn temporal_attention<'y, T: Element>(
     let pixel_bytes = 3 * shape.frames * channels * size_of::<T>();
     let strip = (TASK_BYTES / pixel_bytes).clamp(1, shape.pixels.div_ceil(TASKS));
     let strips = shape.pixels.div_ceil(strip);
-    // An odd number of cache lines, so that the frames of a pixel do not fall into the same few sets of the first cache.
+    // An odd number of cache lines, so that the frames of a pixel do not map to the same few sets of the L1 cache.
     let pitch = ((strip * channels * size_of::<T>()).div_ceil(LINE) | 1) * LINE / size_of::<T>();
     let rows = shape.frames * pitch;
     let results = SendPtr(y.as_mut_ptr().cast::<T>());
@@ -69,7 +70,7 @@ pub fn temporal_attention<'y, T: Element>(
             // SAFETY: the three copies; heads of neighbouring pixels follow one another in them.
             unsafe { heads(engine.level(), &shape, pitch, copies, pixels * shape.heads) };
             for frame in 0..shape.frames {
-                // SAFETY: results lie where the queries were; this task alone writes these pixels.
+                // SAFETY: results have the queries' layout; only this task writes these pixels.
                 unsafe { results.get().add(place(frame)).copy_from_nonoverlapping(copies.add(frame * pitch), pixels * channels) };
             }
         });
@@ -78,11 +79,11 @@ pub fn temporal_attention<'y, T: Element>(
     unsafe { written(y) }
 }
 
-/// The attentions of `count` heads side by side in rows of `pitch` elements, a row for each frame of the queries, then of the keys, then
-/// of the values. Results take the queries' place.
+/// Attends in `count` heads side by side in rows of `pitch` elements, one row for each frame of the queries, then of the keys, then of the
+/// values. Results overwrite the queries.
 ///
 /// # Safety
-/// The rows are there, and the processor has the level.
+/// The rows are valid, and the processor has the level.
 unsafe fn heads<T: Element>(level: Level, shape: &TemporalShape, pitch: usize, copies: *mut T, count: usize) {
     let rows = shape.frames * pitch;
     #[cfg(target_arch = "x86_64")]
@@ -90,7 +91,7 @@ unsafe fn heads<T: Element>(level: Level, shape: &TemporalShape, pitch: usize, c
         let half = T::HALF && level.has_bf16();
         let heads = temporal_avx512::Heads::new(shape, pitch, half);
         scratch::with(0, heads.scratch_bytes(), |memory| {
-            // SAFETY: as the caller vouches.
+            // SAFETY: guaranteed by the caller.
             unsafe {
                 let (key, value) = (copies.add(rows), copies.add(2 * rows));
                 if half {
@@ -103,7 +104,7 @@ unsafe fn heads<T: Element>(level: Level, shape: &TemporalShape, pitch: usize, c
         return;
     }
     let mut plain = Plain::new(shape, pitch);
-    // SAFETY: as the caller vouches. What lies between two rows' ends and beginnings is not read.
+    // SAFETY: guaranteed by the caller. The gaps between rows are never read.
     let copies = unsafe { std::slice::from_raw_parts_mut(copies, 3 * rows) };
     let (query, rest) = copies.split_at_mut(rows);
     let (key, value) = rest.split_at(rows);
@@ -119,9 +120,9 @@ struct Plain {
     frames: usize,
     head_dim: usize,
     scale: f32,
-    /// Elements from a frame to the next.
+    /// Elements from one frame to the next.
     pitch: usize,
-    /// Rows of channels, zeros up to a multiple of the lanes.
+    /// Channels of a row, padded with zeros to a multiple of the lanes.
     padded: usize,
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -148,7 +149,7 @@ impl Plain {
         }
     }
 
-    /// The head whose first frame begins at `start`; its result takes its queries' place.
+    /// Attends in the head whose first frame starts at `start`; its result overwrites its queries.
     #[inline(always)]
     fn head<T: Element>(&mut self, query: &mut [T], key: &[T], value: &[T], start: usize) {
         let at = |frame: usize| start + frame * self.pitch;
@@ -168,7 +169,7 @@ impl Plain {
                 }
                 *weight = lanes.iter().sum::<f32>() * self.scale;
             }
-            // A NaN is not larger; the power of its difference is one.
+            // `max` ignores a NaN, and the exponential of its difference is a NaN.
             let largest = self.weights.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
             let mut total = 0.0;
             self.sums.fill(0.0);

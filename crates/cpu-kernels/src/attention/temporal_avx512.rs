@@ -1,8 +1,8 @@
-//! A pixel's attention over frames in AVX-512's registers, one head after the other.
+//! A pixel's attention over frames in AVX-512 registers, one head after the other.
 //!
-//! Keys are transposed 16 by 16 in registers, so that a line holds one channel (or pair of channels, in bfloat16) of 16 frames; values
-//! are widened, or joined by pairs of frames. A few queries at a time then meet them: scores in registers, their softmax, and the
-//! weighted values. All of a head lies in the first cache meanwhile.
+//! Keys are transposed 16 by 16 in registers, so that a line holds one channel (or pair of channels, in bfloat16) of 16 frames; values are
+//! widened, or interleaved by pairs of frames. A few queries at a time then attend to them: scores in registers, their softmax, and the
+//! weighted values. The whole head stays in the L1 cache meanwhile.
 
 use std::arch::x86_64::*;
 
@@ -12,28 +12,28 @@ use crate::elementwise::{
     vector::avx512::{exp2, load, store_plain, store_rounding},
 };
 
-/// Frames of a clip at most.
+/// Most frames of a clip.
 pub(crate) const FRAMES: usize = COLUMNS * COLUMN;
 /// Lanes of a register.
 const COLUMN: usize = 16;
-/// Columns of frames at most.
+/// Most columns of frames.
 const COLUMNS: usize = 4;
-/// Queries that go together at most.
+/// Most queries of a group.
 const ROWS: usize = 8;
 /// Bytes of a register.
 const LINE: usize = 64;
 /// Columns of values whose sums are in registers together.
 const VALUES: usize = 3;
 
-/// How a head lies in memory, and in the scratch: queries, then keys, values and weights.
+/// The layout of a head in memory, and in the scratch: queries, then keys, values and weights.
 pub(crate) struct Heads {
     frames: usize,
     head_dim: usize,
-    /// Elements from a frame to the next.
+    /// Elements from one frame to the next.
     stride: usize,
-    /// What scores are multiplied by to become powers of two.
+    /// Factor from scores to base-2 exponents.
     factor: f32,
-    /// 32-bit units (a float, or a pair of bfloat16) of a query or key, and lines of them.
+    /// 32-bit units (a float, or a pair of bfloat16) of a query or key, and lines of units.
     units: usize,
     unit_lines: usize,
     /// Columns of 16 keys.
@@ -42,13 +42,13 @@ pub(crate) struct Heads {
     key_units: usize,
     /// Columns of 16 channels.
     value_columns: usize,
-    /// How many queries go together, and how often.
+    /// Queries of a group, and number of groups.
     rows: usize,
     groups: usize,
 }
 
 impl Heads {
-    /// Of rows of `stride` elements, for products of bfloat16 or not.
+    /// Heads in rows of `stride` elements, for products in bfloat16 if `half`.
     pub(crate) fn new(shape: &TemporalShape, stride: usize, half: bool) -> Self {
         let unit = if half { 2 } else { 1 };
         let units = shape.head_dim.div_ceil(unit);
@@ -63,7 +63,7 @@ impl Heads {
             key_columns: shape.frames.div_ceil(COLUMN),
             key_units: shape.frames.div_ceil(unit),
             value_columns: shape.head_dim.div_ceil(COLUMN),
-            // As even as can be, but no fewer than there are kernels for.
+            // As even as possible, but at least the smallest kernel's rows.
             rows: shape.frames.div_ceil(groups).max(4),
             groups,
         }
@@ -95,7 +95,7 @@ fn mask(count: usize) -> __mmask16 {
     if count >= COLUMN { u16::MAX } else { (1 << count) - 1 }
 }
 
-/// Rows to columns: lane i of row j becomes lane j of row i.
+/// Transposes: lane i of row j becomes lane j of row i.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn transpose(rows: &mut [__m512i; COLUMN]) {
@@ -110,7 +110,7 @@ fn transpose(rows: &mut [__m512i; COLUMN]) {
         rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
         rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
     }
-    // Now rows[4 a + b] holds in its quarter c lanes 4 c + b of rows 4 a to 4 a + 3.
+    // Now quarter c of rows[4 a + b] holds lanes 4 c + b of rows 4 a to 4 a + 3.
     for b in 0..4 {
         let low = [_mm512_shuffle_i32x4::<0x88>(rows[b], rows[4 + b]), _mm512_shuffle_i32x4::<0xdd>(rows[b], rows[4 + b])];
         let high = [_mm512_shuffle_i32x4::<0x88>(rows[8 + b], rows[12 + b]), _mm512_shuffle_i32x4::<0xdd>(rows[8 + b], rows[12 + b])];
@@ -122,20 +122,19 @@ fn transpose(rows: &mut [__m512i; COLUMN]) {
     *rows = pairs;
 }
 
-/// Writes a module for one precision of the products, `$half` if it is bfloat16, so that all of it is compiled for `$features`.
+/// Defines a module for one precision of the products, bfloat16 if `$half`, so that all of it is compiled for `$features`.
 ///
-/// `$product` is `$sum + $value * $weights`, 32 bits of a row (a float, or a pair of bfloat16) against those of 16 outputs.
+/// `$product` is `$sum + $value * $weights`: 32 bits of a row (a float, or a pair of bfloat16) times those of 16 outputs.
 macro_rules! precision {
     ($name:ident, $half:literal, $store:ident, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr) => {
         pub(crate) mod $name {
             use super::*;
 
-            /// `count` heads that follow one another, the first of whose first frame begins at the pointers; results take the queries'
-            /// place.
+            /// Attends in `count` consecutive heads; the pointers are to the first head's first frame. Results overwrite the queries.
             ///
             /// # Safety
-            /// The processor has what this is compiled for; the heads are there in every frame; `memory` is aligned to a line and has the
-            /// scratch's bytes; the elements are bfloat16 if the products are.
+            /// The processor has the module's features; the heads are valid in every frame; `memory` is aligned to a line and has
+            /// `scratch_bytes`; the elements are bfloat16 if the products are.
             #[target_feature(enable = $features)]
             pub(crate) unsafe fn run<T: Element>(
                 heads: &Heads,
@@ -145,9 +144,9 @@ macro_rules! precision {
                 count: usize,
                 memory: *mut u8,
             ) {
-                // SAFETY: as the caller vouches.
+                // SAFETY: guaranteed by the caller.
                 unsafe {
-                    // Rows behind the last query: what they give is not stored.
+                    // Zeros the rows behind the last query, whose results are not stored.
                     memory.write_bytes(0, heads.keys_at());
                     for head in 0..count {
                         let at = head * heads.head_dim;
@@ -168,13 +167,13 @@ macro_rules! precision {
                 }
             }
 
-            /// Line `line` of a token's units; zeros behind them.
+            /// Line `line` of a token's units, padded with zeros.
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn units<T: Element>(heads: &Heads, from: *const T, line: usize) -> __m512i {
                 let first = line * COLUMN * if $half { 2 } else { 1 };
                 let left = heads.head_dim - first;
-                // SAFETY: the masks leave out what lies behind the head's channels.
+                // SAFETY: the masks exclude everything behind the head's channels.
                 unsafe {
                     if $half {
                         let mask = if left >= 32 { u32::MAX } else { (1 << left) - 1 };
@@ -190,7 +189,7 @@ macro_rules! precision {
             unsafe fn pack_queries<T: Element>(heads: &Heads, from: *const T, to: *mut u8) {
                 for frame in 0..heads.frames {
                     for line in 0..heads.unit_lines {
-                        // SAFETY: as the caller vouches.
+                        // SAFETY: guaranteed by the caller.
                         unsafe {
                             let units = units(heads, from.add(frame * heads.stride), line);
                             _mm512_store_si512(to.add((frame * heads.unit_lines + line) * LINE).cast(), units);
@@ -206,7 +205,7 @@ macro_rules! precision {
                     for line in 0..heads.unit_lines {
                         let mut rows = [_mm512_setzero_si512(); COLUMN];
                         for (row, frame) in rows.iter_mut().zip(column * COLUMN..heads.frames) {
-                            // SAFETY: as the caller vouches.
+                            // SAFETY: guaranteed by the caller.
                             *row = unsafe { units(heads, from.add(frame * heads.stride), line) };
                         }
                         transpose(&mut rows);
@@ -228,7 +227,7 @@ macro_rules! precision {
                     for column in 0..heads.value_columns {
                         let first = column * COLUMN;
                         let left = heads.head_dim - first;
-                        // SAFETY: as the caller vouches; an odd number of frames has no second one in its last pair.
+                        // SAFETY: guaranteed by the caller; with an odd number of frames, the last pair has no second one.
                         unsafe {
                             let to = to.add((unit * heads.value_columns + column) * LINE);
                             let of = |frame: usize| from.add(frame * heads.stride + first);
@@ -243,12 +242,12 @@ macro_rules! precision {
                 }
             }
 
-            /// Queries of one group through the keys and values.
+            /// Attends with the queries of one group.
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn group_of<T: Element, const R: usize>(heads: &Heads, memory: *mut u8, group: usize, to: *mut T) {
                 let first = group * R;
-                // SAFETY: as the caller vouches: rows of queries, columns of keys and values, and R rows of weights.
+                // SAFETY: guaranteed by the caller: rows of queries, columns of keys and values, and R rows of weights.
                 unsafe {
                     let queries = memory.add(first * heads.query_bytes());
                     let mut scores = [[_mm512_set1_ps(f32::NEG_INFINITY); COLUMNS]; R];
@@ -263,9 +262,9 @@ macro_rules! precision {
                     let inverse = weigh::<R>(heads, &mut scores, weights);
                     let valid = R.min(heads.frames - first);
                     let to = to.add(first * heads.stride);
-                    let goes = heads.value_columns.div_ceil(VALUES);
-                    for go in 0..goes {
-                        let (from, end) = (go * heads.value_columns / goes, (go + 1) * heads.value_columns / goes);
+                    let passes = heads.value_columns.div_ceil(VALUES);
+                    for pass in 0..passes {
+                        let (from, end) = (pass * heads.value_columns / passes, (pass + 1) * heads.value_columns / passes);
                         let values = memory.add(heads.values_at() + from * LINE);
                         match end - from {
                             1 => sum::<T, R, 1>(heads, weights, values, &inverse, valid, from, to),
@@ -276,7 +275,7 @@ macro_rules! precision {
                 }
             }
 
-            /// The scores for N columns of keys from `column` on; minus infinity where there is no key.
+            /// The scores for N columns of keys starting at `column`; minus infinity where there is no key.
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn score<const R: usize, const N: usize>(
@@ -288,7 +287,7 @@ macro_rules! precision {
             ) {
                 let mut sums = [[_mm512_setzero_ps(); N]; R];
                 let column_bytes = heads.unit_lines * COLUMN * LINE;
-                // SAFETY: as the caller vouches.
+                // SAFETY: guaranteed by the caller.
                 unsafe {
                     let keys = keys.add(column * column_bytes);
                     for unit in 0..heads.units {
@@ -311,12 +310,12 @@ macro_rules! precision {
                 }
             }
 
-            /// Scores to weights, unnormalised; gives what the sums are to be multiplied by.
+            /// Turns scores into unnormalised weights; returns the factors that normalise the sums.
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn weigh<const R: usize>(heads: &Heads, scores: &mut [[__m512; COLUMNS]; R], to: *mut u8) -> [f32; R] {
                 let factor = _mm512_set1_ps(heads.factor);
-                // Far below zero, minus infinity included, the power is zero by itself once the rest is finite.
+                // Far below zero, the exponential underflows to zero; the floor turns minus infinity into a finite number.
                 let floor = _mm512_set1_ps(-200.0);
                 let columns = heads.key_columns;
                 let mut inverse = [0.0; R];
@@ -328,12 +327,12 @@ macro_rules! precision {
                     let shift = _mm512_set1_ps(_mm512_reduce_max_ps(largest) * heads.factor);
                     let mut total = _mm512_setzero_ps();
                     for score in &mut scores[..columns] {
-                        // The second operand is what comes out if one is a NaN.
+                        // `max` returns its second operand if either is a NaN.
                         *score = exp2::<$half>(_mm512_max_ps(floor, _mm512_fmsub_ps(*score, factor, shift)));
                         total = _mm512_add_ps(total, *score);
                     }
                     inverse[row] = 1.0 / _mm512_reduce_add_ps(total);
-                    // SAFETY: a row of weights has room for all columns.
+                    // SAFETY: a row of weights has space for all columns.
                     unsafe {
                         let to = to.add(row * COLUMNS * LINE);
                         for column in (0..columns).step_by(if $half { 2 } else { 1 }) {
@@ -352,7 +351,7 @@ macro_rules! precision {
                 inverse
             }
 
-            /// N columns of the weighted values, from channel column `column` on, to the results.
+            /// Writes N columns of the weighted values, starting at channel column `column`, to the results.
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn sum<T: Element, const R: usize, const N: usize>(
@@ -365,7 +364,7 @@ macro_rules! precision {
                 to: *mut T,
             ) {
                 let mut sums = [[_mm512_setzero_ps(); N]; R];
-                // SAFETY: as the caller vouches.
+                // SAFETY: guaranteed by the caller.
                 unsafe {
                     for unit in 0..heads.key_units {
                         let lines: [__m512i; N] = std::array::from_fn(|column| {
@@ -395,11 +394,11 @@ macro_rules! precision {
 /// Stores 32 weights as bfloat16.
 ///
 /// # Safety
-/// There is a line's room, aligned.
+/// `to` has space for a line, and is aligned.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn put_halves(to: *mut u8, low: __m512, high: __m512) {
-    // SAFETY: as the caller vouches; 32 halves are a line.
+    // SAFETY: guaranteed by the caller; 32 halves are a line.
     unsafe { _mm512_store_si512(to.cast(), std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low))) }
 }
 

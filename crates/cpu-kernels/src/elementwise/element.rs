@@ -1,4 +1,4 @@
-//! The precisions that activations come in.
+//! The precisions of activations.
 
 use half::bf16;
 
@@ -8,13 +8,13 @@ mod sealed {
     impl Sealed for half::bf16 {}
 }
 
-/// An activation's element: f32, or bfloat16, which is widened to f32 for all arithmetic but products.
+/// An activation's element: f32, or bfloat16, which is widened to f32 for all arithmetic except products.
 pub trait Element: Copy + Send + Sync + Default + std::fmt::Debug + sealed::Sealed + 'static {
     /// Whether this is bfloat16.
     const HALF: bool;
-    /// To f32, exactly.
+    /// Widens to f32, exactly.
     fn widen(self) -> f32;
-    /// To the nearest, ties to even; a NaN stays one.
+    /// Rounds to nearest, ties to even; a NaN stays a NaN.
     fn narrow(value: f32) -> Self;
 }
 
@@ -38,7 +38,7 @@ impl Element for bf16 {
     }
     #[inline(always)]
     fn narrow(value: f32) -> Self {
-        // Without a branch, so that loops become vectors: a NaN keeps its upper half with the quiet bit set.
+        // Branch-free, so that loops vectorise: a NaN keeps its upper half with the quiet bit set.
         let bits = value.to_bits();
         let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
         let quiet = (bits >> 16) | 0x40;
@@ -46,13 +46,13 @@ impl Element for bf16 {
     }
 }
 
-/// Writes a value as number `index` of some in bfloat16 or f32, which is what products read.
+/// Writes a value as element `index` in bfloat16 or f32, the precision that products read.
 ///
 /// # Safety
-/// There is room for it.
+/// `to` has space for it.
 #[inline(always)]
 pub(crate) unsafe fn put<T: Element>(bf16: bool, to: *mut u8, index: usize, value: T) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if bf16 {
             to.cast::<bf16>().add(index).write(bf16::narrow(value.widen()));

@@ -1,7 +1,6 @@
-//! One element, or a group of them, at a time: what an element is, activations, norms, and the arithmetic in registers that other kernels
-//! share.
+//! Elementwise operations and norms: the element types, activations, and the register arithmetic that other kernels share.
 //!
-//! It must not know products.
+//! This module must not depend on products.
 
 mod element;
 mod norm;

@@ -1,8 +1,8 @@
-//! Group and layer normalisation of channels-last activations, with SiLU in the same pass where a model has it next.
+//! Group and layer normalisation of channels-last activations, with a SiLU that follows fused into the same pass.
 //!
-//! Group norm reads twice and writes once. Statistics are f32 within short runs of rows and f64 across them, of the distance from the
-//! first pixel's mean, so that a mean far from zero costs no digits. Tasks are strips of a fixed number of elements, so results do
-//! not depend on the number of threads.
+//! Group norm reads twice and writes once. Statistics are summed in f32 within short runs of rows and in f64 across them. They are taken of
+//! the distance from the first pixel's mean, so that a mean far from zero costs no digits. Tasks are strips of a fixed number of elements,
+//! so results do not depend on the number of threads.
 
 use std::{
     mem::MaybeUninit,
@@ -17,25 +17,25 @@ use super::vector::avx512;
 
 /// Elements of a task.
 const STRIP: usize = 1 << 15;
-/// Rows summed in f32 before the sums go over into f64.
+/// Rows summed in f32 before their sums are added in f64.
 const RUN: usize = 32;
 
-/// A normalisation's factors.
+/// A normalisation's parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
-    /// What each normalised channel is multiplied by.
+    /// Factor of each normalised channel.
     pub weight: &'a [f32],
-    /// What is then added to it.
+    /// Then added to each channel.
     pub bias: &'a [f32],
     /// Added to the variance.
     pub eps: f64,
 }
 
-/// Normalises each of `groups` groups of channels of each of `images` pictures x [images, pixels, channels] over the whole picture,
-/// then scales and shifts each channel; `then_silu` applies x * sigmoid(x).
+/// Normalises each of `groups` channel groups of each of `images` images x [images, pixels, channels] over the whole image, then scales and
+/// shifts each channel; `then_silu` applies x * sigmoid(x).
 ///
 /// # Panics
-/// If the lengths do not fit together, or the groups do not divide the channels.
+/// If the lengths do not match, or the groups do not divide the channels.
 pub fn group_norm<'y, T: Element>(
     engine: &Engine,
     x: &[T],
@@ -103,7 +103,7 @@ pub fn group_norm<'y, T: Element>(
     let results = SendPtr(y.as_mut_ptr());
     engine.pool().run(images * strips, |task| {
         let (image, at, count) = piece(task);
-        // SAFETY: the task's own part of y.
+        // SAFETY: only this task writes this part of y.
         let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
         let (from, (means, factors)) = (&x[at..at + count], &affine[image]);
         let rows = to.chunks_exact_mut(channels).zip(from.chunks_exact(channels));
@@ -111,7 +111,7 @@ pub fn group_norm<'y, T: Element>(
         if T::HALF && engine.level().has_bf16() {
             for (to, from) in rows {
                 let (from, to) = (from.as_ptr(), to.as_mut_ptr().cast());
-                // SAFETY: rows of `channels`; the level has the instructions.
+                // SAFETY: rows have `channels` elements; the level has the instructions.
                 unsafe {
                     if then_silu {
                         avx512::affine::<T, true>(from, to, means, factors, norm.bias);
@@ -145,7 +145,7 @@ pub fn group_norm<'y, T: Element>(
     unsafe { written(y) }
 }
 
-/// Each group's sum and sum of squares over some rows of channels, of the distance from `shift`.
+/// Each group's sum and sum of squares of the distance from `shift`, over some rows of channels.
 #[inline(always)]
 fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> Vec<(f64, f64)> {
     let channels = shift.len();
@@ -172,16 +172,16 @@ fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> Vec<(f64, f64)> {
 /// Normalises each row of x [rows, channels], then scales and shifts each channel.
 ///
 /// # Panics
-/// If the lengths do not fit together.
+/// If the lengths do not match.
 pub fn layer_norm<'y, T: Element>(engine: &Engine, x: &[T], norm: Norm<'_>, y: &'y mut [MaybeUninit<T>]) -> &'y mut [T] {
     layer_norm_of(engine, x, None, norm, y)
 }
 
-/// The same of x plus `shift` [images, channels]: the rows of x are so many equal parts, and a part's shift is added to its rows
+/// [`layer_norm`] of x plus `shift` [images, channels]: the rows of x are `images` equal parts, and a part's shift is added to its rows
 /// before they are normalised.
 ///
 /// # Panics
-/// If the lengths do not fit together, or the shifts do not divide the rows.
+/// If the lengths do not match, or the shifts do not divide the rows.
 pub fn layer_norm_shifted<'y, T: Element>(
     engine: &Engine,
     x: &[T],
@@ -206,7 +206,7 @@ fn layer_norm_of<'y, T: Element>(
         return output::zeros(y);
     }
     assert!(x.len().is_multiple_of(channels), "a layer norm's rows");
-    // Elements of an image; all of x if it has no images.
+    // Elements of an image; all of x if there is no shift.
     let length = shift.map_or(x.len(), |shift| {
         assert!(!shift.is_empty() && shift.len().is_multiple_of(channels), "a layer norm's shifts");
         let images = shift.len() / channels;
@@ -217,7 +217,7 @@ fn layer_norm_of<'y, T: Element>(
     let results = SendPtr(y.as_mut_ptr());
     engine.pool().run(x.len().div_ceil(strip), |task| {
         let (at, count) = (task * strip, strip.min(x.len() - task * strip));
-        // SAFETY: the task's own part of y.
+        // SAFETY: only this task writes this part of y.
         let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
         let from = &x[at..at + count];
         let mut wide = vec![0_f32; channels];
@@ -248,7 +248,7 @@ fn layer_norm_of<'y, T: Element>(
     unsafe { written(y) }
 }
 
-/// The sum of a function of the elements in 16 interleaved sums: vector code, and better rounded than one long sum.
+/// Sums a function of the elements in 16 interleaved sums, which vectorise and round better than one long sum.
 #[inline(always)]
 fn lanes(values: &[f32], function: impl Fn(f32) -> f32) -> f32 {
     const LANES: usize = 16;

@@ -1,4 +1,4 @@
-//! Functions of one number, written so that the compiler turns them into vector code: no calls, no branches.
+//! Functions of one number, free of calls and branches so that the compiler vectorises them.
 
 use std::mem::MaybeUninit;
 
@@ -37,7 +37,7 @@ fn map<'y, T: Element>(engine: &Engine, x: &[T], y: &'y mut [MaybeUninit<T>], fu
     let results = SendPtr(y.as_mut_ptr());
     engine.pool().run(x.len().div_ceil(STRIP), |task| {
         let (at, count) = (task * STRIP, STRIP.min(x.len() - task * STRIP));
-        // SAFETY: the task's own part of y.
+        // SAFETY: only this task writes this part of y.
         let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
         vectorised(
             engine.level(),
@@ -49,10 +49,10 @@ fn map<'y, T: Element>(engine: &Engine, x: &[T], y: &'y mut [MaybeUninit<T>], fu
     unsafe { written(y) }
 }
 
-/// e^x to about 2 units in the last place; 0 (about 1e-38) far below, large but finite above 88.
+/// e^x to about 2 units in the last place; about 1e-38 far below zero, large but finite above 88.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -60,7 +60,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    // The Taylor series: |r| <= ln 2 / 2, so the first term left out is below 6e-9.
+    // The Taylor series: |r| <= ln 2 / 2, so the first omitted term is below 6e-9.
     let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0)))))));
     p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exp_is_near_the_libraries() {
+    fn exp_matches_the_standard_library() {
         for i in -8700..8800 {
             let x = i as f32 / 100.0;
             let exact = f64::from(x).exp();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn erf_is_near_its_series() {
+    fn erf_matches_its_series() {
         // erf(x) = 2 / sqrt(pi) * sum of (-1)^n x^(2n+1) / (n! (2n+1)), in f64.
         for i in -400..=400 {
             let x = f64::from(i) / 100.0;

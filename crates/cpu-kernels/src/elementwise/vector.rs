@@ -7,14 +7,14 @@ pub(crate) mod avx512 {
 
     use crate::elementwise::Element;
 
-    /// Up to 16 elements, widened; zeros where the mask has none.
+    /// Loads up to 16 elements, widened; lanes outside the mask are zero.
     ///
     /// # Safety
-    /// The elements that the mask names are there.
+    /// The elements in the mask are valid.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(crate) unsafe fn load<T: Element>(from: *const T, mask: __mmask16) -> __m512 {
-        // SAFETY: as the caller vouches; T is bfloat16 or f32.
+        // SAFETY: guaranteed by the caller; T is bfloat16 or f32.
         unsafe {
             if T::HALF {
                 let halves = _mm256_maskz_loadu_epi16(mask, from.cast());
@@ -25,14 +25,14 @@ pub(crate) mod avx512 {
         }
     }
 
-    /// Stores up to 16 elements, rounded to nearest even by hand.
+    /// Stores up to 16 elements, rounding to nearest even with integer arithmetic.
     ///
     /// # Safety
-    /// The elements that the mask names may be written.
+    /// The elements in the mask may be written.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(crate) unsafe fn store_plain<T: Element>(to: *mut T, value: __m512, mask: __mmask16) {
-        // SAFETY: as the caller vouches; T is bfloat16 or f32.
+        // SAFETY: guaranteed by the caller; T is bfloat16 or f32.
         unsafe {
             if !T::HALF {
                 return _mm512_mask_storeu_ps(to.cast(), mask, value);
@@ -46,14 +46,14 @@ pub(crate) mod avx512 {
         }
     }
 
-    /// The same with the instruction that rounds.
+    /// [`store_plain`] with the instruction that rounds.
     ///
     /// # Safety
     /// As [`store_plain`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub(crate) unsafe fn store_rounding<T: Element>(to: *mut T, value: __m512, mask: __mmask16) {
-        // SAFETY: as the caller vouches; 16 halves are 256 bits.
+        // SAFETY: guaranteed by the caller; 16 halves are 256 bits.
         unsafe {
             if !T::HALF {
                 return _mm512_mask_storeu_ps(to.cast(), mask, value);
@@ -63,8 +63,8 @@ pub(crate) mod avx512 {
         }
     }
 
-    /// (x - mean) * factor + bias for each channel of a row, then x * sigmoid(x) if `SILU`: for bfloat16, whose 8 bits a reciprocal of
-    /// 14 and an exponential of 18 do not touch.
+    /// (x - mean) * factor + bias for each channel of a row, then x * sigmoid(x) if `SILU`. For bfloat16: its 8 bits do not see the errors
+    /// of a 14-bit reciprocal and an 18-bit exponential.
     ///
     /// # Safety
     /// `from` and `to` are rows of as many channels as `means`, `factors` and `biases` have.
@@ -74,7 +74,7 @@ pub(crate) mod avx512 {
         let one = _mm512_set1_ps(1.0);
         for at in (0..channels).step_by(16) {
             let mask = if channels - at >= 16 { u16::MAX } else { (1 << (channels - at)) - 1 };
-            // SAFETY: the mask leaves out what lies behind the channels.
+            // SAFETY: the mask excludes everything behind the channels.
             unsafe {
                 let of = |values: &[f32]| _mm512_maskz_loadu_ps(mask, values.as_ptr().add(at));
                 let centred = _mm512_sub_ps(load(from.add(at), mask), of(means));
@@ -91,7 +91,7 @@ pub(crate) mod avx512 {
         }
     }
 
-    /// 2^x, zero for x far below -126: to about 2e-7, or to about 4e-6, which bfloat16 (4e-3) does not see.
+    /// 2^x, zero for x far below -126: accurate to about 2e-7, or if `HALF` to about 4e-6, below bfloat16's resolution (4e-3).
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(crate) fn exp2<const HALF: bool>(x: __m512) -> __m512 {
@@ -133,10 +133,10 @@ pub(crate) mod avx512 {
     }
 }
 
-/// Runs a plain loop compiled for the level's vectors, not for the oldest processor of its kind.
+/// Runs a plain loop compiled for the level's vectors, not for the build's baseline processor.
 ///
-/// The closure needs `#[inline(always)]`, or it is compiled as everything else is. Sums must be written as interleaved lanes: the
-/// compiler keeps the order of additions, so results are the same at every level.
+/// The closure needs `#[inline(always)]`, or it is compiled for the baseline. Sums must be written as interleaved lanes: the compiler keeps
+/// the order of additions, so results are the same at every level.
 #[inline]
 pub(crate) fn vectorised<R>(level: crate::runtime::Level, run: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
@@ -151,7 +151,7 @@ pub(crate) fn vectorised<R>(level: crate::runtime::Level, run: impl FnOnce() -> 
         }
         match level {
             crate::runtime::Level::Portable => run(),
-            // SAFETY: an engine has a level only where the processor has it.
+            // SAFETY: an engine has a level only if the processor supports it.
             crate::runtime::Level::Avx2 => unsafe { avx2(run) },
             // SAFETY: as above.
             crate::runtime::Level::Avx512 | crate::runtime::Level::Avx512Bf16 | crate::runtime::Level::Amx => unsafe { avx512(run) },

@@ -1,11 +1,11 @@
-//! A change of basis for 3x3 kernels: see [`crate::winograd`], which multiplies in it.
+//! A change of basis for 3x3 kernels; [`crate::winograd`] multiplies in it.
 
-/// Which change of basis.
+/// The bases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Basis {
     /// Winograd's F(2x2, 3x3).
     Winograd,
-    /// The picture doubled by nearest neighbour, then the kernel.
+    /// Nearest-neighbour doubling of the image followed by the kernel.
     Doubling,
 }
 
@@ -18,7 +18,7 @@ impl Basis {
         }
     }
 
-    /// Points of a tile, which are also the products that its four outputs cost.
+    /// Points of a tile: the number of products for its four outputs.
     pub(crate) fn points(self) -> usize {
         self.side() * self.side()
     }
@@ -31,7 +31,7 @@ impl Basis {
         }
     }
 
-    /// A kernel's side in the basis; the last one is unused where a side has three points.
+    /// Transforms one side of a kernel; the last element is unused if a side has three points.
     fn kernel_side(self, [a, b, c]: [f32; 3]) -> [f32; 4] {
         match self {
             Self::Winograd => [a, (a + b + c) * 0.5, (a - b + c) * 0.5, c],
@@ -39,7 +39,7 @@ impl Basis {
         }
     }
 
-    /// Back from the basis.
+    /// The inverse of `kernel_side`.
     fn kernel_side_back(self, [a, b, c, d]: [f32; 4]) -> [f32; 3] {
         match self {
             Self::Winograd => [a, b - c, d],
@@ -47,7 +47,7 @@ impl Basis {
         }
     }
 
-    /// A kernel of nine taps as points.
+    /// Transforms a kernel of nine taps into points.
     pub(crate) fn kernel(self, taps: [f32; 9]) -> [f32; 16] {
         let side = self.side();
         let rows: [[f32; 4]; 3] = std::array::from_fn(|y| self.kernel_side([taps[3 * y], taps[3 * y + 1], taps[3 * y + 2]]));
@@ -61,7 +61,7 @@ impl Basis {
         points
     }
 
-    /// The kernel that such points come from.
+    /// The inverse of `kernel`.
     pub(crate) fn kernel_back(self, points: [f32; 16]) -> [f32; 9] {
         let side = self.side();
         let columns: [[f32; 3]; 4] = std::array::from_fn(|x| {

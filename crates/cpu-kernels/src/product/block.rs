@@ -1,9 +1,8 @@
-//! The heart of every product: a block of at most 32 rows by 32 outputs, over the whole inner extent.
+//! The micro-kernels of every product: a block of at most 32 rows by 32 outputs, over the whole inner dimension.
 //!
-//! Rows come as one or two tiles of 16 rows each; a tile is a pointer, and its rows lie a fixed stride apart. Sums are f32 and go to
-//! a small buffer, from which [`super::epilogue`] takes them. Every level adds in the order of the steps, and within a step in an
-//! order of its own: levels agree up to rounding (bfloat16
-//! instructions also take subnormal numbers for zero), and one level's results depend on nothing but the operands.
+//! Rows come as one or two tiles of 16 rows each; a tile is a pointer, and its rows lie a fixed stride apart. Sums are f32 and go to a
+//! small buffer, which [`super::epilogue`] reads. Every level adds the steps in order, and within a step in an order of its own: levels
+//! agree up to rounding (bfloat16 instructions also treat subnormal numbers as zero), and at one level results depend only on the operands.
 
 use super::pack::{COLUMN, STEP_BYTES, TILE_BYTES};
 use crate::runtime::Level;
@@ -17,8 +16,8 @@ pub(crate) const SUMS: usize = 2 * ROWS * SUM_STRIDE;
 
 /// A block's operands.
 ///
-/// What a kernel reads: of each row tile 16 rows, and of each row the step at each tap's offset for every chunk; of each column
-/// `chunks * taps` tiles. It writes `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
+/// A kernel reads 16 rows of each row tile, and of each row one step at every tap's offset for every chunk; of each column it reads `chunks
+/// * taps` tiles. It writes `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
 pub(crate) struct Block<'a> {
     /// First rows of the row tiles.
     pub(crate) rows: [*const u8; 2],
@@ -34,9 +33,9 @@ pub(crate) struct Block<'a> {
     pub(crate) weights: [*const u8; 2],
     /// 1 or 2.
     pub(crate) columns: usize,
-    /// Room for [`SUMS`] floats, aligned to a cache line.
+    /// Space for [`SUMS`] floats, aligned to a cache line.
     pub(crate) sums: *mut f32,
-    /// Whether the sums begin with what is there, not with zeros.
+    /// Whether to add to the existing sums instead of zeros.
     pub(crate) resume: bool,
 }
 
@@ -59,7 +58,7 @@ pub(crate) fn kernel(level: Level, bf16: bool) -> Kernel {
     }
 }
 
-/// Calls `kernel` with the registers that it needs set up, for many blocks: see [`x86::with_tiles`].
+/// Runs `run`, which may call the kernel for many blocks, with the registers that the kernel needs set up: see [`x86::with_tiles`].
 pub(crate) fn with_state<R>(level: Level, bf16: bool, run: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     if level == Level::Amx && bf16 {
@@ -69,7 +68,7 @@ pub(crate) fn with_state<R>(level: Level, bf16: bool, run: impl FnOnce() -> R) -
     run()
 }
 
-/// Any processor; f32.
+/// For any processor; f32.
 unsafe fn portable(block: &Block<'_>) {
     const GROUP: usize = 4;
     const STEP: usize = STEP_BYTES / size_of::<f32>();
@@ -87,7 +86,7 @@ unsafe fn portable(block: &Block<'_>) {
                 let mut weights = block.weights[column].cast::<[f32; COLUMN]>();
                 for chunk in 0..block.chunks {
                     for tap in block.taps {
-                        // SAFETY: the caller of a kernel vouches for every row, tap, chunk and tile.
+                        // SAFETY: the caller of a kernel guarantees every row, tap, chunk and tile.
                         unsafe {
                             let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
                             for k in 0..STEP {
@@ -118,7 +117,7 @@ mod x86 {
 
     use super::{Block, COLUMN, ROWS, STEP_BYTES, SUM_STRIDE, TILE_BYTES};
 
-    /// AVX2 and FMA; f32. Four rows of one column at a time: 8 sums, 2 weights, 1 activation of 16 registers.
+    /// AVX2 and FMA; f32. Four rows of one column at a time: 8 sums, 2 weights and 1 activation in 16 registers.
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn avx2(block: &Block<'_>) {
         const GROUP: usize = 4;
@@ -128,7 +127,7 @@ mod x86 {
                     let mut sums = [[_mm256_setzero_ps(); 2]; GROUP];
                     let mut weights = block.weights[column].cast::<f32>();
                     let place = |r: usize| (tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN;
-                    // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                    // SAFETY: the caller of a kernel guarantees every row, tap, chunk, tile and sum.
                     unsafe {
                         if block.resume {
                             for (r, [a, b]) in sums.iter_mut().enumerate() {
@@ -162,14 +161,13 @@ mod x86 {
         }
     }
 
-    /// Rows that the AVX-512 kernels hold at once: 8 rows of 2 columns are 16 sums, enough to hide the latency of two products a
-    /// cycle.
+    /// Rows that the AVX-512 kernels hold at once: 8 rows of 2 columns are 16 sums, enough to hide the latency at two products a cycle.
     const GROUP: usize = 8;
 
     /// AVX-512; f32.
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn avx512(block: &Block<'_>) {
-        // SAFETY: the caller of a kernel vouches for the block.
+        // SAFETY: the caller of a kernel guarantees the block.
         unsafe {
             match block.columns {
                 1 => avx512_of::<1>(block),
@@ -181,7 +179,7 @@ mod x86 {
     /// AVX-512 with products of bfloat16 pairs.
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) unsafe fn avx512_bf16(block: &Block<'_>) {
-        // SAFETY: the caller of a kernel vouches for the block.
+        // SAFETY: the caller of a kernel guarantees the block.
         unsafe {
             match block.columns {
                 1 => avx512_bf16_of::<1>(block),
@@ -190,8 +188,8 @@ mod x86 {
         }
     }
 
-    /// Writes one function, generic over the number of columns, around `$sum + $value * $weights`: a row's 32 bits (a float, or a pair
-    /// of bfloat16) against 16 outputs' weights for them.
+    /// Defines one function, generic over the number of columns, around `$sum + $value * $weights`: 32 bits of a row (a float, or a pair of
+    /// bfloat16) times the weights of 16 outputs.
     macro_rules! avx512_kernel {
         ($name:ident, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr) => {
             #[target_feature(enable = $features)]
@@ -199,7 +197,7 @@ mod x86 {
                 for tile in 0..block.row_tiles {
                     for group in 0..ROWS / GROUP {
                         let mut at = 0;
-                        // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                        // SAFETY: the caller of a kernel guarantees every row, tap, chunk, tile and sum.
                         unsafe {
                             let mut sums = start::<COLUMNS>(block, tile, group);
                             for chunk in 0..block.chunks {
@@ -242,7 +240,7 @@ mod x86 {
         std::mem::transmute::<__m512i, __m512bh>(weights)
     ));
 
-    /// The sums that a group of rows begins with.
+    /// The initial sums of a group of rows.
     #[inline]
     #[target_feature(enable = "avx512f")]
     unsafe fn start<const COLUMNS: usize>(block: &Block<'_>, tile: usize, group: usize) -> [[__m512; COLUMNS]; GROUP] {
@@ -285,25 +283,25 @@ mod x86 {
         TileConfig(bytes)
     };
 
-    /// Runs `run` with the tile registers configured, and gives them back, panics included. The level was found
-    /// available; calls are never nested.
+    /// Runs `run` with the tile registers configured, and releases them afterwards, also after a panic. The processor has been found to
+    /// support the level; calls are never nested.
     pub(super) fn with_tiles<R>(run: impl FnOnce() -> R) -> R {
         struct Release;
         impl Drop for Release {
             fn drop(&mut self) {
-                // SAFETY: ends what began below.
+                // SAFETY: releases the tiles configured below.
                 unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
             }
         }
-        // SAFETY: the level's probe got the system's leave to use tiles; the configuration is valid and stays.
+        // SAFETY: the level's probe got the system's permission to use tiles; the configuration is valid and static.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly, preserves_flags)) };
         let _release = Release;
         run()
     }
 
-    /// AMX; bfloat16. Compiled code never touches tile registers, so nothing else needs to know of them.
+    /// AMX; bfloat16. Compiled code never touches tile registers, so no other code needs to save them.
     pub(super) unsafe fn amx(block: &Block<'_>) {
-        // SAFETY: the caller of a kernel vouches for the block, and calls it within `with_tiles`.
+        // SAFETY: the caller of a kernel guarantees the block, and calls it within `with_tiles`.
         unsafe {
             match (block.row_tiles, block.columns, block.resume) {
                 (1, 1, false) => amx_1x1(block),
@@ -318,10 +316,10 @@ mod x86 {
         }
     }
 
-    /// Writes one function: the loop over chunks and taps around `$step`, then the stores.
+    /// Defines one function: the loop over chunks and taps around `$step`, then the stores.
     ///
-    /// Registers of the loop: `rows0`, `rows1` the row tiles at this chunk; `weights0`, `weights1` the columns' next tiles; `stride`
-    /// between rows; `rax` 64; `tap`, `end` walk the taps' offsets; `at` is scratch.
+    /// Registers of the loop: `rows0`, `rows1` point to the row tiles at this chunk; `weights0`, `weights1` to the columns' next tiles;
+    /// `stride` is the distance between rows; `rax` is 64; `tap` and `end` walk the taps' offsets; `at` is scratch.
     macro_rules! amx_kernel {
         ($name:ident, $more:ident, zero: [$($zero:literal),*], load: [$($load:literal),*], step: $step:tt, store: $store:tt) => {
             amx_kernel!($name, start: [$($zero),*], step: $step, store: $store);
@@ -330,7 +328,7 @@ mod x86 {
         ($name:ident, start: [$($start:literal),*], step: [$($step:literal),*], store: [$($store:literal),*]) => {
             unsafe fn $name(block: &Block<'_>) {
                 let taps = block.taps.as_ptr_range();
-                // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                // SAFETY: the caller of a kernel guarantees every row, tap, chunk, tile and sum.
                 unsafe {
                     asm!(
                         $($start,)*

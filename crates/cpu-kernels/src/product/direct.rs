@@ -1,10 +1,10 @@
-//! Linear layers and convolutions: which rows meet which weights, and what happens to the sums.
+//! Direct convolution and linear layers: which rows are multiplied with which weights, and where the sums go.
 //!
-//! A convolution is a product without a gathered matrix: each task copies the lines of the picture that it needs, with zeros around
-//! them (and enlarged or widened on the way, where that is asked), and every tap of a kernel then lies at a fixed distance from its
-//! pixel. A linear layer is a convolution with one tap, and reads activations where they lie when their rows are whole steps.
+//! A convolution needs no im2col matrix: each task copies the input lines that it needs, with zero padding (and enlarged or widened in the
+//! same copy, if requested), so that every tap of a kernel lies at a fixed offset from its pixel. A linear layer is a convolution with one
+//! tap, and reads activations in place when their rows are whole steps.
 //!
-//! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on threads.
+//! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on the threads.
 
 use super::{
     ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
@@ -16,14 +16,14 @@ use crate::{
     runtime::{Engine, Level, SendPtr, scratch},
 };
 
-/// Output pixels of a task: enough that a column's weights are used often once they are in the second cache.
+/// Output pixels of a task: enough that a column's weights are reused often once they are in the L2 cache.
 const TASK_PIXELS: usize = 512;
-/// Bytes of a task's copy of the picture: with a pair of columns it should stay in the second cache.
+/// Bytes of a task's input copy, which should stay in the L2 cache together with a pair of columns.
 const TASK_BYTES: usize = 768 << 10;
 /// Tiles in a batch: 64 KiB of sums.
 const BATCH_TILES: usize = 32;
 
-/// 16 rows of activations in one piece of memory, and the outputs that they make.
+/// 16 rows of activations in one piece of memory, and the position of their outputs.
 #[derive(Clone, Copy)]
 struct Tile {
     rows: *const u8,
@@ -34,7 +34,7 @@ struct Tile {
     image: usize,
 }
 
-/// Output pixels of one task: a rectangle of one picture.
+/// Output pixels of one task: a rectangle of one image.
 #[derive(Clone, Copy)]
 struct Piece {
     image: usize,
@@ -46,11 +46,11 @@ struct Piece {
     width: usize,
 }
 
-/// How large the pieces are, and their copies of the input.
+/// The size of the pieces, and of their copies of the input.
 struct Layout {
-    /// Output pixels of a line that a piece has.
+    /// Output pixels of a piece in a line.
     part: usize,
-    /// Output lines that a piece has.
+    /// Output lines of a piece.
     lines: usize,
     /// Bytes from one line of the copy to the next.
     line_bytes: usize,
@@ -81,11 +81,11 @@ struct Product<'a, T: Element> {
     level: Level,
 }
 
-// SAFETY: the pointers within are of slices that outlive the product; tasks write outputs of their own.
+// SAFETY: the pointers are into slices that outlive the product; each task writes its own outputs.
 unsafe impl<T: Element> Sync for Product<'_, T> {}
 
 impl<T: Element> Product<'_, T> {
-    /// Whether activations are what the products read, where they lie: one tap, rows of whole steps, nothing enlarged or left out.
+    /// Whether products can read activations in place: one tap, rows of whole steps, no resizing and no skipped pixels.
     fn reads_in_place(&self) -> bool {
         let shape = &self.shape;
         self.weight.taps() == 1
@@ -102,24 +102,23 @@ impl<T: Element> Product<'_, T> {
         self.weight.chunks() * STEP_BYTES
     }
 
-    /// Bytes from a pixel to the next in a task's copy: an odd number of cache lines, so that a tile's rows do not fall into the
-    /// same few sets of the first cache.
+    /// Bytes from one pixel to the next in a task's copy: an odd number of cache lines, so that a tile's rows do not map to the same few
+    /// sets of the L1 cache.
     fn pitch(&self) -> usize {
         (self.weight.chunks() | 1) * STEP_BYTES
     }
 
-    /// How the picture is cut into tasks' copies.
+    /// How the output is cut into pieces.
     fn layout(&self) -> Layout {
         let (height, width) = self.shape.output;
         let (stride, (tall, wide)) = (self.shape.stride, self.shape.kernel);
         let of = |lines: usize, part: usize| {
-            // The last tile of a line reads 16 rows whatever is left of the line.
-            // Saturated, a size is one that the scratch refuses.
+            // The last tile of a line reads 16 rows, however few are left. A saturated size is refused by the scratch.
             let line_bytes = (part.next_multiple_of(ROWS) - 1).saturating_mul(stride).saturating_add(wide).saturating_mul(self.pitch());
             let copy_bytes = (lines - 1).saturating_mul(stride).saturating_add(tall).saturating_mul(line_bytes);
             Layout { part, lines, line_bytes, copy_bytes }
         };
-        // As many lines as fit; of a line that does not, a part.
+        // As many lines as fit; if one line does not fit, a part of it.
         let mut part = width;
         while part > ROWS && of(1, part).copy_bytes > TASK_BYTES {
             part = (part / 2).next_multiple_of(ROWS);
@@ -134,7 +133,7 @@ impl<T: Element> Product<'_, T> {
     fn run(&self, engine: &Engine) {
         let (images, (height, width)) = (self.shape.images, self.shape.output);
         if self.reads_in_place() {
-            // All rows of all pictures are one line, unless each picture has a bias of its own.
+            // All rows of all images are one line, unless each image has its own bias.
             let (lines, length) = if self.store.bias_stride == 0 { (1, images * height * width) } else { (images, height * width) };
             let strips = length.div_ceil(TASK_PIXELS);
             let groups = self.column_groups(lines * strips);
@@ -168,15 +167,15 @@ impl<T: Element> Product<'_, T> {
             });
             return;
         }
-        // Small pictures with many weights: all pieces are copied first, and a task takes some columns for all of them.
+        // Small images with many weights: all pieces are copied first, and each task takes some columns for all of them.
         scratch::with(3, pieces.len().saturating_mul(layout.copy_bytes), |copies| {
             let copies = SendPtr(copies);
             let copy_of = |index: usize| {
-                // SAFETY: one of as many copies as there are pieces.
+                // SAFETY: the buffer has a copy for each piece.
                 unsafe { copies.get().add(index * layout.copy_bytes) }
             };
             engine.pool().run(pieces.len(), |index| {
-                // SAFETY: each copy is one task's and has the layout's size.
+                // SAFETY: each copy belongs to one task and has the layout's size.
                 unsafe { self.fill(pieces[index], &layout, copy_of(index)) }
             });
             engine.pool().run(groups, |group| {
@@ -190,19 +189,19 @@ impl<T: Element> Product<'_, T> {
         });
     }
 
-    /// Into how many groups the columns are cut where the pixels make `parts` tasks.
+    /// Number of groups that the columns are cut into if the pixels make `parts` tasks.
     fn column_groups(&self, parts: usize) -> usize {
         if parts >= TASKS { 1 } else { TASKS.div_ceil(parts).min(self.weight.columns().div_ceil(2)) }
     }
 
-    /// The columns of a group: pairs stay together.
+    /// The columns of a group; pairs stay together.
     fn group(&self, group: usize, groups: usize) -> (usize, usize) {
         let pairs = self.weight.columns().div_ceil(2);
         let start = |group: usize| 2 * (group * pairs / groups);
         (start(group), start(group + 1).min(self.weight.columns()))
     }
 
-    /// Rows that are read where they lie; the last ones, where they are no whole tile, from a copy with zeros behind them.
+    /// Multiplies rows in place; remaining rows that do not fill a tile are read from a zero-padded copy.
     fn in_place(&self, first: usize, count: usize, image: usize, (from, to): (usize, usize)) {
         let stride = self.pixel_bytes();
         let whole = count / ROWS;
@@ -213,7 +212,7 @@ impl<T: Element> Product<'_, T> {
                 (0..whole).map(|tile| Tile { rows: rows(first + tile * ROWS), output: first + tile * ROWS, valid: ROWS, image }).collect();
             if rest > 0 {
                 let at = first + whole * ROWS;
-                // SAFETY: `rest` rows of x begin there, and the copy has room for a tile.
+                // SAFETY: `rest` rows of x start there, and the copy has space for a tile.
                 unsafe {
                     copy.copy_from_nonoverlapping(rows(at), rest * stride);
                     copy.add(rest * stride).write_bytes(0, (ROWS - rest) * stride);
@@ -236,7 +235,7 @@ impl<T: Element> Product<'_, T> {
         let (height, width) = self.shape.output;
         for line in 0..piece.count {
             for x in (0..piece.width).step_by(ROWS) {
-                // SAFETY: within the copy, which has a whole tile for every line's end.
+                // SAFETY: within the copy, which has a whole tile at the end of every line.
                 let rows = unsafe { copy.add(line * pitch + x * pixel) };
                 let output = (piece.image * height + piece.first + line) * width + piece.from + x;
                 tiles.push(Tile { rows, output, valid: ROWS.min(piece.width - x), image: piece.image });
@@ -244,7 +243,7 @@ impl<T: Element> Product<'_, T> {
         }
     }
 
-    /// Copies what a piece needs of the picture, with zeros around it.
+    /// Copies a piece's part of the image, with zero padding.
     ///
     /// # Safety
     /// `copy` has the layout's `copy_bytes`.
@@ -254,7 +253,7 @@ impl<T: Element> Product<'_, T> {
         let (width, (tall, wide)) = (shape.input.1, shape.enlarged);
         let lines = (piece.count - 1) * shape.stride + shape.kernel.0;
         let pixels = layout.line_bytes / pitch;
-        // Pixels that the piece's outputs look at; the tile behind them reads zeros.
+        // Pixels that the piece's outputs read; the tile behind them reads zeros.
         let used = (piece.width - 1) * shape.stride + shape.kernel.1;
         let left = (piece.from * shape.stride) as isize - shape.pad.1 as isize;
         let inside = ((-left).clamp(0, used as isize) as usize, (wide as isize - left).clamp(0, used as isize) as usize);
@@ -276,13 +275,13 @@ impl<T: Element> Product<'_, T> {
             let at = |pixel: usize| source + (left + pixel as isize) as usize * width / wide;
             if whole && wide == width {
                 let run = &self.x[at(from) * channels..(at(until - 1) + 1) * channels];
-                // SAFETY: a run of `until - from` pixels, which are as long here as there.
+                // SAFETY: a run of `until - from` pixels, which have the same length in both.
                 unsafe { to.add(from * pitch).copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run)) };
                 continue;
             }
             for pixel in from..until {
                 let run = &self.x[at(pixel) * channels..(at(pixel) + 1) * channels];
-                // SAFETY: a pixel of the copy has room for its channels in the products' precision.
+                // SAFETY: a pixel of the copy has space for its channels in the products' precision.
                 unsafe {
                     let to = to.add(pixel * pitch);
                     let filled = if T::HALF == self.weight.is_bf16() {
@@ -300,15 +299,15 @@ impl<T: Element> Product<'_, T> {
         }
     }
 
-    /// All tiles with the columns from `from` to `to`.
+    /// Multiplies all tiles with the columns from `from` to `to`.
     ///
-    /// A pair of columns goes through in groups of steps that stay in the first cache while all rows of a batch meet them; the
-    /// batch's sums wait in the second cache.
+    /// A pair of columns is processed in groups of steps that stay in the L1 cache while all rows of a batch are multiplied with them; the
+    /// batch's sums wait in the L2 cache.
     fn multiply(&self, tiles: &[Tile], row_stride: usize, taps: &[usize], from: usize, to: usize) {
         let chunks = self.weight.chunks();
-        // The tile registers' sums cost more to put down and take up again than nearer weights save.
-        let through = self.weight.is_bf16() && self.level == Level::Amx;
-        let group = if through { chunks } else { (GROUP_STEPS / taps.len()).clamp(1, chunks) };
+        // With tile registers, storing and reloading the sums costs more than closer weights save.
+        let unsplit = self.weight.is_bf16() && self.level == Level::Amx;
+        let group = if unsplit { chunks } else { (GROUP_STEPS / taps.len()).clamp(1, chunks) };
         scratch::with(1, BATCH_TILES / 2 * SUMS * size_of::<f32>(), |sums| {
             let sums = sums.cast::<f32>();
             block::with_state(self.level, self.weight.is_bf16(), || {
@@ -320,8 +319,8 @@ impl<T: Element> Product<'_, T> {
                             // SAFETY: steps of the column.
                             let weights = weights.map(|weights| unsafe { weights.add(first * taps.len() * TILE_BYTES) });
                             for (index, pair) in batch.chunks(2).enumerate() {
-                                // SAFETY: a tile has 16 readable rows at every tap and chunk, a column `chunks * taps` tiles; each
-                                // pair has sums of its own.
+                                // SAFETY: a tile has 16 readable rows at every tap and chunk, a column `chunks * taps` tiles; each pair has
+                                // its own sums.
                                 unsafe {
                                     let rows = [pair[0], pair[pair.len() - 1]].map(|tile| tile.rows.add(first * STEP_BYTES));
                                     (self.kernel)(&Block {
@@ -339,7 +338,7 @@ impl<T: Element> Product<'_, T> {
                             }
                         }
                         for (index, tile) in batch.iter().enumerate() {
-                            // SAFETY: the tile's sums, and outputs that are this task's.
+                            // SAFETY: the tile's sums, and outputs that only this task writes.
                             unsafe {
                                 let sums = sums.add(index / 2 * SUMS + index % 2 * ROWS * block::SUM_STRIDE);
                                 let Tile { output: row, valid, image, .. } = *tile;

@@ -1,4 +1,4 @@
-//! From a block's sums to the output: biases, activation, residual, blend, rounding, in one pass while the sums are in the first cache.
+//! The epilogue: biases, activation, residual, blend and rounding in one pass while a block's sums are in the L1 cache.
 
 use super::{block::SUM_STRIDE, pack::COLUMN, shape::Blend};
 use crate::{
@@ -6,24 +6,24 @@ use crate::{
     runtime::{Level, SendPtr},
 };
 
-/// Where a product's results go, and what is added on the way.
+/// A product's output, and the epilogue's operands.
 pub(crate) struct Store<'a, T> {
     pub(crate) y: SendPtr<T>,
     /// Outputs in a row of y.
     pub(crate) width: usize,
-    /// Biases in the order of the columns, of each image or of all.
+    /// Biases in the order of the columns, of each image or shared by all.
     pub(crate) biases: &'a [f32],
-    /// From one image's biases to the next; 0 if they are of all.
+    /// Floats from one image's biases to the next; 0 if all images share them.
     pub(crate) bias_stride: usize,
     pub(crate) residual: Option<&'a [T]>,
     pub(crate) blend: Option<Blend<'a, T>>,
     pub(crate) gated: bool,
 }
 
-/// The sums of some rows, and where they belong.
+/// The sums of some rows, and their position in the output.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
-    /// A tile's rows of a block's sums, or a line of outputs that tiles in another basis made.
+    /// A tile's rows of a block's sums, or a line of outputs transformed back from another basis.
     pub(crate) sums: *const f32,
     /// The first row of y.
     pub(crate) row: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Part {
 /// Stores a part.
 ///
 /// # Safety
-/// The part's rows and columns lie within y, nobody else writes them, and its sums are there.
+/// The part's rows and columns lie within y, no other task writes them, and its sums are valid.
 pub(crate) type Epilogue<T> = unsafe fn(&Store<'_, T>, &Part);
 
 /// The epilogue for a level.
@@ -57,14 +57,14 @@ pub(crate) fn of<T: Element>(level: Level) -> Epilogue<T> {
 }
 
 unsafe fn portable<T: Element>(store: &Store<'_, T>, part: &Part) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { any(store, part) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<T: Element>(store: &Store<'_, T>, part: &Part) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { any(store, part) }
 }
 
@@ -72,7 +72,7 @@ unsafe fn avx2<T: Element>(store: &Store<'_, T>, part: &Part) {
 unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
     let Part { sums, row, valid, image, column, columns } = *part;
     let biases = &store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN];
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if store.gated {
             let first = column / 2 * COLUMN;
@@ -107,7 +107,7 @@ unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
 unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut out: [f32; COLUMN]) {
     let at = row * store.width + first;
     let room = store.width - first;
-    // SAFETY: the row lies within y, and so `room` outputs from `first` on.
+    // SAFETY: the row lies within y, with `room` outputs from `first` on.
     unsafe {
         let y = store.y.get().add(at);
         if room >= COLUMN {
@@ -142,7 +142,7 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
     }
 }
 
-/// The same with the vectors written out: left to itself, the compiler takes every row through the stack.
+/// `any` with explicit vectors: otherwise the compiler passes every row through the stack.
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::*;
@@ -152,13 +152,13 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) unsafe fn plain<T: Element>(store: &Store<'_, T>, part: &Part) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         unsafe { rows::<T>(store, part, |to, value, mask| store_plain(to, value, mask)) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub(super) unsafe fn rounding<T: Element>(store: &Store<'_, T>, part: &Part) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         unsafe { rows::<T>(store, part, |to, value, mask| store_rounding(to, value, mask)) }
     }
 
@@ -174,8 +174,8 @@ mod avx512 {
             if room >= COLUMN { u16::MAX } else { (1 << room) - 1 }
         };
         let masks = [mask(0), mask(outputs - 1)];
-        // SAFETY: `columns` columns of biases and sums; the rows lie within y, the residual and what is blended; masks leave out what lies behind
-        // a row's end.
+        // SAFETY: `columns` columns of biases and sums; the rows lie within y, the residual and the blend's other operand; masks exclude
+        // everything behind a row's end.
         unsafe {
             let biases = [_mm512_loadu_ps(biases), _mm512_loadu_ps(biases.add((columns - 1) * COLUMN))];
             for r in 0..valid {

@@ -1,6 +1,6 @@
-//! Matrix products: packed weights, the blocks in which rows meet them, and what happens to the sums.
+//! Matrix products: packed weights, the micro-kernels that multiply blocks of rows with them, and the epilogue.
 //!
-//! It must not know in which basis a convolution is made, beyond how its weights are packed.
+//! This module must not depend on a convolution's basis, beyond how its weights are packed.
 
 mod basis;
 pub(crate) mod block;

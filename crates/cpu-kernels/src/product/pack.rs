@@ -1,10 +1,10 @@
-//! Weights in the order in which the products read them, packed once at load.
+//! Weights in the order in which the micro-kernels read them, packed once at load.
 //!
-//! A product's inner extent is cut into steps of one cache line: 32 channels in bfloat16, 16 in f32, of one tap (a linear layer has
-//! one tap, a 3x3 convolution nine). Steps go chunk of channels by chunk of channels, and within a chunk tap by tap, so that a
-//! convolution finds a pixel's chunk in the first cache for all taps. The outputs are cut into columns of 16. One step of one column
-//! is a tile of 1 KiB: in f32 16 channels of 16 outputs; in bfloat16 16 pairs of channels of 16 outputs, the pair side by side, as
-//! `vdpbf16ps` and `tdpbf16ps` want them. Channels and outputs that are not there are zeros.
+//! A product's inner dimension is cut into steps of one cache line: 32 channels in bfloat16, 16 in f32, of one tap (a linear layer has one
+//! tap, a 3x3 convolution nine). Steps are ordered by chunk of channels, and within a chunk by tap, so that a convolution finds a pixel's
+//! chunk in the L1 cache for all taps. The outputs are cut into columns of 16. One step of one column is a tile of 1 KiB: in f32, 16
+//! channels of 16 outputs; in bfloat16, 16 pairs of channels of 16 outputs with the pair side by side, as `vdpbf16ps` and `tdpbf16ps`
+//! require. Missing channels and outputs are padded with zeros.
 
 use half::bf16;
 
@@ -21,7 +21,7 @@ pub(crate) const STEP_BYTES: usize = 64;
 /// Bytes of a step in a column of weights.
 pub(crate) const TILE_BYTES: usize = 1024;
 
-/// With fewer channels than this on either side, points cost more than they save.
+/// With fewer channels than this on either side, transforming to points costs more than the basis saves.
 const FEW_CHANNELS: usize = 32;
 
 /// A weight, packed for one level's products.
@@ -31,9 +31,9 @@ pub struct Packed {
     inputs: usize,
     outputs: usize,
     taps: usize,
-    /// Columns are pairs of value and gate (see [`Packed::gated`]).
+    /// Whether columns are pairs of value and gate (see [`Packed::gated`]).
     gated: bool,
-    /// The basis of a 3x3 kernel that is not packed as it is; its taps are then the basis's points.
+    /// The basis of a transformed 3x3 kernel; its taps are then the basis's points.
     basis: Option<Basis>,
 }
 
@@ -47,15 +47,15 @@ impl std::fmt::Debug for Packed {
 impl Packed {
     /// Packs `weight` [outputs, inputs, taps], as torch stores it, for activations in `T`.
     ///
-    /// bfloat16 activations get bfloat16 weights where the level multiplies those, and f32 weights elsewhere.
+    /// bfloat16 activations get bfloat16 weights if the level multiplies those, and f32 weights otherwise.
     ///
     /// # Panics
-    /// If the weight's length is not the product of the three extents, or there are no taps.
+    /// If the weight's length is not the product of the three dimensions, or there are no taps.
     pub fn new<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
         Self::of::<T, W>(engine, weight, [outputs, inputs, taps], false, None)
     }
 
-    /// The same for a linear layer [2 * outputs, inputs] whose second half of outputs gates the first.
+    /// [`Self::new`] for a linear layer [2 * outputs, inputs] whose second half of outputs gates the first.
     ///
     /// # Panics
     /// As [`Self::new`], or if the number of outputs is odd.
@@ -64,17 +64,17 @@ impl Packed {
         Self::of::<T, W>(engine, weight, [outputs, inputs, 1], true, None)
     }
 
-    /// The same for a 3x3 convolution with stride 1 and one zero on each side, by Winograd's F(2x2, 3x3): 16 products where the
-    /// definition has 36. In bfloat16 operands are rounded once more.
+    /// [`Self::new`] for a 3x3 convolution with stride 1 and padding 1, by Winograd's F(2x2, 3x3): 16 products where the definition has 36.
+    /// In bfloat16 the operands are rounded once more.
     ///
     /// # Panics
-    /// If the weight's length is not the product of the two extents and nine.
+    /// If the weight's length is not the product of the two dimensions and nine.
     pub fn winograd<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
         Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Winograd))
     }
 
-    /// The same for such a convolution of a picture that is first enlarged to twice its size, or a line less, by nearest neighbour: 9
-    /// products where the definition has 36.
+    /// [`Self::winograd`] for an image that nearest-neighbour upsampling has first enlarged to twice its size, or one line less: 9 products
+    /// where the definition has 36.
     ///
     /// # Panics
     /// As [`Self::winograd`].
@@ -82,13 +82,13 @@ impl Packed {
         Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Doubling))
     }
 
-    /// The same for a 3x3 convolution with stride 1 and one zero on each side, in the way that is fastest at this level; `doubles` if
-    /// the picture is always first enlarged as [`Self::doubling`] says.
+    /// [`Self::new`] for a 3x3 convolution with stride 1 and padding 1, by the method that is fastest at this level; `doubles` if the image
+    /// is always enlarged first as in [`Self::doubling`].
     ///
     /// # Panics
     /// As [`Self::winograd`].
     pub fn conv3x3<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, doubles: bool) -> Self {
-        // Tile registers multiply so fast that making a tile's points costs more than Winograd's products save.
+        // Tile registers multiply so fast that computing a tile's points costs more than Winograd's products save.
         let winograd = !(T::HALF && engine.level() == Level::Amx);
         match doubles {
             _ if inputs < FEW_CHANNELS || outputs < FEW_CHANNELS => Self::new::<T, W>(engine, weight, outputs, inputs, 9),
@@ -119,7 +119,7 @@ impl Packed {
                 let Some(output) = this.output_of(column, lane) else { continue };
                 let row = &weight[output * inputs * taps..(output + 1) * inputs * taps];
                 for (input, kernel) in row.chunks(taps).enumerate() {
-                    // SAFETY: `place` lies within a column, each column is one task's, and all lie within the buffer.
+                    // SAFETY: `place` lies within a column, each column belongs to one task, and all lie within the buffer.
                     let to = |tap: usize| unsafe { base.get().add(column * column_bytes + this.place(input, tap, lane)) };
                     if let (Some(basis), Some(kernel)) = (basis, kernel.first_chunk::<9>()) {
                         for (point, value) in basis.kernel(kernel.map(W::widen)).into_iter().enumerate().take(points) {
@@ -138,16 +138,16 @@ impl Packed {
         packed
     }
 
-    /// Where in a column's bytes the weight of (input, tap) for the column's output `lane` lies.
+    /// Offset in a column's bytes of the weight of (input, tap) for the column's output `lane`.
     fn place(&self, input: usize, tap: usize, lane: usize) -> usize {
         let step = self.step_channels();
         let (chunk, within) = (input / step, input % step);
-        // A point's steps follow one another: each is a product of its own.
+        // A point's steps are contiguous: each point is a separate product.
         let tile = if self.basis.is_some() { tap * self.chunks() + chunk } else { chunk * self.taps + tap } * TILE_BYTES;
         if self.bf16 { tile + (within / 2) * 64 + lane * 4 + (within % 2) * 2 } else { tile + within * 64 + lane * 4 }
     }
 
-    /// The output in `lane` of a column, if there is one: of a gated layer, even columns are values and odd ones their gates.
+    /// The output in `lane` of a column, if any: in a gated layer, even columns are values and odd ones their gates.
     fn output_of(&self, column: usize, lane: usize) -> Option<usize> {
         if !self.gated {
             return Some(column * COLUMN + lane).filter(|output| *output < self.outputs);
@@ -157,14 +157,13 @@ impl Packed {
         (within < half).then_some(within + if column.is_multiple_of(2) { 0 } else { half })
     }
 
-    /// `bias` \[outputs\] in the order of the columns, with zeros where there is no output.
+    /// `bias` \[outputs\] in the order of the columns, padded with zeros.
     pub(crate) fn in_columns(&self, bias: Option<&[f32]>) -> Vec<f32> {
         let value = |index: usize| Some(bias?[self.output_of(index / COLUMN, index % COLUMN)?]);
         (0..self.columns() * COLUMN).map(|index| value(index).unwrap_or(0.0)).collect()
     }
 
-    /// The weight as it was before, [taps * inputs, outputs]: up to the rounding that packing did, which in another basis is one of
-    /// the points.
+    /// The original weight as [taps * inputs, outputs], up to the rounding of packing (with a basis, the rounding of the points).
     pub fn unpacked(&self) -> Vec<f32> {
         let taps = if self.basis.is_some() { 9 } else { self.taps };
         let mut rows = vec![0_f32; taps * self.inputs * self.outputs];
@@ -217,7 +216,7 @@ impl Packed {
         unsafe { self.tiles.as_ptr().add(column * self.column_bytes()) }
     }
 
-    /// Whether the products are of bfloat16.
+    /// Whether the products are in bfloat16.
     pub fn is_bf16(&self) -> bool {
         self.bf16
     }
@@ -237,7 +236,7 @@ impl Packed {
         self.outputs
     }
 
-    /// Pixels that an output looks at.
+    /// Input pixels of an output.
     pub fn taps(&self) -> usize {
         if self.basis.is_some() { 9 } else { self.taps }
     }

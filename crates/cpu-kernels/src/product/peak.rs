@@ -1,8 +1,8 @@
-//! How fast the product instructions are where nothing holds them up: what a kernel's speed is a share of.
+//! Peak throughput of the product instructions, measured without memory traffic: the reference for a kernel's speed.
 //!
-//! Each loop keeps its operands in registers (the portable one in the first cache) and has enough sums to hide an instruction's latency.
-//! It adds products and takes them off again, so that sums neither grow nor vanish; and operands are random, for tile products are
-//! slower with random numbers than with zeros.
+//! Each loop keeps its operands in registers (the portable one in the L1 cache) and has enough sums to hide an instruction's latency. It
+//! adds products and subtracts them again, so that sums neither grow nor vanish. Operands are random because tile products are slower with
+//! random numbers than with zeros.
 
 use std::{
     hint::black_box,
@@ -12,20 +12,20 @@ use std::{
 use super::block;
 use crate::runtime::{Engine, Level};
 
-/// Of so many runs the best is the peak: the others met the machine's other work, or a core that had not woken up yet.
+/// The best of this many runs is the peak: the others are slowed down by the machine's other work, or by a core that has not woken up yet.
 const RUNS: usize = 6;
-/// How long a task takes at least; twice that at most.
+/// Minimum duration of a task; the maximum is twice that.
 const TASK: Duration = Duration::from_millis(1);
 /// Tasks of each thread in a run, about 30 ms: as in a kernel, threads take the next one when they are free.
 const TASKS: usize = 20;
 
-/// Runs so many rounds of products, at least one, and gives back one of the sums.
+/// Runs the given number of rounds of products, at least one, and returns one of the sums.
 type Loop = unsafe fn(usize) -> f32;
 
-/// Floating-point operations a second of the product instruction that an engine's kernels use for activations in bfloat16 or f32, on all
-/// of its threads at once; a multiplication and an addition are two. Measured now: it takes a fifth of a second.
+/// Measures the floating-point operations a second of the product instruction that an engine's kernels use for activations in bfloat16 or
+/// f32, on all of its threads at once; a multiplication and an addition count as two. Takes a fifth of a second.
 ///
-/// Where a level has no products of bfloat16, those are f32's, as they are in the kernels.
+/// At a level without bfloat16 products this measures f32 products, as the kernels use them.
 pub fn peak(engine: &Engine, bf16: bool) -> f64 {
     best_of(engine, bf16, RUNS)
 }
@@ -51,7 +51,7 @@ fn best_of(engine: &Engine, bf16: bool, runs: usize) -> f64 {
     (0..runs).map(|_| total / time(&|| engine.pool().run(tasks, |_| task(rounds))).as_secs_f64()).fold(0.0, f64::max)
 }
 
-/// The loop of a level, and the operations of one of its rounds.
+/// A level's loop, and the operations of one of its rounds.
 fn products(level: Level, bf16: bool) -> (Loop, usize) {
     match (level, bf16) {
         #[cfg(target_arch = "x86_64")]
@@ -66,8 +66,8 @@ fn products(level: Level, bf16: bool) -> (Loop, usize) {
     }
 }
 
-/// Numbers from 1/2 to 1 of either sign, of which the compiler knows nothing. The upper half of each is such a number in bfloat16, and
-/// so is the lower half of [`pairs`].
+/// Numbers from 1/2 to 1 of either sign that the compiler cannot predict. The upper half of each is also such a number in bfloat16, as is
+/// the lower half of [`pairs`].
 fn numbers<const N: usize>(seed: u64) -> [f32; N] {
     let mut state = seed;
     black_box(std::array::from_fn(|_| {
@@ -77,7 +77,7 @@ fn numbers<const N: usize>(seed: u64) -> [f32; N] {
     }))
 }
 
-/// Pairs of such numbers in bfloat16, each pair as the bits of a float that is such a number too.
+/// Pairs of such numbers in bfloat16, each pair stored as the bits of a float that is such a number too.
 #[cfg(target_arch = "x86_64")]
 fn pairs<const N: usize>(seed: u64) -> [f32; N] {
     let (high, low) = (numbers::<N>(seed), numbers::<N>(seed + 1));
@@ -86,15 +86,15 @@ fn pairs<const N: usize>(seed: u64) -> [f32; N] {
 
 /// Steps of a round of [`portable`].
 const STEPS: usize = 64;
-/// The extent of [`portable`]'s sums: 8 registers of an x86-64 without AVX.
+/// The dimensions of [`portable`]'s sums: 8 registers of an x86-64 without AVX.
 const SUMS: (usize, usize) = (2, 16);
 const PORTABLE_OPERATIONS: usize = STEPS * SUMS.0 * SUMS.1 * 2;
 
-/// Any processor; f32. From arrays, for a product that stays the same would leave the loop, and its additions would remain.
+/// For any processor; f32. The operands come from arrays: a constant product would be hoisted out of the loop, leaving only the additions.
 fn portable(rounds: usize) -> f32 {
     let random = numbers::<{ STEPS * (SUMS.0 + SUMS.1) }>(1);
     let (values, weights) = random.split_at(STEPS * SUMS.0);
-    // Every second step is the one before it with the other sign.
+    // Every second step repeats the one before it with the opposite sign.
     let sign = |step: usize| if step.is_multiple_of(2) { 1.0 } else { -1.0 };
     let values: [[f32; SUMS.0]; STEPS] =
         std::array::from_fn(|step| std::array::from_fn(|row| sign(step) * values[step / 2 * SUMS.0 + row]));
@@ -120,10 +120,10 @@ mod x86 {
 
     use super::{numbers, pairs};
 
-    /// Writes a loop and what a round of it does: every sum gets a product and loses it again.
+    /// Defines a loop and the operations of its rounds: every sum adds a product and subtracts it again.
     ///
-    /// Sums and factors leave registers for the other factor, with both signs; chains of sums are as long as it takes to have two
-    /// products begin in each cycle.
+    /// Sums and factors leave registers free for the other factor with both signs; there are enough independent sums to start two products
+    /// in each cycle.
     macro_rules! products {
         (
             $name:ident, $operations:ident, $features:literal, sums: $sums:literal, factors: $factors:literal, of $lanes:literal lanes,
@@ -154,7 +154,7 @@ mod x86 {
                     }
                 }
                 let sums = std::hint::black_box(sums);
-                // SAFETY: a vector is floats.
+                // SAFETY: a vector consists of floats.
                 unsafe { sums.as_ptr().cast::<f32>().read() }
             }
         };
@@ -177,18 +177,18 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn halves(vector: __m512) -> __m512bh {
-        // SAFETY: any bits are a vector of either kind.
+        // SAFETY: any bits are valid in both vector types.
         unsafe { std::mem::transmute(vector) }
     }
 
-    /// The pairs with the other signs; the compiler does this once, before the loop.
+    /// Negates both numbers of every pair; the compiler does this once, before the loop.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn negative(vector: __m512) -> __m512 {
         _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(vector), _mm512_set1_epi32(SIGNS as i32)))
     }
 
-    /// The signs of a pair of bfloat16.
+    /// The sign bits of a pair of bfloat16.
     const SIGNS: u32 = 0x8000_8000;
 
     /// Floats, or pairs of bfloat16, in a tile register.
@@ -196,8 +196,8 @@ mod x86 {
     /// Eight products of 16x32 and 32x16.
     pub(super) const AMX_OPERATIONS: usize = 8 * 16 * 16 * 32 * 2;
 
-    /// AMX; bfloat16. Four sums and four operands, as in the kernel; the second tile of rows is the first one with the other signs, so
-    /// that sums get a product and lose it again.
+    /// AMX; bfloat16. Four sums and four operands, as in the kernel; the second tile of rows is the first one negated, so that sums add a
+    /// product and subtract it again.
     pub(super) unsafe fn amx(rounds: usize) -> f32 {
         let (rows, weights, first) = (pairs::<TILE>(1), pairs::<{ 2 * TILE }>(3), numbers::<{ 4 * TILE }>(5));
         let minus = std::hint::black_box(rows.map(|pair| f32::from_bits(pair.to_bits() ^ SIGNS)));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "an interpreter's speed is none")]
+    #[cfg_attr(miri, ignore = "the speed of an interpreter means nothing")]
     fn every_level_has_a_peak() {
         for (level, bf16) in levels() {
             let peak = best_of(&Engine::new(2, level), bf16, 1);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_stay_what_they_were() {
+    fn sums_neither_grow_nor_vanish() {
         for (level, bf16) in levels().filter(|(level, bf16)| !bf16 || level.has_bf16()) {
             for rounds in [1, 2, if cfg!(miri) { 20 } else { 20_000 }] {
                 let (products, _) = products(level, bf16);

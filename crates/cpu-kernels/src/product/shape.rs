@@ -1,29 +1,29 @@
-//! What a product's operands look like, and what happens to its sums.
+//! The shapes of a product's operands, and the operands of its epilogue.
 
 use super::Basis;
 
-/// Fewer tasks than this are cut across the columns as well.
+/// With fewer tasks than this, products are cut across the columns as well.
 pub(crate) const TASKS: usize = 8;
-/// Steps of a pair of columns that meet all rows of a batch before the next ones come: 24 KiB of weights in the first cache.
+/// Steps of a pair of columns that are multiplied with all rows of a batch before the next steps: 24 KiB of weights in the L1 cache.
 pub(crate) const GROUP_STEPS: usize = 12;
 
-/// What is added to a product's sums before they are rounded to the activations' precision.
+/// Operands of the epilogue, applied to a product's sums before they are rounded to the activations' precision.
 #[derive(Clone, Copy, Debug)]
 pub struct Extras<'a, T> {
-    /// A bias of each output.
+    /// One bias for each output.
     pub bias: Option<&'a [f32]>,
-    /// [images, outputs]: one more bias of each output of each image.
+    /// [images, outputs]: an additional bias for each output of each image.
     pub per_image: Option<&'a [f32]>,
-    /// Of the output's shape.
+    /// Added to the sums; has the output's shape.
     pub residual: Option<&'a [T]>,
-    /// What all of that is then blended with.
+    /// The final blend with another activation.
     pub blend: Option<Blend<'a, T>>,
 }
 
-/// Something that a result is blended with: (1 - share) * other + share * result.
+/// A linear blend with a result: (1 - share) * other + share * result.
 #[derive(Clone, Copy, Debug)]
 pub struct Blend<'a, T> {
-    /// Of the output's shape.
+    /// Has the output's shape.
     pub other: &'a [T],
     /// The result's share.
     pub share: f32,
@@ -35,27 +35,27 @@ impl<T> Default for Extras<'_, T> {
     }
 }
 
-/// A convolution's pictures and steps.
+/// A convolution's images, kernel and steps.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvShape {
-    /// Pictures.
+    /// Number of images.
     pub images: usize,
-    /// (height, width) of a picture as it lies in memory.
+    /// (height, width) of an image in memory.
     pub input: (usize, usize),
-    /// (height, width) that it is enlarged to first, by nearest neighbour; `input` if it isn't.
+    /// (height, width) after nearest-neighbour enlargement; equal to `input` if there is none.
     pub enlarged: (usize, usize),
     /// (height, width) of the output.
     pub output: (usize, usize),
     /// (height, width) of the kernel.
     pub kernel: (usize, usize),
-    /// Steps between outputs.
+    /// Input pixels from one output to the next.
     pub stride: usize,
-    /// Zeros (above, to the left); below and to the right there are as many as the output needs.
+    /// Zero padding (above, to the left); below and to the right there is as much as the output needs.
     pub pad: (usize, usize),
 }
 
 impl ConvShape {
-    /// Whether a weight in this basis makes this convolution.
+    /// Whether this convolution can use a weight in this basis.
     pub(crate) fn fits(&self, basis: Basis) -> bool {
         let reached = |input: usize, enlarged: usize| match basis {
             Basis::Winograd => enlarged == input,

@@ -1,12 +1,12 @@
-//! Threads and a level of instructions: what every kernel runs on.
+//! The engine that every kernel runs on: a thread pool and an instruction level.
 //!
-//! It must not know kernels. The invariant: a process's engine is decided once.
+//! This module must not depend on kernels. Invariant: a process's engine is chosen once.
 
 use std::sync::OnceLock;
 
 use super::{Level, Pool, Priority};
 
-/// Threads, and the level of instructions that they use.
+/// A thread pool, and the level of instructions that its threads use.
 #[derive(Debug)]
 pub struct Engine {
     level: Level,
@@ -14,23 +14,23 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// With so many threads (at least one), and the given level or, where the processor lacks it, the best one that it has.
+    /// Creates an engine with `threads` threads (at least one) and the given level or, if the processor lacks it, the best level it has.
     pub fn new(threads: usize, level: Level) -> Self {
         Self::with_priority(threads, level, Priority::Usual)
     }
 
-    /// The same, whose own threads have this priority.
+    /// [`Self::new`], whose own threads have this priority.
     pub fn with_priority(threads: usize, level: Level, priority: Priority) -> Self {
         let level = if level.is_available() { level } else { Level::detect() };
         Self { level, pool: Pool::with_priority(threads, priority) }
     }
 
-    /// The instructions in use.
+    /// The instruction level in use.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// The threads.
+    /// The thread pool.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -38,8 +38,8 @@ impl Engine {
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
-/// Decides, once for the process, how many threads the kernels have, which instructions they use, and how urgent their work is; says
-/// whether it came in time, which is before the first [`engine`]. The thread that calls the kernels works too, and has its own priority.
+/// Sets, once for the process, the kernels' number of threads, instruction level and priority. Returns whether it took effect, which
+/// requires a call before the first [`engine`]. The thread that calls the kernels works too, with its own priority.
 pub fn configure(threads: usize, level: Level, priority: Priority) -> bool {
     let mut first = false;
     ENGINE.get_or_init(|| {
@@ -49,7 +49,7 @@ pub fn configure(threads: usize, level: Level, priority: Priority) -> bool {
     first
 }
 
-/// The process's engine: as [`configure`] decided, or one thread for each core that the process may use and the best instructions.
+/// The process's engine: the one of [`configure`], or by default one thread for each core that the process may use and the best level.
 pub fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| Engine::new(std::thread::available_parallelism().map_or(1, usize::from), Level::detect()))
 }

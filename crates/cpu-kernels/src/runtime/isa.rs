@@ -1,7 +1,7 @@
-//! What this processor can do, as the kernels see it: one of five levels, found once.
+//! Instruction set detection: which of five levels this processor has, probed once.
 //!
-//! A level names the instructions of the matrix products; everything else is compiled for the widest vectors that the level has.
-//! The invariant: an engine has a [`Level`] only where the processor and the system have what it names.
+//! A level names the instructions of the matrix products; everything else is compiled for the widest vectors that the level has. Invariant:
+//! an engine has a [`Level`] only if the processor and the operating system support it.
 
 use std::sync::OnceLock;
 
@@ -16,12 +16,12 @@ pub enum Level {
     Avx512,
     /// AVX-512 with `vdpbf16ps`: products of bfloat16 pairs.
     Avx512Bf16,
-    /// AVX-512 with the tile registers' `tdpbf16ps`, where the system lets a process use them.
+    /// AVX-512 with the tile registers' `tdpbf16ps`, if the operating system lets a process use them.
     Amx,
 }
 
 impl Level {
-    /// Every level, the plainest first.
+    /// All levels in ascending order.
     pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
 
     /// The best level of this processor.
@@ -35,12 +35,12 @@ impl Level {
         self == Self::Portable || self.probe()
     }
 
-    /// Whether products of bfloat16 are instructions of this level.
+    /// Whether this level has instructions for products of bfloat16.
     pub fn has_bf16(self) -> bool {
         matches!(self, Self::Avx512Bf16 | Self::Amx)
     }
 
-    /// The word for it: portable, avx2, avx512, avx512bf16, amx.
+    /// The level's name: portable, avx2, avx512, avx512bf16, amx.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -51,7 +51,7 @@ impl Level {
         }
     }
 
-    /// The level of that name.
+    /// Parses [`Self::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name() == name)
     }
@@ -76,7 +76,7 @@ impl Level {
     }
 }
 
-/// Asks Linux for the tile registers' state, which a process does not have until it asks.
+/// Requests the tile registers' state from Linux, which a process may use only after a request.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn tiles_allowed() -> bool {
     use std::arch::x86_64::__cpuid_count;
@@ -84,10 +84,10 @@ fn tiles_allowed() -> bool {
     const XFEATURE_XTILEDATA: libc::c_long = 18;
     // Leaf 7, EDX: bit 22 is AMX-BF16, bit 24 AMX-TILE.
     #[allow(unused_unsafe)]
-    // SAFETY: every processor with AVX-512, which was checked before, has leaf 7.
+    // SAFETY: every processor with AVX-512, which has been checked, has leaf 7.
     let edx = unsafe { __cpuid_count(7, 0) }.edx;
     let has = |bit: u32| edx & (1 << bit) != 0;
-    // SAFETY: this call takes two numbers and touches no memory of ours; a kernel that does not know it says so.
+    // SAFETY: this call takes two numbers and touches none of our memory; a kernel that does not support it returns an error.
     has(22) && has(24) && unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) } == 0
 }
 

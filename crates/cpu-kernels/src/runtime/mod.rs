@@ -1,6 +1,6 @@
-//! What kernels run on: threads, instructions, scratch memory, and the memory of operands and results.
+//! The runtime of the kernels: threads, instruction levels, scratch memory, and the memory of operands and results.
 //!
-//! It must not know any kernel.
+//! This module must not depend on any kernel.
 
 mod engine;
 mod isa;

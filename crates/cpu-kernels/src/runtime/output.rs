@@ -1,63 +1,63 @@
-//! Operands and results: how long they are, memory that need not hold anything yet, and pointers that tasks share.
+//! Operands and results: their lengths, uninitialised output memory, and pointers that tasks share.
 //!
-//! Every kernel writes every element of its output, so nobody fills it with zeros first: on large activations that would cost as much
-//! as a norm.
+//! Every kernel writes every element of its output, so outputs are not zeroed first: for large activations that would cost as much as a
+//! norm.
 
 use std::mem::MaybeUninit;
 
-/// A vector of `len` elements that `fill` writes. A kernel proves that it has written its output by giving it back.
+/// Makes a vector of `len` elements that `fill` writes. A kernel proves that it has written its output by returning it.
 ///
 /// # Panics
-/// If what `fill` gives back is not all of what it was given.
+/// If `fill` does not return exactly the slice that it was given.
 pub fn vec_of<T: Copy>(len: usize, fill: impl for<'y> FnOnce(&'y mut [MaybeUninit<T>]) -> &'y mut [T]) -> Vec<T> {
     let mut vec = Vec::with_capacity(len);
-    let room = &mut vec.spare_capacity_mut()[..len];
-    let expected = (room.as_ptr().cast::<T>(), len);
-    let written = fill(room);
+    let spare = &mut vec.spare_capacity_mut()[..len];
+    let expected = (spare.as_ptr().cast::<T>(), len);
+    let written = fill(spare);
     assert_eq!((written.as_ptr(), written.len()), expected, "an output is given back whole");
-    // SAFETY: `written` is a slice of initialised elements, and it is the first `len` of the vector's room.
+    // SAFETY: `written` is a slice of initialised elements, and it is the first `len` of the vector's capacity.
     unsafe { vec.set_len(len) };
     vec
 }
 
-/// The same memory, once every element is written.
+/// Asserts that every element of `y` has been written.
 ///
 /// # Safety
-/// Every element is.
+/// Every element is initialised.
 pub(crate) unsafe fn written<T>(y: &mut [MaybeUninit<T>]) -> &mut [T] {
-    // SAFETY: as the caller vouches; the two types have one layout.
+    // SAFETY: guaranteed by the caller; both types have the same layout.
     unsafe { &mut *(std::ptr::from_mut(y) as *mut [T]) }
 }
 
-/// An output of zeros.
+/// Fills an output with zeros.
 pub(crate) fn zeros<T: Copy + Default>(y: &mut [MaybeUninit<T>]) -> &mut [T] {
     for value in y.iter_mut() {
         value.write(T::default());
     }
-    // SAFETY: just now.
+    // SAFETY: every element was written above.
     unsafe { written(y) }
 }
 
-/// The product of extents.
+/// The product of dimensions.
 ///
 /// # Panics
-/// If it overflows: nothing in memory has such extents.
+/// If it overflows: nothing in memory can have such dimensions.
 pub(crate) fn volume<const N: usize>(extents: [usize; N]) -> usize {
     extents.into_iter().try_fold(1_usize, usize::checked_mul).unwrap_or_else(|| panic!("extents {extents:?} overflow"))
 }
 
-/// A pointer that tasks share; each writes a part of its own.
+/// A pointer that tasks share; each task writes its own part.
 #[derive(Clone, Copy)]
 pub(crate) struct SendPtr<T>(pub(crate) *mut T);
 
 impl<T> SendPtr<T> {
-    /// The pointer; a closure that calls this captures the whole, which may cross threads.
+    /// The pointer. A closure that calls this captures the whole struct, which is Send and Sync, rather than the pointer field.
     pub(crate) fn get(&self) -> *mut T {
         self.0
     }
 }
 
-// SAFETY: whoever dereferences it says why parts do not overlap.
+// SAFETY: each dereference states why the tasks' parts do not overlap.
 unsafe impl<T> Send for SendPtr<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for SendPtr<T> {}
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vector_is_what_was_written() {
+    fn a_vector_holds_the_written_elements() {
         assert_eq!(vec_of::<u8>(3, |y| zeros(y)), [0; 3]);
         assert!(vec_of::<f32>(0, |y| zeros(y)).is_empty());
         assert!(std::panic::catch_unwind(|| vec_of::<u8>(2, |y| zeros(&mut y[..1]))).is_err());

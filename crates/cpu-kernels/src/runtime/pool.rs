@@ -1,8 +1,8 @@
 //! A fixed set of threads that run the tasks of one kernel at a time.
 //!
-//! A kernel cuts its work into tasks whose number and extents do not depend on the threads, so neither do its results. Threads take
-//! tasks in order from a counter: where a neighbour holds up one core, the other goes on. Between kernels a worker spins for about 50
-//! microseconds, for the next one follows closely, and then sleeps.
+//! A kernel cuts its work into tasks whose number and sizes do not depend on the threads, so neither do its results. Threads take tasks in
+//! order from a counter: when other work delays one core, the others continue. Between kernels a worker spins for about 50 microseconds,
+//! because the next kernel usually follows closely, and then sleeps.
 
 use std::{
     any::Any,
@@ -16,7 +16,7 @@ use std::{
 
 use super::Priority;
 
-/// How often a worker looks for the next kernel before it sleeps: about 50 microseconds.
+/// Iterations that a worker spins for before it sleeps: about 50 microseconds.
 const SPINS: usize = if cfg!(miri) { 20 } else { 2_000 };
 
 type Task<'a> = dyn Fn(usize) + Sync + 'a;
@@ -27,11 +27,11 @@ struct Job {
     task: *const Task<'static>,
     count: usize,
     next: AtomicUsize,
-    /// What the first task to panic threw.
+    /// The payload of the first panic of a task.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-// SAFETY: the closure behind the pointer is Sync, and `run` keeps it alive until the last worker has left.
+// SAFETY: the closure behind the pointer is Sync, and `run` keeps it alive until the last worker has left the job.
 unsafe impl Send for Job {}
 // SAFETY: as above.
 unsafe impl Sync for Job {}
@@ -47,8 +47,8 @@ impl Job {
                 return;
             }
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index))) {
-                // The first goes on to the caller. The others stay in memory: what they hold may panic when it is dropped, and then
-                // `run` would end while others work.
+                // The first payload is resumed in the caller. The others are leaked: their destructors may panic, and `run` would then
+                // unwind while other threads still work.
                 let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
                 if first.is_none() { *first = Some(panic) } else { std::mem::forget(panic) }
             }
@@ -68,7 +68,7 @@ struct Shared {
     wake: Condvar,
     /// Counts the jobs, so that a spinning worker sees a new one without the lock.
     posted: AtomicUsize,
-    /// Workers within the current job.
+    /// Workers inside the current job.
     inside: AtomicUsize,
 }
 
@@ -95,7 +95,7 @@ impl Shared {
             }
             seen = self.posted.load(Ordering::Acquire);
             let Some(job) = board.job.clone() else { continue };
-            // Entered under the lock: `run` takes the job off the board first and then waits for those inside.
+            // Incremented under the lock: `run` takes the job off the board first and then waits until `inside` is zero.
             self.inside.fetch_add(1, Ordering::AcqRel);
             drop(board);
             job.work();
@@ -105,7 +105,7 @@ impl Shared {
     }
 }
 
-/// The threads.
+/// A pool of threads.
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
@@ -120,12 +120,12 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// `threads` in all, the caller of [`Self::run`] among them; at least one. Where the system gives fewer, fewer work.
+    /// Creates a pool of `threads` threads including the caller of [`Self::run`], at least one; fewer if the system refuses to start them.
     pub fn new(threads: usize) -> Self {
         Self::with_priority(threads, Priority::Usual)
     }
 
-    /// The same, whose own threads have this priority; the caller of [`Self::run`] keeps the one that it has.
+    /// [`Self::new`], whose own threads have this priority; the caller of [`Self::run`] keeps its own priority.
     pub fn with_priority(threads: usize, priority: Priority) -> Self {
         let shared = Arc::new(Shared::default());
         let spawn = |index| {
@@ -145,12 +145,12 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `task` with every number below `count`, each once, on all threads, and waits for them.
+    /// Calls `task` once with every number below `count`, on all threads, and waits until all calls have returned.
     ///
     /// A task must not call `run` itself.
     ///
     /// # Panics
-    /// If a task does; with several threads, after the others have ended.
+    /// If a task panics; with several threads, after all tasks have finished.
     pub fn run(&self, count: usize, task: impl Fn(usize) + Sync) {
         if count <= 1 || self.workers.is_empty() {
             (0..count).for_each(task);
@@ -158,7 +158,7 @@ impl Pool {
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let task: &Task<'_> = &task;
-        // SAFETY: only the lifetime changes; this function ends after the last use, as the wait below shows.
+        // SAFETY: only the lifetime changes; this function returns after the last use, as the wait below ensures.
         let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
         let job = Arc::new(Job { task, count, next: AtomicUsize::new(0), panic: Mutex::new(None) });
         {
@@ -169,7 +169,7 @@ impl Pool {
         self.shared.wake.notify_all();
         job.work();
         self.shared.board().job = None;
-        // Nobody can enter any more; those inside are at their last task.
+        // No thread can enter any more; those inside are at their last task.
         let mut waited = 0_u32;
         while self.shared.inside.load(Ordering::Acquire) != 0 {
             waited += 1;
@@ -187,7 +187,7 @@ impl Drop for Pool {
         self.shared.board().closing = true;
         self.shared.wake.notify_all();
         for worker in self.workers.drain(..) {
-            // A worker catches its tasks' panics, so there is nothing to hear of.
+            // A worker catches its tasks' panics, so there is no error to report.
             let _ = worker.join();
         }
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_comes_back_and_the_pool_lives() {
+    fn a_panic_is_resumed_and_the_pool_stays_usable() {
         let pool = Pool::new(3);
         let result = catch_unwind(AssertUnwindSafe(|| pool.run(10, |index| assert_ne!(index, 5))));
         assert!(result.is_err());
@@ -223,9 +223,9 @@ mod tests {
         assert_eq!(done.into_inner(), 10);
     }
 
-    /// What was thrown may itself panic when it is dropped; that must not end `run` before its tasks have ended.
+    /// A panic's payload may itself panic when it is dropped; that must not unwind `run` before its tasks have finished.
     #[test]
-    fn panics_that_panic_come_back_too() {
+    fn panics_whose_payload_panics_on_drop_are_resumed() {
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn several_callers_take_turns() {
+    fn concurrent_callers_are_serialised() {
         const ROUNDS: usize = if cfg!(miri) { 5 } else { 50 };
         let pool = Pool::new(2);
         let done = AtomicUsize::new(0);

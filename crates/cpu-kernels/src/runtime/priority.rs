@@ -1,29 +1,29 @@
-//! How urgent a thread's work is to the system.
+//! Scheduling priority of threads.
 //!
-//! A server's other threads answer people in a fraction of a millisecond, now and then; those that compute want every core, always. At
-//! equal priority an answer would wait for a time slice or several, so those that compute go behind. Where nobody else wants a core they
-//! lose nothing. The invariant: a thread goes down only, for to go up again wants privileges.
+//! A server's other threads now and then need a fraction of a millisecond to answer a client; compute threads want every core all the time.
+//! At equal priority an answer would wait for one or more time slices, so compute threads get a lower one. If no other thread wants a core,
+//! that costs them nothing. Invariant: a thread's priority is only ever lowered, because raising it again requires privileges.
 //!
-//! On Linux a thread's niceness rises, which those that it starts inherit. On macOS its quality of service becomes that of work which
-//! somebody waits for with a progress bar. On other systems nothing changes.
+//! On Linux this raises the thread's niceness, which its child threads inherit. On macOS it sets the quality of service to that of work
+//! which a user follows with a progress bar. On other systems it does nothing.
 
-/// By how much niceness rises: Linux gives such a thread a tenth of the time that it gives to another one that wants the same core, and
-/// lets that one go first whenever it wakes up.
+/// The increase in niceness: Linux gives such a thread a tenth of the time of a normal thread that wants the same core, and runs the normal
+/// thread first whenever it wakes up.
 #[cfg(target_os = "linux")]
 const NICENESS: libc::c_int = 10;
 
-/// How urgent a thread's work is.
+/// The scheduling priority of a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Priority {
-    /// As urgent as any other thread's.
+    /// The system's default.
     #[default]
     Usual,
-    /// Less urgent than other threads'.
+    /// Lower than that of other threads.
     Low,
 }
 
 impl Priority {
-    /// Gives this priority to the calling thread. [`Self::Usual`] changes nothing; nor does a system that has no such thing.
+    /// Gives this priority to the calling thread. [`Self::Usual`] changes nothing; nor does [`Self::Low`] on a system without priorities.
     pub fn take(self) {
         match self {
             Self::Usual => {}
@@ -34,13 +34,13 @@ impl Priority {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 fn lower() {
-    // SAFETY: it takes no pointers. The kernel keeps niceness by thread, and that of the caller is what changes.
+    // SAFETY: it takes no pointers. The kernel keeps niceness per thread, so only the caller's changes.
     let _lowest_already = unsafe { libc::nice(NICENESS) };
 }
 
 #[cfg(all(target_os = "macos", not(miri)))]
 fn lower() {
-    // SAFETY: it takes no pointers, and changes the calling thread alone.
+    // SAFETY: it takes no pointers, and changes only the calling thread.
     let _refused = unsafe { libc::pthread_set_qos_class_self_np(libc::qos_class_t::QOS_CLASS_UTILITY, 0) };
 }
 
@@ -59,13 +59,13 @@ mod tests {
     /// The calling thread's niceness.
     fn niceness() -> i32 {
         let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
-        // The name in brackets may hold spaces; niceness is the nineteenth field, the seventeenth behind it.
+        // The name in brackets may contain spaces; niceness is the nineteenth field, the seventeenth behind the name.
         let (_, fields) = stat.rsplit_once(')').unwrap();
         fields.split_ascii_whitespace().nth(16).unwrap().parse().unwrap()
     }
 
     #[test]
-    fn a_thread_that_goes_down_takes_its_own_with_it_and_no_other() {
+    fn only_child_threads_inherit_a_lower_priority() {
         let before = niceness();
         let lower = (before + NICENESS).min(19);
         let seen = std::thread::spawn(|| {
@@ -79,17 +79,17 @@ mod tests {
     }
 
     #[test]
-    fn all_workers_of_a_pool_go_down() {
+    fn all_workers_of_a_pool_get_its_priority() {
         let before = niceness();
         let pool = Pool::with_priority(4, Priority::Low);
         let seen = Mutex::new(BTreeSet::new());
-        // Long enough tasks that every thread takes some.
+        // The tasks take long enough that every thread gets some.
         pool.run(40, |_| {
             std::thread::sleep(Duration::from_millis(5));
             let is_ours = std::thread::current().name().is_some_and(|name| name.starts_with("kernel-"));
             seen.lock().unwrap().insert((is_ours, niceness()));
         });
-        // The caller is as it was.
+        // The caller's niceness is unchanged.
         assert_eq!(seen.into_inner().unwrap(), BTreeSet::from([(false, before), (true, (before + NICENESS).min(19))]));
     }
 }

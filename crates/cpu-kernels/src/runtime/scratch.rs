@@ -1,33 +1,34 @@
-//! Memory that a task works in: aligned to cache lines, kept by its thread from task to task.
+//! Scratch memory of tasks: aligned to cache lines, kept by its thread from task to task.
 
 use std::cell::RefCell;
 
 /// A cache line, which is also a tile's row.
 const LINE: usize = 64;
-/// Pages of this size cost one fault where small ones cost 512.
+/// A page of this size takes one page fault where small pages take 512.
 const HUGE_PAGE: usize = 2 << 20;
 
 /// A buffer whose start is aligned to a cache line.
 #[derive(Default)]
 pub(crate) struct Aligned {
-    /// A line more than was asked for.
+    /// One line longer than requested, for the alignment.
     bytes: Vec<u8>,
 }
 
 impl Aligned {
-    /// `bytes` zeros.
+    /// A buffer of `bytes` zeros.
     pub(crate) fn zeroed(bytes: usize) -> Self {
-        // Fresh from the system, zeros cost nothing until they are touched, and by then the pages are large.
+        // Fresh zero pages cost nothing until they are touched, and by then the pages are large.
         let mut bytes = vec![0; bytes.checked_add(LINE).expect("a buffer that memory can hold")];
         let room = bytes.as_mut_ptr_range();
         in_huge_pages(room.start, room.end);
         Self { bytes }
     }
 
-    /// At least `bytes` of whatever was there before.
+    /// Grows to at least `bytes`; the contents are unspecified.
     fn at_least(&mut self, bytes: usize) -> *mut u8 {
         if cfg!(debug_assertions) {
-            // Only as long as asked, and NaNs in either precision: what reads beyond it or takes it for zeros does not go unnoticed.
+            // Exactly as long as requested, and filled with NaNs in either precision, so that a read beyond it or a read of assumed zeros
+            // shows up.
             self.bytes = vec![0xff; bytes + LINE];
         } else if self.bytes.is_empty() || self.len() < bytes {
             *self = Self::zeroed(bytes);
@@ -48,28 +49,28 @@ impl Aligned {
         self.bytes[offset..].as_mut_ptr()
     }
 
-    /// In bytes.
+    /// Length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len().saturating_sub(LINE)
     }
 }
 
-/// Asks the system for large pages where a buffer spans some; nothing is lost where it has none.
+/// Advises the system to use large pages if the buffer spans any; systems without them ignore it.
 pub(crate) fn in_huge_pages<T>(start: *mut T, end: *mut T) {
     let (first, last) = (start.addr().next_multiple_of(HUGE_PAGE), end.addr() / HUGE_PAGE * HUGE_PAGE);
     if first >= last {
         return;
     }
-    // Miri has no such call.
+    // Miri does not support this call.
     #[cfg(all(target_os = "linux", not(miri)))]
-    // SAFETY: whole pages within memory that the caller owns; the advice changes nothing of what they hold.
+    // SAFETY: whole pages within memory that the caller owns; the advice does not change their contents.
     unsafe {
         libc::madvise(start.with_addr(first).cast(), last - first, libc::MADV_HUGEPAGE);
     }
 }
 
-/// Calls `run` with a buffer of this thread of at least `bytes`, holding whatever it held; calls may be nested in `slot`s of
-/// different numbers, 0 to 3.
+/// Calls `run` with a buffer of this thread of at least `bytes`, with unspecified contents. Calls may be nested if their `slot`s, 0 to 3,
+/// differ.
 pub(crate) fn with<R>(slot: usize, bytes: usize, run: impl FnOnce(*mut u8) -> R) -> R {
     thread_local! {
         static BUFFERS: [RefCell<Aligned>; 4] = const { [const { RefCell::new(Aligned { bytes: Vec::new() }) }; 4] };

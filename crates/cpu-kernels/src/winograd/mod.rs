@@ -1,15 +1,15 @@
 //! 3x3 convolutions with fewer products than their definition has, by a change of basis of small tiles.
 //!
-//! Winograd's F(2x2, 3x3) makes 2x2 outputs from 4x4 pixels with 16 products a channel in the place of 36. A picture that is first
-//! doubled by nearest neighbour does with 9: along one side, with a, b, c three neighbours and w the kernel, the outputs around b are
-//! w0 a + (w1 + w2) b and (w0 + w1) b + w2 c, or with S = w0 + w1 + w2: w0 (a - b) + S b and S b + w2 (c - b).
+//! Winograd's F(2x2, 3x3) computes 2x2 outputs from 4x4 pixels with 16 products a channel instead of 36. An image that is first doubled by
+//! nearest neighbour needs only 9: along one side, with a, b, c three neighbours and w the kernel, the outputs around b are w0 a + (w1 +
+//! w2) b and (w0 + w1) b + w2 c, or with S = w0 + w1 + w2: w0 (a - b) + S b and S b + w2 (c - b).
 //!
-//! Either way a tile of the picture goes over into points (sums and differences of its pixels), every point is a linear layer of its
-//! own from channels to outputs, and each output is a sum of some points' results. The tiles' points lie in a task's scratch memory,
-//! 32 tiles of one point after another, which is what [`crate::product::block`] multiplies.
+//! In both cases a tile of the image is transformed into points (sums and differences of its pixels), every point is a separate linear
+//! layer from channels to outputs, and each output is a sum of some points' results. The tiles' points lie in a task's scratch memory, 32
+//! tiles of one point after another, in the layout that [`crate::product::block`] multiplies.
 //!
-//! In bfloat16 the points are rounded once more than a direct convolution's operands, which are as they come: the crate's README has
-//! the error of both. What is infinite or no number makes whole tiles no numbers, not just the outputs that see it.
+//! In bfloat16 the points are rounded once more than the operands of a direct convolution; the crate's README has the error of both. An
+//! infinity or NaN turns whole tiles into NaNs, not just the outputs that depend on it.
 
 mod points;
 
@@ -24,11 +24,11 @@ use crate::{
     runtime::{Engine, Level, SendPtr, scratch},
 };
 
-/// Bytes of points that a task makes at once: with the weights that meet them they should stay in the second cache.
+/// Bytes of points that a task computes at once; together with their weights they should stay in the L2 cache.
 const POINT_BYTES: usize = 512 << 10;
-/// Blocks of tiles that share a task at most.
+/// Most blocks of tiles that share a task.
 const BLOCKS: usize = 8;
-/// Blocks' worth of sums that two lines of outputs take.
+/// The size of two lines of outputs, in blocks of sums.
 const LINES: usize = 2 * LINE_FLOATS / SUMS;
 
 /// Runs the convolution into `store`; the caller has checked the shapes.
@@ -69,19 +69,19 @@ struct Run<'a, T: Element> {
     points: Points<T>,
     outputs: Outputs,
     level: Level,
-    /// A pixel beyond the picture's edge.
+    /// A pixel beyond the image's edge.
     zeros: Vec<T>,
-    /// Tiles of a line of tiles, of a picture, of all.
+    /// Number of tiles in a line, in an image, and in all.
     across: usize,
     of_image: usize,
     tiles: usize,
-    /// Bytes from a tile's channels to the next tile's; from a point to the next; from a block to the next.
+    /// Bytes from one tile's channels to the next tile's; from one point to the next; from one block to the next.
     pitch: usize,
     point_bytes: usize,
     block_bytes: usize,
 }
 
-// SAFETY: the pointers within are of slices that outlive the run; tasks write outputs of their own.
+// SAFETY: the pointers are into slices that outlive the run; each task writes its own outputs.
 unsafe impl<T: Element> Sync for Run<'_, T> {}
 
 impl<T: Element> Run<'_, T> {
@@ -89,13 +89,13 @@ impl<T: Element> Run<'_, T> {
         let blocks = self.tiles.div_ceil(TILES);
         let columns = self.weight.columns();
         if blocks >= TASKS {
-            // As many blocks to a task as share its weights and leave enough tasks.
+            // As many blocks a task as can share its weights while enough tasks are left.
             let share = (POINT_BYTES / self.block_bytes).clamp(1, BLOCKS).min(blocks / TASKS);
             engine.pool().run(blocks.div_ceil(share), |task| {
                 let (first, count) = (task * share, share.min(blocks - task * share));
                 scratch::with(0, share * self.block_bytes, |points| {
                     for block in 0..count {
-                        // SAFETY: room for `share` blocks.
+                        // SAFETY: the buffer holds `share` blocks.
                         unsafe { self.fill(first + block, points.add(block * self.block_bytes)) };
                     }
                     self.multiply(first, count, points, 0, columns);
@@ -103,11 +103,11 @@ impl<T: Element> Run<'_, T> {
             });
             return;
         }
-        // Small pictures with many weights: all points are made first, and a task takes some columns for all tiles.
+        // Small images with many weights: all points are computed first, and each task takes some columns for all tiles.
         scratch::with(3, blocks.saturating_mul(self.block_bytes), |points| {
             let points = SendPtr(points);
             engine.pool().run(blocks, |block| {
-                // SAFETY: each block is one task's, and there is room for all.
+                // SAFETY: each block belongs to one task, and the buffer holds all blocks.
                 unsafe { self.fill(block, points.get().add(block * self.block_bytes)) };
             });
             let pairs = columns.div_ceil(2);
@@ -115,16 +115,16 @@ impl<T: Element> Run<'_, T> {
         });
     }
 
-    /// The image of a tile, and its place among the image's lines and columns of tiles.
+    /// The image of a tile, and its line and column among the image's tiles.
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         let within = tile % self.of_image;
         (tile / self.of_image, within / self.across, within % self.across)
     }
 
-    /// Makes a block's points: those of its 32 tiles, with zeros for tiles behind the last.
+    /// Computes a block's points: those of its 32 tiles, with zeros for tiles behind the last.
     ///
     /// # Safety
-    /// `to` has room for a block.
+    /// `to` has space for a block.
     unsafe fn fill(&self, block: usize, to: *mut u8) {
         let (height, width) = self.shape.input;
         let (side, step, channels) = (self.basis.side(), self.basis.step(), self.weight.inputs());
@@ -136,7 +136,7 @@ impl<T: Element> Run<'_, T> {
             if tile < self.tiles {
                 let (image, line, column) = self.place(tile);
                 for dy in 0..side {
-                    // One pixel above and to the left of the tile; beyond the edge there are zeros.
+                    // The tile starts one pixel above and to the left; beyond the edge there are zeros.
                     let Some(y) = (line * step + dy).checked_sub(1).filter(|y| *y < height) else { continue };
                     for dx in 0..side {
                         let Some(x) = (column * step + dx).checked_sub(1).filter(|x| *x < width) else { continue };
@@ -150,7 +150,7 @@ impl<T: Element> Run<'_, T> {
         }
     }
 
-    /// The blocks from `first` on with the columns from `from` to `to`.
+    /// Multiplies `count` blocks starting at `first` with the columns from `from` to `to`.
     fn multiply(&self, first: usize, count: usize, points: *mut u8, from: usize, to: usize) {
         let (chunks, number) = (self.weight.chunks(), self.basis.points());
         let group = if self.weight.is_bf16() && self.level == Level::Amx { chunks } else { GROUP_STEPS.min(chunks) };
@@ -165,8 +165,8 @@ impl<T: Element> Run<'_, T> {
                     for point in 0..number {
                         for step in (0..chunks).step_by(group) {
                             for block in 0..count {
-                                // SAFETY: 32 lanes of the block's point and as many steps of the columns' point; each has sums
-                                // of its own.
+                                // SAFETY: 32 lanes of the block's point and as many steps of the columns' point; each block's point has its
+                                // own sums.
                                 unsafe {
                                     let rows = points.add(block * self.block_bytes + point * self.point_bytes + step * STEP_BYTES);
                                     (self.kernel)(&Block {
@@ -185,7 +185,7 @@ impl<T: Element> Run<'_, T> {
                         }
                     }
                     for block in 0..count {
-                        // SAFETY: sums of this block's points; room for the lines.
+                        // SAFETY: sums of this block's points; space for the lines.
                         unsafe { self.finish(first + block, sums.add(block * number * SUMS), lines, column, columns) };
                     }
                 }
@@ -193,22 +193,22 @@ impl<T: Element> Run<'_, T> {
         });
     }
 
-    /// From a block's sums to the outputs.
+    /// Transforms a block's sums into outputs and stores them.
     ///
     /// # Safety
-    /// The sums of all points are there, and room for two lines of 64 outputs.
+    /// The sums of all points are valid, and `lines` has space for two lines of 64 outputs.
     unsafe fn finish(&self, block: usize, sums: *const f32, lines: *mut f32, column: usize, columns: usize) {
         let (height, width) = self.shape.output;
         let tiles = TILES.min(self.tiles - block * TILES);
         let mut lane = 0;
         while lane < tiles {
-            // A run of tiles of one line.
+            // A run of tiles in one line.
             let (image, line, across) = self.place(block * TILES + lane);
             let run = (self.across - across).min(tiles - lane);
             let (y, x) = (2 * line, 2 * across);
-            // Where a side is odd, the doubled picture's last line is not there: see `outputs`.
+            // If a side is odd, the doubled image lacks its last line: see `outputs`.
             let (last_line, last_column) = (y + 1 == height, across + run == self.across && width % 2 == 1);
-            // SAFETY: as the caller vouches.
+            // SAFETY: guaranteed by the caller.
             unsafe {
                 for tile in 0..run {
                     let from = sums.add((lane + tile) * SUM_STRIDE);

@@ -1,4 +1,5 @@
-//! Into a convolution's basis and out of it: a tile's pixels to points, points' sums to four outputs. See [`super`].
+//! The transforms into a convolution's basis and back: from a tile's pixels to points, and from points' sums to four outputs. See
+//! [`super`].
 
 use crate::{
     elementwise::{Element, put},
@@ -14,11 +15,11 @@ pub(crate) const TILES: usize = 2 * ROWS;
 /// Floats of one line of a block's outputs.
 pub(crate) const LINE_FLOATS: usize = 2 * TILES * SUM_STRIDE;
 
-/// Makes one tile's points: from its pixels (those of a line side by side, 16 or 9), `channels` each, to a row of `chunks` steps for
-/// each point, the rows `point_bytes` apart.
+/// Computes one tile's points: from its 16 or 9 pixels in row-major order, with `channels` each, to a row of `chunks` steps for each point,
+/// the rows `point_bytes` apart.
 ///
 /// # Safety
-/// All of that is there.
+/// All pointers are valid for these sizes.
 pub(crate) type Points<T> = unsafe fn(Basis, &[*const T; 16], channels: usize, chunks: usize, to: *mut u8, point_bytes: usize);
 
 pub(crate) fn points_of<T: Element>(level: Level, bf16: bool) -> Points<T> {
@@ -43,18 +44,18 @@ unsafe fn points_portable<T: Element>(
     to: *mut u8,
     point_bytes: usize,
 ) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { points_any(basis, pixels, channels, chunks, to, point_bytes) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn points_avx2<T: Element>(basis: Basis, pixels: &[*const T; 16], channels: usize, chunks: usize, to: *mut u8, point_bytes: usize) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { points_any(basis, pixels, channels, chunks, to, point_bytes) }
 }
 
-/// Plain Rust; these levels multiply in f32.
+/// Plain Rust; levels that use it multiply in f32.
 #[inline(always)]
 unsafe fn points_any<T: Element>(basis: Basis, pixels: &[*const T; 16], channels: usize, chunks: usize, to: *mut u8, point_bytes: usize) {
     const LANES: usize = STEP_BYTES / size_of::<f32>();
@@ -89,7 +90,7 @@ unsafe fn points_any<T: Element>(basis: Basis, pixels: &[*const T; 16], channels
     }
 }
 
-/// A side of a tile in the basis.
+/// Transforms a side of a tile into the basis.
 #[inline(always)]
 fn side_of(basis: Basis, [a, b, c, d]: [f32; 4]) -> [f32; 4] {
     match basis {
@@ -98,14 +99,14 @@ fn side_of(basis: Basis, [a, b, c, d]: [f32; 4]) -> [f32; 4] {
     }
 }
 
-/// Makes one tile's 2x2 outputs of one or two columns from the points' sums, which lie [`SUMS`] floats apart: the upper two beside
-/// each other, the lower two [`LINE_FLOATS`] behind them.
+/// Computes one tile's 2x2 outputs of one or two columns from the points' sums, which lie [`SUMS`] floats apart: the upper two outputs
+/// beside each other, the lower two [`LINE_FLOATS`] behind them.
 ///
-/// `odd` says whether the tile's (second line, second column) lies beyond the output. That changes the first where the picture is
-/// doubled: beyond the edge are zeros, not one pixel more. With c = 0 the third product is -w2 b, which is what must go.
+/// `odd` says whether the tile's (second line, second column) lies beyond the output. In a doubled image that changes the first: beyond the
+/// edge are zeros, not one more pixel. With c = 0 the third product is -w2 b, exactly the term to remove.
 ///
 /// # Safety
-/// All of that is there, and aligned to a cache line.
+/// All pointers are valid for these sizes, and aligned to a cache line.
 pub(crate) type Outputs = unsafe fn(Basis, *const f32, *mut f32, columns: usize, odd: (bool, bool));
 
 pub(crate) fn outputs_of(level: Level) -> Outputs {
@@ -121,14 +122,14 @@ pub(crate) fn outputs_of(level: Level) -> Outputs {
 }
 
 unsafe fn outputs_portable(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { outputs_any(basis, from, to, columns, odd) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn outputs_avx2(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: guaranteed by the caller.
     unsafe { outputs_any(basis, from, to, columns, odd) }
 }
 
@@ -136,7 +137,7 @@ unsafe fn outputs_avx2(basis: Basis, from: *const f32, to: *mut f32, columns: us
 unsafe fn outputs_any(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
     let side = basis.side();
     for lane in 0..columns * COLUMN {
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         let sum = |point: usize| unsafe { *from.add(point * SUMS + lane) };
         let rows: [[f32; 2]; 4] = std::array::from_fn(|y| {
             let at = |x: usize| if y < side && x < side { sum(y * side + x) } else { 0.0 };
@@ -144,14 +145,14 @@ unsafe fn outputs_any(basis: Basis, from: *const f32, to: *mut f32, columns: usi
         });
         for (x, column) in [0, 1].map(|x| two_of(basis, rows.map(|row| row[x]), odd.0)).iter().enumerate() {
             for (y, value) in column.iter().enumerate() {
-                // SAFETY: as the caller vouches.
+                // SAFETY: guaranteed by the caller.
                 unsafe { to.add(y * LINE_FLOATS + x * SUM_STRIDE + lane).write(*value) };
             }
         }
     }
 }
 
-/// Two outputs of a side.
+/// Transforms back to two outputs of a side.
 #[inline(always)]
 fn two_of(basis: Basis, [a, b, c, d]: [f32; 4], odd: bool) -> [f32; 2] {
     match basis {
@@ -160,7 +161,7 @@ fn two_of(basis: Basis, [a, b, c, d]: [f32; 4], odd: bool) -> [f32; 2] {
     }
 }
 
-/// The same in vectors.
+/// The same with AVX-512 vectors.
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::*;
@@ -180,7 +181,7 @@ mod avx512 {
         point_bytes: usize,
     ) {
         let (vectors, vector_bytes) = (chunks, STEP_BYTES);
-        // SAFETY: as the caller vouches; a vector is a step.
+        // SAFETY: guaranteed by the caller; a vector is a step.
         unsafe {
             let put = |to: *mut u8, value: Vector| _mm512_store_ps(to.cast(), value);
             match basis {
@@ -200,7 +201,7 @@ mod avx512 {
         point_bytes: usize,
     ) {
         let (vectors, vector_bytes) = (2 * chunks, STEP_BYTES / 2);
-        // SAFETY: as the caller vouches; a vector is half a step.
+        // SAFETY: guaranteed by the caller; a vector is half a step.
         unsafe {
             let put = |to: *mut u8, value: Vector| {
                 _mm256_store_si256(to.cast(), std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(value)))
@@ -212,7 +213,7 @@ mod avx512 {
         }
     }
 
-    /// A mask of the channels that a vector has.
+    /// A mask of a vector's channels.
     #[inline(always)]
     fn mask(channels: usize, vector: usize) -> __mmask16 {
         let left = channels.saturating_sub(vector * 16);
@@ -232,11 +233,11 @@ mod avx512 {
     ) {
         for vector in 0..vectors {
             let mask = mask(channels, vector);
-            // A side of a tile in the basis.
+            // Transforms a side of a tile into the basis.
             let side = |[a, b, c, d]: [Vector; 4]| [_mm512_sub_ps(a, c), _mm512_add_ps(b, c), _mm512_sub_ps(c, b), _mm512_sub_ps(b, d)];
-            // SAFETY: the mask leaves out what lies behind the channels.
+            // SAFETY: the mask excludes everything behind the channels.
             unsafe {
-                // Of a vector without channels no pixel is read, and none is pointed behind.
+                // In a vector without channels no pixel is read, and the pointer does not go past the end.
                 let at = |index: usize| load(pixels[index].wrapping_add(vector * 16), mask);
                 let columns = [
                     side([at(0), at(4), at(8), at(12)]),
@@ -267,7 +268,7 @@ mod avx512 {
         for vector in 0..vectors {
             let mask = mask(channels, vector);
             let side = |[a, b, c]: [Vector; 3]| [_mm512_sub_ps(a, b), b, _mm512_sub_ps(c, b)];
-            // SAFETY: the mask leaves out what lies behind the channels.
+            // SAFETY: the mask excludes everything behind the channels.
             unsafe {
                 let at = |index: usize| load(pixels[index].wrapping_add(vector * 16), mask);
                 let columns = [side([at(0), at(3), at(6)]), side([at(1), at(4), at(7)]), side([at(2), at(5), at(8)])];
@@ -283,7 +284,7 @@ mod avx512 {
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn outputs(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
         for column in 0..columns {
-            // SAFETY: as the caller vouches.
+            // SAFETY: guaranteed by the caller.
             unsafe {
                 let at = |point: usize| _mm512_load_ps(from.add(point * SUMS + column * COLUMN));
                 let outputs = match basis {

@@ -1,4 +1,4 @@
-//! Attention.
+//! Attention against its definition.
 
 use cpu_kernels::{AttentionShape, Element, Engine, attention, vec_of};
 use half::bf16;
@@ -20,7 +20,7 @@ fn error<T: Element>(engine: &Engine, shape: AttentionShape) -> f64 {
 }
 
 #[test]
-fn attentions_of_every_kind() {
+fn attentions_match_their_definition() {
     for engine in engines(2) {
         let all = [
             (2, 70, 77, 3, 40, false),
@@ -44,7 +44,7 @@ fn attentions_of_every_kind() {
     }
 }
 
-/// Scores that grow from block to block of keys, and scores far beyond what an exponential holds.
+/// Scores that grow from block to block of keys, and scores that would overflow an exponential.
 #[test]
 fn attention_follows_a_growing_maximum() {
     for engine in engines(1) {
@@ -60,7 +60,7 @@ fn attention_follows_a_growing_maximum() {
     }
 }
 
-/// What is no number stays none: a broken model is not to be mistaken for a picture.
+/// A NaN stays a NaN: the output of a broken model must not look like an image.
 #[test]
 fn attention_hides_no_nan() {
     for engine in engines(1) {

@@ -1,5 +1,5 @@
-//! Every kernel with each of its buffers directly before, and directly after, memory that may not be touched, at every alignment that
-//! its elements allow within a cache line: a read or a write beyond a buffer ends the test program.
+//! Every kernel with each of its buffers directly before, and directly after, inaccessible memory, at every alignment that its elements
+//! allow within a cache line: a read or a write beyond a buffer crashes the test program.
 
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "inaccessible pages come from the system")]
@@ -24,9 +24,9 @@ struct Guarded<T> {
 
 #[derive(Clone, Copy)]
 enum Side {
-    /// The last element ends `usize` elements before the page's end.
+    /// The last element ends `usize` elements before the end of the accessible pages.
     End(usize),
-    /// The first element begins `usize` elements after the page's start.
+    /// The first element begins `usize` elements after the start of the accessible pages.
     Start(usize),
 }
 
@@ -55,7 +55,7 @@ impl<T: Element> Guarded<T> {
         unsafe { std::slice::from_raw_parts(self.data, self.count) }
     }
 
-    fn room(&mut self) -> &mut [MaybeUninit<T>] {
+    fn spare(&mut self) -> &mut [MaybeUninit<T>] {
         // SAFETY: as above, and borrowed uniquely; kernels write elements only.
         unsafe { std::slice::from_raw_parts_mut(self.data.cast(), self.count) }
     }
@@ -94,39 +94,39 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
             residual: Some(residual.slice()),
             blend: Some(Blend { other: other.slice(), share: 0.3 }),
         };
-        conv2d(engine, x.slice(), &direct, shape, extras, y.room());
+        conv2d(engine, x.slice(), &direct, shape, extras, y.spare());
         if kernel == 3 {
             let winograd = Packed::winograd::<T, T>(engine, weight.slice(), outputs, inputs);
-            conv2d(engine, x.slice(), &winograd, shape, extras, y.room());
+            conv2d(engine, x.slice(), &winograd, shape, extras, y.spare());
             let doubling = Packed::doubling::<T, T>(engine, weight.slice(), outputs, inputs);
             let enlarged = (2 * height - 1, 2 * width);
             let residual = guard(2 * enlarged.0 * enlarged.1 * outputs, 7);
             let mut y = guard(2 * enlarged.0 * enlarged.1 * outputs, 8);
             let extras = Extras { residual: Some(residual.slice()), blend: None, ..extras };
-            conv2d(engine, x.slice(), &doubling, ConvShape { enlarged, output: enlarged, ..shape }, extras, y.room());
+            conv2d(engine, x.slice(), &doubling, ConvShape { enlarged, output: enlarged, ..shape }, extras, y.spare());
         }
     }
-    // A few queries and several tasks of them; whole pairs of channels and a half one.
+    // Fewer queries than a task's and more; a head of whole pairs of channels and one with an odd number.
     for (queries, keys, head_dim) in [(35, 19, 24), (130, 40, 7)] {
         let shape = AttentionShape { images: 2, queries, keys, heads: 2, head_dim, scale: 0.2, causal: false };
         let tokens = |count: usize, seed: u64| guard(2 * count * 2 * head_dim, seed);
         let (query, key, value, mut y) = (tokens(queries, 1), tokens(keys, 2), tokens(keys, 3), tokens(queries, 4));
-        attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
+        attention(engine, query.slice(), key.slice(), value.slice(), shape, y.spare());
     }
     for (frames, head_dim) in [(3, 24), (18, 7)] {
         let shape = TemporalShape { clips: 2, frames, pixels: 3, heads: 2, head_dim, scale: 0.2 };
         let tokens = |seed: u64| guard(2 * frames * 3 * 2 * head_dim, seed);
         let (query, key, value, mut y) = (tokens(1), tokens(2), tokens(3), tokens(4));
-        temporal_attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
+        temporal_attention(engine, query.slice(), key.slice(), value.slice(), shape, y.spare());
     }
     let (weight, bias) = (numbers(20, 1), numbers(20, 2));
     let norm = Norm { weight: weight.slice(), bias: bias.slice(), eps: 1e-5 };
     let x = guard(2 * 9 * 20, 3);
     let mut y = guard(2 * 9 * 20, 4);
-    group_norm(engine, x.slice(), 2, 5, norm, true, y.room());
-    layer_norm(engine, x.slice(), norm, y.room());
-    layer_norm_shifted(engine, x.slice(), numbers(6 * 20, 5).slice(), norm, y.room());
-    activate(engine, x.slice(), Activation::Gelu, y.room());
+    group_norm(engine, x.slice(), 2, 5, norm, true, y.spare());
+    layer_norm(engine, x.slice(), norm, y.spare());
+    layer_norm_shifted(engine, x.slice(), numbers(6 * 20, 5).slice(), norm, y.spare());
+    activate(engine, x.slice(), Activation::Gelu, y.spare());
 }
 
 #[test]

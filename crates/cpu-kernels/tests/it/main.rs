@@ -1,4 +1,4 @@
-//! The kernels against their definitions in f64, at every level of instructions that this processor has, on any number of threads.
+//! The kernels against their definitions in f64, at every instruction level that this processor has, with different numbers of threads.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
@@ -12,18 +12,18 @@ mod temporal;
 
 use cpu_kernels::{Engine, Level};
 
-/// Relative to the result's norm: sums of some thousand products in another order.
+/// Relative to the result's norm: sums of some thousand products in a different order.
 pub(crate) const SINGLE: f64 = 2e-6;
-/// The same where operands are rounded to bfloat16 first: 8 bits of precision, on both sides and in the result.
+/// The same if operands are rounded to bfloat16 first: 8 bits of precision, on both sides and in the result.
 pub(crate) const HALF: f64 = 6e-3;
 
-/// An engine of each level that this processor has. A machine that lacks a level cannot test it; the portable one is always there, and
-/// is all that Miri has.
+/// An engine for each level that this processor has. Levels that the machine lacks cannot be tested; the portable one is always available,
+/// and is the only one under Miri.
 pub(crate) fn engines(threads: usize) -> Vec<Engine> {
     Level::ALL.into_iter().filter(|level| level.is_available()).map(|level| Engine::new(threads, level)).collect()
 }
 
-/// All cases; under Miri, which takes a second for what takes a processor some microseconds, only `few` small ones.
+/// All cases, or under Miri, which takes a second where a processor takes some microseconds, only the `few` small ones.
 pub(crate) fn cases<T: Clone>(all: &[T], few: &[T]) -> Vec<T> {
     if cfg!(miri) { few.to_vec() } else { all.to_vec() }
 }

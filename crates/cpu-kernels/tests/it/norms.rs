@@ -1,4 +1,4 @@
-//! Norms and activations.
+//! Norms and activations against their definitions.
 
 use cpu_kernels::{Activation, Norm, activate, group_norm, layer_norm, layer_norm_shifted, vec_of};
 use half::bf16;
@@ -15,13 +15,13 @@ fn normal(values: &[f64], eps: f64) -> Vec<f64> {
 }
 
 #[test]
-fn group_norms_of_every_kind() {
+fn group_norms_match_their_definition() {
     for engine in engines(3) {
         let all = [(2, 1500, 48, 8, true), (1, 1, 32, 32, false), (3, 333, 60, 4, false)];
         // The first has two strips.
         let few = [(1, 690, 48, 8, true), (2, 1, 32, 32, false), (3, 37, 20, 4, false)];
         for (images, pixels, channels, groups, silu) in cases(&all, &few) {
-            // A mean far from zero, as an autoencoder's activations have it.
+            // A mean far from zero, as in an autoencoder's activations.
             let x: Vec<f32> = random::<f32>(images * pixels * channels, 1).into_iter().map(|value| value * 3.0 + 20.0).collect();
             let (weight, bias): (Vec<f32>, Vec<f32>) = (random(channels, 2), random(channels, 3));
             let mut expected = vec![0.0; x.len()];
@@ -46,7 +46,7 @@ fn group_norms_of_every_kind() {
 }
 
 #[test]
-fn layer_norms() {
+fn layer_norms_match_their_definition() {
     for engine in engines(2) {
         let (rows, channels) = (if cfg!(miri) { 440 } else { 700 }, 75);
         let (weight, bias): (Vec<f32>, Vec<f32>) = (random(channels, 2), random(channels, 3));
@@ -67,9 +67,9 @@ fn layer_norms() {
 }
 
 #[test]
-fn layer_norms_of_shifted_images() {
+fn shifted_layer_norms_match_their_definition() {
     for engine in engines(2) {
-        // Images that end within a task's strip, and strips that end within an image.
+        // Some images end within a task's strip, and some strips end within an image.
         let (images, rows, channels) = if cfg!(miri) { (3, 150, 75) } else { (5, 140, 75) };
         let (weight, bias): (Vec<f32>, Vec<f32>) = (random(channels, 2), random(channels, 3));
         let norm = Norm { weight: &weight, bias: &bias, eps: 1e-5 };
@@ -92,10 +92,10 @@ fn layer_norms_of_shifted_images() {
 }
 
 #[test]
-fn activations() {
+fn activations_match_their_definition() {
     for engine in engines(2) {
         for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
-            // Under Miri one of them in two strips.
+            // Under Miri one of them takes two strips.
             let count = match activation {
                 _ if !cfg!(miri) => 40_000,
                 Activation::Silu => 17_000,

@@ -1,4 +1,4 @@
-//! Linear layers and convolutions.
+//! Linear layers and convolutions against their definitions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,7 +18,7 @@ enum Packing {
     Doubling,
 }
 
-/// A convolution with all its extras, by the kernels and by definition: the relative error.
+/// The relative error of a convolution with all epilogue operands, between the kernels and the definition.
 fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) -> f64 {
     let taps = shape.kernel.0 * shape.kernel.1;
     let pixels = shape.output.0 * shape.output.1;
@@ -26,7 +26,7 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
     let w: Vec<T> = random(outputs * inputs * taps, seed + 1);
     let (bias, per_image): (Vec<f32>, Vec<f32>) = (random(outputs, seed + 2), random(shape.images * outputs, seed + 3));
     let residual: Vec<T> = random(shape.images * pixels * outputs, seed + 4);
-    // Every second case is blended: the share must not hide an error in the rest.
+    // Every second case is blended: the share must not hide an error of the rest.
     let (other, share): (Vec<T>, f32) = (random(residual.len(), seed + 5), 0.8);
     let blend = seed.is_multiple_of(2).then_some(Blend { other: &other, share });
     let mut expected = reference::conv2d(&wide(&x), &wide(&w), &shape, inputs, outputs);
@@ -66,7 +66,7 @@ fn check_packed(engine: &Engine, packing: Packing, shape: ConvShape, inputs: usi
 }
 
 #[test]
-fn convolutions_of_every_kind() {
+fn convolutions_match_their_definition() {
     let downsample = ConvShape { output: (4, 11), stride: 2, ..same(2, 8, 21, 3) };
     let below_and_right = ConvShape { pad: (0, 0), ..downsample };
     let upsample = ConvShape { enlarged: (10, 18), output: (10, 18), ..same(1, 5, 9, 3) };
@@ -88,7 +88,7 @@ fn convolutions_of_every_kind() {
         (temporal, 24, 40),
     ];
     let tiny = ConvShape { output: (2, 3), ..downsample };
-    // Several steps and columns; a task for each picture; rows read in place and not.
+    // Several steps and columns; a task for each image; rows read in place and from a copy.
     let few = [
         (ConvShape { kernel: (3, 1), pad: (1, 0), ..same(1, 2, 3, 3) }, 17, 18),
         (same(8, 1, 1, 1), 4, 3),
@@ -104,14 +104,14 @@ fn convolutions_of_every_kind() {
     }
 }
 
-/// `shape`'s picture enlarged to twice its size, less (lines, columns).
+/// `shape` with the image enlarged to twice its size, less (lines, columns).
 fn doubled(shape: ConvShape, less: (usize, usize)) -> ConvShape {
     let enlarged = (2 * shape.input.0 - less.0, 2 * shape.input.1 - less.1);
     ConvShape { enlarged, output: enlarged, ..shape }
 }
 
 #[test]
-fn convolutions_with_fewer_products() {
+fn convolutions_with_fewer_products_match_their_definition() {
     for engine in engines(2) {
         // Even and odd sides; less than a tile; lines that end within a block; many blocks, and few with many weights.
         let all = [
@@ -127,12 +127,12 @@ fn convolutions_with_fewer_products() {
                 check_packed(&engine, Packing::Doubling, doubled(shape, less), inputs, outputs, 2);
             }
         }
-        // The fewest blocks that are cut into tasks of their own.
+        // The smallest number of blocks that are cut into tasks of their own.
         assert!(conv_error::<f32>(&engine, Packing::Doubling, doubled(same(1, 15, 15, 3), (0, 0)), 2, 2, 3) < SINGLE);
     }
 }
 
-/// How much of bfloat16's precision the other bases cost, at a model's number of channels: the crate's README states these errors.
+/// The precision that the other bases cost in bfloat16, at a model's number of channels; the crate's README states these errors.
 #[test]
 fn fewer_products_cost_little_precision() {
     for engine in engines(2).iter().filter(|engine| engine.level().has_bf16()) {
@@ -146,8 +146,8 @@ fn fewer_products_cost_little_precision() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "too many products; the other tests have the paths")]
-fn convolutions_of_random_shapes() {
+#[cfg_attr(miri, ignore = "too many products; the other tests cover the paths")]
+fn convolutions_of_random_shapes_match_their_definition() {
     let mut seed = 7;
     for engine in engines(3) {
         for round in 0..12 {
@@ -165,7 +165,7 @@ fn convolutions_of_random_shapes() {
 }
 
 #[test]
-fn linear_layers_and_their_gates() {
+fn linear_and_gated_layers_match_their_definition() {
     let all = [(1, 64, 64), (77, 96, 130), (600, 32, 20), (33, 50, 18), (16, 33, 2)];
     for engine in engines(2) {
         for (rows, inputs, outputs) in cases(&all, &[(1, 16, 34), (18, 16, 20), (17, 5, 2)]) {
@@ -220,7 +220,7 @@ fn threads_change_no_bit() {
 }
 
 #[test]
-fn nothing_in_gives_nothing_out() {
+fn empty_input_gives_empty_output() {
     for engine in engines(1) {
         let packed = Packed::new::<f32, f32>(&engine, &random::<f32>(12, 1), 3, 4, 1);
         linear::<f32>(&engine, &[], &packed, Extras::default(), &mut []);
@@ -228,7 +228,7 @@ fn nothing_in_gives_nothing_out() {
 }
 
 #[test]
-fn shapes_that_no_memory_holds_are_refused() {
+fn shapes_that_overflow_are_refused() {
     let engine = &engines(1)[0];
     let packed = Packed::new::<f32, f32>(engine, &[1.0, 1.0], 1, 1, 2);
     let half = (1_usize << 63) + 1;

@@ -2,7 +2,7 @@
 
 use cpu_kernels::{AttentionShape, ConvShape, Element, TemporalShape};
 
-/// Numbers in -1..1 that a seed fixes.
+/// Reproducible numbers in -1..1.
 pub(crate) fn random<T: Element>(count: usize, seed: u64) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -12,7 +12,7 @@ pub(crate) fn random<T: Element>(count: usize, seed: u64) -> Vec<T> {
     (0..count).map(|_| next()).collect()
 }
 
-/// A number below `limit`, and the seed's successor.
+/// A random number below `limit`; advances the seed.
 pub(crate) fn below(seed: &mut u64, limit: usize) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*seed >> 33) as usize % limit
@@ -22,7 +22,7 @@ pub(crate) fn wide<T: Element>(values: &[T]) -> Vec<f64> {
     values.iter().map(|value| f64::from(value.widen())).collect()
 }
 
-/// The norm of the difference over the norm of what is expected.
+/// The norm of the difference over the norm of the expected values.
 pub(crate) fn relative_error<T: Element>(found: &[T], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let difference: f64 = wide(found).iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum();
@@ -58,11 +58,11 @@ pub(crate) fn conv2d(x: &[f64], w: &[f64], shape: &ConvShape, inputs: usize, out
     y
 }
 
-/// x * Phi(x), the error function by its series.
+/// x * Phi(x), with the error function by its series.
 pub(crate) fn gelu(x: f64) -> f64 {
     let z = x / std::f64::consts::SQRT_2;
     if z.abs() > 4.5 {
-        // The error function is within 2e-10 of its limit, and its series has lost its digits.
+        // The error function is within 2e-10 of its limit here, and its series loses all digits.
         return x.max(0.0);
     }
     let (mut term, mut sum) = (z, z);
@@ -96,7 +96,7 @@ pub(crate) fn attention(query: &[f64], key: &[f64], value: &[f64], shape: &Atten
     y
 }
 
-/// A pixel's frames to one another, as an attention of as many pictures as there are pixels.
+/// Attention over each pixel's frames, as an attention with one image for each pixel.
 pub(crate) fn temporal_attention(query: &[f64], key: &[f64], value: &[f64], shape: &TemporalShape) -> Vec<f64> {
     let TemporalShape { clips, frames, pixels, heads, head_dim, scale } = *shape;
     let channels = heads * head_dim;

@@ -1,4 +1,4 @@
-//! Attention over frames.
+//! Attention over frames against its definition.
 
 use cpu_kernels::{Element, Engine, TemporalShape, temporal_attention, vec_of};
 use half::bf16;
@@ -14,7 +14,7 @@ fn shape(clips: usize, frames: usize, pixels: usize, heads: usize, head_dim: usi
 
 fn error<T: Element>(engine: &Engine, shape: TemporalShape) -> f64 {
     let count = shape.clips * shape.frames * shape.pixels * shape.heads * shape.head_dim;
-    // Scores up to some tens: a softmax that is neither flat nor a single frame.
+    // Scores up to some tens: a softmax that is neither flat nor concentrated on a single frame.
     let tokens = |seed: u64| -> Vec<T> { random::<T>(count, seed).into_iter().map(|value| T::narrow(value.widen() * 3.0)).collect() };
     let (query, key, value) = (tokens(1), tokens(2), tokens(3));
     let expected = reference::temporal_attention(&wide(&query), &wide(&key), &wide(&value), &shape);
@@ -23,10 +23,10 @@ fn error<T: Element>(engine: &Engine, shape: TemporalShape) -> f64 {
 }
 
 #[test]
-fn temporal_attentions_of_every_kind() {
+fn temporal_attentions_match_their_definition() {
     for engine in engines(2) {
         let all = [
-            // Every number of queries together, one to four columns of frames and more, whole and ragged heads, several tasks.
+            // Every size of query group, one to four columns of frames and more, whole and ragged heads, several tasks.
             shape(2, 14, 40, 5, 64),
             shape(1, 25, 9, 20, 64),
             shape(1, 1, 7, 2, 16),
@@ -48,7 +48,7 @@ fn temporal_attentions_of_every_kind() {
     }
 }
 
-/// Scores far beyond what an exponential holds, in both directions.
+/// Scores that would overflow an exponential, in both directions.
 #[test]
 fn temporal_attention_survives_large_scores() {
     for engine in engines(1) {
@@ -62,7 +62,7 @@ fn temporal_attention_survives_large_scores() {
     }
 }
 
-/// What is no number stays none, and only where it is.
+/// A NaN stays a NaN, and only where it belongs.
 #[test]
 fn temporal_attention_hides_no_nan() {
     for engine in engines(1) {
@@ -90,7 +90,7 @@ fn threads_and_clips_change_no_bit() {
 }
 
 #[test]
-fn no_frames_give_nothing() {
+fn empty_input_gives_empty_output() {
     for engine in engines(1) {
         temporal_attention::<f32>(&engine, &[], &[], &[], shape(1, 3, 0, 1, 4), &mut []);
     }

@@ -1,8 +1,8 @@
-//! Classifier-free guidance: what the noise predictor is conditioned on, and how its two answers become one.
+//! Classifier-free guidance: the inputs of the noise predictor, and the combination of its two predictions.
 //!
-//! It must not know schedulers. The invariant: the unconditional half comes first, and guidance is combined in f32 whatever the model's
-//! precision. Follows diffusers' `StableDiffusionPipeline.__call__` and `get_guidance_scale_embedding`; the paper is Ho and Salimans,
-//! "Classifier-Free Diffusion Guidance".
+//! This module must not depend on schedulers. Invariant: the unconditional half of a batch comes first, and predictions are combined in f32
+//! whatever the model's precision. Follows diffusers' `StableDiffusionPipeline.__call__` and `get_guidance_scale_embedding`; the paper is
+//! Ho and Salimans, "Classifier-Free Diffusion Guidance".
 
 mod per_frame;
 
@@ -15,11 +15,11 @@ use crate::{
     models::{TextContext, UNet2dConditionModel},
 };
 
-/// A noise predictor with everything but latents and timestep that it is given, for the whole of a run.
+/// A noise predictor with all of its inputs except latents and timestep, fixed for a run.
 #[derive(Clone, Debug)]
 pub struct Conditioning<'a> {
     unet: &'a UNet2dConditionModel,
-    /// The unconditional text first, if there is guidance.
+    /// The unconditional text comes first, if there is guidance.
     text: TextContext,
     guidance_scale: Option<f64>,
     timestep_cond: Option<Tensor>,
@@ -27,21 +27,21 @@ pub struct Conditioning<'a> {
 }
 
 impl<'a> Conditioning<'a> {
-    /// Conditioning on a prompt alone, for a guidance scale of one or less: one model row a step.
+    /// Conditioning on a prompt alone, for a guidance scale of at most one: the model's batch is one row a step.
     ///
     /// `prompt_embeds` is [1, tokens, hidden].
     ///
     /// # Errors
-    /// [`Error::Shape`] if the states are not the model's.
+    /// [`Error::Shape`] if the embeddings' shape is not the model's.
     pub fn unguided(unet: &'a UNet2dConditionModel, prompt_embeds: &Tensor) -> Result<Self> {
         Ok(Self { unet, text: unet.text_context(prompt_embeds)?, guidance_scale: None, timestep_cond: None, channels: None })
     }
 
-    /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: two model rows a step, which share what the text
-    /// does not change.
+    /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: the batch is two rows a step, which share all
+    /// computations that do not depend on the text.
     ///
     /// # Errors
-    /// [`Error::Candle`] if the shapes differ; [`Error::Shape`] if the states are not the model's.
+    /// [`Error::Candle`] if the shapes differ; [`Error::Shape`] if the embeddings' shape is not the model's.
     pub fn guided(
         unet: &'a UNet2dConditionModel,
         prompt_embeds: &Tensor,
@@ -52,24 +52,24 @@ impl<'a> Conditioning<'a> {
         Ok(Self { guidance_scale: Some(guidance_scale), ..Self::unguided(unet, &both)? })
     }
 
-    /// Adds the guidance scale's own embedding, [1, time_cond_proj_dim], for models that were distilled with it.
+    /// Adds the embedding of the guidance scale, [1, time_cond_proj_dim], for models that were distilled with it.
     #[must_use]
     pub fn with_timestep_cond(self, timestep_cond: Tensor) -> Self {
         Self { timestep_cond: Some(timestep_cond), ..self }
     }
 
-    /// Adds channels that follow the latents into the model, [1, channels, height, width] f32 (inpainting models).
+    /// Adds channels that are concatenated to the latents, [1, channels, height, width] f32 (inpainting models).
     #[must_use]
     pub fn with_channels(self, channels: Tensor) -> Self {
         Self { channels: Some(channels), ..self }
     }
 
-    /// The guided noise prediction, f32 on the CPU, for latents [1, c, h, w] that the scheduler has scaled, f32 on the CPU.
+    /// Predicts the guided noise, f32 on the CPU, for scaled latents [1, c, h, w], f32 on the CPU.
     ///
     /// # Errors
     /// [`Error::Shape`] if the latents do not fit; [`Error::Candle`] from the model.
     pub fn predict(&self, scaled_latents: &Tensor, timestep: f64) -> Result<Tensor> {
-        // More latents than one would be taken for the halves of the guidance.
+        // A batch of latents would be mistaken for the halves of the guidance.
         if scaled_latents.dims().first() != Some(&1) {
             let expected = "[1, channels, height, width]".into();
             return Err(Error::Shape { what: "latents", expected, found: scaled_latents.dims().to_vec() });
@@ -87,7 +87,7 @@ impl<'a> Conditioning<'a> {
     }
 }
 
-/// `uncond + scale * (text - uncond)` of a batch whose first half is the unconditional one.
+/// `uncond + scale * (text - uncond)` for a batch whose first half is unconditional.
 fn combine(noise_pred: &Tensor, scale: f64) -> Result<Tensor> {
     let rows = noise_pred.dim(0)? / 2;
     let uncond = noise_pred.narrow(0, 0, rows)?;
@@ -95,12 +95,12 @@ fn combine(noise_pred: &Tensor, scale: f64) -> Result<Tensor> {
     Ok((&uncond + ((text - &uncond)? * scale)?)?)
 }
 
-/// The sinusoidal embedding of a guidance scale, [1, `dim`] f32 on the CPU, of models with `time_cond_proj_dim`.
+/// The sinusoidal embedding of a guidance scale, [1, `dim`] f32 on the CPU, for models with `time_cond_proj_dim`.
 ///
 /// # Errors
 /// [`Error::Candle`] if the tensor cannot be made.
 pub fn guidance_scale_embedding(guidance_scale: f64, dim: usize) -> Result<Tensor> {
-    // f32 at each step, as diffusers computes it: the sines of large arguments show every rounding.
+    // Every step is in f32, as in diffusers: the sines of large arguments amplify every rounding.
     let w = (guidance_scale - 1.0) as f32 * 1000.0;
     let half = dim / 2;
     let rate = (10000f64.ln() as f32) / (half as f32 - 1.0);
@@ -117,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guidance_goes_from_the_first_half_towards_the_second() {
+    fn guidance_extrapolates_from_the_first_half_through_the_second() {
         let pair = Tensor::new(&[[[[1f32]]], [[[3f32]]]], &Device::Cpu).unwrap();
         assert_eq!(combine(&pair, 7.5).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(), [16.0]);
     }
 
     #[test]
-    fn the_guidance_embedding_is_sines_then_cosines_then_padding() {
+    fn the_guidance_embedding_has_sines_then_cosines_then_padding() {
         let values = guidance_scale_embedding(8.5, 5).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let expected = [7500f32.sin(), 0.75f32.sin(), 7500f32.cos(), 0.75f32.cos(), 0.0];
         for (found, expected) in values.iter().zip(expected) {

@@ -1,7 +1,7 @@
-//! Classifier-free guidance of a clip: what the noise predictor of a video is conditioned on, and a scale for each frame.
+//! Classifier-free guidance of a clip: the conditions of a video's noise predictor, with a guidance scale for each frame.
 //!
-//! It must not know schedulers. The invariant: the unconditional clip comes first, its embedding and its picture are zeros, and guidance
-//! is combined in f32 whatever the model's precision. Follows diffusers' `StableVideoDiffusionPipeline.__call__`.
+//! This module must not depend on schedulers. Invariant: the unconditional clip comes first, its embedding and its image latents are zeros,
+//! and predictions are combined in f32 whatever the model's precision. Follows diffusers' `StableVideoDiffusionPipeline.__call__`.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -10,22 +10,22 @@ use crate::{
     models::{ImageContext, UNetSpatioTemporalConditionModel},
 };
 
-/// A picture as a video's noise predictor is given it.
+/// The image conditions of a video's noise predictor.
 #[derive(Clone, Debug)]
 pub struct VideoConditions {
-    /// [1, cross_attention_dim], of the image encoder.
+    /// Output of the image encoder, [1, cross_attention_dim].
     pub image_embeds: Tensor,
-    /// [1, channels, height, width], of the autoencoder, not scaled.
+    /// Latents of the autoencoder, [1, channels, height, width], not scaled.
     pub image_latents: Tensor,
-    /// Frames a second less one, motion bucket, noise augmentation.
+    /// Frames per second minus one, motion bucket, noise augmentation.
     pub added_time_ids: [f32; 3],
 }
 
-/// The noise predictor of a video with everything but latents and timestep that it is given, for the whole of a run.
+/// A video's noise predictor with all of its inputs except latents and timestep, fixed for a run.
 #[derive(Clone, Debug)]
 pub struct VideoConditioning<'a> {
     unet: &'a UNetSpatioTemporalConditionModel,
-    /// The unconditional picture first, if there is guidance.
+    /// The unconditional image comes first, if there is guidance.
     context: ImageContext,
     /// [clips, frames, channels, height, width], f32 on the CPU.
     image_latents: Tensor,
@@ -36,11 +36,11 @@ pub struct VideoConditioning<'a> {
 }
 
 impl<'a> VideoConditioning<'a> {
-    /// Conditioning of a clip of `num_frames` frames. `guidance` is the scale at the first and at the last frame, evenly spaced between;
-    /// without it the model is called for one clip a step, with it for two.
+    /// Conditioning of a clip of `num_frames` frames. `guidance` is the scale at the first and at the last frame, evenly spaced between
+    /// them. The model's batch is one clip a step without guidance, two with it.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the conditions are not the model's.
+    /// [`crate::Error::Shape`] if the conditions' shapes are not the model's.
     pub fn new(
         unet: &'a UNetSpatioTemporalConditionModel,
         conditions: &VideoConditions,
@@ -63,11 +63,10 @@ impl<'a> VideoConditioning<'a> {
         Ok(Self { unet, context: unet.image_context(&embeds)?, image_latents, added_time_ids: ids, guidance_scales })
     }
 
-    /// The guided noise prediction [frames, c, h, w], f32 on the CPU, for latents of that shape that the scheduler has scaled, f32 on the
-    /// CPU.
+    /// Predicts the guided noise [frames, c, h, w], f32 on the CPU, for scaled latents of the same shape, f32 on the CPU.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] or [`crate::Error::Candle`] if the latents do not fit.
+    /// [`crate::Error::Shape`] or [`crate::Error::Candle`] if the latents have the wrong shape.
     pub fn predict(&self, scaled_latents: &Tensor, timestep: f64) -> Result<Tensor> {
         let clip = scaled_latents.unsqueeze(0)?;
         let clips = vec![&clip; self.context.batch()];
@@ -84,7 +83,7 @@ impl<'a> VideoConditioning<'a> {
 fn evenly_spaced(first: f64, last: f64, count: usize) -> Vec<f32> {
     let (first, last) = (first as f32, last as f32);
     let step = (last - first) / (count.saturating_sub(1).max(1)) as f32;
-    // Counted from the nearer end, as torch does it; a single one is the first.
+    // Computed from the nearer end, as in torch; a single value is the first.
     let value = |index: usize| match count / 2 {
         half if index < half || count == 1 => step.mul_add(index as f32, first),
         _ => (-step).mul_add((count - index - 1) as f32, last),
@@ -97,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scales_reach_from_the_first_to_the_last_frame() {
+    fn scales_are_evenly_spaced_from_the_first_to_the_last_frame() {
         assert_eq!(evenly_spaced(1.0, 3.0, 5), [1.0, 1.5, 2.0, 2.5, 3.0]);
         assert_eq!(evenly_spaced(1.5, 3.0, 1), [1.5]);
         assert_eq!(evenly_spaced(1.5, 3.0, 2), [1.5, 3.0]);

@@ -1,8 +1,8 @@
-//! The hub's HTTP interface, as much of it as fetching a model takes: a revision's commit, a commit's tree, a file from some byte on.
+//! The part of the hub's HTTP API that fetching a model needs: a revision's commit, a commit's tree, and a file from a byte offset on.
 //!
-//! It knows no cache. Not on `hf-hub` 1.0, because that reads a tree's LFS digests under a key that trees do not have (so that it has
-//! none), sends two requests for each range, and hides status and headers. Files in Xet storage come through the hub's HTTP bridge, as
-//! they do for every client without that protocol. The token is sent to the endpoint's own host only.
+//! This module does not know the cache. It does not use `hf-hub` 1.0, because that reads a tree's LFS digests under a key that trees do not
+//! have (so it gets none), sends two requests for each range, and hides status and headers. Files in Xet storage come through the hub's
+//! HTTP bridge, as for every client without that protocol. The token is sent only to the endpoint's own host.
 
 use std::{io::Read as _, time::Duration};
 
@@ -25,35 +25,35 @@ const USER_AGENT: &str = concat!("framewright/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection silent for this long counts as broken.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a request is tried before it is given up.
+/// Attempts at a request before it fails.
 pub(super) const ATTEMPTS: u32 = 5;
 /// The pause after the first failure; it doubles with each.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause that a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// More than any repository's listing takes, a page of it or all of its pages.
+/// Larger than any repository's listing; the limit applies to each page, and `MOST_PAGES` to the number of pages.
 const LARGEST_JSON: u64 = 64 << 20;
 const MOST_PAGES: usize = 1000;
 
-/// Why the hub gave nothing.
+/// The reason why a request to the hub failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HubError {
-    /// No answer, or a broken one.
+    /// No response, or a malformed one.
     #[error("{}", root_cause(.0))]
     Connection(#[source] reqwest::Error),
-    /// An answer whose body broke off.
+    /// A response whose body was cut off.
     #[error("the connection broke: {}", root_cause(.0))]
     Body(#[source] std::io::Error),
-    /// An answer that refuses.
+    /// A response with an error status.
     #[error("the hub answered {status}{}", .message.as_ref().map_or(String::new(), |message| format!(": {message}")))]
     Status { status: StatusCode, code: Option<String>, message: Option<String>, pause: Option<Duration> },
-    /// An answer that cannot be used.
+    /// A response that cannot be used.
     #[error("{0}")]
     Odd(String),
 }
 
 impl HubError {
-    /// Whether it may pass by itself: the line, or a server in trouble.
+    /// Whether a retry may succeed: connection faults and server errors.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Connection(error) => !error.is_builder() && !error.is_redirect(),
@@ -65,7 +65,7 @@ impl HubError {
         }
     }
 
-    /// Waits before the next try, the longer the more tries have failed, or as long as the server asks.
+    /// Sleeps before the next attempt: as long as the server asks, or else longer with each failure.
     pub(super) fn pause(&self, failures: u32) {
         let asked = if let Self::Status { pause, .. } = self { *pause } else { None };
         std::thread::sleep(asked.unwrap_or(PAUSE * 2_u32.pow(failures.clamp(1, 8) - 1)).min(LONGEST_PAUSE));
@@ -98,14 +98,14 @@ impl<'a> Hub<'a> {
         }
         let mut client = Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT);
         if matches!(endpoint.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
-            // A hub on this machine is not behind a proxy.
+            // A hub on this machine is never behind a proxy.
             client = client.no_proxy();
         }
         let client = client.build().map_err(|error| fail(root_cause(&error), Some(Box::new(error))))?;
         Ok(Self { repo_id, endpoint, client, token })
     }
 
-    /// The commit that a revision stands for, and its files.
+    /// The commit of a revision, and its files.
     pub(super) fn resolve(&self, revision: &str) -> Result<(String, Listing), HubError> {
         let commit = self.commit(revision)?;
         if !cache::is_plain_name(&commit) {
@@ -132,13 +132,13 @@ impl<'a> Hub<'a> {
             let (page, headers): (Vec<TreeEntry>, _) = self.json(url.clone())?;
             tree.extend(page);
             let Some(next) = next_page(&headers) else { return Listing::of_tree(tree).map_err(HubError::Odd) };
-            // A mirror may pass on the hub's own address, so only the cursor is taken from the link.
+            // A mirror may pass on the hub's own address, so only the query, which holds the cursor, is taken from the link.
             url.set_query(next.query());
         }
         Err(HubError::Odd(format!("the hub's list of files has more than {MOST_PAGES} pages")))
     }
 
-    /// Asks once for a file from byte `from` on.
+    /// Requests a file from byte `from` on, without retries.
     pub(super) fn file(&self, commit: &str, name: &str, from: u64) -> Result<Response, HubError> {
         let mut url = self.endpoint.clone();
         extend(&mut url, self.repo_id.split('/').chain(["resolve", commit]).chain(name.split('/')))?;
@@ -153,7 +153,7 @@ impl<'a> Hub<'a> {
         Error::Hub { repo: self.repo_id.into(), reason: reason.into(), source: None }
     }
 
-    /// What a person should do about an error; `subject` is the revision or the file that was asked for.
+    /// Turns an error into one that says what to do; `subject` is the requested revision or file.
     pub(super) fn explain(&self, error: HubError, subject: &str) -> Error {
         let reason = match &error {
             HubError::Connection(cause) if !cause.is_builder() && !cause.is_redirect() => format!("cannot reach the hub: {error}"),
@@ -161,7 +161,7 @@ impl<'a> Hub<'a> {
                 let code = code.as_deref().unwrap_or_default();
                 match *status {
                     StatusCode::FORBIDDEN => {
-                        "access refused: a gated model wants its terms accepted on its page, and a token (HF_TOKEN) of who did".to_owned()
+                        "access refused: accept the gated model's terms on its page, and set HF_TOKEN to a token of that account".to_owned()
                     }
                     StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND if *status == StatusCode::UNAUTHORIZED || code == "RepoNotFound" => {
                         match self.token {
@@ -169,7 +169,7 @@ impl<'a> Hub<'a> {
                             None => "repository not found or private: check the id, or set HF_TOKEN".to_owned(),
                         }
                     }
-                    StatusCode::NOT_FOUND if code == "EntryNotFound" => format!("{subject} is listed, but not there"),
+                    StatusCode::NOT_FOUND if code == "EntryNotFound" => format!("{subject} is listed, but missing"),
                     StatusCode::NOT_FOUND => format!("no such repository, or it has no revision {subject:?}"),
                     StatusCode::TOO_MANY_REQUESTS => "too many requests; try again later".to_owned(),
                     _ => error.to_string(),
@@ -186,9 +186,9 @@ impl<'a> Hub<'a> {
         Ok(url)
     }
 
-    /// A request to the endpoint, with the token; `reqwest` removes the token when a redirect leads to another host.
+    /// A GET request to the endpoint, with the token; `reqwest` removes the token when a redirect leads to another host.
     fn get(&self, url: Url) -> RequestBuilder {
-        // Not compressed, so that lengths and ranges are the file's.
+        // Uncompressed, so that lengths and ranges are those of the file.
         let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
         match &self.token {
             Some(token) => request.header(AUTHORIZATION, token),
@@ -196,7 +196,7 @@ impl<'a> Hub<'a> {
         }
     }
 
-    /// A JSON answer and its headers, asked for until it comes or cannot be hoped for.
+    /// Requests a JSON document, with retries; returns it with the response's headers.
     fn json<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<(T, HeaderMap), HubError> {
         let once = || -> Result<_, HubError> {
             let response = answer(self.get(url.clone()))?;
@@ -204,8 +204,8 @@ impl<'a> Hub<'a> {
             let mut bytes = Vec::new();
             response.take(LARGEST_JSON).read_to_end(&mut bytes).map_err(HubError::Body)?;
             let value: Value = serde_json::from_slice(&bytes)
-                .map_err(|error| HubError::Odd(format!("{url} sent what is no JSON; is HF_ENDPOINT a hub's address? ({error})")))?;
-            let read = T::deserialize(value).map_err(|error| HubError::Odd(format!("{url} sent JSON of another form: {error}")))?;
+                .map_err(|error| HubError::Odd(format!("{url} did not send JSON; is HF_ENDPOINT a hub's address? ({error})")))?;
+            let read = T::deserialize(value).map_err(|error| HubError::Odd(format!("{url} sent unexpected JSON: {error}")))?;
             Ok((read, headers))
         };
         for failures in 1..ATTEMPTS {
@@ -218,7 +218,7 @@ impl<'a> Hub<'a> {
     }
 }
 
-/// Sends a request; only a success is an answer.
+/// Sends a request; any status but success is an error.
 fn answer(request: RequestBuilder) -> Result<Response, HubError> {
     let response = request.send().map_err(HubError::Connection)?;
     let status = response.status();
@@ -230,14 +230,14 @@ fn answer(request: RequestBuilder) -> Result<Response, HubError> {
     Err(HubError::Status { status, code: text("x-error-code"), message: text("x-error-message"), pause })
 }
 
-/// Appends parts to a URL's path, each escaped, a slash inside a part too.
+/// Appends segments to a URL's path, each escaped, including slashes inside a segment.
 fn extend<'a>(url: &mut Url, parts: impl Iterator<Item = &'a str>) -> Result<(), HubError> {
-    let mut path = url.path_segments_mut().map_err(|()| HubError::Odd("the endpoint is no address with a path".into()))?;
+    let mut path = url.path_segments_mut().map_err(|()| HubError::Odd("the endpoint cannot have a path".into()))?;
     path.pop_if_empty().extend(parts);
     Ok(())
 }
 
-/// Where a list goes on: `Link: <URL>; rel="next"`.
+/// The next page of a list: `Link: <URL>; rel="next"`.
 fn next_page(headers: &HeaderMap) -> Option<Url> {
     let links = headers.get(LINK)?.to_str().ok()?;
     links.split('<').find_map(|link| {
@@ -246,7 +246,7 @@ fn next_page(headers: &HeaderMap) -> Option<Url> {
     })
 }
 
-/// The innermost message of an error, where the useful word is ("connection refused").
+/// The innermost message of an error, which is the informative one ("connection refused").
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

@@ -1,9 +1,9 @@
-//! The cache on disk, as Python's huggingface_hub keeps it: blobs by content, snapshots of links to them, refs from revision to commit,
-//! listings of commits, a lock for each blob.
+//! The cache on disk, in the layout of Python's huggingface_hub: blobs by content, snapshots of links to them, refs from revision to
+//! commit, listings of commits, and a lock for each blob.
 //!
-//! It knows no network. The invariant: a blob has its final name only when it is whole, a snapshot holds links to whole blobs only, and
-//! what could be seen half-written is staged beside its place and then renamed. Where links cannot be made, the files themselves lie in
-//! the snapshot, as they do for Python's client.
+//! This module does not know the network. Invariant: a blob has its final name only when it is complete, a snapshot holds links to complete
+//! blobs only, and a file that another process could see half-written is staged beside its place and then renamed. If the file system has
+//! no links, the files themselves lie in the snapshot, as with Python's client.
 
 use std::{
     collections::BTreeSet,
@@ -26,23 +26,23 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55
 #\thttps://bford.info/cachedir/
 ";
 
-/// Whether a word from the hub (a commit, a content's identity) is fit to be a file name.
+/// Whether a word from the hub (a commit, a blob's name) is safe as a file name.
 pub(super) fn is_plain_name(word: &str) -> bool {
     (1..=128).contains(&word.len())
         && !word.starts_with('.')
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// Why a cache does not hold a model.
+/// Why a cache cannot provide a model.
 pub(super) enum Shortfall {
-    /// What is missing, in words.
+    /// Something is missing; with a description.
     Lacks(String),
-    /// A file is there and cannot be used.
+    /// A file exists but cannot be used.
     Damaged(Error),
 }
 
 impl Shortfall {
-    /// The error; `lacks` makes it of what is missing.
+    /// Turns this into an error; `lacks` makes it from the description of what is missing.
     pub(super) fn explain(self, lacks: impl FnOnce(String) -> Error) -> Error {
         match self {
             Self::Lacks(reason) => lacks(reason),
@@ -64,7 +64,7 @@ impl RepoCache {
         Self { cache_dir: cache_dir.into(), root: cache_dir.join(&folder), locks: cache_dir.join(".locks").join(folder) }
     }
 
-    /// The commit of a revision, and its snapshot if that holds all that a model needs, each file as long as the hub lists it.
+    /// The commit of a revision, and its snapshot, if it holds all files that a model needs, each with the length in the hub's listing.
     pub(super) fn whole_model(&self, revision: &str) -> Result<(String, PathBuf), Shortfall> {
         let commit = match fs::read_to_string(self.root.join("refs").join(revision)) {
             Ok(commit) => commit.trim().to_owned(),
@@ -87,7 +87,7 @@ impl RepoCache {
         Ok((commit, folder))
     }
 
-    /// Makes the folders that a download needs.
+    /// Creates the folders that a download needs.
     pub(super) fn prepare(&self) -> Result<()> {
         make_folder(&self.locks)?;
         make_folder(&self.blobs())?;
@@ -111,12 +111,12 @@ impl RepoCache {
         self.locks.join(format!("{blob}.lock"))
     }
 
-    /// Where a snapshot has a file.
+    /// The path of a file in a snapshot.
     pub(super) fn pointer(&self, commit: &str, name: &str) -> PathBuf {
         self.root.join("snapshots").join(commit).join(name)
     }
 
-    /// Puts a whole blob into a snapshot, in the place of what is there; moves it there if it is `new` and links cannot be made.
+    /// Links a blob into a snapshot, replacing what is there. If links cannot be made, copies the blob, or moves it if it is `new`.
     pub(super) fn link(&self, commit: &str, name: &str, blob: &str, new: bool) -> Result<()> {
         let pointer = self.pointer(commit, name);
         if let Some(folder) = pointer.parent() {
@@ -130,17 +130,17 @@ impl RepoCache {
             let staged = staged(&pointer);
             fs::copy(blob, &staged).and_then(|_| fs::rename(&staged, &pointer))
         };
-        // The reason why there is no link says more than the reason why there is no copy.
+        // The error of the link says more than the error of the copy.
         placed.map_err(|_| Error::Io { path: pointer, source })
     }
 
-    /// Gives the blob `old` the name `new` too, which is free.
+    /// Gives the blob `old` the additional name `new`, which must be free.
     pub(super) fn also_name(&self, old: &str, new: &str) -> Result<()> {
         let (from, to) = (self.blob(old), self.blob(new));
         fs::hard_link(&from, &to).or_else(|_| fs::rename(&from, &to)).map_err(|source| Error::Io { path: to, source })
     }
 
-    /// Leads every link of the snapshots from the blob `old` to the blob `new`, and removes `old`.
+    /// Redirects every link of the snapshots from the blob `old` to the blob `new`, and removes `old`.
     pub(super) fn retire(&self, old: &str, new: &str) -> Result<()> {
         for snapshot in list(&self.root.join("snapshots")) {
             for pointer in links_in(&snapshot) {
@@ -150,19 +150,19 @@ impl RepoCache {
                 }
             }
         }
-        // It is gone already where it was renamed.
+        // If it was renamed, it is already gone.
         let _ = fs::remove_file(self.blob(old));
         Ok(())
     }
 
-    /// Remembers which commit a revision stands for.
+    /// Stores the commit of a revision.
     pub(super) fn set_revision(&self, revision: &str, commit: &str) -> Result<()> {
         let path = self.root.join("refs").join(revision);
         if revision == commit || fs::read_to_string(&path).is_ok_and(|known| known == commit) {
             return Ok(());
         }
         match write(&path, commit.as_bytes()) {
-            // A read-only cache works without it.
+            // A read-only cache works without the ref.
             Err(Error::Io { source, .. })
                 if matches!(source.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) =>
             {
@@ -172,14 +172,14 @@ impl RepoCache {
         }
     }
 
-    /// The hub's listing of a commit, if a client has stored it.
+    /// The hub's listing of a commit, if any client has stored it.
     pub(super) fn listing(&self, commit: &str) -> Option<Listing> {
         Listing::parse(&fs::read(self.listing_path(commit)).ok()?)
     }
 
-    /// Stores the hub's listing of a commit, and a mark for each file in `absent`, so that Python's client need not ask for them.
+    /// Stores the hub's listing of a commit, and a marker for each file in `absent`, so that Python's client need not request them.
     pub(super) fn keep_listing(&self, commit: &str, listing: &Listing, absent: &[String]) {
-        // This only saves requests, so a failure is ignored.
+        // This only saves requests, so errors are ignored.
         if self.listing(commit).as_ref() != Some(listing)
             && let Ok(text) = listing.to_json()
         {
@@ -205,12 +205,12 @@ impl RepoCache {
     }
 }
 
-/// From a snapshot's file to its blob: as many steps up as the name has parts, and one more for `snapshots`.
+/// The relative path from a snapshot's file to its blob: one step up for each part of the name, and one more for `snapshots`.
 fn target(name: &str, blob: &str) -> PathBuf {
     std::iter::repeat_n("..", name.split('/').count() + 1).chain(["blobs", blob]).collect()
 }
 
-/// Makes a link, in the place of what is there.
+/// Creates a link, replacing what is there.
 fn replace_by_link(pointer: &Path, target: &Path) -> io::Result<()> {
     match symlink(target, pointer) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -244,13 +244,13 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// The name under which Python's client stages a file: `main.1a2b3c4d.tmp`.
+/// The staging name, in the form of Python's client: `main.1a2b3c4d.tmp`.
 fn staged(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{name}.{}.tmp", eight_digits()))
 }
 
-/// The files of a snapshot, two levels deep, whose blobs are there.
+/// The files of a snapshot, two levels deep, whose blobs exist.
 fn files_of(folder: &Path) -> BTreeSet<String> {
     let level = list(folder);
     let below: Vec<_> = level.iter().filter(|path| path.is_dir()).flat_map(|path| list(path)).collect();
@@ -259,7 +259,7 @@ fn files_of(folder: &Path) -> BTreeSet<String> {
     files.filter_map(|path| relative(path)).collect()
 }
 
-/// The links in a folder, however deep; none is followed.
+/// All links below a folder; links are not followed.
 fn links_in(folder: &Path) -> Vec<PathBuf> {
     let (mut links, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {

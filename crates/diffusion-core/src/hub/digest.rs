@@ -1,7 +1,7 @@
-//! The digest that a hub states for a file, and whether a file on disk has it.
+//! Digests that a hub lists for files, and checks of files on disk against them.
 //!
-//! It knows neither network nor cache. A file in Git LFS has the SHA-256 of its content; any other has git's object id, the SHA-1 of a
-//! header with its length and its content (<https://git-scm.com/book/en/v2/Git-Internals-Git-Objects>).
+//! This module knows neither network nor cache. A file in Git LFS has the SHA-256 of its content; any other file has git's object id, the
+//! SHA-1 of a header with its length and its content (<https://git-scm.com/book/en/v2/Git-Internals-Git-Objects>).
 
 use std::{
     fs::{self, File},
@@ -14,20 +14,20 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Error, Result};
 
-/// How much of a file is read at once.
+/// Bytes that are read at once.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// What a hub says that a file's content must hash to, in hexadecimal digits.
+/// The expected digest of a file's content, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Digest {
     Sha256(String),
     GitBlob(String),
-    /// The hub states nothing that could be checked.
+    /// The hub lists no digest that could be checked.
     Unstated,
 }
 
 impl Digest {
-    /// A hasher for a content of `size` bytes.
+    /// A hasher for content of `size` bytes.
     pub(super) fn hasher(&self, size: u64) -> Hasher {
         match self {
             Self::Sha256(_) => Hasher::Sha256(Sha256::new()),
@@ -36,10 +36,10 @@ impl Digest {
         }
     }
 
-    /// Compares a whole content's digest with this one.
+    /// Compares a finished hasher's digest with this one.
     ///
     /// # Errors
-    /// Both digests, in words.
+    /// A message with both digests.
     pub(super) fn check(&self, content: Hasher) -> Result<(), String> {
         let (name, stated) = match self {
             Self::Sha256(hex) => ("SHA-256", hex),
@@ -59,7 +59,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A digest in the making.
+/// A digest being computed.
 #[derive(Clone)]
 pub(super) enum Hasher {
     Sha256(Sha256),
@@ -76,8 +76,8 @@ impl Hasher {
         }
     }
 
-    /// Takes in all that is left of a file; tells how many bytes have been read.
-    pub(super) fn read(&mut self, mut file: &File, tell: &mut dyn FnMut(u64)) -> io::Result<()> {
+    /// Hashes the rest of a file; calls `on_progress` with the number of bytes read so far.
+    pub(super) fn read(&mut self, mut file: &File, on_progress: &mut dyn FnMut(u64)) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK];
         let mut done = 0;
         loop {
@@ -89,7 +89,7 @@ impl Hasher {
             };
             self.update(buffer.get(..count).unwrap_or_default());
             done += count as u64;
-            tell(done);
+            on_progress(done);
         }
     }
 }
@@ -97,9 +97,9 @@ impl Hasher {
 /// How closely a cached file is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Its length, which costs nothing.
+    /// Its length, at no cost.
     Length,
-    /// Every byte, against the digest that the hub states.
+    /// Every byte, against the digest that the hub lists.
     Content,
 }
 
@@ -108,16 +108,16 @@ pub enum Check {
 pub(super) enum Condition {
     Whole,
     Absent,
-    /// It is not the file that the hub lists; with the reason.
+    /// It differs from the hub's listing; with the reason.
     Damaged(String),
 }
 
 impl Condition {
-    /// Looks at a file that should have this length and digest. Links are followed; one that leads nowhere is no file.
+    /// Compares a file with its expected length and digest. Links are followed; a dangling link counts as absent.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file is there and cannot be read.
-    pub(super) fn of(path: &Path, size: u64, digest: &Digest, check: Check, tell: &mut dyn FnMut(u64)) -> Result<Self> {
+    /// [`Error::Io`] if the file exists but cannot be read.
+    pub(super) fn of(path: &Path, size: u64, digest: &Digest, check: Check, on_progress: &mut dyn FnMut(u64)) -> Result<Self> {
         let io = |source| Error::Io { path: path.into(), source };
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
@@ -132,7 +132,7 @@ impl Condition {
         }
         if check == Check::Content {
             let mut hasher = digest.hasher(size);
-            hasher.read(&File::open(path).map_err(io)?, tell).map_err(io)?;
+            hasher.read(&File::open(path).map_err(io)?, on_progress).map_err(io)?;
             return Ok(digest.check(hasher).map_or_else(|reason| Self::Damaged(format!("its content has {reason}")), |()| Self::Whole));
         }
         Ok(Self::Whole)
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_are_those_of_git_and_of_sha256sum() {
+    fn digests_match_git_and_sha256sum() {
         // `printf hello | git hash-object --stdin`, and `printf hello | sha256sum`.
         let git = Digest::GitBlob("b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0".into());
         let lfs = Digest::Sha256("2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9824".into());

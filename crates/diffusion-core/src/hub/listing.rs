@@ -1,6 +1,6 @@
-//! What a hub lists of a commit, in the form in which Python's client keeps it in a cache (`trees/COMMIT.json`).
+//! A hub's listing of a commit, in the format that Python's client keeps in a cache (`trees/COMMIT.json`).
 //!
-//! It knows no network. A listing says how long each file is, what it hashes to, and so under which name a cache keeps it. The format is
+//! This module does not know the network. A listing holds each file's length and digest, and thereby its name in a cache. The format is
 //! huggingface_hub's `_tree_cache.py`, version 1.
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(super) struct Listing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     size: u64,
-    /// The git object's id. For a file in Git LFS the object is the pointer, not the content.
+    /// The git object's id. For a file in Git LFS the object is the pointer file, not the content.
     pub(super) blob_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lfs_sha256: Option<String>,
@@ -46,7 +46,7 @@ pub(super) struct TreeEntry {
     xet_hash: Option<String>,
 }
 
-/// What Git LFS knows of a file. A tree calls the digest `oid`, a repository's `siblings` call it `sha256`.
+/// The Git LFS data of a file. A tree calls the digest `oid`, a repository's `siblings` call it `sha256`.
 #[derive(Deserialize)]
 struct Lfs {
     #[serde(alias = "sha256")]
@@ -55,10 +55,10 @@ struct Lfs {
 }
 
 impl Listing {
-    /// Takes in a hub's tree.
+    /// Converts a hub's tree.
     ///
     /// # Errors
-    /// What is wrong with it, in words: a path or an id that is not fit to be a file's name.
+    /// A message if a path or an id is not safe as a file name.
     pub(super) fn of_tree(tree: Vec<TreeEntry>) -> Result<Self, String> {
         let files = tree.into_iter().filter(|entry| entry.kind == "file").map(|TreeEntry { path, oid, size, lfs, xet_hash, .. }| {
             let xet_hash = xet_hash.filter(|hash| is_hex(hash, 64));
@@ -68,13 +68,13 @@ impl Listing {
         Self { format_version: FORMAT_VERSION, files: files.collect() }.checked()
     }
 
-    /// Reads what a client has kept; `None` if it is of another format, damaged, or holds names that are not safe.
+    /// Parses a stored listing; `None` if it has another format, is damaged, or holds unsafe names.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
         let listing: Self = serde_json::from_slice(json).ok()?;
         (listing.format_version == FORMAT_VERSION).then_some(listing)?.checked().ok()
     }
 
-    /// The text that Python's client would write.
+    /// The JSON that Python's client would write.
     pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         let mut text = Vec::new();
         let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
@@ -94,7 +94,7 @@ impl Listing {
 }
 
 impl Entry {
-    /// The name of its blob in a cache: what Python's client takes from the ETag that the hub gives.
+    /// The name of its blob in a cache, which Python's client takes from the hub's ETag.
     pub(super) fn blob(&self) -> &str {
         self.lfs_sha256.as_ref().unwrap_or(&self.blob_id)
     }
@@ -104,7 +104,7 @@ impl Entry {
         self.lfs_size.unwrap_or(self.size)
     }
 
-    /// What the content must hash to.
+    /// The expected digest of the content.
     pub(super) fn digest(&self) -> Digest {
         match &self.lfs_sha256 {
             Some(hex) if is_hex(hex, 64) => Digest::Sha256(hex.clone()),
@@ -113,7 +113,7 @@ impl Entry {
         }
     }
 
-    /// The name that versions of this program up to 0.1.0 gave to its blob, if that is another one: the git id, also for a file in Git LFS.
+    /// The blob's name in versions of this program up to 0.1.0, if it differs: the git id, also for a file in Git LFS.
     pub(super) fn old_name(&self) -> Option<&str> {
         (self.lfs_sha256.is_some() && self.blob() != self.blob_id).then_some(&self.blob_id)
     }

@@ -1,7 +1,7 @@
-//! The lock of a blob, which Python's client takes too: `.locks/models--OWNER--NAME/BLOB.lock`, locked with flock(2).
+//! The lock of a blob, shared with Python's client: `.locks/models--OWNER--NAME/BLOB.lock`, locked with flock(2).
 //!
-//! A lock only saves a second download: the cache stays correct without it, because some file systems have no locks or grant every
-//! request. [`BlobLock::is_exclusive`] says whether this lock keeps other processes out. The file is never removed, because waiters hold
+//! A lock only saves a second download: the cache stays correct without it, because some file systems have no locks or grant every request.
+//! [`BlobLock::is_exclusive`] says whether this lock keeps other processes out. The file is never removed, because waiting processes hold
 //! it open. References: huggingface_hub's `WeakFileLock`, filelock's `UnixFileLock`.
 
 use std::{
@@ -12,26 +12,26 @@ use std::{
 
 use crate::{Error, Result};
 
-/// Held until it is dropped.
+/// A lock on a blob, released on drop.
 pub(super) struct BlobLock {
     _file: File,
     exclusive: bool,
 }
 
 impl BlobLock {
-    /// Takes the lock; calls `waits` once if another process holds it.
+    /// Acquires the lock; calls `on_wait` once if another process holds it.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be made or opened.
-    pub(super) fn take(path: &Path, waits: &mut dyn FnMut()) -> Result<Self> {
+    /// [`Error::Io`] if the file cannot be created or opened.
+    pub(super) fn take(path: &Path, on_wait: &mut dyn FnMut()) -> Result<Self> {
         let io = |source| Error::Io { path: path.into(), source };
-        let mut told = false;
+        let mut reported = false;
         loop {
             let file = open(path).map_err(io)?;
             let locked = match file.try_lock() {
                 Err(TryLockError::WouldBlock) => {
-                    if !std::mem::replace(&mut told, true) {
-                        waits();
+                    if !std::mem::replace(&mut reported, true) {
+                        on_wait();
                     }
                     file.lock()
                 }
@@ -39,7 +39,7 @@ impl BlobLock {
                 Ok(()) => Ok(()),
             };
             match locked {
-                // The last holder may have removed the file during the wait.
+                // The previous holder may have removed the file during the wait.
                 Ok(()) if is_removed(&file).map_err(io)? => {}
                 Ok(()) => {
                     let exclusive = matches!(open(path).map_err(io)?.try_lock(), Err(TryLockError::WouldBlock));
@@ -57,14 +57,14 @@ impl BlobLock {
     }
 }
 
-/// Opens the file, writable for the group, so that its members can lock it too.
+/// Opens the file, writable for the group so that its members can lock it too.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true);
     match options.clone().create_new(true).open(path) {
         Ok(file) => {
             #[cfg(unix)]
-            // Python's client sets the same mode whatever the umask is; a file system without modes is no failure.
+            // Python's client sets the same mode whatever the umask is; on a file system without modes this is no error.
             let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o664));
             Ok(file)
         }
@@ -78,7 +78,7 @@ fn is_removed(file: &File) -> io::Result<bool> {
     Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0)
 }
 
-/// Elsewhere an open file cannot be removed.
+/// On other systems an open file cannot be removed.
 #[cfg(not(unix))]
 fn is_removed(_: &File) -> io::Result<bool> {
     Ok(false)

@@ -1,11 +1,11 @@
-//! Fetching a model folder from a hub into the cache that Python's huggingface_hub keeps, which both may use at the same time.
+//! Downloads model folders from a hub into the cache of Python's huggingface_hub; both clients may use it at the same time.
 //!
-//! Nothing here runs unless it is called, and it reads no environment: the caller fills [`HubSettings`]. The invariants: names that a
-//! server sends are checked before they become paths; a file appears in a snapshot only when it is whole and has the digest that the hub
-//! states for it.
+//! Nothing here runs unless it is called, and nothing reads the environment: the caller fills [`HubSettings`]. Invariants: names from a
+//! server are checked before they become paths; a file appears in a snapshot only when it is complete and has the digest that the hub lists
+//! for it.
 //!
-//! The layout is that of <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>; names and locks follow huggingface_hub 1.33
-//! and 2.4 (`file_download.py`).
+//! The layout is that of <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>; names and locks follow huggingface_hub 1.33 and
+//! 2.4 (`file_download.py`).
 
 mod api;
 mod cache;
@@ -26,16 +26,16 @@ pub use digest::Check;
 use digest::Condition;
 use fetch::Fetch;
 
-/// Where models are fetched from and kept.
+/// The hub to fetch models from, and the cache to keep them in.
 #[derive(Clone, Default)]
 pub struct HubSettings {
     /// The hub's address (`HF_ENDPOINT`); `None` is <https://huggingface.co>.
     pub endpoint: Option<String>,
-    /// The access token (`HF_TOKEN`), sent to the endpoint's host and to no other.
+    /// The access token (`HF_TOKEN`), sent only to the endpoint's host.
     pub token: Option<String>,
-    /// The cache folder (`HF_HUB_CACHE`, or `hub` inside `HF_HOME`, or `.cache/huggingface/hub` at home). Required: it is never guessed.
+    /// The cache folder (`HF_HUB_CACHE`, or `hub` inside `HF_HOME`, or `.cache/huggingface/hub` at home). Required: there is no default.
     pub cache_dir: Option<PathBuf>,
-    /// Use only what the cache holds and make no request (`HF_HUB_OFFLINE`).
+    /// Use only the cache and make no request (`HF_HUB_OFFLINE`).
     pub offline: bool,
 }
 
@@ -52,44 +52,44 @@ impl fmt::Debug for HubSettings {
     }
 }
 
-/// How far a file has come; told at its start, as its bytes arrive or are checked, and at its end.
+/// Progress of a file; reported at its start, as its bytes arrive or are checked, and when it is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubProgress {
     /// The file, relative to the model ("unet/diffusion_pytorch_model.safetensors").
     pub file: String,
-    /// How many of its bytes are here, those of an earlier, broken fetch included; falls back when those turn out to be damaged.
+    /// Bytes present, including those of an earlier, interrupted download; drops back if those turn out to be damaged.
     pub file_bytes: u64,
-    /// How many it has.
+    /// The file's length.
     pub file_total: u64,
-    /// How many files are whole.
+    /// Number of complete files.
     pub files_done: usize,
-    /// How many the model needs.
+    /// Number of files that the model needs.
     pub files_total: usize,
 }
 
-/// What happens while a model is fetched. Files are named relative to the model.
+/// Events while a model is fetched. Files are named relative to the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubEvent {
     /// Bytes have arrived, or have been checked.
     Progress(HubProgress),
-    /// Another program is downloading this file, and its end is waited for.
+    /// Another process is downloading this file; the call waits until it has finished.
     Waiting {
         /// The file.
         file: String,
     },
-    /// A file in the cache is damaged and is fetched again.
+    /// A file in the cache is damaged, and is fetched again.
     Damaged {
         /// The file.
         file: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// A blob that an older version of this program named by the wrong id has got the name that every client knows.
+    /// A blob that an older version of this program stored under the wrong id now has the name that every client uses.
     Renamed {
         /// The file.
         file: String,
     },
-    /// The hub states no digest for this file, so its length is all that was checked.
+    /// The hub lists no digest for this file, so only its length is checked.
     Unchecked {
         /// The file.
         file: String,
@@ -98,24 +98,25 @@ pub enum HubEvent {
 
 const DEFAULT_REVISION: &str = "main";
 
-/// Fetches what a Stable Diffusion or Stable Video Diffusion model needs of a hub repository: configurations, tokenizer, one format of each weight
-/// file (safetensors before .bin, full precision before fp16). Files that the cache holds are not fetched again, whichever client
-/// fetched them; a broken download continues where it broke. What comes is checked against the digest that the hub states, what is there
-/// as far as `check` says; damaged files are fetched again. Blocks the calling thread.
+/// Downloads the files of a hub repository that a Stable Diffusion or Stable Video Diffusion model needs: configurations, tokenizer, and
+/// one format of each weight file (safetensors before .bin, full precision before fp16). Files in the cache are not downloaded again,
+/// whichever client stored them; an interrupted download resumes. Downloaded files are checked against the hub's digests, cached ones as
+/// far as `check` says; damaged files are downloaded again. Blocks the calling thread.
 ///
-/// `repo_id` is `owner/name`; `revision` a branch, a tag or a commit ("main" if `None`). Returns the snapshot folder, which
-/// [`weights::DiffusersFolder`] opens. If the hub cannot be reached, or may not be (`offline`), a whole model in the cache serves.
+/// `repo_id` is `owner/name`; `revision` is a branch, a tag or a commit ("main" if `None`). Returns the snapshot folder, which
+/// [`weights::DiffusersFolder`] opens. If the hub cannot be reached, or must not be (`offline`), a complete model in the cache is used.
 ///
 /// # Errors
-/// [`Error::Hub`] if the repository or revision does not exist or is closed to the token, is no diffusers model, sends unsafe names or
-/// another content than it states, or cannot be reached while the cache lacks something or holds something damaged (which is named), and
-/// if the disk is full; [`Error::Config`] if it holds another kind of model; [`Error::Io`] if the cache cannot be read or written.
+/// [`Error::Hub`] if the repository or revision does not exist or the token does not give access to it; if it is no diffusers model; if the
+/// hub sends unsafe names or content that differs from its digest; if it cannot be reached while the cache is incomplete or damaged (the
+/// message names the file); and if the disk is full. [`Error::Config`] if it is another kind of model; [`Error::Io`] if the cache cannot be
+/// read or written.
 pub fn fetch_model(
     repo_id: &str,
     revision: Option<&str>,
     settings: &HubSettings,
     check: Check,
-    tell: &mut dyn FnMut(HubEvent),
+    on_event: &mut dyn FnMut(HubEvent),
 ) -> Result<PathBuf> {
     let fail = |reason: String| Error::Hub { repo: repo_id.into(), reason, source: None };
     let revision = revision.unwrap_or(DEFAULT_REVISION);
@@ -129,16 +130,16 @@ pub fn fetch_model(
     let Some(cache_dir) = &settings.cache_dir else { return Err(fail("no cache folder is set".into())) };
     let cache = RepoCache::new(cache_dir, repo_id);
     if settings.offline {
-        return from_cache(&cache, revision, check, tell)
+        return from_cache(&cache, revision, check, on_event)
             .map_err(|shortfall| shortfall.explain(|lacks| fail(format!("offline, and {lacks}"))));
     }
 
     let hub = Hub::new(repo_id, settings)?;
     let (commit, listing) = match hub.resolve(revision) {
         Ok(resolved) => resolved,
-        // What is in the cache does not need the hub.
+        // A cached model does not need the hub.
         Err(error) if error.may_pass() => {
-            return from_cache(&cache, revision, check, tell).map_err(|shortfall| shortfall.explain(|_| hub.explain(error, revision)));
+            return from_cache(&cache, revision, check, on_event).map_err(|shortfall| shortfall.explain(|_| hub.explain(error, revision)));
         }
         Err(error) => return Err(hub.explain(error, revision)),
     };
@@ -147,11 +148,12 @@ pub fn fetch_model(
     cache.keep_listing(&commit, &listing, &selection::absent(&names));
     for (files_done, name) in chosen.iter().enumerate() {
         let Some(entry) = listing.files.get(name) else { continue };
-        let mut file = Fetch { hub: &hub, cache: &cache, commit: &commit, name, entry, check, files_done, files_total: chosen.len(), tell };
+        let mut file =
+            Fetch { hub: &hub, cache: &cache, commit: &commit, name, entry, check, files_done, files_total: chosen.len(), on_event };
         file.settle()?;
         file.at(entry.size(), 1);
         if name == selection::MODEL_INDEX {
-            // Before gigabytes are fetched: is it a model that can be run at all?
+            // Check that the model is supported before downloading gigabytes.
             weights::check_model_index(&cache.read_json(&commit, name)?)?;
         }
     }
@@ -161,8 +163,8 @@ pub fn fetch_model(
     Ok(folder)
 }
 
-/// The snapshot of a revision as the cache holds it, checked by the hub's listing if that is kept there.
-fn from_cache(cache: &RepoCache, revision: &str, check: Check, tell: &mut dyn FnMut(HubEvent)) -> Result<PathBuf, Shortfall> {
+/// The cached snapshot of a revision, checked against the hub's listing if the cache holds it.
+fn from_cache(cache: &RepoCache, revision: &str, check: Check, on_event: &mut dyn FnMut(HubEvent)) -> Result<PathBuf, Shortfall> {
     let (commit, folder) = cache.whole_model(revision)?;
     if check == Check::Length {
         return Ok(folder);
@@ -180,7 +182,7 @@ fn from_cache(cache: &RepoCache, revision: &str, check: Check, tell: &mut dyn Fn
                 files_done: files_done + whole,
                 files_total: chosen.len(),
             };
-            tell(HubEvent::Progress(progress));
+            on_event(HubEvent::Progress(progress));
         };
         let path = folder.join(name);
         let found = Condition::of(&path, entry.size(), &entry.digest(), check, &mut |bytes| at(bytes, 0)).map_err(Shortfall::Damaged)?;

@@ -1,9 +1,9 @@
-//! A blob in the making: `blobs/BLOB.framewright-xxxxxxxx.incomplete`, a name that no other process has.
+//! A blob being downloaded: `blobs/BLOB.framewright-xxxxxxxx.incomplete`, a name that no other process uses.
 //!
-//! It knows no network. An interrupted download is parked as `BLOB.incomplete`, the name that older Python clients continue too; newer
-//! ones write to `BLOB.xxxxxxxx.incomplete` and never continue a file. A new download starts from the longest partial file that any
-//! client has left. It moves that file only under a lock that keeps others out. Newer Python clients may run on another machine, where
-//! that lock means nothing, so their files are copied unless they are unchanged for a while. The invariant: only a whole file with the
+//! This module does not know the network. An interrupted download is parked as `BLOB.incomplete`, the name that older Python clients resume
+//! too; newer ones write to `BLOB.xxxxxxxx.incomplete` and never resume a file. A new download starts from the longest partial file that
+//! any client has left. It moves that file only under a lock that keeps others out. Newer Python clients may run on another machine, where
+//! that lock has no effect, so their files are copied unless they have not changed for a while. Invariant: only a complete file with the
 //! right digest gets a blob's name.
 
 use std::{
@@ -20,13 +20,13 @@ use super::{
     lock::BlobLock,
 };
 
-/// Marks this program's own files between the blob's name and eight hexadecimal digits.
+/// Marks this program's own files, between the blob's name and eight hexadecimal digits.
 const OWN_MARK: &str = ".framewright-";
 
 /// A partial file unchanged for this long is abandoned: clients drop a silent connection sooner.
 const ABANDONED: Duration = Duration::from_secs(90);
 
-/// A growing file with the digest of what it holds. Dropped before it is [finished](Partial::finish), it is parked.
+/// A growing file and the digest of its contents. Parked when dropped before it is [finished](Partial::finish).
 pub(super) struct Partial {
     path: PathBuf,
     parked: PathBuf,
@@ -43,7 +43,7 @@ impl Partial {
     pub(super) fn open(blobs: &Path, entry: &Entry, lock: &BlobLock) -> io::Result<Self> {
         let path = create(blobs, entry.blob())?;
         let size = entry.size();
-        // A leftover that cannot be taken or fully copied is no failure: the rest is fetched.
+        // If a leftover cannot be moved or fully copied, the rest is downloaded.
         let _ = leftovers(blobs, entry)
             .iter()
             .filter(|leftover| (1..=size).contains(&leftover.length))
@@ -52,18 +52,18 @@ impl Partial {
         let digest = entry.digest();
         let parked = blobs.join(format!("{}.incomplete", entry.blob()));
         let mut partial = Self { path, parked, file, have: 0, size, hasher: digest.hasher(size), digest, finished: false };
-        partial.have = without_zeros(&mut partial.file)?;
+        partial.have = truncate_zeros(&mut partial.file)?;
         partial.file.rewind()?;
         partial.hasher.read(&partial.file, &mut |_| {})?;
         Ok(partial)
     }
 
-    /// How many bytes there are.
+    /// Number of bytes present.
     pub(super) fn have(&self) -> u64 {
         self.have
     }
 
-    /// Appends.
+    /// Appends bytes.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
@@ -71,7 +71,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Forgets everything.
+    /// Discards all bytes.
     pub(super) fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.rewind()?;
@@ -80,15 +80,15 @@ impl Partial {
         Ok(())
     }
 
-    /// Checks all that is there against the digest.
+    /// Checks the bytes present against the digest.
     ///
     /// # Errors
-    /// Both digests, in words.
+    /// A message with both digests.
     pub(super) fn check(&self) -> Result<(), String> {
         self.digest.check(self.hasher.clone())
     }
 
-    /// Gives the whole and checked content its final name.
+    /// Renames the complete and verified file to its final name.
     pub(super) fn finish(mut self, blob: &Path) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, blob)?;
@@ -104,21 +104,21 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.finished {
-            // If it cannot be renamed, the next download finds it under its own name.
+            // If it cannot be renamed, the next download finds it under its current name.
             let _ = if self.have == 0 { fs::remove_file(&self.path) } else { fs::rename(&self.path, &self.parked) };
         }
     }
 }
 
-/// Whether there is something for [`sweep`].
+/// Whether [`sweep`] would find something to remove.
 pub(super) fn is_littered(blobs: &Path, entry: &Entry) -> bool {
     leftovers(blobs, entry).iter().any(Leftover::is_quiet)
 }
 
-/// Removes what downloads of a blob have left, once it is whole.
+/// Removes the leftovers of a blob's downloads, once the blob is complete.
 pub(super) fn sweep(blobs: &Path, entry: &Entry, lock: &BlobLock) {
     for leftover in leftovers(blobs, entry).into_iter().filter(|leftover| leftover.is_free(lock)) {
-        // A leftover that stays only takes space.
+        // A leftover that cannot be removed only takes space.
         let _ = fs::remove_file(leftover.path);
     }
 }
@@ -127,12 +127,12 @@ pub(super) fn sweep(blobs: &Path, entry: &Entry, lock: &BlobLock) {
 struct Leftover {
     path: PathBuf,
     length: u64,
-    /// Whether it has a name that is written to under the lock only.
+    /// Whether its name is written to only under the lock.
     locked: bool,
 }
 
 impl Leftover {
-    /// Whether it looks abandoned.
+    /// Whether it seems abandoned.
     fn is_quiet(&self) -> bool {
         let modified = || fs::metadata(&self.path).and_then(|file| file.modified());
         self.locked || modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
@@ -142,10 +142,10 @@ impl Leftover {
         lock.is_exclusive() && self.is_quiet()
     }
 
-    /// Makes it the content of `to`.
+    /// Moves or copies it to `to`.
     fn take(&self, to: &Path, lock: &BlobLock) -> io::Result<()> {
         let mut content = File::open(&self.path)?;
-        // Another user's file may be readable only.
+        // Another user's file may be read-only.
         let is_writable = || File::options().write(true).open(&self.path).is_ok();
         if self.is_free(lock) && is_writable() {
             return fs::rename(&self.path, to);
@@ -154,7 +154,7 @@ impl Leftover {
     }
 }
 
-/// The partial files of a blob, its name in older versions of this program included; the longest first.
+/// The partial files of a blob, also under its name in older versions of this program; the longest first.
 fn leftovers(blobs: &Path, entry: &Entry) -> Vec<Leftover> {
     let mut found = Vec::new();
     for file in fs::read_dir(blobs).into_iter().flatten().flatten() {
@@ -192,9 +192,9 @@ pub(super) fn eight_digits() -> String {
     format!("{:08x}", RandomState::new().hash_one(0) >> 32)
 }
 
-/// Cuts off the zeros at a file's end and returns its new length. Preallocation and power cuts leave such zeros; those that belong there
-/// are fetched again.
-fn without_zeros(file: &mut File) -> io::Result<u64> {
+/// Truncates the zeros at a file's end and returns its new length. Preallocation and power failures leave such zeros; genuine ones are
+/// downloaded again.
+fn truncate_zeros(file: &mut File) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let mut buffer = vec![0; CHUNK];
     let mut length = 0;

@@ -1,7 +1,7 @@
-//! Which files of a repository a Stable Diffusion or Stable Video Diffusion model needs; and which names are fit to be paths.
+//! The selection of files that a Stable Diffusion or Stable Video Diffusion model needs, and the check of names that become paths.
 //!
-//! Pure functions over names. The order of preference is that in which `weights::DiffusersFolder` looks, so that what is fetched is what
-//! will be read.
+//! Pure functions over names. The order of preference is that of `weights::DiffusersFolder`, so that the fetched files are the ones that it
+//! reads.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,17 @@ use crate::weights::Component;
 /// The file that makes a repository a diffusers model.
 pub(super) const MODEL_INDEX: &str = "model_index.json";
 
-/// Small files that are taken if they are there.
+/// Small files to fetch if they exist.
 const TOKENIZER: [&str; 6] =
     ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
-/// The components with weights of a model that makes pictures from texts, the small ones first.
+/// The components with weights of a text-to-image model, the small ones first.
 const PICTURES: [Component; 3] = [Component::TextEncoder, Component::Vae, Component::Unet];
 
-/// The same of a model that sets pictures in motion.
+/// The components with weights of an image-to-video model.
 const VIDEOS: [Component; 3] = [Component::Vae, Component::ImageEncoder, Component::Unet];
 
-/// Whether a name that came over the network may be joined to a folder: relative, with plain parts only.
+/// Whether a name from the network may be joined to a folder: relative, with plain parts only.
 pub(super) fn is_safe_path(path: &str) -> bool {
     path.len() <= 1000
         && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
@@ -31,7 +31,7 @@ pub(super) fn is_safe_path(path: &str) -> bool {
 /// The files to fetch, the small ones first.
 ///
 /// # Errors
-/// What is missing, in words, if the names do not make a model.
+/// A message that names the missing file, if the names do not make a model.
 pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
     if !names.contains(MODEL_INDEX) {
         let single = names.iter().find(|name| name.ends_with(".safetensors"));
@@ -64,13 +64,13 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
     Ok(chosen)
 }
 
-/// The files that would be taken and are not there.
+/// Optional files that the repository does not have.
 pub(super) fn absent(names: &BTreeSet<String>) -> Vec<String> {
     let wanted: &[&str] = if is_video(names) { &[] } else { &TOKENIZER };
     wanted.iter().map(|name| format!("tokenizer/{name}")).filter(|name| !names.contains(name)).collect()
 }
 
-/// Whether the names are those of a model that sets pictures in motion: one family reads texts, the other looks at a picture.
+/// Whether the names are those of an image-to-video model: the one family has a text encoder, the other an image encoder.
 fn is_video(names: &BTreeSet<String>) -> bool {
     names.contains("image_encoder/config.json") && !names.contains("text_encoder/config.json")
 }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn errors_name_the_missing_file() {
         let without = |gone: &str| {
             let mut names = names(&[&VAE_AND_TEXT[..], &["unet/diffusion_pytorch_model.bin"]].concat());
             names.remove(gone);

@@ -1,6 +1,6 @@
-//! The transformer layer that CLIP's text and image encoders are made of.
+//! The transformer layer of CLIP's text and image encoders.
 //!
-//! Knows neither words nor pictures: a sequence comes in and goes out. Follows CLIPEncoderLayer of transformers
+//! It maps a sequence to a sequence and depends on neither text nor images. Follows CLIPEncoderLayer of transformers
 //! models/clip/modeling_clip.py.
 
 use candle_core::Tensor;
@@ -17,23 +17,23 @@ use crate::{
 pub(super) struct ClipLayerParams {
     /// Channels of the sequence.
     pub(super) hidden: usize,
-    /// Channels within the feed-forward part.
+    /// Channels inside the feed-forward layer.
     pub(super) inner: usize,
     pub(super) heads: usize,
-    /// Whether a token sees itself and earlier ones only.
+    /// Whether a token attends only to itself and earlier ones.
     pub(super) causal: bool,
     pub(super) activation: Activation,
     pub(super) eps: f64,
 }
 
-/// `hidden_act`; an absent one is `default`, the class's.
+/// Reads `hidden_act`; if absent, `default`, which is the class's default.
 pub(super) fn activation(reader: &ConfigReader<'_>, default: Activation) -> Result<Activation> {
     let known =
         [("quick_gelu", Activation::QuickGelu), ("gelu", Activation::Gelu), ("silu", Activation::Silu), ("swish", Activation::Silu)];
     reader.choice("hidden_act", default, &known)
 }
 
-/// norm, attention, + input, norm, feed-forward, + that.
+/// A pre-norm layer: norm, attention, residual, norm, feed-forward, residual.
 #[derive(Debug)]
 pub(super) struct ClipLayer {
     layer_norm1: LayerNorm,
@@ -66,7 +66,7 @@ impl ClipLayer {
         })
     }
 
-    /// [batch, tokens, hidden] to the same shape.
+    /// Maps [batch, tokens, hidden] to the same shape.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let normal = self.layer_norm1.forward(x)?;
         let (query, key, value) = (self.q_proj.forward(&normal)?, self.k_proj.forward(&normal)?, self.v_proj.forward(&normal)?);

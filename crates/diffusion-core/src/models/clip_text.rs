@@ -1,7 +1,7 @@
 //! The CLIP text encoder of Stable Diffusion 1.x (OpenAI's, quick_gelu) and 2.x (OpenCLIP's, gelu).
 //!
-//! Gives the hidden states that a UNet attends to; the pooled state that CLIP itself ends in is not needed. Knows nothing of text,
-//! only of token ids. Follows transformers models/clip/modeling_clip.py; clip_skip as diffusers' encode_prompt.
+//! Returns the hidden states that a UNet attends to, without CLIP's pooled state, which is not needed. Works on token ids, not on text.
+//! Follows transformers models/clip/modeling_clip.py; clip_skip as in diffusers' encode_prompt.
 
 use candle_core::Tensor;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub struct ClipTextConfig {
     pub vocab_size: usize,
     /// Channels of the hidden states.
     pub hidden_size: usize,
-    /// Channels within the feed-forward part.
+    /// Channels inside the feed-forward layer.
     pub intermediate_size: usize,
     /// The number of layers.
     pub num_hidden_layers: usize,
@@ -34,14 +34,14 @@ pub struct ClipTextConfig {
     pub num_attention_heads: usize,
     /// The most tokens of a text, 77.
     pub max_position_embeddings: usize,
-    /// The activation of the feed-forward part.
+    /// The activation of the feed-forward layer.
     pub hidden_act: Activation,
     /// The epsilon of every layer norm.
     pub layer_norm_eps: f64,
 }
 
 impl ClipTextConfig {
-    /// Reads the model's own JSON; absent fields take transformers' defaults.
+    /// Parses the model's JSON; absent fields take transformers' defaults.
     ///
     /// # Errors
     /// [`Error::Config`] naming the first field that is malformed or not supported.
@@ -49,9 +49,9 @@ impl ClipTextConfig {
         Ok(Self::read(json)?.0)
     }
 
-    /// As [`Self::from_json`], and the fields that the class ignores.
+    /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
-        // A file of the whole of CLIP holds this part's in its own place.
+        // The file of a whole CLIP model holds this part in a nested object.
         let reader = ConfigReader::new(FILE, json.get("text_config").filter(|part| part.is_object()).unwrap_or(json))?;
         let config = Self {
             vocab_size: reader.size("vocab_size", 49_408)?,
@@ -65,9 +65,9 @@ impl ClipTextConfig {
         };
         reader.check_heads(config.hidden_size, config.num_attention_heads)?;
         reader.only("per_layer_config", &Value::Null)?;
-        // diffusers' pipelines look for it in whatever file.
+        // diffusers' pipelines read it from any class's file.
         reader.off("use_attention_mask")?;
-        // Training, the pooled output and how the file was written: none of it changes the hidden states.
+        // Training, the pooled output and provenance of the file: none of it changes the hidden states.
         reader.harmless(&[
             "architectures",
             "attention_dropout",
@@ -108,10 +108,10 @@ pub struct ClipTextModel {
 }
 
 impl ClipTextModel {
-    /// Reads the weights, with or without transformers' `text_model.` prefix.
+    /// Loads the weights, with or without transformers' `text_model.` prefix.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &ClipTextConfig, weights: &ComponentWeights) -> Result<Self> {
         let bare =
             weights.contains("embeddings.token_embedding.weight") && !weights.contains("text_model.embeddings.token_embedding.weight");
@@ -136,17 +136,17 @@ impl ClipTextModel {
         })
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the model was loaded with.
     pub fn config(&self) -> &ClipTextConfig {
         &self.config
     }
 
-    /// Token ids [batch, tokens] (u32; at most `max_position_embeddings` tokens) to hidden states [batch, tokens, hidden_size],
-    /// normalised. `clip_skip` layers are left out at the end: 0 gives the last layer's states.
+    /// Encodes token ids [batch, tokens] (u32; at most `max_position_embeddings` tokens) to normalised hidden states [batch, tokens,
+    /// hidden_size]. `clip_skip` is the number of last layers to leave out: 0 gives the last layer's states.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if `clip_skip` exceeds the layers or an id the
-    /// vocabulary.
+    /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if `clip_skip` exceeds the number of layers or an id exceeds
+    /// the vocabulary.
     pub fn forward(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
         let limit = self.config.max_position_embeddings;
         let tokens = match input_ids.dims() {

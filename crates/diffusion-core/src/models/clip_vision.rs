@@ -1,7 +1,7 @@
-//! The CLIP image encoder of Stable Video Diffusion: a picture to one vector.
+//! The CLIP image encoder of Stable Video Diffusion: from an image to one vector.
 //!
-//! Knows nothing of where the pixels come from: they arrive resized and normalised (`preprocess::clip_pixels`). Follows
-//! CLIPVisionModelWithProjection of transformers models/clip/modeling_clip.py, whose spelling `pre_layrnorm` is the weights' too.
+//! Pixels arrive resized and normalised (`preprocess::clip_pixels`). Follows CLIPVisionModelWithProjection of transformers
+//! models/clip/modeling_clip.py, whose misspelling `pre_layrnorm` is also in the weights.
 
 use candle_core::Tensor;
 use serde_json::Value;
@@ -24,28 +24,28 @@ const FILE: &str = "image_encoder/config.json";
 pub struct ClipVisionConfig {
     /// Channels of the hidden states.
     pub hidden_size: usize,
-    /// Channels within the feed-forward part.
+    /// Channels inside the feed-forward layer.
     pub intermediate_size: usize,
-    /// Channels of the vector that a picture becomes.
+    /// Channels of an image's vector.
     pub projection_dim: usize,
     /// The number of layers.
     pub num_hidden_layers: usize,
     /// The number of attention heads.
     pub num_attention_heads: usize,
-    /// Channels of a picture.
+    /// Channels of an image.
     pub num_channels: usize,
-    /// Pixels along a side of a picture.
+    /// Pixels along a side of an image.
     pub image_size: usize,
-    /// Pixels along a side of what becomes one token.
+    /// Pixels along a side of a patch, which becomes one token.
     pub patch_size: usize,
-    /// The activation of the feed-forward part.
+    /// The activation of the feed-forward layer.
     pub hidden_act: Activation,
     /// The epsilon of every layer norm.
     pub layer_norm_eps: f64,
 }
 
 impl ClipVisionConfig {
-    /// Reads the model's own JSON; absent fields take transformers' defaults.
+    /// Parses the model's JSON; absent fields take transformers' defaults.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
@@ -53,9 +53,9 @@ impl ClipVisionConfig {
         Ok(Self::read(json)?.0)
     }
 
-    /// As [`Self::from_json`], and the fields that the class ignores.
+    /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
-        // A file of the whole of CLIP holds this part's in its own place.
+        // The file of a whole CLIP model holds this part in a nested object.
         let reader = ConfigReader::new(FILE, json.get("vision_config").filter(|part| part.is_object()).unwrap_or(json))?;
         let config = Self {
             hidden_size: reader.size("hidden_size", 768)?,
@@ -72,7 +72,7 @@ impl ClipVisionConfig {
         reader.check_heads(config.hidden_size, config.num_attention_heads)?;
         reader.check_patch_size(config.image_size, config.patch_size)?;
         reader.only("per_layer_config", &Value::Null)?;
-        // Training, and how the file was written: none of it changes the vector.
+        // Training and provenance of the file: none of it changes the vector.
         reader.harmless(&[
             "architectures",
             "attention_dropout",
@@ -109,10 +109,10 @@ pub struct ClipVisionModelWithProjection {
 }
 
 impl ClipVisionModelWithProjection {
-    /// Reads the weights.
+    /// Loads the weights.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`crate::Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &ClipVisionConfig, weights: &ComponentWeights) -> Result<Self> {
         let vision = weights.pp("vision_model");
         let (embeddings, layers) = (vision.pp("embeddings"), vision.pp("encoder.layers"));
@@ -143,22 +143,22 @@ impl ClipVisionModelWithProjection {
         })
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the model was loaded with.
     pub fn config(&self) -> &ClipVisionConfig {
         &self.config
     }
 
-    /// Pixels [batch, num_channels, image_size, image_size], normalised, in any float type, to `image_embeds` [batch, projection_dim] in
-    /// the model's precision.
+    /// Encodes pixels [batch, num_channels, image_size, image_size], normalised, in any float type, to `image_embeds` [batch,
+    /// projection_dim] in the model's precision.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the pixels do not fit the config.
+    /// [`crate::Error::Shape`] if the pixels do not match the config.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut x = self.pre_layrnorm.forward(&self.embeddings.forward(pixels)?)?;
         for layer in &self.layers {
             x = layer.forward(&x)?;
         }
-        // The class token alone is what the picture becomes.
+        // The image's vector is the projected class token.
         let pooled = self.post_layernorm.forward(&x.narrow(1, 0, 1)?.squeeze(1)?)?;
         self.visual_projection.forward(&pooled)
     }

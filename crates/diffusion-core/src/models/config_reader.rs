@@ -1,9 +1,9 @@
-//! Reading a model's config.json as diffusers and transformers do, so that nothing in it is ignored in silence.
+//! Reader of a model's config.json that follows diffusers and transformers, so that no key is silently ignored.
 //!
-//! Every key is read, or required to have a value that is implemented, or listed as harmless; the rest means nothing to the model's class
-//! either, and is handed to the caller by name. The invariant: null, 0 and 1 are what the reference makes of them. An absent key takes the
-//! class's default, as does one that `_use_default_values` names; null is the value None, which few fields take. Keys that start with an
-//! underscore are diffusers' own notes (class name, version, path). Reference: `extract_init_dict` in diffusers' configuration_utils.py.
+//! Every key is read, or required to have an implemented value, or listed as harmless; the rest is unknown to the model's class too, and is
+//! reported to the caller by name. Invariant: null, 0 and 1 mean the same as in the reference. An absent key takes the class's default, as
+//! does one that `_use_default_values` names; null is the value None, which few fields accept. Keys that start with an underscore are
+//! diffusers' own metadata (class name, version, path). Reference: `extract_init_dict` in diffusers' configuration_utils.py.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -11,20 +11,20 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// The largest number that a config may hold where it sizes a tensor; a width is thousands, so this only stops nonsense.
+/// The largest number that a config may hold where it sizes a tensor; widths are in the thousands, so this only rejects absurd values.
 const LARGEST: u64 = 1 << 24;
 
-/// A cursor over one config.json that remembers which keys it was asked for.
+/// A reader of one config.json that records which keys were read.
 pub(super) struct ConfigReader<'a> {
     file: &'static str,
     map: &'a Map<String, Value>,
-    /// Keys whose values diffusers wrote down without their being chosen.
+    /// Keys whose values diffusers wrote as defaults, without a choice of the user.
     defaults: BTreeSet<&'a str>,
     seen: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a> ConfigReader<'a> {
-    /// `file` is the name for messages, "unet/config.json".
+    /// `file` is the name for messages, such as "unet/config.json".
     pub(super) fn new(file: &'static str, json: &'a Value) -> Result<Self> {
         let Some(map) = json.as_object() else {
             return Err(Error::config(file, "(top)", "expected a JSON object"));
@@ -32,7 +32,7 @@ impl<'a> ConfigReader<'a> {
         let defaults = map.get("_use_default_values").and_then(Value::as_array);
         let defaults = defaults.into_iter().flatten().filter_map(Value::as_str).collect();
         let reader = Self { file, map, defaults, seen: RefCell::default() };
-        // Weights that a library packed in its own way, in every part.
+        // Weights of any component that a library has quantized in its own format.
         reader.only("quantization_config", &Value::Null)?;
         Ok(reader)
     }
@@ -42,7 +42,7 @@ impl<'a> ConfigReader<'a> {
         Error::config(self.file, field, reason)
     }
 
-    /// An error about a field whose value is not implemented.
+    /// An error about a field with an unimplemented value.
     fn unsupported(&self, field: &str, value: &Value, supported: &str) -> Error {
         self.refuse(field, format!("unsupported value {value}; supported: {supported}"))
     }
@@ -69,12 +69,12 @@ impl<'a> ConfigReader<'a> {
         if value.as_u64() == Some(0) { Ok(0) } else { self.to_size(field, value) }
     }
 
-    /// A positive whole number; `None` if absent or null.
+    /// A positive integer; `None` if absent or null.
     pub(super) fn optional_size(&self, field: &'static str) -> Result<Option<usize>> {
         self.present(field).map(|value| self.to_size(field, value)).transpose()
     }
 
-    /// A positive whole number.
+    /// A positive integer.
     pub(super) fn size(&self, field: &'static str, default: usize) -> Result<usize> {
         match self.value(field) {
             None => Ok(default),
@@ -82,22 +82,22 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// A whole number, zero included.
+    /// An integer, zero or positive.
     pub(super) fn count(&self, field: &'static str, default: usize) -> Result<usize> {
         self.value(field).map_or(Ok(default), |value| self.to_count(field, value))
     }
 
-    /// A positive whole number, where Python's `or` takes the default for null and 0 too; `None` then.
+    /// A positive integer; `None` if absent, null or 0, where Python's `or` takes the default.
     pub(super) fn size_or_default(&self, field: &'static str) -> Result<Option<usize>> {
         self.present(field).filter(|value| truth(value) != Some(false)).map(|value| self.to_size(field, value)).transpose()
     }
 
-    /// Whether the field is there and not null.
+    /// Whether the field is present and not null.
     pub(super) fn is_present(&self, field: &'static str) -> bool {
         self.present(field).is_some()
     }
 
-    /// One side of a square, or [height, width]; `None` if absent, null or 0, for then the caller must say the size.
+    /// The side of a square, or [height, width]; `None` if absent, null or 0, in which case the caller must state the size.
     pub(super) fn optional_extent(&self, field: &'static str) -> Result<Option<(usize, usize)>> {
         let extent = |value: &Value| match value.as_array().map(Vec::as_slice) {
             Some([height, width]) => Ok((self.to_size(field, height)?, self.to_size(field, width)?)),
@@ -107,7 +107,7 @@ impl<'a> ConfigReader<'a> {
         self.present(field).filter(|value| truth(value) != Some(false)).map(extent).transpose()
     }
 
-    /// A list of positive whole numbers, at least one.
+    /// A non-empty list of positive integers.
     pub(super) fn sizes(&self, field: &'static str, default: &[usize]) -> Result<Vec<usize>> {
         match self.value(field) {
             None => Ok(default.to_vec()),
@@ -116,12 +116,12 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// One positive whole number for all levels, or a list with one for each.
+    /// One positive integer for all levels, or a list with one for each.
     pub(super) fn sizes_by_level(&self, field: &'static str, default: usize, levels: usize) -> Result<Vec<usize>> {
         self.by_level(field, default, levels, |value| self.to_size(field, value))
     }
 
-    /// As [`Self::sizes_by_level`], zero included.
+    /// [`Self::sizes_by_level`], with zero allowed.
     pub(super) fn counts_by_level(&self, field: &'static str, default: usize, levels: usize) -> Result<Vec<usize>> {
         self.by_level(field, default, levels, |value| self.to_count(field, value))
     }
@@ -148,7 +148,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// A number that is not negative.
+    /// A non-negative number.
     pub(super) fn not_negative(&self, field: &'static str, default: f64) -> Result<f64> {
         let number = self.number(field, default)?;
         if number >= 0.0 { Ok(number) } else { Err(self.refuse(field, format!("expected 0 or more, found {number}"))) }
@@ -160,7 +160,7 @@ impl<'a> ConfigReader<'a> {
         if number > 0.0 { Ok(number) } else { Err(self.refuse(field, format!("expected a positive number, found {number}"))) }
     }
 
-    /// true or false, as Python's `if` reads it: null is false, a number is whether it is not 0.
+    /// A boolean by Python's truthiness: null is false, a number is true unless it is 0.
     pub(super) fn flag(&self, field: &'static str, default: bool) -> Result<bool> {
         match self.value(field) {
             None => Ok(default),
@@ -168,7 +168,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// true or false for all levels, or a list with a flag for each.
+    /// A boolean for all levels, or a list with one for each.
     pub(super) fn flags_by_level(&self, field: &'static str, default: bool, levels: usize) -> Result<Vec<bool>> {
         let wrong = |value: &Value| self.refuse(field, format!("expected true, false or a list of {levels} of them, found {value}"));
         match self.value(field) {
@@ -176,12 +176,12 @@ impl<'a> ConfigReader<'a> {
             Some(Value::Array(values)) if values.len() == levels => {
                 values.iter().map(|value| truth(value).ok_or_else(|| wrong(value))).collect()
             }
-            // diffusers asks for the type here, so that null and 0 are no flags.
+            // diffusers checks the type here, so null and 0 are not booleans.
             Some(value) => Ok(vec![value.as_bool().ok_or_else(|| wrong(value))?; levels]),
         }
     }
 
-    /// A word out of a table; an absent field takes `default`.
+    /// One of a table's names; an absent field takes `default`.
     pub(super) fn choice<T: Copy>(&self, field: &'static str, default: T, table: &[(&str, T)]) -> Result<T> {
         match self.value(field) {
             None => Ok(default),
@@ -189,7 +189,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// A list of block types out of a table. diffusers takes them with the prefix that its first versions wrote, too.
+    /// A list of block types from a table. Like diffusers, it also accepts the prefix that diffusers' first versions wrote.
     pub(super) fn block_types<T: Copy>(&self, field: &'static str, default: &[T], table: &[(&str, T)]) -> Result<Vec<T>> {
         match self.value(field) {
             None => Ok(default.to_vec()),
@@ -201,7 +201,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// As [`Self::choice`], where null is a value too: `None`.
+    /// [`Self::choice`], where null is a value too: `None`.
     pub(super) fn optional_choice<T: Copy>(&self, field: &'static str, default: Option<T>, table: &[(&str, T)]) -> Result<Option<T>> {
         match self.value(field) {
             None => Ok(default),
@@ -218,7 +218,7 @@ impl<'a> ConfigReader<'a> {
         })
     }
 
-    /// A field for which one value alone is implemented; absent is that value.
+    /// A field with a single implemented value; if absent, it has that value.
     pub(super) fn only(&self, field: &'static str, implemented: &Value) -> Result<()> {
         match self.value(field) {
             Some(value) if !same(value, implemented) => Err(self.unsupported(field, value, &implemented.to_string())),
@@ -226,12 +226,12 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// A switch of something that is not implemented: it must be off.
+    /// A flag of an unimplemented feature: it must be off.
     pub(super) fn off(&self, field: &'static str) -> Result<()> {
         if self.flag(field, false)? { Err(self.unsupported(field, &true.into(), "false")) } else { Ok(()) }
     }
 
-    /// A field of which some words switch on what is not implemented; any other value means nothing to the class.
+    /// A field in which some words enable unimplemented features; the class ignores any other value.
     pub(super) fn none_of(&self, field: &'static str, words: &[&str]) -> Result<()> {
         match self.value(field).and_then(Value::as_str) {
             Some(word) if words.contains(&word) => Err(self.unsupported(field, &word.into(), "null")),
@@ -239,7 +239,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// Refuses a list of blocks that has not one for each level of `block_out_channels`.
+    /// Refuses a list of blocks that does not have one for each level of `block_out_channels`.
     pub(super) fn check_blocks(&self, field: &str, blocks: usize, levels: usize) -> Result<()> {
         if blocks == levels {
             return Ok(());
@@ -255,7 +255,7 @@ impl<'a> ConfigReader<'a> {
         Err(self.refuse("num_attention_heads", format!("{heads} does not divide hidden_size {hidden_size}")))
     }
 
-    /// Refuses patches that are larger than the picture.
+    /// Refuses patches that are larger than the image.
     pub(super) fn check_patch_size(&self, image_size: usize, patch_size: usize) -> Result<()> {
         if patch_size <= image_size {
             return Ok(());
@@ -263,19 +263,19 @@ impl<'a> ConfigReader<'a> {
         Err(self.refuse("patch_size", format!("{patch_size} exceeds image_size {image_size}")))
     }
 
-    /// Fields that say nothing about what is computed here.
+    /// Marks fields that do not affect the computation.
     pub(super) fn harmless(&self, fields: &[&'static str]) {
         self.seen.borrow_mut().extend(fields);
     }
 
-    /// The keys that nothing asked for: the class ignores them, and so does this crate.
+    /// The keys that were never read: the class ignores them, and so does this crate.
     pub(super) fn ignored(self) -> Vec<String> {
         let seen = self.seen.borrow();
         self.map.keys().filter(|key| !key.starts_with('_') && !seen.contains(key.as_str())).cloned().collect()
     }
 }
 
-/// What a flag's value means in Python; `None` for what is no flag's value.
+/// Python's truth value; `None` if the value is not a flag.
 fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Null => Some(false),
@@ -285,7 +285,7 @@ fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-/// Equal as Python would say: 1 equals 1.0.
+/// Equality as in Python: 1 equals 1.0.
 fn same(a: &Value, b: &Value) -> bool {
     a == b || matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a == b)
 }
@@ -296,7 +296,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_means_nothing_is_named_and_what_is_not_done_refused() -> Result<()> {
+    fn unknown_fields_are_reported_and_unimplemented_values_refused() -> Result<()> {
         let config = json!({ "_class_name": "X", "width": 3, "factor": 1, "surprise": [1], "decay": null });
         let reader = ConfigReader::new("unet/config.json", &config)?;
         assert_eq!(reader.size("width", 1)?, 3);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_what_pythons_if_makes_of_it() -> Result<()> {
+    fn a_flag_has_pythons_truth_value() -> Result<()> {
         let config = json!({ "null": null, "zero": 0, "one": 1, "whole": 0.0, "yes": true, "no": false, "word": "false", "list": [] });
         let reader = ConfigReader::new("unet/config.json", &config)?;
         for default in [false, true] {
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_nobody_chose_is_the_classs_default() -> Result<()> {
+    fn a_value_in_use_default_values_is_the_classs_default() -> Result<()> {
         let config = json!({ "_use_default_values": ["width", 3], "width": 7, "height": 7 });
         let reader = ConfigReader::new("unet/config.json", &config)?;
         assert_eq!((reader.size("width", 1)?, reader.size("height", 1)?), (1, 7));

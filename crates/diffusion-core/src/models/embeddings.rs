@@ -1,6 +1,6 @@
-//! The timestep's embedding.
+//! The timestep embedding.
 //!
-//! Sinusoids are made in f32 whatever the model's precision, then rounded: a timestep of 981 is no bf16 number, and in half
+//! Sinusoids are computed in f32 whatever the model's precision, then rounded: bf16 cannot represent a timestep of 981, and in half
 //! precision the phases would be off by radians. Follows diffusers models/embeddings.py (get_timestep_embedding, TimestepEmbedding).
 
 use candle_core::{DType, Device, Tensor};
@@ -11,24 +11,24 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// How the sinusoids are laid out.
+/// The layout of the sinusoids.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sinusoids {
     /// The number of channels.
     pub(super) channels: usize,
     /// Cosines before sines.
     pub(super) flip_sin_to_cos: bool,
-    /// Subtracted from half the channels in the frequencies' exponent.
+    /// Subtracted from half the channels in the exponent of the frequencies.
     pub(super) freq_shift: f64,
 }
 
 impl Sinusoids {
-    /// [1, channels] in f32 on the CPU.
+    /// The sinusoids of a timestep: [1, channels] in f32 on the CPU.
     pub(super) fn embed(&self, timestep: f64) -> Result<Tensor> {
         self.embed_all(&[timestep])
     }
 
-    /// [numbers, channels] in f32 on the CPU: the sinusoids of any numbers, one a row.
+    /// The sinusoids of any numbers, one in each row: [numbers, channels] in f32 on the CPU.
     pub(super) fn embed_all(&self, numbers: &[f64]) -> Result<Tensor> {
         let values: Vec<f32> = numbers.iter().flat_map(|number| self.row(*number)).collect();
         Ok(Tensor::from_vec(values, (numbers.len(), self.channels), &Device::Cpu)?)
@@ -36,7 +36,7 @@ impl Sinusoids {
 
     fn row(&self, number: f64) -> Vec<f32> {
         let half = self.channels / 2;
-        // f32 at each step, in torch's order: exponent, exp, product.
+        // Every step is in f32 and in torch's order: exponent, exp, product.
         let scale = -(10_000f64.ln());
         let phases = (0..half).map(|i| {
             let exponent = (scale as f32 * i as f32) / ((half as f64 - self.freq_shift) as f32);
@@ -51,7 +51,7 @@ impl Sinusoids {
     }
 }
 
-/// The two-layer network over the sinusoids, with the guidance embedding of consistency models where the model has one.
+/// The two-layer network on the sinusoids, with the guidance embedding of consistency models if the model has one.
 #[derive(Debug)]
 pub(super) struct TimestepEmbedding {
     linear_1: Linear,
@@ -67,7 +67,7 @@ impl TimestepEmbedding {
         Ok(Self { cond_proj, ..Self::load_to(weights, inputs, outputs, outputs)? })
     }
 
-    /// One with another width between its layers, and without guidance embedding.
+    /// An embedding with a different width between its layers, and without guidance embedding.
     pub(super) fn load_to(weights: &ComponentWeights, inputs: usize, inner: usize, outputs: usize) -> Result<Self> {
         Ok(Self {
             linear_1: Linear::load(&weights.pp("linear_1"), inputs, inner, true)?,
@@ -83,7 +83,8 @@ impl TimestepEmbedding {
         (self.dtype, &self.device)
     }
 
-    /// `sinusoids` [1 or batch, inputs] and, for a model that has `time_cond_proj_dim`, `cond` [batch or 1, dim], to [batch or 1, outputs].
+    /// Maps `sinusoids` [1 or batch, inputs] and, if the model has `time_cond_proj_dim`, `cond` [batch or 1, dim], to [batch or 1,
+    /// outputs].
     pub(super) fn forward(&self, sinusoids: &Tensor, cond: Option<&Tensor>) -> Result<Tensor> {
         let mut x = sinusoids.to_dtype(self.dtype)?.to_device(&self.device)?;
         match (&self.cond_proj, cond) {

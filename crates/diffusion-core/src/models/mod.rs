@@ -1,8 +1,8 @@
 //! The models, each driven by its own config.json.
 //!
-//! A model file says what is computed, in `ops` layers; it never asks which device it is on. Tensors come in and go out as NCHW;
-//! inside they are channels-last. A config value that is not implemented is refused by name; a field that a model does not know is handed to
-//! the caller by name.
+//! A model file defines the computation in `ops` layers; it never checks which device it is on. Tensors come in and go out as NCHW; inside
+//! they are channels-last. A config value that is not implemented is refused, and the error names the field; a field that a model does not
+//! know is reported to the caller by name.
 
 mod autoencoder;
 mod blip;

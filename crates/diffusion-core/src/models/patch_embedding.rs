@@ -1,50 +1,50 @@
-//! How CLIP's and BLIP's image encoders begin: a picture to one vector a patch, and before them one for the whole.
+//! The first layer of CLIP's and BLIP's image encoders: maps an image to a class token followed by one token for each patch.
 //!
-//! It must not know names of weights, nor layers. Follows CLIPVisionEmbeddings of transformers models/clip/modeling_clip.py and
-//! BlipVisionEmbeddings of models/blip/modeling_blip.py, without the interpolation of positions.
+//! This module must not depend on weight names or on other layers. Follows CLIPVisionEmbeddings of transformers
+//! models/clip/modeling_clip.py and BlipVisionEmbeddings of models/blip/modeling_blip.py, without the interpolation of positions.
 
 use candle_core::Tensor;
 
 use crate::{Error, Result, ops::Linear};
 
-/// Patches along a side of a picture; pixels that make no whole patch are left out.
+/// Patches along a side of an image; pixels beyond the last whole patch are ignored.
 pub(super) fn patches(image_size: usize, patch_size: usize) -> usize {
     image_size / patch_size
 }
 
-/// The tensors that an image encoder begins with, as its file has them.
+/// The weights of the first layer, in the shapes of the file.
 #[derive(Debug)]
 pub(super) struct PatchEmbeddingWeights {
     /// A convolution whose windows do not overlap: [hidden, channels, patch_size, patch_size].
     pub(super) patch: Tensor,
     /// \[hidden\].
     pub(super) patch_bias: Option<Tensor>,
-    /// `hidden` numbers, in a shape that broadcasts to [batch, 1, hidden].
+    /// The class token: `hidden` numbers, in a shape that broadcasts to [batch, 1, hidden].
     pub(super) class: Tensor,
-    /// [1 + patches * patches, hidden], or the same with a one before it.
+    /// [1 + patches * patches, hidden], or the same with a leading dimension of 1.
     pub(super) position: Tensor,
 }
 
-/// The first part of an image encoder.
+/// The first layer of an image encoder.
 #[derive(Debug)]
 pub(super) struct PatchEmbedding {
-    /// Which pixels, for messages.
+    /// The name of the pixels in messages.
     what: &'static str,
     image_size: usize,
     patch_size: usize,
     channels: usize,
     hidden: usize,
-    /// The convolution as a matrix product of patches.
+    /// The convolution as a matrix product over patches.
     patch: Linear,
     class: Tensor,
     position: Tensor,
 }
 
 impl PatchEmbedding {
-    /// For pictures of `image_size` pixels a side. `what` names them in messages.
+    /// For images of `image_size` pixels a side. `what` is the name of the pixels in messages.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the bias does not fit.
+    /// [`Error::Shape`] if the bias has the wrong shape.
     pub(super) fn new(what: &'static str, image_size: usize, weights: PatchEmbeddingWeights) -> Result<Self> {
         let PatchEmbeddingWeights { patch, patch_bias, class, position } = weights;
         let (hidden, channels, patch_size, _) = patch.dims4()?;
@@ -52,11 +52,11 @@ impl PatchEmbedding {
         Ok(Self { what, image_size, patch_size, channels, hidden, patch, class, position })
     }
 
-    /// Pixels [batch, channels, image_size, image_size], normalised, in any float type, to [batch, 1 + patches, hidden] in the model's
-    /// precision, the whole picture's token first.
+    /// Embeds pixels [batch, channels, image_size, image_size], normalised, in any float type, as [batch, 1 + patches, hidden] in the
+    /// model's precision, the class token first.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the pixels do not fit.
+    /// [`Error::Shape`] if the pixels have the wrong shape.
     pub(super) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let Self { image_size: side, patch_size: patch, channels, hidden, .. } = *self;
         let batch = match pixels.dims() {
@@ -69,7 +69,7 @@ impl PatchEmbedding {
         let patches = patches(side, patch);
         let pixels = pixels.to_dtype(self.class.dtype())?.to_device(self.class.device())?;
         let whole = pixels.narrow(2, 0, patches * patch)?.narrow(3, 0, patches * patch)?;
-        // A patch as the weight has it: channel, line, column.
+        // The weight's order within a patch: channel, line, column.
         let windows = whole.reshape(&[batch, channels, patches, patch, patches, patch][..])?.permute(vec![0, 2, 4, 1, 3, 5])?;
         let windows = windows.contiguous()?.reshape((batch, patches * patches, channels * patch * patch))?;
         let class = self.class.broadcast_as((batch, 1, hidden))?;

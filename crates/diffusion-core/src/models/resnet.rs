@@ -13,11 +13,11 @@ use crate::{
 pub(super) struct ResnetParams {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
-    /// Channels of the time embedding; the VAE has none.
+    /// Channels of the time embedding; `None` in the VAE, which has none.
     pub(super) time_channels: Option<usize>,
     pub(super) groups: usize,
     pub(super) eps: f64,
-    /// The block's result is divided by this (mid_block_scale_factor).
+    /// Divisor of the block's result (mid_block_scale_factor).
     pub(super) output_scale: f64,
 }
 
@@ -56,7 +56,7 @@ impl ResnetBlock2d {
         self.run(x, self.project(time)?.map(|time| repeat_images(&time, images)).transpose()?)
     }
 
-    /// The same for frames of clips: `time` is [clips, time_channels], and the `num_frames` frames of a clip share its row.
+    /// [`Self::forward`] for frames of clips: `time` is [clips, time_channels], and the `num_frames` frames of a clip share its row.
     pub(super) fn forward_clips(&self, x: &Nhwc, time: Option<&Tensor>, num_frames: usize) -> Result<Nhwc> {
         self.run(x, self.project(time)?.map(|time| repeat_rows(&time, num_frames)).transpose()?)
     }
@@ -66,7 +66,7 @@ impl ResnetBlock2d {
     }
 
     fn run(&self, x: &Nhwc, per_image: Option<Tensor>) -> Result<Nhwc> {
-        // One variable: what is replaced is let go of, and the largest activations of a decode are these.
+        // Reassigned, so that each activation is freed when it is replaced: these are the largest activations of a decode.
         let mut hidden = self.norm1.forward_silu(x)?;
         hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), residual: None })?;
         hidden = self.norm2.forward_silu(&hidden)?;
@@ -77,12 +77,12 @@ impl ResnetBlock2d {
     }
 }
 
-/// Halves height and width by a 3x3 convolution with stride 2.
+/// Halves height and width with a 3x3 convolution of stride 2.
 #[derive(Debug)]
 pub(super) struct Downsample2d(Conv2d);
 
 impl Downsample2d {
-    /// `padding` 0 pads one row and column of zeros below and to the right instead, as the VAE does.
+    /// With `padding` 0 it pads one row and one column of zeros below and to the right only, as the VAE does.
     pub(super) fn load(weights: &ComponentWeights, channels: usize, padding: usize) -> Result<Self> {
         Ok(Self(Conv2d::load(&weights.pp("conv"), channels, channels, Conv2dParams::downsample(padding))?))
     }
@@ -92,7 +92,7 @@ impl Downsample2d {
     }
 }
 
-/// Enlarges by nearest neighbour, then a 3x3 convolution.
+/// Nearest-neighbour enlargement followed by a 3x3 convolution.
 #[derive(Debug)]
 pub(super) struct Upsample2d(Conv2d);
 
@@ -101,7 +101,7 @@ impl Upsample2d {
         Ok(Self(Conv2d::load(&weights.pp("conv"), channels, channels, Conv2dParams::upsample())?))
     }
 
-    /// To `size` (height, width), or to twice the size.
+    /// Enlarges to `size` (height, width), or to twice the size.
     pub(super) fn forward(&self, x: &Nhwc, size: Option<(usize, usize)>) -> Result<Nhwc> {
         let (_, height, width, _) = x.dims()?;
         let (height, width) = size.unwrap_or((2 * height, 2 * width));
@@ -109,7 +109,7 @@ impl Upsample2d {
     }
 }
 
-/// silu of the time embedding, made once for all blocks of a call.
+/// The SiLU of the time embedding, computed once for all blocks of a call.
 pub(super) fn activate_time(time: &Tensor) -> Result<Tensor> {
     silu(time)
 }

@@ -1,10 +1,10 @@
-//! The residual block of video models: one over each frame, then one over the frames of each pixel, blended by a learned share.
+//! The residual block of video models: one over each frame, then one over the frames of each pixel, blended with a learned share.
 //!
-//! Knows nothing of UNet or VAE, which differ in the blend and in the epsilons. The invariant: activations keep the frames' order, a
-//! clip's frames one after the other, so that a clip is a picture ([`Nhwc::clips`]) without a copy. Follows diffusers models/resnet.py
-//! (SpatioTemporalResBlock, TemporalResnetBlock, AlphaBlender).
+//! This module does not depend on UNet or VAE, which differ in the blend and in the epsilons. Invariant: activations keep the frames'
+//! order, a clip's frames one after the other, so that a clip is an image ([`Nhwc::clips`]) without a copy. Follows diffusers
+//! models/resnet.py (SpatioTemporalResBlock, TemporalResnetBlock, AlphaBlender).
 //!
-//! The blend costs nothing: the temporal block gives x + h for its input x, so a x + (1 - a) (x + h) = x + (1 - a) h, and (1 - a) is
+//! The blend costs nothing: the temporal block returns x + h for its input x, so a x + (1 - a) (x + h) = x + (1 - a) h, and (1 - a) is
 //! multiplied into the last convolution at load.
 
 use candle_core::Tensor;
@@ -21,25 +21,25 @@ use crate::{
 pub(super) struct SpatioTemporalResParams {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
-    /// Channels of the time embedding; the VAE has none.
+    /// Channels of the time embedding; `None` in the VAE, which has none.
     pub(super) time_channels: Option<usize>,
     pub(super) groups: usize,
     pub(super) spatial_eps: f64,
     pub(super) temporal_eps: f64,
-    /// Whose share of the blend sigmoid(mix_factor) is.
+    /// The block whose share of the blend is sigmoid(mix_factor).
     pub(super) mix: Mix,
 }
 
-/// Whose share of a blend sigmoid(mix_factor) is; the other has the rest.
+/// The block whose share of a blend is sigmoid(mix_factor); the other one has the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mix {
-    /// What each frame is alone, as in the UNet.
+    /// The spatial block, as in the UNet.
     Spatial,
-    /// What the frames are together, as in the VAE (`switch_spatial_to_temporal_mix`).
+    /// The temporal block, as in the VAE (`switch_spatial_to_temporal_mix`).
     Temporal,
 }
 
-/// Reads `mix_factor` under `weights` and gives the share of what the frames are together, in (0, 1).
+/// Reads `mix_factor` under `weights` and returns the temporal block's share, in (0, 1).
 pub(super) fn temporal_share(weights: &ComponentWeights, mix: Mix) -> Result<f64> {
     let factor = f64::from(weights.in_f32().get(1, "mix_factor")?.squeeze(0)?.to_scalar::<f32>()?);
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -56,7 +56,7 @@ struct TemporalResnetBlock {
     conv1: TemporalConv,
     time_emb_proj: Option<Linear>,
     norm2: GroupNorm,
-    /// Times the block's share of the blend.
+    /// Scaled by the block's share of the blend.
     conv2: TemporalConv,
 }
 
@@ -78,7 +78,7 @@ impl TemporalResnetBlock {
             (Some(project), Some(time)) => Some(repeat_images(&project.forward(time)?, clips.dims()?.0)?),
             _ => None,
         };
-        // One variable: what is replaced is let go of.
+        // Reassigned, so that each activation is freed when it is replaced.
         let mut hidden = self.norm1.forward_silu(clips)?;
         hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_clip.as_ref(), residual: None })?;
         hidden = self.norm2.forward_silu(&hidden)?;

@@ -1,13 +1,13 @@
-//! The transformer of video models: blocks over a frame's pixels, each followed by one over a pixel's frames, blended by a learned share.
+//! The transformer of video models: blocks over a frame's pixels, each followed by one over a pixel's frames, blended with a learned share.
 //!
 //! Follows diffusers models/transformers/transformer_temporal.py (TransformerSpatioTemporalModel) and models/attention.py
-//! (BasicTransformerBlock, TemporalBasicTransformerBlock) with layer norms, GEGLU and one token of context. The invariants: tokens stay
-//! [clips * frames, pixels, channels] throughout, for all but the attention over frames looks at one token at a time, and that one
-//! reads with a stride; the context is one token a clip.
+//! (BasicTransformerBlock, TemporalBasicTransformerBlock) with layer norms, GEGLU and one token of context. Invariants: tokens stay
+//! [clips * frames, pixels, channels] throughout, because everything except the attention over frames works on one token at a time, and that
+//! attention reads with a stride; the context is one token for each clip.
 //!
-//! A softmax over one token is 1, so the attention to the context gives every token of a clip the same vector whatever the token, and
-//! neither queries and keys nor the norm before them are needed (their weights are not read). [`TransformerSpatioTemporal::context`]
-//! makes these vectors once for many calls; here each is a bias of the linear layer before it.
+//! A softmax over one token is 1, so the cross-attention adds the same vector to every token of a clip, and needs neither queries and keys
+//! nor the norm before them (their weights are not read). [`TransformerSpatioTemporal::context`] computes these vectors once for many
+//! calls; each is then a bias of the preceding linear layer.
 
 use candle_core::Tensor;
 
@@ -19,7 +19,7 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// diffusers writes this into the class, whatever the model.
+/// Hard-coded in diffusers' class, whatever the model.
 const GROUPS: usize = 32;
 /// The epsilon of the group norm before a transformer.
 const GROUP_NORM_EPS: f64 = 1e-6;
@@ -36,35 +36,35 @@ pub(super) struct SpatioTemporalTransformerParams {
     pub(super) cross_attention_dim: usize,
 }
 
-/// What the context gives one pair of blocks, [clips, channels] each.
+/// The cross-attention vectors of one pair of blocks, [clips, channels] each.
 #[derive(Clone, Debug)]
 pub(super) struct ContextVectors {
     spatial: Tensor,
     temporal: Tensor,
 }
 
-/// Hands out the vectors of a model's pairs of blocks in the order in which the model meets them.
+/// Iterates over the vectors of a model's pairs of blocks in execution order.
 pub(super) struct ContextReader<'a> {
     all: &'a [ContextVectors],
-    taken: usize,
+    position: usize,
 }
 
 impl<'a> ContextReader<'a> {
     pub(super) fn new(all: &'a [ContextVectors]) -> Self {
-        Self { all, taken: 0 }
+        Self { all, position: 0 }
     }
 
     fn take(&mut self) -> Result<&'a ContextVectors> {
-        let Some(next) = self.all.get(self.taken) else {
-            let expected = format!("one made by this model, of more than {} pairs of blocks", self.taken);
+        let Some(next) = self.all.get(self.position) else {
+            let expected = format!("one made by this model, of more than {} pairs of blocks", self.position);
             return Err(Error::Shape { what: "the image context", expected, found: vec![self.all.len()] });
         };
-        self.taken += 1;
+        self.position += 1;
         Ok(next)
     }
 }
 
-/// Tokens of one set to one another.
+/// Self-attention, over pixels or over frames.
 #[derive(Debug)]
 struct SelfAttention {
     to_q: Linear,
@@ -82,7 +82,7 @@ impl SelfAttention {
         Ok(Self { to_q: projection("to_q")?, to_k: projection("to_k")?, to_v: projection("to_v")?, to_out, heads: params.heads })
     }
 
-    /// The attention within `normal` as `attend` does it, plus `residual`, plus a vector for each clip.
+    /// Attends within `normal` by means of `attend`, and adds `residual` and a vector for each clip.
     fn forward(
         &self,
         normal: &Tensor,
@@ -96,7 +96,7 @@ impl SelfAttention {
     }
 }
 
-/// What is left of an attention to one token.
+/// The part of a cross-attention to one token that remains.
 #[derive(Debug)]
 struct ContextAttention {
     to_v: Linear,
@@ -112,13 +112,13 @@ impl ContextAttention {
         })
     }
 
-    /// [clips, cross_attention_dim] to [clips, channels].
+    /// Maps [clips, cross_attention_dim] to [clips, channels].
     fn vector(&self, context: &Tensor) -> Result<Tensor> {
         self.to_out.forward(&self.to_v.forward(context)?)
     }
 }
 
-/// Linear to a gated layer of four times the width, and back.
+/// Norm, a gated linear layer of four times the width, and a linear layer back.
 #[derive(Debug)]
 struct FeedForward {
     norm: LayerNorm,
@@ -136,20 +136,20 @@ impl FeedForward {
         })
     }
 
-    /// The layer of the normalised `x`, plus `x`, blended with something else.
+    /// The feed-forward result of the normalised `x`, plus `x`, blended with another activation.
     fn forward(&self, x: &Tensor, blend: Option<Blend<'_>>) -> Result<Tensor> {
         let gated = self.net_in.forward(&self.norm.forward(x)?)?;
         self.net_out.forward_with(&gated, LinearExtras { per_image: None, residual: Some(x), blend })
     }
 
-    /// The same of `x` plus a vector for each frame.
+    /// [`Self::forward`] for `x` plus a vector for each frame, without a blend.
     fn forward_shifted(&self, x: &Tensor, per_frame: &Tensor) -> Result<Tensor> {
         let gated = self.net_in.forward(&self.norm.forward_shifted(x, per_frame)?)?;
         self.net_out.forward_with(&gated, LinearExtras { per_image: Some(per_frame), residual: Some(x), blend: None })
     }
 }
 
-/// A block over a frame's pixels (`transformer_blocks`), and the one over a pixel's frames that follows (`temporal_transformer_blocks`).
+/// A block over a frame's pixels (`transformer_blocks`), and the following one over a pixel's frames (`temporal_transformer_blocks`).
 #[derive(Debug)]
 struct BlockPair {
     spatial_norm: LayerNorm,
@@ -181,7 +181,7 @@ impl BlockPair {
         })
     }
 
-    /// `frame_embeds` is [clips * num_frames, channels], `share` the temporal block's of the blend.
+    /// `frame_embeds` is [clips * num_frames, channels]; `share` is the temporal block's share of the blend.
     fn forward(&self, x: &Tensor, context: &ContextVectors, frame_embeds: &Tensor, num_frames: usize, share: f64) -> Result<Tensor> {
         let heads = self.spatial_attention.heads;
         let params = AttentionParams { heads, causal: false, upcast: false };
@@ -189,7 +189,7 @@ impl BlockPair {
         let mixed = self.spatial_attention.forward(&normal, x, &context.spatial, |q, k, v| attention(q, k, v, params))?;
         let spatial = self.spatial_ff.forward(&mixed, None)?;
 
-        // One variable: what is replaced is let go of.
+        // Reassigned, so that each activation is freed when it is replaced.
         let mut hidden = self.temporal_ff_in.forward_shifted(&spatial, frame_embeds)?;
         let normal = self.temporal_norm.forward(&hidden)?;
         let over_frames = |q: &Tensor, k: &Tensor, v: &Tensor| temporal_attention(q, k, v, num_frames, heads);
@@ -198,13 +198,13 @@ impl BlockPair {
     }
 }
 
-/// The frames of clips through pairs of blocks, added to the frames.
+/// Pairs of blocks over the frames of clips, with a residual connection.
 #[derive(Debug)]
 pub(super) struct TransformerSpatioTemporal {
     norm: GroupNorm,
     proj_in: Linear,
     blocks: Vec<BlockPair>,
-    /// What tells the frames of a clip apart: sinusoids of their number, and the network over them.
+    /// The frame position embedding: sinusoids of the frame's index, and the network on them.
     sinusoids: Sinusoids,
     time_pos_embed: TimestepEmbedding,
     /// The temporal blocks' share of the blends.
@@ -226,7 +226,7 @@ impl TransformerSpatioTemporal {
         })
     }
 
-    /// What `states` [clips, cross_attention_dim] give its pairs of blocks, in the order of [`Self::forward`].
+    /// The cross-attention vectors of `states` [clips, cross_attention_dim] for its pairs of blocks, in the order of [`Self::forward`].
     pub(super) fn context(&self, states: &Tensor) -> impl Iterator<Item = Result<ContextVectors>> {
         self.blocks.iter().map(move |block| {
             let (spatial, temporal) = (block.spatial_context.vector(states)?, block.temporal_context.vector(states)?);
@@ -239,7 +239,7 @@ impl TransformerSpatioTemporal {
         let (pictures, height, width, _) = x.dims()?;
         let frames: Vec<f64> = (0..num_frames).map(|frame| frame as f64).collect();
         let embeds = self.time_pos_embed.forward(&self.sinusoids.embed_all(&frames)?, None)?;
-        // Row i is frame i % num_frames.
+        // Row i belongs to frame i % num_frames.
         let embeds = repeat_images(&embeds, pictures)?;
 
         let mut tokens = self.proj_in.forward(&self.norm.forward(x)?.tokens()?)?;

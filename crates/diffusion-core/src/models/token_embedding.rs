@@ -1,12 +1,12 @@
-//! Token ids to the vectors that a text model begins with.
+//! The token embedding of text models.
 //!
-//! Knows nothing of positions, nor of how many tokens a model takes. The invariant: an id that the table lacks is refused, on every device.
+//! This module does not depend on positions or on a model's token limit. Invariant: an id outside the table is refused, on every device.
 
 use candle_core::{DType, Tensor};
 
 use crate::{Error, Result};
 
-/// Ids [batch, tokens] (u32) to their rows of `table` [vocab_size, hidden]: [batch, tokens, hidden], on the table's device.
+/// Looks up ids [batch, tokens] (u32) in `table` [vocab_size, hidden]: [batch, tokens, hidden], on the table's device.
 ///
 /// # Errors
 /// [`Error::Params`] if an id is not in the vocabulary.

@@ -1,8 +1,8 @@
 //! The transformer between a UNet's residual blocks. Follows diffusers models/transformers/transformer_2d.py and
 //! models/attention.py (BasicTransformerBlock with layer norms and GEGLU).
 //!
-//! A text gives each attention to it keys and values that no picture changes, so they are made apart, once for many calls. The
-//! invariant: what is computed before the first attention to the text has the pictures' batch; that attention gives it the texts' batch.
+//! The keys and values of the cross-attentions do not depend on the image, so they are computed separately, once for many calls. Invariant:
+//! activations before the first cross-attention have the images' batch; that attention expands it to the texts' batch.
 
 use candle_core::Tensor;
 
@@ -12,7 +12,7 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// The group norm before a transformer has this epsilon whatever the UNet's norm_eps.
+/// The epsilon of the group norm before a transformer, whatever the UNet's norm_eps.
 const GROUP_NORM_EPS: f64 = 1e-6;
 /// torch.nn.LayerNorm's default, which diffusers keeps.
 const LAYER_NORM_EPS: f64 = 1e-5;
@@ -26,35 +26,35 @@ pub(super) struct TransformerParams {
     /// Channels of the text states.
     pub(super) cross_attention_dim: usize,
     pub(super) groups: usize,
-    /// The first attention of a block looks at the text too.
+    /// Whether the first attention of a block is a cross-attention too.
     pub(super) only_cross_attention: bool,
     pub(super) upcast_attention: bool,
 }
 
-/// What the texts give one attention to them, [texts, tokens, channels] each.
+/// Keys and values of one cross-attention, [texts, tokens, channels] each.
 #[derive(Clone, Debug)]
 pub(super) struct KeysValues {
     keys: Tensor,
     values: Tensor,
 }
 
-/// Hands out the keys and values of a model's attentions to the text, in the order in which the model meets them.
+/// Iterates over the keys and values of a model's cross-attentions in execution order.
 pub(super) struct TextReader<'a> {
     all: &'a [KeysValues],
-    taken: usize,
+    position: usize,
 }
 
 impl<'a> TextReader<'a> {
     pub(super) fn new(all: &'a [KeysValues]) -> Self {
-        Self { all, taken: 0 }
+        Self { all, position: 0 }
     }
 
     fn take(&mut self) -> Result<&'a KeysValues> {
-        let Some(next) = self.all.get(self.taken) else {
-            let expected = format!("one made by this model, of more than {} attentions", self.taken);
+        let Some(next) = self.all.get(self.position) else {
+            let expected = format!("one made by this model, of more than {} attentions", self.position);
             return Err(Error::Shape { what: "the text context", expected, found: vec![self.all.len()] });
         };
-        self.taken += 1;
+        self.position += 1;
         Ok(next)
     }
 }
@@ -81,13 +81,13 @@ impl Attention {
         })
     }
 
-    /// What `context` [batch, tokens, channels] gives to all queries.
+    /// The keys and values of `context` [batch, tokens, channels], for all queries.
     pub(super) fn keys_values(&self, context: &Tensor) -> Result<KeysValues> {
         Ok(KeysValues { keys: self.to_k.forward(context)?, values: self.to_v.forward(context)? })
     }
 
-    /// The attention of `x` to what `context` holds, plus `residual`. `x` and `residual` have the context's batch or a divisor of it,
-    /// the result has the context's; images share as in [`repeat_images`].
+    /// Attention of `x` to `context`, plus `residual`. `x` and `residual` have the context's batch or a divisor of it, the result has the
+    /// context's; images are repeated as in [`repeat_images`].
     fn forward(&self, x: &Tensor, context: &KeysValues, residual: &Tensor) -> Result<Tensor> {
         let KeysValues { keys, values } = context;
         let batch = keys.dim(0)?;
@@ -125,7 +125,7 @@ impl TransformerBlock {
         })
     }
 
-    /// Its attentions to the text, in the order of [`Self::forward`].
+    /// The block's cross-attentions, in the order of [`Self::forward`].
     fn text_attentions(&self) -> impl Iterator<Item = &Attention> {
         self.only_cross_attention.then_some(&self.attn1).into_iter().chain([&self.attn2])
     }
@@ -143,7 +143,7 @@ impl TransformerBlock {
     }
 }
 
-/// A picture's pixels as tokens, through transformer blocks, added to the picture.
+/// Transformer blocks over an image's pixels as tokens, with a residual connection.
 #[derive(Debug)]
 pub(super) struct Transformer2d {
     norm: GroupNorm,
@@ -153,7 +153,7 @@ pub(super) struct Transformer2d {
 }
 
 impl Transformer2d {
-    /// The projections are linear layers or 1x1 convolutions (`use_linear_projection`); channels-last they are the same.
+    /// The projections are linear layers or 1x1 convolutions (`use_linear_projection`); channels-last these are the same.
     pub(super) fn load(weights: &ComponentWeights, params: &TransformerParams) -> Result<Self> {
         let channels = params.channels;
         let blocks = weights.pp("transformer_blocks");
@@ -165,12 +165,12 @@ impl Transformer2d {
         })
     }
 
-    /// Its attentions to the text, in the order of [`Self::forward`].
+    /// The transformer's cross-attentions, in the order of [`Self::forward`].
     pub(super) fn text_attentions(&self) -> impl Iterator<Item = &Attention> {
         self.blocks.iter().flat_map(TransformerBlock::text_attentions)
     }
 
-    /// `x` has the texts' batch or a divisor of it, the result has the texts'; images share as in [`repeat_images`].
+    /// `x` has the texts' batch or a divisor of it, the result has the texts'; images are repeated as in [`repeat_images`].
     pub(super) fn forward(&self, x: &Nhwc, text: &mut TextReader<'_>) -> Result<Nhwc> {
         let (_, height, width, _) = x.dims()?;
         let mut tokens = self.proj_in.forward(&self.norm.forward(x)?.tokens()?)?;

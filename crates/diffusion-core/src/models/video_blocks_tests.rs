@@ -1,4 +1,4 @@
-//! The blocks of video models against diffusers' own, in f32 and bf16: scripts/golden/video_models.py wrote the goldens.
+//! The blocks of video models against diffusers', in f32 and bf16; scripts/golden/video_models.py wrote the goldens.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{golden_weights::GoldenWeights, ops::Nhwc, weights::Component};
 
-/// Relative to the expected tensor's norm, as for whole models: sums run in another order.
+/// Relative to the expected tensor's norm, as for whole models: sums are in a different order.
 const SINGLE: f64 = 1e-5;
-/// How much less, in decibels, than diffusers' own bf16 ours may be worth.
+/// How many decibels below diffusers' own bf16 ours may be.
 const BF16_BELOW_DB: f64 = 1.0;
 
 struct Case {
@@ -49,8 +49,8 @@ impl Case {
         let (actual, expected) = (wide(&actual.to_nchw().unwrap()), wide(&self.tensors["output"]));
         let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
         let error = norm(&mut actual.iter().zip(&expected).map(|(a, b)| a - b)) / norm(&mut expected.iter().copied());
-        let worth: HashMap<String, f64> = serde_json::from_str(&self.metadata["bf16_db"]).unwrap();
-        let tolerance = if dtype == DType::F32 { SINGLE } else { 10f64.powf(-(worth["output"] - BF16_BELOW_DB) / 20.0) };
+        let quality_db: HashMap<String, f64> = serde_json::from_str(&self.metadata["bf16_db"]).unwrap();
+        let tolerance = if dtype == DType::F32 { SINGLE } else { 10f64.powf(-(quality_db["output"] - BF16_BELOW_DB) / 20.0) };
         assert!(actual.len() == expected.len() && error <= tolerance, "{name} in {dtype:?}: {error:.2e}, allowed {tolerance:.2e}");
     }
 }

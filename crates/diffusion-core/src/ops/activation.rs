@@ -1,6 +1,6 @@
 //! Pointwise activations.
 //!
-//! "gelu" is the exact one (erf) here, as in torch and transformers; computed in f32, rounded once.
+//! "gelu" is the exact one (erf), as in torch and transformers. All are computed in f32 and rounded once.
 
 use candle_core::Tensor;
 
@@ -19,7 +19,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it to every element.
+    /// Applies the activation to every element.
     ///
     /// # Errors
     /// Only if the device fails.

@@ -1,21 +1,21 @@
-//! Scaled dot-product attention on tokens as they lie: [batch, tokens, heads * head_dim], no transposition by the caller.
+//! Scaled dot-product attention on tokens in their usual layout: [batch, tokens, heads * head_dim], without a transposition by the caller.
 //!
-//! The invariant: the score matrix is never whole in memory for long sequences; it is made in chunks of queries. Softmax in f32.
-//! Follows torch.nn.functional.scaled_dot_product_attention.
+//! Invariant: the score matrix of a long sequence is never materialised as a whole, but computed in chunks of queries. The softmax is in
+//! f32. Follows torch.nn.functional.scaled_dot_product_attention.
 
 use candle_core::Tensor;
 
 use super::{cpu, execution, portable};
 use crate::{Error, Result};
 
-/// What an attention needs to know beside its operands.
+/// Parameters of an attention besides its operands.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionParams {
     /// The number of heads; the channels are split evenly.
     pub heads: usize,
     /// Whether a query sees only keys at its own and earlier positions.
     pub causal: bool,
-    /// Whether scores are made in f32 even where the model runs in half precision (SD 2.1 overflows f16 otherwise).
+    /// Whether scores are computed in f32 even if the model runs in half precision (SD 2.1 overflows f16 otherwise).
     pub upcast: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct AttentionParams {
 /// `query` is [batch, queries, channels]; `key` and `value` are [batch, keys, channels]; the result is [batch, queries, channels].
 ///
 /// # Errors
-/// [`Error::Shape`] if the shapes do not fit together, the heads do not divide the channels, or a causal attention is not square.
+/// [`Error::Shape`] if the shapes do not match, the heads do not divide the channels, or a causal attention is not square.
 pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
     let (batch, queries, channels) = query.dims3()?;
     let (_, keys, _) = key.dims3()?;

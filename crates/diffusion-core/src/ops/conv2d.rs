@@ -1,52 +1,53 @@
-//! The 2-D convolution of channels-last pictures, with what usually follows it: a bias for each image (the time embedding), a
-//! residual; and with what sometimes precedes it: nearest-neighbour enlargement.
+//! The 2-D convolution of channels-last images, fused with what usually follows it (a bias for each image from the time embedding, a
+//! residual) and with what sometimes precedes it (nearest-neighbour enlargement).
 //!
-//! A 1x1 convolution is a matrix product. Knows nothing of models. Follows torch.nn.Conv2d and torch.nn.functional.interpolate(mode="nearest").
+//! A 1x1 convolution is a matrix product. This module does not depend on models. Follows torch.nn.Conv2d and
+//! torch.nn.functional.interpolate(mode="nearest").
 
 use candle_core::Tensor;
 
 use super::{Nhwc, cpu, execution, matrix::Matrix, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
-/// A convolution's geometry; channels are groups of one (no grouped convolutions in these models).
+/// A convolution's geometry; these models have no grouped convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dParams {
     /// (height, width) of the kernel.
     pub kernel: (usize, usize),
-    /// Step between outputs.
+    /// Input pixels from one output to the next.
     pub stride: usize,
     /// Zeros added (above, to the left).
     pub pad_before: (usize, usize),
     /// Zeros added (below, to the right).
     pub pad_after: (usize, usize),
-    /// Whether the picture is first enlarged by nearest neighbour; fast to twice its size, or a line or column less.
+    /// Whether nearest-neighbour enlargement comes first; fast for twice the size, or a line or column less.
     pub doubles: bool,
 }
 
 impl Conv2dParams {
-    /// A square kernel of odd size that keeps the picture's size.
+    /// A square kernel of odd size that keeps the image's size.
     pub fn same(kernel: usize) -> Self {
         Self::same_of((kernel, kernel))
     }
 
-    /// A kernel of odd (height, width) that keeps the picture's size.
+    /// A kernel of odd (height, width) that keeps the image's size.
     pub fn same_of(kernel: (usize, usize)) -> Self {
         let pad = (kernel.0.saturating_sub(1) / 2, kernel.1.saturating_sub(1) / 2);
         Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false }
     }
 
-    /// A 3x3 kernel over a picture that is first enlarged, as diffusers' Upsample2D.
+    /// A 3x3 kernel on an enlarged image, as in diffusers' Upsample2D.
     pub fn upsample() -> Self {
         Self { doubles: true, ..Self::same(3) }
     }
 
-    /// A 3x3 kernel with stride 2: `padding` on all sides, or for 0 one zero below and to the right, as diffusers' Downsample2D.
+    /// A 3x3 kernel with stride 2: `padding` on all sides, or for 0 one zero below and to the right, as in diffusers' Downsample2D.
     pub fn downsample(padding: usize) -> Self {
         let after = padding.max(1);
         Self { kernel: (3, 3), stride: 2, pad_before: (padding, padding), pad_after: (after, after), doubles: false }
     }
 
-    /// The output's (height, width) for an input of that (height, width); `None` if the kernel does not fit in.
+    /// The output's (height, width) for an input of this (height, width); `None` if the kernel does not fit.
     fn output(&self, input: (usize, usize)) -> Option<(usize, usize)> {
         let extent = |input: usize, before: usize, after: usize, kernel: usize| {
             let padded = input.checked_add(before)?.checked_add(after)?;
@@ -56,27 +57,27 @@ impl Conv2dParams {
         Some((height, extent(input.1, self.pad_before.1, self.pad_after.1, self.kernel.1)?))
     }
 
-    /// How many inputs of a channel an output has.
+    /// Inputs of an output in one channel.
     fn taps(&self) -> usize {
         self.kernel.0.saturating_mul(self.kernel.1)
     }
 }
 
-/// What is added to a convolution's output in the same pass, before rounding to the activations' precision.
+/// Operands of the epilogue: added to a convolution's output before it is rounded to the activations' precision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvExtras<'a> {
-    /// [batch, channels]: one more bias for each image.
+    /// An additional bias for each image: [batch, channels].
     pub per_image: Option<&'a Tensor>,
-    /// Of the output's shape.
+    /// Has the output's shape.
     pub residual: Option<&'a Nhwc>,
 }
 
-/// Everything an execution of the convolution needs to know; sizes are checked.
+/// Everything an execution of the convolution needs to know; the sizes have been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvGeometry {
     /// The kernel, stride and padding.
     pub params: Conv2dParams,
-    /// (height, width) that the input is first enlarged to, by nearest neighbour; the input's own if it isn't.
+    /// (height, width) after nearest-neighbour enlargement; the input's own if there is none.
     pub enlarged: (usize, usize),
     /// (height, width) of the output.
     pub output: (usize, usize),
@@ -85,26 +86,26 @@ pub struct ConvGeometry {
 /// A convolution.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    /// Of kernel height * width * inputs rows, in the order ky, kx, channel.
+    /// Has kernel height * width * inputs rows, in the order ky, kx, channel.
     matrix: Matrix,
     inputs: usize,
     params: Conv2dParams,
 }
 
 impl Conv2d {
-    /// Reads `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
+    /// Loads `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
         let weight = weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?;
         Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
     }
 
-    /// From `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
+    /// Makes a layer from `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
     ///
     /// # Errors
-    /// [`Error::Shape`] if the weight or the bias is not of that form.
+    /// [`Error::Shape`] if the weight or the bias has another shape.
     pub fn new(weight: &Tensor, bias: Option<Tensor>, params: Conv2dParams) -> Result<Self> {
         let (outputs, inputs, height, width) = weight.dims4()?;
         if (height, width) != params.kernel {
@@ -120,27 +121,27 @@ impl Conv2d {
         Ok(Self { matrix, inputs, params })
     }
 
-    /// The convolution.
+    /// Convolves `x`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the channels are not the layer's or the picture is smaller than the kernel.
+    /// [`Error::Shape`] if the channels are not the layer's, or the image is smaller than the kernel.
     pub fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
         self.run(x, None, ConvExtras::default())
     }
 
-    /// The convolution, plus what `extras` holds.
+    /// Convolves `x` and adds `extras`.
     ///
     /// # Errors
-    /// [`Error::Shape`] as [`Self::forward`], or if an extra's shape does not fit.
+    /// [`Error::Shape`] as [`Self::forward`], or if an extra has the wrong shape.
     pub fn forward_with(&self, x: &Nhwc, extras: ConvExtras<'_>) -> Result<Nhwc> {
         self.run(x, None, extras)
     }
 
-    /// Enlarges the picture to (height, width) by nearest neighbour, then the convolution, for a layer of
-    /// [`Conv2dParams::upsample`]; the enlarged picture is never stored where the execution can avoid it.
+    /// Enlarges the image to (height, width) by nearest neighbour, then convolves it, for a layer of [`Conv2dParams::upsample`]; the
+    /// enlarged image is not materialised if the execution can avoid it.
     ///
     /// # Errors
-    /// [`Error::Shape`] as [`Self::forward`], or if the layer does not enlarge and the size is not the picture's.
+    /// [`Error::Shape`] as [`Self::forward`], or if the layer does not enlarge and the size is not the image's.
     pub fn forward_enlarged(&self, x: &Nhwc, height: usize, width: usize) -> Result<Nhwc> {
         self.run(x, Some((height, width)), ConvExtras::default())
     }
@@ -167,7 +168,7 @@ impl Conv2d {
         let geometry = ConvGeometry { params: self.params, enlarged, output };
         execution::count_product(batch * output.0 * output.1, self.params.taps() * self.inputs, outputs);
         let bias = self.matrix.bias.as_ref();
-        // Other enlargements come up where a UNet without padding halves an odd size: too rare for kernels of their own.
+        // Other enlargements occur only where a UNet without padding halves an odd size: too rare for dedicated kernels.
         let twice = |extent: usize, to: usize| to == 2 * extent || to + 1 == 2 * extent;
         let packs = !self.params.doubles || (twice(height, enlarged.0) && twice(width, enlarged.1));
         match self.matrix.packed().filter(|_| packs && execution::is_cpu(x.tensor().device())) {

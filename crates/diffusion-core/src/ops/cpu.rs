@@ -1,8 +1,8 @@
-//! The CPU's execution of the ops: the crate `cpu-kernels` behind candle's tensors.
+//! The CPU's execution of the ops: adapts the crate `cpu-kernels` to candle's tensors.
 //!
-//! Shapes are checked by the layers beside `portable`. The invariants: products multiply what [`pack`] made of the weights, in
-//! bfloat16 only where the model's precision is bfloat16 and the processor multiplies it; sums, statistics and softmax are f32;
-//! results do not depend on the number of threads. f16 activations are computed in f32.
+//! Shapes are checked by the layers, as for `portable`. Invariants: products use the weights that [`pack`] made, in bfloat16 only if the
+//! model's precision is bfloat16 and the processor multiplies it; sums, statistics and softmax are f32; results do not depend on the number
+//! of threads. f16 activations are computed in f32.
 
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, WithDType};
 use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, TemporalShape, engine, vec_of};
@@ -10,7 +10,7 @@ use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packe
 use super::{Activation, AttentionParams, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
 use crate::Result;
 
-/// A read lock on a tensor's storage, and where in it the tensor lies.
+/// A read lock on a tensor's storage, and the tensor's range in it.
 struct Elements<'a> {
     storage: StorageRef<'a>,
     start: usize,
@@ -27,7 +27,7 @@ impl<'a> Elements<'a> {
         Ok(Self { storage, start, end })
     }
 
-    /// Its elements in row-major order.
+    /// The tensor's elements in row-major order.
     fn slice<T: WithDType>(&self) -> Result<&[T]> {
         let cpu: &CpuStorage = match &*self.storage {
             Storage::Cpu(cpu) => cpu,
@@ -40,8 +40,8 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// Calls a function that is generic over the element type with the precision of its first argument; what is neither bf16 nor f32, or
-/// bf16 weights' f32 activations, goes through the precision `$instead`.
+/// Calls a function that is generic over the element type in the precision `$instead` or, if that is `None`, in bf16 for a bf16 `$x` and in
+/// f32 for any other; converts the result to the precision of `$x`.
 macro_rules! by_dtype {
     ($x:expr, $instead:expr, |$cast:ident| $function:ident ( $($argument:expr),* $(,)? )) => {{
         let (dtype, instead): (DType, Option<DType>) = ($x.dtype(), $instead);
@@ -69,19 +69,19 @@ fn pack_of<T: Element + WithDType>(weight: &Tensor, layer: Use) -> Result<Packed
     })
 }
 
-/// The precision that activations must have for these weights, if they must.
-fn needed(weight: &Packed) -> Option<DType> {
+/// The precision that activations must have for these weights, if any.
+fn required_dtype(weight: &Packed) -> Option<DType> {
     weight.is_bf16().then_some(DType::BF16)
 }
 
-/// A tensor's numbers in f32.
+/// A tensor's values in f32.
 fn numbers(tensor: Option<&Tensor>) -> Result<Option<Vec<f32>>> {
     tensor.map(|tensor| Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)).transpose()
 }
 
-/// See `portable::linear`; a gated weight makes `portable::geglu` of the result.
+/// See `portable::linear`; a gated weight also applies `portable::geglu` to the result.
 pub(super) fn linear(x: &Tensor, weight: &Packed, bias: Option<&Tensor>, extras: LinearExtras<'_>) -> Result<Tensor> {
-    by_dtype!(x, needed(weight), |cast| linear_of(
+    by_dtype!(x, required_dtype(weight), |cast| linear_of(
         &cast(x)?,
         weight,
         bias,
@@ -119,7 +119,7 @@ fn linear_of<T: Element + WithDType>(
 /// See `portable::conv2d`.
 pub(super) fn conv2d(x: &Nhwc, weight: &Packed, bias: Option<&Tensor>, geometry: ConvGeometry, extras: ConvExtras<'_>) -> Result<Nhwc> {
     let run = || -> Result<Tensor> {
-        by_dtype!(x.tensor(), needed(weight), |cast| conv2d_of(
+        by_dtype!(x.tensor(), required_dtype(weight), |cast| conv2d_of(
             &cast(x.tensor())?,
             weight,
             bias,

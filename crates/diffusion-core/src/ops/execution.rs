@@ -1,7 +1,7 @@
-//! Which execution of the layers this thread uses, and how much it multiplies: for those who check and who measure.
+//! Thread-local switches of the layers' execution, and a counter of their operations, for tests and measurements.
 //!
-//! A model never sees this: it runs as it always does, inside [`portable`] or [`counting`]. The invariant: both hold for the calling
-//! thread and the time of the call only, panics included.
+//! Models are unaware of this: they run as usual inside [`portable`] or [`counting`]. Invariant: both apply to the calling thread and for
+//! the duration of the call only, even if it panics.
 
 use std::{cell::Cell, thread::LocalKey};
 
@@ -13,17 +13,17 @@ thread_local! {
     static FLOPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs `run` with the portable execution of every layer, whatever the device: the reference that the fast ones are held against.
+/// Runs `run` with the portable execution of every layer, whatever the device: the reference that the fast executions are tested against.
 pub fn portable<R>(run: impl FnOnce() -> R) -> R {
-    switched_on(&PORTABLE, run)
+    with_switch(&PORTABLE, run)
 }
 
-/// Runs `run`, in which layers that are loaded keep no weights: for those who ask whether a model would load, and run nothing.
+/// Runs `run`, in which loaded layers keep no weights: for checking whether a model would load without running it.
 pub(crate) fn shapes_only<R>(run: impl FnOnce() -> R) -> R {
-    switched_on(&SHAPES_ONLY, run)
+    with_switch(&SHAPES_ONLY, run)
 }
 
-fn switched_on<R>(switch: &'static LocalKey<Cell<bool>>, run: impl FnOnce() -> R) -> R {
+fn with_switch<R>(switch: &'static LocalKey<Cell<bool>>, run: impl FnOnce() -> R) -> R {
     struct Restore(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -34,21 +34,21 @@ fn switched_on<R>(switch: &'static LocalKey<Cell<bool>>, run: impl FnOnce() -> R
     run()
 }
 
-/// Runs `run` and counts the floating-point operations of its matrix products: linear layers, convolutions and attention, a
-/// multiplication and an addition each, as the layers are defined (a kernel may do with fewer). All else in a diffusion model is small
-/// beside them.
+/// Runs `run` and counts the floating-point operations of its matrix products: linear layers, convolutions and attention, a multiplication
+/// and an addition each, by the layers' definition (a kernel may need fewer). Everything else in a diffusion model is small compared to
+/// them.
 pub fn counting<R>(run: impl FnOnce() -> R) -> (R, u64) {
     let before = FLOPS.get();
     let result = run();
     (result, FLOPS.get().wrapping_sub(before))
 }
 
-/// Whether a layer's operands at `device` take the CPU's own execution.
+/// Whether a layer's operands on `device` use the CPU's own execution.
 pub(super) fn is_cpu(device: &Device) -> bool {
     device.is_cpu() && !PORTABLE.get()
 }
 
-/// Whether a weight is wanted for its shape alone.
+/// Whether only a weight's shape is needed.
 pub(super) fn keeps_no_weights() -> bool {
     SHAPES_ONLY.get()
 }
@@ -69,7 +69,7 @@ mod tests {
     use crate::ops::{AttentionParams, Linear, attention};
 
     #[test]
-    fn portable_ends_with_its_call() {
+    fn portable_applies_only_during_its_call() {
         assert!(is_cpu(&Device::Cpu));
         assert!(!portable(|| is_cpu(&Device::Cpu)));
         assert!(std::panic::catch_unwind(|| portable(|| std::panic::resume_unwind(Box::new(())))).is_err());

@@ -1,7 +1,6 @@
 //! The first half of a transformer's feed-forward: a linear layer whose second half of outputs gates the first.
 //!
-//! The CPU's execution gates while the sums are at hand, so the doubled activations are never stored. Follows diffusers' GEGLU, with the
-//! exact gelu.
+//! The CPU's execution gates in the epilogue, so the doubled activations are never stored. Follows diffusers' GEGLU, with the exact gelu.
 
 use candle_core::Tensor;
 
@@ -15,18 +14,18 @@ pub struct Geglu {
 }
 
 impl Geglu {
-    /// Reads `weight` [2 * outputs, inputs] and `bias` [2 * outputs].
+    /// Loads `weight` [2 * outputs, inputs] and `bias` [2 * outputs].
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize) -> Result<Self> {
         Self::new(&weights.get((2 * outputs, inputs), "weight")?, Matrix::load_bias(weights, 2 * outputs, true)?)
     }
 
-    /// From `weight` [2 * outputs, inputs] and `bias` [2 * outputs].
+    /// Makes a layer from `weight` [2 * outputs, inputs] and `bias` [2 * outputs].
     ///
     /// # Errors
-    /// [`Error::Shape`] if the weight's first extent is odd.
+    /// [`Error::Shape`] if the weight's first dimension is odd.
     pub fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
         if !weight.dim(0)?.is_multiple_of(2) {
             let (expected, found) = ("[an even number, inputs]".into(), weight.dims().to_vec());
@@ -35,7 +34,7 @@ impl Geglu {
         Ok(Self { matrix: Matrix::pack_gated(&weight.unsqueeze(2)?, bias)? })
     }
 
-    /// [.., inputs] to [.., outputs], in the input's precision.
+    /// Maps [.., inputs] to [.., outputs], in the input's precision.
     ///
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not `inputs`.

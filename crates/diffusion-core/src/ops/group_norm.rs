@@ -1,13 +1,13 @@
-//! Group normalisation of channels-last pictures, with SiLU in the same pass where a model has it next.
+//! Group normalisation of channels-last images, fused with a SiLU that follows.
 //!
-//! Follows torch.nn.GroupNorm; statistics in f32 over all pixels and the channels of a group.
+//! Follows torch.nn.GroupNorm; statistics are f32, over all pixels and the channels of a group.
 
 use candle_core::{DType, Tensor};
 
 use super::{Nhwc, cpu, execution, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
-/// Normalises each group of channels over the whole picture, then scales and shifts each channel.
+/// Normalises each group of channels over the whole image, then scales and shifts each channel.
 #[derive(Clone, Debug)]
 pub struct GroupNorm {
     weight: Tensor,
@@ -17,10 +17,10 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Reads `weight` and `bias`, \[channels\].
+    /// Loads `weight` and `bias`, \[channels\].
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped; [`Error::Params`] if `groups` does not divide `channels`.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape; [`Error::Params`] if `groups` does not divide `channels`.
     pub fn load(weights: &ComponentWeights, channels: usize, groups: usize, eps: f64) -> Result<Self> {
         if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::Params { field: "norm_num_groups", reason: format!("{groups} does not divide {channels} channels") });
@@ -29,7 +29,7 @@ impl GroupNorm {
         Ok(Self { weight: read("weight")?, bias: read("bias")?, groups, eps })
     }
 
-    /// Normalises.
+    /// Normalises `x`.
     ///
     /// # Errors
     /// [`Error::Shape`] if the channels are not the layer's.
@@ -37,7 +37,7 @@ impl GroupNorm {
         self.run(x, false)
     }
 
-    /// Normalises, then x * sigmoid(x).
+    /// Normalises `x`, then applies x * sigmoid(x).
     ///
     /// # Errors
     /// [`Error::Shape`] if the channels are not the layer's.

@@ -1,4 +1,4 @@
-//! Layer normalisation over the last dimension. Follows torch.nn.LayerNorm; statistics in f32.
+//! Layer normalisation over the last dimension. Follows torch.nn.LayerNorm; statistics are f32.
 
 use candle_core::{DType, Tensor};
 
@@ -14,16 +14,16 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Reads `weight` and `bias`, \[channels\].
+    /// Loads `weight` and `bias`, \[channels\].
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, channels: usize, eps: f64) -> Result<Self> {
         let read = |name| -> Result<Tensor> { Ok(weights.get(channels, name)?.to_dtype(DType::F32)?) };
         Ok(Self { weight: read("weight")?, bias: read("bias")?, eps })
     }
 
-    /// [.., channels] to the same shape and precision.
+    /// Maps [.., channels] to the same shape and precision.
     ///
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not the layer's.
@@ -33,11 +33,11 @@ impl LayerNorm {
         Ok(run(&rows, &self.weight, &self.bias, self.eps)?.reshape(x.dims())?)
     }
 
-    /// `forward(x + shift)` where `shift` is [images, channels] and the rows of `x` are so many equal parts; the sum is never stored,
+    /// `forward(x + shift)`, where `shift` is [images, channels] and the rows of `x` are `images` equal parts; the sum is neither stored
     /// nor rounded.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the last dimension is not the layer's, or the shift does not fit.
+    /// [`Error::Shape`] if the last dimension is not the layer's, or the shift has the wrong shape.
     pub fn forward_shifted(&self, x: &Tensor, shift: &Tensor) -> Result<Tensor> {
         let rows = self.rows(x)?;
         let (count, channels) = rows.dims2()?;

@@ -1,27 +1,27 @@
-//! The linear layer, with its bias and what a model does next with its output in the same pass.
+//! The linear layer, fused with its bias and the operations that usually follow it.
 //!
-//! Knows nothing of models. Follows torch.nn.Linear.
+//! This module does not depend on models. Follows torch.nn.Linear.
 
 use candle_core::Tensor;
 
 use super::{cpu, execution, matrix::Matrix, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
-/// What is done to a linear layer's output in the same pass, in this order, before rounding to the activations' precision.
+/// Operands of the epilogue: applied to a linear layer's output in this order, before it is rounded to the activations' precision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LinearExtras<'a> {
-    /// [images, outputs]: one more bias for each image, where the rows of x are so many equal parts.
+    /// [images, outputs]: an additional bias for each image, where the rows of x are `images` equal parts.
     pub per_image: Option<&'a Tensor>,
-    /// Added; of the output's shape.
+    /// Added; has the output's shape.
     pub residual: Option<&'a Tensor>,
-    /// What all of that is then blended with.
+    /// The final blend with another activation.
     pub blend: Option<Blend<'a>>,
 }
 
-/// Something that a result is blended with: (1 - share) * other + share * result.
+/// A linear blend with a result: (1 - share) * other + share * result.
 #[derive(Clone, Copy, Debug)]
 pub struct Blend<'a> {
-    /// Of the output's shape.
+    /// Has the output's shape.
     pub other: &'a Tensor,
     /// The result's share.
     pub share: f64,
@@ -34,12 +34,12 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Reads `weight` [outputs, inputs] and, if `has_bias`, `bias` \[outputs\].
+    /// Loads `weight` [outputs, inputs] and, if `has_bias`, `bias` \[outputs\].
     ///
-    /// A weight stored as a 1x1 convolution, [outputs, inputs, 1, 1], is taken too: a 1x1 convolution is this layer.
+    /// A weight stored as a 1x1 convolution, [outputs, inputs, 1, 1], is accepted too: it is the same layer.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, has_bias: bool) -> Result<Self> {
         let weight = match weights.shape("weight").as_deref() {
             Some([_, _, 1, 1]) => weights.get((outputs, inputs, 1, 1), "weight")?.reshape((outputs, inputs))?,
@@ -48,15 +48,15 @@ impl Linear {
         Self::new(&weight, Matrix::load_bias(weights, outputs, has_bias)?)
     }
 
-    /// From `weight` [outputs, inputs] and `bias` \[outputs\].
+    /// Makes a layer from `weight` [outputs, inputs] and `bias` \[outputs\].
     ///
     /// # Errors
-    /// [`Error::Shape`] if the bias does not fit.
+    /// [`Error::Shape`] if the bias has the wrong shape.
     pub fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
         Ok(Self { matrix: Matrix::pack(&weight.unsqueeze(2)?, bias)? })
     }
 
-    /// [.., inputs] to [.., outputs], in the input's precision.
+    /// Maps [.., inputs] to [.., outputs], in the input's precision.
     ///
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not `inputs`.
@@ -64,7 +64,7 @@ impl Linear {
         self.forward_with(x, LinearExtras::default())
     }
 
-    /// `forward(x) + residual`, the sum made before rounding to the activations' precision (bf16 weights take activations in bf16).
+    /// `forward(x) + residual`, summed before rounding to the activations' precision (with bf16 weights, activations are bf16).
     ///
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not `inputs`, or the residual's shape is not the output's.
@@ -72,10 +72,10 @@ impl Linear {
         self.forward_with(x, LinearExtras { residual: Some(residual), ..LinearExtras::default() })
     }
 
-    /// `forward(x)` with what `extras` holds.
+    /// `forward(x)` with the epilogue of `extras`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the last dimension is not `inputs`, or an extra does not fit.
+    /// [`Error::Shape`] if the last dimension is not `inputs`, or an extra has the wrong shape.
     pub fn forward_with(&self, x: &Tensor, extras: LinearExtras<'_>) -> Result<Tensor> {
         let mut dims = x.dims().to_vec();
         let (inputs, outputs) = (self.matrix.inputs(), self.matrix.outputs());

@@ -1,7 +1,8 @@
-//! A weight matrix packed once at load into what the device's matrix product wants.
+//! A weight matrix, packed once at load into the layout that the device's matrix product reads.
 //!
-//! Every layer that multiplies (linear, 1x1 convolution, k x k convolution) holds one of these. On the CPU that is the kernels'
-//! packing (a model loaded within [`execution::portable`] has none), elsewhere [inputs, outputs], contiguous, so that rows of activations multiply it from the left as they lie.
+//! Every layer with a product (linear, 1x1 convolution, k x k convolution) holds one. On the CPU it is packed for the kernels (but not in a
+//! model loaded within [`execution::portable`]). Otherwise it is [inputs, outputs], contiguous, so that rows of activations can be
+//! multiplied with it as they are.
 
 use std::sync::Arc;
 
@@ -29,33 +30,32 @@ enum Form {
     Packed(Arc<Packed>),
 }
 
-/// What a packed weight is for.
+/// The layer that a weight is packed for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Use {
     /// A linear layer, or any convolution.
     Plain,
     /// A linear layer whose second half of outputs gates the first.
     Gated,
-    /// A 3x3 convolution with stride 1 and one zero on each side.
+    /// A 3x3 convolution with stride 1 and padding 1.
     Conv3x3 {
-        /// Whether its pictures are first enlarged to twice their size, or a line or column less.
+        /// Whether its images are first enlarged to twice their size, or a line or column less.
         doubles: bool,
     },
 }
 
 impl Matrix {
-    /// Packs a weight that comes as [outputs, inputs, taps]; the rows of the matrix are in the order tap, input.
+    /// Packs a weight [outputs, inputs, taps]; the rows of the matrix are in the order tap, input.
     pub(super) fn pack(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
         Self::of(weight, bias, Use::Plain)
     }
 
-    /// The same for a 3x3 convolution with stride 1 and one zero on each side; `doubles` if its pictures are first enlarged to twice
-    /// their size.
+    /// [`Self::pack`] for a 3x3 convolution with stride 1 and padding 1; `doubles` if its images are first enlarged to twice their size.
     pub(super) fn pack_conv3x3(weight: &Tensor, bias: Option<Tensor>, doubles: bool) -> Result<Self> {
         Self::of(weight, bias, Use::Conv3x3 { doubles })
     }
 
-    /// The same for a layer whose second half of outputs gates the first; on the CPU the product does the gating.
+    /// [`Self::pack`] for a layer whose second half of outputs gates the first; on the CPU the product's epilogue does the gating.
     pub(super) fn pack_gated(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
         Self::of(weight, bias, Use::Gated)
     }
@@ -66,7 +66,7 @@ impl Matrix {
             return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
         }
         let form = if execution::keeps_no_weights() {
-            // A part of the weight would keep all of it.
+            // A view of the weight would keep all of its memory alive.
             Form::Rows(Tensor::zeros(0, weight.dtype(), weight.device())?)
         } else if execution::is_cpu(weight.device()) {
             Form::Packed(Arc::new(cpu::pack(weight, layer)?))
@@ -76,12 +76,12 @@ impl Matrix {
         Ok(Self { form, bias, inputs: taps * inputs, outputs })
     }
 
-    /// Reads `bias` of `outputs` elements if the layer has one.
+    /// Loads `bias` with `outputs` elements if the layer has one.
     pub(super) fn load_bias(weights: &ComponentWeights, outputs: usize, has_bias: bool) -> Result<Option<Tensor>> {
         if has_bias { weights.get(outputs, "bias").map(Some) } else { Ok(None) }
     }
 
-    /// What the CPU's kernels multiply by, where that is what is held.
+    /// The packed weight for the CPU's kernels, if the matrix is packed.
     pub(super) fn packed(&self) -> Option<&Packed> {
         match &self.form {
             Form::Packed(packed) => Some(packed),
@@ -89,7 +89,7 @@ impl Matrix {
         }
     }
 
-    /// [inputs, outputs], for the portable execution; on the CPU it is unpacked anew at every call.
+    /// The matrix [inputs, outputs] for the portable execution; on the CPU every call unpacks it again.
     pub(super) fn rows(&self) -> Result<Tensor> {
         match &self.form {
             Form::Rows(rows) => Ok(rows.clone()),

@@ -1,38 +1,39 @@
-//! What the executions take in memory for weights and activations: for estimates made before anything is run.
+//! Memory of weights and activations in each execution, for estimates before anything is run.
 //!
-//! It must not know models. The invariant: nothing is counted as less than it is; where a layer's own way to hold a weight is not known
-//! from its shape, the larger one counts.
+//! This module must not depend on models. Invariant: estimates are upper bounds; where the shape does not determine how a layer stores a
+//! weight, the larger size counts.
 
 use candle_core::DType;
 use cpu_kernels::{Level, engine};
 
 use super::portable::SCRATCH_BYTES;
 
-/// Below this many channels on either side the CPU's kernels leave a 3x3 kernel as it is.
+/// With fewer channels than this on either side, the CPU's kernels do not transform a 3x3 kernel.
 const FEW_CHANNELS: usize = 32;
 
-/// Bytes that a portable layer's own tensors take for each element of the largest: a group norm holds five copies in f32 and its result.
+/// Bytes that a portable layer's own tensors take for each element of the largest tensor: a group norm holds five copies in f32 and its
+/// result.
 const PORTABLE_BYTES: u64 = 24;
 
-/// Scratch tensors that portable attention holds at once: scores, their softmax, and that in the values' precision.
+/// Scratch tensors that portable attention holds at once: scores, their softmax, and the softmax in the values' precision.
 const PORTABLE_SCRATCHES: u64 = 3;
 
-/// What a weight of this shape takes once it is loaded in this precision; `on_cpu` if the CPU's kernels multiply it.
+/// Bytes of a weight of this shape, loaded in this precision; `on_cpu` if the CPU's kernels multiply it.
 pub fn weight_bytes(shape: &[usize], dtype: DType, on_cpu: bool) -> u64 {
     let elements = shape.iter().fold(1_u64, |product, extent| product.saturating_mul(*extent as u64));
     let (true, [outputs, inputs, taps @ ..]) = (on_cpu, shape) else {
         return elements.saturating_mul(dtype.size_in_bytes() as u64);
     };
-    // The kernels multiply in bf16 where the processor does, and in f32 whatever else the activations are in.
+    // The kernels multiply in bf16 if the processor supports it, and otherwise in f32, whatever the activations' precision.
     let level = engine().level();
     let is_bf16 = dtype == DType::BF16 && level.has_bf16();
     let bytes = if is_bf16 { 2 } else { 4 };
-    // A 3x3 kernel is kept as the 16 points of a tile, but not for tile registers.
+    // A 3x3 kernel is stored as the 16 points of a tile, except with tile registers.
     let transformed = taps == [3, 3] && *outputs.min(inputs) >= FEW_CHANNELS && !(is_bf16 && level == Level::Amx);
     if transformed { elements.saturating_mul(bytes).saturating_mul(16) / 9 } else { elements.saturating_mul(bytes) }
 }
 
-/// What a model's call takes where its activations are at most so many elements at a time and the largest tensor so many.
+/// Bytes of a call's activations, given the peak of elements held at a time and the largest tensor.
 pub fn working_bytes(peak_elements: usize, largest_elements: usize, dtype: DType, on_cpu: bool) -> u64 {
     let (peak, largest, size) = (peak_elements as u64, largest_elements as u64, dtype.size_in_bytes() as u64);
     let held = peak.saturating_mul(size);
@@ -40,7 +41,7 @@ pub fn working_bytes(peak_elements: usize, largest_elements: usize, dtype: DType
         let scratch = PORTABLE_SCRATCHES.saturating_mul(SCRATCH_BYTES as u64);
         return held.saturating_add(largest.saturating_mul(PORTABLE_BYTES)).saturating_add(scratch);
     }
-    // What the kernels have no instructions for is computed in f32, a layer's input and output beside their own precision.
+    // f16 is computed in f32, with f32 copies of a layer's input and output besides the originals.
     if dtype == DType::F16 { held.saturating_add(largest.saturating_mul(2 * 4)) } else { held }
 }
 
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_take_what_they_are_packed_into() {
+    fn estimates_match_the_packed_sizes() {
         assert_eq!(weight_bytes(&[320], DType::F32, true), 4 * 320);
         assert_eq!(weight_bytes(&[320, 640], DType::F32, true), 4 * 320 * 640);
         assert_eq!(weight_bytes(&[320, 640], DType::F16, true), 4 * 320 * 640);

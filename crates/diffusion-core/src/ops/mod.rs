@@ -1,11 +1,11 @@
-//! The layers that models are made of: one meaning each, several executions.
+//! The layers that models consist of: each has one definition and several executions.
 //!
-//! Models see [`Nhwc`] and the layers; which execution runs is chosen here, by the device that a tensor lies on: `portable` is
-//! candle operations on any device and the reference, `cpu` is the crate cpu-kernels. Each fast execution is tested against the
-//! portable one in f32. Nothing here knows a model.
+//! Models use [`Nhwc`] and the layers; the device of a tensor determines which execution runs: `portable` uses candle operations on any
+//! device and is the reference, `cpu` uses the crate cpu-kernels. Each fast execution is tested against the portable one in f32. Nothing
+//! here depends on a model.
 //!
-//! Invariants: activations are channels-last and contiguous; statistics, softmax and accumulation are f32 whatever the
-//! activations' precision; results come back in the precision of the input; no scratch tensor reaches 2^31 elements.
+//! Invariants: activations are channels-last and contiguous; statistics, softmax and accumulation are f32 whatever the activations'
+//! precision; results have the precision of the input; no scratch tensor reaches 2^31 elements.
 
 mod activation;
 mod attention;

@@ -1,7 +1,7 @@
-//! The layout of activations inside `ops` and `models`: channels-last, as a type of its own so that it can't be mixed up with NCHW.
+//! The layout of activations inside `ops` and `models`: channels-last, as a separate type so that it cannot be confused with NCHW.
 //!
-//! The invariant: the tensor within has four dimensions, [batch, height, width, channels], and is contiguous, so that a picture is
-//! a matrix of pixels by channels and a sequence of tokens without a copy.
+//! Invariant: the tensor has four dimensions, [batch, height, width, channels], and is contiguous, so that an image can be viewed as a
+//! matrix of pixels by channels, or as a sequence of tokens, without a copy.
 
 use candle_core::{D, Tensor};
 
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 pub struct Nhwc(Tensor);
 
 impl Nhwc {
-    /// Takes a tensor that is in [batch, height, width, channels] already.
+    /// Wraps a tensor that is already in [batch, height, width, channels].
     ///
     /// # Errors
     /// [`Error::Shape`] unless it has four dimensions.
@@ -45,7 +45,7 @@ impl Nhwc {
         Ok(self.0.permute((0, 3, 1, 2))?.contiguous()?)
     }
 
-    /// From tokens [batch, height * width, channels] in row order.
+    /// Converts from tokens [batch, height * width, channels] in row order.
     ///
     /// # Errors
     /// [`Error::Candle`] if the number of tokens is not `height * width`.
@@ -54,7 +54,7 @@ impl Nhwc {
         Self::new(tokens.reshape((batch, height, width, channels))?)
     }
 
-    /// As tokens [batch, height * width, channels], without a copy.
+    /// Converts to tokens [batch, height * width, channels], without a copy.
     ///
     /// # Errors
     /// Only if the device fails.
@@ -63,7 +63,7 @@ impl Nhwc {
         Ok(self.0.reshape((batch, height * width, channels))?)
     }
 
-    /// (batch, height, width, channels).
+    /// Returns (batch, height, width, channels).
     ///
     /// # Errors
     /// None in practice: the invariant is four dimensions.
@@ -76,7 +76,7 @@ impl Nhwc {
         &self.0
     }
 
-    /// Joins two pictures along the channels.
+    /// Concatenates two images along the channels.
     ///
     /// # Errors
     /// [`Error::Candle`] if batch, height or width differ.
@@ -84,11 +84,11 @@ impl Nhwc {
         Self::new(Tensor::cat(&[&self.0, &other.0], D::Minus1)?)
     }
 
-    /// The frames of clips, [clips * frames, height, width, channels] with a clip's frames one after the other, as one picture a clip:
-    /// its lines are the frames, its columns the pixels of a frame, [clips, frames, height * width, channels]. No copy.
+    /// Views the frames of clips, [clips * frames, height, width, channels] with a clip's frames one after the other, as one image for each
+    /// clip: its lines are the frames, its columns the pixels of a frame, [clips, frames, height * width, channels]. Copies nothing.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the pictures are not `num_frames` a clip.
+    /// [`Error::Shape`] if the number of images is no multiple of `num_frames`.
     pub fn clips(&self, num_frames: usize) -> Result<Self> {
         let (pictures, height, width, channels) = self.dims()?;
         if num_frames == 0 || !pictures.is_multiple_of(num_frames) {
@@ -98,24 +98,24 @@ impl Nhwc {
         Ok(Self(self.0.reshape((pictures / num_frames, num_frames, height * width, channels))?))
     }
 
-    /// What [`Self::clips`] was made of: the frames as pictures of that size. No copy.
+    /// The inverse of [`Self::clips`]: the frames as images of this size. Copies nothing.
     ///
     /// # Errors
-    /// [`Error::Candle`] if a line has not `height * width` pixels.
+    /// [`Error::Candle`] if a line does not have `height * width` pixels.
     pub fn frames(&self, height: usize, width: usize) -> Result<Self> {
         let (clips, num_frames, _, channels) = self.dims()?;
         Ok(Self(self.0.reshape((clips * num_frames, height, width, channels))?))
     }
 
-    /// Repeats the pictures in turn until there are `batch`, as [`repeat_images`].
+    /// Repeats the sequence of images until there are `batch`, as [`repeat_images`].
     ///
     /// # Errors
-    /// [`Error::Shape`] if `batch` is not a positive multiple of the pictures.
+    /// [`Error::Shape`] if `batch` is not a positive multiple of the number of images.
     pub fn repeat(&self, batch: usize) -> Result<Self> {
         Ok(Self(repeat_images(&self.0, batch)?))
     }
 
-    /// Sums two pictures of the same shape.
+    /// Adds two images of the same shape.
     ///
     /// # Errors
     /// [`Error::Candle`] if the shapes differ.
@@ -123,7 +123,7 @@ impl Nhwc {
         Ok(Self((&self.0 + &other.0)?))
     }
 
-    /// Multiplies every element.
+    /// Multiplies every element by `factor`.
     ///
     /// # Errors
     /// Only if the device fails.

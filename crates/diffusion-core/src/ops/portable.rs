@@ -1,18 +1,18 @@
-//! Every op in candle operations that work on any device: the reference that faster executions are tested against, and what runs
-//! on CUDA and Metal.
+//! Every op in candle operations that work on any device: the reference that faster executions are tested against, and the execution on
+//! CUDA and Metal.
 //!
-//! Shapes are checked by the callers, the layers beside this file. The invariant: a scratch tensor is at most `SCRATCH_BYTES`
-//! (one output pixel of a batch, or one query, if that alone is more), so never near 2^31 elements.
+//! Shapes are checked by the callers, which are the layers. Invariant: a scratch tensor has at most `SCRATCH_BYTES` (or one output pixel of
+//! a batch, or one query, if that alone has more), so it is never near 2^31 elements.
 
 use candle_core::{D, DType, Tensor};
 
 use super::{Activation, AttentionParams, Blend, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry};
 use crate::Result;
 
-/// The most that gathered rows or attention scores may take at a time. Large enough to keep a GPU busy.
+/// The most memory for gathered rows or attention scores at a time. Large enough to keep a GPU busy.
 pub(super) const SCRATCH_BYTES: usize = 256 << 20;
 
-/// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and what `extras` holds.
+/// `x` [rows, inputs] times `weight` [inputs, outputs], plus the bias and the epilogue of `extras`.
 ///
 /// # Errors
 /// Only if the device fails.
@@ -35,8 +35,8 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, extras: Linear
     Ok(y)
 }
 
-/// Convolution by gathering rows: for a tile of output pixels the kernel's taps are laid side by side along the channels, and the
-/// product with the packed weights is the result. Tiles are whole lines, or parts of one line where a line is too much.
+/// Convolution by im2col in tiles: for a tile of output pixels, the kernel's taps are concatenated along the channels and multiplied with
+/// the weights. Tiles are whole lines, or parts of one line if a line is too large.
 ///
 /// # Errors
 /// Only if the device fails.
@@ -79,9 +79,9 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
             let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * columns, tall * wide * channels))?;
             parts.push(linear(&gathered, weight, bias, LinearExtras::default())?.reshape((batch, rows, columns, outputs))?);
         }
-        tiles.push(joined(parts, 2)?);
+        tiles.push(concat(parts, 2)?);
     }
-    let mut y = joined(tiles, 1)?;
+    let mut y = concat(tiles, 1)?;
     if let Some(per_image) = extras.per_image {
         y = y.broadcast_add(&per_image.to_dtype(y.dtype())?.reshape((batch, 1, 1, outputs))?)?;
     }
@@ -91,8 +91,8 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
     Nhwc::new(y)
 }
 
-/// Side by side along a dimension, with no copy of one alone.
-fn joined(parts: Vec<Tensor>, dim: usize) -> Result<Tensor> {
+/// Concatenates along a dimension, without a copy if there is only one part.
+fn concat(parts: Vec<Tensor>, dim: usize) -> Result<Tensor> {
     Ok(if let [part] = parts.as_slice() { part.clone() } else { Tensor::cat(&parts, dim)? })
 }
 
@@ -102,14 +102,14 @@ fn strided_index(like: &Tensor, count: usize, stride: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(index, count, like.device())?)
 }
 
-/// Nearest-neighbour enlargement along one dimension: output i takes input floor(i * input / output).
+/// Nearest-neighbour enlargement along one dimension: output i is input floor(i * input / output).
 fn nearest(x: &Tensor, dim: usize, extent: usize) -> Result<Tensor> {
     let found = x.dim(dim)?;
     let index: Vec<u32> = (0..extent).map(|i| (i * found / extent) as u32).collect();
     Ok(x.contiguous()?.index_select(&Tensor::from_vec(index, extent, x.device())?, dim)?)
 }
 
-/// `x` [batch, pixels, channels], normalised over pixels and each group's channels.
+/// Normalises `x` [batch, pixels, channels] over the pixels and each group's channels.
 ///
 /// # Errors
 /// Only if the device fails.
@@ -123,7 +123,7 @@ pub fn group_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, groups: usize, eps
     Ok(if silu { y.silu()? } else { y }.to_dtype(x.dtype())?)
 }
 
-/// `x` [rows, channels], each row normalised.
+/// Normalises each row of `x` [rows, channels].
 ///
 /// # Errors
 /// Only if the device fails.
@@ -135,7 +135,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     Ok(normal.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(x.dtype())?)
 }
 
-/// `x` [rows, channels] plus `shift` [images, channels], of which the rows are so many equal parts; each row normalised.
+/// Normalises each row of `x` [rows, channels] plus `shift` [images, channels], where the rows are `images` equal parts.
 ///
 /// # Errors
 /// Only if the device fails.
@@ -160,7 +160,7 @@ pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
     Ok(y.to_dtype(x.dtype())?)
 }
 
-/// `x` [rows, 2 n] to value * gelu(gate).
+/// Maps `x` [rows, 2 n] to value * gelu(gate).
 ///
 /// # Errors
 /// Only if the device fails.
@@ -182,7 +182,7 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
     let dtype = query.dtype();
     let score_dtype = if params.upcast { DType::F32 } else { dtype };
     let split = |x: &Tensor, tokens: usize| x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.contiguous();
-    // Scaling the queries, not the scores, keeps half precision away from its limit and costs less.
+    // Scaling the queries instead of the scores keeps half precision away from its limit and costs less.
     let q = (split(query, queries)?.to_dtype(score_dtype)? * (head_dim as f64).powf(-0.5))?;
     let k = split(key, keys)?.to_dtype(score_dtype)?.transpose(2, 3)?.contiguous()?;
     let v = split(value, keys)?;
@@ -198,10 +198,10 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
         let probabilities = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
         chunks.push(probabilities.matmul(&v)?);
     }
-    Ok(joined(chunks, 2)?.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
+    Ok(concat(chunks, 2)?.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
 }
 
-/// Attention of each pixel's frames to one another; see [`super::temporal_attention()`].
+/// Attention over each pixel's frames; see [`super::temporal_attention()`].
 ///
 /// # Errors
 /// Only if the device fails.
@@ -217,7 +217,7 @@ pub fn temporal_attention(query: &Tensor, key: &Tensor, value: &Tensor, num_fram
     Ok(y.reshape((clips, pixels, num_frames, channels))?.transpose(1, 2)?.contiguous()?.reshape((rows, pixels, channels))?)
 }
 
-/// [rows, keys]: 0 where query `first + row` may look, minus infinity elsewhere.
+/// [rows, keys]: 0 where query `first + row` may attend, minus infinity elsewhere.
 fn causal_mask(first: usize, rows: usize, keys: usize, like: &Tensor) -> Result<Tensor> {
     let value = |row: usize, key: usize| if key <= first + row { 0f32 } else { f32::NEG_INFINITY };
     let mask: Vec<f32> = (0..rows).flat_map(|row| (0..keys).map(move |key| value(row, key))).collect();

@@ -1,17 +1,17 @@
-//! Images of a batch laid down again and again: how what several images share becomes theirs one by one.
+//! Repetition of a batch's images: expands what several images share to one copy for each.
 //!
-//! Knows nothing of models. Follows torch.Tensor.repeat and torch.repeat_interleave along the first dimension.
+//! This module does not depend on models. Follows torch.Tensor.repeat and torch.repeat_interleave along the first dimension.
 
 use candle_core::Tensor;
 
 use crate::{Error, Result};
 
-/// `x` [images, ..] laid down again and again until there are `batch` images: image `i` of the result is image `i % images` of `x`.
+/// Repeats the sequence `x` [images, ..] until there are `batch` images: image `i` of the result is image `i % images` of `x`.
 ///
-/// Where there are `batch` images already nothing is copied.
+/// If there are `batch` images already, nothing is copied.
 ///
 /// # Errors
-/// [`Error::Shape`] if `batch` is not a positive multiple of the images.
+/// [`Error::Shape`] if `batch` is not a positive multiple of the number of images.
 pub fn repeat_images(x: &Tensor, batch: usize) -> Result<Tensor> {
     let images = x.dims().first().copied().unwrap_or(0);
     if images == batch {
@@ -24,8 +24,8 @@ pub fn repeat_images(x: &Tensor, batch: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&vec![x; batch / images], 0)?)
 }
 
-/// `x` [rows, channels] with each row laid down `times` times in a row: row `i` of the result is row `i / times` of `x`, as
-/// torch.repeat_interleave. What clips share becomes their frames' one by one.
+/// Repeats each row of `x` [rows, channels] `times` times: row `i` of the result is row `i / times` of `x`, as torch.repeat_interleave. It
+/// expands what the frames of a clip share to one row for each frame.
 ///
 /// # Errors
 /// [`Error::Shape`] unless `x` has two dimensions.

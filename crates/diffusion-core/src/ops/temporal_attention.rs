@@ -1,6 +1,6 @@
-//! The attention of a pixel's frames to one another, on tokens as they lie: [clips * frames, pixels, heads * head_dim].
+//! Attention over each pixel's frames, on tokens in their usual layout: [clips * frames, pixels, heads * head_dim].
 //!
-//! The invariant: no frame is moved in memory where the execution can read with a stride. Softmax in f32. Follows
+//! Invariant: no frame is moved in memory if the execution can read with a stride. The softmax is in f32. Follows
 //! torch.nn.functional.scaled_dot_product_attention over [clips * pixels, frames, channels].
 
 use candle_core::Tensor;
@@ -10,10 +10,10 @@ use crate::{Error, Result};
 
 /// softmax(q k^T / sqrt(head_dim)) v over the frames of each pixel, for each head.
 ///
-/// `query`, `key` and `value` are [clips * num_frames, pixels, channels], a clip's frames one after the other, and so is the result.
+/// `query`, `key` and `value` are [clips * num_frames, pixels, channels], a clip's frames one after the other, as is the result.
 ///
 /// # Errors
-/// [`Error::Shape`] if the shapes differ, the first extent is not `num_frames` a clip, or the heads do not divide the channels.
+/// [`Error::Shape`] if the shapes differ, the first dimension is no multiple of `num_frames`, or the heads do not divide the channels.
 pub fn temporal_attention(query: &Tensor, key: &Tensor, value: &Tensor, num_frames: usize, heads: usize) -> Result<Tensor> {
     let (rows, pixels, channels) = query.dims3()?;
     if num_frames == 0 || !rows.is_multiple_of(num_frames) || heads == 0 || !channels.is_multiple_of(heads) {

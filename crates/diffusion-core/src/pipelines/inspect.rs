@@ -8,10 +8,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value as Json;
 
-use super::{
-    image_to_video::check_fit,
-    own_scheduler::{OwnScheduler, Start},
-};
+use super::{Start, image::OwnScheduler, image_to_video::check_fit};
 use crate::{
     Error, Result,
     models::{
@@ -94,7 +91,7 @@ impl<'a> Inspector<'a> {
 
     fn stable_diffusion(&mut self) {
         match OwnScheduler::read(self.source) {
-            Ok(own) => self.found.own_scheduler = own.config(Start::Noise, None).err(),
+            Ok(own) => self.found.own_scheduler = own.config(&Start::Noise, None).err(),
             Err(error) => self.found.refusals.push(error),
         }
         if self.whole {

@@ -14,7 +14,7 @@ use std::{
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{StableDiffusion, StableVideoDiffusion, division::Division, image_to_video::MOST_ELEMENTS, scenes};
+use super::{StableDiffusion, StableVideoDiffusion, decode_split::DecodeSplit, image_to_video::MOST_ELEMENTS, scenes};
 use crate::{
     Result,
     models::{AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
@@ -52,16 +52,16 @@ impl Place {
     }
 }
 
-/// What a model that makes pictures takes.
+/// What a model that makes images takes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PictureMemory {
+pub struct ImageMemory {
     unet: UNet2dConfig,
     vae: AutoencoderKlConfig,
     place: Place,
     weights: u64,
 }
 
-impl PictureMemory {
+impl ImageMemory {
     /// Reads the configurations and the tensors' shapes; no tensor. A source that makes its tensors up says nothing of their shapes, and
     /// its weights count as nothing.
     ///
@@ -80,8 +80,8 @@ impl PictureMemory {
     }
 
     /// The most that a picture takes beside the model, in bytes.
-    pub fn working(&self, call: PictureCall) -> u64 {
-        let (PictureCall { size, guided, encodes, between }, factor) = (call, self.vae.factor().max(1));
+    pub fn working(&self, call: ImageCall) -> u64 {
+        let (ImageCall { size, guided, encodes, between }, factor) = (call, self.vae.factor().max(1));
         let latents = (size.1 as usize / factor, size.0 as usize / factor);
         let texts = if guided && self.unet.time_cond_proj_dim.is_none() { 2 } else { 1 };
         let unet = self.unet.planned(texts, latents.0, latents.1);
@@ -102,9 +102,9 @@ impl PictureMemory {
     }
 }
 
-/// A call for a picture, as far as its memory goes.
+/// A call for an image, as far as its memory goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PictureCall {
+pub struct ImageCall {
     /// (width, height) in pixels.
     pub size: (u32, u32),
     /// Whether its guidance scale is above 1: then there are two texts.
@@ -201,8 +201,8 @@ impl MotionMemory {
 
 impl StableDiffusion {
     /// What the loaded model takes, and what its pictures will.
-    pub fn memory(&self) -> PictureMemory {
-        PictureMemory {
+    pub fn memory(&self) -> ImageMemory {
+        ImageMemory {
             unet: self.unet.config().clone(),
             vae: self.vae.config().clone(),
             place: Place::of(&self.policy),
@@ -254,7 +254,7 @@ fn tile(size: (u32, u32), on_cpu: bool) -> (usize, usize) {
     if on_cpu {
         return (height, width);
     }
-    let smallest = Division::smallest_tile();
+    let smallest = DecodeSplit::smallest_tile();
     (height.min(smallest), width.min(smallest))
 }
 
@@ -346,14 +346,14 @@ mod tests {
         let memory = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap().memory();
         // 7.4 million numbers.
         assert!((29_000_000..60_000_000).contains(&memory.weights()), "{}", memory.weights());
-        let call = |side: u32| PictureCall { size: (side, side), guided: true, encodes: false, between: false };
+        let call = |side: u32| ImageCall { size: (side, side), guided: true, encodes: false, between: false };
         let of = |side: u32| memory.working(call(side));
         assert!(of(64) < of(128) && of(128) < of(512) && of(512) < of(1024));
         assert!(of(1032) < of(1024) && of(1032) > of(512));
-        assert!(memory.working(PictureCall { encodes: true, ..call(512) }) >= of(512));
+        assert!(memory.working(ImageCall { encodes: true, ..call(512) }) >= of(512));
         // Sixteen are decoded together.
-        assert!(memory.working(PictureCall { between: true, ..call(128) }) > 8 * (of(128) - of(64)));
-        assert_eq!(memory.working(PictureCall { between: true, ..call(512) }), of(512));
+        assert!(memory.working(ImageCall { between: true, ..call(128) }) > 8 * (of(128) - of(64)));
+        assert_eq!(memory.working(ImageCall { between: true, ..call(512) }), of(512));
     }
 
     #[test]
@@ -377,8 +377,8 @@ mod tests {
         for (dtype, side, measured) in
             [(DType::F32, 512, 697.0), (DType::F32, 768, 1851.0), (DType::BF16, 512, 369.1), (DType::BF16, 768, 919.8)]
         {
-            let memory = PictureMemory::of(&RandomWeights::new("tiny-sd", 0).unwrap(), &policy(dtype)).unwrap();
-            let working = |side| memory.working(PictureCall { size: (side, side), guided: true, encodes: false, between: false }) as f64;
+            let memory = ImageMemory::of(&RandomWeights::new("tiny-sd", 0).unwrap(), &policy(dtype)).unwrap();
+            let working = |side| memory.working(ImageCall { size: (side, side), guided: true, encodes: false, between: false }) as f64;
             let ratio = (working(side) - working(256)) / MIB / measured;
             assert!((1.0..1.15).contains(&ratio), "tiny-sd, {dtype:?}, {side}: {ratio}");
         }

@@ -1,19 +1,19 @@
-//! The names that other programs give the schedulers: diffusers' classes, AUTOMATIC1111's and ComfyUI's samplers, InvokeAI's, Replicate's.
+//! Other programs' names for the schedulers: diffusers' classes, AUTOMATIC1111's and ComfyUI's samplers, InvokeAI's, Replicate's.
 //!
-//! Knows nothing of what a scheduler does. Invariant: a name is understood only where the method is truly ours. DPM++ 2S a, DPM++ SDE,
-//! DPM2, DPM++ 3M and the like are other methods, so they are unknown here and answered with the nearest name.
-//! Sources: diffusers' table "Schedulers" (docs/source/en/api/schedulers/overview.md), AUTOMATIC1111's `sd_samplers_kdiffusion.py`
-//! (names, aliases, and the schedule that "Automatic" stands for), ComfyUI's `comfy/samplers.py`.
+//! This module does not depend on what a scheduler does. Invariant: a name is accepted only if it is exactly our method. DPM++ 2S a, DPM++
+//! SDE, DPM2, DPM++ 3M and the like are other methods, so they are unknown here, and the error suggests the nearest name. Sources:
+//! diffusers' table "Schedulers" (docs/source/en/api/schedulers/overview.md), AUTOMATIC1111's `sd_samplers_kdiffusion.py` (names, aliases,
+//! and the schedule that "Automatic" selects), ComfyUI's `comfy/samplers.py`.
 
 use super::{SchedulerKind, SchedulerName, SigmaSchedule};
 use crate::Error;
 
-/// Below this similarity (1: equal) a name is nearer to nothing than to another name.
+/// Names are similar above this value (1: equal); below it, none is suggested.
 const SIMILAR: f64 = 0.5;
-/// From this similarity on, all of a name is a slip of another.
+/// Above this similarity a complete name counts as a misspelling of another.
 const SLIP: f64 = 0.85;
 
-/// Names of kinds, squashed; the kinds' own names are known beside them.
+/// Normalized aliases of kinds, besides the kinds' own names.
 const KINDS: [(&str, SchedulerKind); 14] = [
     ("plms", SchedulerKind::Pndm),
     ("lmsdiscrete", SchedulerKind::Lms),
@@ -32,7 +32,7 @@ const KINDS: [(&str, SchedulerKind); 14] = [
     ("deismultistep", SchedulerKind::Deis),
 ];
 
-/// What stands behind a kind for a schedule: whole words, A1111's aliases (`k_dpmpp_2m_ka`) and InvokeAI's (`dpmpp_2m_k`).
+/// Suffixes of a kind that select a schedule: whole words, A1111's aliases (`k_dpmpp_2m_ka`) and InvokeAI's (`dpmpp_2m_k`).
 const SUFFIXES: [(&str, SigmaSchedule); 6] = [
     ("karras", SigmaSchedule::Karras),
     ("exponential", SigmaSchedule::Exponential),
@@ -42,12 +42,12 @@ const SUFFIXES: [(&str, SigmaSchedule); 6] = [
     ("k", SigmaSchedule::Karras),
 ];
 
-/// What AUTOMATIC1111 1.9 and later mean by the schedule "Automatic", where it is not the plain one.
+/// The schedules that "Automatic" selects in AUTOMATIC1111 1.9 and later, where it is not the plain one.
 const AUTOMATIC: [(SchedulerKind, SigmaSchedule); 2] =
     [(SchedulerKind::DpmMultistep, SigmaSchedule::Karras), (SchedulerKind::DpmMultistepSde, SigmaSchedule::Exponential)];
 
-/// Lower case, without what only separates: "DPM++ 2M Karras" and "dpmpp_2m_karras" are both "dpmpp2mkarras".
-fn squashed(text: &str) -> String {
+/// Lower case without separators: "DPM++ 2M Karras" and "dpmpp_2m_karras" both become "dpmpp2mkarras".
+fn normalized(text: &str) -> String {
     text.to_lowercase().replace("++", "pp").chars().filter(|character| character.is_alphanumeric()).collect()
 }
 
@@ -58,16 +58,16 @@ fn similarity(a: &str, b: &str) -> f64 {
 fn kind(name: &str) -> Option<SchedulerKind> {
     let name = name.strip_suffix("scheduler").unwrap_or(name);
     let known = |name: &str| {
-        let own = SchedulerKind::ALL.into_iter().find(|kind| squashed(kind.as_str()) == name);
+        let own = SchedulerKind::ALL.into_iter().find(|kind| normalized(kind.as_str()) == name);
         own.or_else(|| KINDS.into_iter().find(|(alias, _)| *alias == name).map(|(_, kind)| kind))
     };
     // k-diffusion's samplers: `k_euler`, `KLMS`.
     known(name).or_else(|| known(name.strip_prefix('k')?))
 }
 
-/// The scheduler that a name means, in whichever vocabulary; none if it is not ours.
+/// Parses a scheduler's name in any of the vocabularies; `None` if it is not one of ours.
 pub(super) fn understood(text: &str) -> Option<SchedulerName> {
-    let name = squashed(text);
+    let name = normalized(text);
     if let Some(kind) = kind(&name) {
         return Some(kind.into());
     }
@@ -78,41 +78,42 @@ pub(super) fn understood(text: &str) -> Option<SchedulerName> {
 }
 
 impl SchedulerName {
-    /// The name that a misspelt or foreign one is most like; none if it is like no other.
+    /// The name most similar to a misspelt or foreign one; `None` if no name is similar.
     pub fn nearest(text: &str) -> Option<Self> {
-        let name = squashed(text);
+        let name = normalized(text);
         if let Some((_, sigmas)) = SUFFIXES.into_iter().find(|(schedule, _)| *schedule == name) {
-            // A schedule alone wants a kind in front of it.
+            // A schedule alone needs a kind in front of it.
             return Some(Self { kind: SchedulerKind::DpmMultistep, sigmas: Some(sigmas) });
         }
-        // A long text is like none, and comparing it would take its time.
+        // A long text resembles no name, and comparing it would take long.
         if name.chars().nth(64).is_some() {
             return None;
         }
-        // The kind by what stands before the schedule; or all of it, with a letter or two wrong.
+        // Compare either the kind, without the schedule's suffix, or the complete name with a letter or two wrong.
         let (base, sigmas) = SigmaSchedule::ALL
             .into_iter()
             .find_map(|sigmas| Some((name.strip_suffix(sigmas.as_str())?, Some(sigmas))))
             .unwrap_or((name.as_str(), None));
         let with_sigmas = |kind: SchedulerKind| Self { kind, sigmas: sigmas.filter(|_| kind.has_sigma_schedules()) };
-        let own = SchedulerKind::ALL.into_iter().map(|kind| (squashed(kind.as_str()), kind));
+        let own = SchedulerKind::ALL.into_iter().map(|kind| (normalized(kind.as_str()), kind));
         let aliases = KINDS.into_iter().map(|(alias, kind)| (alias.to_owned(), kind));
         let kinds = own.chain(aliases).map(|(known, kind)| (similarity(base, &known), with_sigmas(kind)));
-        let slips = Self::all().into_iter().map(|known| (similarity(&name, &squashed(&known.to_string())), known));
+        let slips = Self::all().into_iter().map(|known| (similarity(&name, &normalized(&known.to_string())), known));
         let likely = kinds.filter(|(similarity, _)| *similarity > SIMILAR).chain(slips.filter(|(similarity, _)| *similarity > SLIP));
-        // Of equals the first.
+        // The first of equals.
         likely.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, name)| name)
     }
 
-    /// Whether a text is a schedule's name, which AUTOMATIC1111 and ComfyUI give beside a sampler's: "Karras", "sgm_uniform", "Automatic".
+    /// Whether a text is the name of a schedule, which AUTOMATIC1111 and ComfyUI give besides a sampler's: "Karras", "sgm_uniform",
+    /// "Automatic".
     pub fn is_schedule(text: &str) -> bool {
         Schedule::named(text).is_some()
     }
 
-    /// The scheduler of a sampler's name and a schedule's, as AUTOMATIC1111 (`sampler_name`, `scheduler`) and ComfyUI give them.
+    /// The scheduler for a sampler's name and a schedule's, as in AUTOMATIC1111 (`sampler_name`, `scheduler`) and ComfyUI.
     ///
     /// # Errors
-    /// [`Error::Params`] with the nearest name, if the sampler or the schedule is none of ours, or the two do not go together.
+    /// [`Error::Params`] with the nearest name, if the sampler or the schedule is not one of ours, or they cannot be combined.
     pub fn of_sampler(sampler: &str, schedule: &str) -> Result<Self, Error> {
         let name: Self = sampler.parse()?;
         let refused = |reason: String| Error::Params { field: "scheduler", reason };
@@ -125,7 +126,7 @@ impl SchedulerName {
             Some(Schedule::Ours(sigmas)) => Some(sigmas),
             Some(Schedule::Foreign) | None => {
                 let known: Vec<_> = SigmaSchedule::ALL.map(SigmaSchedule::as_str).to_vec();
-                return Err(refused(format!("the schedule {schedule:?} is not done here; known are {}", known.join(", "))));
+                return Err(refused(format!("the schedule {schedule:?} is not implemented; known are {}", known.join(", "))));
             }
         };
         if sigmas.is_some() && !name.kind.has_sigma_schedules() {
@@ -136,21 +137,21 @@ impl SchedulerName {
     }
 }
 
-/// A schedule's name of another program.
+/// Another program's name of a schedule.
 enum Schedule {
-    /// One that is ours as a suffix.
+    /// One of our suffixes.
     Ours(SigmaSchedule),
-    /// By the timesteps.
+    /// Spaced by the timesteps.
     Plain,
-    /// AUTOMATIC1111's word for the one that it deems best for the sampler.
+    /// AUTOMATIC1111's word for its preferred schedule of the sampler.
     Automatic,
-    /// One that is not ours.
+    /// One that is not implemented.
     Foreign,
 }
 
 impl Schedule {
     fn named(text: &str) -> Option<Self> {
-        let name = squashed(text);
+        let name = normalized(text);
         if let Some(sigmas) = SigmaSchedule::ALL.into_iter().find(|sigmas| sigmas.as_str() == name) {
             return Some(Self::Ours(sigmas));
         }
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_names_mean_the_same_methods() {
+    fn other_programs_names_select_the_same_methods() {
         for (text, name) in [
             // AUTOMATIC1111's samplers, and their aliases.
             ("DPM++ 2M", "dpmpp-2m"),
@@ -221,7 +222,7 @@ mod tests {
             ("DEISMultistepScheduler", "deis"),
             ("LCMScheduler", "lcm"),
             ("TCDScheduler", "tcd"),
-            // InvokeAI's, Replicate's, stable-diffusion.cpp's, and ours in other spellings.
+            // Names of InvokeAI, Replicate and stable-diffusion.cpp, and our own in other spellings.
             ("dpmpp_2m_k", "dpmpp-2m-karras"),
             ("euler_k", "euler-karras"),
             ("K_EULER_ANCESTRAL", "euler-ancestral"),
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_not_ours_is_refused_with_the_nearest() {
+    fn an_unknown_method_is_refused_with_the_nearest_name() {
         for (text, nearest) in [
             ("DPM++ 2S a", Some("dpmpp-2s")),
             ("DPM++ 2S a Karras", Some("dpmpp-2s-karras")),
@@ -259,20 +260,20 @@ mod tests {
         ] {
             let message = parsed(text);
             assert!(message.contains(&format!("unknown scheduler {text:?}")) && message.contains("dpmpp-2m-sde-karras"), "{message}");
-            let told = message.split("the nearest is \"").nth(1).and_then(|rest| rest.split('"').next());
-            assert_eq!(told, nearest, "{text}");
+            let suggested = message.split("the nearest is \"").nth(1).and_then(|rest| rest.split('"').next());
+            assert_eq!(suggested, nearest, "{text}");
         }
         assert_eq!([SchedulerName::nearest("best"), SchedulerName::nearest(&"x".repeat(1_000_000))], [None, None]);
     }
 
     #[test]
-    fn a_sampler_and_a_schedule_are_one_scheduler() {
+    fn a_sampler_and_a_schedule_select_one_scheduler() {
         let of = |sampler: &str, schedule: &str| {
             SchedulerName::of_sampler(sampler, schedule).map_or_else(|error| error.to_string(), |name| name.to_string())
         };
         for (sampler, schedule, name) in [
             ("DPM++ 2M", "Karras", "dpmpp-2m-karras"),
-            // What AUTOMATIC1111 1.9 and later make of it.
+            // As AUTOMATIC1111 1.9 and later resolve it.
             ("DPM++ 2M", "Automatic", "dpmpp-2m-karras"),
             ("DPM++ 2M SDE", "Automatic", "dpmpp-2m-sde-exponential"),
             ("DPM++ 2M SDE Karras", "Automatic", "dpmpp-2m-sde-karras"),
@@ -284,7 +285,7 @@ mod tests {
         ] {
             assert_eq!(of(sampler, schedule), name, "{sampler} {schedule}");
         }
-        assert!(of("euler", "sgm_uniform").contains("\"sgm_uniform\" is not done here; known are karras, exponential, beta"));
+        assert!(of("euler", "sgm_uniform").contains("\"sgm_uniform\" is not implemented; known are karras, exponential, beta"));
         assert!(of("Euler a", "Karras").contains("the nearest is \"euler-ancestral\""));
         assert!(of("DPM++ 2S a", "Karras").contains("the nearest is \"dpmpp-2s\""));
         for (text, is) in [("Karras", true), ("SGM Uniform", true), ("normal", true), ("euler", false), ("", false)] {

@@ -1,9 +1,9 @@
-//! The quantile function of one beta distribution, by which `-beta` sigmas are spaced.
+//! The quantile function of the beta distribution by which `-beta` sigmas are spaced.
 //!
-//! Knows nothing of schedulers. Invariant: as exact as f64 gets. Reference: Abramowitz and Stegun 26.5.4 (the series of the incomplete beta
-//! function); scipy's `scipy.stats.beta.ppf`, which diffusers calls.
+//! This module does not depend on schedulers. Invariant: as exact as f64 allows. Reference: Abramowitz and Stegun 26.5.4 (the series of the
+//! incomplete beta function); scipy's `scipy.stats.beta.ppf`, which diffusers calls.
 
-/// The quantile function of the beta distribution B(0.6, 0.6): `scipy.stats.beta.ppf(p, 0.6, 0.6)`, to some 1e-14.
+/// The quantile function of the beta distribution B(0.6, 0.6): `scipy.stats.beta.ppf(p, 0.6, 0.6)`, to about 1e-14.
 pub(super) fn beta_quantile(p: f64) -> f64 {
     if p <= 0.0 {
         return 0.0;
@@ -15,7 +15,7 @@ pub(super) fn beta_quantile(p: f64) -> f64 {
     const A: f64 = 0.6;
     /// Euler's beta function B(0.6, 0.6).
     const BETA: f64 = 2.415_344_208_002_472_3;
-    // x^a (1/a + sum over n of (1-a)(2-a)..(n-a) / n! * x^n / (a + n)), of which the terms fall by half and more.
+    // x^a (1/a + sum over n of (1-a)(2-a)..(n-a) / n! * x^n / (a + n)), whose terms shrink by at least half.
     let cumulative = |x: f64| {
         let (mut term, mut sum) = (1.0, 1.0 / A);
         for n in 1..64 {
@@ -24,7 +24,7 @@ pub(super) fn beta_quantile(p: f64) -> f64 {
         }
         x.powf(A) * sum / BETA
     };
-    // The density falls towards 1/2, so Newton's steps from the left of the root never pass 1/2 and settle within a few.
+    // The density decreases towards 1/2, so Newton's steps from the left of the root never pass 1/2 and converge within a few.
     let mut x = (p * A * BETA).powf(1.0 / A).min(0.5);
     for _ in 0..50 {
         let density = (x * (1.0 - x)).powf(A - 1.0) / BETA;
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beta_quantiles_are_scipys() {
+    fn beta_quantiles_match_scipy() {
         // scipy.stats.beta.ppf(p, 0.6, 0.6)
         let known = [
             (0.1, 0.039_584_405_588_780_85),

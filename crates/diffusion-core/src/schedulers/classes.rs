@@ -1,9 +1,9 @@
-//! The settings that each scheduler class takes from a model's scheduler file.
+//! The settings that each scheduler class reads from a model's scheduler file.
 //!
-//! Must not know how a scheduler computes. Invariant: it behaves as diffusers' `Class.from_config(config)` and the run after it do: a key
-//! is read where the class acts on it, by what it does with the value; an absent one takes that class's default; all others are
-//! ignored. A value that this crate doesn't implement is refused by name. Reference: the `__init__`, `set_timesteps` and `step` of each
-//! scheduler class.
+//! This module must not depend on how a scheduler computes. Invariant: it matches diffusers' `Class.from_config(config)` and the run after
+//! it: a key is read where the class uses it and interpreted as the class does; an absent one takes that class's default; all others are
+//! ignored. A value that is not implemented is refused, and the error names the key. Reference: the `__init__`, `set_timesteps` and `step`
+//! of each scheduler class.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use super::{
 use crate::{Error, Result};
 
 impl SchedulerConfig {
-    /// All settings; the name's suffix sets its `use_*_sigmas`, and "dpmpp-2m-sde" its algorithm.
+    /// Reads all settings; the name's suffix sets its `use_*_sigmas`, and "dpmpp-2m-sde" its algorithm.
     pub(super) fn read(file: &SchedulerFile, name: Option<SchedulerName>) -> Result<Self> {
         let kind = match name {
             Some(name) => name.kind,
@@ -80,7 +80,7 @@ impl Fields<'_> {
             num_train_timesteps: self.count("num_train_timesteps", 1000)?,
             beta_start: beta("beta_start", beta_start)?,
             beta_end: beta("beta_end", beta_end)?,
-            // Whether Karras' timesteps are rounded hangs on the key, be it used for betas or not.
+            // Whether Karras' timesteps are rounded depends on this key, whether or not the betas use it.
             is_cosine: self.get("beta_schedule").and_then(Value::as_str) == Some("squaredcos_cap_v2"),
             beta_schedule,
             trained_betas,
@@ -105,7 +105,7 @@ impl Fields<'_> {
             },
             solver_order: match (solver, self.count("solver_order", 2)) {
                 (false, _) => 1,
-                // Beyond the third order these two go on with the third.
+                // These two use at most the third order.
                 (true, Ok(order)) if multistep || self.kind == Deis => order.min(3),
                 (true, order) => order?,
             },
@@ -118,12 +118,12 @@ impl Fields<'_> {
             disable_corrector: if self.kind == UniPc { self.indices("disable_corrector")? } else { Vec::new() },
             original_inference_steps: if consistency { self.count("original_inference_steps", 50)? } else { 1 },
             timestep_scaling: if self.kind == Lcm { self.number("timestep_scaling", 10.0)? } else { 10.0 },
-            // Of TCD's `step`; its pipelines hand 0, as to the others.
+            // The default of TCD's `step`; the pipelines pass 0, as to the others.
             eta: if self.kind == Tcd { 0.3 } else { self.kind.default_eta().unwrap_or(0.0) },
         })
     }
 
-    /// What the solvers of the DPM family take from a model that predicts its variance too: half of the output's channels.
+    /// Refuses models that predict their variance too, from which the DPM solvers take half of the output's channels.
     fn refuse_learned_variance(&self) -> Result<()> {
         match self.get("variance_type").and_then(Value::as_str) {
             Some(learned @ ("learned" | "learned_range")) => Err(self.refuse("variance_type", format!("unsupported value {learned:?}"))),
@@ -143,7 +143,7 @@ impl Fields<'_> {
         }
     }
 
-    /// How clean predictions are kept within bounds; `thresholds` where a solver's are that has the key.
+    /// The bound of clean predictions; `thresholds` if the class is a solver with the key `thresholding`.
     fn bound(&self, thresholds: bool) -> Result<Bound> {
         use SchedulerKind::{Ddim, Ddpm, Heun, Lcm};
         if (thresholds || self.is(&[Ddim, Ddpm, Lcm])) && self.flag("thresholding", false)? {
@@ -151,7 +151,7 @@ impl Fields<'_> {
             if !(0.0..=1.0).contains(&ratio) {
                 return Err(self.refuse("dynamic_thresholding_ratio", format!("{ratio} is not within 0 and 1")));
             }
-            // Null is no limit.
+            // Null means no limit.
             let max = if self.get("sample_max_value").is_none() { Some(1.0) } else { self.optional_number("sample_max_value")? };
             return Ok(Bound::Threshold { ratio, max: max.unwrap_or(f64::INFINITY) });
         }
@@ -187,7 +187,7 @@ impl Fields<'_> {
 
     fn timestep_spacing(&self, consistency: bool) -> Result<TimestepSpacing> {
         if consistency || self.kind == SchedulerKind::DpmSinglestep {
-            // LCM and TCD carry the key and never look at it; the single-step solver doesn't have it.
+            // LCM and TCD have the key but never use it; the single-step solver does not have it.
             return Ok(TimestepSpacing::Linspace);
         }
         let leads = self.is(&[SchedulerKind::Ddim, SchedulerKind::Ddpm, SchedulerKind::Pndm]);
@@ -196,7 +196,7 @@ impl Fields<'_> {
         self.choice("timestep_spacing", if leads { TimestepSpacing::Leading } else { TimestepSpacing::Linspace }, &known)
     }
 
-    /// Names that are none of these, null among them, do what "fixed_small" does.
+    /// Any other name, and null, means the same as "fixed_small".
     fn variance(&self) -> Result<DdpmVariance> {
         if self.kind != SchedulerKind::Ddpm {
             return Ok(DdpmVariance::Small);
@@ -204,7 +204,7 @@ impl Fields<'_> {
         match self.get("variance_type").and_then(Value::as_str) {
             Some("fixed_large") => Ok(DdpmVariance::Large),
             Some("fixed_small_log") => Ok(DdpmVariance::SmallLog),
-            // The first takes the root of a logarithm below zero; the others are for models that predict their variance.
+            // diffusers takes the square root of a negative logarithm for the first; the others are for models that predict their variance.
             Some(other @ ("fixed_large_log" | "learned" | "learned_range")) => {
                 Err(self.refuse("variance_type", format!("unsupported value {other:?}")))
             }
@@ -216,7 +216,7 @@ impl Fields<'_> {
         let plus = DpmAlgorithm::DpmPlusPlus;
         let mut known = vec![("dpmsolver", DpmAlgorithm::Dpm), ("dpmsolver++", plus), ("deis", plus)];
         if self.kind == SchedulerKind::Deis {
-            // DEIS takes the plain solvers' names for its own and has no other.
+            // DEIS treats the plain solvers' names as its own and supports no other.
             known = known.into_iter().map(|(name, _)| (name, plus)).collect();
             return self.choice("algorithm_type", plus, &known);
         }
@@ -230,7 +230,7 @@ impl Fields<'_> {
         self.choice("algorithm_type", plus, &known)
     }
 
-    /// A solver type of another solver stands for this one's default.
+    /// Another solver's type selects this solver's default.
     fn solver_type(&self, dpm: bool) -> Result<SolverType> {
         use SolverType::{Bh1, Bh2, Heun, LogRho, Midpoint};
         let known =

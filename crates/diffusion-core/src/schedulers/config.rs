@@ -1,7 +1,8 @@
-//! A scheduler's settings, as one scheduler class takes them from a model's scheduler file.
+//! A scheduler's settings, as one scheduler class reads them from a model's scheduler file.
 //!
-//! Must not know how a scheduler computes, nor (that is `classes`) how the keys are read. Invariant: a configuration that exists can be run,
-//! but for numbers of steps that its scheduler can't make. Reference: the `__init__` of each of diffusers' scheduler classes.
+//! This module must not depend on how a scheduler computes, nor on how the keys are read (see `classes`). Invariant: an existing
+//! configuration can be run, except with numbers of steps that its scheduler does not support. Reference: the `__init__` of each of
+//! diffusers' scheduler classes.
 
 use serde_json::Value;
 
@@ -26,7 +27,7 @@ use super::{
 pub use crate::weights::PredictionType;
 use crate::{Error, Result};
 
-/// How the noise of a training step grows with its timestep.
+/// How training noise grows with the timestep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BetaSchedule {
     Linear,
@@ -38,13 +39,13 @@ pub(super) enum BetaSchedule {
 }
 
 impl BetaSchedule {
-    /// Whether `beta_start` and `beta_end` say where it starts and ends.
+    /// Whether it starts and ends at `beta_start` and `beta_end`.
     pub(super) fn has_range(self) -> bool {
         matches!(self, Self::Linear | Self::ScaledLinear | Self::Sigmoid)
     }
 }
 
-/// Which of the training timesteps a run visits (table 2 of arXiv 2305.08891).
+/// The training timesteps that a run visits (table 2 of arXiv 2305.08891).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimestepSpacing {
     Leading,
@@ -97,7 +98,7 @@ pub(super) enum DdpmVariance {
     Large,
 }
 
-/// A scheduler and all its settings; [`SchedulerConfig::start`] begins a run.
+/// A scheduler and all its settings; [`SchedulerConfig::start`] starts a run.
 #[derive(Debug, Clone)]
 pub struct SchedulerConfig {
     pub(super) name: SchedulerName,
@@ -112,7 +113,7 @@ pub struct SchedulerConfig {
     pub(super) prediction_type: PredictionType,
     pub(super) timestep_spacing: TimestepSpacing,
     pub(super) steps_offset: i64,
-    /// How the clean prediction is kept within bounds.
+    /// The bound of the clean prediction.
     pub(super) bound: Bound,
     pub(super) set_alpha_to_one: bool,
     pub(super) variance: DdpmVariance,
@@ -131,12 +132,12 @@ pub struct SchedulerConfig {
     pub(super) disable_corrector: Vec<usize>,
     pub(super) original_inference_steps: usize,
     pub(super) timestep_scaling: f64,
-    /// The share of fresh noise in a step, where the scheduler takes one; no key of the file but a parameter of diffusers' `step`.
+    /// The share of fresh noise in a step, for schedulers with one; not a key of the file but a parameter of diffusers' `step`.
     pub(super) eta: f64,
 }
 
 impl SchedulerConfig {
-    /// A scheduler from a scheduler_config.json alone, uncorrected; see [`SchedulerFile::scheduler`].
+    /// A scheduler from a scheduler_config.json alone, without the pipelines' corrections; see [`SchedulerFile::scheduler`].
     ///
     /// # Errors
     /// Those of [`SchedulerFile::new`] and [`SchedulerFile::scheduler`].
@@ -144,27 +145,27 @@ impl SchedulerConfig {
         SchedulerFile::new(json, None)?.scheduler(name)
     }
 
-    /// The scheduler's name, with the suffix of the sigma schedule in force.
+    /// The scheduler's name, with the suffix of the active sigma schedule.
     pub fn name(&self) -> SchedulerName {
         self.name
     }
 
-    /// The share of fresh noise in a step, in 0..=1; by default that of diffusers' `step`. Nothing to schedulers without a
+    /// Sets the share of fresh noise in a step, in 0..=1; the default is that of diffusers' `step`. Ignored by schedulers without a
     /// [default](SchedulerKind::default_eta).
     #[must_use]
     pub fn with_eta(self, eta: f64) -> Self {
         Self { eta, ..self }
     }
 
-    /// What the model's output is taken for.
+    /// The interpretation of the model's output.
     pub fn prediction_type(&self) -> PredictionType {
         self.prediction_type
     }
 
-    /// Begins a run of so many steps.
+    /// Starts a run of `num_inference_steps` steps.
     ///
     /// # Errors
-    /// [`Error::Params`] for no steps or more than the scheduler can make; [`Error::Config`] if the settings ask for a timestep that the
+    /// [`Error::Params`] for zero steps or more than the scheduler supports; [`Error::Config`] if the settings lead to a timestep that the
     /// model was not trained on.
     pub fn start(&self, num_inference_steps: usize) -> Result<Box<dyn Scheduler>> {
         let most = match self.name.kind {
@@ -205,7 +206,7 @@ impl SchedulerConfig {
         })
     }
 
-    /// What no single key shows.
+    /// Checks constraints between keys, and ranges.
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |field: &str, reason: &str| Err(Error::config(FILE, field, format!("{}: {reason}", self.name.kind.class_name())));
         if !(2..=100_000).contains(&self.num_train_timesteps) {

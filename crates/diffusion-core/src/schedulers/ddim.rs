@@ -1,5 +1,5 @@
-//! Denoising diffusion implicit models. Holds no history; draws at every step, but not with an eta of 0.
-//! Reference: diffusers' `scheduling_ddim.py`; Song et al. 2020, equations 12 and 16.
+//! Denoising diffusion implicit models. Keeps no history; draws noise at every step unless eta is 0. Reference: diffusers'
+//! `scheduling_ddim.py`; Song et al. 2020, equations 12 and 16.
 
 use candle_core::Tensor;
 
@@ -22,7 +22,7 @@ pub(super) struct DdimScheduler {
 struct Step {
     original: f64,
     epsilon: f64,
-    /// The fresh noise's standard deviation; none where none is drawn.
+    /// The fresh noise's standard deviation; `None` if none is drawn.
     noise: Option<f64>,
 }
 
@@ -45,17 +45,17 @@ impl DdimScheduler {
 impl Step {
     fn new(alpha_cumprod: f32, prev: f32, eta: f64) -> Self {
         let noise = (eta > 0.0).then(|| {
-            // In f32, as diffusers has it: the ratio's complement is small and keeps the ratio's rounding.
+            // In f32, as in diffusers: the ratio's complement is small and keeps the ratio's rounding.
             let variance = (1.0 - prev) / (1.0 - alpha_cumprod) * (1.0 - alpha_cumprod / prev);
             eta * f64::from(variance).sqrt()
         });
         let rest = f64::from(1.0 - prev) - noise.unwrap_or(0.0).powi(2);
-        // Where all is fresh noise, rounding may have taken more than all.
+        // If all of it is fresh noise, rounding may make the rest negative.
         Self { original: f64::from(prev).sqrt(), epsilon: rest.max(0.0).sqrt(), noise }
     }
 }
 
-/// What stands for alphas_cumprod before timestep 0.
+/// The value of alphas_cumprod before timestep 0.
 pub(super) fn final_alpha_cumprod(config: &SchedulerConfig, schedule: &NoiseSchedule) -> Result<f32> {
     if config.set_alpha_to_one { Ok(1.0) } else { schedule.at(0) }
 }
@@ -67,7 +67,7 @@ impl Scheduler for DdimScheduler {
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let (level, step) = (self.run.level(step_index)?, at(&self.steps, step_index)?);
-        // Diffusers derives the noise from the unbounded prediction.
+        // diffusers derives the noise from the unbounded prediction.
         let epsilon = level.predict_epsilon(self.run.prediction, latents, model_output)?;
         let original = self.bound.apply(level.predict_original(self.run.prediction, latents, model_output)?)?;
         let mean = [(step.original, &original), (step.epsilon, &epsilon)];

@@ -1,5 +1,5 @@
-//! Denoising diffusion probabilistic models: the posterior mean, and noise at every step but the one at timestep 0. Holds no history.
-//! Reference: diffusers' `scheduling_ddpm.py`; Ho et al. 2020, equations 6 and 7.
+//! Denoising diffusion probabilistic models: the posterior mean, and noise at every step except at timestep 0. Keeps no history. Reference:
+//! diffusers' `scheduling_ddpm.py`; Ho et al. 2020, equations 6 and 7.
 
 use candle_core::Tensor;
 
@@ -22,7 +22,7 @@ pub(super) struct DdpmScheduler {
 struct Step {
     original: f64,
     latents: f64,
-    /// The noise's standard deviation; none where none is drawn.
+    /// The noise's standard deviation; `None` if none is drawn.
     noise: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ impl DdpmScheduler {
 
 impl Step {
     fn new(alpha_cumprod: f32, prev: f32, variance: DdpmVariance, draws: bool) -> Self {
-        // The ratio's complement is small and keeps the ratio's rounding: in f32, as diffusers has it.
+        // The ratio's complement is small and keeps the ratio's rounding: in f32, as in diffusers.
         let alpha = alpha_cumprod / prev;
         let beta = f64::from(1.0 - alpha);
         let (rest, prev_rest) = (f64::from(1.0 - alpha_cumprod), f64::from(1.0 - prev));

@@ -17,12 +17,12 @@ use crate::{Result, noise::SeededNoise};
 
 pub(super) struct DeisMultistepScheduler {
     run: VariancePreserving,
-    /// One more than timesteps.
+    /// One more than there are timesteps.
     sigmas: Vec<f32>,
     solver_order: usize,
     lower_order_final: bool,
     bound: Bound,
-    /// The newest first.
+    /// Newest first.
     outputs: VecDeque<Tensor>,
 }
 
@@ -39,7 +39,7 @@ impl DeisMultistepScheduler {
         })
     }
 
-    /// The noise over signal of a level with f32's rounding of both, and its logarithm.
+    /// The noise-to-signal ratio of a level with f32's rounding of both, and its logarithm.
     fn rho(&self, step_index: usize) -> Result<(f32, f32)> {
         let sigma = at(&self.sigmas, step_index)?;
         let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
@@ -48,7 +48,7 @@ impl DeisMultistepScheduler {
     }
 }
 
-/// The antiderivative at t of (log t - log c) / (log b - log c); all in f32, for its differences keep its rounding.
+/// The antiderivative at t of (log t - log c) / (log b - log c); in f32, because differences of it keep its rounding.
 fn second_order((t, ln_t): (f32, f32), (_, ln_b): (f32, f32), (_, ln_c): (f32, f32)) -> f32 {
     t * (-ln_c + ln_t - 1.0) / (ln_b - ln_c)
 }

@@ -1,7 +1,8 @@
-//! What the schedulers after k-diffusion share (Euler, Euler ancestral, LMS, Heun): latents = clean + sigma * noise, unscaled.
+//! The common part of the schedulers derived from k-diffusion (Euler, Euler ancestral, LMS, Heun): latents = clean + sigma * noise,
+//! unscaled.
 //!
-//! Must not know how any of them steps. Invariant: every operation on tensors is diffusers' own, in its order and in f32: with zero terminal
-//! signal the first sigma is 4096 and the rounding of a latent of that size is what is left of it steps later.
+//! This module must not depend on how any of them steps. Invariant: every tensor operation is the same as in diffusers, in the same order
+//! and in f32: with zero terminal signal the first sigma is 4096, and the rounding of latents of that size remains visible steps later.
 //! Reference: diffusers' `scheduling_euler_discrete.py`, after Karras et al. 2022, algorithm 2.
 
 use candle_core::Tensor;
@@ -14,10 +15,10 @@ use super::{
 };
 use crate::Result;
 
-/// A run's levels with what doesn't depend on the solver.
+/// A run's levels, and everything that does not depend on the solver.
 #[derive(Debug)]
 pub(super) struct Discrete {
-    /// As many timesteps as sigmas but for the last sigma.
+    /// One timestep for each sigma except the last.
     pub(super) levels: Levels,
     prediction: PredictionType,
     init_noise_sigma: f32,
@@ -39,7 +40,7 @@ impl Discrete {
         Ok((at(&self.levels.sigmas, step_index)?, at(&self.levels.sigmas, step_index + 1)?))
     }
 
-    /// The clean latents that the model's output points at.
+    /// The clean latents that the model's output predicts.
     pub(super) fn predict_original(&self, latents: &Tensor, model_output: &Tensor, sigma: f32) -> Result<Tensor> {
         let power = sigma * sigma + 1.0;
         match self.prediction {
@@ -78,12 +79,12 @@ impl Run for Discrete {
     }
 }
 
-/// The slope of the latents over sigma.
+/// The derivative of the latents with respect to sigma.
 pub(super) fn derivative(latents: &Tensor, original: &Tensor, sigma: f32) -> Result<Tensor> {
     divide(&(latents - original)?, sigma)
 }
 
-/// The latents after moving along a slope for a stretch of sigma.
+/// The latents after a step of `stretch` in sigma along a derivative.
 pub(super) fn advance(latents: &Tensor, derivative: &Tensor, stretch: f32) -> Result<Tensor> {
     Ok((latents + derivative.affine(f64::from(stretch), 0.0)?)?)
 }

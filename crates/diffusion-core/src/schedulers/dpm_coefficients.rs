@@ -1,7 +1,8 @@
 //! The coefficients that the multistep and the single-step DPM solvers share: exponential integrals over a step of lambda.
 //!
-//! Must not know which outputs a solver keeps. Invariant: pure numbers in f64. Reference: diffusers' `scheduling_dpmsolver_multistep.py` and
-//! `scheduling_dpmsolver_singlestep.py`; Lu et al. 2022, arXiv 2206.00927 (dpmsolver) and 2211.01095 (dpmsolver++).
+//! This module must not depend on which outputs a solver keeps. Invariant: pure numbers in f64. Reference: diffusers'
+//! `scheduling_dpmsolver_multistep.py` and `scheduling_dpmsolver_singlestep.py`; Lu et al. 2022, arXiv 2206.00927 (dpmsolver) and
+//! 2211.01095 (dpmsolver++).
 
 use candle_core::Tensor;
 
@@ -16,12 +17,12 @@ use crate::Result;
 pub(super) struct DpmCoefficients {
     pub(super) latents: f64,
     pub(super) value: f64,
-    /// D1's in a second-order step, which has a midpoint form and Heun's.
+    /// Coefficient of D1 in a second-order step, which has a midpoint form and Heun's.
     pub(super) second_order_slope: f64,
-    /// D1's in a third-order step.
+    /// Coefficient of D1 in a third-order step.
     pub(super) slope: f64,
     pub(super) curvature: f64,
-    /// The standard deviation of the noise to add; 0 for the solvers of the ordinary equation.
+    /// The standard deviation of the noise to add; 0 for the solvers of the ordinary differential equation.
     pub(super) noise: f64,
 }
 
@@ -62,7 +63,7 @@ impl DpmCoefficients {
     }
 }
 
-/// The prediction that a solver of this algorithm keeps: of the clean latents or of the noise.
+/// Converts model outputs to the prediction that a solver of this algorithm keeps: of the clean latents or of the noise.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Conversion {
     pub(super) algorithm: DpmAlgorithm,
@@ -71,7 +72,7 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// The prediction that the model's output at a level stands for.
+    /// The prediction for the model's output at a level.
     pub(super) fn convert(self, level: Level, latents: &Tensor, model_output: &Tensor) -> Result<Tensor> {
         let original = || self.bound.apply(level.predict_original(self.prediction, latents, model_output)?);
         match (self.algorithm.predicts_original(), self.bound) {

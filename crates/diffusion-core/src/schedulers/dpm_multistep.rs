@@ -1,4 +1,4 @@
-//! The multistep DPM solvers of orders 1 to 3, deterministic (dpmpp-2m) and stochastic (dpmpp-2m-sde), the latter drawing at every step.
+//! The multistep DPM solvers of orders 1 to 3, deterministic (dpmpp-2m) and stochastic (dpmpp-2m-sde), the latter with noise at every step.
 //! History: the converted outputs of the last steps. Reference: diffusers' `scheduling_dpmsolver_multistep.py`.
 
 use std::collections::VecDeque;
@@ -20,11 +20,11 @@ pub(super) struct DpmSolverMultistepScheduler {
     conversion: Conversion,
     solver_type: SolverType,
     solver_order: usize,
-    /// Whether the last step is of the first order.
+    /// Whether the last step has order 1.
     euler_at_final: bool,
-    /// Whether the last step but one is of the second order at most.
+    /// Whether the second to last step has order 2 at most.
     lower_order_second: bool,
-    /// The newest first.
+    /// Newest first.
     outputs: VecDeque<Tensor>,
 }
 

@@ -1,6 +1,6 @@
-//! The single-step DPM solvers of orders 1 to 3: runs of steps of rising order that all start from the run's first latents.
-//! History: the converted outputs of the last steps and the latents of the last first-order step.
-//! Reference: diffusers' `scheduling_dpmsolver_singlestep.py`.
+//! The single-step DPM solvers of orders 1 to 3: series of steps of rising order that all start from the series' first latents. History:
+//! the converted outputs of the last steps and the latents of the last first-order step. Reference: diffusers'
+//! `scheduling_dpmsolver_singlestep.py`.
 
 use std::collections::VecDeque;
 
@@ -22,7 +22,7 @@ pub(super) struct DpmSolverSinglestepScheduler {
     conversion: Conversion,
     solver_type: SolverType,
     solver_order: usize,
-    /// The newest first.
+    /// Newest first.
     outputs: VecDeque<Tensor>,
     first: Option<Tensor>,
 }
@@ -41,12 +41,12 @@ impl DpmSolverSinglestepScheduler {
     }
 }
 
-/// The order of each step: 1, 2, .. again and again, ending low where the last runs don't fit or the last sigma is zero.
+/// The order of each step: 1, 2, .. repeatedly, with a low order at the end if the last series is incomplete or the last sigma is zero.
 fn orders(config: &SchedulerConfig, steps: usize) -> Vec<usize> {
     let order = config.solver_order;
     let zero = config.final_sigma == FinalSigma::Zero;
     let mut orders: Vec<usize> = (0..steps).map(|step| step % order + 1).collect();
-    // A last run that doesn't fit ends low by itself.
+    // An incomplete last series has a low order by itself.
     let lowered = zero || (config.lower_order_final && steps.is_multiple_of(order));
     if let (true, Some(last)) = (lowered, orders.last_mut()) {
         *last = 1;
@@ -64,12 +64,12 @@ impl Scheduler for DpmSolverSinglestepScheduler {
         let (level, to) = self.run.ends(step_index)?;
         self.outputs.push_front(self.conversion.convert(level, latents, model_output)?);
         self.outputs.truncate(self.solver_order);
-        // A run that starts late may start in the middle of a series; diffusers lowers the order then.
+        // A late start may fall into the middle of a series; diffusers then lowers the order.
         let order = order.min(self.outputs.len());
         if order == 1 {
             self.first = Some(latents.clone());
         }
-        // The step goes from where the series began, `order - 1` steps ago.
+        // The step starts where the series started, `order - 1` steps ago.
         let from = self.run.level(step_index + 1 - order)?;
         let first = self.first.as_ref().unwrap_or(latents);
         let c = DpmCoefficients::new(self.conversion.algorithm, self.solver_type, from, to);
@@ -85,7 +85,7 @@ impl Scheduler for DpmSolverSinglestepScheduler {
             }
             [m0, m1, m2, ..] => {
                 let (r0, r1) = (ratio(level), ratio(self.run.level(step_index - 1)?));
-                // near = (m1 - m2) / r1, far = (m0 - m2) / r0; the midpoint form goes along far alone.
+                // near = (m1 - m2) / r1, far = (m0 - m2) / r0; the midpoint form uses only far.
                 let (near, far) = if self.solver_type == SolverType::Heun {
                     let near = (c.slope * r0 - 2.0 * c.curvature) / (r0 - r1) / r1;
                     (near, (2.0 * c.curvature - c.slope * r1) / (r0 - r1) / r0)

@@ -1,5 +1,5 @@
-//! Euler's method over sigmas (Karras et al. 2022, algorithm 2 without churn). Holds no history.
-//! Reference: diffusers' `scheduling_euler_discrete.py`.
+//! Euler's method over sigmas (Karras et al. 2022, algorithm 2 without churn). Keeps no history. Reference: diffusers'
+//! `scheduling_euler_discrete.py`.
 
 use candle_core::Tensor;
 

@@ -1,5 +1,6 @@
-//! Euler's method that steps below the next sigma and comes up to it with fresh noise. Holds no history; draws at every step.
-//! Reference: diffusers' `scheduling_euler_ancestral_discrete.py`, after k-diffusion's `sample_euler_ancestral`, whose `eta` it has not.
+//! Euler's method that steps below the next sigma and returns to it with fresh noise. Keeps no history; draws noise at every step.
+//! Reference: diffusers' `scheduling_euler_ancestral_discrete.py`, after k-diffusion's `sample_euler_ancestral`, whose `eta` diffusers
+//! lacks.
 
 use candle_core::Tensor;
 
@@ -31,7 +32,7 @@ impl Scheduler for EulerAncestralDiscreteScheduler {
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let (from, to) = self.run.sigmas(step_index)?;
         let original = self.run.predict_original(latents, model_output, from)?;
-        // In f32 and in this order, for the difference of nearly equal squares keeps the rounding of both.
+        // In f32 and in this order, because the difference of nearly equal squares keeps the rounding of both.
         let up = self.eta * (to * to * (from * from - to * to) / (from * from)).sqrt();
         let down = (to * to - up * up).sqrt();
         let prev = advance(latents, &derivative(latents, &original, from)?, down - from)?;

@@ -1,7 +1,7 @@
 //! The keys of a model's scheduler file as one scheduler class sees them, by the types that their values may have.
 //!
-//! Must not know what a key means. Invariant: a value is judged when it is read and not before, so that a key which the class has no use
-//! for may hold anything. Reference: Python's truth of a value, which diffusers' classes ask for where a flag is.
+//! This module must not depend on the meaning of a key. Invariant: a value is validated only when it is read, so that a key that the class
+//! does not use may hold anything. Reference: Python's truthiness, by which diffusers' classes test flags.
 
 use serde_json::Value;
 
@@ -39,12 +39,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A number, or null for none.
+    /// A number; `None` if absent or null.
     pub(super) fn optional_number(&self, key: &str) -> Result<Option<f64>> {
         self.get(key).filter(|value| !value.is_null()).map(|value| self.number_of(key, value)).transpose()
     }
 
-    /// Python's infinities may stand as texts, for JSON has none.
+    /// Minus infinity may be a string, because JSON has no infinities.
     fn number_of(&self, key: &str, value: &Value) -> Result<f64> {
         if value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("-infinity") || text.eq_ignore_ascii_case("-inf")) {
             return Ok(f64::NEG_INFINITY);
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
         usize::try_from(value).map_err(|_| self.refuse(key, format!("expected a whole number from 0, found {value}")))
     }
 
-    /// A truth value; null and 0 are false and other numbers are true, as in Python.
+    /// A boolean; null and 0 are false and other numbers are true, as in Python.
     pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.get(key) {
             None => Ok(default),
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Step indices. One below 0 is no step's, and is left out.
+    /// Step indices. Negative ones match no step and are dropped.
     pub(super) fn indices(&self, key: &str) -> Result<Vec<usize>> {
         let refuse = || self.refuse(key, "expected step indices");
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };

@@ -1,6 +1,6 @@
-//! Heun's method over sigmas: each step but the last calls the model twice, at its start and at its end, and goes along the mean slope.
-//! History: the first call's slope, stretch and latents, until the second. Reference: diffusers' `scheduling_heun_discrete.py`, after
-//! Karras et al. 2022, algorithm 1.
+//! Heun's method over sigmas: each step but the last calls the model twice, at its start and at its end, and moves along the mean
+//! derivative. History: the first call's derivative, stretch and latents, until the second call. Reference: diffusers'
+//! `scheduling_heun_discrete.py`, after Karras et al. 2022, algorithm 1.
 
 use candle_core::Tensor;
 
@@ -28,7 +28,7 @@ struct FirstCall {
 impl HeunDiscreteScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
         let mut levels = discrete_levels(config, steps);
-        // Every level but the first is visited twice, as the end of one step and the start of the next; the last sigma is no level.
+        // Every level but the first is visited twice, as the end of one step and the start of the next; the last sigma is not a level.
         let twice = |index: usize| if index == 0 { 1 } else { 2 };
         levels.timesteps = levels.timesteps.iter().enumerate().flat_map(|(index, &t)| std::iter::repeat_n(t, twice(index))).collect();
         let last = levels.sigmas.pop();

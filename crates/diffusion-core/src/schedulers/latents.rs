@@ -1,14 +1,14 @@
-//! Arithmetic on latents, and what a model's output says about the clean picture in them.
+//! Arithmetic on latents, and the interpretation of a model's output as clean latents or noise.
 //!
-//! Knows nothing of noise schedules. Invariant: works on any device in the tensors' own type, which is f32; a coefficient is rounded to it
-//! where it meets a tensor, as torch does with a number beside a tensor.
+//! This module does not depend on noise schedules. Invariant: works on any device in the tensors' own type, which is f32; a coefficient is
+//! rounded to that type when it is multiplied with a tensor, as in torch.
 
 use candle_core::Tensor;
 
 use super::config::PredictionType;
 use crate::{Result, noise::SeededNoise};
 
-/// The sum of coefficient times tensor over all terms; none gives an error of the tensor library.
+/// The sum of coefficient times tensor over all terms; an error of the tensor library if there are none.
 pub(super) fn combine(terms: &[(f64, &Tensor)]) -> Result<Tensor> {
     let mut sum: Option<Tensor> = None;
     for &(coefficient, tensor) in terms {
@@ -21,29 +21,29 @@ pub(super) fn combine(terms: &[(f64, &Tensor)]) -> Result<Tensor> {
     sum.ok_or_else(|| candle_core::Error::Msg("a sum of no terms".to_owned()).into())
 }
 
-/// The tensor over a number, truly divided: a reciprocal would round twice.
+/// Divides a tensor by a number; multiplying with the reciprocal would round twice.
 pub(super) fn divide(tensor: &Tensor, divisor: f32) -> Result<Tensor> {
     Ok(tensor.broadcast_div(&Tensor::new(divisor, tensor.device())?)?)
 }
 
-/// The next normal noise in the shape and on the device of these latents.
+/// The next normal noise with the shape, the device and the type of these latents.
 pub(super) fn randn_like(latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
     Ok(noise.randn(latents.dims())?.to_device(latents.device())?.to_dtype(latents.dtype())?)
 }
 
-/// How a prediction of the clean latents is kept within bounds.
+/// How a prediction of the clean latents is bounded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Bound {
-    /// Not at all.
+    /// Unbounded.
     None,
-    /// Clipped to plus and minus this.
+    /// Clipped to the range from minus this to plus this.
     Clip(f64),
-    /// Clipped to plus and minus the size that `ratio` of a picture's values have at most, held within 1 and `max`, and divided by it
-    /// (dynamic thresholding: Saharia et al. 2022, section 2.3).
+    /// Clipped to plus and minus the `ratio` quantile of an image's absolute values, limited to 1..=`max`, and divided by it (dynamic
+    /// thresholding: Saharia et al. 2022, section 2.3).
     Threshold {
-        /// A share, 0 to 1.
+        /// The quantile, 0 to 1.
         ratio: f64,
-        /// The largest bound, where it is over 1.
+        /// The largest bound, if over 1.
         max: f64,
     },
 }
@@ -54,18 +54,18 @@ impl Bound {
             Self::None => Ok(latents),
             Self::Clip(range) => Ok(latents.clamp(-range as f32, range as f32)?),
             Self::Threshold { ratio, max } => {
-                let held = |picture: &Tensor| {
+                let thresholded = |picture: &Tensor| {
                     let size = quantile(picture.abs()?.flatten_all()?.to_vec1::<f32>()?, ratio).max(1.0).min(max as f32);
                     divide(&picture.clamp(-size, size)?, size)
                 };
-                let pictures = (0..latents.dim(0)?).map(|index| held(&latents.narrow(0, index, 1)?)).collect::<Result<Vec<_>>>()?;
+                let pictures = (0..latents.dim(0)?).map(|index| thresholded(&latents.narrow(0, index, 1)?)).collect::<Result<Vec<_>>>()?;
                 Ok(Tensor::cat(&pictures, 0)?)
             }
         }
     }
 }
 
-/// `torch.quantile`: linear between the two values beside the share's place in order. Of no values, 0.
+/// `torch.quantile`: interpolates linearly between the two neighbouring values. Without values, 0.
 fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
     values.sort_unstable_by(f32::total_cmp);
     let place = share as f32 * values.len().saturating_sub(1) as f32;
@@ -84,28 +84,28 @@ pub(super) struct Level {
 impl Level {
     /// The level of an entry of alphas_cumprod.
     pub(super) fn from_alpha_cumprod(alpha_cumprod: f32) -> Self {
-        // Diffusers takes the complement in f32.
+        // diffusers computes the complement in f32.
         Self { alpha: f64::from(alpha_cumprod).sqrt(), sigma: f64::from(1.0 - alpha_cumprod).sqrt() }
     }
 
-    /// The level at which noise over signal is `sigma`.
+    /// The level with a noise-to-signal ratio of `sigma`.
     pub(super) fn from_sigma(sigma: f32) -> Self {
         let sigma = f64::from(sigma);
         let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
         Self { alpha, sigma: sigma * alpha }
     }
 
-    /// Half the logarithm of signal over noise power; infinite without noise.
+    /// Half the logarithm of the signal-to-noise power ratio; infinite without noise.
     pub(super) fn lambda(self) -> f64 {
         self.alpha.ln() - self.sigma.ln()
     }
 
-    /// Clean latents brought to this level.
+    /// Adds noise to clean latents up to this level.
     pub(super) fn add_noise(self, original: &Tensor, noise: &Tensor) -> Result<Tensor> {
         combine(&[(self.alpha, original), (self.sigma, noise)])
     }
 
-    /// The clean latents that the model's output points at.
+    /// The clean latents that the model's output predicts.
     pub(super) fn predict_original(self, prediction: PredictionType, latents: &Tensor, model_output: &Tensor) -> Result<Tensor> {
         match prediction {
             PredictionType::Epsilon => combine(&[(1.0 / self.alpha, latents), (-self.sigma / self.alpha, model_output)]),
@@ -114,7 +114,7 @@ impl Level {
         }
     }
 
-    /// The noise that the model's output points at.
+    /// The noise that the model's output predicts.
     pub(super) fn predict_epsilon(self, prediction: PredictionType, latents: &Tensor, model_output: &Tensor) -> Result<Tensor> {
         match prediction {
             PredictionType::Epsilon => Ok(model_output.clone()),

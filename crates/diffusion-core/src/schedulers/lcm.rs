@@ -1,5 +1,5 @@
-//! Latent consistency models: each step jumps to the clean latents, then back to the next level with fresh noise, but for the last.
-//! Holds no history. Reference: diffusers' `scheduling_lcm.py`; Luo et al. 2023.
+//! Latent consistency models: each step jumps to the clean latents, then, except for the last, back to the next level with fresh noise.
+//! Keeps no history. Reference: diffusers' `scheduling_lcm.py`; Luo et al. 2023.
 
 use candle_core::Tensor;
 
@@ -29,7 +29,7 @@ impl LcmScheduler {
     }
 }
 
-/// `steps` of the `original_inference_steps` timesteps that a consistency model was distilled on, evenly and falling from the last.
+/// `steps` of the `original_inference_steps` timesteps that a consistency model was distilled on, evenly spaced and falling from the last.
 pub(super) fn distilled_timesteps(config: &SchedulerConfig, steps: usize) -> Vec<f64> {
     let original = config.original_inference_steps;
     let ratio = config.num_train_timesteps / original;

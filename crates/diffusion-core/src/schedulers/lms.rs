@@ -1,5 +1,5 @@
-//! The linear multistep method of order 4 over sigmas: slopes of the last steps, weighted by the integrals of their Lagrange polynomials.
-//! History: up to four slopes. Reference: diffusers' `scheduling_lms_discrete.py`, after k-diffusion's `sample_lms`.
+//! The linear multistep method of order 4 over sigmas: derivatives of the last steps, weighted by the integrals of their Lagrange
+//! polynomials. History: up to four derivatives. Reference: diffusers' `scheduling_lms_discrete.py`, after k-diffusion's `sample_lms`.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ const ORDER: usize = 4;
 
 pub(super) struct LmsDiscreteScheduler {
     run: Discrete,
-    /// The newest first.
+    /// Newest first.
     derivatives: VecDeque<Tensor>,
 }
 
@@ -34,7 +34,7 @@ impl LmsDiscreteScheduler {
         let node = sigma(step_index - current)?;
         let others: Vec<f64> = (0..order).filter(|&k| k != current).map(|k| sigma(step_index - k)).collect::<Result<_>>()?;
         let polynomial = |tau: f64| others.iter().map(|other| (tau - other) / (node - other)).product::<f64>();
-        // Gauss and Legendre's rule of two points is exact for polynomials up to the third degree.
+        // Two-point Gauss-Legendre quadrature is exact for polynomials up to the third degree.
         let (middle, half) = ((start + end) / 2.0, (end - start) / 2.0);
         let offset = half / 3_f64.sqrt();
         Ok(half * (polynomial(middle - offset) + polynomial(middle + offset)))
@@ -51,7 +51,7 @@ impl Scheduler for LmsDiscreteScheduler {
         let original = self.run.predict_original(latents, model_output, sigma)?;
         self.derivatives.push_front(derivative(latents, &original, sigma)?);
         self.derivatives.truncate(ORDER);
-        // After a late start the order is the step's, as if the missing slopes were zero: diffusers does so.
+        // After a late start the order follows the step index, as if the missing derivatives were zero, as in diffusers.
         let order = ORDER.min(step_index + 1);
         let mut terms = vec![(1.0, latents)];
         for (current, slope) in self.derivatives.iter().take(order).enumerate() {

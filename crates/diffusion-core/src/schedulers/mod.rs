@@ -1,11 +1,11 @@
-//! Schedulers: what turns a model's output at one step into the next step's latents.
+//! Schedulers: compute the next step's latents from a model's output.
 //!
-//! A scheduler is keyed by step index, never by timestep value: timesteps repeat (Heun) and need not be whole numbers (SVD).
-//! Latents stay in f32 and NCHW; only the model runs in a lower precision. One file a scheduler; `sigmas` holds the noise schedules once,
-//! `discrete` and `variance_preserving` what a scheduler of either family is but for its step.
+//! A scheduler is indexed by step, never by timestep value: timesteps repeat (Heun) and may be fractional (SVD). Latents stay in f32 and
+//! NCHW; only the model runs in a lower precision. Each scheduler has its own file; `sigmas` has the noise schedules of all, `discrete` and
+//! `variance_preserving` the common part of either family.
 //!
-//! Reference: the classes of diffusers' `schedulers` folder, followed to the last f32 where they hold f32 (the noise schedule, sigmas and
-//! timesteps); coefficients beyond that are f64 on the host, but for the few that diffusers' own f32 rounding visibly shapes.
+//! Reference: the classes of diffusers' `schedulers` folder, matched to the last f32 where they hold f32 (the noise schedule, sigmas and
+//! timesteps); coefficients beyond that are f64 on the host, except for the few that diffusers' own f32 rounding visibly affects.
 
 mod aliases;
 mod beta_quantile;
@@ -42,7 +42,7 @@ pub use names::{SchedulerKind, SchedulerName, SigmaSchedule};
 
 use crate::{Error, Result, noise::SeededNoise};
 
-/// The noise levels that a run passes: they answer all of [`Scheduler`]'s questions but how to step from one to the next.
+/// The noise levels of a run: all of [`Scheduler`] except the step from one level to the next.
 pub trait Run {
     /// See [`Scheduler::timesteps`].
     fn timesteps(&self) -> &[f64];
@@ -56,34 +56,34 @@ pub trait Run {
     /// See [`Scheduler::add_noise`].
     fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor>;
 
-    /// The clean latents that the model's output at this step points at, given the latents before the step.
+    /// The clean latents that the model's output at this step predicts, given the latents before the step.
     ///
     /// # Errors
     /// [`crate::Error::Params`] if `step_index` is out of range.
     fn clean(&self, latents: &Tensor, model_output: &Tensor, step_index: usize) -> Result<Tensor>;
 }
 
-/// One run of a scheduler over a fixed number of steps; holds the multistep history of that run.
+/// One run of a scheduler with a fixed number of steps; holds the multistep history of that run.
 pub trait Scheduler: Send {
     /// The levels of this run.
     fn run(&self) -> &dyn Run;
 
-    /// The timesteps handed to the model, one for each call of it; Heun's and the single-step solver's repeat or interleave.
+    /// The timesteps for the model, one for each model call; Heun's and PNDM's repeat.
     fn timesteps(&self) -> &[f64] {
         self.run().timesteps()
     }
 
-    /// The standard deviation of the noise that the first latents are made of.
+    /// The standard deviation of the noise in the initial latents.
     fn init_noise_sigma(&self) -> f64 {
         self.run().init_noise_sigma()
     }
 
-    /// Model calls for each step that the user asked for, where `strength` is concerned: 2 for Heun, else 1.
+    /// Model calls for each requested step, as far as `strength` is concerned: 2 for Heun, else 1.
     fn order(&self) -> usize {
         1
     }
 
-    /// Scales latents to what the model expects at this step.
+    /// Scales latents to the model's expected input at this step.
     ///
     /// # Errors
     /// [`crate::Error::Params`] if `step_index` is out of range.
@@ -91,7 +91,7 @@ pub trait Scheduler: Send {
         self.run().scale_model_input(latents, step_index)
     }
 
-    /// Noises clean latents to the level at which the model is called at `step_index` (image to image, inpainting).
+    /// Adds noise to clean latents up to the level of the model call at `step_index` (image to image, inpainting).
     ///
     /// # Errors
     /// [`crate::Error::Params`] if `step_index` is out of range.
@@ -99,16 +99,16 @@ pub trait Scheduler: Send {
         self.run().add_noise(original, noise, step_index)
     }
 
-    /// One step: from the model's output at `step_index` to the latents of `step_index + 1`. Noise, where the scheduler wants any, is drawn
-    /// from `noise` in the shape of the latents, as many draws as diffusers makes.
-    /// The first call of a run may have any `step_index` (image to image starts late); later calls go up by one.
+    /// Makes one step: from the model's output at `step_index` to the latents of `step_index + 1`. A scheduler that needs noise draws it
+    /// from `noise` in the shape of the latents, with as many draws as in diffusers. The first call of a run may have any `step_index`
+    /// (image to image starts late); later calls count up by one.
     ///
     /// # Errors
     /// [`crate::Error::Params`] if `step_index` is out of range.
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor>;
 }
 
-/// The value of a step, or an error that names the index and its limit.
+/// The value at a step, or an error with the index and its limit.
 fn at<T: Copy>(values: &[T], step_index: usize) -> Result<T> {
     values.get(step_index).copied().ok_or_else(|| Error::Params {
         field: "step_index",

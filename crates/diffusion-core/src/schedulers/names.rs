@@ -1,13 +1,13 @@
-//! The names of the schedulers, as a request gives them: a kind and, for some kinds, a sigma schedule as a suffix.
+//! The names of the schedulers in a request: a kind and, for some kinds, a sigma schedule as a suffix.
 //!
-//! Knows nothing of what a scheduler does. Invariant: every name of [`SchedulerName::all`] parses back to itself.
+//! This module does not depend on what a scheduler does. Invariant: every name of [`SchedulerName::all`] parses back to itself.
 
 use std::{fmt, str::FromStr};
 
 use super::aliases;
 use crate::Error;
 
-/// Which scheduler: one diffusers class each, but for the two forms of its multistep DPM solver.
+/// The scheduler kinds: one diffusers class each, except for the two variants of its multistep DPM solver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SchedulerKind {
@@ -80,7 +80,7 @@ impl SchedulerKind {
         }
     }
 
-    /// The diffusers class, as `_class_name` of a scheduler_config.json gives it.
+    /// The diffusers class, as in `_class_name` of a scheduler_config.json.
     pub fn class_name(self) -> &'static str {
         match self {
             Self::Ddim => "DDIMScheduler",
@@ -99,10 +99,10 @@ impl SchedulerKind {
         }
     }
 
-    /// The `eta` of a request that names none, where the scheduler takes one: the share of fresh noise in its steps.
+    /// The default `eta` of a request, if the scheduler has one: the share of fresh noise in its steps.
     ///
-    /// diffusers' pipelines hand 0 to every class whose `step` has an `eta`. Its ancestral class has none; there, as k-diffusion's
-    /// `get_ancestral_step` has it, 1 is the whole noise of an ancestral step, and 0 makes it Euler's.
+    /// diffusers' pipelines pass 0 to every class whose `step` has an `eta`. Its ancestral class has none; there, as in k-diffusion's
+    /// `get_ancestral_step`, 1 is the full noise of an ancestral step, and 0 makes it the same as Euler.
     pub fn default_eta(self) -> Option<f64> {
         match self {
             Self::Ddim | Self::Tcd => Some(0.0),
@@ -121,12 +121,12 @@ impl SchedulerKind {
         }
     }
 
-    /// The names of the kinds that take an `eta`.
+    /// The names of the kinds with an `eta`.
     pub fn with_eta() -> Vec<&'static str> {
         Self::ALL.into_iter().filter(|kind| kind.default_eta().is_some()).map(Self::as_str).collect()
     }
 
-    /// Whether the class has `use_karras_sigmas`, `use_exponential_sigmas` and `use_beta_sigmas`; all of them or none.
+    /// Whether the class has `use_karras_sigmas`, `use_exponential_sigmas` and `use_beta_sigmas`; it has all of them or none.
     pub fn has_sigma_schedules(self) -> bool {
         match self {
             Self::Lms
@@ -142,7 +142,7 @@ impl SchedulerKind {
     }
 }
 
-/// How the noise levels of a run are spaced between the largest and the smallest, instead of by the timesteps.
+/// How the noise levels of a run are spaced between the largest and the smallest, instead of by timesteps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SigmaSchedule {
     /// Karras et al. 2022, equation 5, rho 7.
@@ -172,7 +172,7 @@ impl SigmaSchedule {
 pub struct SchedulerName {
     /// The kind.
     pub kind: SchedulerKind,
-    /// The suffix; none leaves the choice to the model's own scheduler_config.json.
+    /// The suffix; `None` leaves the choice to the model's own scheduler_config.json.
     pub sigmas: Option<SigmaSchedule>,
 }
 
@@ -201,10 +201,10 @@ impl fmt::Display for SchedulerName {
 impl FromStr for SchedulerName {
     type Err = Error;
 
-    /// Reads a name in whichever spelling: our own, diffusers' class, or what AUTOMATIC1111, ComfyUI and others call it (`aliases.rs`).
+    /// Parses a name in any spelling: our own, diffusers' class, or the name in AUTOMATIC1111, ComfyUI and others (`aliases.rs`).
     ///
     /// # Errors
-    /// [`Error::Params`] with the nearest name and all known ones, if this is none of them.
+    /// [`Error::Params`] with the nearest name and all known ones, if the name is unknown.
     fn from_str(text: &str) -> Result<Self, Error> {
         aliases::understood(text).ok_or_else(|| {
             let known: Vec<String> = Self::all().iter().map(ToString::to_string).collect();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
+    fn an_unknown_name_is_refused_with_the_known_ones() {
         for text in ["", "Eular", "ddim-karras", "dpmpp-3m"] {
             let message = text.parse::<SchedulerName>().map_or_else(|error| error.to_string(), |known| known.to_string());
             assert!(message.contains(&format!("{text:?}")) && message.contains("dpmpp-2m-sde-karras"), "{message}");

@@ -1,7 +1,7 @@
-//! The few numpy functions whose exact rounding decides timesteps, rounding included.
+//! The few numpy functions whose exact rounding determines timesteps.
 //!
-//! Knows nothing of schedulers. Invariant: equal to numpy on x86 to the last bit, so that timesteps that are cut to whole numbers fall on
-//! the same side. Reference: `numpy/_core/function_base.py`, `multiarray/compiled_base.c` (interp) and `loops_exponent_log` (f32 log).
+//! This module does not depend on schedulers. Invariant: equal to numpy on x86 to the last bit, so that truncated timesteps fall on the
+//! same side. Reference: `numpy/_core/function_base.py`, `multiarray/compiled_base.c` (interp) and `loops_exponent_log` (f32 log).
 
 /// `np.linspace(start, stop, count)`, both ends included.
 pub(super) fn linspace(start: f64, stop: f64, count: usize) -> Vec<f64> {
@@ -13,7 +13,7 @@ pub(super) fn linspace(start: f64, stop: f64, count: usize) -> Vec<f64> {
     values
 }
 
-/// `np.arange(start, 0, -step)`. Rounding may make it one longer than `start / step` says, as numpy's does.
+/// `np.arange(start, 0, -step)`. As in numpy, rounding may make it one element longer than `start / step`.
 pub(super) fn arange_down(start: f64, step: f64) -> Vec<f64> {
     let count = ((0.0 - start) / -step).ceil().max(0.0) as usize;
     let delta = (start - step) - start;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn linspace_ends_where_it_should() {
+    fn linspace_ends_exactly_at_stop() {
         assert_eq!(linspace(0.0, 999.0, 1), [0.0]);
         assert_eq!(linspace(0.0, 999.0, 4), [0.0, 333.0, 666.0, 999.0]);
         assert!(linspace(0.0, 1.0, 0).is_empty());

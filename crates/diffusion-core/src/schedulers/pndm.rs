@@ -1,7 +1,6 @@
-//! Pseudo numerical methods for diffusion models: four-step Adams and Bashforth (PLMS), after three Runge-Kutta steps of four model calls
-//! each (PRK) unless `skip_prk_steps`.
-//! History: four model outputs, the latents of a step's first call, and a count of calls that starts at 0 wherever the run does.
-//! Reference: diffusers' `scheduling_pndm.py`; Liu et al. 2022, algorithm 2.
+//! Pseudo numerical methods for diffusion models: four-step Adams-Bashforth (PLMS), after three Runge-Kutta steps of four model calls each
+//! (PRK) unless `skip_prk_steps`. History: four model outputs, the latents of a step's first call, and a count of calls from the start of
+//! the run. Reference: diffusers' `scheduling_pndm.py`; Liu et al. 2022, algorithm 2.
 
 use std::collections::VecDeque;
 
@@ -21,12 +20,12 @@ pub(super) struct PndmScheduler {
     run: VariancePreserving,
     schedule: NoiseSchedule,
     final_alpha_cumprod: f32,
-    /// Training timesteps between two of a run.
+    /// Training timesteps from one timestep of a run to the next.
     ratio: i64,
-    /// Model calls that the Runge-Kutta steps make.
+    /// Number of model calls in the Runge-Kutta steps.
     prk_calls: usize,
     calls: usize,
-    /// The newest first.
+    /// Newest first.
     outputs: VecDeque<Tensor>,
     /// The weighted sum of a Runge-Kutta step's outputs so far.
     sum: Option<Tensor>,
@@ -40,7 +39,7 @@ impl PndmScheduler {
         let ratio = config.num_train_timesteps / steps;
         let mut timesteps = Vec::with_capacity(falling.len() + 9);
         let prk_calls = if config.skip_prk_steps {
-            // The second timestep is visited twice: an Euler step there and back gives the second slope.
+            // The second timestep is visited twice: an Euler step there and back gives the second derivative.
             timesteps.extend(falling.iter().take(2));
             timesteps.extend(falling.iter().skip(1));
             0
@@ -69,7 +68,7 @@ impl PndmScheduler {
         })
     }
 
-    /// Equation 9: from one timestep to an earlier one along a predicted noise.
+    /// Equation 9: moves from one timestep to an earlier one along a predicted noise.
     fn transfer(&self, latents: &Tensor, timestep: i64, prev_timestep: i64, model_output: &Tensor) -> Result<Tensor> {
         let alpha_cumprod = self.schedule.at(timestep)?;
         let prev = if prev_timestep < 0 { self.final_alpha_cumprod } else { self.schedule.at(prev_timestep)? };

@@ -1,8 +1,9 @@
-//! The noise schedule of training and the levels that a run visits: betas, timestep spacings and sigma schedules, once for all schedulers.
+//! The noise schedule of training and the levels that a run visits: betas, timestep spacings and sigma schedules, shared by all schedulers.
 //!
-//! Must not know any one scheduler's steps. Invariant: betas, cumulative products and sigmas are f32 exactly where diffusers' are, and equal
-//! to the last bit; timesteps are equal. Reference: `__init__` and `set_timesteps` of diffusers' scheduler classes, torch's linspace and
-//! cumprod (`RangeFactoriesKernel.cpp`, `ReduceOpsKernel.cpp`). Square roots are exact, as torch's are on AVX2 but not quite on AVX-512.
+//! This module must not depend on any scheduler's steps. Invariant: betas, cumulative products and sigmas are f32 exactly where diffusers'
+//! are, and equal to the last bit; timesteps are equal. Reference: `__init__` and `set_timesteps` of diffusers' scheduler classes, torch's
+//! linspace and cumprod (`RangeFactoriesKernel.cpp`, `ReduceOpsKernel.cpp`). Square roots are exact, as torch's are on AVX2 but not quite
+//! on AVX-512.
 
 use std::f64::consts::PI;
 
@@ -18,12 +19,12 @@ use crate::{Error, Result};
 /// The noise that training adds at each timestep.
 #[derive(Debug, Clone)]
 pub(super) struct NoiseSchedule {
-    /// The share of signal power that is left, by timestep.
+    /// The remaining share of signal power, by timestep.
     pub(super) alphas_cumprod: Vec<f32>,
 }
 
 impl NoiseSchedule {
-    /// The schedule as a class holds it that steps in alphas_cumprod: its last entry may be 0.
+    /// The schedule of a class that steps in alphas_cumprod: its last entry may be 0.
     pub(super) fn new(config: &SchedulerConfig) -> Self {
         let mut betas = betas(config);
         if config.rescale_betas_zero_snr {
@@ -33,7 +34,7 @@ impl NoiseSchedule {
         Self { alphas_cumprod: cumprod(alphas) }
     }
 
-    /// The schedule as a class holds it that steps in sigmas: with zero terminal signal the last entry is 2^-24, lest its sigma be infinite.
+    /// The schedule of a class that steps in sigmas: with zero terminal signal the last entry is 2^-24, so that its sigma stays finite.
     pub(super) fn for_sigmas(config: &SchedulerConfig) -> Self {
         let mut schedule = Self::new(config);
         if config.rescale_betas_zero_snr
@@ -44,7 +45,7 @@ impl NoiseSchedule {
         schedule
     }
 
-    /// The entry of a timestep; -1 is the last one, as in Python (trailing spacing rounds to it at 61 steps of 1000).
+    /// The entry of a timestep; -1 is the last one, as in Python (trailing spacing rounds to it with 61 steps of 1000).
     pub(super) fn at(&self, timestep: i64) -> Result<f32> {
         let length = self.alphas_cumprod.len();
         let index = if timestep < 0 { length.checked_add_signed(timestep as isize) } else { usize::try_from(timestep).ok() };
@@ -54,17 +55,17 @@ impl NoiseSchedule {
         })
     }
 
-    /// Noise over signal by timestep.
+    /// Noise-to-signal ratios by timestep.
     pub(super) fn sigmas(&self) -> Vec<f32> {
         self.alphas_cumprod.iter().map(|&alpha| sigma(alpha)).collect()
     }
 
-    /// Noise over signal at timestep 0.
+    /// The noise-to-signal ratio at timestep 0.
     pub(super) fn sigma_min(&self) -> f32 {
         self.alphas_cumprod.first().map_or(0.0, |&alpha| sigma(alpha))
     }
 
-    /// Timesteps below `lambda_min`, which the DPM solvers leave out: diffusers' `lambda_min_clipped`.
+    /// Number of timesteps below `lambda_min`, which the DPM solvers skip: diffusers' `lambda_min_clipped`.
     pub(super) fn clipped(&self, lambda_min: f64) -> usize {
         let lambda = |alpha: f32| ln_f32(alpha.sqrt()) - ln_f32((1.0 - alpha).sqrt());
         self.alphas_cumprod.iter().rev().take_while(|&&alpha| lambda(alpha) < lambda_min as f32).count()
@@ -110,7 +111,7 @@ fn betas(config: &SchedulerConfig) -> Vec<f32> {
     }
 }
 
-/// `torch.linspace` in f32, which fuses its multiplications and counts down from the end in the upper half.
+/// `torch.linspace` in f32, which fuses its multiplications and, in the upper half, counts down from the end.
 fn torch_linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
     let step = (end - start) / (count as f32 - 1.0);
     let value = |index: usize| {
@@ -124,7 +125,7 @@ fn betas_for_alpha_bar(count: usize, alpha_bar: impl Fn(f64) -> f64) -> Vec<f32>
     (0..count).map(|index| (1.0 - at(index + 1) / at(index)).min(0.999) as f32).collect()
 }
 
-/// Shifts and scales the schedule so that no signal is left at its end (arXiv 2305.08891, algorithm 1).
+/// Shifts and scales the schedule so that no signal remains at its end (arXiv 2305.08891, algorithm 1).
 fn rescale_zero_terminal_snr(betas: &mut [f32]) {
     let mut roots: Vec<f32> = cumprod(betas.iter().map(|beta| 1.0 - beta)).into_iter().map(f32::sqrt).collect();
     let (Some(&first), Some(&last)) = (roots.first(), roots.last()) else { return };
@@ -138,7 +139,7 @@ fn rescale_zero_terminal_snr(betas: &mut [f32]) {
     }
 }
 
-/// The timesteps of the classes that visit `steps` of them, falling. `whole` where linspace is rounded to whole timesteps, else to f32.
+/// The falling timesteps of the classes that visit `steps` of them. If `whole`, linspace is rounded to integers, else to f32.
 pub(super) fn spaced_timesteps(config: &SchedulerConfig, steps: usize, whole: bool) -> Vec<f64> {
     let trained = config.num_train_timesteps;
     match config.timestep_spacing {
@@ -151,7 +152,7 @@ pub(super) fn spaced_timesteps(config: &SchedulerConfig, steps: usize, whole: bo
     }
 }
 
-/// The timesteps of the multistep solvers, falling: of steps + 1 spaced over the `last` first training steps all but timestep 0.
+/// The falling timesteps of the multistep solvers: all but timestep 0 of steps + 1 spaced over the first `last` training steps.
 fn solver_timesteps(config: &SchedulerConfig, steps: usize, last: usize) -> Vec<f64> {
     match config.timestep_spacing {
         TimestepSpacing::Linspace => {
@@ -170,7 +171,7 @@ fn trailing(last: usize, ratio: f64) -> Vec<f64> {
     arange_down(last as f64, ratio).into_iter().map(|t| t.round_ties_even() - 1.0).collect()
 }
 
-/// A run's noise levels: one sigma for each timestep, and the one that the last step ends at.
+/// A run's noise levels: one sigma for each timestep, and the sigma after the last step.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
     pub(super) timesteps: Vec<f64>,
@@ -178,13 +179,13 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// The largest sigma, 0 for none.
+    /// The largest sigma; 0 if there are none.
     pub(super) fn max_sigma(&self) -> f32 {
         self.sigmas.iter().copied().fold(0.0, f32::max)
     }
 }
 
-/// The levels of the classes after k-diffusion (Euler, LMS, Heun): timesteps in f32, not whole under a sigma schedule.
+/// The levels of the classes derived from k-diffusion (Euler, LMS, Heun): timesteps in f32, fractional under a sigma schedule.
 pub(super) fn discrete_levels(config: &SchedulerConfig, steps: usize) -> Levels {
     let schedule = NoiseSchedule::for_sigmas(config);
     let training = schedule.sigmas();
@@ -203,17 +204,17 @@ pub(super) fn discrete_levels(config: &SchedulerConfig, steps: usize) -> Levels 
     Levels { timesteps, sigmas: sigmas.into_iter().map(|sigma| sigma as f32).collect() }
 }
 
-/// What a multistep solver takes for the smallest sigma, where its sigmas end there and not at zero.
+/// A multistep solver's smallest sigma, if its sigmas do not end at zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SmallestSigma {
     /// The training schedule's.
     Trained,
-    /// Under a sigma schedule that schedule's own last once more, else the training schedule's.
+    /// Under a sigma schedule a repetition of its last sigma, else the training schedule's.
     Repeated,
 }
 
-/// The levels of the multistep solvers: whole timesteps over the first `num_train_timesteps - clipped` training steps. Under a sigma
-/// schedule they are cut off to whole ones, but for Karras' where `rounds_karras`.
+/// The levels of the multistep solvers: integer timesteps over the first `num_train_timesteps - clipped` training steps. Under a sigma
+/// schedule they are truncated to integers, or rounded for Karras' if `rounds_karras`.
 pub(super) fn solver_levels(config: &SchedulerConfig, steps: usize, smallest: SmallestSigma, rounds_karras: bool) -> Levels {
     let schedule = NoiseSchedule::for_sigmas(config);
     let training = schedule.sigmas();
@@ -258,7 +259,7 @@ fn spread_sigmas(schedule: SigmaSchedule, min: f64, max: f64, count: usize) -> V
     }
 }
 
-/// The training timestep, not whole, at which the noise level is `sigma`; linear in the logarithm between two.
+/// The fractional training timestep with the noise level `sigma`; interpolated linearly in the logarithm.
 fn sigma_to_t(sigma: f64, log_sigmas: &[f32]) -> f64 {
     let log_sigma = sigma.max(1e-10).ln();
     let below = log_sigmas.iter().rposition(|&low| log_sigma - f64::from(low) >= 0.0).unwrap_or(0);

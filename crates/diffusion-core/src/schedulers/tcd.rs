@@ -1,5 +1,5 @@
-//! Trajectory consistency distillation: each step jumps below the next level and comes up to it with fresh noise, but for the last.
-//! Holds no history. Reference: diffusers' `scheduling_tcd.py`; Zheng et al. 2024.
+//! Trajectory consistency distillation: each step jumps below the next level and, except for the last, returns to it with fresh noise.
+//! Keeps no history. Reference: diffusers' `scheduling_tcd.py`; Zheng et al. 2024.
 
 use candle_core::Tensor;
 
@@ -20,9 +20,9 @@ pub(super) struct TcdScheduler {
 
 #[derive(Clone, Copy)]
 struct Step {
-    /// The level below the next one that the jump lands on.
+    /// The level below the next one, where the jump lands.
     landing: Level,
-    /// Scale of the landed latents and of fresh noise on the way up; none after the last step, nor without noise.
+    /// Scales of the landed latents and of the fresh noise on the way up; `None` after the last step, or without noise.
     rise: Option<(f64, f64)>,
 }
 
@@ -33,7 +33,7 @@ impl TcdScheduler {
         let step = |index: usize| {
             let next = timesteps.get(index + 1).copied();
             let prev = next.unwrap_or(0.0);
-            // Diffusers multiplies a whole timestep by a number in f32.
+            // diffusers multiplies an integer timestep by a number in f32.
             let landing = schedule.at((((1.0 - config.eta) as f32) * prev as f32).floor() as i64)?;
             let ratio = schedule.at(prev as i64)? / landing;
             Ok(Step {

@@ -1,5 +1,5 @@
-//! The unified predictor and corrector of orders 1 to 3: each step first corrects the last one with the new output, then predicts.
-//! History: converted outputs, the last step's start and order. Reference: diffusers' `scheduling_unipc_multistep.py`; Zhao et al. 2023.
+//! The unified predictor-corrector of orders 1 to 3: each step first corrects the previous one with the new output, then predicts. History:
+//! converted outputs, the previous step's start and order. Reference: diffusers' `scheduling_unipc_multistep.py`; Zhao et al. 2023.
 
 use std::collections::VecDeque;
 
@@ -23,10 +23,10 @@ pub(super) struct UniPcMultistepScheduler {
     solver_order: usize,
     lower_order_final: bool,
     disable_corrector: Vec<usize>,
-    /// The newest first.
+    /// Newest first.
     outputs: VecDeque<Tensor>,
     last: Option<LastStep>,
-    /// Steps made so far, up to the solver's order.
+    /// Steps completed so far, up to the solver's order.
     warm: usize,
 }
 
@@ -35,13 +35,13 @@ struct LastStep {
     order: usize,
 }
 
-/// The numbers of one update from a level to another.
+/// The coefficients of one update from a level to another.
 struct Update {
     latents: f64,
     value: f64,
     /// The factor of the weighted differences.
     differences: f64,
-    /// Where the earlier outputs lie, the newest first; the step's end is 1.
+    /// Positions of the earlier outputs, newest first; the step's end is 1.
     ratios: Vec<f64>,
     /// The right-hand side of the equations for the weights.
     moments: Vec<f64>,
@@ -67,7 +67,7 @@ impl UniPcMultistepScheduler {
         })
     }
 
-    /// The update of `order` from level `from` to the one after it.
+    /// The update of `order` from level `from` to the next one.
     fn update(&self, from: usize, order: usize) -> Result<Update> {
         let (start, end) = self.run.ends(from)?;
         let h = end.lambda() - start.lambda();
@@ -89,7 +89,7 @@ impl UniPcMultistepScheduler {
         Ok(Update { latents, value: -scale * growth, differences: -scale * b_h, ratios, moments })
     }
 
-    /// Corrects the start of this step, now that the model's output there is known.
+    /// Corrects the start of this step with the model's output there.
     fn correct(&self, converted: &Tensor, step_index: usize, last: &LastStep) -> Result<Tensor> {
         let update = self.update(step_index - 1, last.order)?;
         let weights = if last.order == 1 { vec![0.5] } else { update.solve(last.order) };
@@ -108,7 +108,7 @@ impl UniPcMultistepScheduler {
 }
 
 impl Update {
-    /// The weights w for which the sums of w_k ratio_k^i, i from 0, are the first moments.
+    /// The weights w for which the sums of w_k ratio_k^i, for i from 0, equal the first moments.
     fn solve(&self, count: usize) -> Vec<f64> {
         let mut rows: Vec<Vec<f64>> = self
             .moments
@@ -121,7 +121,7 @@ impl Update {
                 row
             })
             .collect();
-        // Gauss and Jordan; a Vandermonde matrix of distinct ratios needs no exchange of rows that a search for the pivot wouldn't find.
+        // Gauss-Jordan elimination with partial pivoting, which suffices for a Vandermonde matrix of distinct ratios.
         for column in 0..count {
             let pivot = (column..count).max_by(|&a, &b| rows[a][column].abs().total_cmp(&rows[b][column].abs())).unwrap_or(column);
             rows.swap(column, pivot);
@@ -134,8 +134,8 @@ impl Update {
         rows.iter().enumerate().map(|(index, row)| row[count] / row[index]).collect()
     }
 
-    /// latents and outputs brought to the update's end. `weights` weigh the differences to the newest output of the earlier ones and, last,
-    /// of the output at the end, where that is known.
+    /// Advances latents to the update's end. `weights` apply to the differences of the earlier outputs from the newest one and, last, to
+    /// that of the output at the end, if it is known.
     fn apply(&self, latents: &Tensor, outputs: &VecDeque<Tensor>, weights: &[f64], end: Option<&Tensor>) -> Result<Tensor> {
         let Some(newest) = outputs.front() else { return Ok(latents.clone()) };
         let mut terms = vec![(self.latents, latents)];

@@ -1,8 +1,8 @@
-//! What the schedulers share whose latents keep their variance: latents = alpha * clean + sigma * noise with alpha^2 + sigma^2 = 1. The
-//! model takes such latents unscaled, and the first ones are plain noise.
+//! The common part of the schedulers whose latents keep their variance: latents = alpha * clean + sigma * noise with alpha^2 + sigma^2 = 1.
+//! The model takes such latents unscaled, and the initial ones are plain noise.
 //!
-//! Must not know how any of them steps. Invariant: there is a level for each timestep, and after them one more where the last step has an
-//! end of its own. Reference: Song et al. 2020, arXiv 2011.13456, section 3.4; `add_noise` of diffusers' scheduler classes.
+//! This module must not depend on how any of them steps. Invariant: there is a level for each timestep, plus one more if the last step has
+//! its own end level. Reference: Song et al. 2020, arXiv 2011.13456, section 3.4; `add_noise` of diffusers' scheduler classes.
 
 use candle_core::Tensor;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::Result;
 
-/// A run's timesteps and levels, and what the model predicts at them.
+/// A run's timesteps and levels, and the model's prediction type.
 #[derive(Debug)]
 pub(super) struct VariancePreserving {
     pub(super) timesteps: Vec<f64>,
@@ -29,7 +29,7 @@ impl VariancePreserving {
         Ok(Self { levels: timesteps.iter().map(level).collect::<Result<_>>()?, timesteps, prediction: config.prediction_type })
     }
 
-    /// The run of a class that steps in sigmas: one level more than timesteps.
+    /// The run of a class that steps in sigmas: one more level than timesteps.
     pub(super) fn from_sigmas(config: &SchedulerConfig, levels: &Levels) -> Self {
         Self {
             timesteps: levels.timesteps.clone(),
@@ -38,7 +38,7 @@ impl VariancePreserving {
         }
     }
 
-    /// The level at which the model is called at a step.
+    /// The level of the model call at a step.
     pub(super) fn level(&self, step_index: usize) -> Result<Level> {
         at(&self.timesteps, step_index)?;
         at(&self.levels, step_index)

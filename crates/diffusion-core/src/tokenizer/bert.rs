@@ -1,9 +1,10 @@
-//! BERT's WordPiece tokenizer, from tokenizer.json or vocab.txt: texts to ids, and ids to texts.
+//! BERT's WordPiece tokenizer, from tokenizer.json or vocab.txt: converts texts to ids and back.
 //!
-//! It knows nothing of captions. The invariants: the ids are those of transformers' `BertTokenizer` without its `[CLS]` and `[SEP]`, and the
-//! text of ids is that of its `decode(.., skip_special_tokens=True)` (models/bert/tokenization_bert.py of transformers 5, which is built on
-//! the same `tokenizers` library). Like it, only vocabulary and added tokens are taken from tokenizer.json; normaliser, splitting and decoder
-//! are BERT's own. An id that the tokenizer does not have, as BLIP's two tokens of its own, is left out of a text, as there.
+//! This module does not depend on captions. Invariants: the ids are those of transformers' `BertTokenizer` without its `[CLS]` and `[SEP]`,
+//! and decoding matches its `decode(.., skip_special_tokens=True)` (models/bert/tokenization_bert.py of transformers 5, which is built on
+//! the same `tokenizers` library). As there, only vocabulary and added tokens are read from tokenizer.json; normaliser, splitting and
+//! decoder are BERT's own. An id that the tokenizer does not have, such as the two tokens that BLIP adds, is omitted from the text, as
+//! there.
 
 use std::collections::HashMap;
 
@@ -19,14 +20,14 @@ use crate::{Error, Result};
 const VOCABULARY: &str = "tokenizer.json";
 const CONFIG: &str = "tokenizer_config.json";
 
-/// What stands for a word that the vocabulary cannot express: the name that transformers gives it, and what it is where a file does not say.
+/// The token for a word that the vocabulary cannot express: its field in transformers, and the default if a file does not set it.
 const UNKNOWN: (&str, &str) = ("unk_token", "[UNK]");
 
-/// The other special tokens, in the same way.
+/// The other special tokens, in the same form.
 const OTHERS: [(&str, &str); 4] = [("sep_token", "[SEP]"), ("pad_token", "[PAD]"), ("cls_token", "[CLS]"), ("mask_token", "[MASK]")];
 
-/// What transformers 4 takes for granted and 5 does where a file asks for it: spaces before punctuation are removed from the whole text. (The
-/// decoder has done so word by word, and cannot see an apostrophe between two.)
+/// transformers 4 always, and transformers 5 if a file requests it, removes spaces before punctuation from the whole text. (The decoder has
+/// already done so word by word, but it cannot see an apostrophe between two words.)
 const CLEANED: [(&str, &str); 10] = [
     (" .", "."),
     (" ?", "?"),
@@ -43,23 +44,23 @@ const CLEANED: [(&str, &str); 10] = [
 /// BERT's tokenizer.
 pub struct BertTokenizer {
     tokenizer: Tokenizer,
-    /// Whether texts are cleaned by [`CLEANED`].
+    /// Whether decoded texts are cleaned by [`CLEANED`].
     cleans: bool,
 }
 
-/// The files of a tokenizer, as far as a model has them.
+/// The tokenizer files that a model has.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BertTokenizerFiles<'a> {
-    /// tokenizer.json, which goes before vocab.txt.
+    /// tokenizer.json, which takes precedence over vocab.txt.
     pub tokenizer_json: Option<&'a [u8]>,
-    /// vocab.txt: a token a line, whose number is its id.
+    /// vocab.txt: one token on each line; the line number is its id.
     pub vocab_txt: Option<&'a [u8]>,
     /// tokenizer_config.json.
     pub tokenizer_config: Option<&'a Value>,
 }
 
 impl BertTokenizer {
-    /// Puts a tokenizer together.
+    /// Builds a tokenizer.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if there is no vocabulary, a file is malformed, or the special tokens contradict the vocabulary;
@@ -92,7 +93,7 @@ impl BertTokenizer {
         if !vocabulary.contains_key(&unknown) {
             return Err(Error::Tokenizer(format!("the unknown token {unknown:?} is not in the vocabulary")));
         }
-        // The library's own kind of map, which it names for one of its models only.
+        // The library's own map type, which it defines only for one of its models.
         let vocabulary: tokenizers::models::bpe::Vocab = vocabulary.into_iter().collect();
         let model = WordPiece::builder().vocab(vocabulary).unk_token(unknown).build().map_err(fail)?;
         let mut tokenizer = Tokenizer::new(model);
@@ -106,19 +107,17 @@ impl BertTokenizer {
             let content = token.content.clone();
             tokenizer.add_tokens([token]).map_err(fail)?;
             if tokenizer.token_to_id(&content) != Some(id) {
-                return Err(Error::Tokenizer(format!(
-                    "added token {content:?} is said to be id {id}, which does not follow the vocabulary"
-                )));
+                return Err(Error::Tokenizer(format!("added token {content:?} has id {id}, which does not follow the vocabulary")));
             }
         }
-        // One that the vocabulary lacks would become an id that the model has no embedding for.
+        // A token that the vocabulary lacks would become an id without an embedding in the model.
         let known = special.into_iter().filter(|content| tokenizer.token_to_id(content).is_some());
         let known: Vec<AddedToken> = known.map(|content| AddedToken::from(content, true)).collect();
         tokenizer.add_special_tokens(known).map_err(fail)?;
         Ok(Self { tokenizer, cleans: flag("clean_up_tokenization_spaces")?.unwrap_or(false) })
     }
 
-    /// The ids of a text, without any before or behind it.
+    /// Encodes a text to ids, without special tokens before or after it.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the vocabulary cannot express the text.
@@ -127,7 +126,7 @@ impl BertTokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The text of ids, without special tokens.
+    /// Decodes ids to a text, without special tokens.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the library fails.
@@ -143,7 +142,7 @@ impl BertTokenizer {
     }
 }
 
-/// Tokens and their ids, and the tokens that were added to them.
+/// Tokens with their ids, and the added tokens.
 type Parts = (HashMap<String, u32>, Vec<(u32, AddedToken)>);
 
 fn from_tokenizer_json(json: &[u8]) -> Result<Parts> {
@@ -179,7 +178,7 @@ fn from_added_tokens_decoder(listed: &Value) -> Result<Vec<(u32, AddedToken)>> {
     tokens.collect::<Option<_>>().ok_or_else(|| Error::config(CONFIG, FIELD, "an added token has no id or no content"))
 }
 
-/// A named special token: a string, or an object with its content; the default if it is absent or null.
+/// A named special token: a string, or an object with its content; the default if absent or null.
 fn special_token(config: &Map<String, Value>, (field, default): (&str, &str)) -> Result<String> {
     let Some(value) = config.get(field).filter(|value| !value.is_null()) else { return Ok(default.to_owned()) };
     let content = value.as_str().or_else(|| value.get("content")?.as_str());
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_cut_and_joined_and_what_is_no_word_is_left_out() -> Result<()> {
+    fn words_are_split_and_joined_and_special_tokens_are_omitted() -> Result<()> {
         let plain = tokenizer(&json!({}))?;
         assert_eq!(plain.encode("A CATS. [SEP] zebra don't")?, [5, 6, 7, 11, 3, 1, 8, 9, 10]);
         assert_eq!(plain.decode(&[13, 5, 6, 7, 11, 3, 1, 14])?, "a cats.");
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tokenizer_is_refused() {
+    fn invalid_tokenizer_files_are_refused() {
         let json = |text: &'static str| BertTokenizerFiles { tokenizer_json: Some(text.as_bytes()), ..BertTokenizerFiles::default() };
         for files in [
             BertTokenizerFiles::default(),

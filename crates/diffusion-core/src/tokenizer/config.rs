@@ -1,20 +1,20 @@
-//! What tokenizer_config.json, special_tokens_map.json and added_tokens.json say: special tokens, padding and length.
+//! The settings in tokenizer_config.json, special_tokens_map.json and added_tokens.json: special tokens, padding and length.
 //!
-//! It knows nothing of the vocabulary. The rule of precedence is transformers' (`_from_pretrained` in tokenization_utils_base.py): if
-//! tokenizer_config.json has `added_tokens_decoder`, it is all there is; if not, special_tokens_map.json overrides it.
+//! This module does not depend on the vocabulary. The precedence is transformers' (`_from_pretrained` in tokenization_utils_base.py): if
+//! tokenizer_config.json has `added_tokens_decoder`, the other files are ignored; if not, special_tokens_map.json overrides it.
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
 use crate::{Error, Result};
 
-/// The file that messages name; the others only override it.
+/// The file name in messages; the other files only override this one.
 const FILE: &str = "tokenizer/tokenizer_config.json";
 
 /// transformers writes 10^30 for "no limit"; a CLIP text encoder has 77 positions.
 const DEFAULT_LENGTH: usize = 77;
 
-/// The longest length that is taken at its word.
+/// The longest accepted length.
 const LONGEST: u64 = 1000;
 
 /// The special tokens and the length of a tokenizer.
@@ -25,14 +25,14 @@ pub struct TokenizerConfig {
     pub(super) unknown: String,
     pub(super) pad: String,
     pub(super) max_length: usize,
-    /// `bos`, `eos`, `unk`, `sep`, `pad`, `cls`, `mask` and the extra ones, as far as they are set, in transformers' order.
+    /// `bos`, `eos`, `unk`, `sep`, `pad`, `cls`, `mask` and the extra ones, if they are set, in transformers' order.
     named: Vec<AddedToken>,
-    /// `added_tokens_decoder` or added_tokens.json; `None` if the files say nothing of it, so that tokenizer.json may.
+    /// `added_tokens_decoder` or added_tokens.json; `None` if the files have neither, in which case tokenizer.json's list applies.
     listed: Option<Vec<(u32, AddedToken)>>,
 }
 
 impl TokenizerConfig {
-    /// Reads the settings; every file may be absent, and CLIP's own values stand in for what is not said.
+    /// Parses the settings; every file may be absent, and CLIP's own values are the defaults.
     ///
     /// # Errors
     /// [`Error::Config`] for a value of the wrong type or one that this tokenizer does not implement.
@@ -72,8 +72,8 @@ impl TokenizerConfig {
         Ok(Self { start: start.content, end: end.content, unknown: unknown.content, pad: pad.content, max_length, named, listed })
     }
 
-    /// The tokens to add, in order, with their ids where a file says them; a later one of the same content replaces an earlier one.
-    /// `from_tokenizer_json` is that file's list, which counts where the configuration has none.
+    /// The tokens to add, in order, with their ids if a file states them; a later one with the same content replaces an earlier one.
+    /// `from_tokenizer_json` is the list in tokenizer.json, which applies if the configuration has none.
     pub(super) fn added_tokens(&self, from_tokenizer_json: Vec<(u32, AddedToken)>) -> Vec<(Option<u32>, AddedToken)> {
         let listed = self.listed.clone().unwrap_or(from_tokenizer_json);
         let named = self.named.iter().filter(|named| !listed.iter().any(|(_, token)| token.content == named.content));
@@ -82,8 +82,8 @@ impl TokenizerConfig {
     }
 }
 
-/// Settings that would change the ids are refused unless they have the value that CLIP's tokenizer has. `tokenizer_class` changes nothing:
-/// as in diffusers, the model index says the class.
+/// Refuses settings that would change the ids, unless they have the value of CLIP's tokenizer. `tokenizer_class` has no effect: as in
+/// diffusers, the model index determines the class.
 fn refuse_unsupported(config: &Map<String, Value>) -> Result<()> {
     let unsupported = |field: &str, value: &Value| Err(Error::config(FILE, field, format!("unsupported value {value}")));
     for field in ["padding_side", "truncation_side"] {
@@ -101,7 +101,7 @@ fn refuse_unsupported(config: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Special tokens beyond the named ones: `extra_special_tokens`, a list or an object by name, which once was `additional_special_tokens`.
+/// Special tokens besides the named ones: `extra_special_tokens`, a list or an object by name, formerly `additional_special_tokens`.
 fn extra_tokens(config: &Map<String, Value>, overrides: &Map<String, Value>) -> Result<Vec<AddedToken>> {
     let mut tokens = Vec::new();
     for field in ["additional_special_tokens", "extra_special_tokens"] {
@@ -143,7 +143,7 @@ fn no_content(field: &str) -> Error {
     Error::config(FILE, field, "an added token has no content")
 }
 
-/// An AddedToken object, with `special` a special one whatever it says; `None` if it has no content.
+/// An AddedToken object; if `special`, the token is special whatever the object says. `None` if it has no content.
 pub(super) fn added_token(fields: &Map<String, Value>, special: bool) -> Option<AddedToken> {
     let content = fields.get("content")?.as_str().filter(|content| !content.is_empty())?;
     let flag = |name: &str, default: bool| fields.get(name).and_then(Value::as_bool).unwrap_or(default);
@@ -181,7 +181,7 @@ pub(super) fn tokenizer_json_tokens(list: Option<&Value>) -> Result<Vec<(u32, Ad
         .collect()
 }
 
-/// added_tokens.json: `{"<token>": 49408, ..}`, sorted by id; an ordinary token there is matched in normalised text.
+/// added_tokens.json: `{"<token>": 49408, ..}`, sorted by id; its tokens are matched in normalised text.
 fn legacy_added_tokens(file: &Value) -> Result<Vec<(u32, AddedToken)>> {
     const FILE: &str = "tokenizer/added_tokens.json";
     let entries = file.as_object().ok_or_else(|| Error::config(FILE, "(all)", "is no JSON object"))?;
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_length_is_77_and_a_senseless_one_is_refused() {
+    fn an_unlimited_length_is_77_and_an_absurd_one_is_refused() {
         let length = |value: Value| read(&json!({"model_max_length": value})).map(|config| config.max_length);
         assert_eq!(length(json!(77)).ok(), Some(77));
         assert_eq!(length(json!(1e30)).ok(), Some(77));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn special_tokens_map_overrides_unless_added_tokens_decoder_is_there() {
+    fn special_tokens_map_overrides_unless_there_is_an_added_tokens_decoder() {
         let pad =
             |config: Value| TokenizerConfig::from_json(Some(&config), Some(&json!({"pad_token": "!"})), None).map(|config| config.pad);
         assert_eq!(pad(json!({"pad_token": "<|endoftext|>"})).ok().as_deref(), Some("!"));

@@ -1,13 +1,13 @@
 //! CLIP's byte-pair tokenizer, from tokenizer.json, from vocab.json and merges.txt, or with OpenAI's vocabulary built in.
 //!
-//! It knows nothing of prompts beyond their text: no weighting, no embedding. The invariant: the ids are those of transformers'
-//! `CLIPTokenizer` (models/clip/tokenization_clip.py of transformers 5, which is built on the same `tokenizers` library), called with
-//! `padding="max_length", truncation=True`. Like it, only vocabulary, merges and added tokens are taken from tokenizer.json; normaliser
-//! and splitting are CLIP's own. (transformers 4 had a second, pure Python tokenizer that cleaned text with ftfy, if that was installed,
-//! or put spaces around CJK characters; those ids are not reproduced.)
+//! This module handles a prompt's text only: no weighting, no embedding. Invariant: the ids are those of transformers' `CLIPTokenizer`
+//! (models/clip/tokenization_clip.py of transformers 5, which is built on the same `tokenizers` library), called with
+//! `padding="max_length", truncation=True`. As there, only vocabulary, merges and added tokens are read from tokenizer.json; normaliser and
+//! splitting are CLIP's own. (transformers 4 had a second, pure Python tokenizer that cleaned text with ftfy, if that was installed, or put
+//! spaces around CJK characters; those ids are not reproduced.)
 //!
-//! A token of several vectors, as textual inversion makes them (`<x>`, `<x>_1`, ..), is written out before a text is encoded, as diffusers'
-//! `maybe_convert_prompt` does (loaders/textual_inversion.py). diffusers looks tokens up by their lower-case spelling under transformers 5
+//! A multi-vector token of textual inversion (`<x>`, `<x>_1`, ..) is expanded before a text is encoded, as diffusers'
+//! `maybe_convert_prompt` does (loaders/textual_inversion.py). Under transformers 5, diffusers looks tokens up by their lower-case spelling
 //! and so misses one with capitals; here it is found by its id.
 
 mod bert;
@@ -42,21 +42,22 @@ use crate::{
     weights::{Component, WeightSource},
 };
 
-/// What ends a word in the vocabulary.
+/// The suffix that ends a word in the vocabulary.
 const END_OF_WORD: &str = "</w>";
 
-/// The longest text, in bytes, that tokens of several vectors may make of a prompt; 77 tokens of it are read.
+/// The longest text, in bytes, that multi-vector tokens may expand a prompt to; the model reads 77 tokens of it.
 const MAX_EXPANDED: usize = 1 << 20;
 
-/// CLIP's own way to cut a text into words: special tokens, English contractions, runs of letters, single digits, runs of the rest.
+/// CLIP's own splitting of a text into words: special tokens, English contractions, runs of letters, single digits, runs of other
+/// characters.
 const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// A text as the text encoder reads it.
+/// A text encoded for the text encoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoding {
-    /// The ids: start, the text, end, and padding up to [`ClipTokenizer::max_length`], so always of that length.
+    /// The ids: start, the text, end, and padding up to [`ClipTokenizer::max_length`], so always of this length.
     pub ids: Vec<u32>,
-    /// How many tokens the whole text has, without start and end, before anything was cut off.
+    /// Number of tokens of the whole text before truncation, without start and end.
     pub token_count: usize,
     /// Whether tokens at the end of the text were dropped because it has more than `max_length - 2`.
     pub truncated: bool,
@@ -69,16 +70,16 @@ pub struct ClipTokenizer {
     end_id: u32,
     pad_id: u32,
     max_length: usize,
-    /// Of the tokens with several vectors, by the first one's id: the token, and the tokens of all its vectors.
+    /// The multi-vector tokens, by the id of their first vector: the token, and the tokens of all its vectors.
     vectors: BTreeMap<u32, (String, String)>,
 }
 
 impl ClipTokenizer {
-    /// Reads a model's tokenizer: tokenizer.json if the model has one, else vocab.json and merges.txt, else (a single-file checkpoint or a
-    /// model of random numbers, which carry no tokenizer files at all) OpenAI's vocabulary.
+    /// Loads a model's tokenizer: tokenizer.json if the model has one, else vocab.json and merges.txt, else OpenAI's vocabulary (for a
+    /// single-file checkpoint or a model of random numbers, which have no tokenizer files at all).
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if a file is malformed or a part of them is missing; [`Error::Config`] for an unsupported setting.
+    /// [`Error::Tokenizer`] if a file is malformed or one of several is missing; [`Error::Config`] for an unsupported setting.
     pub fn load(source: &dyn WeightSource) -> Result<Self> {
         let file = |name| source.file(Component::Tokenizer, name);
         let config_file = file("tokenizer_config.json")?;
@@ -98,7 +99,7 @@ impl ClipTokenizer {
         };
         let config = match config_file {
             Some(bytes) => Some(parse("tokenizer_config.json", bytes)?),
-            // A source without files may still say how its family pads.
+            // A source without files may still define its family's padding.
             None => source.config(Component::Tokenizer).ok(),
         };
         let special_tokens_map = file("special_tokens_map.json")?.map(|bytes| parse("special_tokens_map.json", bytes)).transpose()?;
@@ -107,7 +108,7 @@ impl ClipTokenizer {
         Self::from_parts(vocabulary, config)
     }
 
-    /// Puts a tokenizer together from a vocabulary and its settings.
+    /// Builds a tokenizer from a vocabulary and its settings.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the special tokens contradict the vocabulary.
@@ -133,7 +134,7 @@ impl ClipTokenizer {
         let words = Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Removed, true).map_err(fail)?;
         let mut tokenizer = Tokenizer::new(model);
         tokenizer.with_normalizer(Some(normalizer)).map_err(fail)?;
-        // The second splitting, by GPT-2's expression, is on in transformers too: it is what `ByteLevel` does unless told otherwise.
+        // The second split, by GPT-2's expression, is on in transformers too: it is `ByteLevel`'s default.
         let pre_tokenizers: Vec<PreTokenizerWrapper> = vec![words.into(), ByteLevel::new(false, true, true).into()];
         tokenizer.with_pre_tokenizer(Some(Sequence::new(pre_tokenizers)));
 
@@ -146,18 +147,19 @@ impl ClipTokenizer {
             if let (Some(id), Some(found)) = (id, found)
                 && id != found
             {
-                return Err(Error::Tokenizer(format!("added token {content:?} is said to be id {id}, but is {found} in the vocabulary")));
+                return Err(Error::Tokenizer(format!("added token {content:?} has id {id}, but is {found} in the vocabulary")));
             }
         }
         let id = |token: &str| {
             tokenizer.token_to_id(token).ok_or_else(|| Error::Tokenizer(format!("the special token {token:?} is not in the vocabulary")))
         };
         let (start_id, end_id, pad_id) = (id(&config.start)?, id(&config.end)?, id(&config.pad)?);
-        let vectors = added.iter().filter_map(|token| Some((tokenizer.token_to_id(token)?, (token.clone(), written_out(token, &added)?))));
+        let vectors =
+            added.iter().filter_map(|token| Some((tokenizer.token_to_id(token)?, (token.clone(), expand_vectors(token, &added)?))));
         Ok(Self { start_id, end_id, pad_id, max_length: config.max_length, vectors: vectors.collect(), tokenizer })
     }
 
-    /// The ids of a text, padded or cut to [`Self::max_length`]. A token of several vectors stands for all of them.
+    /// Encodes a text to ids, padded or truncated to [`Self::max_length`]. A multi-vector token expands to all its vectors.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the vocabulary cannot express the text.
@@ -172,11 +174,12 @@ impl ClipTokenizer {
         Ok(Encoding { ids, token_count: tokens.len(), truncated: tokens.len() > room })
     }
 
-    /// The text with every token of several vectors written out. Like diffusers, it looks for tokens first and then replaces each wherever
-    /// its letters stand.
+    /// Expands every multi-vector token in the text. As in diffusers, tokens are found first, and each is then replaced wherever its
+    /// characters occur.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if that becomes longer than [`MAX_EXPANDED`], which tokens that stand in each other's vectors can reach.
+    /// [`Error::Tokenizer`] if the result is longer than [`MAX_EXPANDED`], which is possible with tokens that occur in each other's
+    /// vectors.
     fn expand<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
         let mut expanded = Cow::Borrowed(text);
         if self.vectors.is_empty() {
@@ -187,7 +190,7 @@ impl ClipTokenizer {
             if let Some((token, vectors)) = self.vectors.get(&id).filter(|_| replaced.insert(id)) {
                 let more = expanded.matches(token).count().saturating_mul(vectors.len() - token.len());
                 if expanded.len().saturating_add(more) > MAX_EXPANDED {
-                    return Err(Error::Tokenizer(format!("its tokens of several vectors make the text longer than {MAX_EXPANDED} bytes")));
+                    return Err(Error::Tokenizer(format!("multi-vector tokens make the text longer than {MAX_EXPANDED} bytes")));
                 }
                 expanded = Cow::Owned(expanded.replace(token, vectors));
             }
@@ -195,7 +198,7 @@ impl ClipTokenizer {
         Ok(expanded)
     }
 
-    /// The ids of a text as it is.
+    /// The ids of a text without expansion.
     fn tokens(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
@@ -206,27 +209,27 @@ impl ClipTokenizer {
         self.max_length
     }
 
-    /// The id that fills the rest: 49407 (the end token) in SD 1.x, 0 ("!") in SD 2.x.
+    /// The padding id: 49407 (the end token) in SD 1.x, 0 ("!") in SD 2.x.
     pub fn pad_id(&self) -> u32 {
         self.pad_id
     }
 
-    /// The scripts that the vocabulary has words of.
+    /// The scripts that the vocabulary has words in.
     pub fn scripts(&self) -> Scripts {
         let bytes = ByteLevel::new(false, true, true);
-        // What is no whole character becomes a sign that is no letter.
+        // An incomplete character becomes a replacement character, which is not a letter.
         let text = |token: String| bytes.decode_chain(vec![token.trim_end_matches(END_OF_WORD).to_owned()]).unwrap_or_default().concat();
         Scripts::of_tokens(self.tokenizer.get_vocab(true).into_keys().map(text))
     }
 
-    /// The number of ids, the added tokens' included; the text encoder's embedding must have as many rows.
+    /// The number of ids, including added tokens; the text encoder's embedding must have as many rows.
     pub fn vocab_size(&self) -> usize {
         self.tokenizer.get_vocab_size(true)
     }
 }
 
-/// `<x> <x>_1 <x>_2` for `<x>`, as far as those tokens were added; `None` for a token of one vector.
-fn written_out(token: &str, added: &BTreeSet<String>) -> Option<String> {
+/// `<x> <x>_1 <x>_2` for `<x>`, as far as those tokens were added; `None` for a single-vector token.
+fn expand_vectors(token: &str, added: &BTreeSet<String>) -> Option<String> {
     let more = (1..).map(|index| format!("{token}_{index}")).take_while(|vector| added.contains(vector));
     let all: Vec<_> = std::iter::once(token.to_owned()).chain(more).collect();
     (all.len() > 1).then(|| all.join(" "))

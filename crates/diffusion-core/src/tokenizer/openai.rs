@@ -1,9 +1,9 @@
-//! OpenAI's vocabulary and merges, read back from the crate that carries them.
+//! OpenAI's vocabulary and merges, reconstructed from the crate that contains them.
 //!
-//! `instant-clip-tokenizer` holds OpenAI's list of merges but shows only "ids to text". That is enough. Text of an id gives the id's
-//! bytes: a token that is a piece of a character is put between other bytes that make whole characters of it. And the bytes of all
-//! tokens in order give the merges: token k is what merge k made, so cutting its own bytes with the merges before k leaves exactly the two
-//! parts of merge k. A golden hash of the merges, taken from OpenAI's file, holds the result.
+//! `instant-clip-tokenizer` holds OpenAI's list of merges but exposes only the decoding of ids to text, which is enough. The text of an id
+//! gives the id's bytes: a token that is part of a character is surrounded by other bytes that complete it. And the bytes of all tokens in
+//! order give the merges: token k is the result of merge k, so splitting its bytes with the merges before k leaves exactly the two parts of
+//! merge k. A golden hash of the merges in OpenAI's file verifies the result.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,14 @@ use instant_clip_tokenizer::{Token, Tokenizer};
 use super::END_OF_WORD;
 use crate::{Error, Result};
 
-/// The tokens that are one byte; as many again end a word; then come the merges and the two special tokens.
+/// The single-byte tokens; the next as many end a word; then come the merges and the two special tokens.
 const BYTES: u16 = 256;
 
-/// Byte tokens that make a whole character of the rest of one: leads of two, three and four bytes that take any continuation.
+/// Byte tokens that complete the end of a character: leads of two, three and four bytes that accept any continuation.
 const LEADS: [&[u8]; 4] = [b"", b"\xc2", b"\xe1", b"\xf1"];
 
-/// ... and of the beginning of one: what may follow a lead (after 0xe0 only 0xa0 and up, after 0xf0 only 0x90 and up) or a later byte.
+/// Byte tokens that complete the beginning of a character: continuations of a lead (after 0xe0 only 0xa0 and up, after 0xf0 only 0x90 and
+/// up) or of a later byte.
 const TAILS: [&[u8]; 7] = [b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x80", b"\x90\x80\x80", b"\xa0"];
 
 /// A token: its bytes, and whether it ends a word.
@@ -45,8 +46,8 @@ pub(super) fn vocabulary_and_merges() -> Result<VocabularyAndMerges> {
         tokens.push(bytes_of(&tokenizer, &id_of_byte, id).ok_or_else(|| broken(id))?);
     }
 
-    // Cut each token with the merges that came before it.
-    let mut made_by = HashMap::<(u16, u16), u16>::with_capacity(tokens.len());
+    // Split each token with the merges before it.
+    let mut merge_ids = HashMap::<(u16, u16), u16>::with_capacity(tokens.len());
     let mut merges = Vec::with_capacity(tokens.len());
     for (id, (bytes, last)) in (0..start).zip(&tokens).skip(2 * usize::from(BYTES)) {
         let mut parts: Vec<u16> = bytes.iter().filter_map(|byte| id_of_byte.get(usize::from(*byte)).copied()).collect();
@@ -56,10 +57,10 @@ pub(super) fn vocabulary_and_merges() -> Result<VocabularyAndMerges> {
         let merge = loop {
             match parts.as_slice() {
                 [first, second] => break (*first, *second),
-                _ => merge_once(&mut parts, &made_by).ok_or_else(|| broken(id))?,
+                _ => merge_once(&mut parts, &merge_ids).ok_or_else(|| broken(id))?,
             }
         };
-        made_by.insert(merge, id);
+        merge_ids.insert(merge, id);
         merges.push(merge);
     }
 
@@ -79,14 +80,14 @@ pub(super) fn vocabulary_and_merges() -> Result<VocabularyAndMerges> {
     Ok((ids, merges))
 }
 
-/// GPT-2's byte alphabet in the order of CLIP's ids: the bytes that print stand for themselves, then the others for U+0100 and on.
+/// GPT-2's byte alphabet in the order of CLIP's ids: printable bytes map to themselves, then the others to U+0100 and up.
 fn alphabet() -> Vec<(u8, char)> {
     let prints = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
     let themselves = (0..=u8::MAX).filter(prints).map(|byte| (byte, char::from(byte)));
     themselves.chain((0..=u8::MAX).filter(|byte| !prints(byte)).zip('\u{100}'..)).collect()
 }
 
-/// The bytes of a merged token: its text where it is text, else between bytes that make it so.
+/// The bytes of a merged token: its text if it is valid alone, else its part of the completed text.
 fn bytes_of(tokenizer: &Tokenizer, id_of_byte: &[u16; 256], id: u16) -> Option<Bytes> {
     let token = |id| Token::from_u16(id, tokenizer);
     let byte_tokens =
@@ -100,11 +101,11 @@ fn bytes_of(tokenizer: &Tokenizer, id_of_byte: &[u16; 256], id: u16) -> Option<B
             }
         }
     }
-    // Nothing makes the replacement character go away, so the token is one: OpenAI's text held some.
+    // No completion removes the replacement character, so the token is one itself: OpenAI's text contained some.
     word(tokenizer.decode([token(id)?]).as_bytes())
 }
 
-/// The token's bytes without the space that stands for the end of a word; no word holds a space.
+/// The token's bytes without the space that marks the end of a word; no word contains a space.
 fn word(text: &[u8]) -> Option<Bytes> {
     let (word, last) = match text.strip_suffix(b" ") {
         Some(word) => (word, true),
@@ -113,10 +114,10 @@ fn word(text: &[u8]) -> Option<Bytes> {
     (!word.is_empty() && !word.contains(&b' ')).then(|| (word.to_vec(), last))
 }
 
-/// Applies the lowest merge that fits, wherever it fits, from the left; `None` if none fits.
-fn merge_once(parts: &mut Vec<u16>, made_by: &HashMap<(u16, u16), u16>) -> Option<()> {
+/// Applies the lowest applicable merge at every position, from the left; `None` if none applies.
+fn merge_once(parts: &mut Vec<u16>, merge_ids: &HashMap<(u16, u16), u16>) -> Option<()> {
     let pair = |window: &[u16]| match window {
-        [first, second] => made_by.get(&(*first, *second)).copied(),
+        [first, second] => merge_ids.get(&(*first, *second)).copied(),
         _ => None,
     };
     let lowest = parts.windows(2).filter_map(pair).min()?;
@@ -124,7 +125,7 @@ fn merge_once(parts: &mut Vec<u16>, made_by: &HashMap<(u16, u16), u16>) -> Optio
     let mut rest = parts.as_slice();
     while let [first, after @ ..] = rest {
         match after {
-            [second, after @ ..] if made_by.get(&(*first, *second)) == Some(&lowest) => {
+            [second, after @ ..] if merge_ids.get(&(*first, *second)) == Some(&lowest) => {
                 merged.push(lowest);
                 rest = after;
             }

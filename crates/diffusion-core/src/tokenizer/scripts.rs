@@ -1,14 +1,14 @@
-//! The scripts that a vocabulary has words of, so that a text in another one can be remarked upon.
+//! The scripts that a vocabulary has words in, so that a caller can warn about text in another one.
 //!
-//! It knows nothing of models. A byte-pair vocabulary can express every text, a foreign one byte by byte, which no text encoder was
-//! taught to read. The invariant: signs that belong to no script (digits, emoji, punctuation) are never remarked upon.
+//! This module does not depend on models. A byte-pair vocabulary can express every text, one in a foreign script byte by byte, which no
+//! text encoder was trained to read. Invariant: characters without a script (digits, emoji, punctuation) never cause a warning.
 
 use std::collections::HashMap;
 
 use unicode_script::{Script, UnicodeScript as _};
 
-/// Fewer words of a script than this are chance: OpenAI's vocabulary has 46,527 Latin tokens of two letters or more, and of every other
-/// script at most 15 (Hangul).
+/// Fewer words of a script than this are coincidental: OpenAI's vocabulary has 46,527 Latin tokens of two letters or more, and at most 15
+/// of any other script (Hangul).
 const WORDS: usize = 64;
 
 /// The scripts that a model reads.
@@ -16,7 +16,7 @@ const WORDS: usize = 64;
 pub struct Scripts(Option<Vec<Script>>);
 
 impl Scripts {
-    /// Those of a vocabulary's tokens, each as the text that it stands for.
+    /// The scripts of a vocabulary's tokens, given as decoded text.
     pub(super) fn of_tokens(tokens: impl Iterator<Item = String>) -> Self {
         let mut words: HashMap<Script, usize> = HashMap::new();
         for token in tokens {
@@ -29,8 +29,8 @@ impl Scripts {
         Self(Some(read.collect()))
     }
 
-    /// The script of a text's first letters that the model does not read ("Cyrillic"), if there are two such letters or more, or no other
-    /// letters. `None` also where nothing is known of the model's vocabulary.
+    /// The script of the first letters in a text that the model does not read ("Cyrillic"), if there are at least two such letters, or no
+    /// other letters. `None` also if the model's vocabulary is unknown.
     pub fn unread(&self, text: &str) -> Option<&'static str> {
         let read = self.0.as_ref()?;
         let (mut letters, mut unread, mut first) = (0_usize, 0_usize, None);
@@ -56,7 +56,7 @@ mod tests {
     };
 
     #[test]
-    fn a_text_in_a_script_without_words_is_named() {
+    fn the_script_of_an_unreadable_text_is_named() {
         let openai = ClipTokenizer::from_parts(Vocabulary::openai().unwrap(), TokenizerConfig::from_json(None, None, None).unwrap());
         for scripts in [openai.unwrap().scripts(), ClipTokenizer::load(&pipelines::nano_sd()).unwrap().scripts()] {
             for (text, script) in [
@@ -81,6 +81,6 @@ mod tests {
                 assert_eq!(scripts.unread(text), script, "{text}");
             }
         }
-        assert_eq!(Scripts::default().unread("красный круг"), None, "nothing is known of the vocabulary");
+        assert_eq!(Scripts::default().unread("красный круг"), None, "the vocabulary is unknown");
     }
 }

@@ -1,7 +1,7 @@
 //! The tokens of a tokenizer and the merges that build them, from tokenizer.json or from vocab.json and merges.txt.
 //!
-//! It knows nothing of special tokens or lengths. The invariant, which the `tokenizers` library takes for granted: both parts of each
-//! merge and what they make are in the vocabulary.
+//! This module does not depend on special tokens or lengths. Invariant, which the `tokenizers` library relies on: both parts of each merge
+//! and their concatenation are in the vocabulary.
 
 use std::{collections::HashMap, fmt::Write as _};
 
@@ -24,10 +24,10 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads tokenizer.json: its vocabulary, merges (pairs, or texts of two parts) and added tokens.
+    /// Parses tokenizer.json: its vocabulary, merges (pairs, or strings of two parts) and added tokens.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if it is malformed or holds no CLIP tokenizer.
+    /// [`Error::Tokenizer`] if it is malformed or not a CLIP tokenizer.
     pub fn from_tokenizer_json(json: &[u8]) -> Result<Self> {
         let fail = |reason: &str| Error::Tokenizer(format!("tokenizer/tokenizer.json: {reason}"));
         let root: Value = serde_json::from_slice(json).map_err(|error| fail(&error.to_string()))?;
@@ -54,10 +54,10 @@ impl Vocabulary {
         Self { ids, merges, added }.checked("tokenizer/tokenizer.json")
     }
 
-    /// Reads vocab.json ({"token": id, ..}) and merges.txt (a line a merge, after a `#version` line).
+    /// Parses vocab.json ({"token": id, ..}) and merges.txt (one merge on each line, after a `#version` line).
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if a file is malformed or the two do not fit together.
+    /// [`Error::Tokenizer`] if a file is malformed or the two do not match.
     pub fn from_vocab_and_merges(vocab_json: &[u8], merges_txt: &[u8]) -> Result<Self> {
         let fail = |file: &str, reason: &str| Error::Tokenizer(format!("tokenizer/{file}: {reason}"));
         let json: Value = serde_json::from_slice(vocab_json).map_err(|error| fail("vocab.json", &error.to_string()))?;
@@ -75,7 +75,7 @@ impl Vocabulary {
     /// OpenAI's vocabulary of 49,408 tokens, which every Stable Diffusion 1.x and 2.x model uses; compiled into the program.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if the built-in data is not what it should be.
+    /// [`Error::Tokenizer`] if the built-in data is damaged.
     pub fn openai() -> Result<Self> {
         let (ids, merges) = openai::vocabulary_and_merges()?;
         Self { ids, merges, added: Vec::new() }.checked("the built-in vocabulary")
@@ -109,12 +109,12 @@ impl Vocabulary {
     }
 
     fn checked(self, file: &str) -> Result<Self> {
-        let mut made = String::new();
+        let mut merged = String::new();
         for (first, second) in &self.merges {
-            made.clear();
-            made.push_str(first);
-            made.push_str(second);
-            for token in [first, second, &made] {
+            merged.clear();
+            merged.push_str(first);
+            merged.push_str(second);
+            for token in [first, second, &merged] {
                 if !self.ids.contains_key(token) {
                     return Err(Error::Tokenizer(format!("{file}: merge \"{first} {second}\": {token:?} is not in the vocabulary")));
                 }
@@ -135,7 +135,7 @@ fn vocabulary(json: Option<&Value>) -> Result<HashMap<String, u32>, String> {
             // Ids are rows of the embedding: 0..size, each once.
             match seen.get_mut(id as usize) {
                 Some(seen) if !*seen => *seen = true,
-                Some(_) => return Err(format!("token {token:?}: id {id} stands twice")),
+                Some(_) => return Err(format!("token {token:?}: id {id} occurs twice")),
                 None => return Err(format!("token {token:?}: id {id}, but there are only {size} tokens")),
             }
             Ok((token.clone(), id))

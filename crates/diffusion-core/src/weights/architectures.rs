@@ -1,25 +1,25 @@
-//! The configuration files of architectures that are known by name.
+//! The configuration files of the named architectures.
 //!
-//! Data, no behaviour. The figures of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
-//! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) between
-//! Stable Diffusion 1.5's other parts; nano-sd is the embedded model's shape with OpenAI's vocabulary, for it brings no tokenizer here; svd
-//! and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames; nano-svd is the embedded
-//! video model's shape.
+//! Data only. The values of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
+//! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) with Stable
+//! Diffusion 1.5's other components; nano-sd has the embedded model's shape but OpenAI's vocabulary, because it brings no tokenizer here;
+//! svd and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames; nano-svd has the
+//! embedded video model's shape.
 
 use serde_json::Value;
 
 use super::Component;
 use crate::{Error, Result};
 
-/// One architecture: the text of each of its configuration files.
+/// One architecture: the contents of its configuration files.
 pub(super) struct Architecture {
-    /// The name that a caller gives.
+    /// The name for [`super::RandomWeights`].
     pub(super) name: &'static str,
     configs: &'static [(Component, &'static str)],
 }
 
 impl Architecture {
-    /// The configuration file of a component.
+    /// A component's configuration file.
     ///
     /// # Errors
     /// [`Error::File`] if the architecture has no such component.
@@ -28,13 +28,13 @@ impl Architecture {
         found.ok_or_else(|| Error::file(self.name, format!("has no {component}")))
     }
 
-    /// The components that it has.
+    /// The architecture's components.
     pub(super) fn components(&self) -> impl Iterator<Item = Component> {
         self.configs.iter().map(|(component, _)| *component)
     }
 }
 
-/// An architecture of Stable Diffusion's parts.
+/// An architecture with Stable Diffusion's components.
 macro_rules! stable_diffusion {
     ($name:literal, $unet:expr, $vae:expr, $text_encoder:expr, $tokenizer:expr, $scheduler:expr) => {
         Architecture {
@@ -51,7 +51,7 @@ macro_rules! stable_diffusion {
     };
 }
 
-/// A model_index.json that names the class of this scheduler file: where the two differ, the index counts.
+/// A model_index.json that names this scheduler file's class: if the two differ, the index takes precedence.
 pub(super) fn with_scheduler(mut index: Value, scheduler: &Value) -> Value {
     if let (Some(class), Some(entry)) = (scheduler.get("_class_name"), index.get_mut("scheduler")) {
         *entry = Value::from(vec![Value::from("diffusers"), class.clone()]);
@@ -59,7 +59,7 @@ pub(super) fn with_scheduler(mut index: Value, scheduler: &Value) -> Value {
     index
 }
 
-/// An architecture of Stable Video Diffusion's parts.
+/// An architecture with Stable Video Diffusion's components.
 macro_rules! stable_video_diffusion {
     ($name:literal, $unet:expr, $vae:expr, $image_encoder:expr, $scheduler:expr) => {
         Architecture {
@@ -76,7 +76,7 @@ macro_rules! stable_video_diffusion {
     };
 }
 
-/// Every architecture that is known by name.
+/// All named architectures.
 pub(super) const ALL: [Architecture; 7] = [
     stable_diffusion!("tiny-sd", TINY_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, DPM_SOLVER),
     stable_diffusion!("sd15", SD15_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, PNDM),
@@ -184,7 +184,7 @@ const NANO_UNET: &str = r#"{
   "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]
 }"#;
 
-/// Stable Diffusion's autoencoder. Its versions' files differ in `sample_size` alone, which nothing here uses and so is left out.
+/// Stable Diffusion's autoencoder. Its versions' files differ only in `sample_size`, which nothing here uses, so it is omitted.
 const SD_VAE: &str = r#"{
   "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
   "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
@@ -229,7 +229,7 @@ const NANO_VISION: &str = r#"{
   "num_channels": 3, "num_hidden_layers": 1, "patch_size": 32, "projection_dim": 32
 }"#;
 
-/// How pictures are prepared for them.
+/// The image preprocessing for these image encoders.
 const CLIP_PICTURES: &str = r#"{
   "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true, "do_normalize": true,
   "do_rescale": true, "do_resize": true, "feature_extractor_type": "CLIPFeatureExtractor",
@@ -259,13 +259,13 @@ const NANO_TEXT: &str = r#"{
   "vocab_size": 49408
 }"#;
 
-/// OpenAI's tokenizer settings, as Stable Diffusion 1.x has them.
+/// OpenAI's tokenizer settings, as in Stable Diffusion 1.x.
 pub(super) const CLIP_TOKENIZER: &str = r#"{
   "add_prefix_space": false, "bos_token": "<|startoftext|>", "do_lower_case": true, "eos_token": "<|endoftext|>", "errors": "replace",
   "model_max_length": 77, "pad_token": "<|endoftext|>", "tokenizer_class": "CLIPTokenizer", "unk_token": "<|endoftext|>"
 }"#;
 
-/// OpenCLIP's, as Stable Diffusion 2.x has them: padded with "!", whose id is 0.
+/// OpenCLIP's tokenizer settings, as in Stable Diffusion 2.x: padded with "!", whose id is 0.
 pub(super) const OPENCLIP_TOKENIZER: &str = r#"{
   "add_prefix_space": false, "bos_token": "<|startoftext|>", "do_lower_case": true, "eos_token": "<|endoftext|>", "errors": "replace",
   "model_max_length": 77, "pad_token": "!", "tokenizer_class": "CLIPTokenizer", "unk_token": "<|endoftext|>"
@@ -283,7 +283,7 @@ const DDIM_V: &str = r#"{
   "steps_offset": 1, "trained_betas": null
 }"#;
 
-/// Stable Diffusion 2.x's scheduler, before its prediction type is decided.
+/// Stable Diffusion 2.x's scheduler, before the prediction type is determined.
 pub(super) const DDIM: &str = r#"{
   "_class_name": "DDIMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": false,
   "num_train_timesteps": 1000, "prediction_type": "epsilon", "set_alpha_to_one": false, "steps_offset": 1, "trained_betas": null

@@ -1,8 +1,8 @@
-//! What one weight file holds, whatever its container: tensors, and what its writer said beside them.
+//! The contents of one weight file of any container: tensors, and the metadata beside them.
 //!
-//! Scales of quantized weights are no tensors of their own: they are put to the tensor that they belong to. It must not know what the
-//! tensors are. The invariant: a tensor of eight bits that has a scale in the file is never read without it. Reference: ComfyUI's
-//! `comfy/ops.py` and `comfy/quant_ops.py` (`scale_weight` beside `scaled_fp8`, and later `weight_scale` beside `comfy_quant`).
+//! Scales of quantized weights are not tensors of their own: they are attached to the tensor that they belong to. This module must not
+//! depend on the meaning of tensors. Invariant: an 8-bit tensor that has a scale in the file is never read without it. Reference: ComfyUI's
+//! `comfy/ops.py` and `comfy/quant_ops.py` (`scale_weight` with `scaled_fp8`, and later `weight_scale` with `comfy_quant`).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,36 +12,36 @@ use std::{
 use super::{Component, mapping::WeightFile, strided::StoredTensor};
 use crate::{Error, Result};
 
-/// What a weight file holds.
+/// The contents of a weight file.
 #[derive(Default)]
 pub(super) struct Contents {
     /// Every tensor by its stored name.
     pub(super) tensors: Vec<(String, StoredTensor)>,
-    /// The texts of a safetensors header's `__metadata__`.
+    /// The entries of a safetensors header's `__metadata__`.
     pub(super) notes: HashMap<String, String>,
-    /// How many steps the model was trained for, where a torch file says so.
+    /// Number of training steps, if a torch file states it.
     pub(super) global_step: Option<i64>,
 }
 
-/// What stands behind a layer's name in the name of its weight's scale.
+/// Suffixes of a layer's name in the name of its weight's scale.
 const SCALES: [&str; 2] = [".scale_weight", ".weight_scale"];
 
-/// What stands there in the names of that which only matters to products in eight bits.
+/// Suffixes of tensors that matter only to 8-bit products.
 const UNUSED: [&str; 3] = [".scale_input", ".input_scale", ".comfy_quant"];
 
-/// The tensor that says that a file has `scale_weight`; its type is the weights'.
+/// The tensor that marks a file with `scale_weight`; its type is the weights'.
 const MARK: &str = "scaled_fp8";
 
-/// The tensor that a scale belongs to, by the scale's name.
+/// The name of the tensor that a scale belongs to, from the scale's name.
 pub(super) fn scaled_by(name: &str) -> Option<String> {
     SCALES.iter().find_map(|end| name.strip_suffix(end)).map(|layer| format!("{layer}.weight"))
 }
 
 impl Contents {
-    /// Puts scales to their tensors.
+    /// Attaches scales to their tensors.
     ///
     /// # Errors
-    /// [`Error::Weights`] for a scale that does not fit its tensor.
+    /// [`Error::Weights`] for a scale that does not match its tensor.
     pub(super) fn new(
         file: &Arc<WeightFile>,
         tensors: Vec<(String, StoredTensor)>,

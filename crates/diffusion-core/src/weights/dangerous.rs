@@ -1,10 +1,10 @@
-//! Names that no model's file has a use for: what they lead to runs code, reads files or opens connections when Python loads the pickle.
+//! Names that no model's file needs: they lead to code execution, file access or network connections when Python loads the pickle.
 //!
-//! Nothing is ever called here, so no name can do harm; a file that mentions one of these is refused all the same, because it was made to do
-//! harm elsewhere, and its owner should hear of it. It must not know instructions. Reference: the lists of the scanners picklescan and
-//! fickling, and torch's own `torch/_weights_only_unpickler.py`.
+//! Nothing is ever called here, so no name can do harm. A file that mentions one of these is refused nevertheless, because it was made to
+//! do harm elsewhere, and its owner should know. This module must not depend on pickle instructions. Reference: the lists of the scanners
+//! picklescan and fickling, and torch's own `torch/_weights_only_unpickler.py`.
 
-/// Modules of which nothing may be named, their submodules included.
+/// Modules that are dangerous as a whole, including their submodules.
 const MODULES: &[&str] = &[
     "_ctypes",
     "_imp",
@@ -70,7 +70,7 @@ const MODULES: &[&str] = &[
     "webbrowser",
 ];
 
-/// Single names of modules that have harmless ones too.
+/// Dangerous names in modules that also have harmless ones.
 const NAMES: &[(&str, &[&str])] = &[
     ("builtins", BUILTINS),
     ("__builtin__", BUILTINS),
@@ -107,7 +107,7 @@ const BUILTINS: &[&str] = &[
     "vars",
 ];
 
-/// Packages below modules that have harmless names too.
+/// Dangerous packages of modules that also have harmless names.
 const PACKAGES: &[&str] = &[
     "numpy.distutils",
     "numpy.f2py",
@@ -119,12 +119,12 @@ const PACKAGES: &[&str] = &[
     "torch.utils.cpp_extension",
 ];
 
-/// Whether naming it is reason enough to refuse a file.
+/// Whether a file that names this is refused.
 pub(super) fn is_dangerous(module: &str, name: &str) -> bool {
     let top = module.split('.').next().unwrap_or_default();
     let below = |package: &str| module.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     let first = name.split('.').next().unwrap_or_default();
-    // A dotted name walks through attributes, and most modules have imported one that does harm: `torch.serialization` has `os.system`.
+    // A dotted name walks through attributes, and most modules have imported a dangerous one: `torch.serialization` has `os.system`.
     let leads_there = name.contains('.') && name.split('.').any(|part| MODULES.contains(&part) || BUILTINS.contains(&part));
     MODULES.contains(&top)
         || PACKAGES.iter().any(|package| below(package))
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_harm_in_python_is_refused_and_data_is_not() {
+    fn names_that_do_harm_in_python_are_dangerous_and_data_is_not() {
         for (module, name) in [
             ("os", "system"),
             ("posix", "system"),

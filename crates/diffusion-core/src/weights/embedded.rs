@@ -1,6 +1,6 @@
 //! A model compiled into the program: a diffusers folder as a table of byte strings.
 //!
-//! It must not touch the file system. The same checks and name rules hold as for a folder on disk.
+//! This module must not touch the file system. Checks and tensor names are the same as for a folder on disk.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,8 +15,8 @@ pub struct EmbeddedModel {
 }
 
 impl EmbeddedModel {
-    /// A model from its files: path relative to the model's folder ("unet/config.json") and content. Weights are safetensors, whole
-    /// (not sharded), plain or of the variant fp16.
+    /// A model from its files: each is a path relative to the model's folder ("unet/config.json") and its content. Weights must be
+    /// safetensors, not sharded, either plain or of the fp16 variant.
     pub const fn new(name: &'static str, files: &'static [(&'static str, &'static [u8])]) -> Self {
         Self { name, files }
     }
@@ -25,7 +25,7 @@ impl EmbeddedModel {
         self.files.iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
     }
 
-    /// What messages call a file of this model.
+    /// The name of a file of this model in messages.
     fn shown(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("{} (embedded)", self.name)).join(path)
     }

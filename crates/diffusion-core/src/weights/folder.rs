@@ -1,8 +1,8 @@
-//! A model as a folder in diffusers' layout: model_index.json and one folder a component.
+//! A model as a folder in diffusers' layout: model_index.json and one folder for each component.
 //!
-//! It must not know what the tensors mean. While a model is being loaded its files are mapped: do not shorten or rewrite them in place.
-//! The file names and their order of preference follow diffusers' `models/modeling_utils.py` and `utils/constants.py`, except that a
-//! half-precision variant is taken unasked where it is all there is.
+//! This module must not depend on the meaning of tensors. A model's files are mapped while it is being loaded: do not truncate or rewrite
+//! them in place. The file names and their order of preference follow diffusers' `models/modeling_utils.py` and `utils/constants.py`,
+//! except that a half-precision variant is used without a request if there is nothing else.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -22,22 +22,22 @@ pub struct DiffusersFolder {
     variant: Option<String>,
 }
 
-/// What a folder without a model index is, by a file that lies in it.
+/// What a folder without a model index contains, by a file in it.
 const WHAT_ELSE: [(&str, &str); 4] = [
-    ("adapter_config.json", "; it is a PEFT adapter's, which changes a model and is none"),
-    ("pytorch_lora_weights.safetensors", "; it is a LoRA's, which changes a model and is none"),
-    ("learned_embeds.safetensors", "; it is a textual-inversion embedding's, which teaches a model a word and is none"),
+    ("adapter_config.json", "; it holds a PEFT adapter, which modifies a model but is not one"),
+    ("pytorch_lora_weights.safetensors", "; it holds a LoRA, which modifies a model but is not one"),
+    ("learned_embeds.safetensors", "; it holds a textual-inversion embedding, which adds a word to a model but is not one"),
     ("config.json", "; it may be one component of a model: give the folder above it"),
 ];
 
-/// The variant that is taken where a folder has no plain file.
+/// The variant for components without plain files.
 const HALF_PRECISION: &str = "fp16";
 
 impl DiffusersFolder {
-    /// Opens a folder: reads and checks its model_index.json, no weights yet.
+    /// Opens a folder: reads and checks its model_index.json, but no weights yet.
     ///
-    /// `variant` names the weight files to take ("fp16" for `diffusion_pytorch_model.fp16.safetensors`), in every component; without it
-    /// the plain files are taken, and the fp16 variant of a component that has no plain one.
+    /// `variant` selects the weight files ("fp16" for `diffusion_pytorch_model.fp16.safetensors`) of every component; if it is `None`, the
+    /// plain files are used, and the fp16 variant of a component that has no plain one.
     ///
     /// # Errors
     /// [`Error::File`] if the folder has no model_index.json, [`Error::Config`] if that names a pipeline or a model class that this crate
@@ -55,7 +55,7 @@ impl DiffusersFolder {
         Ok(folder)
     }
 
-    /// A folder that is not asked for a model index: the one component of a transformers model lies at its top.
+    /// A folder without a model index: the only component of a transformers model lies at its top.
     pub(super) fn unindexed(root: PathBuf) -> Self {
         Self { root, variant: None }
     }
@@ -64,7 +64,7 @@ impl DiffusersFolder {
         self.root.join(component.folder()).join(file_name)
     }
 
-    /// The weight files that exist for a component, the one to take first.
+    /// The preferred weight file among those that exist for a component.
     fn weights_of(&self, component: Component) -> Result<Weights> {
         let Some((safetensors, torch)) = component.weight_stems() else {
             return Err(Error::file(self.root.join(component.folder()), "has no tensors"));
@@ -89,7 +89,7 @@ impl DiffusersFolder {
     }
 }
 
-/// Refuses a path that is no folder, or leads nowhere.
+/// Refuses a path that is not a folder or does not exist.
 pub(super) fn check_is_folder(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -107,7 +107,7 @@ struct Candidate {
     sharded: bool,
 }
 
-/// The names under which diffusers has written a component's weights in one format.
+/// The file names that diffusers has used for a component's weights in one format.
 fn candidates(stem: &str, extension: &str, variant: Option<&str>) -> Vec<Candidate> {
     let whole = |file_name| Candidate { file_name, sharded: false };
     let sharded = |file_name| Candidate { file_name, sharded: true };
@@ -159,12 +159,13 @@ impl WeightSource for DiffusersFolder {
                     return Err(Error::file(shard_path, format!("is missing; {} names it", path.display())));
                 }
                 for (name, tensor) in read_file(shard_path.clone(), component)? {
-                    // A scale is put to its tensor where both are in one file, and is left over where they are not.
+                    // A scale is attached to its tensor only within one file.
                     if let Some(weight) = contents::scaled_by(&name).filter(|weight| weight_map.contains_key(weight)) {
-                        let reason = format!("is a scale that lies in another shard than {weight}, which is not read; put both into one");
+                        let reason =
+                            format!("is a scale in a different shard than {weight}, which is not supported; put both into one shard");
                         return Err(Error::Weights { component, file: shard_path, tensor: name, reason });
                     }
-                    // The index decides: a tensor that it places elsewhere, or does not list, is not taken from here.
+                    // The index decides: a tensor that it places in another shard, or does not list, is not read from this one.
                     if weight_map.get(&name) == Some(shard) {
                         table.insert(name, tensor)?;
                     }
@@ -186,7 +187,7 @@ fn read_file(path: PathBuf, component: Component) -> Result<Vec<(String, super::
     found.map(|found| found.tensors)
 }
 
-/// The index of a sharded file: which shard holds which tensor.
+/// The index of a sharded file: maps each tensor to its shard.
 fn read_index(path: &Path) -> Result<HashMap<String, String>> {
     #[derive(serde::Deserialize)]
     struct Index {
@@ -194,7 +195,7 @@ fn read_index(path: &Path) -> Result<HashMap<String, String>> {
     }
     let bytes = regular_file::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
     let index: Index = serde_json::from_slice(&bytes).map_err(|error| Error::file(path, format!("is no shard index: {error}")))?;
-    // A shard lies beside its index; a name that leads elsewhere is not followed.
+    // A shard lies beside its index; a name that leads elsewhere is refused.
     let plain = |shard: &str| !shard.is_empty() && shard != ".." && !shard.contains(['/', '\\', ':', '\0']);
     let readable = |shard: &str| shard.ends_with(".safetensors") || shard.ends_with(".bin");
     if let Some(shard) = index.weight_map.values().find(|shard| !plain(shard) || !readable(shard)) {

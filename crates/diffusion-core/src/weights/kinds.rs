@@ -1,20 +1,20 @@
-//! What a weight file is that is no whole Stable Diffusion checkpoint: told by the names of its tensors, with what its owner can do.
+//! Identifies weight files that are not complete Stable Diffusion checkpoints by the names of their tensors, with advice for the user.
 //!
-//! Data for the most part. It must not know values or containers. The invariant: what is recognised here is nothing that could be loaded; a
-//! file that fits no row is told by the parts that it lacks. Reference: diffusers' `loaders/single_file_utils.py` (`CHECKPOINT_KEY_NAMES`),
-//! ComfyUI's `comfy/model_detection.py`, kohya-ss' and LyCORIS' names of adapters.
+//! Mostly data. This module must not depend on values or containers. Invariant: nothing that could be loaded is identified as something
+//! else; a file that matches no row is described by the parts that it lacks. Reference: diffusers' `loaders/single_file_utils.py`
+//! (`CHECKPOINT_KEY_NAMES`), ComfyUI's `comfy/model_detection.py`, kohya-ss' and LyCORIS' names of adapters.
 
 use std::collections::BTreeSet;
 
 use super::{ldm_text, ldm_unet, ldm_vae};
 
-/// A sign in the names of tensors.
+/// A pattern for the names of tensors.
 enum Sign {
-    /// A name begins so.
+    /// A name starts with this.
     Start(&'static str),
-    /// A name holds this anywhere.
+    /// A name contains this.
     Within(&'static str),
-    /// A tensor's whole name.
+    /// A name equals this.
     Whole(&'static str),
 }
 use Sign::{Start, Whole, Within};
@@ -23,16 +23,16 @@ use Sign::{Start, Whole, Within};
 struct Kind {
     is: &'static str,
     advice: &'static str,
-    /// Any of them is enough.
+    /// Any one of them suffices.
     signs: &'static [Sign],
 }
 
 const ONLY: &str = "supported are checkpoints of Stable Diffusion 1.x and 2.x";
-const ADAPTER: &str = "it changes a model and is none: give the model that it was made for; adapters are not read";
+const ADAPTER: &str = "it modifies a model but is not one: give the model that it was made for; adapters are not supported";
 const PART: &str = "give a whole checkpoint, or the folder of a diffusers model";
-const HELPER: &str = "it works beside a model and is none, and is not read; give a checkpoint of Stable Diffusion 1.x or 2.x";
+const HELPER: &str = "it supplements a model but is not one, and is not supported; give a checkpoint of Stable Diffusion 1.x or 2.x";
 
-/// The first kind that a file shows a sign of is its kind; adapters and helpers repeat the names of what they are for, so they come first.
+/// The first kind with a matching sign wins; adapters and helpers repeat the names of their models, so they come first.
 const KINDS: &[Kind] = &[
     Kind {
         is: "a LyCORIS adapter (LoHa, LoKr, OFT and the like)",
@@ -89,7 +89,7 @@ const KINDS: &[Kind] = &[
     Kind { is: "a T2I-Adapter", advice: HELPER, signs: &[Start("adapter.body."), Start("body.0.in_conv."), Start("body.0.block1.")] },
     Kind {
         is: "a textual-inversion embedding",
-        advice: "it teaches a model a word and is none: give the model that it was made for",
+        advice: "it adds a word to a model but is not one: give the model that it was made for",
         signs: &[Whole("emb_params"), Start("string_to_param."), Whole("clip_l"), Whole("clip_g")],
     },
     Kind {
@@ -138,7 +138,7 @@ const KINDS: &[Kind] = &[
 
 const FOLDER: &str = "give the model's folder instead";
 
-/// Parts of a model; looked for only where the names of a checkpoint are not.
+/// Parts of a model; checked only if the file lacks a checkpoint's names.
 const PARTS: &[Kind] = &[
     Kind {
         is: "one component of a diffusers model, its VAE",
@@ -207,14 +207,14 @@ impl Kind {
     }
 }
 
-/// Why a file with these tensors, by name and shape, is no whole checkpoint; nothing if it has the parts of one.
+/// Why a file with tensors of these names and shapes is not a complete checkpoint; `None` if it has all parts.
 pub(super) fn refusal(tensors: &[(&str, &[usize])]) -> Option<String> {
     let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
     let has = |prefixes: &[&str]| names.iter().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
     if let Some(kind) = KINDS.iter().find(|kind| kind.is_of(&names)) {
         return Some(kind.refusal());
     }
-    // Checkpoints of Stable Diffusion 2 can have their text encoder there too; XL's and its refiner's UNets know classes.
+    // Stable Diffusion 2 checkpoints can have their text encoder there too; the UNets of XL and its refiner have class embeddings.
     let knows_classes = has(&["model.diffusion_model.label_emb."]);
     if has(&["conditioner.embedders.0."]) && (knows_classes || !has(&[ldm_unet::PREFIX])) {
         let refiner = if knows_classes { " (the refiner)" } else { "" };
@@ -225,13 +225,13 @@ pub(super) fn refusal(tensors: &[(&str, &[usize])]) -> Option<String> {
     let missing: Vec<&str> = parts.iter().filter(|(_, prefixes)| !has(prefixes)).map(|(part, _)| *part).collect();
     match missing.as_slice() {
         [] => None,
-        [part] => Some(format!("has no {part}, so it is no whole Stable Diffusion checkpoint: {PART}")),
+        [part] => Some(format!("has no {part}, so it is not a complete Stable Diffusion checkpoint: {PART}")),
         [one, other] => Some(format!("{}; it has no {one} and no {other}", alone(tensors, &names))),
         _ => Some(alone(tensors, &names)),
     }
 }
 
-/// What a file is that has one part of a checkpoint, or none.
+/// Describes a file that has one part of a checkpoint, or none.
 fn alone(tensors: &[(&str, &[usize])], names: &[&str]) -> String {
     if let Some(kind) = PARTS.iter().find(|kind| kind.is_of(names)) {
         return kind.refusal();
@@ -242,7 +242,7 @@ fn alone(tensors: &[(&str, &[usize])], names: &[&str]) -> String {
         let name = name.escape_debug();
         return format!("is a textual-inversion embedding, or another single tensor ({name}): give the model that it was made for");
     }
-    // A file's reader may give them in any order.
+    // A file's reader may list them in any order.
     let names: BTreeSet<&str> = names.iter().copied().collect();
     let first: Vec<String> = names.iter().take(3).map(|name| name.escape_debug().to_string()).collect();
     let shown = if first.is_empty() { "it holds no tensor".into() } else { format!("its first tensors are {}", first.join(", ")) };

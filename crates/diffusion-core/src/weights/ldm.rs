@@ -1,6 +1,6 @@
-//! One part of a checkpoint in CompVis' naming (LDM): its tensors without their prefix, and questions about their shapes.
+//! One part of a checkpoint in CompVis' naming (LDM): its tensors without their prefix, and queries of their shapes.
 //!
-//! It must not know which part it is: [`super::ldm_unet`], [`super::ldm_vae`] and [`super::ldm_text`] do. Those infer the part's
+//! This module must not depend on which part it is: [`super::ldm_unet`], [`super::ldm_vae`] and [`super::ldm_text`] infer the part's
 //! configuration from shapes and rename its tensors as diffusers' `loaders/single_file_utils.py` does.
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -17,7 +17,7 @@ pub(super) struct LdmPart {
 }
 
 impl LdmPart {
-    /// The tensors of `all` that begin with the first of `prefixes` that any begins with.
+    /// The tensors of `all` that start with the first of `prefixes` that occurs.
     pub(super) fn new(component: Component, file: PathBuf, prefixes: &[&'static str], all: &[(String, StoredTensor)]) -> Self {
         let is_there = |prefix: &&&str| all.iter().any(|(name, _)| name.starts_with(**prefix));
         let prefix = prefixes.iter().find(is_there).or(prefixes.first()).copied().unwrap_or_default();
@@ -30,17 +30,17 @@ impl LdmPart {
         self.tensors.contains_key(name)
     }
 
-    /// Whether any tensor's name begins so.
+    /// Whether any tensor's name starts with `start`.
     pub(super) fn has_any(&self, start: &str) -> bool {
         self.tensors.range(start.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(start))
     }
 
-    /// The first count `n` for which no tensor's name begins with `start(n)`.
+    /// The first `n` for which no tensor's name starts with `start(n)`.
     pub(super) fn count(&self, start: impl Fn(usize) -> String) -> usize {
         (0..).take_while(|index| self.has_any(&start(*index))).count()
     }
 
-    /// The shape of a tensor that this part must have.
+    /// The shape of a required tensor.
     ///
     /// # Errors
     /// [`Error::Weights`] if it is missing.
@@ -48,7 +48,7 @@ impl LdmPart {
         self.tensor(name).map(StoredTensor::shape)
     }
 
-    /// One dimension of a tensor that this part must have.
+    /// One dimension of a required tensor.
     ///
     /// # Errors
     /// [`Error::Weights`] if the tensor is missing or has fewer dimensions.
@@ -57,7 +57,7 @@ impl LdmPart {
         shape.get(axis).copied().ok_or_else(|| self.fail(name, format!("expected {} dimensions or more, found shape {shape:?}", axis + 1)))
     }
 
-    /// A tensor that this part must have.
+    /// A required tensor.
     ///
     /// # Errors
     /// [`Error::Weights`] if it is missing.
@@ -80,11 +80,11 @@ impl LdmPart {
         Error::Weights { component: self.component, file: self.file.clone(), tensor: self.full_name(name), reason: reason.into() }
     }
 
-    /// The part's tensors under diffusers' names; `rename` answers with none for a tensor that is not read, and with several for one
-    /// that diffusers splits.
+    /// The part's tensors under diffusers' names; `rename` returns no name for a tensor that is not read, and several for one that
+    /// diffusers splits.
     ///
     /// # Errors
-    /// Those of `rename`, and [`Error::Weights`] if two tensors come to the same name.
+    /// Those of `rename`, and [`Error::Weights`] if two tensors get the same name.
     pub(super) fn rename(&self, mut rename: impl FnMut(&str, &StoredTensor) -> Result<Vec<(String, StoredTensor)>>) -> Result<TensorTable> {
         let mut table = TensorTable::new(self.component, &self.file);
         for (name, tensor) in &self.tensors {
@@ -96,7 +96,7 @@ impl LdmPart {
     }
 }
 
-/// The number before the first dot and what follows it: "3.norm.weight" is 3 and "norm.weight".
+/// Splits a name at its first dot into a number and the rest: "3.norm.weight" into 3 and "norm.weight".
 pub(super) fn numbered(name: &str) -> Option<(usize, &str)> {
     let (number, rest) = name.split_once('.')?;
     Some((number.parse().ok()?, rest))

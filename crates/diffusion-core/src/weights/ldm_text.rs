@@ -1,9 +1,9 @@
-//! The text encoder of a CompVis checkpoint: OpenAI's CLIP as transformers names it (Stable Diffusion 1.x), or OpenCLIP as its own
-//! authors do (2.x): configuration, from shapes, and diffusers names.
+//! The text encoder of a CompVis checkpoint: OpenAI's CLIP with transformers' names (Stable Diffusion 1.x), or OpenCLIP with its own (2.x).
+//! Infers the configuration from shapes, and renames the tensors as in diffusers.
 //!
-//! OpenCLIP keeps query, key and value in one matrix, which is cut in three, and its last layer, which Stable Diffusion 2.x was trained
-//! without, is left out. What shapes cannot tell is the number of heads, 64 wide in both, and the activation.
-//! Reference: diffusers' `convert_ldm_clip_checkpoint` and `convert_open_clip_checkpoint`.
+//! OpenCLIP keeps query, key and value in one matrix, which is split in three, and its last layer, which Stable Diffusion 2.x was trained
+//! without, is omitted. Shapes do not determine the number of heads, which are 64 wide in both, or the activation. Reference: diffusers'
+//! `convert_ldm_clip_checkpoint` and `convert_open_clip_checkpoint`.
 
 use serde_json::{Value, json};
 
@@ -20,12 +20,12 @@ pub(super) const CLIP_PREFIXES: [&str; 2] = ["cond_stage_model.transformer.", "c
 /// The prefixes of OpenCLIP's tensors.
 pub(super) const OPENCLIP_PREFIXES: [&str; 2] = ["cond_stage_model.model.", "conditioner.embedders.0.model."];
 
-/// The layer of OpenCLIP-H that is left out.
+/// The omitted layer of OpenCLIP-H.
 const UNUSED_LAYER: usize = 23;
 
 const HEAD_WIDTH: usize = 64;
 
-/// What shapes tell of a text encoder.
+/// A text encoder's dimensions, inferred from shapes.
 struct Shapes {
     vocab_size: usize,
     hidden_size: usize,
@@ -37,7 +37,8 @@ struct Shapes {
 impl Shapes {
     fn config(&self, part: &LdmPart, token_embedding: &str, hidden_act: &str, projection_dim: usize) -> Result<Value> {
         if self.hidden_size == 0 || !self.hidden_size.is_multiple_of(HEAD_WIDTH) {
-            let reason = format!("its width {} is no multiple of 64, so the number of attention heads cannot be told", self.hidden_size);
+            let reason =
+                format!("its width {} is no multiple of 64, so the number of attention heads cannot be inferred", self.hidden_size);
             return Err(part.fail(token_embedding, reason));
         }
         Ok(json!({
@@ -60,12 +61,12 @@ impl Shapes {
     }
 }
 
-/// CLIP: configuration and tensors.
+/// CLIP's configuration and tensors.
 ///
 /// # Errors
-/// [`crate::Error::Weights`] naming a tensor that is missing.
+/// [`crate::Error::Weights`] naming a missing tensor.
 pub(super) fn clip(part: &LdmPart) -> Result<(Value, TensorTable)> {
-    // Files were written with and without this level.
+    // Files exist with and without this level.
     let level = if part.has_any("text_model.") { "text_model." } else { "" };
     let token_embedding = format!("{level}embeddings.token_embedding.weight");
     let shapes = Shapes {
@@ -79,10 +80,10 @@ pub(super) fn clip(part: &LdmPart) -> Result<(Value, TensorTable)> {
     Ok((config, part.rename(|name, tensor| Ok(vec![(name.to_owned(), tensor.clone())]))?))
 }
 
-/// OpenCLIP: configuration and tensors.
+/// OpenCLIP's configuration and tensors.
 ///
 /// # Errors
-/// [`crate::Error::Weights`] naming a tensor that is missing or cannot be cut in three.
+/// [`crate::Error::Weights`] naming a tensor that is missing or cannot be split in three.
 pub(super) fn openclip(part: &LdmPart) -> Result<(Value, TensorTable)> {
     let layers = part.count(|layer| format!("transformer.resblocks.{layer}."));
     let shapes = Shapes {
@@ -104,7 +105,7 @@ pub(super) fn openclip(part: &LdmPart) -> Result<(Value, TensorTable)> {
                 return Ok(vec![(diffusers.to_owned(), tensor.clone())]);
             }
         }
-        // What is left out besides: the projection into the space of pictures, the temperature, the mask.
+        // Also omitted: the projection into the image embedding space, the temperature, the mask.
         let Some((layer, rest)) = name.strip_prefix("transformer.resblocks.").and_then(numbered) else { return Ok(Vec::new()) };
         if layer == UNUSED_LAYER {
             return Ok(Vec::new());
@@ -135,7 +136,7 @@ pub(super) fn openclip(part: &LdmPart) -> Result<(Value, TensorTable)> {
     Ok((config, table))
 }
 
-/// The three parts of a fused projection, each `width` rows; `None` if it has another number of rows.
+/// The three parts of a fused projection, `width` rows each; `None` if it has a different number of rows.
 fn thirds(tensor: &StoredTensor, width: usize) -> Option<[StoredTensor; 3]> {
     if tensor.shape().first() != Some(&(3 * width)) {
         return None;

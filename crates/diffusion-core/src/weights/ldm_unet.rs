@@ -1,9 +1,9 @@
-//! The UNet of a CompVis checkpoint: its configuration, from shapes, and its tensors' diffusers names.
+//! The UNet of a CompVis checkpoint: infers its configuration from shapes, and renames its tensors as in diffusers.
 //!
-//! CompVis numbers all layers of the way down (`input_blocks`) and of the way up (`output_blocks`) in one row; diffusers groups them in
-//! blocks. What shapes cannot tell is the number of attention heads: Stable Diffusion 1.x (1x1 convolutions around its transformers) has
-//! 8 in every block, 2.x (linear layers there) has heads 64 wide.
-//! Reference: diffusers' `convert_ldm_unet_checkpoint` and `create_unet_diffusers_config_from_ldm`.
+//! CompVis numbers all layers of the down path (`input_blocks`) and of the up path (`output_blocks`) consecutively; diffusers groups them
+//! in blocks. Shapes do not determine the number of attention heads: Stable Diffusion 1.x (1x1 convolutions around its transformers) has 8
+//! in every block, 2.x (linear layers instead) has heads 64 wide. Reference: diffusers' `convert_ldm_unet_checkpoint` and
+//! `create_unet_diffusers_config_from_ldm`.
 
 use candle_core::DType;
 use serde_json::{Value, json};
@@ -14,10 +14,11 @@ use super::{
 };
 use crate::Result;
 
-/// The prefix of its tensors in a checkpoint.
+/// The prefix of the UNet's tensors in a checkpoint.
 pub(super) const PREFIX: &str = "model.diffusion_model.";
 
-/// What a tensor's name holds that belongs to a layer. One that is not known changes the picture, unlike what trainers leave between layers.
+/// Name parts of tensors that belong to a layer. An unknown layer would change the image, unlike the tensors that trainers leave between
+/// layers.
 const LAYERS: [&str; 12] = [
     "label_emb.",
     "time_embed.",
@@ -33,18 +34,18 @@ const LAYERS: [&str; 12] = [
     ".proj_",
 ];
 
-/// What its shapes tell.
+/// The UNet's structure, inferred from shapes.
 pub(super) struct Layout {
     /// Input channels: 4, or 9 for an inpainting model.
     pub(super) in_channels: usize,
-    /// Whether the transformers are framed by linear layers, as in Stable Diffusion 2.x.
+    /// Whether linear layers surround the transformers, as in Stable Diffusion 2.x.
     pub(super) linear_projection: bool,
     out_channels: usize,
     cross_attention_dim: usize,
     layers_per_block: usize,
     mid_block: bool,
     blocks: Vec<Block>,
-    /// For each layer of the way down after the first: its block, and its place in the block or `None` for a downsampler.
+    /// For each layer of the down path after the first: its block, and its index in the block or `None` for a downsampler.
     input: Vec<(usize, Option<usize>)>,
 }
 
@@ -55,7 +56,7 @@ struct Block {
 }
 
 impl Layout {
-    /// Reads the layout from names and shapes.
+    /// Infers the layout from names and shapes.
     ///
     /// # Errors
     /// [`crate::Error::Weights`] naming a tensor that is missing or that no Stable Diffusion 1.x or 2.x UNet has.
@@ -107,7 +108,7 @@ impl Layout {
             return Err(part.fail("input_blocks", "its blocks have different numbers of layers"));
         }
         let Some(attention) = (1..=input.len()).find(|index| part.has(&format!("input_blocks.{index}.1.proj_in.weight"))) else {
-            return Err(part.fail("input_blocks.1.1.proj_in.weight", "missing: this UNet has no attention to a text"));
+            return Err(part.fail("input_blocks.1.1.proj_in.weight", "missing: this UNet has no cross-attention to a text"));
         };
         let transformer = format!("input_blocks.{attention}.1");
         Ok(Self {
@@ -125,11 +126,11 @@ impl Layout {
     /// The configuration that diffusers would write.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if a width does not divide into heads.
+    /// [`crate::Error::Weights`] if a width cannot be divided into heads.
     pub(super) fn config(&self, part: &LdmPart, sample_size: usize) -> Result<Value> {
         let head_width = 64;
         if self.linear_projection && self.blocks.iter().any(|block| block.attention && !block.channels.is_multiple_of(head_width)) {
-            return Err(part.fail("input_blocks", "a width is no multiple of 64, so the number of attention heads cannot be told"));
+            return Err(part.fail("input_blocks", "a width is no multiple of 64, so the number of attention heads cannot be inferred"));
         }
         let heads = if self.linear_projection {
             json!(self.blocks.iter().map(|block| (block.channels / head_width).max(1)).collect::<Vec<_>>())
@@ -166,10 +167,10 @@ impl Layout {
         }))
     }
 
-    /// The tensors under diffusers' names, and those that are no part of any layer, which are left out.
+    /// The tensors under diffusers' names, and the names of those that belong to no layer, which are omitted.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] for a layer that no Stable Diffusion 1.x or 2.x UNet has: without it the picture would be another.
+    /// [`crate::Error::Weights`] for a layer that no Stable Diffusion 1.x or 2.x UNet has: without it the image would differ.
     pub(super) fn tensors(&self, part: &LdmPart) -> Result<(TensorTable, Vec<String>)> {
         let mut unknown = Vec::new();
         let table = part.rename(|name, tensor| match self.rename(name) {
@@ -185,10 +186,11 @@ impl Layout {
         Ok((table, unknown))
     }
 
-    /// The standard deviation of the bias of the norm before the last self-attention, of which ComfyUI tells velocity from noise.
+    /// The standard deviation of the bias of the norm before the last self-attention, by which ComfyUI distinguishes velocity from noise
+    /// prediction.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if there is none, or it cannot be read.
+    /// [`crate::Error::Weights`] if there is no such bias, or it cannot be read.
     pub(super) fn last_norm_deviation(part: &LdmPart) -> Result<f64> {
         const NORM: &str = ".1.transformer_blocks.0.norm1.bias";
         let last = |name: &&str| name.strip_prefix("output_blocks.").and_then(|rest| rest.strip_suffix(NORM)?.parse::<usize>().ok());
@@ -196,7 +198,7 @@ impl Layout {
             return Err(part.fail(&format!("output_blocks.11{NORM}"), "missing"));
         };
         let tensor = part.tensor(name)?;
-        // It is read before anything is known of the model.
+        // Limited because it is read before anything else about the model is known.
         if !matches!(tensor.shape(), [1..=65_536]) {
             return Err(part.fail(name, format!("expected one dimension of at most 65536, found the shape {:?}", tensor.shape())));
         }
@@ -266,7 +268,7 @@ fn resnet(name: &str) -> Option<String> {
     .find_map(|(ldm, diffusers)| name.strip_prefix(ldm).map(|rest| format!("{diffusers}{rest}")))
 }
 
-/// A transformer's names are the same in both; one of more than one layer is Stable Diffusion XL's.
+/// A transformer's names are the same in both; one with more than one layer is Stable Diffusion XL's.
 fn transformer(name: &str) -> Option<&str> {
     ["norm.", "proj_in.", "proj_out.", "transformer_blocks.0."].into_iter().any(|start| name.starts_with(start)).then_some(name)
 }

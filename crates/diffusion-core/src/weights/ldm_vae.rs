@@ -1,8 +1,8 @@
-//! The autoencoder of a CompVis checkpoint: its configuration, from shapes, and its tensors' diffusers names.
+//! The autoencoder of a CompVis checkpoint: infers its configuration from shapes, and renames its tensors as in diffusers.
 //!
-//! The way up is numbered from its end in CompVis' naming and from its start in diffusers'. Attention projections are stored as 1x1
-//! convolutions; [`super::names`] makes matrices of them.
-//! Reference: diffusers' `convert_ldm_vae_checkpoint` and `create_vae_diffusers_config_from_ldm`.
+//! The up path is numbered from its end in CompVis' naming and from its start in diffusers'. Attention projections are stored as 1x1
+//! convolutions; [`super::names`] reshapes them to matrices. Reference: diffusers' `convert_ldm_vae_checkpoint` and
+//! `create_vae_diffusers_config_from_ldm`.
 
 use serde_json::{Value, json};
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::Result;
 
-/// The prefixes of its tensors in a checkpoint.
+/// The prefixes of the autoencoder's tensors in a checkpoint.
 pub(super) const PREFIXES: [&str; 2] = ["first_stage_model.", "vae."];
 
-/// What latents are multiplied by; no tensor holds it, and it is the same in Stable Diffusion 1.x and 2.x.
+/// The factor of the latents; no tensor holds it, and it is the same in Stable Diffusion 1.x and 2.x.
 const SCALING_FACTOR: f64 = 0.18215;
 
-/// What its shapes tell.
+/// The autoencoder's structure, inferred from shapes.
 pub(super) struct Layout {
     block_out_channels: Vec<usize>,
     layers_per_block: usize,
@@ -28,7 +28,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Reads the layout from names and shapes.
+    /// Infers the layout from names and shapes.
     ///
     /// # Errors
     /// [`crate::Error::Weights`] naming a tensor that is missing or that no Stable Diffusion autoencoder has.
@@ -56,12 +56,12 @@ impl Layout {
         })
     }
 
-    /// How many pixels a latent is wide.
+    /// Image pixels along a side for each latent.
     pub(super) fn scale(&self) -> usize {
         1 << (self.block_out_channels.len() - 1).min(16)
     }
 
-    /// The configuration that diffusers would write, for pictures of `sample_size` pixels.
+    /// The configuration that diffusers would write, for images of `sample_size` pixels.
     pub(super) fn config(&self, sample_size: usize) -> Value {
         let levels = self.block_out_channels.len();
         json!({
@@ -80,11 +80,11 @@ impl Layout {
         })
     }
 
-    /// The tensors under diffusers' names, and those that no Stable Diffusion autoencoder has, which are left out; so are those of the
-    /// training loss, unsaid.
+    /// The tensors under diffusers' names, and the names of those that no Stable Diffusion autoencoder has, which are omitted. Those of the
+    /// training loss are omitted without mention.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if two tensors come to the same name.
+    /// [`crate::Error::Weights`] if two tensors get the same name.
     pub(super) fn tensors(&self, part: &LdmPart) -> Result<(TensorTable, Vec<String>)> {
         let mut unknown = Vec::new();
         let table = part.rename(|name, tensor| {

@@ -1,7 +1,7 @@
 //! The bytes of one weight file: mapped from disk, or compiled into the program.
 //!
-//! Knows nothing of formats. The invariant: the bytes do not move or change in length while a [`WeightFile`] lives, so that tensors may
-//! be described by byte ranges and read later, one at a time, with no copy of the whole file in memory.
+//! This module does not depend on formats. Invariant: the bytes do not move or change in length while a [`WeightFile`] lives, so that
+//! tensors can be described by byte ranges and read later, one at a time, with no copy of the whole file in memory.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,7 +9,7 @@ use memmap2::Mmap;
 
 use crate::{Error, Result, regular_file};
 
-/// One weight file's path, for messages, and its bytes.
+/// One weight file: its path, for messages, and its bytes.
 pub(super) struct WeightFile {
     path: PathBuf,
     bytes: Bytes,
@@ -24,17 +24,17 @@ impl WeightFile {
     /// Maps a file.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be opened, [`Error::File`] if it is empty or a stand-in for a file that was never fetched.
+    /// [`Error::Io`] if it cannot be opened, [`Error::File`] if it is empty or a Git LFS pointer.
     pub(super) fn map(path: PathBuf) -> Result<Arc<Self>> {
         let io = |source| Error::Io { path: path.clone(), source };
         let file = regular_file::open(&path).map_err(io)?;
         if file.metadata().map_err(io)?.len() == 0 {
             return Err(Error::file(path, "truncated: the file is empty"));
         }
-        #[expect(unsafe_code, reason = "mapping a file has no safe form: another process could write to it while it is mapped")]
-        // SAFETY: the map is read-only and private to this type, which hands out shared slices of plain bytes only, of which every
-        // bit pattern is valid. What remains is another process that shortens or rewrites a model's file while it is being loaded;
-        // that is outside what a program can prevent, and the documentation of the folder source says not to.
+        #[expect(unsafe_code, reason = "there is no safe way to map a file: another process could write to it while it is mapped")]
+        // SAFETY: the map is read-only and private to this type, which returns only shared slices of plain bytes, for which every bit
+        // pattern is valid. Another process may still truncate or rewrite a model's file while it is being loaded; no program can prevent
+        // that, and the documentation of the folder source forbids it.
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         if map.starts_with(b"version https://git-lfs") {
             return Err(Error::file(path, "is a Git LFS pointer, not the weights themselves: fetch them with `git lfs pull`"));
@@ -52,7 +52,7 @@ impl WeightFile {
         &self.path
     }
 
-    /// All of its bytes.
+    /// The file's bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Mapped(map) => map,

@@ -1,8 +1,8 @@
 //! Where a model comes from: its configuration files and its tensors, whatever the container.
 //!
-//! A [`WeightSource`] knows a whole model (several components); a [`TensorSource`] knows the tensors of one component under their
-//! diffusers names. [`ComponentWeights`] is what a model file loads from: a cursor over a `TensorSource` that converts to the wanted
-//! precision and device and names file, tensor, expected and found shape when something is wrong.
+//! A [`WeightSource`] is a whole model (several components); a [`TensorSource`] has the tensors of one component under their diffusers
+//! names. Models load from a [`ComponentWeights`]: a cursor over a `TensorSource` that converts to the requested precision and device, and
+//! whose errors name file, tensor, expected and found shape.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -70,11 +70,11 @@ pub enum Component {
     ImageEncoder,
     /// The tokenizer's files.
     Tokenizer,
-    /// How pictures are prepared for the image encoder.
+    /// The image preprocessing for the image encoder.
     FeatureExtractor,
     /// scheduler_config.json.
     Scheduler,
-    /// A model that writes a caption for a picture: a whole model of its own, in transformers' layout.
+    /// A model that writes captions for images: a whole model of its own, in transformers' layout.
     Captioner,
 }
 
@@ -104,7 +104,7 @@ impl Component {
         }
     }
 
-    /// The stems of the component's .safetensors and .bin files; `None` for one that has no tensors.
+    /// The stems of the component's .safetensors and .bin files; `None` for a component without tensors.
     pub(crate) fn weight_stems(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Unet | Self::Vae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
@@ -132,14 +132,14 @@ impl fmt::Display for Component {
 
 /// A whole model: a diffusers folder, a single-file checkpoint, embedded bytes, or seeded random numbers.
 pub trait WeightSource: Send + Sync {
-    /// What a person would call it: the folder's path, the hub id, "nano-sd (embedded)".
+    /// The name for users: the folder's path, the hub id, "nano-sd (embedded)".
     fn name(&self) -> String;
 
     /// The component's own JSON: unet/config.json, scheduler/scheduler_config.json, model_index.json, tokenizer/tokenizer_config.json,
     /// feature_extractor/preprocessor_config.json.
     ///
     /// # Errors
-    /// [`Error::File`] if it is missing or is no JSON.
+    /// [`Error::File`] if it is missing or is not JSON.
     fn config(&self, component: Component) -> Result<serde_json::Value>;
 
     /// A small file that belongs to a component ("vocab.json", "merges.txt", "tokenizer.json"); `None` if the model has none.
@@ -154,24 +154,24 @@ pub trait WeightSource: Send + Sync {
     /// [`Error::File`] if the file is missing, truncated or malformed.
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>>;
 
-    /// What a person should know of how the model was read, a sentence each: what its files do not say and was concluded.
+    /// Remarks for users about how the model was read, one sentence each: conclusions about what its files do not state.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// The names of tensors beside the model's that are no part of it and are not read, as the file has them.
+    /// The names of tensors in the file that are not part of the model and are not read.
     fn unknown_tensors(&self) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// What a source says of a tensor before it is read.
+/// The shape of a tensor before it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TensorShape {
     /// The tensor is stored in this shape.
     Known(Vec<usize>),
-    /// The source makes the tensor up in whatever shape is asked for (seeded random weights). Every name exists in such a source,
-    /// so a model decides by its config, never by a tensor's presence, which parts it has.
+    /// The source generates the tensor in the requested shape (seeded random weights). Every name exists in such a source, so a model must
+    /// decide by its config, never by a tensor's presence, which parts it has.
     Any,
 }
 
@@ -180,21 +180,20 @@ pub trait TensorSource: Send + Sync {
     /// The file that holds (or should hold) the tensor, for messages.
     fn file_of(&self, tensor: &str) -> PathBuf;
 
-    /// Every name, in no particular order; empty for a source that makes tensors up.
+    /// Every name, in no particular order; empty for a source that generates tensors.
     fn names(&self) -> Vec<String>;
 
-    /// What is known of the tensor's shape; `None` if there is no such tensor. Reads no data.
+    /// The tensor's shape; `None` if there is no such tensor. Reads no data.
     fn shape(&self, tensor: &str) -> Option<TensorShape>;
 
     /// The precision that the tensor is stored in ("f32", "bf16") and its bits; `None` if there is no such tensor, or if the source
-    /// makes tensors up. Reads no data.
+    /// generates tensors. Reads no data.
     fn precision(&self, _tensor: &str) -> Option<(&'static str, usize)> {
         None
     }
 
-    /// Reads the tensor onto the CPU in its stored precision, contiguous. `shape` is what the caller expects: for a
-    /// [`TensorShape::Known`] tensor it equals that shape ([`ComponentWeights::get`] has checked it), for [`TensorShape::Any`] it is
-    /// the shape to make.
+    /// Reads the tensor to the CPU in its stored precision, contiguous. `shape` is the expected shape: for a [`TensorShape::Known`] tensor
+    /// it equals the stored shape ([`ComponentWeights::get`] has checked it), for [`TensorShape::Any`] it is the shape to generate.
     ///
     /// # Errors
     /// [`Error::Weights`] if it is missing or its bytes cannot be read.
@@ -223,7 +222,7 @@ impl ComponentWeights {
         Self { prefix: self.full_name(&level.to_string()), ..self.clone() }
     }
 
-    /// The same cursor with tensors as f32: for those that are computed with before they are rounded to the model's precision.
+    /// The same cursor with tensors in f32: for computations before they are rounded to the model's precision.
     #[must_use]
     pub(crate) fn in_f32(&self) -> Self {
         Self { dtype: DType::F32, ..self.clone() }
@@ -244,7 +243,7 @@ impl ComponentWeights {
         self.component
     }
 
-    /// Whether the tensor exists; always so where the source makes tensors up ([`TensorShape::Any`]).
+    /// Whether the tensor exists; always true if the source generates tensors ([`TensorShape::Any`]).
     pub fn contains(&self, name: &str) -> bool {
         self.source.shape(&self.full_name(name)).is_some()
     }
@@ -260,7 +259,7 @@ impl ComponentWeights {
     /// The tensor in the cursor's precision on the cursor's device.
     ///
     /// # Errors
-    /// [`Error::Weights`] if it is missing or has another shape, naming file, tensor, expected and found shape.
+    /// [`Error::Weights`] if it is missing or has another shape; names file, tensor, expected and found shape.
     pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
         let full_name = self.full_name(name);
         let expected = shape.into();
@@ -280,7 +279,7 @@ impl ComponentWeights {
         if tensor.dims() != expected.dims() {
             return Err(wrong(tensor.dims()));
         }
-        // Precision first: halving on the host halves what crosses to the device.
+        // Precision first: halving it on the host halves the transfer to the device.
         Ok(tensor.to_dtype(self.dtype)?.to_device(&self.device)?)
     }
 

@@ -1,7 +1,7 @@
-//! Checks model_index.json: is this a pipeline made of parts that this crate has, and which kind?
+//! Checks model_index.json: whether the pipeline consists of parts that this crate implements, and its family.
 //!
-//! The pipeline's class decides which parts a model has. As in diffusers, an entry that is none of that class's is ignored, and handed to
-//! the caller by name.
+//! The pipeline's class determines the parts of a model. As in diffusers, an entry that is not one of that class's is ignored, and is
+//! reported to the caller by name.
 
 use serde_json::Value;
 
@@ -10,22 +10,22 @@ use crate::{Error, Result};
 
 const FILE: &str = "model_index.json";
 
-/// What a model makes of what.
+/// The families of models, by input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModelFamily {
-    /// Pictures from texts: Stable Diffusion 1.x and 2.x.
+    /// Text to image: Stable Diffusion 1.x and 2.x.
     StableDiffusion,
-    /// Moving pictures from a picture: Stable Video Diffusion.
+    /// Image to video: Stable Video Diffusion.
     StableVideoDiffusion,
 }
 
-/// A part's name, and the classes that it may have.
+/// A part's name, and its allowed classes.
 type Part = (&'static str, &'static [&'static str]);
 
 impl ModelFamily {
     const ALL: [Self; 2] = [Self::StableDiffusion, Self::StableVideoDiffusion];
 
-    /// The family of a model, by its model_index.json.
+    /// The family of a model, from its model_index.json.
     ///
     /// # Errors
     /// [`Error::Config`] naming the entry that is missing or not supported; [`Error::File`] if there is no such file.
@@ -33,16 +33,16 @@ impl ModelFamily {
         check(&source.config(Component::ModelIndex)?)
     }
 
-    /// Refuses a model of the other family.
+    /// Refuses a model of another family.
     ///
     /// # Errors
-    /// [`Error::Config`] that says what the model is and what it does; those of [`Self::of`].
+    /// [`Error::Config`] that says what the model is; those of [`Self::of`].
     pub fn require(self, source: &dyn WeightSource) -> Result<()> {
         let found = Self::of(source)?;
         if found == self {
             return Ok(());
         }
-        let reason = format!("the model is {}, and {} is wanted", found.in_words(), self.in_words());
+        let reason = format!("the model is {}, but {} is required", found.in_words(), self.in_words());
         Err(Error::config(FILE, "_class_name", reason))
     }
 
@@ -53,7 +53,7 @@ impl ModelFamily {
         }
     }
 
-    /// Pipelines that hold the same parts and differ in what is done with them.
+    /// Pipelines that have the same parts and use them differently.
     fn pipelines(self) -> &'static [&'static str] {
         match self {
             Self::StableDiffusion => &[
@@ -84,7 +84,7 @@ impl ModelFamily {
         }
     }
 
-    /// Entries of parts that are not run here: they look at finished pictures, or at those that an adapter is given.
+    /// Entries of parts that are not run here: safety checkers, and image encoders of adapters.
     fn not_run(self) -> &'static [&'static str] {
         match self {
             Self::StableDiffusion => &["safety_checker", "feature_extractor", "requires_safety_checker", "image_encoder"],
@@ -93,7 +93,7 @@ impl ModelFamily {
     }
 }
 
-/// Checks the pipeline's class and the class of every part; gives the family.
+/// Checks the pipeline's class and the class of every part; returns the family.
 ///
 /// # Errors
 /// [`Error::Config`] naming the entry that is missing or not supported.
@@ -129,7 +129,7 @@ pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
     Ok(family)
 }
 
-/// The entries that mean nothing to the family's pipelines: parts and settings of others.
+/// The entries that the family's pipelines do not know: parts and settings of others.
 pub(crate) fn ignored(family: ModelFamily, index: &Value) -> Vec<String> {
     let known = |name: &String| {
         name.starts_with('_')
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_name_that_is_no_text_is_not_called_missing() {
+    fn a_class_name_that_is_not_a_string_is_not_called_missing() {
         let refused = |class: Value| refusal(&index(json!({ "_class_name": class })));
         let list = refused(json!(["my_pipeline", "MyPipeline"]));
         assert!(list.contains(r#"field _class_name: unsupported value ["my_pipeline","MyPipeline"]: it names Python code"#), "{list}");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_pipelines_do_not_know_is_ignored_by_name() {
+    fn unknown_entries_are_ignored_and_reported() {
         let more = json!({
             "text_encoder_2": ["transformers", "CLIPTextModel"], "force_zeros_for_empty_prompt": true, "notes": [1], "controlnet": [null, null],
             "watermarker": null

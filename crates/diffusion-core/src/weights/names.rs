@@ -1,7 +1,7 @@
-//! The names that diffusers has used over the years, brought to today's.
+//! Maps the tensor names of older diffusers versions to today's.
 //!
-//! One rule a component; the models ask for today's names only:
-//! * text encoder: `text_model.` stands before every name (transformers dropped it in 5.6 and accepts both);
+//! One rule for each component; the models use only today's names:
+//! * text encoder: `text_model.` precedes every name (transformers dropped it in 5.6 and accepts both);
 //! * VAE attention: `query`, `key`, `value`, `proj_attn` became `to_q`, `to_k`, `to_v`, `to_out.0`, and their weights, once 1x1
 //!   convolutions in LDM files, are matrices (diffusers `models/attention_processor.py` and `loaders/single_file_utils.py`);
 //! * the image encoder's and the captioner's never changed;
@@ -9,7 +9,7 @@
 
 use super::{Component, strided::StoredTensor};
 
-/// Today's name and shape for a stored tensor; `None` for one that no model reads.
+/// A stored tensor under today's name and in today's shape; `None` for one that no model reads.
 pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor) -> Option<(String, StoredTensor)> {
     match component {
         Component::TextEncoder => text_encoder(name).map(|name| (name, tensor)),
@@ -29,7 +29,7 @@ fn text_encoder(name: String) -> Option<String> {
     if name == "position_ids" || name.ends_with(".position_ids") {
         return None;
     }
-    // The projection stands beside the text model, not in it.
+    // The projection is not part of the text model.
     let outside = name.starts_with("text_model.") || name.starts_with("text_projection.");
     Some(if outside { name } else { format!("text_model.{name}") })
 }
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn image_encoder_names_are_todays_and_position_ids_are_left_out() {
+    fn image_encoder_names_are_unchanged_and_position_ids_are_omitted() {
         let name = "vision_model.embeddings.position_embedding.weight";
         assert_eq!(renamed(Component::ImageEncoder, name, &[4, 2]), Some((name.to_owned(), vec![4, 2])));
         assert_eq!(renamed(Component::ImageEncoder, "vision_model.embeddings.position_ids", &[1, 4]), None);
     }
 
     #[test]
-    fn vae_attention_takes_its_new_names_and_shapes() {
+    fn vae_attention_gets_its_new_names_and_shapes() {
         for (old, new) in VAE_ATTENTION {
             let weight = format!("decoder.mid_block.attentions.0.{old}.weight");
             let expected = format!("decoder.mid_block.attentions.0.{new}.weight");

@@ -1,4 +1,4 @@
-//! The instructions of the pickle machine: those that are read, by constant, and the others by name, for messages.
+//! The opcodes of the pickle machine: constants for the supported ones, and the names of the others for messages.
 //!
 //! Reference: CPython's `Lib/pickletools.py`.
 
@@ -65,7 +65,7 @@ pub(super) const MEMOIZE: u8 = 0x94;
 pub(super) const FRAME: u8 = 0x95;
 pub(super) const BYTEARRAY8: u8 = 0x96;
 
-/// What `pickletools` calls an instruction that is not read here.
+/// The name in `pickletools` of an unsupported opcode.
 pub(super) fn name(opcode: u8) -> String {
     let name = match opcode {
         b'P' => "PERSID",

@@ -1,24 +1,24 @@
-//! Opens whatever a path leads to: a diffusers folder or a single-file checkpoint.
+//! Opens a model at a path: a diffusers folder or a single-file checkpoint.
 
 use std::path::Path;
 
 use super::{DiffusersFolder, PredictionType, SingleFile, SingleFileOptions, WeightSource};
 use crate::{Error, Result};
 
-/// What a caller may know of a model that its files do not say; each applies to one kind of model only and is refused for the other.
+/// Facts about a model that its files do not state; each option applies to only one kind of model and is refused for the other.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// The variant of a diffusers folder's weight files, such as "fp16".
     pub variant: Option<String>,
-    /// What a single-file checkpoint predicts.
+    /// The prediction type of a single-file checkpoint.
     pub prediction_type: Option<PredictionType>,
 }
 
 /// Opens a diffusers folder, or a single-file checkpoint in safetensors or as a torch archive.
 ///
 /// # Errors
-/// [`Error::File`] if there is nothing at the path, or nothing that can be loaded; [`Error::Params`] for an option that does not apply;
-/// and those of [`DiffusersFolder::open`] and [`SingleFile::open`].
+/// [`Error::File`] if the path does not exist or nothing there can be loaded; [`Error::Params`] for an option that does not apply; and
+/// those of [`DiffusersFolder::open`] and [`SingleFile::open`].
 pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSource>> {
     if path.is_dir() {
         if options.prediction_type.is_some() {
@@ -35,7 +35,7 @@ pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSo
         return Err(Error::Params { field: "variant", reason: reason.into() });
     }
     match path.extension().and_then(|extension| extension.to_str()) {
-        // .bin and .pth are seldom whole checkpoints; what they are is told by what they hold.
+        // .bin and .pth are rarely complete checkpoints; their contents decide.
         Some("safetensors" | "sft" | "ckpt" | "pt" | "pth" | "bin") => {}
         Some("gguf") => return Err(Error::file(path, "is a GGUF file; supported are .safetensors and .ckpt checkpoints")),
         _ => return Err(Error::file(path, "is neither a model folder nor a .safetensors or .ckpt checkpoint")),

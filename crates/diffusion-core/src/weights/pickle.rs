@@ -1,13 +1,14 @@
-//! Reads the pickle inside a torch file, and can execute nothing.
+//! A reader for the pickle inside a torch file that cannot execute anything.
 //!
-//! A pickle is a program for a stack machine whose instructions may import and call anything. This machine follows the instructions and
-//! does neither: a name is a name, a "call" of one of torch's few functions that rebuild a tensor fills in a description, and any other call
-//! or object becomes a container that nobody looks into, so that what training scripts leave beside the weights is read over. A name that
-//! is only there to do harm ([`super::dangerous`]) ends the reading, and so does what is no pickle; the message names it and its place.
+//! A pickle is a program for a stack machine whose instructions may import and call anything. This machine runs the instructions but does
+//! neither: a name is just a name, a "call" of one of torch's few functions that rebuild a tensor fills in a description, and any other
+//! call or object becomes an opaque container, so that additional data of training scripts is skipped. A name that only serves to do harm
+//! ([`super::dangerous`]) is an error, as is a malformed pickle; the message states the name and its position.
 //!
-//! It must not know files or candle, nor (that is [`super::pickle_tensors`]) what torch puts together of the values. The invariants: every
-//! instruction takes constant work and memory for each byte that it reads, and their number is bounded; containers live in arenas and
-//! refer to each other by index, so no nesting can exhaust the stack. Reference: CPython's `Lib/pickletools.py`.
+//! This module must not depend on files or candle, nor on the objects that torch builds from the values (see [`super::pickle_tensors`]).
+//! Invariants: every instruction takes constant time and memory for each byte that it reads, and the number of instructions is bounded;
+//! containers live in arenas and refer to each other by index, so no nesting can exhaust the stack. Reference: CPython's
+//! `Lib/pickletools.py`.
 
 use std::collections::HashMap;
 
@@ -17,20 +18,20 @@ use super::{
     pickle_values::{Dict, Global, Storage, TensorView, Value},
 };
 
-/// The longest pickle that is read; a full-size UNet's is a hundred thousand bytes.
+/// The longest accepted pickle; a full-size UNet's has a hundred thousand bytes.
 pub(super) const MAX_BYTES: usize = 64 << 20;
 
-/// The most instructions that are followed; a full-size UNet's pickle has some thirty thousand. Each adds one value at most, so this
-/// bounds the machine's memory to some hundred megabytes, however a pickle was made up.
+/// The most instructions that are run; a full-size UNet's pickle has about thirty thousand. Each adds at most one value, so this bounds the
+/// machine's memory to some hundred megabytes even for a malicious pickle.
 pub(super) const MAX_INSTRUCTIONS: usize = 1_000_000;
 
-/// The longest name of a tensor, a class or a function, in bytes. A pickle can refer to one text again and again, and names are copied.
+/// The longest name of a tensor, a class or a function, in bytes. A pickle can refer to the same string repeatedly, and names are copied.
 pub(super) const MAX_NAME: usize = 512;
 
-/// A pickle that was read.
+/// The result of reading a pickle.
 #[derive(Debug)]
 pub(super) struct Pickled<'a> {
-    /// How many bytes it takes up.
+    /// The pickle's length in bytes.
     pub(super) length: usize,
     pub(super) result: Value<'a>,
     pub(super) values: Values<'a>,
@@ -42,15 +43,15 @@ pub(super) struct Values<'a> {
     pub(super) tuples: Vec<Vec<Value<'a>>>,
     pub(super) lists: Vec<Vec<Value<'a>>>,
     pub(super) dicts: Vec<Dict<'a>>,
-    /// Every storage that was referred to.
+    /// Every referenced storage.
     pub(super) storages: Vec<Storage<'a>>,
     pub(super) tensors: Vec<TensorView<'a>>,
 }
 
-/// Reads the pickle that `bytes` begin with.
+/// Reads the pickle at the start of `bytes`.
 ///
 /// # Errors
-/// What is outside the language, with its place in bytes; the text names no file.
+/// A message about the unsupported part, with its position in bytes but without the file's name.
 pub(super) fn read(bytes: &[u8]) -> Result<Pickled<'_>, String> {
     let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
     let mut machine = Machine {
@@ -70,9 +71,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Pickled<'_>, String> {
 struct Machine<'a> {
     rest: &'a [u8],
     length: usize,
-    /// Where the current instruction began.
+    /// Position of the current instruction.
     at: usize,
-    /// How many more instructions are followed.
+    /// Remaining number of instructions.
     left: usize,
     stack: Vec<Value<'a>>,
     marks: Vec<usize>,
@@ -99,7 +100,7 @@ impl<'a> Machine<'a> {
                 }
                 opcodes::MARK => self.marks.push(self.stack.len()),
                 opcodes::POP => {
-                    // Python's rule: on a mark it takes the mark away.
+                    // As in Python, this removes a mark if one is on top.
                     if self.marks.last() == Some(&self.stack.len()) {
                         self.marks.pop();
                     } else {
@@ -167,7 +168,7 @@ impl<'a> Machine<'a> {
                     self.call(class, arguments)?;
                 }
                 opcodes::BUILD => {
-                    // Attributes: torch keeps the modules' versions there, others their settings.
+                    // Attributes: torch stores the modules' versions there, other programs their settings.
                     self.pop()?;
                     match self.top()? {
                         Value::Tuple(_) | Value::List(_) | Value::Dict(_) | Value::Tensor(_) | Value::Other(_) => {}
@@ -225,7 +226,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The value of an instruction that brings its own.
+    /// Reads the value of an instruction that contains it.
     fn take_scalar(&mut self, opcode: u8) -> Result<Value<'a>, String> {
         Ok(match opcode {
             opcodes::NONE => Value::None,
@@ -243,7 +244,7 @@ impl<'a> Machine<'a> {
                 long(self.take(length)?)
             }
             opcodes::INT | opcodes::LONG => match self.take_line()? {
-                // Python 2 had no instructions for these.
+                // Python 2 had no opcodes for these.
                 "00" => Value::Bool(false),
                 "01" => Value::Bool(true),
                 digits => digits.trim_end_matches('L').parse().map_or(Value::Other("a number"), Value::Int),
@@ -260,7 +261,7 @@ impl<'a> Machine<'a> {
             opcodes::SHORT_BINUNICODE => self.take_text::<1>()?,
             opcodes::BINUNICODE8 => self.take_text::<8>()?,
             opcodes::UNICODE => Value::Text(self.take_line()?),
-            // Python 2's strings are texts or bytes, and nothing says which.
+            // Python 2's strings are text or bytes, without a distinction.
             opcodes::SHORT_BINSTRING => self.take_bytes::<1>().map(text_or_bytes)?,
             opcodes::BINSTRING => self.take_bytes::<4>().map(text_or_bytes)?,
             opcodes::STRING => {
@@ -275,25 +276,25 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Takes so many instructions off what is left of them.
+    /// Deducts from the remaining number of instructions.
     fn spend(&mut self, instructions: usize) -> Result<(), String> {
         self.left = self.left.checked_sub(instructions).ok_or_else(|| format!("it has more than {MAX_INSTRUCTIONS} instructions"))?;
         Ok(())
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or("it breaks off")?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or("it is truncated")?;
         self.rest = rest;
-        Ok(taken)
+        Ok(bytes)
     }
 
     fn take_array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], String> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or("it breaks off")?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or("it is truncated")?;
         self.rest = rest;
-        Ok(*taken)
+        Ok(*bytes)
     }
 
-    /// A length in so many bytes.
+    /// Reads a length of `BYTES` bytes.
     fn take_length<const BYTES: usize>(&mut self) -> Result<usize, String> {
         let mut wide = [0; 8];
         for (to, from) in wide.iter_mut().zip(self.take_array::<BYTES>()?) {
@@ -302,7 +303,7 @@ impl<'a> Machine<'a> {
         usize::try_from(u64::from_le_bytes(wide)).map_err(|_| "a string is too long".into())
     }
 
-    /// Bytes behind their length, which takes so many bytes itself.
+    /// Reads bytes after their length, which itself has `BYTES` bytes.
     fn take_bytes<const BYTES: usize>(&mut self) -> Result<&'a [u8], String> {
         let length = self.take_length::<BYTES>()?;
         self.take(length)
@@ -313,13 +314,13 @@ impl<'a> Machine<'a> {
     }
 
     fn take_line(&mut self) -> Result<&'a str, String> {
-        let length = self.rest.iter().position(|byte| *byte == b'\n').ok_or("it breaks off")?;
+        let length = self.rest.iter().position(|byte| *byte == b'\n').ok_or("it is truncated")?;
         let line = self.take(length)?;
         self.take_array::<1>()?;
         std::str::from_utf8(line).map_err(|_| "a name is no UTF-8".into())
     }
 
-    /// The memo entry that an instruction means.
+    /// Reads the memo slot of an instruction.
     fn take_slot(&mut self, opcode: u8) -> Result<u32, String> {
         match opcode {
             opcodes::BINPUT | opcodes::BINGET => self.take_array().map(|[slot]| slot.into()),
@@ -334,7 +335,7 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Result<Value<'a>, String> {
-        // What lies below a mark belongs to whoever set it.
+        // Values below a mark belong to the instruction that set it.
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
             return Err("an instruction finds nothing on the stack".into());
@@ -375,7 +376,7 @@ impl<'a> Machine<'a> {
         self.values.dicts.push(dict);
     }
 
-    /// Appends to the list on top; what a set or an object is given is dropped.
+    /// Appends to the list on top; items for a set or an object are dropped.
     fn append(&mut self, items: Vec<Value<'a>>) -> Result<(), String> {
         match self.stack.last() {
             Some(Value::List(list)) => {
@@ -405,12 +406,12 @@ impl<'a> Machine<'a> {
         Ok(Global::find(module, name))
     }
 
-    /// What a call comes to: a tensor if it rebuilds one, else an object, with the items that a dictionary's class is given.
+    /// Pushes the result of a call: a tensor if it rebuilds one, else an object, with the items of a dictionary's class.
     fn call(&mut self, callable: Value<'a>, arguments: Value<'a>) -> Result<(), String> {
         let Value::Global(global) = callable else { return Err(format!("it calls {}, which is not allowed", callable.kind())) };
         let Value::Tuple(tuple) = arguments else { return Err("it calls something without a tuple of arguments".into()) };
         let value = if let Global::Other { module, name } = global {
-            // What is given is looked through at every call, be it pairs or not.
+            // The arguments are scanned at every call, whether they are pairs or not.
             self.spend(self.values.list_given(tuple).map_or(0, <[_]>::len))?;
             let items = self.values.items_given(tuple).unwrap_or_default();
             self.values.dicts.push(Dict { class: Some((module, name)), items });
@@ -423,7 +424,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Keys and values in turn.
+/// Pairs alternating keys and values.
 fn pairs<'a>(items: &[Value<'a>]) -> Result<Vec<(Value<'a>, Value<'a>)>, String> {
     let (pairs, odd) = items.as_chunks::<2>();
     if odd.is_empty() { Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect()) } else { Err("a key without a value".into()) }
@@ -446,7 +447,7 @@ fn text_or_bytes(bytes: &[u8]) -> Value<'_> {
     std::str::from_utf8(bytes).map_or(Value::Other("bytes"), Value::Text)
 }
 
-/// A name from the file, safe to print.
+/// A name from the file, escaped and shortened for messages.
 pub(super) fn shown(name: &str) -> String {
     name.chars().take(80).flat_map(char::escape_debug).collect()
 }

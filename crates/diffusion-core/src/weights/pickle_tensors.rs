@@ -1,17 +1,17 @@
-//! What torch makes of a pickle's values: storages, tensors, and the dictionary of a model's weights.
+//! The objects that torch builds from a pickle's values: storages, tensors, and the dictionary of a model's weights.
 //!
-//! It must not know instructions or files. The invariant: a description of a tensor is only what the file says of it; whether it fits is
-//! found out where its bytes are. Reference: torch's `torch/_utils.py`, `torch/_tensor.py`, `torch/serialization.py`.
+//! This module must not depend on instructions or files. Invariant: a tensor's description holds only what the file states; whether it is
+//! valid is checked where its bytes are. Reference: torch's `torch/_utils.py`, `torch/_tensor.py`, `torch/serialization.py`.
 
 use super::{
     pickle::{self, MAX_INSTRUCTIONS, MAX_NAME, Pickled, Values, shown},
     pickle_values::{Global, Storage, TensorView, Value},
 };
 
-/// More dimensions than any weight has; it bounds the work of one tensor.
+/// More dimensions than any weight has; bounds the work for one tensor.
 const MAX_DIMENSIONS: usize = 8;
 
-/// How many dictionaries may lie around the weights, each as the `state_dict` of the one before.
+/// The most dictionaries around the weights, each being the `state_dict` of the one before.
 const MAX_WRAPPINGS: usize = 8;
 
 /// The weights of a pickle.
@@ -19,15 +19,15 @@ const MAX_WRAPPINGS: usize = 8;
 pub(super) struct StateDict<'a> {
     /// Every tensor by its name.
     pub(super) tensors: Vec<(String, TensorView<'a>)>,
-    /// How many steps the model was trained for, where the pickle says so beside the weights.
+    /// Number of training steps, if the pickle states it beside the weights.
     pub(super) global_step: Option<i64>,
 }
 
-/// Reads a pickled dictionary of tensors, or one wrapped as `{"state_dict": {..}, ..}`; entries that are no tensors are left out. Where the
-/// outermost dictionary holds no tensor, those of its dictionaries are taken, each under the name of its dictionary and its own.
+/// Reads a pickled dictionary of tensors, or one wrapped as `{"state_dict": {..}, ..}`; entries that are not tensors are omitted. If the
+/// outermost dictionary has no tensors, the tensors of its dictionaries are read, with the name of the dictionary before their own.
 ///
 /// # Errors
-/// What is outside the language, with its place in bytes; the text names no file.
+/// A message about the unsupported part, with its position in bytes but without the file's name.
 pub(super) fn state_dict(bytes: &[u8]) -> Result<StateDict<'_>, String> {
     if bytes.len() > pickle::MAX_BYTES {
         return Err(format!("the pickle has {} bytes, the limit is {}", bytes.len(), pickle::MAX_BYTES));
@@ -39,7 +39,7 @@ impl<'a> Pickled<'a> {
     /// The weights; see [`state_dict`].
     ///
     /// # Errors
-    /// If it holds no dictionary.
+    /// If the pickle is not a dictionary of tensors.
     pub(super) fn state_dict(&self) -> Result<StateDict<'a>, String> {
         let mut weights = self.values.entries(self.result).ok_or_else(|| self.no_weights())?;
         let mut global_step = None;
@@ -55,7 +55,7 @@ impl<'a> Pickled<'a> {
         }
         let mut tensors = self.values.tensors_in(weights, None)?;
         if tensors.is_empty() {
-            // One dictionary can stand under many names.
+            // The same dictionary can occur under many names.
             let mut left = MAX_INSTRUCTIONS;
             for (key, value) in weights {
                 let (Value::Text(key), Some(inner)) = (key, self.values.entries(*value)) else { continue };
@@ -73,12 +73,12 @@ impl<'a> Pickled<'a> {
         Ok(StateDict { tensors, global_step })
     }
 
-    /// What the dictionary that it holds has under a name.
+    /// The value of a name in the pickled dictionary.
     pub(super) fn entry(&self, name: &str) -> Option<Value<'a>> {
         find(self.values.entries(self.result)?, name)
     }
 
-    /// The texts of the list that it holds.
+    /// The strings of the pickled list.
     pub(super) fn texts(&self) -> Option<Vec<&'a str>> {
         let Value::List(list) = self.result else { return None };
         let text = |value: &Value<'a>| if let Value::Text(text) = value { Some(*text) } else { None };
@@ -104,7 +104,7 @@ impl<'a> Values<'a> {
         if let Value::Dict(dict) = value { self.dicts.get(dict).map(|dict| dict.items.as_slice()) } else { None }
     }
 
-    /// The tensors of a dictionary, by their names and that of the dictionary, if it has one.
+    /// The tensors of a dictionary, named with the prefix `dictionary`, if any.
     fn tensors_in(&self, entries: &[(Value<'a>, Value<'a>)], dictionary: Option<&str>) -> Result<Vec<(String, TensorView<'a>)>, String> {
         let mut tensors = Vec::new();
         for (key, value) in entries {
@@ -123,13 +123,13 @@ impl<'a> Values<'a> {
         Ok(tensors)
     }
 
-    /// The list that a call brings as its only argument.
+    /// The list that is a call's only argument.
     pub(super) fn list_given(&self, arguments: usize) -> Option<&[Value<'a>]> {
         let [Value::List(list)] = self.tuples.get(arguments)?.as_slice() else { return None };
         self.lists.get(*list).map(Vec::as_slice)
     }
 
-    /// The items that a call brings for a dictionary's class: Python 2 calls `OrderedDict` with a list of pairs.
+    /// The items in a call of a dictionary's class: Python 2 calls `OrderedDict` with a list of pairs.
     pub(super) fn items_given(&self, arguments: usize) -> Option<Vec<(Value<'a>, Value<'a>)>> {
         let pair = |value: &Value<'a>| {
             let items = if let Value::List(list) = *value { self.lists.get(list).map(Vec::as_slice) } else { self.tuple(*value) };
@@ -143,8 +143,8 @@ impl<'a> Values<'a> {
         self.tuples.get(tuple).map(Vec::as_slice)
     }
 
-    /// ("storage", type, key, location, element count), as torch.save writes it; before torch 1.6 with the view of another storage that
-    /// it is, or None.
+    /// Resolves ("storage", type, key, location, element count), as torch.save writes it; before torch 1.6 followed by the view of another
+    /// storage that it is, or None.
     ///
     /// # Errors
     /// If it refers to anything else.
@@ -160,7 +160,7 @@ impl<'a> Values<'a> {
                     rest @ ..,
                 ],
             ) => (*element, *key, size(*count)?, rest),
-            // Before torch 1.6, a pickled module brought its source along.
+            // Before torch 1.6, a pickled module included its source code.
             Some([Value::Text("module"), class, ..]) => return Ok(*class),
             _ => return Err("it refers to something outside it that is no storage".into()),
         };
@@ -178,7 +178,7 @@ impl<'a> Values<'a> {
         Ok(Value::Storage(storage))
     }
 
-    /// What one of torch's functions makes of its arguments.
+    /// The result of calling one of torch's functions.
     ///
     /// # Errors
     /// If torch.save does not write such arguments.
@@ -198,7 +198,7 @@ impl<'a> Values<'a> {
                 let (function, arguments) = (*function, *arguments);
                 return self.rebuild(function, arguments);
             }
-            // A subclass that is not rebuilt from a storage: it is none of a model's weights.
+            // A subclass that is not rebuilt from a storage is not one of a model's weights.
             (Global::RebuildFromType, _) => return Ok(Value::Other("a tensor of a class of its own")),
             (Global::StorageOf(_) | Global::Dtype(_), _) => return Err("it calls a storage type, which is not allowed".into()),
             (Global::RebuildTensor | Global::RebuildTensorV3 | Global::RebuildParameter | Global::Other { .. }, _) => {
@@ -236,7 +236,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The last value under a name, as in Python.
+/// The last value of a name, as in Python.
 fn find<'a>(entries: &[(Value<'a>, Value<'a>)], name: &str) -> Option<Value<'a>> {
     entries.iter().rev().find_map(|(key, value)| matches!(key, Value::Text(text) if *text == name).then_some(*value))
 }
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
     use crate::weights::strided::Element;
 
-    /// A dictionary of one tensor of two f32 at offset 1, in protocol 2 as torch writes it.
+    /// A dictionary of one tensor with two f32 at offset 1, in protocol 2 as torch writes it.
     const TENSOR: &[u8] = b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
         X\x01\0\0\x000X\x03\0\0\0cpuK\x03tQK\x01K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.";
 
@@ -259,7 +259,7 @@ mod tests {
         state_dict(pickle).unwrap_err()
     }
 
-    /// The names of the tensors of a pickle that holds [`TENSOR`] between two other pieces.
+    /// The names of the tensors in a pickle with [`TENSOR`] between two other pieces.
     fn names_around(before: &[u8], after: &[u8]) -> Vec<String> {
         let middle = &TENSOR[2..TENSOR.len() - 1];
         let pickle = [b"\x80\x02", before, middle, after, b"."].concat();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outside_the_language_is_named() {
+    fn errors_name_the_unsupported_part() {
         let call = refusal(b"\x80\x02cos\nsystem\nX\x02\0\0\0ls\x85R.");
         assert_eq!(call, "it refers to os.system, which is not allowed (byte 2 of the pickle); nothing was run");
         assert!(refusal(b"\x80\x04\x8c\x02os\x8c\x06system\x93.").starts_with("it refers to os.system, which is not allowed (byte 14"));
@@ -291,13 +291,13 @@ mod tests {
         assert!(refusal(b"\x80\x02].").contains("holds a list, not a dictionary"));
         assert!(refusal(b"\x80\x02cmy.models\nNet\x1b\n)\x81.").contains("an object of the class my.models.Net\\u{1b}, not a dictionary"));
         assert!(refusal(b"\x80\x02cos\nna\x1b[31mme\n.").contains("os.na\\u{1b}[31mme"));
-        assert!(refusal(b"").contains("it breaks off"));
+        assert!(refusal(b"").contains("it is truncated"));
     }
 
     #[test]
-    fn names_that_mean_nothing_are_data() {
+    fn unknown_names_are_data() {
         let key = b"X\x01\0\0\0k";
-        // torch.Size((2, 3)); a numpy scalar with its bytes; a set; an object with a state; an object in the way of Python 1; old strings.
+        // torch.Size((2, 3)); a numpy scalar with its bytes; a set; an object with a state; an object in Python 1's style; old strings.
         for value in [
             &b"ctorch\nSize\nK\x02K\x03\x86\x85R"[..],
             b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\0\0\0i8\x89\x88\x87R(K\x03X\x01\0\0\0<NNNtbC\x02ab\x86R",
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn weights_are_found_in_dictionaries_of_every_class() {
-        // Below a key, as torch.save of {"params": ..} writes it, with a dictionary's subclass and its items.
+        // Below a key, as torch.save of {"params": ..} writes it, and in a dictionary's subclass with its items.
         assert_eq!(names_around(b"}X\x06\0\0\0params", b"s"), ["params.a"]);
         assert_eq!(names_around(b"}X\x0a\0\0\0state_dict", b"s"), ["a"]);
         let inner = &TENSOR[3..TENSOR.len() - 2];
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_training_are_read() {
+    fn training_steps_are_read() {
         let step = |pickle: &[u8]| state_dict(pickle).unwrap().global_step;
         assert_eq!(step(b"\x80\x02}(X\x0b\0\0\0global_stepJ\xf8Y\x0d\0X\x0a\0\0\0state_dict}u."), Some(875_000));
         assert_eq!(step(b"\x80\x02}X\x0a\0\0\0state_dict}X\x0b\0\0\0global_stepK\x05ss."), Some(5));
@@ -346,20 +346,20 @@ mod tests {
     }
 
     #[test]
-    fn made_up_pickles_are_bounded() {
+    fn malicious_pickles_are_bounded() {
         let refused = |repeated: &[u8]| refusal(&[b"\x80\x02", repeated.repeat(2_000_000).as_slice()].concat());
         for repeated in [&b"("[..], b")", b"}", b"]", b"N", b")\x85", b"(t", b"\x8f"] {
             assert!(refused(repeated).contains("more than 1000000 instructions"));
         }
-        // Doubling: a list of a thousand pairs, and calls that each copy it.
+        // Amplification: a list of a thousand pairs, and calls that each copy it.
         let list = [b"\x80\x02](".as_slice(), b"K\x01K\x02\x86".repeat(1000).as_slice(), b"eq\0"].concat();
         let doubled = [list.as_slice(), b"ca\nb\nh\0\x85R".repeat(10_000).as_slice()].concat();
         assert!(refusal(&doubled).contains("more than 1000000 instructions"));
-        // The same, where the last item is no pair, so that nothing is copied in the end.
+        // The same with a last item that is not a pair, so that nothing is copied in the end.
         let list = [b"\x80\x02](".as_slice(), b"K\x01K\x02\x86".repeat(1000).as_slice(), b"Neq\0"].concat();
         let walked = [list.as_slice(), b"ca\nb\nh\0\x85R".repeat(10_000).as_slice()].concat();
         assert!(refusal(&walked).contains("more than 1000000 instructions"));
-        // Long names, which could be referred to again and again: of a tensor, its dictionary, a class.
+        // Long names, which could be referred to repeatedly: of a tensor, its dictionary, a class.
         let long = [b"X\x58\x02\0\0".as_slice(), b"k".repeat(600).as_slice()].concat();
         let named = [b"\x80\x02}", long.as_slice(), &TENSOR[9..]].concat();
         assert!(refusal(&named).contains("a tensor's name has 600 bytes, the limit is 512: kkk"));
@@ -371,7 +371,7 @@ mod tests {
         let inner = [b"\x80\x02}(".as_slice(), b"NN".repeat(2000).as_slice(), b"uq\x000}("].concat();
         let repeated = [inner.as_slice(), b"X\x01\0\0\0kh\0".repeat(1000).as_slice(), b"u."].concat();
         assert!(refusal(&repeated).contains("more than 1000000 entries"));
-        // A tuple that holds itself, by way of the memo, is only an index; so is a dictionary that is its own state_dict.
+        // A tuple that contains itself, by way of the memo, is only an index; so is a dictionary that is its own state_dict.
         assert!(refusal(b"\x80\x02(Kxq\0h\0tq\0h\0h\0\x86.").contains("holds a tuple"));
         assert!(state_dict(b"\x80\x02}q\0X\x0a\0\0\0state_dicth\0s.").unwrap().tensors.is_empty());
         for cut in 0..TENSOR.len() - 1 {

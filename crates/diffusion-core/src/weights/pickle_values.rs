@@ -1,24 +1,24 @@
-//! What the pickle machine works on: the values of its stack and memo, and the names that mean something to it.
+//! The values on the pickle machine's stack and in its memo, and the names that it knows.
 //!
-//! It must not know instructions or files. The invariant: a value is small and copied freely; what it contains lies in the machine's
-//! arenas.
+//! This module must not depend on instructions or files. Invariant: a value is small and can be copied freely; its contents live in the
+//! machine's arenas.
 
 use super::strided::Element;
 
-/// A piece of the file that tensors are views of.
+/// A part of the file that tensors are views of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Storage<'a> {
-    /// What its record is called: the part after `data/` in an archive.
+    /// The name of its record: the part after `data/` in an archive.
     pub(super) key: &'a str,
-    /// The type of its elements; bytes where the tensors say theirs themselves.
+    /// The type of its elements; bytes if the tensors state their own type.
     pub(super) element: Element,
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub(super) bytes: usize,
-    /// Where in the record it begins, in elements; beside 0 only in files from before torch 1.6.
+    /// Its offset in the record, in elements; nonzero only in files from before torch 1.6.
     pub(super) offset: usize,
 }
 
-/// A tensor as the pickle describes it; nothing says yet that it fits its storage.
+/// A tensor as the pickle describes it, not yet checked against its storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TensorView<'a> {
     pub(super) storage: Storage<'a>,
@@ -32,16 +32,16 @@ pub(super) struct TensorView<'a> {
 pub(super) enum Global<'a> {
     /// `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`.
     RebuildTensor,
-    /// `torch._utils._rebuild_tensor_v3`: of elements that no storage class stands for.
+    /// `torch._utils._rebuild_tensor_v3`: with elements that have no storage class.
     RebuildTensorV3,
     /// `torch._utils._rebuild_parameter`, with and without attributes.
     RebuildParameter,
-    /// `torch._tensor._rebuild_from_type_v2`: a subclass's tensor, or one with attributes.
+    /// `torch._tensor._rebuild_from_type_v2`: a tensor of a subclass, or with attributes.
     RebuildFromType,
     StorageOf(Element),
     /// A torch.dtype.
     Dtype(Element),
-    /// Anything else: it has a name here and no meaning.
+    /// Any other name, without a meaning here.
     Other {
         module: &'a str,
         name: &'a str,
@@ -49,7 +49,7 @@ pub(super) enum Global<'a> {
 }
 
 impl<'a> Global<'a> {
-    /// What the name means.
+    /// Looks up a name.
     pub(super) fn find(module: &'a str, name: &'a str) -> Self {
         let other = Self::Other { module, name };
         match (module, name) {
@@ -72,7 +72,7 @@ impl<'a> Global<'a> {
     }
 }
 
-/// torch's storage classes and dtypes: what stands before "Storage", the dtype's name, and what both mean here.
+/// torch's storage classes and dtypes: the class name's part before "Storage", the dtype's name, and the element type of both.
 const ELEMENTS: [(&str, &str, Element); 15] = [
     ("Float", "float32", Element::F32),
     ("Half", "float16", Element::F16),
@@ -91,15 +91,15 @@ const ELEMENTS: [(&str, &str, Element); 15] = [
     ("UInt64", "uint64", Element::Other { name: "u64", bits: 64 }),
 ];
 
-/// A dictionary, or an object of a class that has no meaning here: what it is made of is kept as if it were a dictionary.
+/// A dictionary, or an object of an unknown class, whose contents are stored as if it were a dictionary.
 #[derive(Debug, Default)]
 pub(super) struct Dict<'a> {
-    /// The class, of an object.
+    /// The class, if it is an object.
     pub(super) class: Option<(&'a str, &'a str)>,
     pub(super) items: Vec<(Value<'a>, Value<'a>)>,
 }
 
-/// What the machine's stack and memo hold; containers are indices into the arenas.
+/// A value on the machine's stack or in its memo; containers are indices into the arenas.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
     None,
@@ -112,12 +112,12 @@ pub(super) enum Value<'a> {
     Global(Global<'a>),
     Storage(Storage<'a>),
     Tensor(usize),
-    /// What nobody looks into, by its kind: a float, bytes, a set.
+    /// An opaque value, by its kind: a float, bytes, a set.
     Other(&'static str),
 }
 
 impl Value<'_> {
-    /// What it is, for messages.
+    /// The kind of value, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::None => "None",

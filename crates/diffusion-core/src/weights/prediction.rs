@@ -1,16 +1,17 @@
-//! What a single-file checkpoint predicts and for which size, which no tensor's shape tells.
+//! Determines a single-file checkpoint's prediction type and image size, which its tensors' shapes do not reveal.
 //!
-//! The marks that files carry are asked in one order: what the caller says; a tensor named `v_pred`; the header's `modelspec.prediction_type`
-//! and `modelspec.architecture`; the steps that a torch file says it was trained for; for Stable Diffusion 2.x the deviation of the last
-//! attention norm's bias; else what the family does. It must not know how tensors are laid out. References: ComfyUI's
-//! `comfy/supported_models.py` (the keys and the statistic), diffusers' `loaders/single_file_utils.py` (the steps), Stability AI's ModelSpec.
+//! The marks in files are checked in this order: the caller's option; a tensor named `v_pred`; the header's `modelspec.prediction_type` and
+//! `modelspec.architecture`; the number of training steps in a torch file; for Stable Diffusion 2.x the deviation of the last attention
+//! norm's bias; else the family's default. This module must not depend on the layout of tensors. References: ComfyUI's
+//! `comfy/supported_models.py` (the keys and the statistic), diffusers' `loaders/single_file_utils.py` (the steps), Stability AI's
+//! ModelSpec.
 
 use std::{fmt, str::FromStr};
 
 use super::contents::Contents;
 use crate::{Error, Result};
 
-/// What a model's output means; a single-file checkpoint does not say.
+/// The meaning of a model's output, which a single-file checkpoint does not state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PredictionType {
     /// The noise in the latents: Stable Diffusion 1.x, 2-base, 2.1-base, Turbo and the inpainting models.
@@ -22,7 +23,7 @@ pub enum PredictionType {
 }
 
 impl PredictionType {
-    /// The word in a scheduler's configuration, which [`FromStr`] reads.
+    /// The name in a scheduler's configuration, which [`FromStr`] parses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Epsilon => "epsilon",
@@ -50,26 +51,26 @@ impl FromStr for PredictionType {
     }
 }
 
-/// The families of checkpoints, by what they predict where no mark says it.
+/// The families of checkpoints, by their prediction type without any mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     /// Stable Diffusion 1.x, inpainting included.
     One,
-    /// Stable Diffusion 2.x: noise and velocity were both published.
+    /// Stable Diffusion 2.x: both noise and velocity models were published.
     Two,
     /// Stable Diffusion 2 inpainting.
     TwoInpainting,
 }
 
-/// What was concluded.
+/// The result, with the mark that decided.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Prediction {
     pub(super) prediction_type: PredictionType,
-    /// Whether the model was trained up to pure noise, so that its scheduler begins there (Lin et al. 2023).
+    /// Whether the model was trained up to pure noise, so that its scheduler starts there (Lin et al. 2023).
     pub(super) zero_snr: bool,
     /// Whether the file is Stable Diffusion 2 base itself.
     pub(super) base: bool,
-    /// The side of the model's own pictures, in pixels.
+    /// The side of the model's native images, in pixels.
     pub(super) side: usize,
     /// The mark that decided, as the end of a sentence.
     pub(super) because: String,
@@ -79,11 +80,11 @@ pub(super) struct Prediction {
 const STEPS_OF_2_BASE: i64 = 875_000;
 const STEPS_OF_2_1: i64 = 110_000;
 
-/// Above this, the last attention norm's bias is that of a model that predicts velocity.
+/// Above this deviation of the last attention norm's bias, the model predicts velocity.
 const VELOCITY_DEVIATION: f64 = 0.09;
 
-/// Decides by the first mark that there is. `deviation` is the standard deviation of the last attention norm's bias; it is asked for only
-/// where nothing else says it.
+/// Decides by the first mark found. `deviation` computes the standard deviation of the last attention norm's bias; it is called only if
+/// there is no other mark.
 ///
 /// # Errors
 /// Those of `deviation`.
@@ -125,7 +126,7 @@ pub(super) fn decide(
     let usual = if velocity && family != Family::One { 768 } else { 512 };
     Ok(Prediction {
         prediction_type,
-        // Noise cannot be predicted where there is nothing else.
+        // A model that starts at pure noise cannot predict noise.
         zero_snr: velocity && has("ztsnr"),
         base: steps.is_some_and(|(_, steps)| steps == STEPS_OF_2_BASE),
         side: note("modelspec.resolution").and_then(side).unwrap_or(usual),
@@ -133,7 +134,7 @@ pub(super) fn decide(
     })
 }
 
-/// The words that are found in headers.
+/// The spellings found in headers.
 fn of_word(text: &str) -> Option<PredictionType> {
     match text.to_ascii_lowercase().as_str() {
         "epsilon" | "eps" => Some(PredictionType::Epsilon),
@@ -159,7 +160,7 @@ fn of_steps(steps: i64) -> Option<(PredictionType, i64)> {
     }
 }
 
-/// The side of a square resolution, "768x768", where it is one that a picture can have.
+/// The side of a square resolution, "768x768", if it is a valid image size.
 fn side(resolution: &str) -> Option<usize> {
     let (width, height) = resolution.split_once('x')?;
     let side: usize = width.trim().parse().ok()?;

@@ -1,14 +1,14 @@
-//! JSON as Python writes it: diffusers' scheduler files hold `-Infinity`, which JSON has no word for.
+//! JSON as Python writes it: diffusers' scheduler files contain `-Infinity`, which JSON does not have.
 //!
-//! The invariant: what is JSON is read as JSON; only a file that is none is read again, with Python's three bare words, where they stand
-//! outside strings, turned into the strings "Infinity", "-Infinity" and "NaN", which whoever reads the field takes or refuses by name.
-//! Reference: CPython's `Lib/json/encoder.py` (`floatstr`).
+//! Invariant: valid JSON is parsed as JSON; only an invalid file is parsed again, with Python's three bare words, outside strings, replaced
+//! by the strings "Infinity", "-Infinity" and "NaN", which the reader of the field accepts or refuses. Reference: CPython's
+//! `Lib/json/encoder.py` (`floatstr`).
 
 use serde_json::Value;
 
 const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 
-/// Reads a configuration file.
+/// Parses a configuration file.
 ///
 /// # Errors
 /// serde_json's.
@@ -19,7 +19,7 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     })
 }
 
-/// The text with Python's words in quotes; `None` if there are none.
+/// The text with Python's words quoted; `None` if there are none.
 fn quoted(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len() + 16);
     let (mut rest, mut in_string, mut found) = (bytes, false, false);

@@ -1,8 +1,8 @@
-//! A model of a known architecture with seeded random weights: for benches and for trying a machine before anything is downloaded.
+//! A model of a named architecture with seeded random weights: for benches, and for testing a machine before any download.
 //!
-//! It must not know the models' tensors: names and shapes are the models' to ask for, and each tensor is made when it is asked for, from
-//! the seed and its name alone, so the order of asking does not matter. The scales are those of a freshly initialised network, so that
-//! activations stay finite in half precision and no output is constant. The numbers are not torch's.
+//! This module must not depend on the models' tensors: the models request names and shapes, and each tensor is generated on request, from
+//! the seed and its name alone, so the order of requests does not matter. The scales are those of a freshly initialised network, so that
+//! activations stay finite in half precision and no output is constant. The numbers differ from torch's.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 use super::{Component, TensorShape, TensorSource, WeightSource, architectures};
 use crate::{Error, Result};
 
-/// A known architecture with seeded random weights.
+/// A named architecture with seeded random weights.
 pub struct RandomWeights {
     architecture: &'static architectures::Architecture,
     seed: u64,
@@ -21,7 +21,7 @@ impl RandomWeights {
     /// An architecture by name; see [`Self::architectures`].
     ///
     /// # Errors
-    /// [`Error::Params`] for a name that is not known; the message lists those that are.
+    /// [`Error::Params`] for an unknown name; the message lists the known ones.
     pub fn new(architecture: &str, seed: u64) -> Result<Self> {
         match architectures::ALL.iter().find(|known| known.name == architecture) {
             Some(architecture) => Ok(Self { architecture, seed }),
@@ -32,12 +32,12 @@ impl RandomWeights {
         }
     }
 
-    /// The names that [`Self::new`] knows.
+    /// The names for [`Self::new`].
     pub fn architectures() -> impl Iterator<Item = &'static str> {
         architectures::ALL.iter().map(|architecture| architecture.name)
     }
 
-    /// The components that this one has.
+    /// The components of this architecture.
     pub fn components(&self) -> impl Iterator<Item = Component> {
         self.architecture.components()
     }
@@ -66,7 +66,7 @@ impl WeightSource for RandomWeights {
         }
     }
 
-    /// Always `None`: an architecture brings no tokenizer files of its own.
+    /// Always `None`: an architecture has no tokenizer files.
     fn file(&self, _component: Component, _file_name: &str) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
@@ -101,7 +101,7 @@ impl TensorSource for RandomTensors {
         let mut state = self.seed ^ name_hash(self.component, tensor);
         let mut values = Vec::with_capacity(count);
         for _ in 0..count {
-            // The top 24 bits make an f32 in [0, 1) exactly.
+            // The top 24 bits convert exactly to an f32 in [0, 1).
             let unit = (split_mix(&mut state) >> 40) as f32 / (1u32 << 24) as f32;
             values.push(centre + spread * (2.0 * unit - 1.0));
         }
@@ -109,7 +109,7 @@ impl TensorSource for RandomTensors {
     }
 }
 
-/// Centre and half-width of the uniform distribution that a parameter is drawn from.
+/// Centre and half-width of the uniform distribution of a parameter.
 fn distribution(tensor: &str, shape: &[usize]) -> (f32, f32) {
     // A uniform distribution of half-width sqrt(3) has variance 1.
     let unit_variance = 3f32.sqrt();
@@ -130,7 +130,7 @@ fn name_hash(component: Component, tensor: &str) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): one addition and a mix for each number, which is what filling half a billion weights wants.
+/// SplitMix64 (Steele, Lea, Flood 2014): one addition and a mix for each number, fast enough to fill half a billion weights.
 fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;

@@ -1,7 +1,7 @@
-//! Reads the header of a safetensors file into tensor places; no tensor's bytes are touched.
+//! Reads the header of a safetensors file into tensor descriptions, without touching any tensor's bytes.
 //!
-//! The header's own rules (offsets without gaps, sizes that match shapes) are the safetensors crate's to check; what is added here is
-//! which tensor a truncated file breaks off in.
+//! The safetensors crate checks the header's own rules (offsets without gaps, sizes that match shapes); this module adds which tensor a
+//! truncated file ends in.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,15 +15,15 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Every tensor of the file, by its stored name, and the texts that its writer left.
+/// Every tensor of the file by its stored name, and the header's metadata.
 ///
 /// # Errors
-/// [`Error::Weights`] naming the first tensor that a truncated file lacks, [`Error::File`] for a malformed header.
+/// [`Error::Weights`] naming the first tensor beyond a truncated file's end, [`Error::File`] for a malformed header.
 pub(super) fn contents(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Contents> {
     let bytes = file.bytes();
     let (header, metadata) = match SafeTensors::read_metadata(bytes) {
         Ok(read) => read,
-        Err(SafeTensorError::MetadataIncompleteBuffer) => return Err(broken_off(file, component_of)),
+        Err(SafeTensorError::MetadataIncompleteBuffer) => return Err(length_error(file, component_of)),
         Err(SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength) => {
             return Err(Error::file(
                 file.path(),
@@ -44,8 +44,8 @@ pub(super) fn contents(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Co
     Contents::new(file, tensors, component_of).map(|contents| Contents { notes, ..contents })
 }
 
-/// The error for a file whose length is not what its header says.
-fn broken_off(file: &WeightFile, component_of: impl Fn(&str) -> Component) -> Error {
+/// The error for a file whose length differs from its header.
+fn length_error(file: &WeightFile, component_of: impl Fn(&str) -> Component) -> Error {
     let bytes = file.bytes();
     let invalid = || Error::file(file.path(), "its length is not what its header says");
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return invalid() };

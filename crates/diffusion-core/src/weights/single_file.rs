@@ -1,8 +1,8 @@
-//! A model in one file with CompVis' tensor names, as most Stable Diffusion checkpoints are handed around.
+//! A model in one file with CompVis' tensor names, the usual form of Stable Diffusion checkpoints.
 //!
-//! The architecture is read from the tensors' shapes; what shapes cannot tell (activation, head widths, scheduler) is what Stable Diffusion
-//! 1.x or 2.x has, and what the model predicts is decided by [`super::prediction`]. The vocabulary is OpenAI's for both, and no part of
-//! the file. Reference: diffusers' `loaders/single_file_utils.py`, including that non-EMA weights are taken where a file has both.
+//! The architecture is inferred from the tensors' shapes; what shapes do not reveal (activation, head widths, scheduler) is that of Stable
+//! Diffusion 1.x or 2.x, and [`super::prediction`] determines the prediction type. The vocabulary is OpenAI's for both, and not part of the
+//! file. Reference: diffusers' `loaders/single_file_utils.py`, including its preference for non-EMA weights if a file has both.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,12 +25,12 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// What a caller may know of a single-file checkpoint better than its marks.
+/// Options that override a single-file checkpoint's own marks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SingleFileOptions {
-    /// What the model predicts. Without it, the file's own marks decide: the key `v_pred`, `modelspec.prediction_type` and
-    /// `modelspec.architecture` in a safetensors header, `global_step` in a torch file of Stable Diffusion 2.x, and for 2.x without any
-    /// of these the deviation of the last attention norm's bias; Stable Diffusion 1.x and inpainting predict noise.
+    /// The model's prediction type. If `None`, the file's own marks decide: the key `v_pred`, `modelspec.prediction_type` and
+    /// `modelspec.architecture` in a safetensors header, `global_step` in a torch file of Stable Diffusion 2.x, and for 2.x without any of
+    /// these the deviation of the last attention norm's bias; Stable Diffusion 1.x and inpainting predict noise.
     pub prediction_type: Option<PredictionType>,
 }
 
@@ -47,11 +47,11 @@ pub struct SingleFile {
 }
 
 impl SingleFile {
-    /// Opens a checkpoint, safetensors or of torch: reads its names and shapes, and no weights yet but one small one where nothing else
-    /// says what the model predicts.
+    /// Opens a safetensors or torch checkpoint: reads names and shapes, but no weights yet, except for one small tensor if nothing else
+    /// reveals the prediction type.
     ///
     /// # Errors
-    /// [`Error::File`] if it is truncated, malformed, or no checkpoint of Stable Diffusion 1.x or 2.x (the message says what it is),
+    /// [`Error::File`] if it is truncated, malformed, or not a checkpoint of Stable Diffusion 1.x or 2.x (the message says what it is),
     /// [`Error::Weights`] for a tensor that is missing, or of a layer that these do not have.
     pub fn open(path: impl Into<PathBuf>, options: SingleFileOptions) -> Result<Self> {
         let path = path.into();
@@ -86,7 +86,7 @@ impl SingleFile {
         let (vae_tensors, unknown_of_vae) = vae.tensors(&vae_part)?;
         unknown.extend(unknown_of_vae);
         let Prediction { prediction_type, side, because, .. } = &predicts;
-        // Their sizes were published for autoencoders that reduce a side to its eighth.
+        // The sizes were published for autoencoders that reduce a side by a factor of 8.
         let latents = side / 8;
         let side = latents * vae.scale();
         let remark = format!("predicts {prediction_type} at {side}x{side}: {because}");
@@ -117,8 +117,8 @@ fn read(file: &Arc<WeightFile>) -> Result<Contents> {
     safetensors_file::contents(file, component_of)
 }
 
-/// The scheduler that the model's family was published with. One of Stable Diffusion 2.x that predicts noise may be SD-Turbo, which wants
-/// its few steps to begin at pure noise; 2-base runs as well so.
+/// The scheduler that the model's family was published with. A Stable Diffusion 2.x model that predicts noise may be SD-Turbo, whose few
+/// steps must start at pure noise; 2-base works with that too.
 fn scheduler(path: &Path, family: Family, predicts: &Prediction) -> Result<Value> {
     let noise = predicts.prediction_type == PredictionType::Epsilon;
     let text = match family {
@@ -133,7 +133,7 @@ fn scheduler(path: &Path, family: Family, predicts: &Prediction) -> Result<Value
         fields.insert("prediction_type".into(), json!(predicts.prediction_type.name()));
         if predicts.zero_snr {
             fields.insert("rescale_betas_zero_snr".into(), json!(true));
-            // The others' first step is not the last of training, where such a model begins.
+            // With other spacings, the first step is not training's last timestep, where such a model starts.
             fields.insert("timestep_spacing".into(), json!("trailing"));
         }
     }
@@ -174,7 +174,7 @@ impl WeightSource for SingleFile {
         }
     }
 
-    /// Always `None`: a checkpoint brings no tokenizer files.
+    /// Always `None`: a checkpoint has no tokenizer files.
     fn file(&self, _component: Component, _file_name: &str) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }

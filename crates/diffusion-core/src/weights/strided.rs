@@ -1,7 +1,7 @@
-//! A tensor as it lies in a file: element type, byte range, shape, strides and offset.
+//! A tensor stored in a file: element type, byte range, shape, strides and offset.
 //!
-//! Every container ends here, so that reading, slicing and transposing are written once. It must not know any container or name. The
-//! invariant: a [`StoredTensor`] that was built lies wholly inside its file; nothing read later can be out of bounds.
+//! All containers use it, so that reading, slicing and transposing are implemented once. This module must not depend on any container or
+//! name. Invariant: an existing [`StoredTensor`] lies entirely within its file; no later read can be out of bounds.
 
 use std::{ops::Range, sync::Arc};
 
@@ -18,11 +18,11 @@ pub(super) enum Element {
     Bf16,
     F64,
     I64,
-    /// `float8_e4m3fn`: read as f16, which holds all of its numbers.
+    /// `float8_e4m3fn`: read as f16, which represents all of its values.
     F8E4M3,
-    /// `float8_e5m2`: read as f16, whose upper byte it is.
+    /// `float8_e5m2`: read as f16, of which it is the upper byte.
     F8E5M2,
-    /// A type that no model part here is made of: it may lie in a file, but not be read.
+    /// A type that no model part here uses: it may occur in a file, but cannot be read.
     Other {
         name: &'static str,
         bits: usize,
@@ -30,7 +30,7 @@ pub(super) enum Element {
 }
 
 impl Element {
-    /// Bytes of whatever meaning.
+    /// Bytes without a type.
     pub(super) const BYTE: Self = Self::Other { name: "u8", bits: 8 };
 
     /// Its size in bits.
@@ -44,7 +44,7 @@ impl Element {
         }
     }
 
-    /// What people call it.
+    /// The type's usual name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -59,7 +59,7 @@ impl Element {
     }
 }
 
-/// A tensor's place in a file.
+/// The location and layout of a tensor in a file.
 #[derive(Clone)]
 pub(super) struct StoredTensor {
     file: Arc<WeightFile>,
@@ -68,7 +68,7 @@ pub(super) struct StoredTensor {
     shape: Vec<usize>,
     strides: Vec<usize>,
     offset: usize,
-    /// What its elements are to be multiplied by: one number, or one for each row.
+    /// The factor of its elements: one number, or one for each row.
     scale: Option<Arc<StoredTensor>>,
 }
 
@@ -82,10 +82,10 @@ impl StoredTensor {
         Self::strided(file, storage, element, shape, strides, 0)
     }
 
-    /// A tensor of any strides over a storage; strides and offset count elements.
+    /// A tensor with any strides over a storage; strides and offset are in elements.
     ///
     /// # Errors
-    /// Text without file or tensor name: what does not fit.
+    /// A message about the mismatch, without file or tensor name.
     pub(super) fn strided(
         file: &Arc<WeightFile>,
         storage: Range<usize>,
@@ -99,7 +99,7 @@ impl StoredTensor {
         }
         let too_big = || format!("shape {shape:?} with strides {strides:?} and offset {offset} overflows");
         row_major(&shape).ok_or_else(too_big)?;
-        // The elements that the storage must hold: one more than the furthest index.
+        // Number of elements that the storage must hold: one more than the furthest index.
         let (mut needed, mut count) = (0, 0);
         if !shape.contains(&0) {
             let mut last = offset;
@@ -114,7 +114,7 @@ impl StoredTensor {
         if needed_bytes > found_bytes {
             return Err(format!("truncated: expected shape {shape:?} in {needed_bytes} bytes, found {found_bytes} bytes"));
         }
-        // Reading takes memory for every element; a view may repeat some, but not be larger than all that the file brings.
+        // Reading takes memory for every element; a view may repeat some, but must not be larger than the whole file.
         let (expanded_bytes, file_bytes) = (count.checked_mul(element.bits()).ok_or_else(too_big)?.div_ceil(8), file.bytes().len());
         if expanded_bytes > file_bytes {
             return Err(format!("an expanded view of {expanded_bytes} bytes is not read: the whole file has {file_bytes}"));
@@ -122,10 +122,10 @@ impl StoredTensor {
         Ok(Self { file: Arc::clone(file), storage, element, shape, strides, offset, scale: None })
     }
 
-    /// The same tensor with what its elements are to be multiplied by when they are read.
+    /// The same tensor with a factor that its elements are multiplied by when they are read.
     ///
     /// # Errors
-    /// Text without file or tensor name: a scale that is neither one number nor one for each row.
+    /// A message without file or tensor name, for a scale that is neither one number nor one for each row.
     pub(super) fn scaled(self, scale: Self) -> Result<Self, String> {
         let count: usize = scale.shape.iter().product();
         if count != 1 && (scale.shape.first() != self.shape.first() || Some(&count) != self.shape.first()) {
@@ -134,7 +134,7 @@ impl StoredTensor {
         Ok(Self { scale: Some(Arc::new(scale)), ..self })
     }
 
-    /// The file it lies in.
+    /// The tensor's file.
     pub(super) fn file(&self) -> &WeightFile {
         &self.file
     }
@@ -144,7 +144,7 @@ impl StoredTensor {
         self.element
     }
 
-    /// Its shape.
+    /// The tensor's shape.
     pub(super) fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -168,7 +168,7 @@ impl StoredTensor {
         Some(part)
     }
 
-    /// The same elements without the trailing dimensions of size one beyond the first two: a 1x1 convolution as a linear layer.
+    /// The same elements without trailing dimensions of size one beyond the first two: a 1x1 convolution as a linear layer.
     pub(super) fn as_matrix(&self) -> Self {
         let mut matrix = self.clone();
         while matrix.shape.len() > 2 && matrix.shape.last() == Some(&1) {
@@ -178,10 +178,10 @@ impl StoredTensor {
         matrix
     }
 
-    /// Reads it onto the CPU, row-major, in its own precision; a scaled one in f32, one of eight bits in f16.
+    /// Reads the tensor to the CPU, row-major, in its own precision; a scaled one in f32, an 8-bit one in f16.
     ///
     /// # Errors
-    /// Text without file or tensor name: the element type that cannot be read, or candle's error.
+    /// A message without file or tensor name: an element type that cannot be read, or candle's error.
     pub(super) fn read(&self) -> Result<Tensor, String> {
         let tensor = self.read_elements()?;
         let Some(scale) = &self.scale else { return Ok(tensor) };
@@ -228,7 +228,7 @@ impl StoredTensor {
             decode_all(storage.get(start..start + count * SIZE).ok_or_else(lost)?, &mut out);
             return Ok(out);
         }
-        // Row by row over the last dimension; an odometer walks the others.
+        // Row by row over the last dimension; an odometer iterates over the others.
         let (elements, _) = storage.as_chunks::<SIZE>();
         let (row, row_stride) = (self.shape.last().copied().unwrap_or(1), self.strides.last().copied().unwrap_or(1));
         let outer = self.shape.len().saturating_sub(1);
@@ -263,7 +263,7 @@ impl StoredTensor {
     fn is_row_major(&self) -> bool {
         let Some(expected) = row_major(&self.shape) else { return false };
         // The stride of a dimension of size one is never used.
-        self.shape.iter().zip(&self.strides).zip(&expected).all(|((&size, stride), wanted)| size == 1 || stride == wanted)
+        self.shape.iter().zip(&self.strides).zip(&expected).all(|((&size, stride), expected_stride)| size == 1 || stride == expected_stride)
     }
 }
 
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn tensors_beyond_the_file_are_refused() {
         let file = numbers(4);
         let message = StoredTensor::contiguous(&file, 0..16, Element::F32, vec![5]).err().unwrap();
         assert_eq!(message, "truncated: expected shape [5] in 20 bytes, found 16 bytes");

@@ -1,6 +1,6 @@
 //! The tensors of one component, gathered from one or several files under today's diffusers names.
 //!
-//! It must not know which container a tensor came from. The invariant: one name, one tensor.
+//! This module must not depend on the container of a tensor. Invariant: one name, one tensor.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -15,13 +15,13 @@ use crate::{Error, Result};
 /// A component's tensors by name.
 pub(super) struct TensorTable {
     component: Component,
-    /// The file that a missing tensor is missing from: the weight file, or the index of a sharded one.
+    /// The file in messages about missing tensors: the weight file, or the index of a sharded one.
     file: PathBuf,
     tensors: HashMap<String, StoredTensor>,
 }
 
 impl TensorTable {
-    /// An empty table; `file` is what messages about missing tensors name.
+    /// An empty table; `file` is the file in messages about missing tensors.
     pub(super) fn new(component: Component, file: impl Into<PathBuf>) -> Self {
         Self { component, file: file.into(), tensors: HashMap::new() }
     }
@@ -29,7 +29,7 @@ impl TensorTable {
     /// Adds a tensor under its canonical name; one that no model reads is dropped.
     ///
     /// # Errors
-    /// [`Error::Weights`] if two stored tensors come to the same name.
+    /// [`Error::Weights`] if two stored tensors get the same name.
     pub(super) fn insert(&mut self, name: String, tensor: StoredTensor) -> Result<()> {
         let Some((name, tensor)) = names::canonical(self.component, name, tensor) else { return Ok(()) };
         match self.tensors.entry(name) {
@@ -41,7 +41,7 @@ impl TensorTable {
                 component: self.component,
                 file: tensor.file().path().clone(),
                 tensor: occupied.key().clone(),
-                reason: "is there twice, under an old and a new name or in two files".into(),
+                reason: "occurs twice, under an old and a new name or in two files".into(),
             }),
         }
     }

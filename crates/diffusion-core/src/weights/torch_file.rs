@@ -1,9 +1,9 @@
-//! The archive that torch.save writes since torch 1.6: a zip with one pickle (`NAME/data.pkl`) and one stored record for each storage
-//! (`NAME/data/KEY`), where NAME is whatever the file was called when it was written.
+//! The archive that torch.save writes since torch 1.6: a zip with one pickle (`NAME/data.pkl`) and one uncompressed record for each storage
+//! (`NAME/data/KEY`), where NAME is the file's name when it was written.
 //!
-//! It must not know what the tensors are. The pickle is read by [`super::pickle`], which executes nothing; records are not copied: a
-//! tensor is a range of the mapped file, whatever its strides, and two tensors may share one record. Files from before torch 1.6 are
-//! [`super::torch_legacy`]'s.
+//! This module must not depend on the meaning of tensors. [`super::pickle`] reads the pickle without executing anything; records are not
+//! copied: a tensor is a range of the mapped file, whatever its strides, and two tensors may share one record. [`super::torch_legacy`]
+//! reads files from before torch 1.6.
 
 use std::{collections::HashMap, io::Cursor, ops::Range, sync::Arc};
 
@@ -20,18 +20,17 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Whether the file is one that torch wrote, of whatever age. A safetensors file begins with a length, which can look like anything, and
-/// then with a brace.
+/// Whether torch wrote the file, in any version. A safetensors file starts with a length, which can be any bytes, followed by a brace.
 pub(super) fn is_torch_file(bytes: &[u8]) -> bool {
     let marked = bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || torch_legacy::is_tar(bytes);
     marked && bytes.get(8) != Some(&b'{')
 }
 
-/// Every tensor of the file, by its stored name, and how long the model was trained.
+/// Every tensor of the file by its stored name, and the number of training steps.
 ///
 /// # Errors
-/// [`Error::File`] if it is no such file, is truncated, or its pickle is outside the language; [`Error::Weights`] for a tensor that does
-/// not fit its record.
+/// [`Error::File`] if it is not a torch file, is truncated, or its pickle is refused; [`Error::Weights`] for a tensor that does not match
+/// its record.
 pub(super) fn contents(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Contents> {
     let fail = |reason: String| Error::file(file.path(), reason);
     let bytes = file.bytes();
@@ -70,7 +69,7 @@ fn archive(bytes: &[u8]) -> Result<(StateDict<'_>, HashMap<String, Range<usize>>
     Ok((weights, storages))
 }
 
-/// A pickle's refusal as the file's.
+/// The file's error for a refused pickle.
 pub(super) fn refused(reason: String) -> String {
     format!("its pickle is refused: {reason}")
 }
@@ -118,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// Thousands of damaged pickles, several bytes at a time: each is read or refused, none panics, and what is read lies in bounds.
+    /// Thousands of damaged pickles, several bytes at a time: each is read or refused, none panics, and all reads are in bounds.
     #[test]
     fn damaged_pickles_never_panic() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights/tensors.bin");

@@ -1,20 +1,21 @@
-//! Files that torch wrote before version 1.6, and writes since where it is told to: five pickles (a magic number, the format's version,
-//! facts about the machine, the object, the names of its storages), then each storage as its number of elements and its bytes.
+//! Files from torch before version 1.6, which it still writes on request: five pickles (a magic number, the format's version, facts about
+//! the machine, the object, the names of its storages), then each storage as its number of elements and its bytes.
 //!
-//! It must not know what the tensors are. The invariant is [`super::torch_file`]'s: nothing is executed, and records are ranges of the file.
-//! Reference: torch's `torch/serialization.py` (`_legacy_load`) and `torch/csrc/serialization.cpp` (`THPStorage_readFileRaw`).
+//! This module must not depend on the meaning of tensors. Invariant, as in [`super::torch_file`]: nothing is executed, and records are
+//! ranges of the file. Reference: torch's `torch/serialization.py` (`_legacy_load`) and `torch/csrc/serialization.cpp`
+//! (`THPStorage_readFileRaw`).
 
 use std::{collections::HashMap, ops::Range};
 
 use super::{pickle, pickle_tensors::StateDict, pickle_values::Value, torch_file::refused};
 
-/// The first pickle: a number of ten bytes.
+/// The first pickle: a ten-byte number.
 const MAGIC: &[u8] = &[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
 
 /// The only version of the format.
 const VERSION: i64 = 1001;
 
-/// Whether the file is a tar archive, as torch wrote before version 0.1.10.
+/// Whether the file is a tar archive, the format before torch 0.1.10.
 pub(super) fn is_tar(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
 }
@@ -22,10 +23,10 @@ pub(super) fn is_tar(bytes: &[u8]) -> bool {
 /// The weights, and the byte range of every storage by its name.
 ///
 /// # Errors
-/// What is wrong with the file; the text does not name it.
+/// A message about the fault, without the file's name.
 pub(super) fn read(bytes: &[u8]) -> Result<(StateDict<'_>, HashMap<String, Range<usize>>), String> {
     if is_tar(bytes) {
-        return Err("is a tar archive of torch before 0.1.10, which is not read: load it with an old torch and save it again".into());
+        return Err("is a tar archive of torch before 0.1.10, which is not supported: load it with an old torch and save it again".into());
     }
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
         return Err("is no torch file: it does not begin as a zip archive, nor as torch before 1.6 wrote".into());
@@ -45,7 +46,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(StateDict<'_>, HashMap<String, Range
     let object = next()?;
     let weights = object.state_dict().map_err(refused)?;
     let keys = next()?.texts().ok_or("is no torch file: it does not name its storages")?;
-    // How wide a storage's elements are stands where it is referred to.
+    // The width of a storage's elements is stated where the storage is referenced.
     let widths: HashMap<&str, usize> = object.values.storages.iter().map(|storage| (storage.key, storage.element.bits() / 8)).collect();
     let mut at = bytes.len() - rest.len();
     let mut records = HashMap::with_capacity(keys.len());
@@ -53,7 +54,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(StateDict<'_>, HashMap<String, Range
         let width = *widths.get(key).ok_or("is no torch file: it has a storage that nothing refers to")?;
         let count = bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|count| u64::from_le_bytes(*count));
         let length = count.and_then(|count| usize::try_from(count).ok()?.checked_mul(width));
-        // One that would end beyond the file is cut off with it.
+        // A storage that would end beyond the file is truncated with it.
         let start = (at + 8).min(bytes.len());
         at = length.and_then(|length| start.checked_add(length)).map_or(bytes.len(), |end| end.min(bytes.len()));
         records.insert(key.to_owned(), start..at);

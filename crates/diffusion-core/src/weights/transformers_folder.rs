@@ -1,8 +1,8 @@
 //! A model as a folder in transformers' layout: config.json, the tokenizer's files and the weights, all at the top.
 //!
-//! It must not know what the tensors mean. While a model is being loaded its files are mapped: do not shorten or rewrite them in place.
-//! Weight files are found as those of a component of a diffusers model: model.safetensors, its shards, pytorch_model.bin, its shards,
-//! then the half-precision variant.
+//! This module must not depend on the meaning of tensors. A model's files are mapped while it is being loaded: do not truncate or rewrite
+//! them in place. Weight files are searched as for a component of a diffusers model: model.safetensors, its shards, pytorch_model.bin, its
+//! shards, then the half-precision variant.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,19 +11,19 @@ use serde_json::Value;
 use super::{Component, DiffusersFolder, TensorSource, WeightSource, folder::check_is_folder};
 use crate::{Error, Result};
 
-/// A transformers model folder. The one component that it has is one whose own folder is the top: [`Component::Captioner`].
+/// A transformers model folder. Its only component, [`Component::Captioner`], lies at the top.
 pub struct TransformersFolder(DiffusersFolder);
 
 impl TransformersFolder {
     /// Opens a folder; reads nothing yet.
     ///
     /// # Errors
-    /// [`Error::File`] if the path is no folder, or one in diffusers' layout.
+    /// [`Error::File`] if the path is not a folder, or one in diffusers' layout.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let root = path.into();
         check_is_folder(&root)?;
         if root.join(Component::ModelIndex.config_file()).is_file() {
-            return Err(Error::file(root, "is a diffusers model; wanted is a folder with one transformers model"));
+            return Err(Error::file(root, "is a diffusers model; expected a folder with one transformers model"));
         }
         Ok(Self(DiffusersFolder::unindexed(root)))
     }

@@ -1,5 +1,4 @@
-//! The files of a captioning model: the forms that its folder may have, a model inside a program, what is refused, and what the published
-//! models' configurations say.
+//! The files of a captioning model: the forms of its folder, an embedded model, refusals, and the published models' configurations.
 
 use std::{fs, path::Path};
 
@@ -17,7 +16,7 @@ use crate::{
     golden, golden_path,
 };
 
-/// The files of the model's folder in one of its own, to be changed.
+/// A copy of the model's folder, to be modified.
 fn copied() -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(folder()).unwrap() {
@@ -46,7 +45,7 @@ fn every_form_of_a_folder_loads_the_same_model() {
     fs::write(path("processor_config.json"), json!({ "image_processor": processor, "processor_class": "BlipProcessor" }).to_string())
         .unwrap();
     fs::remove_file(path("preprocessor_config.json")).unwrap();
-    // As the published models are: torch's pickle with position_ids and the head's own matrix, and a vocabulary alone.
+    // As the published models are: torch's pickle with position_ids and a separate matrix of the head, and only vocab.txt.
     fs::copy(golden_path("blip", "x").with_file_name("pytorch_model.bin"), path("pytorch_model.bin")).unwrap();
     for name in ["model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
         fs::remove_file(path(name)).unwrap();
@@ -55,13 +54,13 @@ fn every_form_of_a_folder_loads_the_same_model() {
     assert_eq!(caption(&loaded), expected);
     assert_eq!(loaded.name(), copy.path().display().to_string());
     assert!(loaded.ignored_fields().is_empty());
-    // 134,000 parameters in f32.
+    // About 134,000 parameters in f32.
     assert!((500_000..600_000).contains(&loaded.weight_bytes()), "{}", loaded.weight_bytes());
-    // To be exact 140,657, and the 97 word embeddings of 48 channels once more as the decoder's last matrix.
+    // Exactly 140,657, plus the 97 word embeddings of 48 channels repeated as the decoder's last matrix.
     assert_eq!(loaded.weight_bytes(), 4 * (140_657 + 97 * 48));
 }
 
-/// The golden model as one that a program carries.
+/// The golden model as an embedded one.
 static EMBEDDED: &[(&str, &[u8])] = &[
     ("config.json", include_bytes!("../golden/blip/model/config.json")),
     ("preprocessor_config.json", include_bytes!("../golden/blip/model/preprocessor_config.json")),
@@ -70,21 +69,21 @@ static EMBEDDED: &[(&str, &[u8])] = &[
 ];
 
 #[test]
-fn a_model_may_be_compiled_into_a_program() {
+fn an_embedded_model_loads() {
     let model = Captioner::load(&EmbeddedModel::new("tiny-blip", EMBEDDED), &Device::Cpu, DType::F32).unwrap();
     assert_eq!(model.name(), "tiny-blip (embedded)");
     assert_eq!(caption(&model), caption(&captioner(DType::F32)));
 }
 
 #[test]
-fn what_a_folder_lacks_is_named() {
+fn errors_name_what_a_folder_lacks() {
     let refusal = |path: &Path| load(path).err().unwrap().to_string();
     let empty = tempfile::tempdir().unwrap();
     assert!(refusal(&empty.path().join("nothing")).ends_with("nothing: does not exist"));
     assert!(refusal(&folder().join("config.json")).ends_with("config.json: is no folder"));
     assert!(refusal(empty.path()).ends_with("config.json: is missing"));
     fs::write(empty.path().join("model_index.json"), "{}").unwrap();
-    assert!(refusal(empty.path()).ends_with("is a diffusers model; wanted is a folder with one transformers model"));
+    assert!(refusal(empty.path()).ends_with("is a diffusers model; expected a folder with one transformers model"));
     for (names, expected) in [
         (&["preprocessor_config.json"][..], "has neither preprocessor_config.json nor processor_config.json"),
         (&["tokenizer.json", "vocab.txt"], "tokenizer: neither tokenizer.json nor vocab.txt is in the model's folder"),
@@ -114,7 +113,7 @@ fn what_a_folder_lacks_is_named() {
 }
 
 #[test]
-fn a_configuration_that_the_weights_or_this_crate_do_not_fit_is_refused_by_field() {
+fn a_configuration_that_is_unsupported_or_contradicts_the_weights_is_refused() {
     let changed = |part: &str, field: &str, value: Value| {
         let copy = copied();
         let path = copy.path().join("config.json");
@@ -144,7 +143,7 @@ fn a_configuration_that_the_weights_or_this_crate_do_not_fit_is_refused_by_field
         ("vision_config", "hidden_size", json!(64), "patch_embedding.weight: expected shape [64, 3, 16, 16], found [32, 3, 16, 16]"),
         ("text_config", "vocab_size", json!(96), "word_embeddings.weight: expected shape [96, 48], found [97, 48]"),
     ] {
-        // The start token is the last but one of the vocabulary.
+        // The start token is the second to last of the vocabulary.
         let message = changed(part, field, value);
         assert!(message.contains(expected), "{message}");
     }
@@ -154,7 +153,7 @@ fn a_configuration_that_the_weights_or_this_crate_do_not_fit_is_refused_by_field
     );
 }
 
-/// What the file of Salesforce/blip-image-captioning-base says, without what transformers writes into every file and no class reads.
+/// The file of Salesforce/blip-image-captioning-base, without the fields that transformers writes into every file and no class reads.
 fn published_base() -> Value {
     json!({
         "_commit_hash": null, "architectures": ["BlipForConditionalGeneration"], "image_text_hidden_size": 256, "initializer_factor": 1.0,
@@ -178,7 +177,7 @@ fn published_base() -> Value {
 }
 
 #[test]
-fn the_published_models_configurations_are_read_whole() {
+fn the_published_models_configurations_are_read_completely() {
     let mut json = published_base();
     let (base, ignored) = BlipConfig::read(&json).unwrap();
     assert_eq!(ignored, Vec::<String>::new());
@@ -191,7 +190,7 @@ fn the_published_models_configurations_are_read_whole() {
     json["text_config"]["encoder_hidden_size"] = json!(1024);
     let large = BlipConfig::from_json(&json).unwrap();
     assert_eq!((large.vision.hidden_size, large.vision.num_hidden_layers, large.text), (1024, 24, base.text));
-    // What a class leaves out, it takes from its defaults, which are not those of the published files.
+    // Absent fields take the class's defaults, which are not those of the published files.
     let bare = BlipConfig::from_json(&json!({ "model_type": "blip" })).unwrap();
     assert_eq!((bare.text.num_attention_heads, bare.vision), (8, base.vision));
 }

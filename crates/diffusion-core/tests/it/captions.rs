@@ -1,5 +1,5 @@
-//! Captions against transformers' own: the image processor's pixels, the model's parts, the tokens of greedy and beam search, and their
-//! texts (tests/golden/blip, scripts/golden/blip.py); and what a call refuses.
+//! Captions against transformers: the image processor's pixels, the model's parts, the tokens of greedy and beam search, and their texts
+//! (tests/golden/blip, scripts/golden/blip.py); and refusals of a call.
 
 use std::{cell::Cell, collections::HashMap, fs, path::PathBuf};
 
@@ -27,7 +27,7 @@ pub(crate) fn captioner(dtype: DType) -> Captioner {
     Captioner::load(&TransformersFolder::open(folder()).unwrap(), &Device::Cpu, dtype).unwrap()
 }
 
-/// One of the pictures that the goldens were made of.
+/// One of the images that the goldens were made from.
 pub(crate) fn picture(tensors: &HashMap<String, Tensor>, index: usize) -> RgbImage {
     let tensor = &tensors[&format!("image.{index}")];
     let (height, width, _) = tensor.dims3().unwrap();
@@ -38,7 +38,7 @@ fn metadata(key: &str) -> Value {
     serde_json::from_str(&golden_metadata("blip", "captions")[key]).unwrap()
 }
 
-/// What was asked of transformers' `generate` for one caption.
+/// The arguments of transformers' `generate` for one caption.
 fn params(call: &Value) -> CaptionParams {
     let prompt_tokens = if call["prompt"].is_null() { 1 } else { 4 };
     let number = |field: &str| call[field].as_u64().map(|number| number as usize);
@@ -55,7 +55,7 @@ fn params(call: &Value) -> CaptionParams {
 }
 
 #[test]
-fn captions_are_transformers_token_by_token() {
+fn captions_match_transformers_token_by_token() {
     let tensors = golden("blip", "captions");
     let model = captioner(DType::F32);
     let calls = metadata("captions");
@@ -71,11 +71,11 @@ fn captions_are_transformers_token_by_token() {
 }
 
 #[test]
-fn pixels_are_the_image_processors() {
+fn pixels_match_the_image_processor() {
     let tensors = golden("blip", "captions");
     let json: Value = serde_json::from_slice(&fs::read(folder().join("preprocessor_config.json")).unwrap()).unwrap();
     let config = BlipImageProcessorConfig::from_json("preprocessor_config.json", &json).unwrap();
-    // One as it is, a line, two that grow along a side, one that grows and one that shrinks both ways.
+    // An unscaled image, a single line, two that are enlarged along one side, one enlarged and one reduced along both.
     for index in 0..6 {
         let found = blip_pixels(&picture(&tensors, index), &config).unwrap();
         let expected = tensors["pixels"].i(index).unwrap().unsqueeze(0).unwrap();
@@ -94,15 +94,15 @@ fn parts(dtype: DType) -> (BlipVisionModel, BlipTextDecoder) {
 }
 
 #[test]
-fn each_part_is_transformers_in_f32_and_worth_as_much_in_bf16() {
+fn each_part_matches_transformers_in_f32_and_its_quality_in_bf16() {
     let tensors = golden("blip", "captions");
-    let worth = metadata("bf16_db");
+    let quality_db = metadata("bf16_db");
     let pixels = tensors["pixels"].i(..1).unwrap();
     for dtype in [DType::F32, DType::BF16] {
         let (vision, decoder) = parts(dtype);
         let check = |what: &str, actual: &Tensor, expected: &Tensor| {
             let error = relative_error(actual, expected);
-            let half = 10f64.powf(-(worth[what].as_f64().unwrap() - tolerance::BF16_BELOW_DB) / 20.0);
+            let half = 10f64.powf(-(quality_db[what].as_f64().unwrap() - tolerance::BF16_BELOW_DB) / 20.0);
             let tolerance = if dtype == DType::F32 { tolerance::MODELS } else { half };
             assert!(error <= tolerance, "{what} in {dtype:?}: relative error {error:.2e}, allowed {tolerance:.2e}");
         };
@@ -112,7 +112,7 @@ fn each_part_is_transformers_in_f32_and_worth_as_much_in_bf16() {
         let context = decoder.image_context(&embeds).unwrap();
         let ids = tensors["ids"].to_dtype(DType::U32).unwrap();
         let count = ids.dim(1).unwrap();
-        // All tokens but some at once, and those one by one: the cache must change nothing.
+        // Several tokens at once, then the others one by one: the cache must not change the result.
         for first in [1, 4, count] {
             let mut cache = decoder.new_cache();
             let mut scores = vec![decoder.forward(&ids.narrow(1, 0, first).unwrap(), &mut cache, &context).unwrap()];
@@ -127,7 +127,7 @@ fn each_part_is_transformers_in_f32_and_worth_as_much_in_bf16() {
 }
 
 #[test]
-fn texts_side_by_side_are_what_each_is_alone() {
+fn texts_in_a_batch_get_the_same_logits_as_alone() {
     let tensors = golden("blip", "captions");
     let (vision, decoder) = parts(DType::F32);
     let context = decoder.image_context(&vision.forward(&tensors["pixels"].i(..1).unwrap(), &|| Ok(())).unwrap()).unwrap();
@@ -139,7 +139,7 @@ fn texts_side_by_side_are_what_each_is_alone() {
         }
         decoder.forward(&Tensor::new(&[[ids[2]]], &Device::Cpu).unwrap(), &mut cache, &context).unwrap()
     });
-    // Two texts, of which the first becomes two.
+    // Two texts, of which the first is duplicated.
     let mut cache = decoder.new_cache();
     decoder.forward(&Tensor::new(&[[95_u32, 7], [95, 20]], &Device::Cpu).unwrap(), &mut cache, &context).unwrap();
     cache.select(&[1, 0, 1]).unwrap();
@@ -150,7 +150,7 @@ fn texts_side_by_side_are_what_each_is_alone() {
 }
 
 #[test]
-fn texts_are_cut_and_joined_as_by_transformers() {
+fn tokenization_matches_transformers() {
     let read = |name: &str| fs::read(folder().join(name)).unwrap();
     let config: Value = serde_json::from_slice(&read("tokenizer_config.json")).unwrap();
     let mut cleaning = config.clone();
@@ -171,7 +171,7 @@ fn texts_are_cut_and_joined_as_by_transformers() {
 }
 
 #[test]
-fn a_call_is_checked_and_can_be_cancelled_at_each_of_its_steps() {
+fn a_call_is_validated_and_can_be_cancelled_at_every_step() {
     let model = captioner(DType::F32);
     let image = picture(&golden("blip", "captions"), 0);
     let refused = |params: CaptionParams| match model.caption(&image, &params, &|| false) {
@@ -183,7 +183,7 @@ fn a_call_is_checked_and_can_be_cancelled_at_each_of_its_steps() {
     assert_eq!(refused(CaptionParams { prompt: Some("cat ".repeat(39)), ..CaptionParams::default() }), "prompt");
     let empty = model.caption(&RgbImage::new(0, 3), &CaptionParams::default(), &|| false);
     assert!(matches!(empty, Err(Error::Params { field: "image", .. })));
-    // The last position is used, and not one more.
+    // The last position is used, but not one more.
     let params = CaptionParams { prompt: Some("cat ".repeat(37)), max_new_tokens: 500, min_length: 100, ..CaptionParams::default() };
     assert_eq!(model.caption(&image, &params, &|| false).unwrap().token_ids.len(), 40);
 

@@ -1,6 +1,6 @@
-//! Clips: a given picture in motion for as long as is wanted. What holds of every clip with the embedded models, and what the camera does
-//! to a picture that stands still.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Clips of any length made from a given image: properties of every clip with the embedded models, and the camera's motion over a still
+//! image.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,10 +12,9 @@ use diffusion_core::{
     Error,
     journal::{Journal, KeptLatents, Run},
     pipelines::{
-        MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
+        Activity, ImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, Start, VideoContext, VideoMonitor, VideoProgress,
         clip::{Camera, ClipParams, RepaintParams, TRAVEL},
         nano_sd, nano_svd,
-        scenes::{Activity, SceneMonitor, SceneProgress},
     },
     policy::ExecutionPolicy,
     preprocess::{self, Part},
@@ -28,13 +27,13 @@ static MODEL: LazyLock<StableVideoDiffusion> =
     LazyLock::new(|| StableVideoDiffusion::load(&nano_svd(), &ExecutionPolicy::cpu_f32()).unwrap());
 static PAINTER: LazyLock<StableDiffusion> = LazyLock::new(|| StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap());
 
-/// One of nano-sd's own pictures, 128 x 128.
+/// One of nano-sd's own images, 128 x 128.
 fn picture(name: &str) -> RgbImage {
     let tensor = &golden("nano_sd", "pictures")[name];
     RgbImage::from_raw(128, 128, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
 
-/// A clip of the model's own size and rate, in as many steps as its makers say.
+/// A clip of the model's own size and rate, with its default number of steps.
 fn clip(name: &str, frames: usize) -> ClipParams {
     ClipParams {
         image: picture(name),
@@ -50,21 +49,20 @@ fn clip(name: &str, frames: usize) -> ClipParams {
     }
 }
 
-/// The same in so few steps and pixels that a test may make many.
+/// The same with so few steps and pixels that a test can make many.
 fn small(frames: usize) -> ClipParams {
     let motion = MotionParams { size: Some((32, 32)), num_frames: Some(3), num_inference_steps: 1, ..MotionParams::default() };
     ClipParams { motion, ..clip("shape", frames) }
 }
 
 fn repaint(strength: f64) -> RepaintParams {
-    let picture =
-        TextToImageParams { num_inference_steps: 10, seed: 4, ..TextToImageParams::new("a red circle on a blue background", (128, 128)) };
-    RepaintParams { picture, strength }
+    let image = ImageParams { num_inference_steps: 10, seed: 4, ..ImageParams::new("a red circle on a blue background", (128, 128)) };
+    RepaintParams { image, strength }
 }
 
 fn made(params: &ClipParams) -> Vec<RgbImage> {
     let mut frames = Vec::new();
-    MODEL.clip(params, Some(&PAINTER), &mut (), &mut frames).unwrap();
+    MODEL.clip(params, Some(&PAINTER), VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
 }
 
@@ -80,7 +78,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 #[test]
-fn windows_follow_one_another_without_a_jump() {
+fn windows_join_without_a_jump() {
     for name in ["shape", "landscape"] {
         // The model's own frames, four windows of them.
         let frames = made(&clip(name, 29));
@@ -98,14 +96,14 @@ fn windows_follow_one_another_without_a_jump() {
 }
 
 #[test]
-fn a_clip_has_the_frames_and_the_size_that_are_wanted() {
+fn a_clip_has_the_requested_frames_and_size() {
     for (seconds, fps, width, height) in
         [(1, 24.0, 31, 17), (2, 24.0, 64, 64), (3, 7.0, 33, 48), (5, 30.0, 17, 90), (10, 60.0, 16, 16), (2, 5.0, 1, 1)]
     {
         let frames = (f64::from(seconds) * fps) as usize;
         let params = ClipParams { fps, width, height, ..small(frames) };
         let native = MODEL.native_frames(&params.motion, frames, fps);
-        // The frames from 0 to the last one's moment, in windows of three that share a frame.
+        // The frames from 0 to the time of the last one, in windows of three that share a frame.
         let needed = ((frames - 1) as f64 * 7.0 / fps).ceil() as usize + 1;
         assert_eq!((native.frames, native.windows, native.window_frames), (needed, (needed - 1).div_ceil(2), 3));
         let made = made(&params);
@@ -125,7 +123,7 @@ fn models_run_at_the_size_that_suits_them() {
     assert_eq!(MODEL.size_for((1, 1), None, None), (128, 128));
     assert_eq!(MODEL.size_for((1920, 1080), None, None), (176, 96));
     assert_eq!(MODEL.size_for((1080, 1920), None, None), (96, 176));
-    // As far as the model goes, and no farther.
+    // Up to the model's own size, and not beyond.
     assert_eq!(MODEL.size_for((1, 1), Some(64), None), (64, 64));
     assert_eq!(MODEL.size_for((1, 1), Some(1024), None), (128, 128));
     assert_eq!(MODEL.size_for((1, 1), None, Some(32)), (64, 64));
@@ -139,7 +137,7 @@ fn a_seed_repeats_and_another_differs() {
     let frames = made(&params);
     assert!(made(&params) == frames);
     assert!(made(&ClipParams { seed: 2, ..params.clone() }) != frames);
-    // Any frame is the same whichever the making begins with.
+    // Any frame is the same whichever frame the run starts with.
     for first_frame in [1, 7, 19, 20, 21] {
         let tail = made(&ClipParams { first_frame, ..params.clone() });
         assert!(tail == frames[first_frame.min(20)..], "from frame {first_frame}");
@@ -147,8 +145,8 @@ fn a_seed_repeats_and_another_differs() {
 }
 
 #[test]
-fn nothing_is_squeezed() {
-    // Two squares of grey on black: in any frame they are as broad as they are high.
+fn the_aspect_ratio_is_preserved() {
+    // Two grey squares on black: in any frame they are as wide as they are high.
     let mut image = RgbImage::new(300, 200);
     for (left, top) in [(90, 60), (170, 100)] {
         for (x, y) in (0..40u32).flat_map(|x| (0..40u32).map(move |y| (x, y))) {
@@ -160,7 +158,7 @@ fn nothing_is_squeezed() {
         let native = MODEL.size_for((width, height), None, None);
         let seen = preprocess::resized_part(&image, part, native.0, native.1).unwrap();
         let frame = preprocess::resized(&seen, width, height).unwrap();
-        // The squares' whole width and height: 120 and 80 of the picture's pixels.
+        // The total width and height of the squares: 120 and 80 pixels of the image.
         let bright = || frame.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 100);
         let range = |values: Vec<u32>| f64::from(values.iter().max().unwrap() - values.iter().min().unwrap() + 1);
         let (across, down) = (range(bright().map(|(x, _, _)| x).collect()), range(bright().map(|(_, y, _)| y).collect()));
@@ -171,9 +169,9 @@ fn nothing_is_squeezed() {
 }
 
 #[test]
-fn the_camera_looks_at_parts_of_the_frames() {
+fn the_camera_crops_the_frames() {
     let of = |camera| made(&ClipParams { camera, width: 32, height: 32, ..small(9) });
-    // At the model's own size and rate a camera that stands still shows its frames as they are.
+    // At the model's own size and rate, a static camera shows its frames unchanged.
     let own = of(Camera::Static);
     for camera in [Camera::Pan, Camera::Tilt, Camera::Zoom] {
         for (index, (seen, frame)) in of(camera).iter().zip(&own).enumerate() {
@@ -183,7 +181,7 @@ fn the_camera_looks_at_parts_of_the_frames() {
     }
 }
 
-/// A picture with something to hold on to everywhere: blotches of a few pixels.
+/// An image with texture everywhere: blotches of a few pixels.
 fn texture(width: u32, height: u32) -> RgbImage {
     let value = |x: u32, y: u32, salt: u32| {
         (x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663) ^ salt.wrapping_mul(83_492_791)).wrapping_mul(2_654_435_761) >> 24
@@ -193,7 +191,7 @@ fn texture(width: u32, height: u32) -> RgbImage {
     preprocess::resized(&coarse, width, height).unwrap()
 }
 
-/// How far the middle of a 24 x 24 block at (x, y) of `from` has gone in `to`, to the nearest pixel.
+/// The displacement in `to` of a 24 x 24 block centred at (x, y) in `from`, to the nearest pixel.
 fn block_flow(from: &RgbImage, to: &RgbImage, (x, y): (i32, i32), reach: i32) -> (i32, i32) {
     let at = |image: &RgbImage, x: i32, y: i32| {
         (x >= 0 && y >= 0 && x < image.width() as i32 && y < image.height() as i32).then(|| image.get_pixel(x as u32, y as u32).0)
@@ -211,7 +209,7 @@ fn block_flow(from: &RgbImage, to: &RgbImage, (x, y): (i32, i32), reach: i32) ->
 }
 
 #[test]
-fn what_stands_still_flows_as_far_as_is_said_and_that_way() {
+fn a_still_image_moves_as_far_as_documented_and_in_the_right_direction() {
     let (width, height, frames) = (192u32, 128u32, 49);
     let still = texture(width, height);
     let seen =
@@ -234,18 +232,18 @@ fn what_stands_still_flows_as_far_as_is_said_and_that_way() {
             let mean = |pick: fn(&(i32, i32)) -> i32| flows.iter().map(|(_, flow)| f64::from(pick(flow))).sum::<f64>() / flows.len() as f64;
             println!("{camera:?}, {share} of the way: mean flow ({:.2}, {:.2})", mean(|flow| flow.0), mean(|flow| flow.1));
             for (at, flow) in &flows {
-                let wanted = expected(*at);
-                let off = (f64::from(flow.0) - wanted.0).abs().max((f64::from(flow.1) - wanted.1).abs());
-                // To the nearest pixel, and a zoom turns a block's edges otherwise than its middle.
-                assert!(off <= 1.2, "{camera:?}, {share} of the way, {at:?}: {flow:?}, expected {wanted:?}");
+                let expected_flow = expected(*at);
+                let off = (f64::from(flow.0) - expected_flow.0).abs().max((f64::from(flow.1) - expected_flow.1).abs());
+                // To the nearest pixel, and a zoom moves a block's edges differently than its centre.
+                assert!(off <= 1.2, "{camera:?}, {share} of the way, {at:?}: {flow:?}, expected {expected_flow:?}");
             }
         }
     }
 }
 
 #[test]
-fn a_slow_camera_does_not_tremble() {
-    // A soft spot, whose middle is known to a hundredth of a pixel.
+fn a_slow_camera_does_not_jitter() {
+    // A soft spot, whose centre can be determined to a hundredth of a pixel.
     let spot = RgbImage::from_fn(128, 96, |x, y| {
         let (dx, dy) = (f64::from(x) - 64.0, f64::from(y) - 48.0);
         Rgb([(230.0 * (-(dx * dx + dy * dy) / 72.0).exp()) as u8; 3])
@@ -284,47 +282,47 @@ fn a_picture_is_repainted_before_it_moves() {
     assert!(near > 0.0 && near < far, "{near} {far}");
 }
 
-/// Keeps every report, and breaks at one.
+/// Records every report, and breaks at one.
 #[derive(Default)]
 struct Watcher {
-    seen: Vec<SceneProgress>,
+    seen: Vec<VideoProgress>,
     stands: Option<usize>,
 }
 
-impl SceneMonitor for Watcher {
-    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+impl VideoMonitor for Watcher {
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         self.seen.push(*progress);
         if Some(self.seen.len()) == self.stands { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
 #[test]
-fn progress_goes_on_to_the_end_and_can_be_broken_off_anywhere() {
+fn progress_reaches_the_end_and_can_be_cancelled_anywhere() {
     let params = ClipParams { repaint: Some(repaint(0.3)), ..small(5) };
     let (mut watcher, mut whole) = (Watcher::default(), Vec::new());
-    MODEL.clip(&params, Some(&PAINTER), &mut watcher, &mut whole).unwrap();
+    MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut watcher, &mut whole)).unwrap();
     let seen = watcher.seen;
     for pair in seen.windows(2) {
         assert!(pair[0].work_done <= pair[1].work_done && pair[0].frame <= pair[1].frame, "{pair:?}");
     }
-    assert_eq!((seen[0].activity, seen[0].work_done), (Activity::Picture, 0.0));
+    assert_eq!((seen[0].activity, seen[0].work_done), (Activity::Image, 0.0));
     let last = seen.last().unwrap();
     assert_eq!((last.activity, last.frame, last.frames, last.scenes), (Activity::Motion, 5, 5, 1));
-    // Two windows of a step and three frames, and three steps of a picture.
+    // Two windows with one step and three frames each, and three steps of an image.
     assert_eq!((last.work_done, last.work_total), (9.0, 9.0));
     for stands in 1..=seen.len() {
         let (mut watcher, mut frames) = (Watcher { stands: Some(stands), ..Watcher::default() }, Vec::new());
-        let outcome = MODEL.clip(&params, Some(&PAINTER), &mut watcher, &mut frames);
+        let outcome = MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut watcher, &mut frames));
         assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {stands} reports");
         assert!(frames == whole[..seen[stands - 1].frame]);
     }
 }
 
-/// A journal in memory, which counts what is made.
+/// An in-memory journal that fails if anything is made twice.
 #[derive(Default)]
 struct Memory {
     latents: HashMap<Run, KeptLatents>,
-    pictures: HashMap<(Run, usize), RgbImage>,
+    images: HashMap<(Run, usize), RgbImage>,
 }
 
 impl Journal for Memory {
@@ -336,28 +334,28 @@ impl Journal for Memory {
         assert!(self.latents.insert(run, latents.clone()).is_none(), "{run} was made twice");
     }
 
-    fn picture(&mut self, run: Run, frame: usize) -> Option<RgbImage> {
-        self.pictures.get(&(run, frame)).cloned()
+    fn image(&mut self, run: Run, frame: usize) -> Option<RgbImage> {
+        self.images.get(&(run, frame)).cloned()
     }
 
-    fn keep_picture(&mut self, run: Run, frame: usize, picture: &RgbImage) {
-        self.pictures.insert((run, frame), picture.clone());
+    fn keep_image(&mut self, run: Run, frame: usize, image: &RgbImage) {
+        self.images.insert((run, frame), image.clone());
     }
 }
 
 #[test]
-fn a_clip_that_was_broken_off_goes_on_behind_what_was_kept() {
+fn an_interrupted_clip_resumes_after_the_journaled_parts() {
     let params = ClipParams { repaint: Some(repaint(0.3)), fps: 10.0, camera: Camera::Pan, ..small(8) };
     let whole = made(&params);
     let mut watcher = Watcher::default();
-    MODEL.clip(&params, Some(&PAINTER), &mut watcher, &mut Vec::new()).unwrap();
+    MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut watcher, &mut Vec::new())).unwrap();
     for stands in 1..=watcher.seen.len() {
         let mut journal = Memory::default();
         let mut broken = Watcher { stands: Some(stands), ..Watcher::default() };
-        let outcome = MODEL.clip_kept(&params, Some(&PAINTER), &mut broken, &mut Vec::new(), &mut journal);
+        let outcome = MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut broken, &mut Vec::new()).with_journal(&mut journal));
         assert!(matches!(outcome, Err(Error::Cancelled)));
         let mut frames = Vec::new();
-        MODEL.clip_kept(&params, Some(&PAINTER), &mut (), &mut frames, &mut journal).unwrap();
+        MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut (), &mut frames).with_journal(&mut journal)).unwrap();
         assert!(frames == whole, "broken off after {stands} reports");
         let runs = journal.latents.keys().map(ToString::to_string).collect::<BTreeSet<String>>();
         assert_eq!(runs.into_iter().collect::<Vec<_>>(), ["scene-0", "scene-0-motion-0", "scene-0-motion-1", "scene-0-motion-2"]);
@@ -365,10 +363,10 @@ fn a_clip_that_was_broken_off_goes_on_behind_what_was_kept() {
 }
 
 #[test]
-fn what_cannot_be_made_is_refused_by_name_before_the_first_step() {
+fn invalid_parameters_are_refused_by_name_before_the_first_step() {
     let refused = |params: ClipParams, painter: Option<&StableDiffusion>| {
         let (mut watcher, mut frames) = (Watcher::default(), Vec::new());
-        let outcome = MODEL.clip(&params, painter, &mut watcher, &mut frames);
+        let outcome = MODEL.clip(&params, painter, VideoContext::new(&mut watcher, &mut frames));
         assert!(watcher.seen.is_empty() && frames.is_empty());
         match outcome {
             Err(Error::Params { field, .. }) => field,
@@ -393,4 +391,8 @@ fn what_cannot_be_made_is_refused_by_name_before_the_first_step() {
         assert_eq!(refused(params, Some(&PAINTER)), field);
     }
     assert_eq!(refused(ClipParams { repaint: Some(repaint(0.5)), ..small(3) }, None), "prompt");
+    // The clip's own image is what is repainted, and no other.
+    let mut another = repaint(0.5);
+    another.image.start = Start::Image { init_image: picture("shape"), strength: 0.5 };
+    assert_eq!(refused(ClipParams { repaint: Some(another), ..small(3) }, Some(&PAINTER)), "start");
 }

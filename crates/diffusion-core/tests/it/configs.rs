@@ -1,6 +1,6 @@
-//! Configuration files as people have them (null, 0, 1, foreign keys, tokens of several vectors) against diffusers' own loaders: pictures
-//! and frames at 72 dB or above (tests/golden/configs, scripts/golden/configs.py), and what each reader makes of each value.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Configuration files as they occur in practice (null, 0, 1, foreign keys, multi-vector tokens) against diffusers' own loaders: images and
+//! frames at 72 dB or above (tests/golden/configs, scripts/golden/configs.py), and each reader's treatment of each value.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -11,8 +11,8 @@ use diffusion_core::{
         AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig, ClipTextConfig, ClipVisionConfig, UNet2dConfig, UNetSpatioTemporalConfig,
     },
     pipelines::{
-        ImageToImageParams, ImageToVideoParams, MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, ignored_fields,
-        inspect,
+        ImageParams, ImageToVideoParams, MotionParams, RunContext, StableDiffusion, StableVideoDiffusion, Start, VideoContext,
+        ignored_fields, inspect,
     },
     policy::ExecutionPolicy,
     tokenizer::ClipTokenizer,
@@ -27,9 +27,9 @@ const SIDE: u32 = 32;
 
 /// A golden folder with some entries of its files changed, and weights drawn by name.
 struct Edited {
-    /// The goldens' subject whose folder it is.
+    /// The golden subject whose folder it is.
     subject: &'static str,
-    /// By file: the entries that are changed.
+    /// The changed entries, by file.
     changes: Value,
 }
 
@@ -39,7 +39,7 @@ impl Edited {
         Self { subject, changes: case["changes"].clone() }
     }
 
-    /// A file as the edit leaves it; `None` if there is none.
+    /// A file with its changes; `None` if there is no such file.
     fn read(&self, component: Component, file_name: &str) -> Option<Value> {
         let relative = PathBuf::from(component.folder()).join(file_name);
         let folder = golden_path(self.subject, "x").with_file_name("model");
@@ -74,7 +74,7 @@ impl WeightSource for Edited {
         if component != Component::TextEncoder {
             return Ok(Arc::new(GoldenWeights::any()));
         }
-        // Its names have a prefix or none, which tensors that are made up do not say.
+        // Its tensors' names may have a prefix, which generated tensors do not reveal.
         let mut shapes: Value = serde_json::from_str(&golden_metadata("pipelines", "pictures")["shapes"]).unwrap();
         let embedding = &mut shapes["text_encoder"]["embeddings.token_embedding.weight"];
         assert!(embedding.is_array());
@@ -87,29 +87,31 @@ fn picture(tensor: &Tensor) -> RgbImage {
     RgbImage::from_raw(SIDE, SIDE, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
 
-/// What a model makes of a case's call, as diffusers was asked for it.
+/// The result of a case's call, with the arguments that diffusers got.
 fn make(case: &Value, image: &RgbImage) -> Result<Vec<RgbImage>> {
     let (source, policy) = (Edited::of(case), ExecutionPolicy::cpu_f32());
     if case["group"] == "image_to_video" {
         let motion = MotionParams { size: Some((SIDE, SIDE)), num_frames: Some(2), num_inference_steps: 2, ..MotionParams::default() };
         let mut frames = Vec::new();
         let model = StableVideoDiffusion::load(&source, &policy)?;
-        model.image_to_video(&ImageToVideoParams { image: image.clone(), motion, seed: 11 }, &mut (), &mut frames)?;
+        model.image_to_video(&ImageToVideoParams { image: image.clone(), motion, seed: 11 }, VideoContext::new(&mut (), &mut frames))?;
         return Ok(frames);
     }
     let text = |key: &str, default: &str| case["call"][key].as_str().unwrap_or(default).to_owned();
-    let base = TextToImageParams {
+    let start = match case["group"].as_str() {
+        Some("image_to_image") => Start::Image { init_image: image.clone(), strength: 0.7 },
+        _ => Start::Noise,
+    };
+    let params = ImageParams {
         negative_prompt: text("negative_prompt", "noisy, dark"),
         num_inference_steps: 3,
         guidance_scale: 5.0,
         seed: 11,
-        ..TextToImageParams::new(text("prompt", "a red circle on a blue ground, with mist"), (SIDE, SIDE))
+        start,
+        ..ImageParams::new(text("prompt", "a red circle on a blue ground, with mist"), (SIDE, SIDE))
     };
     let model = StableDiffusion::load(&source, &policy)?;
-    let made = match case["group"].as_str() {
-        Some("image_to_image") => model.image_to_image(&ImageToImageParams { base, init_image: image.clone(), strength: 0.7 }, &mut ())?,
-        _ => model.text_to_image(&base, &mut ())?,
-    };
+    let made = model.image(&params, RunContext::new(&mut ()))?;
     Ok(vec![made])
 }
 
@@ -121,7 +123,7 @@ fn check_group(group: &str, least: usize) {
     for (name, case) in cases.iter().filter(|(_, case)| case["group"] == group) {
         let outcome = case["outcome"].as_str().unwrap();
         if outcome == "fails" {
-            // diffusers fails somewhere in its code; here the field is named before anything is computed.
+            // diffusers fails somewhere in its code; here the error names the field before anything is computed.
             let field = case["changes"].as_object().unwrap().values().next().unwrap().as_object().unwrap().keys().next().unwrap();
             match make(case, &image) {
                 Err(Error::Config { field: found, .. }) if found == *field => {}
@@ -152,22 +154,22 @@ fn check_group(group: &str, least: usize) {
 }
 
 #[test]
-fn pictures_of_edited_configs_are_diffusers() {
+fn images_with_edited_configs_match_diffusers() {
     check_group("text_to_image", 90);
 }
 
 #[test]
-fn pictures_from_pictures_of_edited_configs_are_diffusers() {
+fn image_to_image_with_edited_configs_matches_diffusers() {
     check_group("image_to_image", 3);
 }
 
 #[test]
-fn videos_of_edited_configs_are_diffusers() {
+fn videos_with_edited_configs_match_diffusers() {
     check_group("image_to_video", 15);
 }
 
 #[test]
-fn tokens_of_several_vectors_are_written_out_as_by_diffusers() {
+fn multi_vector_tokens_are_expanded_as_in_diffusers() {
     let metadata = golden_metadata("configs", "configs");
     let (texts, tokens): (Vec<(String, Vec<u32>)>, Vec<String>) =
         (serde_json::from_str(&metadata["texts"]).unwrap(), serde_json::from_str(&metadata["tokens"]).unwrap());
@@ -183,9 +185,9 @@ fn tokens_of_several_vectors_are_written_out_as_by_diffusers() {
     assert!(texts.len() >= 20);
 }
 
-/// diffusers looks a token up by its spelling in lower case under transformers 5, and leaves vectors out; the token means all of them.
+/// Under transformers 5, diffusers looks a token up by its lower-case spelling and misses vectors; here the token expands to all of them.
 #[test]
-fn a_token_of_several_vectors_may_have_capitals() {
+fn a_multi_vector_token_may_have_capitals() {
     let changes = json!({ "tokenizer/added_tokens.json": { "<Cat>": 520, "<Cat>_1": 521 } });
     let tokenizer = ClipTokenizer::load(&Edited { subject: "pipelines", changes }).unwrap();
     assert_eq!(tokenizer.encode("<Cat>").unwrap().ids[..4], [518, 520, 521, 519]);
@@ -210,7 +212,7 @@ fn ignored_fields_are_named_file_by_file() {
 }
 
 #[test]
-fn inspect_refuses_what_load_refuses_and_names_every_part() {
+fn inspect_reports_every_refusal_of_load() {
     let changes = json!({
         "unet/config.json": { "addition_embed_type": "text_time" },
         "vae/config.json": { "scaling_factor": null },
@@ -222,14 +224,14 @@ fn inspect_refuses_what_load_refuses_and_names_every_part() {
     let files = ["tokenizer/tokenizer_config.json: field padding_side", "unet/config.json: field addition_embed_type"];
     assert_eq!(refusals.len(), 4, "{refusals:?}");
     assert!(files.iter().all(|file| refusals.iter().any(|refusal| refusal.starts_with(file))), "{refusals:?}");
-    // A tensor of another shape than the configuration's is refused in the same words as when it is read.
+    // A tensor whose shape differs from the configuration's is refused with the same message as when it is read.
     assert!(refusals.iter().any(|refusal| refusal.contains("token_embedding.weight: expected shape [520, 64], found [520, 32]")));
     let loaded = StableDiffusion::load(&source, &ExecutionPolicy::cpu_f32()).err().unwrap().to_string();
     assert!(refusals.contains(&loaded), "{loaded}");
 }
 
-/// What a reader makes of a value: `d` what it makes of no value, `f` of false, `t` of true, `v` something of its own, `x` a refusal that
-/// names the field, and `-` something that another field decides.
+/// A reader's results for null, 0 and 1: `d` the same as for an absent field, `f` as for false, `t` as for true, `v` a value of its own,
+/// `x` a refusal that names the field, and `-` a result that depends on another field.
 type Row = (&'static str, &'static str);
 
 fn check_table<C: PartialEq + std::fmt::Debug>(read: impl Fn(&Value) -> Result<C>, table: &[Row]) {
@@ -255,7 +257,7 @@ fn check_table<C: PartialEq + std::fmt::Debug>(read: impl Fn(&Value) -> Result<C
 
 /// Every field of diffusers' UNet2DConditionModel.
 #[test]
-fn a_unets_null_0_and_1_are_diffusers() {
+fn a_unets_null_0_and_1_match_diffusers() {
     let table = [
         ("sample_size", "ddv"),
         ("in_channels", "xxv"),
@@ -281,7 +283,7 @@ fn a_unets_null_0_and_1_are_diffusers() {
         ("encoder_hid_dim", "dxx"),
         ("encoder_hid_dim_type", "dxx"),
         ("attention_head_dim", "xxv"),
-        // diffusers refuses 1 too: it asks for the heads under the other name alone.
+        // diffusers refuses 1 too: it looks for the heads only under the other name.
         ("num_attention_heads", "dxv"),
         ("dual_cross_attention", "ffx"),
         ("use_linear_projection", "fft"),
@@ -297,7 +299,7 @@ fn a_unets_null_0_and_1_are_diffusers() {
         ("time_embedding_dim", "ddv"),
         ("time_embedding_act_fn", "dxx"),
         ("timestep_post_act", "dxx"),
-        // diffusers takes 0 as an embedding of no numbers, which switches guidance off.
+        // diffusers treats 0 as an embedding of no numbers, which disables guidance.
         ("time_cond_proj_dim", "dxv"),
         ("conv_in_kernel", "xxv"),
         ("conv_out_kernel", "xxv"),
@@ -315,7 +317,7 @@ fn a_unets_null_0_and_1_are_diffusers() {
 
 /// Every field of diffusers' AutoencoderKL; diffusers fails on a `sample_size` of null, which only sizes its tiles.
 #[test]
-fn an_autoencoders_null_0_and_1_are_diffusers() {
+fn an_autoencoders_null_0_and_1_match_diffusers() {
     let table = [
         ("in_channels", "xxv"),
         ("out_channels", "xxv"),
@@ -342,7 +344,7 @@ fn an_autoencoders_null_0_and_1_are_diffusers() {
 
 /// Every field of diffusers' UNetSpatioTemporalConditionModel, and some of its siblings'.
 #[test]
-fn a_video_unets_null_0_and_1_are_diffusers() {
+fn a_video_unets_null_0_and_1_match_diffusers() {
     let table = [
         ("sample_size", "ddv"),
         ("in_channels", "xxv"),
@@ -365,7 +367,7 @@ fn a_video_unets_null_0_and_1_are_diffusers() {
 
 /// Every field of diffusers' AutoencoderKLTemporalDecoder, and some of its siblings'.
 #[test]
-fn a_video_autoencoders_null_0_and_1_are_diffusers() {
+fn a_video_autoencoders_null_0_and_1_match_diffusers() {
     let table = [
         ("in_channels", "xxv"),
         ("out_channels", "xxv"),
@@ -382,7 +384,7 @@ fn a_video_autoencoders_null_0_and_1_are_diffusers() {
     check_table(AutoencoderKlTemporalDecoderConfig::from_json, &table);
 }
 
-/// The fields that transformers' two configurations share: those that matter, and the commonest of those that do not.
+/// The fields that transformers' two configurations share: those with an effect, and the most common of those without.
 const CLIP: [Row; 20] = [
     ("hidden_size", "xx-"),
     ("intermediate_size", "xxv"),
@@ -407,7 +409,7 @@ const CLIP: [Row; 20] = [
 ];
 
 #[test]
-fn a_text_encoders_null_0_and_1_are_transformers() {
+fn a_text_encoders_null_0_and_1_match_transformers() {
     check_table(ClipTextConfig::from_json, &CLIP);
     let table = [
         ("vocab_size", "xxv"),
@@ -416,32 +418,32 @@ fn a_text_encoders_null_0_and_1_are_transformers() {
         ("pad_token_id", "ddd"),
         ("bos_token_id", "ddd"),
         ("eos_token_id", "ddd"),
-        // Read by diffusers' pipelines, in whatever file of a text encoder.
+        // diffusers' pipelines read it from any text encoder's file.
         ("use_attention_mask", "ffx"),
     ];
     check_table(ClipTextConfig::from_json, &table);
 }
 
 #[test]
-fn an_image_encoders_null_0_and_1_are_transformers() {
+fn an_image_encoders_null_0_and_1_match_transformers() {
     check_table(ClipVisionConfig::from_json, &CLIP);
     let table = [
         ("projection_dim", "xxv"),
         ("num_channels", "xxv"),
-        // 1 is no room for a patch.
+        // 1 is too small for a patch.
         ("image_size", "xx-"),
         ("patch_size", "xxv"),
     ];
     check_table(ClipVisionConfig::from_json, &table);
 }
 
-/// Every case of the golden names a field once: none is a case of another by accident.
+/// No two cases of the golden are the same by accident.
 #[test]
-fn the_cases_differ() {
+fn all_cases_differ() {
     let cases: Map<String, Value> = serde_json::from_str(&golden_metadata("configs", "configs")["cases"]).unwrap();
     let mut seen: HashMap<String, &String> = HashMap::new();
     for (name, case) in &cases {
-        let said = json!([case["group"], case["changes"], case["call"]]).to_string();
-        assert_eq!(seen.insert(said, name), None, "{name}");
+        let description = json!([case["group"], case["changes"], case["call"]]).to_string();
+        assert_eq!(seen.insert(description, name), None, "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! The golden models' weights, drawn by name: the twin of `draw` in scripts/golden/common.py. Goldens store names and shapes only.
+//! The golden models' weights, drawn by name: the counterpart of `draw` in scripts/golden/common.py. Goldens store names and shapes only.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,17 +13,17 @@ use diffusion_core::{
     weights::{Component, ComponentWeights, TensorShape, TensorSource},
 };
 
-/// Tensors made from their names, which remembers what was read.
+/// Generates tensors from their names, and records which were read.
 pub(crate) struct GoldenWeights {
     /// `None`: any name in any shape.
     shapes: Option<BTreeMap<String, Vec<usize>>>,
-    /// What all but the norms' are multiplied by.
+    /// Factor of all tensors except the norms'.
     scale: f64,
     read: Mutex<BTreeSet<String>>,
 }
 
 impl GoldenWeights {
-    /// From a JSON object of name to shape, as the golden scripts' `shapes` gives it.
+    /// From a JSON object of name to shape, as in the golden scripts' `shapes`.
     pub(crate) fn new(shapes: &serde_json::Value) -> Self {
         Self { shapes: serde_json::from_value(shapes.clone()).unwrap(), scale: 1.0, read: Mutex::default() }
     }
@@ -33,7 +33,8 @@ impl GoldenWeights {
         Self { shapes: None, scale: 1.0, read: Mutex::default() }
     }
 
-    /// The same with all but the norms' weights times `scale`, the twin of `draw_scaled` in scripts/golden/video_models.py.
+    /// The same with all tensors except the norms' multiplied by `scale`, the counterpart of `draw_scaled` in
+    /// scripts/golden/video_models.py.
     pub(crate) fn scaled(self, scale: f64) -> Self {
         Self { scale, ..self }
     }
@@ -43,7 +44,7 @@ impl GoldenWeights {
         ComponentWeights::new(self.clone(), component, dtype, &Device::Cpu)
     }
 
-    /// The names that nothing has read.
+    /// The names that have not been read.
     pub(crate) fn unread(&self) -> Vec<String> {
         let read = self.read.lock().unwrap();
         self.names().into_iter().filter(|name| !read.contains(name)).collect()
@@ -74,7 +75,7 @@ impl TensorSource for GoldenWeights {
     }
 }
 
-/// The golden weight of that name and shape, f32 on the CPU.
+/// The golden weight with this name and shape, f32 on the CPU.
 pub(crate) fn draw(name: &str, shape: &[usize]) -> Tensor {
     let seed = u64::from(u32::from_le_bytes(sha256(name.as_bytes())[..4].try_into().unwrap()));
     let x = SeededNoise::new(seed).randn_vec(shape.iter().product());
@@ -91,11 +92,11 @@ pub(crate) fn draw(name: &str, shape: &[usize]) -> Tensor {
     Tensor::from_vec(x.into_iter().map(value).collect::<Vec<f32>>(), shape, &Device::Cpu).unwrap()
 }
 
-/// SHA-256 (FIPS 180-4), so that a test needs no further crate.
+/// SHA-256 (FIPS 180-4), so that tests need no further crate.
 fn sha256(message: &[u8]) -> [u8; 32] {
     let primes = |count: usize| (2u64..).filter(|n| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0)).take(count);
     let fraction = |root: f64| ((root - root.floor()) * 4_294_967_296.0) as u32;
-    // 32 bits of a cube root's fraction fit a double's 53 with room to spare.
+    // A double's 53 bits are more than enough for 32 bits of a cube root's fraction.
     let k = primes(64).map(|prime| fraction((prime as f64).cbrt())).collect::<Vec<u32>>();
     let mut hash = primes(8).map(|prime| fraction((prime as f64).sqrt())).collect::<Vec<u32>>();
     let mut padded = message.to_vec();
@@ -129,7 +130,7 @@ fn sha256(message: &[u8]) -> [u8; 32] {
 }
 
 #[test]
-fn sha256_of_the_standards_examples() {
+fn sha256_matches_the_standards_examples() {
     let hex = |message: &[u8]| sha256(message).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!(hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!(
@@ -139,7 +140,7 @@ fn sha256_of_the_standards_examples() {
 }
 
 #[test]
-fn golden_weights_are_those_of_the_scripts() {
+fn golden_weights_match_the_scripts() {
     let values = |name: &str, shape: &[usize]| draw(name, shape).flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let close = |found: &[f32], expected: &[f32]| found.iter().zip(expected).for_each(|(f, e)| assert!((f - e).abs() < 1e-6, "{found:?}"));
     close(&values("conv_in.weight", &[2, 3, 3, 3])[..3], &[0.267_546_8, -0.070_729_3, -0.184_231_62]);

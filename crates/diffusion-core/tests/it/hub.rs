@@ -1,4 +1,4 @@
-//! Fetching models, against a hub-shaped server on loopback: the cache's layout, resuming, the token, offline use, and what is refused.
+//! Fetching models from a fake hub on loopback: the cache's layout, resuming, the token, offline use, and refusals.
 
 mod damaged;
 mod server;
@@ -20,7 +20,7 @@ use server::{Fault, HubServer, Request};
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
-/// A repository with all that a model needs and more; the UNet's weights are 3.5 MB, so that they take several ranges.
+/// A repository with all files that a model needs, and more; the UNet's weights are 3.5 MB, so that they take several ranges.
 fn repository() -> BTreeMap<String, Vec<u8>> {
     let index = json!({
         "_class_name": "StableDiffusionPipeline",
@@ -41,7 +41,7 @@ fn repository() -> BTreeMap<String, Vec<u8>> {
         "vae/config.json",
         "text_encoder/model.safetensors",
         "vae/diffusion_pytorch_model.bin",
-        // Not wanted.
+        // Not needed.
         "README.md",
         "text_encoder/pytorch_model.bin",
         "unet/diffusion_pytorch_model.fp16.safetensors",
@@ -69,7 +69,7 @@ fn fetch_revision(settings: &HubSettings, revision: Option<&str>) -> Result<Path
     fetch_model("someone/tiny", revision, settings, Check::Length, &mut |_| {})
 }
 
-/// What is told during a fetch, but for the progress.
+/// The events of a fetch, except progress.
 fn fetch_and_hear(settings: &HubSettings, check: Check) -> (Result<PathBuf, Error>, Vec<HubEvent>) {
     let mut heard = Vec::new();
     let folder = fetch_model("someone/tiny", None, settings, check, &mut |event| {
@@ -85,12 +85,12 @@ fn root(cache: &Path) -> PathBuf {
     cache.join("models--someone--tiny")
 }
 
-/// Where the cache has the blob of a file.
+/// The path of a file's blob in the cache.
 fn blob_of(cache: &Path, name: &str) -> PathBuf {
     root(cache).join("blobs").join(server::blob(name, &repository()[name]))
 }
 
-/// The ranges that were asked for of the UNet's file.
+/// The requested ranges of the UNet's file.
 fn ranges(requests: &[Request]) -> Vec<String> {
     let wanted = requests.iter().filter(|request| request.method == "GET" && request.path.ends_with(UNET));
     wanted.map(|request| request.headers.get("range").cloned().unwrap_or_default()).collect()
@@ -118,7 +118,7 @@ fn a_model_is_fetched_once_into_the_caches_layout() {
     assert_eq!(std::fs::read_dir(root.join("blobs")).unwrap().count(), WANTED);
     assert!(!folder.join("README.md").exists() && !folder.join("text_encoder/pytorch_model.bin").exists());
 
-    // Progress only grows, and ends with everything.
+    // Progress only grows, and reaches the total.
     let last = seen.last().unwrap();
     assert_eq!((last.files_done, last.files_total), (WANTED, WANTED));
     let unet: Vec<_> = seen.iter().filter(|progress| progress.file == UNET).collect();
@@ -126,14 +126,14 @@ fn a_model_is_fetched_once_into_the_caches_layout() {
     assert!(unet.iter().all(|progress| progress.file_total == 3_500_000));
     assert_eq!((unet[0].file_bytes, unet.last().unwrap().file_bytes), (0, 3_500_000));
 
-    // Again: the hub is asked for the commit and the list, and for no file.
+    // The second time, the hub is asked for the commit and the list, but for no file.
     let before = server.requests().len();
     assert_eq!(fetch(&settings(&server, cache.path())).unwrap(), folder);
     assert!(server.requests()[before..].iter().all(|request| request.path.starts_with("/api/")));
 }
 
 #[test]
-fn a_broken_transfer_continues_where_it_broke() {
+fn an_interrupted_transfer_resumes_where_it_stopped() {
     let server = HubServer::start(repository(), COMMIT);
     server.fault(UNET, 1, Fault::BreakAfter(1_500_000));
     let cache = tempfile::tempdir().unwrap();
@@ -143,7 +143,7 @@ fn a_broken_transfer_continues_where_it_broke() {
 }
 
 #[test]
-fn a_fetch_that_was_given_up_is_resumed_by_the_next_and_never_looks_whole() {
+fn a_failed_fetch_is_resumed_by_the_next_and_never_seems_complete() {
     let server = HubServer::start(repository(), COMMIT);
     server.fault(UNET, 1, Fault::BreakAfter(1_500_000));
     for request in 2..20 {
@@ -154,7 +154,7 @@ fn a_fetch_that_was_given_up_is_resumed_by_the_next_and_never_looks_whole() {
     assert!(matches!(error, Error::Hub { .. }), "{error}");
     let blobs = std::fs::read_dir(root(cache.path()).join("blobs")).unwrap().map(|entry| entry.unwrap().path());
     let incomplete: Vec<_> = blobs.filter(|path| path.extension().is_some_and(|extension| extension == "incomplete")).collect();
-    // The name by which older clients find it, Python's included.
+    // The name by which older clients find it, including Python's.
     assert_eq!(incomplete, [blob_of(cache.path(), UNET).with_extension("incomplete")]);
     assert_eq!(incomplete[0].metadata().unwrap().len(), 1_500_000);
     assert!(!root(cache.path()).join("snapshots").join(COMMIT).join(UNET).exists());
@@ -170,7 +170,7 @@ fn a_fetch_that_was_given_up_is_resumed_by_the_next_and_never_looks_whole() {
 }
 
 #[test]
-fn a_server_in_trouble_or_without_ranges_is_put_up_with() {
+fn a_failing_server_or_one_without_ranges_is_tolerated() {
     let server = HubServer::start(repository(), COMMIT);
     server.fault(UNET, 1, Fault::Status(503));
     server.fault("model_index.json", 1, Fault::Status(500));
@@ -182,7 +182,7 @@ fn a_server_in_trouble_or_without_ranges_is_put_up_with() {
 }
 
 #[test]
-fn offline_makes_no_request_and_names_what_is_missing() {
+fn offline_makes_no_request_and_names_the_missing_file() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     let offline = HubSettings { offline: true, ..settings(&server, cache.path()) };
@@ -200,7 +200,7 @@ fn offline_makes_no_request_and_names_what_is_missing() {
 }
 
 #[test]
-fn a_hub_that_cannot_be_reached_leaves_the_cache() {
+fn an_unreachable_hub_leaves_the_cache() {
     let cache = tempfile::tempdir().unwrap();
     let server = HubServer::start(repository(), COMMIT);
     let settings = settings(&server, cache.path());
@@ -213,7 +213,7 @@ fn a_hub_that_cannot_be_reached_leaves_the_cache() {
 }
 
 #[test]
-fn the_token_goes_to_the_endpoint_and_to_no_other_host() {
+fn the_token_goes_only_to_the_endpoints_host() {
     let storage = HubServer::start(repository(), COMMIT);
     let server = HubServer::start(repository(), COMMIT);
     server.fault(UNET, 1, Fault::RedirectTo(storage.address()));
@@ -250,7 +250,7 @@ fn refusals_say_what_to_do() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn unsafe_names_are_refused() {
     for name in ["../../../outside", "/etc/outside", "unet/..\\outside"] {
         let mut files = repository();
         files.insert(name.into(), b"evil".to_vec());
@@ -260,7 +260,7 @@ fn names_that_lead_elsewhere_are_refused() {
         assert!(reason.contains("no safe name"), "{reason}");
         assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0);
     }
-    // A commit is a folder's name too.
+    // A commit is also used as a folder's name.
     let server = HubServer::start(repository(), "../../up");
     let cache = tempfile::tempdir().unwrap();
     assert!(fetch(&settings(&server, cache.path())).unwrap_err().to_string().contains("no commit"));

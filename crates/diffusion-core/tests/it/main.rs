@@ -1,7 +1,7 @@
-//! Integration tests of diffusion-core, one module a subject. Goldens lie in `tests/golden`, written by `scripts/golden`; a missing one
-//! fails. Tolerances stand in [`tolerance`].
-#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
-#![expect(clippy::print_stderr, reason = "how near the goldens are is worth a line")]
+//! Integration tests of diffusion-core, one module for each subject. Goldens lie in `tests/golden`, written by `scripts/golden`; a missing
+//! one is a failure. Tolerances are in [`tolerance`].
+#![expect(clippy::unwrap_used, reason = "a test may panic on an unexpected result")]
+#![expect(clippy::print_stderr, reason = "the distance from the goldens is worth a line")]
 
 mod caption_files;
 mod captions;
@@ -44,20 +44,20 @@ pub(crate) fn golden_path(subject: &str, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(subject).join(format!("{name}.safetensors"))
 }
 
-/// All tensors of a golden file, on the CPU in the type that they are stored in.
+/// All tensors of a golden file, on the CPU in their stored type.
 pub(crate) fn golden(subject: &str, name: &str) -> HashMap<String, Tensor> {
     let path = golden_path(subject, name);
     candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The metadata of a golden file: texts, most of them JSON.
+/// The metadata of a golden file: strings, most of them JSON.
 pub(crate) fn golden_metadata(subject: &str, name: &str) -> HashMap<String, String> {
     let bytes = std::fs::read(golden_path(subject, name)).unwrap();
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     metadata.metadata().clone().unwrap_or_default()
 }
 
-/// |actual - expected| / |expected| in the Euclidean norm, over all elements in f64. Shapes must agree; a NaN anywhere comes out as NaN.
+/// |actual - expected| / |expected| in the Euclidean norm, over all elements in f64. Shapes must agree; any NaN gives NaN.
 pub(crate) fn relative_error(actual: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(actual.dims(), expected.dims());
     let values = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();

@@ -1,4 +1,4 @@
-//! The models against diffusers' and transformers' own modules, in f32 and bf16.
+//! The models against the modules of diffusers and transformers, in f32 and bf16.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -40,15 +40,15 @@ pub(crate) fn case_of(subject: &str, name: &str) -> Case {
 }
 
 impl Case {
-    /// Holds a result to the golden one; in half precision to what diffusers' own bf16 is worth.
+    /// Compares a result with the golden one; in half precision with the quality of diffusers' own bf16 as the tolerance.
     pub(crate) fn check(&self, name: &str, what: &str, actual: &Tensor, dtype: DType) {
         assert_eq!(actual.dtype(), dtype, "{name} {what}");
         let error = relative_error(actual, &self.tensors[what]);
         let tolerance = if dtype == DType::F32 {
             MODELS
         } else {
-            let worth: HashMap<String, f64> = serde_json::from_str(&self.metadata["bf16_db"]).unwrap();
-            10f64.powf(-(worth[what] - BF16_BELOW_DB) / 20.0)
+            let quality_db: HashMap<String, f64> = serde_json::from_str(&self.metadata["bf16_db"]).unwrap();
+            10f64.powf(-(quality_db[what] - BF16_BELOW_DB) / 20.0)
         };
         assert!(error <= tolerance, "{name} {what} in {dtype:?}: relative error {error:.2e}, allowed {tolerance:.2e}");
     }
@@ -76,7 +76,7 @@ fn text_encoders_agree_with_transformers() {
 }
 
 #[test]
-fn a_text_encoder_refuses_what_does_not_fit() {
+fn a_text_encoder_refuses_invalid_tokens() {
     let case = case("clip_gelu");
     let config = ClipTextConfig::from_json(&case.config).unwrap();
     let model = ClipTextModel::load(&config, &case.weights.cursor(Component::TextEncoder, DType::F32)).unwrap();
@@ -129,16 +129,16 @@ fn a_unet_that_differs_from_level_to_level_agrees_with_diffusers() {
 }
 
 #[test]
-fn unets_in_half_precision_stay_near() {
+fn unets_in_half_precision_stay_close() {
     for name in ["unet_tiny_sd", "unet_sd15", "unet_sd21", "unet_odd"] {
         unet(name, DType::BF16);
     }
     unet("unet_tiny_sd", DType::F16);
 }
 
-/// Each image of a batch is computed alone: the same bits as a batch of one.
+/// Each image of a batch is computed independently: within rounding the same as in a batch of one.
 #[test]
-fn a_unet_computes_each_image_alone() {
+fn a_unet_computes_each_image_independently() {
     let case = case("unet_tiny_sd");
     let config = UNet2dConfig::from_json(&case.config).unwrap();
     let model = UNet2dConditionModel::load(&config, &case.weights.cursor(Component::Unet, DType::F32)).unwrap();
@@ -153,7 +153,7 @@ fn a_unet_computes_each_image_alone() {
 }
 
 #[test]
-fn a_unet_refuses_tensors_that_do_not_fit() {
+fn a_unet_refuses_tensors_of_the_wrong_shape() {
     let case = case("unet_tiny_sd");
     let config = UNet2dConfig::from_json(&case.config).unwrap();
     let model = UNet2dConditionModel::load(&config, &case.weights.cursor(Component::Unet, DType::F32)).unwrap();
@@ -183,7 +183,7 @@ fn autoencoder(name: &str, dtype: DType) {
     for (what, actual) in [("mean", &latents.mode()), ("latent_sample", &sample), ("decoded", &decoded)] {
         case.check(name, what, actual, dtype);
     }
-    // In half precision the few, small logarithms scatter by more than they matter: the sample holds them.
+    // In half precision the few small logarithms scatter more than they matter; the sample is the check.
     if dtype == DType::F32 {
         case.check(name, "logvar", &latents.logvar, dtype);
     }
@@ -201,13 +201,13 @@ fn an_autoencoder_in_tiles_agrees_with_diffusers() {
 }
 
 #[test]
-fn autoencoders_in_half_precision_stay_near() {
+fn autoencoders_in_half_precision_stay_close() {
     autoencoder("vae", DType::BF16);
     autoencoder("vae_tiled", DType::BF16);
 }
 
 #[test]
-fn an_autoencoder_refuses_pictures_that_do_not_fit() {
+fn an_autoencoder_refuses_images_of_the_wrong_shape() {
     let case = case("vae");
     let config = AutoencoderKlConfig::from_json(&case.config).unwrap();
     let model = AutoencoderKl::load(&config, &case.weights.cursor(Component::Vae, DType::F32)).unwrap();
@@ -219,7 +219,7 @@ fn an_autoencoder_refuses_pictures_that_do_not_fit() {
     assert!(matches!(model.with_tiling(Some(tiny)).decode(latents), Err(Error::Params { field: "tile_sample_min_size", .. })));
 }
 
-/// What a config asks for and we lack is refused by name, whatever the field.
+/// Unsupported config values are refused, and the error names the field.
 #[test]
 fn configs_are_refused_by_field() {
     let refused = |error: Option<Error>, file: &str, field: &str| {

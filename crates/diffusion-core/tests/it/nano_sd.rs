@@ -1,12 +1,12 @@
-//! The embedded model makes what the prompt says: the smaller form of scripts/train/evaluate, through this project's own runtime, with
-//! fixed seeds and the evaluation's ratios.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! The embedded model draws what the prompt says: the smaller form of scripts/train/evaluate, with this project's own runtime, fixed seeds
+//! and the evaluation's ratios.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::sync::LazyLock;
 
 use candle_core::DType;
 use diffusion_core::{
-    pipelines::{ImageToImageParams, StableDiffusion, TextToImageParams, nano_sd},
+    pipelines::{ImageParams, RunContext, StableDiffusion, Start, nano_sd},
     policy::ExecutionPolicy,
     weights::{Component, RandomWeights, WeightSource},
 };
@@ -21,15 +21,15 @@ use crate::{
 
 static MODEL: LazyLock<StableDiffusion> = LazyLock::new(|| StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap());
 
-fn params(prompt: &str, seed: u64) -> TextToImageParams {
-    TextToImageParams { seed, ..TextToImageParams::new(prompt, MODEL.default_size()) }
+fn params(prompt: &str, seed: u64) -> ImageParams {
+    ImageParams { seed, ..ImageParams::new(prompt, MODEL.default_size()) }
 }
 
 fn paint(prompt: &str, seed: u64) -> RgbImage {
-    MODEL.text_to_image(&params(prompt, seed), &mut ()).unwrap()
+    MODEL.image(&params(prompt, seed), RunContext::new(&mut ())).unwrap()
 }
 
-/// Figure, shape and ground of pairs that the training saw; every colour and shape is both.
+/// Figure, shape and background of pairs in the training data; every colour occurs as figure and as background.
 const SHAPES: [(&str, &str, &str); 24] = [
     ("red", "circle", "blue"),
     ("blue", "circle", "red"),
@@ -63,7 +63,7 @@ fn prompt((figure, shape, ground): (&str, &str, &str)) -> String {
 }
 
 #[test]
-fn shape_prompts_decide_colour_ground_and_kind() {
+fn shape_prompts_determine_colour_background_and_shape() {
     let (mut colours, mut kinds, mut table) = (0, 0, String::new());
     for (index, wanted) in SHAPES.into_iter().enumerate() {
         let seen = look(&paint(&prompt(wanted), 400 + index as u64));
@@ -78,18 +78,18 @@ fn shape_prompts_decide_colour_ground_and_kind() {
 }
 
 #[test]
-fn pictures_are_diffusers() {
+fn images_match_diffusers() {
     let calls: serde_json::Value = serde_json::from_str(&golden_metadata("nano_sd", "pictures")["calls"]).unwrap();
     for (name, tensor) in golden("nano_sd", "pictures") {
         let call = &calls[&name];
-        let params = TextToImageParams {
+        let params = ImageParams {
             num_inference_steps: call["steps"].as_u64().unwrap() as usize,
             scheduler: call["scheduler"].as_str().map(|name| name.parse().unwrap()),
             ..params(call["prompt"].as_str().unwrap(), call["seed"].as_u64().unwrap())
         };
         let (height, width, _) = tensor.dims3().unwrap();
         let expected = RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap();
-        let likeness = psnr(&MODEL.text_to_image(&params, &mut ()).unwrap(), &expected);
+        let likeness = psnr(&MODEL.image(&params, RunContext::new(&mut ())).unwrap(), &expected);
         println!("{name}: {likeness:.1} dB");
         assert!(likeness >= tolerance::PICTURE_PSNR, "{name}: {likeness:.1} dB");
     }
@@ -115,22 +115,23 @@ fn two_seeds_differ_and_one_repeats() {
 }
 
 #[test]
-fn bf16_is_near_f32() {
+fn bf16_is_close_to_f32() {
     let policy = ExecutionPolicy { text_encoder: DType::BF16, unet: DType::BF16, vae: DType::BF16, ..ExecutionPolicy::cpu_f32() };
     let rounded = StableDiffusion::load(&nano_sd(), &policy).unwrap();
     for (prompt, seed) in [("a red circle on a blue background", 3), ("the sea at sunset with a boat", 4)] {
-        let likeness = psnr(&paint(prompt, seed), &rounded.text_to_image(&params(prompt, seed), &mut ()).unwrap());
+        let likeness = psnr(&paint(prompt, seed), &rounded.image(&params(prompt, seed), RunContext::new(&mut ())).unwrap());
         println!("{prompt}: {likeness:.1} dB");
         assert!(likeness >= tolerance::NANO_SD_BF16_DB, "{prompt}: {likeness:.1} dB");
     }
 }
 
 #[test]
-fn image_to_image_keeps_what_strength_leaves() {
+fn image_to_image_keeps_more_at_a_lower_strength() {
     let noon = paint("the sea at noon", 5);
     let again = |strength| {
-        let params = ImageToImageParams { base: params("the sea at noon", 6), init_image: noon.clone(), strength };
-        psnr(&noon, &MODEL.image_to_image(&params, &mut ()).unwrap())
+        let start = Start::Image { init_image: noon.clone(), strength };
+        let params = ImageParams { start, ..params("the sea at noon", 6) };
+        psnr(&noon, &MODEL.image(&params, RunContext::new(&mut ())).unwrap())
     };
     let (little, much) = (again(0.2), again(0.9));
     println!("strength 0.2: {little:.1} dB, 0.9: {much:.1} dB");
@@ -138,22 +139,22 @@ fn image_to_image_keeps_what_strength_leaves() {
 }
 
 #[test]
-fn other_sizes_and_schedulers_make_pictures() {
-    let params = TextToImageParams {
+fn other_sizes_and_schedulers_work() {
+    let params = ImageParams {
         width: 160,
         height: 96,
         num_inference_steps: 12,
         scheduler: Some("dpmpp-2m-karras".parse().unwrap()),
         ..params("a green star on a yellow background", 8)
     };
-    let picture = MODEL.text_to_image(&params, &mut ()).unwrap();
+    let picture = MODEL.image(&params, RunContext::new(&mut ())).unwrap();
     assert_eq!(picture.dimensions(), (160, 96));
 }
 
 #[test]
-fn the_architecture_of_its_name_has_its_shape() {
+fn the_named_architecture_has_the_embedded_models_shape() {
     let named = RandomWeights::new("nano-sd", 0).unwrap();
-    // The named one has OpenAI's vocabulary.
+    // The named architecture has OpenAI's vocabulary.
     let other = ["vocab_size", "bos_token_id", "eos_token_id", "pad_token_id"];
     for component in [Component::Unet, Component::Vae, Component::TextEncoder] {
         let embedded = nano_sd().config(component).unwrap();

@@ -1,10 +1,10 @@
-//! The embedded video model: diffusers' frames of it, and that what is painted moves as it was taught to, farther at higher buckets.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! The embedded video model: its frames match diffusers', and a figure moves as in the training data, farther at higher buckets.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::sync::LazyLock;
 
 use diffusion_core::{
-    pipelines::{ImageToVideoParams, MotionParams, StableVideoDiffusion, nano_svd},
+    pipelines::{ImageToVideoParams, MotionParams, StableVideoDiffusion, VideoContext, nano_svd},
     policy::ExecutionPolicy,
 };
 use image::RgbImage;
@@ -23,12 +23,12 @@ fn animate(picture: &RgbImage, seed: u64, steps: usize, bucket: u32) -> Vec<RgbI
     let motion = MotionParams { num_inference_steps: steps, motion_bucket_id: bucket, ..MotionParams::default() };
     let mut frames = Vec::new();
     let params = ImageToVideoParams { motion, seed, ..ImageToVideoParams::new(picture.clone()) };
-    MODEL.image_to_video(&params, &mut (), &mut frames).unwrap();
+    MODEL.image_to_video(&params, VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
 }
 
 #[test]
-fn the_frames_are_diffusers() {
+fn the_frames_match_diffusers() {
     let calls: serde_json::Value = serde_json::from_str(&golden_metadata("nano_svd", "frames")["calls"]).unwrap();
     let expected = golden("nano_svd", "frames");
     for (name, call) in calls.as_object().unwrap() {
@@ -44,7 +44,7 @@ fn the_frames_are_diffusers() {
     }
 }
 
-/// The mean row of what is redder than it is blue: where a red figure on a blue ground is.
+/// The mean row of pixels that are more red than blue: the position of a red figure on a blue background.
 fn height_of_red(frame: &RgbImage) -> f64 {
     let red = frame.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > pixel.0[2]);
     let (sum, count) = red.fold((0.0, 0.0), |(sum, count), (_, row, _)| (sum + f64::from(row), count + 1.0));

@@ -5,7 +5,7 @@ use diffusion_core::noise::SeededNoise;
 use crate::{golden, golden_metadata};
 
 #[test]
-fn successive_draws_are_torchs() {
+fn successive_draws_match_torch() {
     let metadata = golden_metadata("noise", "randn");
     let tensors = golden("noise", "randn");
     let seeds: Vec<u64> = serde_json::from_str(&metadata["seeds"]).unwrap();
@@ -26,12 +26,13 @@ fn successive_draws_are_torchs() {
             }
         }
     }
-    // The goldens are torch's on a processor with AVX2; here every operation is exactly rounded, so nothing depends on the processor.
+    // The goldens come from torch on a processor with AVX2; here every operation is exactly rounded, so the result does not depend on the
+    // processor.
     assert_eq!(unequal, 0, "of {total} numbers; the largest difference is {worst}");
 }
 
 #[test]
-fn a_clone_goes_its_own_way() {
+fn a_clone_continues_independently() {
     let mut noise = SeededNoise::new(3);
     noise.randn_vec(3);
     let mut twin = noise.clone();

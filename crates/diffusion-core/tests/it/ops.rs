@@ -1,5 +1,5 @@
-//! The executions of the ops against the portable one. Reached through the layers, which pick by device; the portable ones are called
-//! by name.
+//! The executions of the ops against the portable one. Tests use the layers, which choose by device, and call the portable execution by
+//! name.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
     SeededNoise::new(seed).randn(shape).unwrap()
 }
 
-/// Runs a comparison in f32 and bf16; `run` gives (fast, portable).
+/// Runs a comparison in f32 and bf16; `run` returns (fast, portable).
 fn in_both_precisions(what: &str, run: impl Fn(DType) -> (Tensor, Tensor)) {
     let single = if what.ends_with(" norm") { NORMS_PORTABLE } else { OPS };
     for (dtype, tolerance) in [(DType::F32, single), (DType::BF16, OPS_BF16)] {
@@ -34,7 +34,7 @@ fn in_both_precisions(what: &str, run: impl Fn(DType) -> (Tensor, Tensor)) {
     }
 }
 
-/// The convolution by its definition, in f64 and NCHW, with the bias of each image and the residual left out.
+/// The convolution by its definition, in f64 and NCHW, without the bias of each image and the residual.
 fn convolution_by_definition(x: &Tensor, weight: &Tensor, bias: &Tensor, params: Conv2dParams, enlarged: (usize, usize)) -> Tensor {
     let (batch, inputs, height, width) = x.dims4().unwrap();
     let (outputs, _, tall, wide) = weight.dims4().unwrap();
@@ -97,7 +97,7 @@ fn convolutions_follow_the_definition() {
     }
 }
 
-/// Both ways of sharing the work of a convolution (small and large weights), with everything that can be added.
+/// Both ways of dividing the work of a convolution (small and large weights), with all epilogue operands.
 #[test]
 fn convolutions_agree_with_portable() {
     for (inputs, outputs, kernel, side) in [(24, 40, 3, 33), (160, 320, 3, 10), (48, 24, 1, 9)] {
@@ -133,7 +133,7 @@ fn norms_agree_with_portable() {
     let weights = Arc::new(GoldenWeights::any());
     let cursor = weights.cursor(Component::Unet, DType::F32);
     let (weight, bias) = (cursor.get(48, "weight").unwrap(), cursor.get(48, "bias").unwrap());
-    // A mean far from zero, as an autoencoder's activations have it.
+    // A mean far from zero, as in an autoencoder's activations.
     let source = ((randn(1, &[2, 31 * 33, 48]) * 3.0).unwrap() + 20.0).unwrap();
     let by_definition = {
         let x = source.to_dtype(DType::F64).unwrap().reshape((2, 31 * 33, 8, 6)).unwrap();
@@ -228,11 +228,11 @@ fn temporal_convolutions_agree_with_portable() {
     assert!(relative_error(half.tensor(), whole.tensor()) < OPS);
 }
 
-/// A bias of each image, a residual and a blend, in one pass and one after the other.
+/// A bias of each image, a residual and a blend, fused and one after the other.
 #[test]
-fn what_follows_a_linear_layer_agrees_with_portable() {
+fn epilogues_of_linear_layers_agree_with_portable() {
     let weights = Arc::new(GoldenWeights::any());
-    in_both_precisions("linear and what follows", |dtype| {
+    in_both_precisions("linear with its epilogue", |dtype| {
         let cast = |seed, shape: &[usize]| randn(seed, shape).to_dtype(dtype).unwrap();
         let (x, residual, other, per_image) = (cast(1, &[3, 22, 130]), cast(2, &[3, 22, 70]), cast(3, &[3, 22, 70]), cast(4, &[6, 70]));
         let blend = Some(Blend { other: &other, share: 0.7 });
@@ -259,7 +259,7 @@ fn attention_survives_large_scores() {
 }
 
 #[test]
-fn layers_refuse_what_does_not_fit() {
+fn layers_refuse_wrong_shapes() {
     let weights = Arc::new(GoldenWeights::any());
     let cursor = weights.cursor(Component::Unet, DType::F32);
     let x = randn(1, &[1, 2, 2, 6]);

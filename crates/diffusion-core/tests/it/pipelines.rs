@@ -1,5 +1,5 @@
-//! Whole pictures against diffusers' own pipelines, on the tiny golden model (tests/golden/pipelines, scripts/golden/pipelines.py).
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Whole images against diffusers' pipelines, on the tiny golden model (tests/golden/pipelines, scripts/golden/pipelines.py).
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{collections::HashMap, ops::ControlFlow, path::PathBuf, sync::Arc};
 
@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
-    pipelines::{ImageToImageParams, InpaintParams, StableDiffusion, TextToImageParams},
+    pipelines::{ImageParams, RunContext, StableDiffusion, Start},
     policy::ExecutionPolicy,
     weights::{Component, TensorShape, TensorSource, WeightSource},
 };
@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use crate::{golden, golden_metadata, golden_path, golden_weights::GoldenWeights, tolerance};
 
-/// The golden pictures and how they were made.
+/// The golden images and the calls that made them.
 struct Goldens {
     tensors: HashMap<String, Tensor>,
     calls: Json,
@@ -47,7 +47,7 @@ impl Goldens {
         GrayImage::from_raw(width, height, bytes).unwrap()
     }
 
-    /// The model that a call ran on.
+    /// The model of a call.
     fn model(&self, call: &Json, policy: &ExecutionPolicy) -> StableDiffusion {
         StableDiffusion::load(&GoldenModel { shapes: self.shapes.clone(), call: call.clone(), poison: None }, policy).unwrap()
     }
@@ -60,7 +60,7 @@ impl Goldens {
         names
     }
 
-    /// Makes the picture of a case and holds it against diffusers'.
+    /// Makes the image of a case and compares it with diffusers'.
     fn check(&self, name: &str) -> f64 {
         let call = &self.calls[name];
         let made = self.make(name, &self.model(call, &ExecutionPolicy::cpu_f32()), &mut ());
@@ -69,24 +69,21 @@ impl Goldens {
 
     fn make(&self, name: &str, model: &StableDiffusion, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
         let call = &self.calls[name];
-        let base = params(call);
         let init_image = || self.picture("init_image");
         let strength = || call["strength"].as_f64().unwrap();
-        match name.split('.').next().unwrap() {
-            "text_to_image" => model.text_to_image(&base, monitor),
-            "image_to_image" => model.image_to_image(&ImageToImageParams { base, init_image: init_image(), strength: strength() }, monitor),
-            _ => {
-                let params = InpaintParams { base, init_image: init_image(), mask_image: self.mask(), strength: strength() };
-                model.inpaint(&params, monitor)
-            }
-        }
+        let start = match name.split('.').next().unwrap() {
+            "text_to_image" => Start::Noise,
+            "image_to_image" => Start::Image { init_image: init_image(), strength: strength() },
+            _ => Start::Inpaint { init_image: init_image(), mask_image: self.mask(), strength: strength() },
+        };
+        model.image(&ImageParams { start, ..params(call) }, RunContext::new(monitor))
     }
 }
 
-pub(crate) fn params(call: &Json) -> TextToImageParams {
+pub(crate) fn params(call: &Json) -> ImageParams {
     let text = |key: &str| call[key].as_str().unwrap().to_owned();
     let number = |key: &str| call[key].as_u64().unwrap();
-    TextToImageParams {
+    ImageParams {
         prompt: text("prompt"),
         negative_prompt: text("negative_prompt"),
         width: number("width") as u32,
@@ -97,6 +94,7 @@ pub(crate) fn params(call: &Json) -> TextToImageParams {
         scheduler: call["scheduler"].as_str().map(|name| name.parse().unwrap()),
         eta: None,
         clip_skip: number("clip_skip") as usize,
+        start: Start::Noise,
     }
 }
 
@@ -104,7 +102,7 @@ pub(crate) fn params(call: &Json) -> TextToImageParams {
 pub(crate) struct GoldenModel {
     /// Name and shape of every parameter of every part.
     pub(crate) shapes: Json,
-    /// The call whose changes of the configurations hold.
+    /// The call whose changes apply to the configurations.
     pub(crate) call: Json,
     /// A tensor that is read as NaN.
     pub(crate) poison: Option<&'static str>,
@@ -147,14 +145,14 @@ impl WeightSource for GoldenModel {
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
         let mut part = component.folder().to_owned();
         if component == Component::Unet {
-            // The spelling of Python's json.dumps.
+            // As Python's json.dumps spells it.
             part = format!("unet{}", self.call["unet"].to_string().replace(':', ": "));
         }
         Ok(Arc::new(Poisonable { weights: GoldenWeights::new(&self.shapes[part]), poison: self.poison }))
     }
 }
 
-/// Golden weights of which one tensor may read as NaN.
+/// Golden weights in which one tensor may read as NaN.
 struct Poisonable {
     weights: GoldenWeights,
     poison: Option<&'static str>,
@@ -179,14 +177,14 @@ impl TensorSource for Poisonable {
     }
 }
 
-/// 10 log10(255^2 / mean squared error) of two pictures of one size.
+/// 10 log10(255^2 / mean squared error) of two images of the same size.
 pub(crate) fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
     assert_eq!(a.dimensions(), b.dimensions());
     let squares = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>();
     10.0 * (255.0 * 255.0 * a.as_raw().len() as f64 / squares).log10()
 }
 
-/// Standard deviation of all the bytes.
+/// Standard deviation of all bytes.
 pub(crate) fn deviation(image: &RgbImage) -> f64 {
     let values = image.as_raw().iter().map(|byte| f64::from(*byte)).collect::<Vec<f64>>();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -202,22 +200,22 @@ fn check_group(group: &str) {
 }
 
 #[test]
-fn text_to_image_gives_diffusers_pictures() {
+fn text_to_image_matches_diffusers() {
     check_group("text_to_image");
 }
 
 #[test]
-fn image_to_image_gives_diffusers_pictures() {
+fn image_to_image_matches_diffusers() {
     check_group("image_to_image");
 }
 
 #[test]
-fn inpainting_gives_diffusers_pictures() {
+fn inpainting_matches_diffusers() {
     check_group("inpaint");
 }
 
 #[test]
-fn bf16_is_as_near_to_f32_as_diffusers_bf16() {
+fn bf16_is_as_close_to_f32_as_diffusers_bf16() {
     let goldens = Goldens::load();
     let policy = ExecutionPolicy { text_encoder: DType::BF16, unet: DType::BF16, vae: DType::BF16, ..ExecutionPolicy::cpu_f32() };
     let mut cases = 0;
@@ -232,7 +230,7 @@ fn bf16_is_as_near_to_f32_as_diffusers_bf16() {
 }
 
 #[test]
-fn golden_pictures_are_lively() {
+fn golden_images_are_not_flat() {
     let goldens = Goldens::load();
     for name in goldens.calls.as_object().unwrap().keys() {
         assert!(deviation(&goldens.picture(name)) >= 30.0, "{name}");
@@ -240,31 +238,31 @@ fn golden_pictures_are_lively() {
 }
 
 #[test]
-fn the_same_request_gives_the_same_bytes_and_another_seed_another_picture() {
+fn the_same_request_gives_the_same_bytes_and_another_seed_differs() {
     let goldens = Goldens::load();
     let call = &goldens.calls["text_to_image.euler_ancestral"];
     let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
-    let first = model.text_to_image(&params(call), &mut ()).unwrap();
-    // Something else in between, on the same model.
-    let other = model.text_to_image(&TextToImageParams { seed: 12, ..params(call) }, &mut ()).unwrap();
+    let first = model.image(&params(call), RunContext::new(&mut ())).unwrap();
+    // A different request in between, on the same model.
+    let other = model.image(&ImageParams { seed: 12, ..params(call) }, RunContext::new(&mut ())).unwrap();
     assert!(psnr(&first, &other) < 25.0);
-    assert_eq!(first, model.text_to_image(&params(call), &mut ()).unwrap());
+    assert_eq!(first, model.image(&params(call), RunContext::new(&mut ())).unwrap());
 }
 
 #[test]
-fn odd_latents_and_every_size_in_eights_work() {
+fn odd_latents_and_all_multiples_of_8_work() {
     let goldens = Goldens::load();
     let call = &goldens.calls["text_to_image.euler"];
     let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
     for (width, height) in [(8, 8), (24, 8), (40, 72)] {
-        let params = TextToImageParams { width, height, num_inference_steps: 1, ..params(call) };
-        assert_eq!(model.text_to_image(&params, &mut ()).unwrap().dimensions(), (width, height));
+        let params = ImageParams { width, height, num_inference_steps: 1, ..params(call) };
+        assert_eq!(model.image(&params, RunContext::new(&mut ())).unwrap().dimensions(), (width, height));
     }
     assert_eq!(model.default_size(), (96, 96));
     assert_eq!(model.scheduler_name().unwrap().to_string(), "pndm");
 }
 
-/// Counts steps, and stops after some.
+/// Records steps, and stops after a number of them.
 struct StopAfter {
     seen: Vec<(usize, usize)>,
     steps: usize,
@@ -283,7 +281,7 @@ fn a_monitor_sees_every_step_and_can_cancel() {
     let call = &goldens.calls["text_to_image.ddim"];
     let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
     let mut monitor = StopAfter { seen: Vec::new(), steps: 3 };
-    assert!(matches!(model.text_to_image(&params(call), &mut monitor), Err(Error::Cancelled)));
+    assert!(matches!(model.image(&params(call), RunContext::new(&mut monitor)), Err(Error::Cancelled)));
     assert_eq!(monitor.seen, [(1, 8), (2, 8), (3, 8)]);
     let mut monitor = StopAfter { seen: Vec::new(), steps: 0 };
     goldens.make("image_to_image.ddim", &model, &mut monitor).unwrap();
@@ -291,13 +289,13 @@ fn a_monitor_sees_every_step_and_can_cancel() {
 }
 
 #[test]
-fn numbers_that_overflow_are_an_error_and_no_black_picture() {
+fn overflow_is_an_error_and_not_a_black_image() {
     let goldens = Goldens::load();
     let call = &goldens.calls["text_to_image.ddim"];
     for (poison, place) in [("conv_out.bias", "the latents of step 1"), ("decoder.conv_out.bias", "the decoded picture")] {
         let source = GoldenModel { shapes: goldens.shapes.clone(), call: call.clone(), poison: Some(poison) };
         let model = StableDiffusion::load(&source, &ExecutionPolicy::cpu_f32()).unwrap();
-        match model.text_to_image(&params(call), &mut ()) {
+        match model.image(&params(call), RunContext::new(&mut ())) {
             Err(Error::NonFinite { what }) => assert_eq!(what, place),
             other => panic!("{other:?}"),
         }
@@ -310,14 +308,15 @@ fn parameters_out_of_range_are_refused_by_name() {
     let call = &goldens.calls["text_to_image.ddim"];
     let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
     let base = || params(call);
-    let image = |strength| ImageToImageParams { base: base(), init_image: RgbImage::new(4, 4), strength };
+    let from = |side, strength| ImageParams { start: Start::Image { init_image: RgbImage::new(side, side), strength }, ..base() };
+    let image = |params: ImageParams| model.image(&params, RunContext::new(&mut ()));
     let results = [
-        ("width", model.text_to_image(&TextToImageParams { width: 60, ..base() }, &mut ())),
-        ("num_inference_steps", model.text_to_image(&TextToImageParams { num_inference_steps: 0, ..base() }, &mut ())),
-        ("clip_skip", model.text_to_image(&TextToImageParams { clip_skip: 99, ..base() }, &mut ())),
-        ("strength", model.image_to_image(&image(1.5), &mut ())),
-        ("strength", model.image_to_image(&image(0.01), &mut ())),
-        ("init_image", model.image_to_image(&ImageToImageParams { init_image: RgbImage::new(0, 0), ..image(0.5) }, &mut ())),
+        ("width", image(ImageParams { width: 60, ..base() })),
+        ("num_inference_steps", image(ImageParams { num_inference_steps: 0, ..base() })),
+        ("clip_skip", image(ImageParams { clip_skip: 99, ..base() })),
+        ("strength", image(from(4, 1.5))),
+        ("strength", image(from(4, 0.01))),
+        ("init_image", image(from(0, 0.5))),
     ];
     for (expected, result) in results {
         match result {
@@ -325,8 +324,8 @@ fn parameters_out_of_range_are_refused_by_name() {
             other => panic!("{expected}: {other:?}"),
         }
     }
-    // A model that only inpaints says so when it is asked for anything else.
+    // A model trained for inpainting refuses other requests.
     let call = &goldens.calls["inpaint.trained_for_it"];
     let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
-    assert!(matches!(model.text_to_image(&params(call), &mut ()), Err(Error::Params { field: "mask_image", .. })));
+    assert!(matches!(model.image(&params(call), RunContext::new(&mut ())), Err(Error::Params { field: "mask_image", .. })));
 }

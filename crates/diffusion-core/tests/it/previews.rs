@@ -1,5 +1,5 @@
-//! Previews of runs of the embedded models: they show what is being made, from the first third of the steps on, and change nothing of it.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Previews during runs of the embedded models: they show the image from the first third of the steps on, and do not change the result.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{
     ops::ControlFlow,
@@ -9,7 +9,10 @@ use std::{
 
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
-    pipelines::{ImageToVideoParams, MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, nano_sd, nano_svd},
+    pipelines::{
+        ImageParams, ImageToVideoParams, MotionParams, RunContext, StableDiffusion, StableVideoDiffusion, VideoContext, VideoMonitor,
+        VideoProgress, nano_sd, nano_svd,
+    },
     policy::ExecutionPolicy,
 };
 use image::{
@@ -34,14 +37,14 @@ const PROMPTS: [&str; 9] = [
     "a forest at night with the moon",
 ];
 
-/// The least correlation of a preview of finished latents with the picture, at the latents' size: the mean of all prompts, and each.
+/// Minimum correlation of a preview of the finished latents with the image, at the latents' size: the mean over all prompts, and each one.
 const LAST: (f64, f64) = (0.88, 0.75);
-/// The same of the ninth of 25 steps, the mean.
+/// Minimum mean correlation at the ninth of 25 steps.
 const THIRD: f64 = 0.85;
-/// The most that it has with other prompts' pictures, the mean.
+/// Maximum mean correlation with other prompts' images.
 const OTHERS: f64 = 0.2;
 
-/// Looks at every step, or at none.
+/// Requests a preview at every step, or at none.
 #[derive(Default)]
 struct Watcher {
     looks: bool,
@@ -49,33 +52,49 @@ struct Watcher {
     took: Vec<Duration>,
 }
 
-impl StepMonitor for Watcher {
-    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+impl Watcher {
+    fn look(&mut self, step: &StepReport<'_>) {
         if self.looks {
             let started = Instant::now();
             self.previews.push((step.preview)().unwrap());
             self.took.push(started.elapsed());
         }
+    }
+}
+
+impl StepMonitor for Watcher {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        self.look(step);
         ControlFlow::Continue(())
     }
 }
 
-fn params(prompt: &str, seed: u64) -> TextToImageParams {
-    TextToImageParams { seed, ..TextToImageParams::new(prompt, MODEL.default_size()) }
+impl VideoMonitor for Watcher {
+    fn on_progress(&mut self, _: &VideoProgress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn on_model_step(&mut self, step: &StepReport<'_>) {
+        self.look(step);
+    }
+}
+
+fn params(prompt: &str, seed: u64) -> ImageParams {
+    ImageParams { seed, ..ImageParams::new(prompt, MODEL.default_size()) }
 }
 
 fn watched(prompt: &str, seed: u64) -> (Watcher, RgbImage) {
     let mut watcher = Watcher { looks: true, ..Watcher::default() };
-    let picture = MODEL.text_to_image(&params(prompt, seed), &mut watcher).unwrap();
+    let picture = MODEL.image(&params(prompt, seed), RunContext::new(&mut watcher)).unwrap();
     (watcher, picture)
 }
 
-/// At the size of the latents, 16 x 16.
+/// Scaled to the size of the latents, 16 x 16.
 fn small(picture: &RgbImage) -> RgbImage {
     resize(picture, 16, 16, FilterType::Triangle)
 }
 
-/// The correlation of two pictures at the size of the latents, over all pixels and colours.
+/// The correlation of two images at the size of the latents, over all pixels and colours.
 fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
     let centred = |picture: &RgbImage| {
         let values: Vec<f64> = small(picture).as_raw().iter().map(|byte| f64::from(*byte)).collect();
@@ -92,7 +111,7 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 #[test]
-fn previews_show_the_picture_that_is_being_made() {
+fn previews_show_the_image_in_progress() {
     let made: Vec<(Watcher, RgbImage)> = PROMPTS.iter().map(|prompt| watched(prompt, 3)).collect();
     let (mut last, mut third, mut others, mut decibels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, (watcher, picture)) in made.iter().enumerate() {
@@ -114,20 +133,20 @@ fn previews_show_the_picture_that_is_being_made() {
 }
 
 #[test]
-fn the_picture_is_the_same_to_the_last_byte() {
+fn previews_do_not_change_the_image() {
     let (_, looked_at) = watched(PROMPTS[0], 5);
-    let alone = MODEL.text_to_image(&params(PROMPTS[0], 5), &mut Watcher::default()).unwrap();
+    let alone = MODEL.image(&params(PROMPTS[0], 5), RunContext::new(&mut Watcher::default())).unwrap();
     assert!(looked_at == alone);
 }
 
 #[test]
-fn of_a_video_the_middle_frame_is_shown() {
+fn a_videos_preview_is_its_middle_frame() {
     let model = StableVideoDiffusion::load(&nano_svd(), &ExecutionPolicy::cpu_f32()).unwrap();
-    let picture = MODEL.text_to_image(&params(PROMPTS[0], 3), &mut ()).unwrap();
+    let picture = MODEL.image(&params(PROMPTS[0], 3), RunContext::new(&mut ())).unwrap();
     let motion = MotionParams { num_inference_steps: 10, motion_bucket_id: 223, ..MotionParams::default() };
     let params = ImageToVideoParams { motion, seed: 1, ..ImageToVideoParams::new(picture) };
     let (mut watcher, mut frames) = (Watcher { looks: true, ..Watcher::default() }, Vec::new());
-    model.image_to_video(&params, &mut watcher, &mut frames).unwrap();
+    model.image_to_video(&params, VideoContext::new(&mut watcher, &mut frames)).unwrap();
     let preview = &watcher.previews[9];
     let scores: Vec<f64> = frames.iter().map(|frame| correlation(preview, frame)).collect();
     println!("{scores:.3?}");

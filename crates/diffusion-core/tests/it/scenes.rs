@@ -1,6 +1,6 @@
-//! Videos of scenes on the tiny golden model: pictures between two prompts against diffusers' (tests/golden/pipelines/scenes,
-//! scripts/golden/scenes.py), and what holds of every video: its timeline, its joins, going on after a break, errors and progress.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Videos of scenes on the tiny golden model: images between two prompts against diffusers' (tests/golden/pipelines/scenes,
+//! scripts/golden/scenes.py), and properties of every video: its timeline, its joins, resuming, errors and progress.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{collections::HashMap, ops::ControlFlow};
 
@@ -10,13 +10,13 @@ use diffusion_core::{
     error::BoxError,
     frames::FrameSink,
     pipelines::{
-        StableDiffusion, TextToImageParams,
-        scenes::{Activity, Join, SceneMonitor, SceneParams, SceneProgress, ScenesParams, Span},
+        Activity, ImageParams, RunContext, StableDiffusion, Start, VideoContext, VideoMonitor, VideoProgress,
+        scenes::{Join, SceneParams, ScenesParams, Span},
     },
     policy::ExecutionPolicy,
     preprocess,
 };
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use serde_json::Value as Json;
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     tolerance,
 };
 
-/// The golden videos and how they were made.
+/// The golden videos and the calls that made them.
 struct Goldens {
     tensors: HashMap<String, Tensor>,
     videos: serde_json::Map<String, Json>,
@@ -52,72 +52,72 @@ impl Goldens {
 
 /// A scene of the golden model: 32 x 24 pixels in two steps, for tests that make many.
 fn scene(prompt: &str, seed: u64, frames: usize) -> SceneParams {
-    let picture = TextToImageParams { num_inference_steps: 2, guidance_scale: 3.0, seed, ..TextToImageParams::new(prompt, (32, 24)) };
-    SceneParams { picture, frames, motion: None }
+    let image = ImageParams { num_inference_steps: 2, guidance_scale: 3.0, seed, ..ImageParams::new(prompt, (32, 24)) };
+    SceneParams { image, frames, motion: None }
 }
 
-/// Every kind of join between scenes of different lengths, steps and schedulers, in another size than the model's.
+/// Every kind of join between scenes of different lengths, steps and schedulers, in a different size than the model's.
 fn video() -> ScenesParams {
     let mut scenes = vec![scene("a", 1, 2), scene("b", 2, 3), scene("c", 3, 1), scene("d", 3, 0), scene("e", 4, 2), scene("f", 4, 2)];
     for (scene, steps, scheduler) in [(1, 3, "euler-ancestral"), (3, 3, "heun"), (4, 1, "ddim")] {
-        scenes[scene].picture.num_inference_steps = steps;
-        scenes[scene].picture.scheduler = Some(scheduler.parse().unwrap());
+        scenes[scene].image.num_inference_steps = steps;
+        scenes[scene].image.scheduler = Some(scheduler.parse().unwrap());
     }
     let joins = vec![
         Join::Crossfade { frames: 3 },
         Join::Slerp { frames: 3 },
         Join::Crossfade { frames: 2 },
         Join::Slerp { frames: 4 },
-        // The last one is not given: a cut.
+        // The last join is absent: a cut.
     ];
     ScenesParams { scenes, joins, width: 20, height: 36, fps: 24.0, first_frame: 0 }
 }
 
 fn whole(model: &StableDiffusion, params: &ScenesParams) -> Vec<RgbImage> {
     let mut frames = Vec::new();
-    model.scenes(params, None, &mut (), &mut frames).unwrap();
+    model.scenes(params, None, VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
 }
 
-/// A monitor that keeps every report, and breaks at one.
+/// A monitor that records every report, and breaks at one.
 #[derive(Default)]
 struct Watcher {
-    seen: Vec<SceneProgress>,
-    /// How many reports it stands; no limit if absent.
+    seen: Vec<VideoProgress>,
+    /// The report at which it breaks; never if `None`.
     stands: Option<usize>,
 }
 
-impl SceneMonitor for Watcher {
-    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+impl VideoMonitor for Watcher {
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         self.seen.push(*progress);
         if Some(self.seen.len()) == self.stands { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
-/// A sink that takes some frames and no more.
+/// A sink that accepts a number of frames and refuses the rest.
 struct Full {
-    taken: Vec<RgbImage>,
-    room: usize,
+    accepted: Vec<RgbImage>,
+    capacity: usize,
     refused: usize,
 }
 
 impl FrameSink for Full {
     fn push(&mut self, frame: RgbImage) -> std::result::Result<(), BoxError> {
-        if self.taken.len() == self.room {
+        if self.accepted.len() == self.capacity {
             self.refused += 1;
             return Err("no space left".into());
         }
-        self.taken.push(frame);
+        self.accepted.push(frame);
         Ok(())
     }
 }
 
 #[test]
-fn joins_through_pictures_give_diffusers_pictures() {
+fn slerp_joins_match_diffusers() {
     let goldens = Goldens::load();
     let mut table = Vec::new();
     for (name, video) in &goldens.videos {
-        let scene = |index: usize| SceneParams { picture: params(&video["scenes"][index]), frames: 1, motion: None };
+        let scene = |index: usize| SceneParams { image: params(&video["scenes"][index]), frames: 1, motion: None };
         let number = |value: &Json| value.as_u64().unwrap() as usize;
         let params = ScenesParams {
             scenes: vec![scene(0), scene(1)],
@@ -141,7 +141,7 @@ fn joins_through_pictures_give_diffusers_pictures() {
 }
 
 #[test]
-fn frames_stand_where_the_timeline_says() {
+fn frames_follow_the_timeline() {
     let model = Goldens::load().model;
     let params = video();
     let timeline = params.timeline();
@@ -149,12 +149,12 @@ fn frames_stand_where_the_timeline_says() {
     assert_eq!((frames.len(), timeline.frames()), (22, 22));
     let of = |span: Option<Span>| &frames[span.unwrap().start..span.unwrap().end()];
     let pictures = params.scenes.iter().map(|scene| {
-        let picture = model.text_to_image(&scene.picture, &mut ()).unwrap();
+        let picture = model.image(&scene.image, RunContext::new(&mut ())).unwrap();
         preprocess::resized(&picture, params.width, params.height).unwrap()
     });
     let pictures = pictures.collect::<Vec<RgbImage>>();
     for (index, picture) in pictures.iter().enumerate() {
-        // A scene's frames are its picture, every one.
+        // All of a scene's frames are its image.
         assert_eq!(of(timeline.scene(index)).len(), params.scenes[index].frames);
         assert!(of(timeline.scene(index)).iter().all(|frame| frame == picture), "scene {index}");
         let Some(before) = index.checked_sub(1) else { continue };
@@ -166,7 +166,7 @@ fn frames_stand_where_the_timeline_says() {
             Join::Crossfade { frames } => {
                 for (i, frame) in between.iter().enumerate() {
                     let mixed = pictures[before].iter().zip(picture.iter()).map(|(old, new)| {
-                        // Whole numbers: (n - i) parts of the old and i of the new, the nearest byte, a half upwards.
+                        // In integers: (n - i) parts of the old and i of the new, rounded to the nearest byte, halves up.
                         let parts = (frames - i) * usize::from(*old) + i * usize::from(*new);
                         ((2 * parts + frames) / (2 * frames)) as u8
                     });
@@ -185,7 +185,7 @@ fn frames_stand_where_the_timeline_says() {
 }
 
 #[test]
-fn a_video_that_was_broken_off_goes_on_at_any_frame() {
+fn a_video_can_resume_at_any_frame() {
     let model = Goldens::load().model;
     let unbroken = whole(&model, &video());
     for first_frame in 0..=unbroken.len() + 1 {
@@ -207,45 +207,45 @@ fn a_join_without_frames_is_a_cut() {
             assert!(whole(&model, &params) == expected[first_frame..], "{join:?} from frame {first_frame}");
         }
     }
-    // Scenes that a cut joins may be of different sizes, and so may those of a join without frames.
+    // Scenes joined by a cut may have different sizes, and so may those with an empty join.
     let mut params = ScenesParams { joins: vec![Join::Slerp { frames: 0 }], ..video() };
     params.scenes.truncate(2);
-    params.scenes[1].picture.width = 40;
+    params.scenes[1].image.width = 40;
     assert_eq!(whole(&model, &params).len(), 5);
 }
 
 #[test]
-fn a_sink_that_refuses_ends_the_video() {
+fn a_refusing_sink_stops_the_video() {
     let model = Goldens::load().model;
     let unbroken = whole(&model, &video());
-    for room in 0..unbroken.len() {
-        let mut sink = Full { taken: Vec::new(), room, refused: 0 };
+    for capacity in 0..unbroken.len() {
+        let mut sink = Full { accepted: Vec::new(), capacity, refused: 0 };
         let mut watcher = Watcher::default();
-        match model.scenes(&video(), None, &mut watcher, &mut sink) {
+        match model.scenes(&video(), None, VideoContext::new(&mut watcher, &mut sink)) {
             Err(Error::Sink(reason)) => assert_eq!(reason.to_string(), "no space left"),
             other => panic!("{other:?}"),
         }
-        assert!(sink.taken == unbroken[..room]);
+        assert!(sink.accepted == unbroken[..capacity]);
         assert_eq!(sink.refused, 1);
-        // A frame that was refused is not reported as done.
-        assert_eq!(watcher.seen.last().unwrap().frame, room);
+        // A refused frame is not reported as done.
+        assert_eq!(watcher.seen.last().unwrap().frame, capacity);
     }
-    let mut sink = Full { taken: Vec::new(), room: unbroken.len(), refused: 0 };
-    model.scenes(&video(), None, &mut (), &mut sink).unwrap();
+    let mut sink = Full { accepted: Vec::new(), capacity: unbroken.len(), refused: 0 };
+    model.scenes(&video(), None, VideoContext::new(&mut (), &mut sink)).unwrap();
 }
 
 #[test]
-fn a_monitor_that_breaks_ends_the_video_at_once() {
+fn a_breaking_monitor_stops_the_video_at_once() {
     let model = Goldens::load().model;
     let mut watcher = Watcher::default();
     let mut unbroken = Vec::new();
-    model.scenes(&video(), None, &mut watcher, &mut unbroken).unwrap();
+    model.scenes(&video(), None, VideoContext::new(&mut watcher, &mut unbroken)).unwrap();
     let reports = watcher.seen;
-    // At every report there is: a beginning, a step, a frame.
+    // At every kind of report: a start, a step, a frame.
     for stands in 1..=reports.len() {
         let mut watcher = Watcher { stands: Some(stands), ..Watcher::default() };
         let mut frames = Vec::new();
-        let outcome = model.scenes(&video(), None, &mut watcher, &mut frames);
+        let outcome = model.scenes(&video(), None, VideoContext::new(&mut watcher, &mut frames));
         assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {stands} reports");
         assert!(watcher.seen == reports[..stands], "asked again after it broke");
         assert!(frames == unbroken[..reports[stands - 1].frame]);
@@ -253,15 +253,15 @@ fn a_monitor_that_breaks_ends_the_video_at_once() {
 }
 
 #[test]
-fn progress_ends_where_it_should_and_never_goes_back() {
+fn progress_reaches_the_total_and_never_decreases() {
     let model = Goldens::load().model;
     let frames = video().timeline().frames();
     for first_frame in 0..frames {
         let mut watcher = Watcher::default();
-        model.scenes(&ScenesParams { first_frame, ..video() }, None, &mut watcher, &mut Vec::new()).unwrap();
+        model.scenes(&ScenesParams { first_frame, ..video() }, None, VideoContext::new(&mut watcher, &mut Vec::new())).unwrap();
         let seen = watcher.seen;
         for pair in seen.windows(2) {
-            let order = |progress: &SceneProgress| (progress.scene, progress.frame);
+            let order = |progress: &VideoProgress| (progress.scene, progress.frame);
             assert!(order(&pair[0]) <= order(&pair[1]) && pair[0].frame <= pair[1].frame, "{pair:?}");
             assert!(pair[0].work_done <= pair[1].work_done, "{pair:?}");
         }
@@ -274,33 +274,33 @@ fn progress_ends_where_it_should_and_never_goes_back() {
         }
         let last = seen.last().unwrap();
         assert_eq!((last.frame, last.work_done, last.scene), (frames, last.work_total, 5), "from frame {first_frame}");
-        // Nothing is reported as done that is not, and what was there before is.
+        // No frame is reported before it is done, and earlier frames count as done.
         assert_eq!(seen.iter().filter(|progress| progress.frame > first_frame).map(|progress| progress.frame).min(), Some(first_frame + 1));
         assert!(seen[0].work_done == 0.0 && seen[0].step == 0);
     }
 }
 
 #[test]
-fn progress_says_what_is_made() {
+fn progress_names_the_activity() {
     let model = Goldens::load().model;
     let mut params = video();
     params.scenes = vec![scene("a", 1, 1), scene("b", 2, 2)];
     params.joins = vec![Join::Slerp { frames: 2 }];
     let mut watcher = Watcher::default();
-    model.scenes(&params, None, &mut watcher, &mut Vec::new()).unwrap();
+    model.scenes(&params, None, VideoContext::new(&mut watcher, &mut Vec::new())).unwrap();
     let seen = watcher.seen.iter().map(|seen| (seen.scene, seen.activity, seen.step, seen.steps, seen.frame, seen.work_done));
-    use Activity::{Between, Picture};
+    use Activity::{Between, Image};
     // The model's own scheduler calls the model three times in two steps.
     let expected = [
-        (0, Picture, 0, 0, 0, 0.0),
-        (0, Picture, 1, 3, 0, 2.0 / 3.0),
-        (0, Picture, 2, 3, 0, 4.0 / 3.0),
-        (0, Picture, 3, 3, 0, 2.0),
-        (0, Picture, 3, 3, 1, 2.0),
-        (1, Picture, 0, 0, 1, 2.0),
-        (1, Picture, 1, 3, 1, 2.0 + 2.0 / 3.0),
-        (1, Picture, 2, 3, 1, 2.0 + 4.0 / 3.0),
-        (1, Picture, 3, 3, 1, 4.0),
+        (0, Image, 0, 0, 0, 0.0),
+        (0, Image, 1, 3, 0, 2.0 / 3.0),
+        (0, Image, 2, 3, 0, 4.0 / 3.0),
+        (0, Image, 3, 3, 0, 2.0),
+        (0, Image, 3, 3, 1, 2.0),
+        (1, Image, 0, 0, 1, 2.0),
+        (1, Image, 1, 3, 1, 2.0 + 2.0 / 3.0),
+        (1, Image, 2, 3, 1, 2.0 + 4.0 / 3.0),
+        (1, Image, 3, 3, 1, 4.0),
         (1, Between, 0, 0, 1, 4.0),
         (1, Between, 1, 3, 1, 4.0 + 2.0 / 3.0),
         (1, Between, 2, 3, 1, 4.0 + 4.0 / 3.0),
@@ -308,7 +308,7 @@ fn progress_says_what_is_made() {
         (1, Between, 1, 3, 1, 6.0 + 2.0 / 3.0),
         (1, Between, 2, 3, 1, 6.0 + 4.0 / 3.0),
         (1, Between, 3, 3, 1, 8.0),
-        // Two pictures of this size are decoded at once.
+        // Two images of this size are decoded at once.
         (1, Between, 3, 3, 2, 8.0),
         (1, Between, 3, 3, 3, 8.0),
         (1, Between, 3, 3, 4, 8.0),
@@ -317,14 +317,22 @@ fn progress_says_what_is_made() {
     assert_eq!(seen.collect::<Vec<_>>(), expected);
 }
 
+fn from_image() -> Start {
+    Start::Image { init_image: RgbImage::new(32, 24), strength: 0.5 }
+}
+
+fn inpainted() -> Start {
+    Start::Inpaint { init_image: RgbImage::new(32, 24), mask_image: GrayImage::new(32, 24), strength: 0.5 }
+}
+
 #[test]
-fn what_cannot_be_made_is_refused_by_name_before_the_first_step() {
+fn invalid_parameters_are_refused_by_name_before_the_first_step() {
     let model = Goldens::load().model;
     let changed = |change: fn(&mut ScenesParams)| {
         let mut params = video();
         change(&mut params);
         let (mut watcher, mut frames) = (Watcher::default(), Vec::new());
-        let outcome: Result<()> = model.scenes(&params, None, &mut watcher, &mut frames);
+        let outcome: Result<()> = model.scenes(&params, None, VideoContext::new(&mut watcher, &mut frames));
         assert!(watcher.seen.is_empty() && frames.is_empty());
         match outcome {
             Err(Error::Params { field, .. }) => field,
@@ -334,9 +342,12 @@ fn what_cannot_be_made_is_refused_by_name_before_the_first_step() {
     assert_eq!(changed(|params| params.scenes.clear()), "scenes");
     assert_eq!(changed(|params| params.width = 0), "width");
     assert_eq!(changed(|params| params.height = 0), "height");
-    // The last scene's fault too.
-    assert_eq!(changed(|params| params.scenes[5].picture.num_inference_steps = 0), "num_inference_steps");
-    // There is no way from one size to another.
-    assert_eq!(changed(|params| params.scenes[4].picture.width = 40), "width");
-    assert_eq!(changed(|params| params.scenes[4].picture.height = 40), "height");
+    // Also a fault in the last scene.
+    assert_eq!(changed(|params| params.scenes[5].image.num_inference_steps = 0), "num_inference_steps");
+    // A slerp cannot join scenes of different sizes.
+    assert_eq!(changed(|params| params.scenes[4].image.width = 40), "width");
+    assert_eq!(changed(|params| params.scenes[4].image.height = 40), "height");
+    // Scenes are made from their prompts alone.
+    assert_eq!(changed(|params| params.scenes[2].image.start = from_image()), "start");
+    assert_eq!(changed(|params| params.scenes[5].image.start = inpainted()), "start");
 }

@@ -1,6 +1,6 @@
-//! Scheduler files as people have them against diffusers (scripts/golden/scheduler_files.py): whole runs of its pipelines over files,
-//! classes in model_index.json, named schedulers and kinds of requests; and every key with its odd values under every scheduler.
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Scheduler files as they occur in practice against diffusers (scripts/golden/scheduler_files.py): whole runs of its pipelines over files,
+//! classes in model_index.json, named schedulers and kinds of requests; and every key with unusual values under every scheduler.
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
@@ -9,7 +9,7 @@ use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
     noise::SeededNoise,
-    pipelines::{ImageToImageParams, InpaintParams, StableDiffusion, TextToImageParams},
+    pipelines::{ImageParams, RunContext, StableDiffusion, Start},
     policy::ExecutionPolicy,
     schedulers::{SchedulerConfig, SchedulerFile},
     weights::{Component, TensorSource, WeightSource},
@@ -80,11 +80,11 @@ impl StepMonitor for Last {
     }
 }
 
-/// The picture and the mask of the golden pictures, and a request with the settings of the script.
+/// The golden image and mask, and a request with the script's settings.
 struct Request {
     init_image: RgbImage,
     mask_image: GrayImage,
-    base: TextToImageParams,
+    base: ImageParams,
 }
 
 impl Request {
@@ -95,12 +95,12 @@ impl Request {
             (dims[1] as u32, dims[0] as u32, pictures[name].flatten_all().unwrap().to_vec1::<u8>().unwrap())
         };
         let ((width, height, picture), mask) = (bytes("init_image"), bytes("mask_image"));
-        let base = TextToImageParams {
+        let base = ImageParams {
             negative_prompt: "noisy, dark".into(),
             guidance_scale: 5.0,
             seed: 11,
             num_inference_steps: 6,
-            ..TextToImageParams::new("a red circle on a blue ground, with mist", (64, 64))
+            ..ImageParams::new("a red circle on a blue ground, with mist", (64, 64))
         };
         Self {
             init_image: RgbImage::from_raw(width, height, picture).unwrap(),
@@ -110,22 +110,20 @@ impl Request {
     }
 
     /// The final latents of one kind of request.
-    fn make(&self, model: &StableDiffusion, kind: &str, base: TextToImageParams) -> Result<Tensor> {
+    fn make(&self, model: &StableDiffusion, kind: &str, base: ImageParams) -> Result<Tensor> {
         let mut last = Last::default();
         let init_image = self.init_image.clone();
-        match kind {
-            "text" => model.text_to_image(&base, &mut last),
-            "image" => model.image_to_image(&ImageToImageParams { base, init_image, strength: 0.6 }, &mut last),
-            _ => {
-                let params = InpaintParams { base, init_image, mask_image: self.mask_image.clone(), strength: 0.75 };
-                model.inpaint(&params, &mut last)
-            }
-        }?;
+        let start = match kind {
+            "text" => Start::Noise,
+            "image" => Start::Image { init_image, strength: 0.6 },
+            _ => Start::Inpaint { init_image, mask_image: self.mask_image.clone(), strength: 0.75 },
+        };
+        model.image(&ImageParams { start, ..base }, RunContext::new(&mut last))?;
         Ok(last.0.unwrap())
     }
 }
 
-/// The pictures of both latents against each other, in f32, in decibels.
+/// The PSNR between the images of both latents, in f32.
 fn picture_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> f64 {
     let picture = |latents: &Tensor| {
         let decoded = model.vae().decode(&(latents / model.vae().config().scaling_factor).unwrap()).unwrap();
@@ -138,16 +136,16 @@ fn picture_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> 
 }
 
 #[test]
-fn a_scheduler_starts_from_what_the_pipelines_scheduler_config_is() {
+fn schedulers_start_from_the_pipelines_scheduler_config() {
     check_pipelines("schedulers", 160);
 }
 
 #[test]
-fn pipelines_hand_eta_to_the_schedulers_that_take_it() {
+fn pipelines_pass_eta_to_the_schedulers_that_have_it() {
     check_pipelines("eta", 6);
 }
 
-/// Makes the final latents of every case of a golden, `least` or more.
+/// Makes the final latents of every case of a golden, at least `least` of them, and compares them.
 fn check_pipelines(name: &str, least: usize) {
     let (latents, metadata) = (golden("pipelines", name), golden_metadata("pipelines", name));
     let cases: Vec<Json> = serde_json::from_str(&metadata["cases"]).unwrap();
@@ -158,14 +156,14 @@ fn check_pipelines(name: &str, least: usize) {
     for (number, case) in cases.iter().enumerate() {
         let file = &cases[case["file_of"].as_u64().unwrap() as usize]["file"];
         let model = Folder::new(&shapes, &case["unet"], file, case["index"].as_str().unwrap(), &case["class"]).load();
-        let base = TextToImageParams {
+        let base = ImageParams {
             num_inference_steps: case["steps"].as_u64().unwrap() as usize,
             scheduler: case["name"].as_str().map(|name| name.parse().unwrap()),
             eta: case["eta"].as_f64(),
             ..request.base.clone()
         };
         let expected = &latents[&number.to_string()];
-        let told = match request.make(&model, case["kind"].as_str().unwrap(), base) {
+        let fault = match request.make(&model, case["kind"].as_str().unwrap(), base) {
             Err(error) => error.to_string(),
             Ok(made) => {
                 let (picture, latent) = (picture_psnr(&model, &made, expected), -20.0 * relative_error(&made, expected).log10());
@@ -176,15 +174,15 @@ fn check_pipelines(name: &str, least: usize) {
                 format!("pictures {picture:.1} dB, latents {latent:.1} dB")
             }
         };
-        faults.push(format!("{number} {} {} {}: {told}", case["kind"], case["label"], case["name"]));
+        faults.push(format!("{number} {} {} {}: {fault}", case["kind"], case["label"], case["name"]));
     }
     println!("{} cases, the worst at {worst:.1} dB", cases.len());
     assert!(faults.is_empty(), "{} of {}\n{}", faults.len(), cases.len(), faults.join("\n"));
     assert!(cases.len() >= least);
 }
 
-/// What diffusers runs and this crate does not: the scheduler's name begins so, and the key.
-const NOT_DONE: [(&str, &str); 8] = [
+/// Settings that diffusers runs and this crate refuses: the start of the scheduler's name, and the key.
+const UNSUPPORTED: [(&str, &str); 8] = [
     ("dpmpp", "use_flow_sigmas"),
     ("unipc", "use_flow_sigmas"),
     ("deis", "use_flow_sigmas"),
@@ -195,11 +193,11 @@ const NOT_DONE: [(&str, &str); 8] = [
     ("deis", "prediction_type"),
 ];
 
-/// A row of the golden's table: its name, key and value, the other keys, and where its latents stand if diffusers runs it.
+/// A row of the golden's table: its name, key and value, the other keys, and the index of its latents if diffusers runs it.
 type FileCase = (String, String, Json, BTreeMap<String, Json>, Option<usize>);
 
 #[test]
-fn a_file_is_judged_by_the_keys_that_are_read_and_by_what_they_do() {
+fn a_file_is_validated_by_the_keys_that_a_scheduler_uses() {
     const SHAPE: [usize; 4] = [1, 4, 2, 2];
     let (latents, metadata) = (golden("schedulers", "files"), golden_metadata("schedulers", "files"));
     let table: Vec<FileCase> = serde_json::from_str(&metadata["table"]).unwrap();
@@ -216,24 +214,24 @@ fn a_file_is_judged_by_the_keys_that_are_read_and_by_what_they_do() {
         Ok(latents)
     };
     let (mut faults, mut same, mut refused) = (Vec::new(), 0, 0);
-    for (name, key, value, company, row) in &table {
+    for (name, key, value, other_keys, row) in &table {
         let mut file = sd15.clone();
-        for (key, value) in company.iter().chain([(key, value)]) {
+        for (key, value) in other_keys.iter().chain([(key, value)]) {
             file[key] = betas(value);
         }
-        let not_done = NOT_DONE.iter().any(|(start, other)| name.starts_with(start) && key == other);
-        let context = || format!("{name} {key} {value} with {company:?}");
+        let unsupported = UNSUPPORTED.iter().any(|(start, other)| name.starts_with(start) && key == other);
+        let context = || format!("{name} {key} {value} with {other_keys:?}");
         match (run(&file, name), row) {
             (Ok(made), Some(row)) => {
                 let error = relative_error(&made, &latents["latents"].get(*row).unwrap());
                 if error <= tolerance::SCHEDULER_STEP { same += 1 } else { faults.push(format!("{}: {error:e}", context())) }
             }
-            (Err(Error::Config { field, .. }), Some(_)) if not_done && field == *key => refused += 1,
+            (Err(Error::Config { field, .. }), Some(_)) if unsupported && field == *key => refused += 1,
             (Err(error), Some(_)) => faults.push(format!("{}: {error}", context())),
-            // diffusers has no picture of it.
+            // diffusers makes no image with it.
             (Err(Error::Config { .. }), None) => refused += 1,
             (Err(error), None) => faults.push(format!("{}: {error}", context())),
-            // Numbers overflow there, or it minds what does no harm.
+            // diffusers overflows there, or refuses something harmless.
             (Ok(_), None) => {}
         }
     }
@@ -243,7 +241,7 @@ fn a_file_is_judged_by_the_keys_that_are_read_and_by_what_they_do() {
 }
 
 #[test]
-fn a_model_whose_own_scheduler_is_not_ours_loads_and_says_what_to_do() {
+fn a_model_with_an_unsupported_scheduler_loads_and_says_what_to_do() {
     let metadata = golden_metadata("pipelines", "schedulers");
     let shapes: Json = serde_json::from_str(&metadata["shapes"]).unwrap();
     let request = Request::load();
@@ -256,7 +254,7 @@ fn a_model_whose_own_scheduler_is_not_ours_loads_and_says_what_to_do() {
         let error = request.make(&model, "text", request.base.clone()).unwrap_err();
         assert!(matches!(&error, Error::Config { field: found, .. } if found == field), "{error}");
         assert!(model.scheduler_name().is_err());
-        let base = TextToImageParams { scheduler: Some("euler".parse().unwrap()), ..request.base.clone() };
+        let base = ImageParams { scheduler: Some("euler".parse().unwrap()), ..request.base.clone() };
         assert_eq!(request.make(&model, "text", base).is_ok(), field == "_class_name");
     }
     let nothing = SchedulerFile::new(&json!({}), None).unwrap();

@@ -1,4 +1,4 @@
-//! The schedulers against diffusers': timesteps exactly, latents at every step, late starts, and what is refused.
+//! The schedulers against diffusers': exact timesteps, latents at every step, late starts, and refusals.
 
 use std::collections::BTreeMap;
 
@@ -30,9 +30,9 @@ fn floats(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Every scheduler knows the clean latents that a right guess of the noise points at, at every step.
+/// At every step, every scheduler recovers the clean latents from a correct prediction of the noise.
 #[test]
-fn the_clean_latents_are_found_again() {
+fn the_clean_latents_are_recovered() {
     let (clean, noise) = (randn(LATENTS_SEED), randn(NOISE_SEED));
     for kind in SchedulerKind::ALL {
         let config = SchedulerConfig::from_json(&json!({"_class_name": "DDIMScheduler"}), Some(kind.into())).unwrap();
@@ -40,14 +40,14 @@ fn the_clean_latents_are_found_again() {
         for index in 0..scheduler.timesteps().len() {
             let latents = scheduler.add_noise(&clean, &noise, index).unwrap();
             let found = scheduler.run().clean(&latents, &noise, index).unwrap();
-            // The noisier the latents, the more of them is rounded away.
+            // The noisier the latents, the more of the clean ones is lost to rounding.
             let error = relative_error(&found, &clean);
             assert!(error <= 1e-4, "{kind:?}, step {index}: {error:e}");
         }
     }
 }
 
-/// Walks from `latents` at step `start` to the end and gives the largest relative error of a step against the rows of `expected`.
+/// Steps from `latents` at step `start` to the end; returns the largest relative error of a step against the rows of `expected`.
 fn walk(scheduler: &mut dyn Scheduler, mut latents: Tensor, start: usize, expected: &Tensor, context: &str) -> f64 {
     let mut noise = SeededNoise::new(NOISE_SEED);
     let mut worst = 0.0_f64;
@@ -63,7 +63,7 @@ fn walk(scheduler: &mut dyn Scheduler, mut latents: Tensor, start: usize, expect
     worst
 }
 
-/// Runs every case of a golden, `least` or more, and gives each scheduler's largest error with the case that has it.
+/// Runs every case of a golden, at least `least`; returns each scheduler's largest error with its case.
 fn check_trajectories(golden_name: &str, least: usize) -> BTreeMap<String, (f64, String)> {
     let (metadata, tensors) = (golden_metadata("schedulers", golden_name), golden("schedulers", golden_name));
     let cases: Vec<Value> = serde_json::from_str(&metadata["cases"]).unwrap();
@@ -91,7 +91,7 @@ fn check_trajectories(golden_name: &str, least: usize) -> BTreeMap<String, (f64,
         } else {
             assert_eq!(run.timesteps(), timesteps, "{key}");
         }
-        // As f32, which it is in diffusers: the JSON reader may be off by the last bit of an f64.
+        // As f32, its type in diffusers: the JSON reader may be off by the last bit of an f64.
         assert_eq!(run.init_noise_sigma() as f32, case["init_noise_sigma"].as_f64().unwrap() as f32, "{key}");
         let latents = (randn(LATENTS_SEED) * run.init_noise_sigma()).unwrap();
         let error = walk(run.as_mut(), latents, 0, &tensors[key], key);
@@ -114,12 +114,12 @@ fn check_trajectories(golden_name: &str, least: usize) -> BTreeMap<String, (f64,
 }
 
 #[test]
-fn latents_are_diffusers_at_every_step() {
+fn latents_match_diffusers_at_every_step() {
     assert_eq!(check_trajectories("trajectories", 500).len(), SchedulerName::all().len());
 }
 
 #[test]
-fn eta_is_the_share_of_noise_that_diffusers_and_k_diffusion_add() {
+fn eta_is_the_share_of_noise_as_in_diffusers_and_k_diffusion() {
     let takes_eta = SchedulerKind::ALL.into_iter().filter(|kind| kind.default_eta().is_some()).map(|kind| kind.as_str().to_owned());
     let checked = check_trajectories("eta", 40);
     assert_eq!(
@@ -128,7 +128,7 @@ fn eta_is_the_share_of_noise_that_diffusers_and_k_diffusion_add() {
     );
 }
 
-/// Without its noise an ancestral step is Euler's.
+/// Without its noise, an ancestral step is an Euler step.
 #[test]
 fn an_ancestral_scheduler_of_eta_0_is_euler() {
     let walk = |scheduler: &str| {
@@ -143,7 +143,7 @@ fn an_ancestral_scheduler_of_eta_0_is_euler() {
 }
 
 #[test]
-fn the_scheduler_of_stable_video_diffusion_is_diffusers() {
+fn the_scheduler_of_stable_video_diffusion_matches_diffusers() {
     check_trajectories("video", 4);
     let metadata = golden_metadata("schedulers", "video");
     let configs: BTreeMap<String, Value> = serde_json::from_str(&metadata["configs"]).unwrap();
@@ -155,7 +155,7 @@ fn the_scheduler_of_stable_video_diffusion_is_diffusers() {
 }
 
 #[test]
-fn a_late_start_is_diffusers() {
+fn a_late_start_matches_diffusers() {
     let (metadata, tensors) = (golden_metadata("schedulers", "trajectories"), golden("schedulers", "trajectories"));
     let configs: BTreeMap<String, Value> = serde_json::from_str(&metadata["configs"]).unwrap();
     let late: BTreeMap<String, usize> = serde_json::from_str(&metadata["late"]).unwrap();
@@ -172,7 +172,7 @@ fn a_late_start_is_diffusers() {
 }
 
 #[test]
-fn timesteps_are_diffusers_for_1_to_100_steps() {
+fn timesteps_match_diffusers_for_1_to_100_steps() {
     let (metadata, tensors) = (golden_metadata("schedulers", "timesteps"), golden("schedulers", "timesteps"));
     let cases: BTreeMap<String, String> = serde_json::from_str(&metadata["cases"]).unwrap();
     let file: Value = serde_json::from_str(&metadata["config"]).unwrap();
@@ -215,7 +215,7 @@ fn the_file_names_the_default_scheduler() {
 }
 
 #[test]
-fn what_is_not_implemented_is_refused_by_name() {
+fn unsupported_values_are_refused_by_name() {
     let cases = [
         ("ddim", "thresholding", json!("yes")),
         ("dpmpp-2m", "use_flow_sigmas", json!(true)),
@@ -253,7 +253,7 @@ fn what_is_not_implemented_is_refused_by_name() {
         assert_eq!((file.as_str(), field.as_str()), ("scheduler/scheduler_config.json", key), "{reason}");
         assert!(reason.contains(name(scheduler).kind.class_name()), "{reason}");
     }
-    // The same keys mean nothing to a class that doesn't have them.
+    // A class without these keys ignores them.
     let mut file = sd15();
     for (key, value) in [("thresholding", json!(true)), ("solver_order", json!(9)), ("use_flow_sigmas", json!(true))] {
         file[key] = value;

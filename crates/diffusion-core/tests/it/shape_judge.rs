@@ -1,11 +1,11 @@
-//! Judges a picture of a shape by plain rules, as scripts/train/README.md states them under "The plain judge": which colour is the
-//! figure, which the ground, and which of the four shapes covers the figure best. No learned weights.
+//! Judges an image of a shape by simple rules, which scripts/train/README.md describes under "The plain judge": the colours of the figure
+//! and of the background, and which of the four shapes matches the figure best. No learned weights.
 
 use std::f64::consts::{FRAC_PI_4, PI};
 
 use image::RgbImage;
 
-/// The colours of the grammar with the centre of each in sRGB.
+/// The colours of the prompt grammar with the centre of each in sRGB.
 const PALETTE: [(&str, [f64; 3]); 8] = [
     ("red", [215.0, 35.0, 35.0]),
     ("green", [40.0, 160.0, 60.0]),
@@ -17,7 +17,7 @@ const PALETTE: [(&str, [f64; 3]); 8] = [
     ("black", [22.0, 22.0, 24.0]),
 ];
 
-/// Shape, corners, their distances by turns, a first turn, and the area of the outline of radius 1.
+/// Shape, number of corners, their alternating distances, the rotation of the first, and the area of the outline of radius 1.
 const SHAPES: [(&str, usize, [f64; 2], f64, f64); 4] = [
     ("circle", 48, [1.0, 1.0], 0.0, 3.13),
     ("square", 4, [1.22, 1.22], FRAC_PI_4, 2.98),
@@ -25,10 +25,10 @@ const SHAPES: [(&str, usize, [f64; 2], f64, f64); 4] = [
     ("star", 10, [1.2, 0.52], 0.0, 1.83),
 ];
 
-/// Half the side of the central square, and the width of the border ring, in pixels of a picture of 128.
+/// Half the side of the central square, and the width of the border ring, in pixels of a 128-pixel image.
 const CENTRE: u32 = 6;
 
-/// What is seen in a picture.
+/// The judgement of an image.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) figure: &'static str,
@@ -36,7 +36,7 @@ pub(crate) struct Seen {
     pub(crate) shape: &'static str,
 }
 
-/// Looks at a picture of 128 x 128 pixels.
+/// Judges an image of 128 x 128 pixels.
 pub(crate) fn look(picture: &RgbImage) -> Seen {
     let (width, height) = picture.dimensions();
     let mean = |belongs: &dyn Fn(u32, u32) -> bool| {
@@ -77,7 +77,7 @@ fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
 }
 
-/// sRGB bytes to CIELAB under D65.
+/// Converts sRGB bytes to CIELAB under D65.
 fn lab(rgb: [f64; 3]) -> [f64; 3] {
     let [r, g, b] = rgb.map(|value| value / 255.0).map(|c| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) });
     let x = (0.4124564 * r + 0.3575761 * g + 0.1804375 * b) / 0.95047;
@@ -88,7 +88,7 @@ fn lab(rgb: [f64; 3]) -> [f64; 3] {
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
-/// The shape whose outline, at the mask's centre and area, covers the mask best.
+/// The shape whose outline, at the mask's centre and area, matches the mask best.
 fn shape_of(mask: &[bool], width: u32) -> &'static str {
     let place = |index: usize| ((index as u32 % width) as f64 + 0.5, (index as u32 / width) as f64 + 0.5);
     let set = mask.iter().enumerate().filter(|(_, set)| **set).map(|(index, _)| place(index)).collect::<Vec<(f64, f64)>>();
@@ -122,7 +122,7 @@ fn shape_of(mask: &[bool], width: u32) -> &'static str {
     best.0
 }
 
-/// Whether a point lies within an outline: an odd number of its edges is crossed on the way out.
+/// Whether a point lies inside an outline: a ray from it crosses an odd number of edges.
 fn within(outline: &[(f64, f64)], (x, y): (f64, f64)) -> bool {
     let edges = outline.iter().zip(outline.iter().cycle().skip(1));
     let crossed = edges.filter(|((x1, y1), (x2, y2))| (*y1 > y) != (*y2 > y) && x < (x2 - x1) * (y - y1) / (y2 - y1) + x1);
@@ -130,7 +130,7 @@ fn within(outline: &[(f64, f64)], (x, y): (f64, f64)) -> bool {
 }
 
 #[test]
-fn the_judge_sees_what_is_painted() {
+fn the_judge_recognises_drawn_shapes() {
     for (shape, corners, distances, first_turn, _) in SHAPES {
         let outline = (0..corners)
             .map(|corner| {

@@ -1,8 +1,8 @@
-//! SD-Turbo's shape, as a folder and as a single file, against diffusers' pictures (tests/golden/single_file,
+//! A model with SD-Turbo's structure, as a folder and as a single file, against diffusers' images (tests/golden/single_file,
 //! scripts/golden/single_file.py).
 
 use diffusion_core::{
-    pipelines::{StableDiffusion, TextToImageParams},
+    pipelines::{ImageParams, RunContext, StableDiffusion},
     policy::ExecutionPolicy,
     weights::{OpenOptions, SingleFile, SingleFileOptions, WeightSource as _, open_model},
 };
@@ -11,21 +11,21 @@ use serde_json::{Value as Json, json};
 
 use crate::{golden, golden_metadata, pipelines::psnr, tiny_turbo::TinyTurbo, tolerance};
 
-/// Makes a golden's picture with a model of this path, and holds it against diffusers'.
+/// Makes a golden's image with the model at this path, and compares it with diffusers'.
 fn check(model: &std::path::Path, name: &str, scheduler: Option<&str>) -> Vec<String> {
     let metadata = golden_metadata("single_file", "pictures");
     let calls: Json = serde_json::from_str(&metadata["calls"]).unwrap();
     let source = open_model(model, &OpenOptions::default()).unwrap();
     let model = StableDiffusion::load(source.as_ref(), &ExecutionPolicy::cpu_f32()).unwrap();
     let side: u32 = metadata["side"].parse().unwrap();
-    let params = TextToImageParams {
+    let params = ImageParams {
         num_inference_steps: calls[name]["steps"].as_u64().unwrap() as usize,
         guidance_scale: calls[name]["guidance_scale"].as_f64().unwrap(),
         seed: metadata["seed"].parse().unwrap(),
         scheduler: scheduler.map(|name| name.parse().unwrap()),
-        ..TextToImageParams::new(metadata["prompt"].clone(), (side, side))
+        ..ImageParams::new(metadata["prompt"].clone(), (side, side))
     };
-    let made = model.text_to_image(&params, &mut ()).unwrap();
+    let made = model.image(&params, RunContext::new(&mut ())).unwrap();
     let bytes = golden("single_file", "pictures")[name].flatten_all().unwrap().to_vec1::<u8>().unwrap();
     let decibels = psnr(&made, &RgbImage::from_raw(side, side, bytes).unwrap());
     assert!(decibels >= tolerance::EQUAL_PICTURES, "{name} {scheduler:?}: {decibels:.1} dB");
@@ -33,7 +33,7 @@ fn check(model: &std::path::Path, name: &str, scheduler: Option<&str>) -> Vec<St
 }
 
 #[test]
-fn sd_turbos_folder_makes_diffusers_pictures_with_a_null_without_it_and_with_a_word() {
+fn sd_turbos_folder_matches_diffusers_for_every_upcast_attention() {
     let turbo = TinyTurbo::load();
     for upcast_attention in [Some(Json::Null), None, Some(json!(false)), Some(json!(0))] {
         let folder = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ fn sd_turbos_folder_makes_diffusers_pictures_with_a_null_without_it_and_with_a_w
 }
 
 #[test]
-fn sd_turbos_single_file_makes_diffusers_pictures_and_says_how_it_was_understood() {
+fn sd_turbos_single_file_matches_diffusers_and_explains_its_prediction_type() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let turbo = TinyTurbo::load();
@@ -59,7 +59,7 @@ fn sd_turbos_single_file_makes_diffusers_pictures_and_says_how_it_was_understood
         );
         check(&path, name, Some("euler"));
     }
-    // In the layout of Stability AI's later code, and with what a trainer left.
+    // In the layout of Stability AI's later code, and with leftovers of a trainer.
     let renamed = [("cond_stage_model.model.", "conditioner.embedders.0.model."), ("first_stage_model.", "vae.")];
     turbo.write_single_file(&path, &renamed, &["model.diffusion_model.ema_decay", "vae.loss.logvar", "vae.quant.colours"]);
     let remarks = check(&path, "turbo_4", None);
@@ -69,7 +69,7 @@ fn sd_turbos_single_file_makes_diffusers_pictures_and_says_how_it_was_understood
 }
 
 #[test]
-fn the_keys_v_pred_and_ztsnr_make_a_model_of_velocity_up_to_pure_noise() {
+fn v_pred_and_ztsnr_select_velocity_with_zero_terminal_snr() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     TinyTurbo::load().write_single_file(&path, &[], &["v_pred", "ztsnr"]);

@@ -1,4 +1,4 @@
-//! What a UNet does once for several steps and several texts: the numbers are the bits of doing it each time, and the work is less.
+//! Computations that a UNet shares between steps and between texts: the results are bit-identical to separate computations, with less work.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ const TOKENS: usize = 5;
 /// Height and width of the samples; odd, so that the levels' sizes are not multiples of each other.
 const SIZE: (usize, usize) = (7, 6);
 
-/// A small UNet; `fields` are put over the config. The weights are made of their names.
+/// A small UNet; `fields` override the config. The weights are drawn by name.
 fn unet(fields: &Value, dtype: DType) -> UNet2dConditionModel {
     let mut config = json!({
         "block_out_channels": [CHANNELS, 24],
@@ -38,7 +38,7 @@ fn unet(fields: &Value, dtype: DType) -> UNet2dConditionModel {
     UNet2dConditionModel::load(&config, &Arc::new(GoldenWeights::any()).cursor(Component::Unet, dtype)).unwrap()
 }
 
-/// One for each place where the text can enter first.
+/// One model for each position of the first cross-attention.
 fn models() -> Vec<(&'static str, Value)> {
     let plain = json!(["DownBlock2D", "DownBlock2D"]);
     vec![
@@ -55,11 +55,11 @@ fn models() -> Vec<(&'static str, Value)> {
         ("the first attention of the first block", json!({ "only_cross_attention": [true, false], "transformer_layers_per_block": 2 })),
         ("the mid block", json!({ "down_block_types": plain, "mid_block_scale_factor": 1.5, "upcast_attention": true })),
         (
-            "the first block of the way up",
+            "the first block of the up path",
             json!({ "down_block_types": plain, "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"], "mid_block_type": null }),
         ),
         (
-            "the last block of the way up",
+            "the last block of the up path",
             json!({ "down_block_types": plain, "mid_block_type": null, "layers_per_block": [2, 1], "only_cross_attention": true }),
         ),
         ("nowhere", json!({ "down_block_types": plain, "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": null })),
@@ -83,7 +83,7 @@ fn twice(tensor: &Tensor) -> Tensor {
     Tensor::cat(&[tensor, tensor], 0).unwrap()
 }
 
-/// Every number, exactly: bf16 and f16 are f32s too.
+/// All bits of every number: bf16 and f16 convert exactly to f32.
 fn numbers(tensor: &Tensor) -> Vec<u32> {
     let wide = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert!(wide.iter().all(|value| value.is_finite()));
@@ -91,12 +91,12 @@ fn numbers(tensor: &Tensor) -> Vec<u32> {
 }
 
 #[test]
-fn texts_that_share_a_sample_get_the_numbers_of_texts_that_do_not() {
+fn texts_that_share_a_sample_get_the_same_results_as_separate_ones() {
     for (place, fields) in models() {
         for dtype in [DType::F32, DType::BF16] {
             let model = unet(&fields, dtype);
             let cond = model.config().time_cond_proj_dim.map(|dim| randn(3, &[1, dim]));
-            // One image with two texts is guidance; two images with four are guidance of a batch.
+            // One image with two texts is guidance; two images with four texts are guidance of a batch.
             for batch in [1, 2] {
                 let (sample, states) = (sample(batch), texts(2 * batch));
                 let context = model.text_context(&states).unwrap();
@@ -128,7 +128,7 @@ fn each_image_keeps_its_own_guidance_embedding() {
 }
 
 #[test]
-fn a_context_serves_every_step() {
+fn a_context_is_valid_at_every_step() {
     let model = unet(&json!({}), DType::F32);
     let context = model.text_context(&texts(2)).unwrap();
     let steps = [(981.0, sample(1)), (20.25, randn(4, &[1, 4, 3, 8])), (981.0, sample(1))];
@@ -141,14 +141,14 @@ fn a_context_serves_every_step() {
     assert_eq!(numbers(&kept[0]), numbers(&kept[2]));
     assert_eq!(flops[0], flops[2]);
 
-    // Making the context is the keys and the values: one transformer on the way down, one in the middle, two on the way up.
+    // The context consists of keys and values: one transformer in the down path, one in the middle, two in the up path.
     let (_, flops) = counting(|| model.text_context(&texts(2)).unwrap());
     assert_eq!(flops as usize, 2 * 2 * 2 * TOKENS * TEXT * (3 * CHANNELS + 24));
 }
 
-/// The shared part of the first levels' work is done for one image in the place of two, and nothing else is less.
+/// The shared work of the first levels is done for one image instead of two, and all other work is the same.
 #[test]
-fn what_comes_before_the_text_is_computed_once() {
+fn layers_before_the_first_cross_attention_run_once() {
     let saved = |fields: &Value| {
         let model = unet(fields, DType::F32);
         let context = model.text_context(&texts(2)).unwrap();
@@ -164,7 +164,7 @@ fn what_comes_before_the_text_is_computed_once() {
     assert_eq!(saved(&json!({})), 2 * pixels * (conv_in + resnet + proj_in + self_attention + query));
     assert_eq!(saved(&json!({ "only_cross_attention": true })), 2 * pixels * (conv_in + resnet + proj_in + query));
 
-    // Without attention to the text the whole is computed once.
+    // Without cross-attention, everything is computed once.
     let nowhere = models().into_iter().find(|(place, _)| *place == "nowhere").unwrap().1;
     let model = unet(&nowhere, DType::F32);
     let run = |text: usize| counting(|| model.forward(&sample(1), 1.0, &model.text_context(&texts(text)).unwrap(), None).unwrap()).1;
@@ -172,7 +172,7 @@ fn what_comes_before_the_text_is_computed_once() {
 }
 
 #[test]
-fn batches_that_do_not_fit_are_refused() {
+fn mismatched_batches_are_refused() {
     let model = unet(&json!({ "time_cond_proj_dim": 6 }), DType::F32);
     let refused = |images: usize, text: usize, cond: Option<usize>| {
         let context = model.text_context(&texts(text)).unwrap();
@@ -198,7 +198,7 @@ fn batches_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn guidance_is_between_predictions_made_alone() {
+fn guidance_combines_separate_predictions() {
     let model = unet(&json!({ "in_channels": 9 }), DType::F32);
     let (latents, channels) = (sample(1), randn(5, &[1, 5, SIZE.0, SIZE.1]));
     let (prompt, negative) = (randn(6, &[1, TOKENS, TEXT]), randn(7, &[1, TOKENS, TEXT]));

@@ -1,4 +1,4 @@
-//! SD-Turbo's shape with small widths, written as a folder and as a single file from weights that are drawn by name.
+//! A model with SD-Turbo's structure and small widths, written as a folder and as a single file with weights drawn by name.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -11,13 +11,13 @@ use crate::golden_weights::draw;
 pub(crate) struct TinyTurbo(Json);
 
 impl TinyTurbo {
-    /// From tests/golden/single_file of diffusion-core.
+    /// Reads tests/golden/single_file of diffusion-core.
     pub(crate) fn load() -> Self {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/single_file/sd_turbo.json");
         Self(serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
     }
 
-    /// The diffusers folder, with this for the UNet's `upcast_attention`, or without the field.
+    /// Writes the diffusers folder, with this value of the UNet's `upcast_attention`, or without the field.
     pub(crate) fn write_folder(&self, folder: &Path, upcast_attention: Option<&Json>) {
         for (path, content) in self.0["files"].as_object().unwrap() {
             let mut content = content.clone();
@@ -37,12 +37,12 @@ impl TinyTurbo {
         }
     }
 
-    /// The single file, with other beginnings of names, and with tensors of one number besides.
+    /// Writes the single file, with other prefixes of names, and with additional tensors of one number.
     pub(crate) fn write_single_file(&self, path: &Path, renamed: &[(&str, &str)], more: &[&str]) {
         let components = &self.0["components"];
         let mut tensors = BTreeMap::new();
-        for (name, made_of) in self.0["checkpoint"].as_object().unwrap() {
-            let (component, parts, shape): (String, Vec<String>, Json) = serde_json::from_value(made_of.clone()).unwrap();
+        for (name, source) in self.0["checkpoint"].as_object().unwrap() {
+            let (component, parts, shape): (String, Vec<String>, Json) = serde_json::from_value(source.clone()).unwrap();
             let parts: Vec<Tensor> = parts.iter().map(|part| lively(part, &shape_of(&components[&component][part]))).collect();
             let name =
                 renamed.iter().find_map(|(old, new)| name.strip_prefix(old).map(|rest| format!("{new}{rest}"))).unwrap_or(name.clone());
@@ -53,10 +53,11 @@ impl TinyTurbo {
     }
 }
 
-/// The weight of a name; the norms before self-attention are near those of a model that predicts noise, by which a single file is told.
+/// The weight of a name; the norms before self-attention are close to those of a noise-predicting model, by which a single file's
+/// prediction type is determined.
 fn lively(name: &str, shape: &[usize]) -> Tensor {
-    let is_told_by = name.ends_with(".norm1.bias") && name.contains(".transformer_blocks.");
-    (draw(name, shape) * if is_told_by { 0.25 } else { 1.0 }).unwrap()
+    let decides_prediction = name.ends_with(".norm1.bias") && name.contains(".transformer_blocks.");
+    (draw(name, shape) * if decides_prediction { 0.25 } else { 1.0 }).unwrap()
 }
 
 fn shape_of(shape: &Json) -> Vec<usize> {

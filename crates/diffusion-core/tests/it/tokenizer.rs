@@ -1,4 +1,4 @@
-//! The tokenizer against transformers' `CLIPTokenizer` on OpenAI's vocabulary (golden: scripts/golden/tokenizer.py).
+//! The tokenizer against transformers' `CLIPTokenizer` with OpenAI's vocabulary (golden: scripts/golden/tokenizer.py).
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use diffusion_core::{
 };
 use serde_json::{Value, json};
 
-/// A model that has a tokenizer folder with these files, and nothing else.
+/// A model with a tokenizer folder of these files, and nothing else.
 struct Files(HashMap<String, Vec<u8>>);
 
 impl WeightSource for Files {
@@ -34,7 +34,7 @@ fn golden() -> Value {
     serde_json::from_str(include_str!("../golden/tokenizer/prompts.json")).unwrap()
 }
 
-/// vocab.json and merges.txt of OpenAI's vocabulary, made once.
+/// vocab.json and merges.txt of OpenAI's vocabulary, created once.
 static OPENAI: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let openai = Vocabulary::openai().unwrap();
     [openai.vocab_json().into_bytes(), openai.merges_txt().into_bytes()]
@@ -57,7 +57,7 @@ fn tokenizer_json(golden: &Value, merges_as_text: bool) -> Vec<u8> {
     serde_json::to_vec(&json).unwrap()
 }
 
-/// Every prompt of the golden through this tokenizer, as this configuration's golden has it. Returns how many there were.
+/// Encodes every prompt of the golden with this tokenizer, and compares with this configuration's golden. Returns the number of prompts.
 fn assert_golden(tokenizer: &ClipTokenizer, golden: &Value, config: &str) -> usize {
     let ids_of = |entry: &Value| -> Vec<u32> { serde_json::from_value(entry[0].clone()).unwrap() };
     let prompts = golden["prompts"].as_array().unwrap();
@@ -78,7 +78,7 @@ fn assert_golden(tokenizer: &ClipTokenizer, golden: &Value, config: &str) -> usi
 }
 
 #[test]
-fn built_in_merges_are_openais() {
+fn built_in_merges_match_openais() {
     let merges = Vocabulary::openai().unwrap().merges_txt();
     let fnv1a64 =
         |data: &str| data.bytes().fold(0xcbf2_9ce4_8422_2325, |state: u64, byte| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
@@ -114,7 +114,7 @@ fn tokenizer_json_gives_transformers_ids() {
 }
 
 #[test]
-fn tokenizer_json_comes_before_vocab_and_merges() {
+fn tokenizer_json_takes_precedence_over_vocab_and_merges() {
     let golden = golden();
     let mut files = vocab_and_merges();
     files.insert("tokenizer.json".into(), tokenizer_json(&golden, false));
@@ -123,18 +123,18 @@ fn tokenizer_json_comes_before_vocab_and_merges() {
 }
 
 #[test]
-fn a_text_that_tokens_of_several_vectors_make_too_long_is_refused() {
+fn a_text_that_multi_vector_tokens_make_too_long_is_refused() {
     let added: serde_json::Map<_, _> =
         (0..200).map(|index| (if index == 0 { "<x>".into() } else { format!("<x>_{index}") }, (49_408 + index).into())).collect();
     let config = TokenizerConfig::from_json(None, None, Some(&added.into())).unwrap();
     let tokenizer = ClipTokenizer::from_parts(Vocabulary::openai().unwrap(), config).unwrap();
     assert_eq!(tokenizer.encode("<x>").unwrap().token_count, 200);
     let message = tokenizer.encode(&"<x> ".repeat(1000)).unwrap_err().to_string();
-    assert!(message.contains("its tokens of several vectors make the text longer than 1048576 bytes"), "{message}");
+    assert!(message.contains("multi-vector tokens make the text longer than 1048576 bytes"), "{message}");
 }
 
 #[test]
-fn without_files_the_built_in_vocabulary_serves() {
+fn without_files_the_built_in_vocabulary_is_used() {
     let golden = golden();
     assert_golden(&ClipTokenizer::load(&Files(HashMap::new())).unwrap(), &golden, "no_config");
     let config = TokenizerConfig::from_json(Some(&golden["configs"]["sd2"]["files"]["special_tokens_map.json"]), None, None).unwrap();
@@ -142,7 +142,7 @@ fn without_files_the_built_in_vocabulary_serves() {
 }
 
 #[test]
-fn broken_tokenizer_files_are_clear_errors() {
+fn broken_tokenizer_files_give_clear_errors() {
     let message = |changes: &[(&str, &[u8])], without: &[&str]| {
         let mut files = vocab_and_merges();
         files.extend(changes.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())));
@@ -170,7 +170,7 @@ fn broken_tokenizer_files_are_clear_errors() {
         (vec![("tokenizer.json", br#"{"model":{"type":"Unigram","vocab":[]}}"#)], vec![], "not BPE"),
         (vec![("tokenizer.json", br#"{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#)], vec![], "end_of_word_suffix"),
         (vec![("tokenizer_config.json", b"[]")], vec![], "no JSON object"),
-        (vec![("tokenizer_config.json", br#"{"added_tokens_decoder":{"7":{"content":"cat</w>"}}}"#)], vec![], "is said to be id 7"),
+        (vec![("tokenizer_config.json", br#"{"added_tokens_decoder":{"7":{"content":"cat</w>"}}}"#)], vec![], "has id 7"),
     ] {
         let found = message(&changes, &without);
         assert!(found.contains(words), "expected {words:?} in {found:?}");

@@ -1,4 +1,4 @@
-//! The video UNet against diffusers' own, in f32 and bf16. Its blocks have tests of their own beside them.
+//! The video UNet against diffusers', in f32 and bf16. Its blocks have their own tests in src/models.
 
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
@@ -28,7 +28,7 @@ fn run(case: &Case, model: &UNetSpatioTemporalConditionModel) -> Tensor {
 fn unet(name: &str, dtype: DType) {
     let case = case(name);
     let output = run(&case, &load(&case, dtype));
-    // All but what one token of context makes idle.
+    // All weights except those that a single token of context makes redundant.
     let idle =
         |name: &String| ["norm2.weight", "norm2.bias", "attn2.to_q.weight", "attn2.to_k.weight"].iter().any(|end| name.ends_with(end));
     let (idle, unread): (Vec<String>, Vec<String>) = case.weights.unread().into_iter().partition(idle);
@@ -39,12 +39,12 @@ fn unet(name: &str, dtype: DType) {
 
 #[test]
 fn the_unet_of_stable_video_diffusion_agrees_with_diffusers() {
-    // Narrower, it has the published model's 1428 tensors, name by name.
+    // It is narrower, but has the published model's 1428 tensors, name by name.
     assert_eq!(case("video_unet_svd").weights.unread().len(), 1428);
     unet("video_unet_svd", DType::F32);
 }
 
-/// With small weights an epsilon of 1e-5 where diffusers has 1e-6 is an error of a hundredth, and so it is the other way round.
+/// With small weights, an epsilon of 1e-5 instead of diffusers' 1e-6 is an error of a hundredth, and vice versa.
 #[test]
 fn a_video_unet_of_small_weights_agrees_with_diffusers() {
     unet("video_unet_quiet", DType::F32);
@@ -61,7 +61,7 @@ fn a_video_of_one_frame_agrees_with_diffusers() {
 }
 
 #[test]
-fn video_unets_in_half_precision_stay_near() {
+fn video_unets_in_half_precision_stay_close() {
     for name in ["video_unet_svd", "video_unet_quiet", "video_unet_varied", "video_unet_picture"] {
         unet(name, DType::BF16);
     }
@@ -75,9 +75,9 @@ fn a_video_unet_runs_portably() {
     case.check("video_unet_varied", "output", &output, DType::F32);
 }
 
-/// Each clip of a batch is computed alone.
+/// Each clip of a batch is computed independently.
 #[test]
-fn a_video_unet_computes_each_clip_alone() {
+fn a_video_unet_computes_each_clip_independently() {
     let case = case("video_unet_quiet");
     let model = load(&case, DType::F32);
     let both = run(&case, &model);
@@ -90,7 +90,7 @@ fn a_video_unet_computes_each_clip_alone() {
 }
 
 #[test]
-fn a_video_unet_refuses_tensors_that_do_not_fit() {
+fn a_video_unet_refuses_tensors_of_the_wrong_shape() {
     let case = case("video_unet_quiet");
     let model = load(&case, DType::F32);
     let (sample, states, ids) = (&case.tensors["sample"], &case.tensors["encoder_hidden_states"], &case.tensors["added_time_ids"]);
@@ -133,7 +133,7 @@ fn a_video_unets_config_is_refused_by_field() {
         let Some(Error::Config { file, field: found, .. }) = UNetSpatioTemporalConfig::from_json(&config.into()).err() else {
             panic!("{field} was taken");
         };
-        // Two numbers that do not fit together are one field's fault.
+        // A contradiction between two numbers is reported for one field.
         let expected = if field == "addition_time_embed_dim" { "projection_class_embeddings_input_dim" } else { field };
         assert_eq!((file.as_str(), found.as_str()), ("unet/config.json", expected));
     }
@@ -142,7 +142,7 @@ fn a_video_unets_config_is_refused_by_field() {
     assert!(UNetSpatioTemporalConfig::from_json(&heads).is_err_and(|error| error.to_string().contains("num_attention_heads")));
 }
 
-/// Stable Video Diffusion at its own size: what is planned fits 32-bit indices and an H200, for both models' frames.
+/// Stable Video Diffusion at its own size: the plan fits 32-bit indices and an H200, for both models' frames.
 #[test]
 fn the_activations_of_stable_video_diffusion_are_planned() {
     let config = UNetSpatioTemporalConfig::from_json(&json!({})).unwrap();

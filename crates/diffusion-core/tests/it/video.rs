@@ -1,4 +1,4 @@
-//! The parts of Stable Video Diffusion against diffusers' and transformers' own, in f32 and bf16 (tests/golden/video,
+//! The parts of Stable Video Diffusion against those of diffusers and transformers, in f32 and bf16 (tests/golden/video,
 //! scripts/golden/video.py).
 
 use candle_core::{DType, Tensor};
@@ -43,7 +43,7 @@ fn load(case: &Case, dtype: DType) -> AutoencoderKlTemporalDecoder {
 fn autoencoder(name: &str, dtype: DType) {
     let case = case_of("video", name);
     let mut model = load(&case, dtype);
-    // The attention that diffusers makes and does not run.
+    // The attention that diffusers creates but does not run.
     let idle = |name: &String| model.config().layers_per_block == 1 && name.starts_with("decoder.mid_block.attentions");
     assert!(case.weights.unread().iter().all(idle), "{:?}", case.weights.unread());
     let latents = model.encode(&case.tensors["images"]).unwrap();
@@ -78,13 +78,13 @@ fn a_temporal_autoencoder_in_tiles_agrees_with_diffusers_blending() {
 }
 
 #[test]
-fn temporal_autoencoders_in_half_precision_stay_near() {
+fn temporal_autoencoders_in_half_precision_stay_close() {
     autoencoder("vae_temporal", DType::BF16);
     autoencoder("vae_temporal_tiled", DType::BF16);
 }
 
 #[test]
-fn one_tile_is_the_whole_picture() {
+fn one_tile_equals_the_whole_image() {
     let case = case_of("video", "vae_temporal_tiled");
     let whole = load(&case, DType::F32).decode(&case.tensors["latents"]).unwrap();
     // 56 x 44 pixels fit one step of a tile of 128, which is 96.
@@ -93,7 +93,7 @@ fn one_tile_is_the_whole_picture() {
     assert!(relative_error(&tiled, &whole) == 0.0);
 }
 
-/// In f16 the encoder of a model that overflows there stays in f32, and the decoder does not.
+/// In f16, the encoder of a model with `force_upcast` stays in f32, but the decoder does not.
 #[test]
 fn an_encoder_that_overflows_in_f16_is_kept_in_f32() {
     for (name, encoder) in [("vae_temporal", DType::F32), ("vae_temporal_shallow", DType::F16)] {
@@ -105,7 +105,7 @@ fn an_encoder_that_overflows_in_f16_is_kept_in_f32() {
 }
 
 #[test]
-fn what_a_temporal_autoencoder_cannot_take_is_refused() {
+fn a_temporal_autoencoder_refuses_invalid_inputs_and_configs() {
     let case = case_of("video", "vae_temporal");
     let model = load(&case, DType::F32);
     let (images, latents) = (&case.tensors["images"], &case.tensors["latents"]);
@@ -132,7 +132,7 @@ fn what_a_temporal_autoencoder_cannot_take_is_refused() {
 }
 
 #[test]
-fn preprocessing_is_diffusers() {
+fn preprocessing_matches_diffusers() {
     let (tensors, metadata) = (golden("video", "preprocessing"), golden_metadata("video", "preprocessing"));
     let config = ClipImageProcessorConfig::from_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
     assert_eq!(config, ClipImageProcessorConfig::default());
@@ -152,6 +152,6 @@ fn preprocessing_is_diffusers() {
         sizes += 1;
     }
     assert!(sizes >= 6);
-    // The autoencoder's picture has Pillow's bytes.
+    // The autoencoder's input has Pillow's bytes.
     assert!(relative_error(&image_tensor(&picture("100x75"), 64, 48).unwrap(), &tensors["video.64x48"]) < 1e-7);
 }

@@ -1,5 +1,5 @@
-//! Whole videos against diffusers' own pipeline, on a tiny golden model (tests/golden/video, scripts/golden/video_pipeline.py).
-#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+//! Whole videos against diffusers' pipeline, on a tiny golden model (tests/golden/video, scripts/golden/video_pipeline.py).
+#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,13 @@ use std::{
 use candle_core::{DType, Tensor};
 use diffusion_core::{
     Error, Result,
-    denoise::{StepMonitor, StepReport},
+    denoise::StepReport,
     error::BoxError,
     frames::FrameSink,
     models::{AutoencoderKlTemporalDecoderConfig, ClipVisionConfig, UNetSpatioTemporalConfig},
-    pipelines::{ImageToVideoParams, MotionParams, StableDiffusion, StableVideoDiffusion, nano_sd},
+    pipelines::{
+        ImageToVideoParams, MotionParams, StableDiffusion, StableVideoDiffusion, VideoContext, VideoMonitor, VideoProgress, nano_sd,
+    },
     policy::ExecutionPolicy,
     preprocess::ClipImageProcessorConfig,
     schedulers::SchedulerConfig,
@@ -26,7 +28,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{golden, golden_metadata, golden_path, golden_weights::GoldenWeights, pipelines::psnr, tolerance};
 
-/// The golden videos and how they were made.
+/// The golden videos and the calls that made them.
 struct Goldens {
     tensors: HashMap<String, Tensor>,
     calls: Json,
@@ -53,7 +55,7 @@ impl Goldens {
         self.changed_model(&[], policy)
     }
 
-    /// The model with fields of a component's configuration changed.
+    /// The model with changed fields of a component's configuration.
     fn changed_model(&self, changes: &[(Component, &str, Json)], policy: &ExecutionPolicy) -> Result<StableVideoDiffusion> {
         let changes = changes.iter().map(|(component, field, value)| (*component, (*field).to_owned(), value.clone())).collect();
         StableVideoDiffusion::load(&GoldenModel { shapes: self.shapes.clone(), changes }, policy)
@@ -82,7 +84,7 @@ impl Goldens {
     }
 }
 
-/// A picture of [height, width, 3] bytes.
+/// An image from [height, width, 3] bytes.
 fn picture(tensor: &Tensor) -> RgbImage {
     let (height, width, _) = tensor.dims3().unwrap();
     RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
@@ -120,7 +122,7 @@ impl WeightSource for GoldenModel {
     }
 }
 
-/// The likeness of whole videos: the squares of all frames together.
+/// The PSNR of whole videos: the squared errors of all frames together.
 fn likeness(made: &[RgbImage], expected: &[RgbImage]) -> f64 {
     assert_eq!(made.len(), expected.len());
     let error = made.iter().zip(expected).map(|(made, expected)| 10f64.powf(-psnr(made, expected) / 10.0)).sum::<f64>();
@@ -129,12 +131,12 @@ fn likeness(made: &[RgbImage], expected: &[RgbImage]) -> f64 {
 
 fn make(model: &StableVideoDiffusion, params: &ImageToVideoParams) -> Vec<RgbImage> {
     let mut frames = Vec::new();
-    model.image_to_video(params, &mut (), &mut frames).unwrap();
+    model.image_to_video(params, VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
 }
 
 #[test]
-fn image_to_video_gives_diffusers_frames() {
+fn image_to_video_matches_diffusers() {
     let goldens = Goldens::load();
     let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
     let names: Vec<&String> = goldens.calls.as_object().unwrap().keys().collect();
@@ -147,7 +149,7 @@ fn image_to_video_gives_diffusers_frames() {
 }
 
 #[test]
-fn half_precision_is_as_near_to_f32_as_diffusers_bf16() {
+fn half_precision_is_as_close_to_f32_as_diffusers_bf16() {
     let goldens = Goldens::load();
     let mut cases = 0;
     for dtype in [DType::BF16, DType::F16] {
@@ -176,7 +178,7 @@ fn a_seed_repeats_and_another_differs() {
 }
 
 #[test]
-fn a_video_model_says_what_it_is() {
+fn a_video_model_reports_its_properties() {
     let goldens = Goldens::load();
     let policy = ExecutionPolicy::cpu_f32();
     let model = goldens.model(&policy).unwrap();
@@ -184,7 +186,7 @@ fn a_video_model_says_what_it_is() {
     assert_eq!((model.name(), model.scheduler_name().to_string().as_str()), ("golden", "euler-karras"));
     let real = goldens.changed_model(&[(Component::Unet, "sample_size", json!(96))], &policy).unwrap();
     assert_eq!(real.default_size(), (1024, 576));
-    // Each family is refused by the other's pipelines.
+    // Each family's pipelines refuse the other family.
     let source = GoldenModel { shapes: goldens.shapes.clone(), changes: Vec::new() };
     let refused = StableDiffusion::load(&source, &policy).err().unwrap().to_string();
     assert!(refused.contains("Stable Video Diffusion model, which sets a picture in motion"), "{refused}");
@@ -193,7 +195,7 @@ fn a_video_model_says_what_it_is() {
 }
 
 #[test]
-fn parts_that_do_not_fit_together_are_refused() {
+fn mismatched_parts_are_refused() {
     let goldens = Goldens::load();
     for (component, field, value) in [
         (Component::ImageEncoder, "image_size", json!(192)),
@@ -203,7 +205,7 @@ fn parts_that_do_not_fit_together_are_refused() {
         (Component::Unet, "projection_class_embeddings_input_dim", json!(64)),
         (Component::Vae, "in_channels", json!(1)),
     ] {
-        // What a projection must be is the UNet's to say.
+        // The UNet determines the projection's size, so the error names its field.
         let named = if field == "projection_dim" { "cross_attention_dim" } else { field };
         match goldens.changed_model(&[(component, field, value)], &ExecutionPolicy::cpu_f32()).err() {
             Some(Error::Config { field: found, .. }) => assert_eq!(found, named),
@@ -212,7 +214,7 @@ fn parts_that_do_not_fit_together_are_refused() {
     }
 }
 
-/// Writes a golden component's weights in f16, as the published folders have them beside the plain ones.
+/// Writes a golden component's weights in f16, as in published folders with fp16 variants.
 fn write_halves(folder: &Path, shapes: &Json, component: Component, file_name: &str) {
     let source = GoldenWeights::new(&shapes[component.folder()]);
     let tensors: HashMap<String, Tensor> = source
@@ -252,14 +254,14 @@ fn a_folder_of_the_fp16_variant_loads() {
         let source = open_model(folder.path(), &OpenOptions { variant: variant.map(str::to_owned), ..OpenOptions::default() }).unwrap();
         assert_eq!(ModelFamily::of(source.as_ref()).unwrap(), ModelFamily::StableVideoDiffusion);
         let model = StableVideoDiffusion::load(source.as_ref(), &ExecutionPolicy::cpu_f32()).unwrap();
-        // The weights alone are rounded.
+        // Only the weights are rounded.
         let found = likeness(&make(&model, &goldens.params("one_frame")), &goldens.frames("one_frame"));
         assert!(found > 45.0 && found < 90.0, "{found:.1} dB");
     }
 }
 
 #[test]
-fn published_architectures_are_ones_that_the_models_accept() {
+fn models_accept_the_published_architectures() {
     for (name, frames) in [("svd", 14), ("svd-xt", 25)] {
         let source = RandomWeights::new(name, 0).unwrap();
         assert_eq!(ModelFamily::of(&source).unwrap(), ModelFamily::StableVideoDiffusion);
@@ -276,11 +278,12 @@ fn published_architectures_are_ones_that_the_models_accept() {
     }
 }
 
-/// Notes what happens in which order, and stops after some of it.
+/// Records the order of events, and stops at one of them.
 #[derive(Default)]
 struct Log {
     events: Vec<String>,
     stop_at: Option<&'static str>,
+    frames: usize,
 }
 
 impl Log {
@@ -291,29 +294,30 @@ impl Log {
     }
 }
 
-impl StepMonitor for Log {
-    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        assert_eq!((step.latents.dims(), step.latents.dtype()), (&[6, 4, 8, 12][..], DType::F32));
-        self.note(format!("step {}/{}", step.step, step.steps))
+impl VideoMonitor for Log {
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
+        let VideoProgress { step, steps, frame, frames, .. } = *progress;
+        let is_frame = frame > std::mem::replace(&mut self.frames, frame);
+        self.note(if is_frame { format!("frame {frame}/{frames}") } else { format!("step {step}/{steps}") })
     }
 
-    fn on_frame(&mut self, frame: usize, frames: usize) -> ControlFlow<()> {
-        self.note(format!("frame {frame}/{frames}"))
+    fn on_model_step(&mut self, step: &StepReport<'_>) {
+        assert_eq!((step.latents.dims(), step.latents.dtype()), (&[6, 4, 8, 12][..], DType::F32));
     }
 }
 
-/// A sink that takes so many frames and then fails.
+/// A sink that accepts a number of frames and then fails.
 struct Full {
-    taken: usize,
-    room: usize,
+    accepted: usize,
+    capacity: usize,
 }
 
 impl FrameSink for Full {
     fn push(&mut self, _: RgbImage) -> Result<(), BoxError> {
-        if self.taken == self.room {
+        if self.accepted == self.capacity {
             return Err("disk full".into());
         }
-        self.taken += 1;
+        self.accepted += 1;
         Ok(())
     }
 }
@@ -326,20 +330,20 @@ fn frames_leave_one_by_one_and_can_be_stopped() {
     params.motion.num_inference_steps = 2;
     let mut log = Log::default();
     let mut all = Vec::new();
-    model.image_to_video(&params, &mut log, &mut all).unwrap();
+    model.image_to_video(&params, VideoContext::new(&mut log, &mut all)).unwrap();
     let frames: Vec<String> = (1..=6).map(|frame| format!("frame {frame}/6")).collect();
     assert_eq!(log.events, [&["step 1/2".to_owned(), "step 2/2".to_owned()][..], &frames].concat());
 
     for (stop_at, pushed) in [("step 1/2", 0), ("frame 3/6", 3)] {
         let mut log = Log { stop_at: Some(stop_at), ..Log::default() };
         let mut some = Vec::new();
-        assert!(matches!(model.image_to_video(&params, &mut log, &mut some), Err(Error::Cancelled)));
+        assert!(matches!(model.image_to_video(&params, VideoContext::new(&mut log, &mut some)), Err(Error::Cancelled)));
         assert_eq!(some.as_slice(), &all[..pushed]);
     }
 
-    let mut sink = Full { taken: 0, room: 2 };
+    let mut sink = Full { accepted: 0, capacity: 2 };
     let mut log = Log::default();
-    match model.image_to_video(&params, &mut log, &mut sink) {
+    match model.image_to_video(&params, VideoContext::new(&mut log, &mut sink)) {
         Err(Error::Sink(reason)) => assert_eq!(reason.to_string(), "disk full"),
         other => panic!("{other:?}"),
     }
@@ -347,7 +351,7 @@ fn frames_leave_one_by_one_and_can_be_stopped() {
 }
 
 #[test]
-fn parameters_out_of_range_are_refused_before_anything_is_made() {
+fn parameters_out_of_range_are_refused_before_the_first_step() {
     let goldens = Goldens::load();
     let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
     let mut log = Log::default();
@@ -356,11 +360,11 @@ fn parameters_out_of_range_are_refused_before_anything_is_made() {
         (MotionParams { size: Some((60, 64)), ..own() }, "width"),
         (MotionParams { num_inference_steps: 1001, ..own() }, "num_inference_steps"),
         (MotionParams { decode_chunk_size: Some(0), ..own() }, "decode_chunk_size"),
-        // More at once than a kernel can count.
+        // More elements at once than a kernel's indices can count.
         (MotionParams { size: Some((1024, 1024)), num_frames: Some(100), decode_chunk_size: Some(100), ..own() }, "decode_chunk_size"),
     ] {
         let params = ImageToVideoParams { motion, ..goldens.params("own") };
-        match model.image_to_video(&params, &mut log, &mut Vec::new()) {
+        match model.image_to_video(&params, VideoContext::new(&mut log, &mut Vec::new())) {
             Err(Error::Params { field, .. }) => assert_eq!(field, expected),
             other => panic!("{expected}: {other:?}"),
         }

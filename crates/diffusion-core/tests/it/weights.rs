@@ -1,4 +1,4 @@
-//! Loading diffusers folders: file names, shards, variants, old tensor names, and what is wrong named in full.
+//! Loading diffusers folders: file names, shards, variants, old tensor names, and errors that name all details.
 
 use std::{
     collections::BTreeMap,
@@ -19,12 +19,12 @@ const INDEX: &str = r#"{"_class_name": "StableDiffusionPipeline", "scheduler": [
     "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
     "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}"#;
 
-/// A golden file of this subject, whatever its format.
+/// A golden file of this subject, in any format.
 pub(crate) fn golden_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights").join(name)
 }
 
-/// A safetensors file of f32 tensors; the values count up from `first`, through all tensors in the order of their names.
+/// A safetensors file of f32 tensors; the values count up from `first` through all tensors in the given order.
 pub(crate) fn safetensors_bytes(tensors: &[(&str, &[usize])], first: f32) -> Vec<u8> {
     let mut next = first;
     let data: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = tensors
@@ -62,7 +62,7 @@ fn refusal<T>(result: Result<T, Error>) -> String {
 }
 
 #[test]
-fn plain_files_come_before_variants_and_a_variant_can_be_forced() {
+fn plain_files_take_precedence_and_a_variant_can_be_forced() {
     let folder = folder();
     let unet = folder.path().join("unet");
     let write = |name: &str, first| fs::write(unet.join(name), safetensors_bytes(&[("a", &[1])], first)).unwrap();
@@ -82,7 +82,7 @@ fn plain_files_come_before_variants_and_a_variant_can_be_forced() {
 }
 
 #[test]
-fn shards_are_put_together() {
+fn shards_are_combined() {
     let folder = folder();
     let unet = folder.path().join("unet");
     fs::write(unet.join("diffusion_pytorch_model-00001-of-00002.safetensors"), safetensors_bytes(&[("a", &[2]), ("b", &[2])], 0.0))
@@ -109,7 +109,7 @@ fn shards_are_put_together() {
 }
 
 #[test]
-fn sharded_torch_files_are_put_together() {
+fn sharded_torch_files_are_combined() {
     let folder = folder();
     let vae = folder.path().join("vae");
     fs::copy(golden_file("tensors.bin"), vae.join("diffusion_pytorch_model-00001-of-00002.bin")).unwrap();
@@ -146,14 +146,14 @@ fn old_and_new_names_load_alike() {
         assert_eq!(values(&cursor.pp("decoder.mid_block.attentions").pp(0).get((2, 2), "to_out.0.weight").unwrap()), [0., 1., 2., 3.]);
         assert_eq!(values(&cursor.get((2, 2, 1, 1), "post_quant_conv.weight").unwrap()), [4., 5., 6., 7.]);
     }
-    // Both at once is ambiguous.
+    // Both at once are ambiguous.
     fs::write(&text, safetensors_bytes(&[("a.bias", &[2]), ("text_model.a.bias", &[2])], 0.0)).unwrap();
     let source = DiffusersFolder::open(folder.path(), None).unwrap();
-    assert!(refusal(source.tensors(Component::TextEncoder)).contains("tensor text_model.a.bias: is there twice"));
+    assert!(refusal(source.tensors(Component::TextEncoder)).contains("tensor text_model.a.bias: occurs twice"));
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_file_tensor_and_shapes() {
     let folder = folder();
     let path = folder.path().join("unet/diffusion_pytorch_model.safetensors");
     let whole = safetensors_bytes(&[("a.weight", &[2, 3]), ("b.weight", &[4])], 0.0);
@@ -165,7 +165,7 @@ fn what_is_wrong_is_named() {
     assert_eq!(refusal(cursor.get(2, "bias")), format!("{at}bias: missing, expected shape [2]"));
     drop(cursor);
 
-    // Cut anywhere, it is an error that names the file, and the tensor once the header is whole.
+    // Truncated anywhere, it is an error that names the file, and also the tensor once the header is complete.
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let message = refusal(source.tensors(Component::Unet));
@@ -200,14 +200,14 @@ fn a_header_with_flipped_bits_never_panics() {
 }
 
 #[test]
-fn folders_that_are_no_models_are_refused() {
+fn folders_without_a_model_are_refused() {
     let open = |path: &Path| open_model(path, &OpenOptions::default());
     let empty = tempfile::tempdir().unwrap();
     assert!(refusal(open(&empty.path().join("nothing"))).contains("does not exist"));
     assert!(refusal(open(empty.path())).contains("model_index.json: is missing, so this is no diffusers model folder"));
     for (file_name, what) in [
         ("config.json", "is missing, so this is no diffusers model folder; it may be one component of a model: give the folder above it"),
-        ("adapter_config.json", "it is a PEFT adapter's, which changes a model and is none"),
+        ("adapter_config.json", "it holds a PEFT adapter, which modifies a model but is not one"),
     ] {
         fs::write(empty.path().join(file_name), "{}").unwrap();
         assert!(refusal(open(empty.path())).ends_with(what));
@@ -257,7 +257,7 @@ fn an_embedded_model_is_a_folder_in_memory() {
 }
 
 #[test]
-fn random_weights_take_any_shape_that_is_asked_for() {
+fn random_weights_have_any_requested_shape() {
     let model = RandomWeights::new("nano-sd", 5).unwrap();
     let cursor = weights(&model, Component::Unet).pp("conv_in");
     assert!(cursor.contains("weight") && cursor.shape("weight").is_none());

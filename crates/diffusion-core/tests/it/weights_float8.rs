@@ -1,4 +1,4 @@
-//! Floats of eight bits, with and without scales, against torch's own widening of them.
+//! 8-bit floats, with and without scales, against torch's own widening.
 
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
@@ -20,13 +20,13 @@ fn load(golden: &str, extension: &str) -> Arc<dyn TensorSource> {
     DiffusersFolder::open(folder.path(), None).unwrap().tensors(Component::Unet).unwrap()
 }
 
-/// The bits of every element as f32, but for NaNs, of which there are many.
+/// The bits of every element as f32, with all NaNs mapped to one value.
 fn bits(tensor: &Tensor) -> Vec<u32> {
     let values: Vec<f32> = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     values.into_iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
 }
 
-/// What torch widens each code to.
+/// torch's widened value of each code.
 fn expected() -> HashMap<String, Vec<u32>> {
     let found = load("float8.safetensors", "safetensors");
     let codes = ["e4m3", "e5m2"].map(|kind| (kind.to_owned(), bits(&found.read(&format!("{kind}.expected"), &[256]).unwrap())));
@@ -34,7 +34,7 @@ fn expected() -> HashMap<String, Vec<u32>> {
 }
 
 #[test]
-fn every_code_of_both_kinds_is_what_torch_makes_of_it() {
+fn every_code_of_both_formats_matches_torch() {
     for (golden, extension) in [("float8.safetensors", "safetensors"), ("float8.bin", "bin")] {
         let found = load(golden, extension);
         for (kind, expected) in expected() {
@@ -49,7 +49,7 @@ fn every_code_of_both_kinds_is_what_torch_makes_of_it() {
 }
 
 #[test]
-fn scales_of_every_kind_are_multiplied_in_and_are_no_tensors() {
+fn scales_of_every_kind_are_applied_and_not_listed() {
     let found = load("float8.safetensors", "safetensors");
     for kind in ["e4m3", "e5m2"] {
         for layer in ["whole", "one", "rows", "column"] {
@@ -63,13 +63,13 @@ fn scales_of_every_kind_are_multiplied_in_and_are_no_tensors() {
     others.retain(|name| !name.ends_with(".weight") && !name.ends_with("expected"));
     others.sort();
     assert_eq!(others, ["e4m3", "e5m2"]);
-    // A model reads them in its own precision, as any weight.
+    // A model reads them in its own precision, like any weight.
     let cursor = ComponentWeights::new(found, Component::Unet, DType::BF16, &Device::Cpu);
     assert_eq!(cursor.get((4, 8), "e4m3.rows.weight").unwrap().dtype(), DType::BF16);
 }
 
 #[test]
-fn a_scale_that_does_not_fit_is_named() {
+fn an_error_names_a_scale_of_the_wrong_shape() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("unet.safetensors");
     let tensors = [("a.weight", &[4_usize, 8][..]), ("a.weight_scale", &[4, 2])];
@@ -82,7 +82,7 @@ fn a_scale_that_does_not_fit_is_named() {
 }
 
 #[test]
-fn a_scale_in_another_shard_is_named() {
+fn an_error_names_a_scale_in_another_shard() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("model_index.json"), INDEX).unwrap();
     let unet = folder.path().join("unet");
@@ -96,10 +96,7 @@ fn a_scale_in_another_shard_is_named() {
         let index = format!(r#"{{"weight_map": {{"a.weight": "one.safetensors", "b.weight": "two.safetensors"{listed}}}}}"#);
         fs::write(unet.join("diffusion_pytorch_model.safetensors.index.json"), index).unwrap();
         let message = DiffusersFolder::open(folder.path(), None).unwrap().tensors(Component::Unet).err().unwrap().to_string();
-        assert!(
-            message.contains("two.safetensors: tensor a.weight_scale: is a scale that lies in another shard than a.weight"),
-            "{message}"
-        );
+        assert!(message.contains("two.safetensors: tensor a.weight_scale: is a scale in a different shard than a.weight"), "{message}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Seeded random weights and single-file checkpoints, through the models: every configuration is accepted, every tensor that a model asks
-//! for is found in the shape that it wants, and what comes out is finite and not flat.
+//! Seeded random weights and single-file checkpoints, through the models: every configuration is accepted, every tensor that a model
+//! requests exists in the right shape, and the outputs are finite and not constant.
 
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
@@ -16,7 +16,7 @@ struct Configs {
     text_encoder: ClipTextConfig,
 }
 
-/// Every configuration, the scheduler's too, as the code that uses it reads it.
+/// Parses every configuration, including the scheduler's, with the code that uses it.
 fn configs(model: &dyn WeightSource) -> Configs {
     let scheduler = SchedulerConfig::from_json(&model.config(Component::Scheduler).unwrap(), None).unwrap();
     assert!(!scheduler.start(4).unwrap().timesteps().is_empty());
@@ -59,7 +59,7 @@ pub(crate) fn run(model: &dyn WeightSource, size: usize) {
 }
 
 #[test]
-fn every_architecture_is_one_that_the_models_accept() {
+fn models_accept_every_architecture() {
     for name in RandomWeights::architectures() {
         let model = RandomWeights::new(name, 0).unwrap();
         if ModelFamily::of(&model).unwrap() != ModelFamily::StableDiffusion {
@@ -68,7 +68,7 @@ fn every_architecture_is_one_that_the_models_accept() {
         let Configs { unet, text_encoder, .. } = configs(&model);
         assert!(unet.levels.iter().all(|level| level.cross_attention_dim == text_encoder.hidden_size), "{name}");
         assert_eq!(unet.has_mid_block, name != "tiny-sd");
-        // The tokenizer falls back on OpenAI's vocabulary, all of whose ids the text encoder takes.
+        // The tokenizer falls back to OpenAI's vocabulary, whose ids the text encoder accepts.
         let encoding = ClipTokenizer::load(&model).unwrap().encode("a lighthouse").unwrap();
         assert!(encoding.ids.iter().all(|id| (*id as usize) < text_encoder.vocab_size));
         assert_eq!(encoding.ids.last(), Some(&if name == "sd21" { 0 } else { 49_407 }));
@@ -76,6 +76,6 @@ fn every_architecture_is_one_that_the_models_accept() {
 }
 
 #[test]
-fn random_nano_sd_is_lively() {
+fn random_nano_sd_gives_finite_varied_outputs() {
     run(&RandomWeights::new("nano-sd", 3).unwrap(), 8);
 }

@@ -1,4 +1,4 @@
-//! CompVis checkpoints: names, values and configurations are what diffusers' own conversion yields.
+//! CompVis checkpoints: names, values and configurations match diffusers' own conversion.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +20,7 @@ fn golden_json(name: &str) -> Value {
     serde_json::from_slice(&fs::read(golden_file(name)).unwrap()).unwrap()
 }
 
-/// What `fill` in scripts/golden/weights.py makes.
+/// The counterpart of `fill` in scripts/golden/weights.py.
 fn fill(name: &str, count: usize) -> Vec<u8> {
     let state = name.bytes().fold(0x811c_9dc5_u32, |state, byte| (state ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     (0..count as u64)
@@ -29,18 +29,18 @@ fn fill(name: &str, count: usize) -> Vec<u8> {
         .collect()
 }
 
-/// What a checkpoint has besides what its golden describes.
+/// Additions to a checkpoint besides its golden's description.
 #[derive(Default)]
 struct Marked<'a> {
-    /// The header's texts.
+    /// The header's metadata.
     notes: &'a [(&'a str, &'a str)],
-    /// Empty tensors of these names.
+    /// Empty tensors with these names.
     keys: &'a [&'a str],
-    /// What the norms' biases are multiplied by.
+    /// Factor of the norms' biases.
     norms: Option<f32>,
 }
 
-/// The tensors that a golden describes: their shapes and their bytes.
+/// The tensors of a golden: their shapes and bytes.
 fn tensors_of(golden: &Value) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
     let tensors = golden["checkpoint"].as_object().unwrap().iter().map(|(name, shape)| {
         let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
@@ -50,7 +50,7 @@ fn tensors_of(golden: &Value) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
     tensors.collect()
 }
 
-/// Writes the checkpoint that a golden describes.
+/// Writes the checkpoint of a golden.
 fn write_checkpoint(golden: &Value, path: &Path) {
     write_marked(golden, path, &Marked::default());
 }
@@ -109,7 +109,7 @@ fn check_against_diffusers(name: &str) -> SingleFile {
     model
 }
 
-/// Every component's names, shapes, values and configuration are the golden's.
+/// Checks that every component's names, shapes, values and configuration match the golden's.
 fn check_tensors(model: &SingleFile, golden: &Value) {
     for component in [Component::Unet, Component::Vae, Component::TextEncoder] {
         let found = model.tensors(component).unwrap();
@@ -175,7 +175,7 @@ fn the_prediction_type_is_a_flag() {
 }
 
 #[test]
-fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did() {
+fn marks_decide_the_prediction_type_and_the_remark_names_the_deciding_mark() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
     let (one, two) = (golden_json("ldm_tiny.json"), golden_json("ldm_sd2.json"));
@@ -185,7 +185,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
     let epsilon = [("modelspec.prediction_type", "epsilon"), ("modelspec.architecture", "stable-diffusion-v2-768-v")];
     let (pndm, ddim, euler) = ("PNDMScheduler", "DDIMScheduler", "EulerDiscreteScheduler");
     for (golden, marked, flag, remark, scheduler, spacing) in [
-        // Stable Diffusion 2's shape: the statistic, unless a mark says it.
+        // Stable Diffusion 2's structure: the statistic decides, unless there is a mark.
         (
             &two,
             Marked::default(),
@@ -251,7 +251,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             ddim,
             None,
         ),
-        // Stable Diffusion 1's.
+        // Stable Diffusion 1's structure.
         (&one, Marked::default(), None, "epsilon at 128x128: no mark says otherwise, and Stable Diffusion 1.x does", pndm, None),
         (
             &one,
@@ -270,7 +270,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             ddim,
             Some("trailing"),
         ),
-        // Without velocity there is no pure noise to begin at.
+        // Without velocity prediction, the model cannot start at pure noise.
         (&one, Marked { keys: &["ztsnr"], ..Marked::default() }, None, "epsilon at 128x128: no mark says otherwise", pndm, None),
     ] {
         write_marked(golden, &path, &marked);
@@ -334,7 +334,7 @@ fn vae_attention_is_read_under_all_of_its_names() {
 }
 
 #[test]
-fn other_files_are_called_what_they_are() {
+fn other_files_are_identified() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let refusal = |tensors: &[(&str, &[usize])]| {
@@ -351,10 +351,10 @@ fn other_files_are_called_what_they_are() {
         ("model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.weight", "is a Stable Video Diffusion checkpoint"),
         ("depth_model.model.pretrained.model.cls_token", "is a Stable Diffusion 2 depth checkpoint"),
         ("noise_augmentor.time_embed.embed", "is a Stable unCLIP checkpoint"),
-        ("control_model.input_blocks.0.0.weight", "is a ControlNet: it works beside a model"),
+        ("control_model.input_blocks.0.0.weight", "is a ControlNet: it supplements a model"),
         ("controlnet_cond_embedding.conv_in.weight", "is a ControlNet"),
         ("zero_convs.0.0.weight", "is a ControlNet"),
-        ("lora_unet_down_blocks_0.lora_up.weight", "is a LoRA: it changes a model"),
+        ("lora_unet_down_blocks_0.lora_up.weight", "is a LoRA: it modifies a model"),
         ("unet.down_blocks.0.attentions.0.processor.to_q_lora.up.weight", "is a LoRA"),
         ("unet.down_blocks.0.attentions.0.attn1.to_q.lora.down.weight", "is a LoRA"),
         ("lora_unet_mid_block_attentions_0.hada_w1_a", "is a LyCORIS adapter"),
@@ -383,7 +383,7 @@ fn other_files_are_called_what_they_are() {
     let message = refusal(&[("model.diffusion_model.out.2.weight", &[1])]);
     assert!(message.contains("is a UNet alone") && message.contains("it has no VAE and no text encoder"), "{message}");
     let message = refusal(&[("model.diffusion_model.out.2.weight", &[1]), ("first_stage_model.decoder.conv_in.bias", &[1])]);
-    assert!(message.contains("has no text encoder, so it is no whole Stable Diffusion checkpoint"), "{message}");
+    assert!(message.contains("has no text encoder, so it is not a complete Stable Diffusion checkpoint"), "{message}");
     assert!(refusal(&[("a", &[1, 1, 1]), ("b", &[1])]).contains("no Stable Diffusion checkpoint (its first tensors are "));
     let refiner = [("conditioner.embedders.0.model.ln_final.weight", &[1][..]), ("model.diffusion_model.label_emb.0.0.weight", &[1, 1])];
     assert!(refusal(&refiner).contains("is a Stable Diffusion XL checkpoint (the refiner)"));
@@ -393,7 +393,7 @@ fn other_files_are_called_what_they_are() {
         let message = SingleFile::open(&path, SingleFileOptions::default()).err().unwrap().to_string();
         assert!(message.contains(kind), "{message}");
     }
-    // An embedding as A1111 saves it: a dictionary in a dictionary.
+    // An embedding as A1111 saves it: nested dictionaries.
     let path = folder.path().join("embedding.pt");
     fs::write(&path, legacy_checkpoint(&BTreeMap::from([("*".to_owned(), (vec![1, 2], vec![0; 8]))]), 5)).unwrap();
     let embedding = replaced(&fs::read(&path).unwrap(), b"X\x0a\0\0\0state_dict", b"X\x0f\0\0\0string_to_param");
@@ -402,14 +402,14 @@ fn other_files_are_called_what_they_are() {
     assert!(message.contains("is a textual-inversion embedding"), "{message}");
 }
 
-/// The bytes with one piece of them in the place of another.
+/// The bytes with one occurrence of `old` replaced by `new`.
 fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
     [&bytes[..at], new, &bytes[at + old.len()..]].concat()
 }
 
 #[test]
-fn a_tensor_that_is_missing_or_too_much_is_named() {
+fn missing_and_unsupported_tensors_are_named() {
     let golden = golden_json("ldm_tiny.json");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -422,7 +422,7 @@ fn a_tensor_that_is_missing_or_too_much_is_named() {
     let label = "model.diffusion_model.label_emb.0.0.weight";
     let message = open(&|tensors| _ = tensors.insert(label.into(), serde_json::json!([4, 4]))).err().unwrap().to_string();
     assert!(message.contains(&format!("tensor {label}: unsupported")), "{message}");
-    // What is no part of a layer is left out, and named.
+    // Tensors that belong to no layer are omitted, and reported.
     let names =
         ["ema.decay", "betas", "num_updates", "ema.num_updates", "posterior", "steps"].map(|name| format!("model.diffusion_model.{name}"));
     let model = open(&|tensors| names.iter().for_each(|name| _ = tensors.insert(name.clone(), serde_json::json!([4])))).unwrap();
@@ -438,13 +438,13 @@ fn a_tensor_that_is_missing_or_too_much_is_named() {
     let name = "model.diffusion_model.out.2.weight";
     let message = open(&|tensors| _ = tensors.remove(name)).err().unwrap().to_string();
     assert!(message.contains(&format!("unet: {}: tensor {name}: missing", path.display())), "{message}");
-    // One that tells nothing of the architecture is missed when the model asks for it.
+    // A tensor that does not affect the inferred architecture is missed only when the model requests it.
     let model = open(&|tensors| _ = tensors.remove("first_stage_model.encoder.norm_out.bias")).unwrap();
     assert!(model.tensors(Component::Vae).unwrap().shape("encoder.conv_norm_out.bias").is_none());
 }
 
 #[test]
-fn a_torch_checkpoint_is_read_too_and_an_evil_one_refused() {
+fn a_torch_checkpoint_is_read_and_a_malicious_one_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.ckpt");
     fs::copy(golden_file("wrapped.bin"), &path).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use documents::{Document, Workspace, command_faults, link_faults};
 
-/// The first page is read whole only if it is short.
+/// The first page must be short, so that users read it to the end.
 const FIRST_PAGE_LINES: usize = 130;
 
 fn root() -> PathBuf {
@@ -29,12 +29,12 @@ fn report(rule: &str, faults: &[String]) {
 }
 
 #[test]
-fn every_relative_link_leads_somewhere() {
-    report("links that lead nowhere", &link_faults(&documents(), exists));
+fn every_relative_link_resolves() {
+    report("broken links", &link_faults(&documents(), exists));
 }
 
 #[test]
-fn every_command_names_what_exists() {
+fn every_command_refers_to_existing_things() {
     let workspace = Workspace::read(&root()).unwrap();
     let readmes = documents().into_iter().filter(Document::is_readme);
     let faults: Vec<_> = readmes.flat_map(|readme| command_faults(&readme, &workspace, exists)).collect();

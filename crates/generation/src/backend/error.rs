@@ -1,18 +1,18 @@
-//! Why a backend does not take work, and why it has no result.
+//! Why a backend refuses work, and why a job has no result.
 
 use remote_providers::ProviderError;
 
 use super::too_large::TooLarge;
 
-/// Why a backend does not take work.
+/// Why a backend refuses work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It does nothing of this kind.
+    /// It makes nothing of this kind.
     #[error("{backend} does not make {kind}")]
     OtherKind {
         /// The backend's name.
         backend: String,
-        /// What was asked for: "images" or "videos".
+        /// The requested kind: "images" or "videos".
         kind: &'static str,
     },
     /// No local model of this name is set up.
@@ -20,7 +20,7 @@ pub enum Refusal {
     UnknownModel {
         /// The name.
         model: String,
-        /// Those that are set up.
+        /// The models that are set up.
         known: Vec<String>,
     },
     /// Its model is still being loaded.
@@ -29,21 +29,21 @@ pub enum Refusal {
     /// Its model could not be loaded, or its device is lost.
     #[error("the model cannot be used: {0}")]
     Failed(String),
-    /// There is not enough memory for it, whenever it came.
+    /// The job needs more memory than it can ever get.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// The provider takes no such request.
+    /// The provider does not accept the request.
     #[error(transparent)]
     Provider(ProviderError),
     /// No provider of this name is set up.
     #[error("no provider {provider:?} is set up; {}", known_providers(known))]
     UnknownProvider {
-        /// The name, the first part of the model's.
+        /// The requested provider: the first part of the model's name.
         provider: String,
-        /// Those that are set up.
+        /// The providers that are set up.
         known: Vec<String>,
     },
-    /// A provider's video takes minutes: its job is stored, and not held while its caller waits.
+    /// A provider's video takes minutes, so its job must be stored; it cannot be held while its caller waits.
     #[error("{provider} makes videos in stored tasks only: create a task, and ask for it later")]
     StoredOnly {
         /// The provider.
@@ -52,11 +52,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The field of the request that is to blame, where one is.
+    /// The request field at fault, if there is one.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::TooLarge(error) => Some(error.field()),
-            // Providers name it first: "durationSeconds: 7 is none of 6 and 12".
+            // Providers put it first: "durationSeconds: 7 is none of 6 and 12".
             Self::Provider(error) => {
                 let (field, _) = error.reason.split_once(": ")?;
                 let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'[' | b']');
@@ -72,10 +72,10 @@ fn known_providers(known: &[String]) -> String {
     if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", known.join(", ")) }
 }
 
-/// Why a backend has no result.
+/// Why a job has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
-    /// The job was cancelled, by its caller or because the program is going down.
+    /// The job was cancelled, by its caller or because the program shuts down.
     #[error("cancelled")]
     Cancelled,
     /// The model could not be loaded for the job.
@@ -92,26 +92,26 @@ pub enum BackendError {
     /// The image could not be encoded as PNG.
     #[error("PNG: {0}")]
     Encode(#[from] png::EncodingError),
-    /// The video could not be written; no file is left of it.
+    /// The video could not be written; no file of it remains.
     #[error(transparent)]
     Video(#[from] video_encode::Error),
-    /// The provider gives no video.
+    /// The provider returned no video.
     #[error(transparent)]
     Remote(#[from] ProviderError),
-    /// A fault of ours: the job panicked. The backend goes on with the next job.
+    /// A bug: the job panicked. The backend continues with the next job.
     #[error("internal error: {0}")]
     Internal(String),
 }
 
 impl BackendError {
-    /// Where the model does not take what was asked for: the field of the request, and the reason in one line.
+    /// If the model rejects the request: the field, and the reason in one line.
     pub fn refusal(&self) -> Option<(&str, String)> {
         let Self::Model(error) = self else { return None };
         let reason = if let diffusion_core::Error::Params { reason, .. } = error { reason.clone() } else { error.to_string() };
         Some((error.refused_parameter()?, reason.lines().next().unwrap_or_default().to_owned()))
     }
 
-    /// Whether the same work may well succeed at another time.
+    /// Whether the same work may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Remote(error) => error.is_retryable(),
@@ -121,12 +121,12 @@ impl BackendError {
         }
     }
 
-    /// Whether the result could not be written, be it encoded or put on the disk.
+    /// Whether the result could not be encoded or written to disk.
     pub fn is_of_output(&self) -> bool {
         matches!(self, Self::Encode(_) | Self::Video(_) | Self::Model(diffusion_core::Error::Sink(_)))
     }
 
-    /// Whether the backend is lost with the job.
+    /// Whether the error means that the backend's device is lost.
     pub(crate) fn is_device_lost(&self) -> bool {
         matches!(self, Self::Model(diffusion_core::Error::Device { .. }))
     }

@@ -1,4 +1,4 @@
-//! What a backend is given with a job, and what it hands back: plain data.
+//! A job's inputs and outputs as a backend sees them: plain data.
 //!
 //! It must not know who waits for the job or where it is kept.
 
@@ -30,9 +30,9 @@ pub struct GeneratedImage {
     pub image: RgbImage,
     /// The seed of this picture: the request's plus its index.
     pub seed: u64,
-    /// How it was made, as it stands in the PNG.
+    /// The generation parameters, as in the PNG.
     pub parameters: String,
-    /// The texts of the request that were cut, for the model reads no more; empty if all was read.
+    /// The request's texts that were truncated because the model reads only so many tokens; empty if none was.
     pub truncated: Vec<TruncatedText>,
 }
 
@@ -45,43 +45,43 @@ impl fmt::Debug for GeneratedImage {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct JobProgress {
-    /// Whether the device has taken the job; before that all counts but `parts` are 0.
+    /// Whether the device has started the job; before that everything but `parts` is 0.
     pub started: bool,
-    /// The picture or the scene being made, from 0; equal to `parts` when all are done.
+    /// The index of the picture or the scene being made, from 0; equal to `parts` when all are done.
     pub part: u32,
-    /// The pictures or scenes of the job.
+    /// The number of pictures or scenes of the job.
     pub parts: u32,
-    /// Steps done of the model run that is on.
+    /// Steps done in the current model run.
     pub step: usize,
-    /// Steps of that run (model calls); 0 until its first is done.
+    /// Steps of that run (model calls); 0 until the first is done.
     pub steps: usize,
-    /// Frames done of a video.
+    /// Frames of the video that are done.
     pub frame: usize,
     /// Frames of a video; 0 for pictures.
     pub frames: usize,
-    /// The share of the model's work that is done, 0 to 1.
+    /// The fraction of the model's work that is done, 0 to 1.
     pub share: f64,
 }
 
-/// What came of a job.
+/// A job's result.
 #[derive(Clone, Debug)]
 pub enum JobOutput {
-    /// Its images, in order.
+    /// The images, in order.
     Images(Vec<GeneratedImage>),
-    /// Its video.
+    /// The video.
     Video(GeneratedVideo),
 }
 
 /// Why a job stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Its result is not wanted any more.
+    /// Its result is no longer wanted.
     Cancelled,
-    /// Another worker, or the program's next life, goes on with it.
+    /// Another worker, or this program after a restart, will continue it.
     BrokenOff,
 }
 
-/// Stops a job at its next step or frame; clones are the same switch. A job that was told to stop stops, whatever it is told afterwards.
+/// Stops a job at its next step or frame; clones share one switch. A stop cannot be undone.
 #[derive(Clone, Debug, Default)]
 pub struct CancelSwitch(Arc<Switch>);
 
@@ -95,12 +95,12 @@ impl CancelSwitch {
     const BROKEN_OFF: u8 = 1;
     const CANCELLED: u8 = 2;
 
-    /// Stops the job: its result is not wanted any more.
+    /// Stops the job: its result is no longer wanted.
     pub fn cancel(&self) {
         self.stop(Self::CANCELLED);
     }
 
-    /// Stops the job here: another worker, or the program's next life, goes on with it.
+    /// Stops the job here: another worker, or this program after a restart, will continue it.
     pub fn break_off(&self) {
         self.stop(Self::BROKEN_OFF);
     }
@@ -110,12 +110,12 @@ impl CancelSwitch {
         self.0.changed.notify_waiters();
     }
 
-    /// Whether the job was told to stop, here or elsewhere.
+    /// Whether the job was stopped, by this clone or another.
     pub fn is_cancelled(&self) -> bool {
         self.why().is_some()
     }
 
-    /// Why the job was told to stop; `None` if it was not.
+    /// Why the job was stopped; `None` if it was not.
     pub fn why(&self) -> Option<Stop> {
         match self.0.state.load(Ordering::Acquire) {
             0 => None,
@@ -124,7 +124,7 @@ impl CancelSwitch {
         }
     }
 
-    /// Waits until the job is told to stop.
+    /// Waits until the job is stopped.
     pub async fn stopped(&self) -> Stop {
         loop {
             let mut changed = std::pin::pin!(self.0.changed.notified());
@@ -137,23 +137,23 @@ impl CancelSwitch {
     }
 }
 
-/// What a backend is given beside the work; by default nothing.
+/// What a backend gets in addition to the work; empty by default.
 pub struct JobContext {
     /// The job's id, for logs.
     pub id: String,
-    /// Stops it.
+    /// Stops the job.
     pub cancel: CancelSwitch,
-    /// Where progress goes.
+    /// Receives progress.
     pub progress: watch::Sender<JobProgress>,
-    /// Where previews go, for as long as they are wanted.
+    /// Receives previews while a client wants them.
     pub previews: PreviewSlot,
-    /// Keeps what is finished, so that the job resumes behind it after it was broken off.
+    /// Keeps finished pieces, so that an interrupted job resumes after them.
     pub journal: Box<dyn Journal + Send>,
-    /// Where a video is written.
+    /// Where to write the video.
     pub output: Option<VideoOutput>,
-    /// When the job came in: a model that was tried since then and could not be loaded is not tried for it again.
+    /// When the job arrived: a model that failed to load since then is not loaded again for it.
     pub since: Option<Instant>,
-    /// Keeps how far a job is that a provider makes; none for other jobs.
+    /// Keeps a remote job's progress at its provider; `None` for local jobs.
     pub remote: Option<Arc<dyn KeepRemote>>,
 }
 

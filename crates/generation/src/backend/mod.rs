@@ -1,8 +1,8 @@
-//! What makes images and videos: the seam that a device here, a remote provider and another machine all fit.
+//! What makes images and videos: one trait for a device here, a remote provider and another machine.
 //!
-//! It must not know stores, queues or who waits for a job. The invariants: a backend is handed a job only if it [accepts](Backend::accepts) its
-//! work; it stops soon after the job's [`CancelSwitch`](job::CancelSwitch) was used; what it returns is whole, or it returns an error that says
-//! whether another try can help.
+//! It must not know stores, queues or who waits for a job. Invariants: a backend gets a job only if it [accepts](Backend::accepts) its
+//! work; it stops soon after the job's [`CancelSwitch`](job::CancelSwitch) is used; it returns a complete result, or an error that tells
+//! whether a retry can help.
 
 mod error;
 pub mod job;
@@ -26,14 +26,14 @@ pub use self::{
 };
 use crate::work::Work;
 
-/// Whether a job can begin, as far as its model is concerned.
+/// Whether a job can start, as far as its model is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It can: its model is loaded, or it is told why that cannot be.
+    /// It can: its model is loaded, or has failed to load, which the job then reports.
     Ready,
     /// Its model is being loaded.
     Loading,
-    /// Its model is next, as soon as the backend has made room.
+    /// Its model loads as soon as the backend has freed memory for it.
     Queued,
     /// Its model is not loaded.
     Cold,
@@ -42,16 +42,16 @@ pub enum Readiness {
 /// Makes images and videos.
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync {
-    /// What people call it: "local", "bedrock".
+    /// Its name for users: "local", "bedrock".
     fn name(&self) -> &str;
 
-    /// How many jobs it works on at once; at least 1.
+    /// The number of jobs that it works on at once; at least 1.
     fn slots(&self) -> usize {
         1
     }
 
-    /// Whether the work goes on elsewhere while this program is down. Such a job is resumed from its [`RemoteRecord`] and not from its journal,
-    /// is always stored, and takes no place from the jobs of this machine.
+    /// Whether the work continues elsewhere while this program is down. Such a job resumes from its [`RemoteRecord`] instead of its
+    /// journal, is always stored, and uses none of this machine's queue capacity.
     fn is_remote(&self) -> bool {
         false
     }
@@ -62,40 +62,40 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The reason, in one line, if it never will.
     async fn ready(&self) -> Result<(), String>;
 
-    /// Whether it takes this work.
+    /// Whether it accepts this work.
     ///
     /// # Errors
     /// Why it does not, now or ever.
     fn accepts(&self, work: &Work) -> Result<(), Refusal>;
 
-    /// Whether a job that came in at `since` can begin at once, as far as its model is concerned.
+    /// Whether a job that arrived at `since` can start at once, as far as its model is concerned.
     fn readiness(&self, _model: Option<&str>, _since: Instant) -> Readiness {
         Readiness::Ready
     }
 
-    /// Has a job's model loaded: beside the job that runs where there is room for both; in the place of others only if it may swap.
+    /// Loads a job's model: beside the running job if there is memory for both; in place of other models only if `may_swap`.
     fn prepare(&self, _model: Option<&str>, _may_swap: bool) {}
 
-    /// How long it will need, from what was measured here; `None` rather than a guess.
+    /// How long the work will take, estimated from timings on this machine; `None` rather than a guess.
     fn estimate(&self, work: &Work) -> Option<Duration>;
 
-    /// What the bytes of its results depend on beside the work: build, model, precision, device. A job that was broken off resumes from its journal
-    /// on an equal fingerprint only.
+    /// What the bytes of its results depend on in addition to the work: build, model, precision, device. An interrupted job resumes from
+    /// its journal only if the fingerprint is the same.
     fn fingerprint(&self, work: &Work) -> String;
 
     /// Does the work.
     ///
     /// # Errors
-    /// [`BackendError::Cancelled`] if the job was cancelled, or the backend is going down; otherwise what kept it from the result.
+    /// [`BackendError::Cancelled`] if the job was cancelled or the backend shuts down; otherwise the cause.
     ///
-    /// Cancel safety: dropping the future cancels the job, at the backend's next step.
+    /// Cancel safety: dropping the future cancels the job at the backend's next step.
     async fn run(&self, work: Arc<Work>, job: JobContext) -> Result<JobOutput, BackendError>;
 
-    /// Tells a remote backend that a job which does not run here is cancelled, by the id that it goes by there. One that cannot be told does
-    /// nothing.
+    /// Tells a remote backend, by its own id of the job, that a job which does not run here is cancelled. A backend without cancellation
+    /// does nothing.
     ///
     /// # Errors
-    /// [`BackendError::Remote`] if it does not take it: it is told again at the program's next start.
+    /// [`BackendError::Remote`] if the provider does not accept it: the next start of the program tries again.
     async fn abandon(&self, _remote_id: &str) -> Result<(), BackendError> {
         Ok(())
     }

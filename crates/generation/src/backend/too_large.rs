@@ -1,23 +1,23 @@
-//! What is said of a job that there is no memory for.
+//! The error of a job that needs too much memory.
 //!
-//! It must not know how memory is counted. The invariant: the message is one line that names the field, the value, and the most that
-//! would do.
+//! It must not know how memory is counted. Invariant: the message is one line with the field, the value, and the largest value that would
+//! fit.
 
 use std::fmt;
 
-/// What of a request decides how much memory it takes.
+/// The part of a request that decides how much memory it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// (width, height) in pixels.
     Size((u32, u32)),
     /// Frames that a motion model makes at once, and their (width, height).
     Frames {
-        /// How many.
+        /// The number of frames.
         frames: usize,
         /// Their size in pixels.
         size: (u32, u32),
     },
-    /// Frames that are decoded together.
+    /// The number of frames decoded together.
     Chunk(usize),
 }
 
@@ -25,7 +25,7 @@ impl Asked {
     /// The request's field.
     pub fn field(&self) -> &'static str {
         match self {
-            // The longer side: the one that a caller would shorten.
+            // The longer side: the one that a caller would reduce.
             Self::Size((width, height)) if width >= height => "width",
             Self::Size(_) => "height",
             Self::Frames { .. } => "num_frames",
@@ -44,16 +44,16 @@ impl fmt::Display for Asked {
     }
 }
 
-/// A job that there is no memory for.
+/// A job that needs more memory than there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLarge {
-    /// What was asked for.
+    /// The requested value.
     pub asked: Asked,
-    /// What the process would take at its peak, in bytes.
+    /// The estimated peak memory of the process, in bytes.
     pub needed: u64,
-    /// What it may take, in bytes.
+    /// The memory that it may use, in bytes.
     pub available: u64,
-    /// The largest of the kind that would do; `None` if nothing would.
+    /// The largest value of this kind that would fit; `None` if none would.
     pub largest: Option<Asked>,
 }
 
@@ -62,7 +62,7 @@ impl TooLarge {
         Self { asked, needed, available, largest }
     }
 
-    /// The field that is to blame, as in the request.
+    /// The request field at fault.
     pub fn field(&self) -> &'static str {
         self.asked.field()
     }

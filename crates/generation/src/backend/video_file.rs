@@ -1,7 +1,7 @@
-//! The file that a video becomes: which one, and writing it frame by frame.
+//! A video's output: where it goes, and writing it frame by frame.
 //!
-//! It must not know models. The invariants: the encoder is open before the first frame is made, so that one that is missing is known at
-//! once; no more than a frame is held; the file is there when it is whole, and not before.
+//! It must not know models. Invariants: the encoder is open before the first frame is made, so a missing encoder is found at once; at most
+//! one frame is held; the file appears only when it is complete.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, O
 use super::BackendError;
 use crate::model_info::TruncatedText;
 
-/// A contact sheet: so many frames, so many of them in a row, each so many pixels wide.
+/// The contact sheet: the number of frames, frames per row, and the width of each in pixels.
 const SHEET_PICTURES: u32 = 24;
 const SHEET_COLUMNS: u32 = 6;
 const SHEET_WIDTH: u32 = 192;
@@ -26,23 +26,23 @@ pub struct VideoOutput {
     pub container: Container,
     /// Its encoder.
     pub codec: Codec,
-    /// How much is kept.
+    /// The quality.
     pub quality: Quality,
-    /// What becomes of odd sides.
+    /// How odd sides are handled.
     pub odd_size: OddSize,
-    /// Where the first frame goes too, as a picture of its own.
+    /// Where to write the first frame as a picture as well.
     pub poster: Option<PathBuf>,
-    /// Where some of the frames go too, side by side in one picture.
+    /// Where to write a contact sheet of some of the frames as well.
     pub contact_sheet: Option<PathBuf>,
-    /// Frames of this same video that a folder of PNG files has already, and that are gone on behind; `None` begins anew.
+    /// Frames of this video that a folder of PNG files already has, and that are kept; `None` starts anew.
     pub resume: Option<u64>,
 }
 
 impl VideoOutput {
-    /// A file of the kind that its ending says, with that kind's usual encoder.
+    /// A file whose kind follows from its extension, with that kind's default encoder.
     ///
     /// # Errors
-    /// [`video_encode::Error`] if the ending is not known.
+    /// [`video_encode::Error`] if the extension is not known.
     pub fn new(path: impl Into<PathBuf>) -> Result<Self, video_encode::Error> {
         let path = path.into();
         let container = Container::from_path(&path)?;
@@ -65,18 +65,18 @@ impl VideoOutput {
     }
 }
 
-/// What is known of a video before its first frame.
+/// A video's properties that are known before its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VideoShape {
     /// Pixels across a frame.
     pub width: u32,
     /// Pixels down a frame.
     pub height: u32,
-    /// Frames in a second.
+    /// Frames per second.
     pub fps: FrameRate,
-    /// All frames.
+    /// The number of frames.
     pub frames: usize,
-    /// What of a clip is the motion model's own, before it is brought to the video's rate and size; `None` for other videos.
+    /// A clip's frames as the motion model makes them, before conversion to the video's rate and size; `None` for other videos.
     pub native: Option<NativeFrames>,
 }
 
@@ -85,21 +85,21 @@ pub struct VideoShape {
 pub struct GeneratedVideo {
     /// The file, or the folder of PNG files.
     pub path: PathBuf,
-    /// Frames and their size and rate; sides that were odd may be one larger in the file.
+    /// Number, size and rate of the frames; in the file, odd sides may be one larger.
     pub shape: VideoShape,
-    /// The file's length in bytes; of a folder, that of all frames written this time.
+    /// The file's length in bytes; for a folder, that of the frames written this time.
     pub bytes: u64,
     /// The encoder's name.
     pub codec: String,
-    /// The seed that it was made with.
+    /// The seed.
     pub seed: u64,
-    /// The texts of the request that were cut, for the model reads no more; empty if all was read.
+    /// The request's texts that were truncated because the model reads only so many tokens; empty if none was.
     pub truncated: Vec<TruncatedText>,
 }
 
 /// Writes a video while its frames are made.
 ///
-/// Dropping it leaves no file; a folder of PNG files keeps its whole frames.
+/// Dropping it leaves no file; a folder of PNG files keeps its complete frames.
 #[derive(Debug)]
 pub struct VideoWriter {
     sink: Sink,
@@ -112,7 +112,7 @@ pub struct VideoWriter {
 #[derive(Debug)]
 enum Sink {
     Encoder(VideoEncoder),
-    /// A folder that is gone on with.
+    /// A folder that already has frames.
     Folder(PngFolder),
 }
 
@@ -123,8 +123,8 @@ impl VideoWriter {
     /// [`BackendError::Video`] if the encoder is missing or cannot write this, or the folder cannot be written to.
     pub fn open(output: &VideoOutput, shape: &VideoShape) -> Result<Self, BackendError> {
         let mut first_frame = 0;
-        let sink = if let Some(there) = output.resume.filter(|_| output.container == Container::PngFolder) {
-            first_frame = usize::try_from(there).unwrap_or(usize::MAX).min(shape.frames);
+        let sink = if let Some(existing) = output.resume.filter(|_| output.container == Container::PngFolder) {
+            first_frame = usize::try_from(existing).unwrap_or(usize::MAX).min(shape.frames);
             Sink::Folder(PngFolder::open(&output.path, shape.width, shape.height, first_frame as u64)?)
         } else {
             Sink::Encoder(VideoEncoder::open(&output.path, &output.settings(shape))?)
@@ -134,12 +134,12 @@ impl VideoWriter {
         Ok(Self { sink, shape: *shape, output: output.clone(), first_frame, sheet })
     }
 
-    /// The first frame that is not there yet; 0 unless a folder is gone on with.
+    /// The first frame that is still to be written; 0 unless a folder already has frames.
     pub fn first_frame(&self) -> usize {
         self.first_frame
     }
 
-    /// Writes what is still on its way and puts the file in place.
+    /// Flushes the encoder and puts the file in place.
     ///
     /// # Errors
     /// [`BackendError::Video`] if the encoder or the disk fails; then there is no file.
@@ -158,7 +158,7 @@ impl VideoWriter {
         Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), seed, truncated })
     }
 
-    fn take(&mut self, frame: &RgbImage) -> Result<(), video_encode::Error> {
+    fn write_frame(&mut self, frame: &RgbImage) -> Result<(), video_encode::Error> {
         match &mut self.sink {
             Sink::Encoder(encoder) => encoder.push(frame)?,
             Sink::Folder(folder) => folder.push(frame)?,
@@ -175,11 +175,11 @@ impl VideoWriter {
 
 impl FrameSink for VideoWriter {
     fn push(&mut self, frame: RgbImage) -> Result<(), BoxError> {
-        Ok(self.take(&frame)?)
+        Ok(self.write_frame(&frame)?)
     }
 }
 
-/// The encoder's own error, where a pipeline hands it back as its sink's.
+/// Unwraps the encoder's own error from the sink error of a pipeline.
 pub(crate) fn unwrapped(error: BackendError) -> BackendError {
     match error {
         BackendError::Model(diffusion_core::Error::Sink(source)) => match source.downcast::<video_encode::Error>() {

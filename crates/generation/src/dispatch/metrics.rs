@@ -1,13 +1,13 @@
-//! The jobs that backends have taken, counted and timed, for whoever watches them.
+//! Counts and times of the jobs that backends have run, for monitoring.
 
 use std::time::Duration;
 
 use crate::histogram::Histogram;
 
-/// Upper bounds of times to wait and to work, in seconds: from a moment to an hour.
+/// Upper bounds of waiting and working times in seconds, from a moment to an hour.
 const BOUNDS: [f64; 13] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
 
-/// How a job that a backend took has ended.
+/// How a job left its backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Completed,
@@ -15,16 +15,16 @@ pub(crate) enum Ending {
     Cancelled,
 }
 
-/// What backends have done so far; held jobs and stored ones alike.
+/// What backends have done since the program started, held and stored jobs together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobMetrics {
-    /// How long jobs waited for a backend; those of an earlier life of the program from its latest start on.
+    /// How long jobs waited for a backend; a job of an earlier run of the program counts from the latest start.
     pub waits: Histogram,
     /// How long a backend worked on each job.
     pub runs: Histogram,
     /// Jobs that are done.
     pub completed: u64,
-    /// Jobs that could not be done.
+    /// Jobs that failed.
     pub failed: u64,
     /// Jobs that were cancelled while a backend worked on them.
     pub cancelled: u64,

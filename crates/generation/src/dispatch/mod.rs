@@ -1,6 +1,6 @@
-//! Which job is served next, and by which backend.
+//! Decides which job is next, and which backend gets it.
 //!
-//! It must not know where jobs are kept or who waits for them. The invariants: a backend works on no more jobs than it has slots, and on none before it
+//! It must not know where jobs are kept or who waits for them. Invariants: a backend has at most as many jobs as slots, and none before it
 //! is ready; a job goes to a backend that accepts its work.
 
 pub(crate) mod metrics;
@@ -22,9 +22,9 @@ use crate::{
     work::{Priority, Work},
 };
 
-/// Of each waiting job, by its number: how many are served before it, and the time until it is done, where that is known.
+/// For each waiting job, by number: the jobs ahead of it, and the time until it is done, if known.
 pub(crate) type Forecast = HashMap<u64, (usize, Option<Duration>)>;
-/// A backend's number, and when one of its slots is free.
+/// A backend's number, and the time until one of its slots is free.
 pub(crate) type FreeSlot = (usize, Option<Duration>);
 
 /// Hands jobs to backends.
@@ -37,14 +37,14 @@ pub(crate) struct Dispatcher {
     now: fn() -> Instant,
 }
 
-/// What a backend can take.
+/// A backend's capacity in use.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slots {
     is_ready: bool,
     busy: usize,
 }
 
-/// A job whose turn it is. Its slot and its place are free again when this is [ended](Self::end) or dropped.
+/// A job that has been handed to a backend. Its slot and its place in the queue are free again when this is [ended](Self::end) or dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) id: String,
@@ -63,7 +63,7 @@ impl Turn {
         self.ending = Some(ending);
     }
 
-    /// When the job came in.
+    /// When the job arrived.
     pub(crate) fn handed_in(&self) -> Instant {
         self.handed_in
     }
@@ -81,7 +81,7 @@ impl Drop for Turn {
             self.dispatcher.metrics.lock().unwrap_or_else(PoisonError::into_inner).ended(ending, took);
         }
         let is_measured = self.ending == Some(Ending::Completed) && !self.backend.is_remote();
-        // A provider's time is nobody's share of this machine's.
+        // A provider's time takes nothing from this machine's, so no owner is charged for it.
         let served = if self.backend.is_remote() { Duration::ZERO } else { took };
         self.dispatcher.queue.done(self.number, served, is_measured);
         if let Some(slots) = self.dispatcher.slots().get_mut(self.index) {
@@ -91,7 +91,7 @@ impl Drop for Turn {
 }
 
 impl Dispatcher {
-    /// Hands out nothing until a backend is [ready](Self::is_ready).
+    /// Hands out nothing until a backend [is ready](Self::is_ready).
     pub(crate) fn new(capacity: usize, capacity_per_owner: usize, backends: Vec<Arc<dyn Backend>>, now: fn() -> Instant) -> Self {
         let slots = Mutex::new(vec![Slots::default(); backends.len()]);
         let remote = backends.iter().enumerate().filter(|(_, backend)| backend.is_remote());
@@ -103,10 +103,10 @@ impl Dispatcher {
         &self.backends
     }
 
-    /// The backends that take this work, for a job that is held or stored.
+    /// The backends that accept this work, as a held or a stored job.
     ///
     /// # Errors
-    /// Why none does: of several reasons the one that a person can do most about.
+    /// Why none does: of several reasons, the one that the caller can act on best.
     pub(crate) fn choose(&self, work: &Work, is_stored: bool) -> Result<BackendSet, Refusal> {
         if let Some(spec) = work.remote() {
             return self.choose_provider(work, spec.provider(), is_stored);
@@ -131,7 +131,7 @@ impl Dispatcher {
         Err(refusals.into_iter().min_by_key(rank).unwrap_or(Refusal::Loading))
     }
 
-    /// The backend of the provider that is asked for.
+    /// The backend of the requested provider.
     fn choose_provider(&self, work: &Work, provider: &str, is_stored: bool) -> Result<BackendSet, Refusal> {
         let Some((index, backend)) = self.provider(provider) else {
             let known = self.remote().map(|(_, backend)| backend.name().to_owned()).collect();
@@ -143,7 +143,7 @@ impl Dispatcher {
         backend.accepts(work).map(|()| BackendSet::from_iter([index]))
     }
 
-    /// The backends that may have a stored job whose work is not known yet: those of this machine, or its provider's, which may be none.
+    /// The backends that may run a stored job whose work is not read yet: this machine's, or its provider's, which may be missing.
     pub(crate) fn all(&self, provider: Option<&str>) -> BackendSet {
         match provider {
             Some(provider) => self.provider(provider).map(|(index, _)| index).into_iter().collect(),
@@ -160,39 +160,39 @@ impl Dispatcher {
         self.remote().find(|(_, backend)| backend.name() == name)
     }
 
-    /// Each provider's backend, with the numbers of jobs that wait for it and that it works on.
+    /// Each provider's name, with the numbers of its waiting and its running jobs.
     pub(crate) fn providers(&self) -> Vec<(String, (usize, usize))> {
         self.remote().map(|(index, backend)| (backend.name().to_owned(), self.queue.of_remote(index))).collect()
     }
 
-    /// The backends that may take work of a kind that this one does not make; `None` if there are none.
+    /// The other backends that may take work which this one refuses as another kind; `None` if there are none.
     pub(crate) fn others(&self, work: &Work, backend: usize) -> Option<BackendSet> {
         let those = |is_one: fn(Result<(), Refusal>) -> bool| -> BackendSet {
             let others = self.backends.iter().enumerate().filter(|(index, _)| *index != backend);
             others.filter(|(_, other)| is_one(other.accepts(work))).map(|(index, _)| index).collect()
         };
-        // One that is not ready yet may take it once it is.
+        // One that is not ready yet may accept it later.
         let sets = [those(|accepts| accepts.is_ok()), those(|accepts| !matches!(accepts, Err(Refusal::OtherKind { .. })))];
         sets.into_iter().find(|set| !set.is_empty())
     }
 
-    /// How long the chosen backends will need at best, where something like it was measured.
+    /// The shortest estimate of the chosen backends; `None` if none has timings of similar work.
     pub(crate) fn estimate(&self, work: &Work, chosen: BackendSet) -> Option<Duration> {
         let estimates = self.backends.iter().enumerate().filter(|(index, _)| chosen.contains(*index));
         estimates.filter_map(|(_, backend)| backend.estimate(work)).min()
     }
 
-    /// Keeps a place for a job that is still to be persisted.
+    /// Reserves a place for a job that is still to be persisted.
     pub(crate) fn reserve(&self, backends: BackendSet, owner: &str) -> Result<Reservation, PushError> {
         self.queue.reserve(self.queue.part_of(backends), owner)
     }
 
-    /// Whether a job of this owner's would find a place now, with this machine or with a provider.
+    /// Whether the queue has a place for a job of this owner now, on this machine or at a provider.
     pub(crate) fn check_room(&self, provider: Option<&str>, owner: &str) -> Result<(), PushError> {
         self.queue.check_room(self.queue.part_of(self.all(provider)), owner)
     }
 
-    /// Takes a job in, and returns its number; it has its turn by [`Self::next`].
+    /// Queues a job, and returns its number; [`Self::next`] hands it out.
     pub(crate) fn push(
         &self,
         (id, owner, priority, model): (&str, &str, Priority, Option<&str>),
@@ -225,14 +225,14 @@ impl Dispatcher {
         None
     }
 
-    /// A backend can work from now on.
+    /// Marks a backend as ready.
     pub(crate) fn is_ready(&self, backend: usize) {
         if let Some(slots) = self.slots().get_mut(backend) {
             slots.is_ready = true;
         }
     }
 
-    /// A backend will never work (again); returns the ids of the jobs that no other takes.
+    /// Marks a backend as lost for good; returns the ids of the jobs that no other backend takes.
     pub(crate) fn lose(&self, backend: usize) -> Vec<String> {
         if let Some(slots) = self.slots().get_mut(backend) {
             slots.is_ready = false;
@@ -240,24 +240,23 @@ impl Dispatcher {
         self.queue.lose(backend).into_iter().map(|entry| entry.id).collect()
     }
 
-    /// When each job that is known by its number will be done, as things stand: how many are served before it, and the time until then, `None`
-    /// where that is not known; and when each slot is free behind all of them. `left` is what a running job still takes, `needed` what a waiting
-    /// one will.
+    /// For every waiting job, by number: the jobs ahead of it, and the time until it is done (`None` if unknown); also when each slot is
+    /// free after all of them. `left` returns the remaining time of a running job, `needed` the duration of a waiting one.
     pub(crate) fn forecast(
         &self,
         left: impl Fn(u64) -> Option<Duration>,
         needed: impl Fn(u64) -> Option<Duration>,
     ) -> (Forecast, Vec<FreeSlot>) {
-        // When each slot is free. Which running job has which slot does not matter, for the next that is free is taken.
+        // When each slot is free. It does not matter which running job has which slot, because jobs go to the first free slot.
         let mut free: Vec<FreeSlot> = Vec::new();
         for (index, (backend, slots)) in self.backends.iter().zip(self.slots().iter()).enumerate() {
-            // When one that is not ready will be is not known.
+            // It is unknown when a backend that is not ready will be.
             free.extend((slots.busy..backend.slots().max(1)).map(|_| (index, slots.is_ready.then_some(Duration::ZERO))));
         }
         free.extend(self.queue.running().into_iter().map(|(number, backend)| (backend, left(number))));
         let mut forecast = HashMap::new();
         for (position, (number, backends)) in self.queue.order().into_iter().enumerate() {
-            // A time that is not known is later than every one that is.
+            // An unknown time sorts after every known one.
             let open = free.iter_mut().filter(|(backend, _)| backends.contains(*backend));
             let slot = open.min_by_key(|(_, free)| free.unwrap_or(Duration::MAX));
             let until = slot.and_then(|(_, free)| {
@@ -274,17 +273,17 @@ impl Dispatcher {
         self.queue.usual_time()
     }
 
-    /// How many jobs these backends take, and how many of them one owner may have.
+    /// How many jobs these backends take, in total and per owner.
     pub(crate) fn capacity(&self, backends: BackendSet) -> Places {
         self.queue.places(self.queue.part_of(backends))
     }
 
-    /// The jobs that hold a place: those that wait and those that run.
+    /// The number of jobs that hold a place: waiting and running.
     pub(crate) fn jobs(&self) -> usize {
         self.queue.jobs()
     }
 
-    /// The jobs that wait.
+    /// The number of waiting jobs.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.waiting()
     }
@@ -293,17 +292,17 @@ impl Dispatcher {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes a waiting job out; false if it runs or is gone.
+    /// Removes a waiting job; false if it runs or is gone.
     pub(crate) fn remove(&self, number: u64) -> bool {
         self.queue.remove(number)
     }
 
-    /// Takes nothing more and hands nothing out, while the running jobs go on.
+    /// Accepts nothing more and hands nothing out; running jobs continue.
     pub(crate) fn drain(&self) {
         self.queue.drain();
     }
 
-    /// Takes nothing more, and returns the ids of the jobs that waited.
+    /// Accepts nothing more, and returns the ids of the waiting jobs.
     pub(crate) fn close(&self) -> Vec<String> {
         self.queue.close().into_iter().map(|entry| entry.id).collect()
     }

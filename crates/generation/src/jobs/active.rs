@@ -1,4 +1,4 @@
-//! What is known of a job beside its row, while it has not ended.
+//! The state of unfinished jobs that is not in their rows.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use crate::{
 /// A job that waits or runs.
 #[derive(Clone, Debug)]
 pub(super) struct ActiveJob {
-    /// What its queue needs of it.
+    /// What the queue needs to know about it.
     pub(super) queued: QueuedJob,
     pub(super) durability: Durability,
     /// Its number in the queue.
@@ -25,9 +25,9 @@ pub(super) struct ActiveJob {
     pub(super) cancel: CancelSwitch,
     pub(super) progress: watch::Sender<JobProgress>,
     pub(super) previews: PreviewSlot,
-    /// When a backend took it, and how far it was then.
+    /// When a backend started it, and its progress at that time.
     pub(super) began: Option<(SystemTime, f64)>,
-    /// How long a backend will need, where something like it was measured.
+    /// How long a backend will need, if there are timings of similar work.
     pub(super) expected: Option<Duration>,
 }
 
@@ -46,7 +46,7 @@ impl ActiveJob {
         }
     }
 
-    /// Stops a job because the program goes down: nobody waits for a held one any more, and the next life goes on with a stored one.
+    /// Stops a job because the program shuts down: a held one has no caller any more, a stored one continues after the restart.
     pub(super) fn stop(&self) {
         match self.durability {
             Durability::Held { .. } => self.cancel.cancel(),
@@ -54,7 +54,7 @@ impl ActiveJob {
         }
     }
 
-    /// Whether it goes on elsewhere while the program is down.
+    /// Whether it continues elsewhere while the program is down.
     pub(super) fn is_remote(&self) -> bool {
         self.queued.provider.is_some()
     }

@@ -1,5 +1,5 @@
-//! Budgets through all of [`Jobs`], over each store: callers that come at once never reserve more than there is, and what is free again can
-//! be reserved again.
+//! Budgets through all of [`Jobs`], over each store: concurrent callers never reserve more than the budget, and released amounts can be
+//! reserved again.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -31,7 +31,7 @@ use crate::{
 const PRICE: u64 = 250_000;
 const CALLERS: usize = 64;
 
-/// A provider whose videos are never finished.
+/// A provider whose videos never finish.
 #[derive(Debug)]
 struct Endless;
 
@@ -59,7 +59,7 @@ impl Provider for Endless {
     }
 }
 
-/// Jobs over a store, with two slots at the provider and a budget for ten videos and a half.
+/// Jobs over a store, with two slots at the provider and a budget for ten and a half videos.
 fn jobs(folder: &Path, is_on_disk: bool) -> Jobs {
     let spend = SpendSettings {
         prices: [("endless".to_owned(), Price { per_job: PRICE, ..Price::default() })].into(),
@@ -80,7 +80,7 @@ fn jobs(folder: &Path, is_on_disk: bool) -> Jobs {
     Jobs::new(settings, local, vec![backend], (store, Arc::new(MemoryArtifacts::default()), scratch))
 }
 
-/// Submits as many jobs as there are callers at once, and returns the ids of those that were taken; all others were over the budget.
+/// Submits one job per caller, all at once, and returns the ids of the accepted ones; all others were over the budget.
 async fn submit_all(jobs: &Jobs, round: &'static str) -> Vec<String> {
     let mut callers = JoinSet::new();
     for index in 0..CALLERS {
@@ -98,7 +98,7 @@ async fn submit_all(jobs: &Jobs, round: &'static str) -> Vec<String> {
         };
         callers.spawn(async move { jobs.submit(new).await });
     }
-    let taken = callers.join_all().await.into_iter().filter_map(|submitted| match submitted {
+    let accepted = callers.join_all().await.into_iter().filter_map(|submitted| match submitted {
         Ok(submitted) => Some(submitted.job.id),
         Err(SubmitError::OverBudget(over)) => {
             assert_eq!((over.spent, over.price), (10 * PRICE, PRICE));
@@ -106,7 +106,7 @@ async fn submit_all(jobs: &Jobs, round: &'static str) -> Vec<String> {
         }
         Err(error) => panic!("{error}"),
     });
-    taken.collect()
+    accepted.collect()
 }
 
 async fn reserved_and_spent(jobs: &Jobs) -> (u64, u64) {
@@ -115,22 +115,22 @@ async fn reserved_and_spent(jobs: &Jobs) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_four_callers_and_a_budget_for_ten() {
+async fn of_sixty_four_callers_ten_fit_the_budget() {
     for is_on_disk in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let jobs = jobs(folder.path(), is_on_disk);
-        let taken = submit_all(&jobs, "first").await;
-        assert_eq!((taken.len(), reserved_and_spent(&jobs).await), (10, (10 * PRICE, 0)), "on disk: {is_on_disk}");
-        // As many as have slots get to the provider, and may have to be paid; all others are free again when they are cancelled.
-        let mut begun = 0;
-        while begun < 2 {
-            begun = 0;
-            for id in &taken {
-                begun += usize::from(jobs.get("", id).await.unwrap().unwrap().remote_id().is_some());
+        let accepted = submit_all(&jobs, "first").await;
+        assert_eq!((accepted.len(), reserved_and_spent(&jobs).await), (10, (10 * PRICE, 0)), "on disk: {is_on_disk}");
+        // Two jobs have slots and reach the provider, so they may have to be paid; cancelling any other frees its reservation.
+        let mut started = 0;
+        while started < 2 {
+            started = 0;
+            for id in &accepted {
+                started += usize::from(jobs.get("", id).await.unwrap().unwrap().remote_id().is_some());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        for id in &taken {
+        for id in &accepted {
             if jobs.get("", id).await.unwrap().unwrap().remote_id().is_none() {
                 jobs.cancel("", id).await.unwrap();
             }

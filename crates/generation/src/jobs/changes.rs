@@ -1,6 +1,6 @@
-//! Announces changes per job, so that who follows one job is not woken by all the others.
+//! Change notifications per job, so that a follower of one job is not woken by all the others.
 //!
-//! The invariant: who subscribed before a change learns of it.
+//! Invariant: a subscriber sees every change after its subscription.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
-/// The jobs that are followed, by id.
+/// The followed jobs, by id.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Mutex<HashMap<String, watch::Sender<()>>>);
 
@@ -19,7 +19,7 @@ impl Changes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes with every change of this job, whether or not there is such a job.
+    /// A receiver that changes with every change of this job, whether or not the job exists.
     pub(super) fn subscribe(&self, job: &str) -> watch::Receiver<()> {
         let mut followed = self.lock();
         if let Some(sender) = followed.get(job) {
@@ -31,7 +31,7 @@ impl Changes {
         receiver
     }
 
-    /// Wakes those who follow a job.
+    /// Wakes the followers of a job.
     pub(super) fn announce(&self, job: &str) {
         if let Some(sender) = self.lock().get(job) {
             sender.send_replace(());

@@ -1,7 +1,7 @@
-//! Why a disk or a database refuses, in words for anybody: no path, no number of the system's.
+//! Why a disk or a database refuses, in words for any caller: no path, no error number.
 //!
-//! It must not know jobs or HTTP. The invariant: every error of the operating system and of SQLite has one fault, so that a caller is told
-//! the same reason whichever of them noticed it first.
+//! It must not know jobs or HTTP. Invariant: every error of the operating system and of SQLite maps to one fault, so a caller sees the same
+//! reason whichever of them noticed it first.
 
 use std::{error::Error, fmt, io};
 
@@ -12,26 +12,26 @@ use rusqlite::ErrorCode;
 pub enum DiskFault {
     /// Another program holds the database.
     Locked,
-    /// No room, or a quota is used up.
+    /// No space left, or a quota is used up.
     Full,
-    /// Nothing may be written.
+    /// Writing is not permitted.
     ReadOnly,
     /// The process has as many files open as it may.
     TooManyFiles,
     /// The folder or the database is no longer where it was.
     Gone,
-    /// What was stored cannot be read.
+    /// Stored data cannot be read.
     Damaged,
-    /// Any other error; the log has it.
+    /// Any other error; the log has the details.
     Failing,
 }
 
 impl DiskFault {
-    /// The fault behind an error; `None` if neither the operating system nor SQLite is behind it.
+    /// The fault behind an error; `None` if neither the operating system nor SQLite caused it.
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         std::iter::successors(Some(error), |error| (**error).source()).find_map(|error| {
             let of_picture = || match error.downcast_ref::<image::ImageError>() {
-                // Its own source is not the error but what lies behind that.
+                // `source()` of an `ImageError` skips the I/O error and returns its cause.
                 Some(image::ImageError::IoError(error)) => Some(Self::of_io(error)),
                 _ => None,
             };
@@ -42,7 +42,7 @@ impl DiskFault {
     }
 
     /// The fault behind an error of the operating system.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are open, and most are no disk's")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and most kinds do not concern disks")]
     pub fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
         if is_out_of_files(error) {
@@ -52,12 +52,12 @@ impl DiskFault {
             Kind::StorageFull | Kind::QuotaExceeded => Self::Full,
             Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Self::ReadOnly,
             Kind::NotFound | Kind::NotADirectory | Kind::StaleNetworkFileHandle => Self::Gone,
-            // An encoder's error may lie in between.
+            // The cause may be wrapped in an encoder's error.
             _ => error.get_ref().and_then(|inner| Self::of(inner)).unwrap_or(Self::Failing),
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the codes are open, and most are no disk's")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and most codes do not concern disks")]
     fn of_sqlite(error: &rusqlite::ffi::Error) -> Self {
         match error.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Locked,
@@ -85,19 +85,19 @@ impl fmt::Display for DiskFault {
     }
 }
 
-/// `EMFILE` and `ENFILE`, which have no kind of their own.
+/// `EMFILE` and `ENFILE`, which have no [`io::ErrorKind`].
 fn is_out_of_files(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-// The numbers are Linux's.
+// The error numbers are Linux's.
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use crate::{BackendError, jobs::StoreError};
 
     #[test]
-    fn every_error_of_a_disk_has_its_fault_however_deep_it_lies() {
+    fn every_disk_error_maps_to_its_fault_at_any_depth() {
         let io = io::Error::from_raw_os_error;
         for (number, fault) in [
             (28, DiskFault::Full),

@@ -1,7 +1,7 @@
-//! Jobs that the disk keeps from going on: why, since when, and when each is tried again.
+//! Jobs that the disk holds up: why, since when, and when each is tried again.
 //!
-//! It must not know engines or stores. Nothing of it is stored: a job that waits is queued or running in the store, and the program's next
-//! life finds out anew.
+//! It must not know engines or stores. Nothing of this is persisted: a waiting job is queued or running in the store, and after a restart
+//! it meets the disk anew.
 
 use std::{
     collections::HashMap,
@@ -11,21 +11,22 @@ use std::{
 
 use super::DiskFault;
 
-/// The first wait; each is twice as long as the one before, up to [`LONGEST`].
+/// The first pause; each further one is twice as long, up to [`LONGEST`].
 pub(super) const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
-/// How long a job waits for its file to be stored: over a night, so that whoever makes room in the morning loses nothing.
+/// How long a finished job waits for its file to be stored: a whole day, so that an operator who frees space the next morning loses
+/// nothing.
 pub(super) const MOST: Duration = Duration::from_secs(24 * 3600);
-/// So many jobs may wait whose pictures are made: they lie in memory until they are stored.
-const MOST_MADE: usize = 4;
+/// How many finished jobs may wait: their images stay in memory until they are stored.
+const MAX_FINISHED: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     since: SystemTime,
     tries: u32,
-    /// Why it waits; none while it is tried again.
+    /// Why it waits; `None` during a retry.
     fault: Option<DiskFault>,
-    /// Whether all of it is made, and only to be stored.
+    /// Whether its result is finished and only has to be stored.
     is_made: bool,
 }
 
@@ -39,7 +40,7 @@ impl DiskWaits {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The disk has refused a job. How long until it is worth another try.
+    /// Records that the disk refused a job; returns the pause until the next attempt.
     pub(super) fn refused(&self, job: &str, fault: DiskFault, now: SystemTime) -> Duration {
         let mut waits = self.lock();
         let wait = waits.entry(job.to_owned()).or_insert(Wait { since: now, tries: 0, fault: None, is_made: false });
@@ -54,35 +55,35 @@ impl DiskWaits {
         self.lock().get(job).and_then(|wait| now.duration_since(wait.since).ok()).unwrap_or_default()
     }
 
-    /// A job is tried again, and waits on from where it was if that fails.
+    /// Records a retry of the job; if it fails, the wait continues where it was.
     pub(super) fn tried_again(&self, job: &str) {
         if let Some(wait) = self.lock().get_mut(job) {
             wait.fault = None;
         }
     }
 
-    /// All of a job that waits is made.
+    /// Records that a waiting job's result is finished.
     pub(super) fn is_made(&self, job: &str) {
         if let Some(wait) = self.lock().get_mut(job) {
             wait.is_made = true;
         }
     }
 
-    /// Where as many jobs wait with all of them made as may: how many, and why one of them does.
+    /// If the limit of finished jobs that wait is reached: how many there are, and why one of them waits.
     pub(super) fn crowd(&self) -> Option<(usize, DiskFault)> {
         let waits = self.lock();
-        let mut made = waits.values().filter(|wait| wait.is_made).filter_map(|wait| wait.fault);
-        let fault = made.next()?;
-        let count = made.count() + 1;
-        (count >= MOST_MADE).then_some((count, fault))
+        let mut finished = waits.values().filter(|wait| wait.is_made).filter_map(|wait| wait.fault);
+        let fault = finished.next()?;
+        let count = finished.count() + 1;
+        (count >= MAX_FINISHED).then_some((count, fault))
     }
 
-    /// A job has ended, or the disk has taken all of a run.
+    /// The job has ended, or the disk has accepted a whole run.
     pub(super) fn forget(&self, job: &str) {
         self.lock().remove(job);
     }
 
-    /// Why a job waits, if it does.
+    /// Why a job waits; `None` if it does not.
     pub(super) fn of(&self, job: &str) -> Option<DiskFault> {
         self.lock().get(job).and_then(|wait| wait.fault)
     }
@@ -92,7 +93,7 @@ impl DiskWaits {
         self.lock().values().any(|wait| wait.fault.is_some())
     }
 
-    /// All that wait, and why.
+    /// All waiting jobs, and why they wait.
     pub(super) fn all(&self) -> HashMap<String, DiskFault> {
         self.lock().iter().filter_map(|(job, wait)| Some((job.clone(), wait.fault?))).collect()
     }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_are_bounded_and_are_counted_from_the_first_refusal() {
+    fn waits_double_up_to_a_bound_and_count_from_the_first_refusal() {
         let (waits, start) = (DiskWaits::default(), SystemTime::UNIX_EPOCH);
         let seconds: Vec<u64> = (0..8).map(|_| waits.refused("a", DiskFault::Full, start).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_that_are_made_are_a_crowd() {
+    fn only_finished_jobs_make_a_crowd() {
         let waits = DiskWaits::default();
         for job in ["a", "b", "c", "d", "e"] {
             waits.refused(job, DiskFault::Full, SystemTime::UNIX_EPOCH);

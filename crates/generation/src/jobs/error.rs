@@ -1,4 +1,4 @@
-//! Why jobs cannot be stored or read, and why one is not taken.
+//! Why jobs cannot be stored or read, and why a job is refused.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{artifact::ArtifactError, backend::Refusal};
 
-/// The store of jobs cannot be used.
+/// The job store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refuses.
+    /// The database reported an error.
     #[error("job store: {0}")]
     Database(#[from] rusqlite::Error),
     /// The database cannot be opened.
@@ -22,10 +22,10 @@ pub enum StoreError {
         /// Why.
         source: rusqlite::Error,
     },
-    /// The database cannot be brought to this version.
+    /// The database cannot be migrated to this version.
     #[error("job store: {0}")]
     Migration(#[from] rusqlite_migration::Error),
-    /// A later version has written the database.
+    /// A newer version has written the database.
     #[error(
         "{path} was written by a newer framewright; start that version, or choose another folder with --data-dir (nothing was changed)",
         path = path.display()
@@ -34,7 +34,7 @@ pub enum StoreError {
         /// Its file.
         path: PathBuf,
     },
-    /// The file is no database, or a part of it cannot be read.
+    /// The file is not a database, or a part of it cannot be read.
     #[error(
         "{path} is damaged: {reason} (nothing was changed); put a backup of it in its place, or the one that `sqlite3 {path} .recover | sqlite3 new.sqlite` makes, \
          or choose another folder with --data-dir",
@@ -43,37 +43,37 @@ pub enum StoreError {
     Damaged {
         /// Its file.
         path: PathBuf,
-        /// What SQLite says of it.
+        /// SQLite's reason.
         reason: String,
     },
-    /// The store knows no job, and what jobs made lies beside it.
+    /// The store has no jobs, but files of jobs lie beside it.
     #[error(
-        "{path} knows no jobs, and beside it {folders} hold what {count} jobs made (such as {first}), which would be removed (nothing was \
-         changed); put a backup of that file in its place, or move those folders away, or choose another folder with --data-dir",
+        "{path} has no jobs, but {folders} have files of {count} jobs (such as {first}), which would be removed (nothing was changed); \
+         put a backup of that file in its place, or move those folders away, or choose another folder with --data-dir",
         path = path.display()
     )]
     Emptied {
         /// The store's file.
         path: PathBuf,
-        /// Where the jobs' things lie.
+        /// The folders with those files.
         folders: String,
-        /// How many there are.
+        /// The number of jobs with files or journals.
         count: usize,
         /// One of them.
         first: String,
     },
-    /// The database is no longer where it was opened, so what is written to it would be lost.
+    /// The database is no longer where it was opened, so writes to it would be lost.
     #[error("{path} is gone, or another file lies in its place; put the folder back as it was, or start the server again", path = path.display())]
     Gone {
         /// Where it was.
         path: PathBuf,
     },
-    /// What was stored of a job cannot be read.
+    /// A stored part of a job cannot be read.
     #[error("job store: {what} of job {job}: {reason}")]
     Corrupt {
         /// The job's id.
         job: String,
-        /// Which part of it.
+        /// The part.
         what: &'static str,
         /// Why.
         reason: String,
@@ -92,10 +92,10 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// Jobs that are made wait to be stored, and more of them would fill the memory.
+    /// Finished jobs wait to be stored, and more of them would fill the memory.
     #[error("{count} finished jobs wait to be stored: {fault}")]
     Crowded {
-        /// How many there are.
+        /// The number of finished jobs.
         count: usize,
         /// Why one of them waits.
         fault: DiskFault,
@@ -103,16 +103,16 @@ pub enum StoreError {
     /// A file could not be put in place.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// There is no folder for jobs: this program only takes jobs that are waited for.
+    /// There is no folder for jobs: this program accepts held jobs only.
     #[error("jobs cannot be stored: there is no data folder")]
     NoFolder,
-    /// The program goes down.
+    /// The program is shutting down.
     #[error("The server is shutting down")]
     ShuttingDown,
 }
 
 impl StoreError {
-    /// What is wrong with the disk or the database, in words for anybody.
+    /// What is wrong with the disk or the database, in words for any caller.
     pub fn fault(&self) -> DiskFault {
         match self {
             Self::Gone { .. } => DiskFault::Gone,
@@ -131,47 +131,47 @@ impl StoreError {
     }
 }
 
-/// Why a job is not taken.
+/// Why a job is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// Every place is taken.
     #[error("the queue is full ({places} places); try again in about {} s", retry_after.as_secs())]
     QueueFull {
-        /// How many jobs are taken at once, the running ones included.
+        /// The queue's capacity, running jobs included.
         places: usize,
-        /// When a place is likely to be free, from the recent jobs' times.
+        /// When a place is likely to be free, estimated from recent jobs.
         retry_after: Duration,
     },
-    /// The owner has as many jobs here as they may.
+    /// The owner has as many unfinished jobs as permitted.
     #[error("you have {waiting} jobs waiting or running, and may have {limit}; wait for one to end, or cancel one")]
     TooManyWaiting {
-        /// Those that wait or run.
+        /// The owner's waiting and running jobs.
         waiting: usize,
-        /// The most.
+        /// The maximum.
         limit: usize,
     },
-    /// No backend takes the work.
+    /// No backend accepts the work.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The program is going down.
+    /// The program is shutting down.
     #[error("The server is shutting down")]
     ShuttingDown,
-    /// The same name was given to another request.
+    /// The idempotency key was used with another request.
     #[error("Idempotency-Key {key:?} was used before with another request")]
     IdempotencyConflict {
-        /// The name.
+        /// The key.
         key: String,
     },
-    /// There is a job of that id.
+    /// There is a job with this id.
     #[error("there is a job {0} already")]
     IdTaken(String),
-    /// Letters, digits, `_` and `-` only.
+    /// An id may have letters, digits, `_` and `-` only.
     #[error("{0:?} cannot be a job's id")]
     BadId(String),
-    /// A month's budget for a provider, or for the owner, has no room for it.
+    /// The price exceeds what is left of a monthly budget, the provider's or the owner's.
     #[error(transparent)]
     OverBudget(#[from] OverBudget),
-    /// There is a budget for the provider, and no price for the model.
+    /// The provider has a budget, but the model has no price.
     #[error(transparent)]
     NoPrice(#[from] NoPrice),
     /// The store cannot be written.

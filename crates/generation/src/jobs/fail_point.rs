@@ -1,44 +1,44 @@
-//! The moments at which a test kills the program, to see that nothing is lost; and the disk that a test fills.
+//! The points at which a test kills the program, to check that nothing is lost, and a fake disk that a test can fill.
 //!
-//! Outside such tests the hook does nothing. Each is reached just behind what its name says.
+//! Outside such tests the hook does nothing. A point is reached right after the event that it is named for.
 
 use std::{fmt, io, sync::Arc};
 
-/// A moment between two things that must both happen.
+/// A point between two steps that must both happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailPoint {
     /// A job is in the store, and its caller does not know yet.
     Inserted,
-    /// A job is written down as running, and the device has done nothing.
+    /// A job is persisted as running, and the device has done nothing.
     Started,
-    /// A job's progress is written down.
+    /// A job's progress is persisted.
     Progressed,
-    /// Finished latents are in the journal, and are not decoded yet.
+    /// Finished latents are in the journal, not decoded yet.
     LatentsKept,
-    /// A finished picture, or a run's finished frames, are in the journal.
+    /// A finished image, or the finished frames of a run, are in the journal.
     PicturesKept,
-    /// That a provider is about to be asked is in the store, and it was not asked.
+    /// The store says that a provider is about to be asked, and it has not been.
     RemoteAsking,
-    /// A provider has answered with its id of a job, which is not in the store yet.
+    /// A provider has returned its id of a job, which is not in the store yet.
     RemoteAsked,
     /// A provider's id of a job is in the store.
     RemoteStarted,
-    /// A provider's video lies in the staging folder.
+    /// A provider's video is in the staging folder.
     RemoteFetched,
-    /// All is made, and lies in the staging folder.
+    /// The result is finished, and in the staging folder.
     Made,
-    /// A file is in its place, and the store does not know.
+    /// A file is in place, and the store does not know.
     Placed,
-    /// A job is written down as completed, and its journal is still there.
+    /// A job is persisted as completed, and its journal still exists.
     Completed,
-    /// A job is written down as cancelled, and the device still works on it.
+    /// A job is persisted as cancelled, and the device still works on it.
     Cancelled,
-    /// After a restart: jobs that ran are put back, and nothing is queued.
+    /// After a restart: interrupted jobs are queued in the store again, and the dispatcher has none yet.
     Recovered,
 }
 
 impl FailPoint {
-    /// Every one, in a job's order.
+    /// All points, in the order in which a job reaches them.
     pub const ALL: [Self; 14] = [
         Self::Inserted,
         Self::Started,
@@ -60,7 +60,7 @@ impl FailPoint {
 type Reached = Arc<dyn Fn(FailPoint) + Send + Sync>;
 type Disk = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 
-/// What happens at a [`FailPoint`], and what the disk says before a file is stored; nothing by default.
+/// What happens at a [`FailPoint`], and the disk's answer before a file is stored; by default nothing.
 #[derive(Clone, Default)]
 pub struct FailHook {
     reached: Option<Reached>,
@@ -73,7 +73,7 @@ impl FailHook {
         Self { reached: Some(Arc::new(hook)), disk: None }
     }
 
-    /// Has a disk that refuses files for as long as `disk` does.
+    /// A disk that refuses files while `disk` returns an error.
     pub fn with_disk(disk: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self { reached: None, disk: Some(Arc::new(disk)) }
     }

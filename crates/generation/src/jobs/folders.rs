@@ -1,6 +1,6 @@
-//! The folders of jobs on disk: `artifacts`, `staging` and `journal`, each with one folder per job.
+//! The job folders on disk: `artifacts`, `staging` and `journal`, each with one folder per job.
 //!
-//! It must not know what jobs keep in theirs. The invariant: nothing is removed but what is named like a job's and is a folder.
+//! It must not know what jobs keep in theirs. Invariant: only folders with a job's name are removed.
 
 use std::{
     fs::{self, File},
@@ -10,14 +10,14 @@ use std::{
 
 use super::{artifacts::is_plain_name, error::StoreError};
 
-/// The folders in a store's root, by what is in them.
+/// The folders in a store's root.
 pub(super) const ARTIFACTS: &str = "artifacts";
 pub(super) const JOURNALS: &str = "journal";
 pub(super) const STAGING: &str = "staging";
-/// Prefix of files that only find out whether there is room.
+/// Prefix of temporary files that probe for free space.
 pub(super) const PROBE: &str = ".room-";
 
-/// Makes the root, for this user alone (prompts and images are private), and these folders in it.
+/// Creates the root, accessible to this user only (prompts and images are private), and these folders in it.
 pub(super) fn make(root: &Path, folders: &[&str]) -> Result<(), StoreError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -30,7 +30,7 @@ pub(super) fn make(root: &Path, folders: &[&str]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a folder in the root anew where it was removed; never the root, which may only be away for a time.
+/// Creates a folder in the root again if it was removed; never the root itself, whose absence may be temporary.
 pub(super) fn make_again(folder: &Path) -> Result<(), StoreError> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(refused(folder)(error)),
@@ -43,7 +43,7 @@ pub(super) fn refused(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Folder { path, source }
 }
 
-/// Removes a folder and all that is in it; one that is not there is removed already.
+/// Removes a folder and its contents; no error if it is not there.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(path)(error)),
@@ -51,12 +51,12 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Makes sure that a file's or folder's bytes are on the disk. (Folders can be synced on Unix only.)
+/// Syncs a file or folder to the disk. (Folders can be synced on Unix only.)
 pub(super) fn sync(path: &Path) -> io::Result<()> {
     if cfg!(unix) || path.is_file() { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
-/// The jobs whose folders hold a file that `counts`.
+/// The jobs whose folders contain a file that `counts` accepts.
 pub(super) fn jobs_in(folder: &Path, counts: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
     let holds = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().any(|file| file.file_name().to_str().is_some_and(&counts));
     let entries = fs::read_dir(folder).map_err(refused(folder))?.flatten();
@@ -75,7 +75,7 @@ pub(super) fn sweep(folder: &Path, is_left_behind: impl Fn(&str) -> bool) -> Res
         let removed = if name.starts_with(PROBE) {
             fs::remove_file(&path)
         } else if !is_folder || !is_plain_name(&name) {
-            tracing::warn!(path = %path.display(), "this belongs to no job and is left alone");
+            tracing::warn!(path = %path.display(), "not a job's file or folder; left alone");
             continue;
         } else if is_left_behind(&name) {
             fs::remove_dir_all(&path)
@@ -83,13 +83,13 @@ pub(super) fn sweep(folder: &Path, is_left_behind: impl Fn(&str) -> bool) -> Res
             continue;
         };
         if let Err(error) = removed {
-            tracing::warn!(path = %path.display(), %error, "what a job left behind cannot be removed");
+            tracing::warn!(path = %path.display(), %error, "files that a job left behind cannot be removed");
         }
     }
     Ok(())
 }
 
-/// Warns of folders in `folder` whose jobs are not known, which are left alone.
+/// Warns of folders of unknown jobs, which are left alone.
 pub(super) fn warn_of_unknown(folder: &Path, is_known: impl Fn(&str) -> bool) -> Result<(), StoreError> {
     let unknown: Vec<String> = jobs_in(folder, |_| true)?.into_iter().filter(|name| !is_known(name)).collect();
     if let Some(first) = unknown.first() {

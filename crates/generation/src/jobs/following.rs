@@ -1,6 +1,6 @@
-//! Follows a running job: persists how far it is, and prolongs the lease of the worker that has it.
+//! Follows a running job: persists its progress, and renews its worker's lease.
 //!
-//! The invariant: a worker that has lost its lease stops.
+//! Invariant: a worker that has lost its lease stops.
 
 use std::{
     sync::Arc,
@@ -20,9 +20,9 @@ use super::{
 use crate::backend::JobProgress;
 
 /// Minimum interval between progress writes.
-const QUIET: Duration = Duration::from_millis(250);
+const MIN_WRITE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Persists progress and prolongs the lease, for as long as it is asked to. Cancels the job once the lease is lost.
+/// Persists progress and renews the lease until it is dropped. Stops the job once the lease is lost.
 pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -> std::convert::Infallible {
     let (id, store) = (&job.queued.id, inner.store_of(&job.durability));
     let mut progress = job.progress.subscribe();
@@ -35,10 +35,10 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
             && now.started
             && let Some((_, share)) = inner.active.lock().get_mut(id).and_then(|active| active.began.as_mut())
         {
-            // Of a job that is resumed, a part was there already.
+            // A resumed job starts with a part done already.
             *share = now.share;
         }
-        // A backend may begin anew; what was persisted stays.
+        // A backend may start over; persisted progress never decreases.
         let (percent, kind) = (percent(&now).max(persisted), if now.part > seen.part { "part" } else { "progress" });
         let is_news = now.started && (now.part > seen.part || percent > persisted);
         if now.started {
@@ -49,7 +49,7 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
                 "progress": percent, "part": now.part, "parts": now.parts, "step": now.step, "steps": now.steps,
                 "frame": now.frame, "frames": now.frames,
             });
-            // What is done in a moment has its end synced at once; what takes longer has its start synced with this.
+            // A short job needs no sync before its end, which is synced at once; a longer one has its start synced with its second write.
             let synced = if is_first { Synced::Later } else { Synced::Now };
             is_first = false;
             store.record_progress(lease, ProgressRecord { percent, kind, data }, synced).await
@@ -71,11 +71,11 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
             Ok(false) => stop_lost(inner, job).await,
             Err(error) => tracing::warn!(job = %id, %error, "progress was not persisted"),
         }
-        tokio::time::sleep(QUIET).await;
+        tokio::time::sleep(MIN_WRITE_INTERVAL).await;
     }
 }
 
-/// Stops a job that this worker does not hold any more: it was cancelled, or another worker has it and goes on.
+/// Stops a job whose lease this worker has lost: it was cancelled, or another worker has taken it over.
 async fn stop_lost(inner: &Inner, job: &ActiveJob) {
     match inner.store_of(&job.durability).state(&job.queued.id).await {
         Ok(Some(JobState::Queued | JobState::Running)) | Err(_) => job.cancel.break_off(),
@@ -83,7 +83,7 @@ async fn stop_lost(inner: &Inner, job: &ActiveJob) {
     }
 }
 
-/// Whole percent; never 100 before the end, for the file is still to be put in place.
+/// Whole percent; at most 99, because the file is still to be put in place at the end.
 fn percent(progress: &JobProgress) -> u32 {
     ((progress.share * 100.0) as u32).min(99)
 }

@@ -1,4 +1,4 @@
-//! Jobs as their owner sees them: their rows, and what is known beside those while they have not ended.
+//! Jobs as their owners see them: their rows, and for unfinished jobs the live progress and forecast.
 
 use std::{
     collections::HashMap,
@@ -11,21 +11,21 @@ use crate::{
     dispatch::{BackendSet, Forecast, FreeSlot},
 };
 
-/// Below this share of a job the time that it took so far says little of the rest.
-const TELLING_SHARE: f64 = 0.02;
+/// Minimum progress from which the elapsed time predicts the rest of a job.
+const MIN_SHARE_FOR_ETA: f64 = 0.02;
 
-/// How the backends and the queue stand at one moment.
+/// A snapshot of the backends and the queue.
 pub(super) struct QueueForecast {
     now: SystemTime,
     /// Mean duration of recent jobs.
     usual: Option<Duration>,
     active: HashMap<String, ActiveJob>,
     models: Vec<ModelView>,
-    /// The jobs that the disk keeps from going on, and why.
+    /// The jobs that the disk holds up, and why.
     held_up: HashMap<String, DiskFault>,
-    /// Of each waiting job, by its number in the queue: how many are served before it, and the time until it is done.
+    /// For each waiting job, by number in the queue: the jobs ahead of it, and the time until it is done.
     waiting: Forecast,
-    /// When each slot is free behind all of those.
+    /// When each slot is free after all of those.
     free: Vec<FreeSlot>,
 }
 
@@ -45,14 +45,14 @@ impl QueueForecast {
         forecast
     }
 
-    /// When a job would be done that came in now behind all others and took so long; `None` where that is not known.
+    /// When a job would be done that arrived now and took this long; `None` if unknown.
     pub(super) fn next(&self, backends: BackendSet, takes: Duration) -> Option<Duration> {
         let open = self.free.iter().filter(|(backend, _)| backends.contains(*backend));
-        // A time that is not known is later than every one that is.
+        // An unknown time sorts after every known one.
         open.map(|(_, free)| *free).min_by_key(|free| free.unwrap_or(Duration::MAX))?.map(|free| free + takes)
     }
 
-    /// The job with its progress, its place in the queue, and the time until it is done.
+    /// The job with its progress, its position in the queue, and the time until it is done.
     pub(super) fn seen(&self, mut job: Job) -> Job {
         if job.state.is_final() {
             return job;
@@ -63,7 +63,7 @@ impl QueueForecast {
         if job.state == JobState::Running {
             let progress = *active.progress.borrow();
             if progress.started {
-                // Of a job that was resumed, more was done once than is done again so far.
+                // A resumed job may not be as far again as it was before.
                 let share = progress.share.max(job.progress.share);
                 job.progress = progress;
                 job.progress.share = share;
@@ -75,7 +75,7 @@ impl QueueForecast {
         job
     }
 
-    /// The model that a local job waits for, and where that stands. One that is not loaded yet is queued for it.
+    /// The model that a local job waits for, and its state. A model that is not loaded yet counts as queued, because this job waits for it.
     fn waits_for(&self, active: &ActiveJob) -> Option<(String, ModelState)> {
         if active.is_remote() || active.progress.borrow().started {
             return None;
@@ -90,19 +90,19 @@ impl QueueForecast {
         Some((view.name.clone(), state))
     }
 
-    /// The time that a running job still takes: by how far it came in how long, or by what was expected of it.
+    /// The remaining time of a running job: extrapolated from its progress, or else its estimate minus the time so far.
     fn time_left(&self, job: &ActiveJob) -> Option<Duration> {
         let (began, share_then) = job.began?;
         let took = self.now.duration_since(began).unwrap_or_default();
         let share = job.progress.borrow().share;
-        if share - share_then > TELLING_SHARE {
+        if share - share_then > MIN_SHARE_FOR_ETA {
             return Duration::try_from_secs_f64(took.as_secs_f64() * (1.0 - share).max(0.0) / (share - share_then)).ok();
         }
         Some(self.needed(job)?.saturating_sub(took))
     }
 
     fn needed(&self, job: &ActiveJob) -> Option<Duration> {
-        // What is usual here says nothing of a provider.
+        // The mean of local jobs says nothing about a provider.
         if job.is_remote() { job.expected } else { job.expected.or(self.usual) }
     }
 }

@@ -1,8 +1,8 @@
 //! Held jobs: a caller waits for the result, and nobody else needs the job.
 //!
-//! The invariants: a held job is cancelled when the last [`HeldJob`] of it is dropped; a request that is sent again under its own name while
-//! its job runs, or for [`KEPT`] after it was done, gets the same result; a job that failed or was cancelled gives its name back, so that another try
-//! can do better.
+//! Invariants: a held job is cancelled when its last [`HeldJob`] is dropped; a request that is repeated with its idempotency key while its
+//! job runs, or within [`RESULT_TTL`] after it was done, gets the same result; a job that failed or was cancelled frees its key, so that a
+//! retry can succeed.
 
 use std::{
     any::Any,
@@ -21,24 +21,24 @@ use crate::{
     preview::{PreviewSlot, Previews},
 };
 
-/// How long the result of a named request is kept.
-const KEPT: Duration = Duration::from_secs(600);
-/// Beyond so many bytes of images and videos the oldest results go first.
-const KEPT_BYTES: usize = 64 << 20;
+/// How long the result of a request with an idempotency key is kept.
+const RESULT_TTL: Duration = Duration::from_secs(600);
+/// Above this many bytes of kept images and videos the oldest results are dropped.
+const MAX_RESULT_BYTES: usize = 64 << 20;
 
-/// What a held job ends with. Two requests of the same name share it.
+/// A held job's result. Requests with the same idempotency key share it.
 pub type HeldResult = Result<Arc<HeldOutput>, Arc<BackendError>>;
 
-/// What came of a held job.
+/// A held job's output.
 #[derive(Clone, Debug)]
 pub struct HeldOutput {
-    /// Its images or its video.
+    /// The images or the video.
     pub output: JobOutput,
-    /// The folder that the video lies in, if it goes with this.
+    /// The temporary folder of the video, if it is removed with this.
     pub folder: Option<Arc<TempDir>>,
 }
 
-/// The caller's end of a held job. Dropping the last one cancels the job.
+/// The caller's handle of a held job. Dropping the last one cancels the job.
 #[derive(Debug)]
 pub struct HeldJob {
     result: watch::Receiver<Option<HeldResult>>,
@@ -46,14 +46,14 @@ pub struct HeldJob {
     kept: KeepAlive,
 }
 
-/// Keeps jobs going while a caller waits, and says when they are closed.
+/// Keeps [`Jobs`](super::Jobs) alive while a caller waits, and tells when they are closed.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
     pub(super) closed: watch::Receiver<bool>,
     pub(super) _jobs: Arc<dyn Any + Send + Sync>,
 }
 
-/// What those who wait for a job share.
+/// Shared by all callers who wait for a job.
 struct Waiters {
     id: String,
     cancel: CancelSwitch,
@@ -80,47 +80,47 @@ impl HeldJob {
         &self.waiters.id
     }
 
-    /// How far the job is, now and at every change.
+    /// A receiver of the job's progress.
     pub fn progress(&self) -> watch::Receiver<JobProgress> {
         self.waiters.progress.clone()
     }
 
-    /// Previews, made for as long as what this returns is held.
+    /// Previews, made while the returned value is alive.
     pub fn previews(&self) -> Previews {
         self.waiters.previews.want()
     }
 
-    /// Stops the job from elsewhere, while its end is waited for.
+    /// A switch that stops the job from elsewhere, while its result is awaited.
     pub fn cancel_switch(&self) -> CancelSwitch {
         self.waiters.cancel.clone()
     }
 
-    /// Waits for the job's end. Dropping the future cancels the job, unless another request of the same name waits for it.
+    /// Waits for the result. Dropping the future cancels the job, unless another request with the same key waits for it.
     ///
     /// # Errors
-    /// [`BackendError::Cancelled`] if the job was cancelled or the program goes down first; else whatever the backend answered.
+    /// [`BackendError::Cancelled`] if the job was cancelled or the program shuts down first; otherwise the backend's error.
     pub async fn finished(mut self) -> HeldResult {
         tokio::select! {
-            // A result that is there counts, even if the program goes down.
+            // A result that is ready counts, even during a shutdown.
             biased;
             result = self.result.wait_for(Option::is_some) => match result.as_deref() {
                 Ok(Some(result)) => result.clone(),
                 Ok(None) | Err(_) => Err(Arc::new(BackendError::Cancelled)),
             },
-            // A running job's step may take long; nobody needs to wait for its end.
+            // A running job's step may take long; a shutdown does not wait for it.
             _ = self.kept.closed.wait_for(|closed| *closed) => Err(Arc::new(BackendError::Cancelled)),
         }
     }
 }
 
-/// The results of held jobs, and the names of their requests.
+/// The results of held jobs, and the idempotency keys of their requests.
 #[derive(Debug, Default)]
 pub(super) struct HeldJobs(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     jobs: HashMap<String, Held>,
-    /// The ids of jobs by their requests' owner and name, with the request's fingerprint.
+    /// Job ids with the request's fingerprint, by owner and idempotency key.
     names: HashMap<(String, String), (String, String)>,
 }
 
@@ -138,7 +138,8 @@ impl HeldJobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The caller's end of a job that is active; `name` is its request's own, with its owner. `abandon` is called when nobody waits any more.
+    /// Returns the caller's handle of an active job; `name` is the owner and key of its request. `abandon` is called when no caller waits
+    /// any more.
     pub(super) fn open(
         &self,
         id: &str,
@@ -158,9 +159,9 @@ impl HeldJobs {
         HeldJob { result, waiters, kept }
     }
 
-    /// The job that was taken under this name, if it runs or its result is kept.
+    /// The job that was submitted with this key, if it runs or its result is kept.
     pub(super) fn join(&self, owner: &str, name: &Idempotency, kept: KeepAlive, now: SystemTime) -> Result<Option<HeldJob>, SubmitError> {
-        // Dropped behind the lock: the last of the waiters wants it.
+        // Dropped after the lock is released, because dropping the last waiter takes the lock.
         let waiters;
         let mut state = self.lock();
         state.forget_old(now);
@@ -170,7 +171,7 @@ impl HeldJobs {
         }
         let Some(held) = state.jobs.get(id) else { return Ok(None) };
         waiters = held.waiters.upgrade().or_else(|| {
-            // Nobody waits any more: either it is done, or it is being cancelled.
+            // No caller waits: the job is either done or being cancelled.
             held.done_at?;
             Some(Arc::new(Waiters {
                 id: id.clone(),
@@ -186,19 +187,19 @@ impl HeldJobs {
         Ok(Some(HeldJob { result: held.result.subscribe(), waiters: Arc::clone(waiters), kept }))
     }
 
-    /// Whether a job runs, or its result is kept, that was taken under this name.
+    /// Whether this key belongs to a running job or a kept result.
     pub(super) fn has_name(&self, owner: &str, key: &str, now: SystemTime) -> bool {
         let mut state = self.lock();
         state.forget_old(now);
         state.names.contains_key(&(owner.to_owned(), key.to_owned()))
     }
 
-    /// Forgets results that are too old.
+    /// Drops results that are too old.
     pub(super) fn forget_old(&self, now: SystemTime) {
         self.lock().forget_old(now);
     }
 
-    /// Hands a job's result to those who wait for it.
+    /// Delivers a job's result to its callers.
     pub(super) fn end(&self, id: &str, result: HeldResult, now: SystemTime) {
         let mut state = self.lock();
         let Some(held) = state.jobs.get_mut(id) else { return };
@@ -224,7 +225,7 @@ impl State {
         Some(held)
     }
 
-    /// Forgets results that are too old, and the oldest of those that are too many.
+    /// Drops results that are too old, and the oldest ones above the size limit.
     fn forget_old(&mut self, now: SystemTime) {
         let mut kept: Vec<(SystemTime, usize, String)> = Vec::new();
         for (id, held) in &self.jobs {
@@ -235,7 +236,7 @@ impl State {
         kept.sort_unstable();
         let mut bytes: usize = kept.iter().fold(0, |sum, (_, bytes, _)| sum.saturating_add(*bytes));
         for (done_at, size, id) in kept {
-            if bytes <= KEPT_BYTES && now.duration_since(done_at).is_ok_and(|age| age < KEPT) {
+            if bytes <= MAX_RESULT_BYTES && now.duration_since(done_at).is_ok_and(|age| age < RESULT_TTL) {
                 break;
             }
             bytes = bytes.saturating_sub(size);
@@ -245,7 +246,7 @@ impl State {
 }
 
 impl Held {
-    /// What its result takes of memory or disk, in bytes.
+    /// The bytes of memory or disk that its result uses.
     fn bytes(&self) -> usize {
         match self.result.borrow().as_ref() {
             Some(Ok(held)) => match &held.output {

@@ -1,4 +1,4 @@
-//! What all parts of jobs share: the stores, the dispatcher, and what is known of the jobs that have not ended.
+//! Shared state of all job modules: the stores, the dispatcher, and the unfinished jobs.
 //!
 //! It must not know who supervises a job.
 
@@ -30,40 +30,40 @@ use crate::{
     dispatch::Dispatcher,
 };
 
-/// How many jobs are begun at once: each has a thread of its own while it waits for the disk, and after a restart a provider's jobs come by
-/// the hundred.
+/// How many jobs start at once: each occupies a thread while it waits for the disk, and after a restart a provider's jobs arrive by the
+/// hundred.
 pub(super) const STARTS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// The jobs that outlive the program, and their files.
+    /// The stored jobs, which outlive the program, and their files.
     pub(super) stored: Arc<dyn JobStore>,
     pub(super) files: Arc<dyn ArtifactStore>,
-    /// Where files are made before they are put; none where jobs can only be held.
+    /// Staging and journal folders; `None` if jobs can only be held.
     pub(super) scratch: Option<Scratch>,
-    /// The jobs that somebody waits for, and their results.
+    /// The held jobs, and their results.
     pub(super) held: MemoryStore,
     pub(super) held_jobs: HeldJobs,
     pub(super) local: LocalBackend,
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) settings: JobsSettings,
-    /// The jobs that have not ended.
+    /// The unfinished jobs.
     pub(super) active: ActiveJobs,
-    /// Those that the disk keeps from going on.
+    /// Jobs that the disk holds up.
     pub(super) waits: DiskWaits,
-    /// When there last was no room, for those who look for it again and again.
+    /// The last refusal of the disk, cached for the waiting jobs that probe it again and again.
     pub(super) no_room: Mutex<Option<(Instant, DiskFault)>>,
     pub(super) changes: Changes,
     /// How providers' jobs ended.
     pub(super) provider_counts: ProviderCounts,
-    /// Changes whenever a job leaves its backend, or ends.
+    /// Changes whenever a job leaves its backend or ends.
     pub(super) endings: watch::Sender<()>,
     pub(super) stopping: watch::Sender<bool>,
-    /// Whether nobody's result is waited for any more.
+    /// Whether held results are no longer delivered.
     pub(super) closed: watch::Sender<bool>,
-    /// Taken while a job is begun.
+    /// Acquired while a job starts.
     pub(super) starts: Semaphore,
-    /// Held while a request with a name of its own is taken: its twin, which comes at the same time, takes no second place meanwhile.
+    /// Held while a request with an idempotency key is submitted, so that a concurrent duplicate takes no second place in the queue.
     pub(super) naming: tokio::sync::Mutex<()>,
 }
 
@@ -80,13 +80,13 @@ impl Inner {
         }
     }
 
-    /// Runs what blocks off the async threads.
+    /// Runs blocking work off the async threads.
     pub(super) async fn off_thread<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(self);
-        // It only fails where the runtime goes down, or the work panicked.
+        // Joining fails only if the runtime shuts down or the work panicked.
         tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|_| StoreError::ShuttingDown)?
     }
 
@@ -99,7 +99,7 @@ impl Inner {
         if job.state.is_final() { job } else { QueueForecast::of(self).seen(job) }
     }
 
-    /// Whether jobs that run are being stopped.
+    /// Whether running jobs are being stopped.
     pub(super) fn is_closed(&self) -> bool {
         *self.closed.borrow()
     }
@@ -108,7 +108,7 @@ impl Inner {
         *self.stopping.borrow()
     }
 
-    /// A job has ended, or waits in the store for the program's next life.
+    /// Drops the live state of a job that has ended, or that waits in the store for a restart.
     pub(super) fn forget(&self, id: &str) {
         self.waits.forget(id);
         self.active.lock().remove(id);
@@ -116,7 +116,7 @@ impl Inner {
         self.endings.send_replace(());
     }
 
-    /// Nobody waits for a held job any more: it leaves the queue at once, or stops at its next step. Its row ends with it.
+    /// Cancels a held job that no caller waits for: it leaves the queue at once, or stops at its next step, and its row is cancelled.
     pub(super) fn abandon(weak: &Weak<Self>, id: &str) {
         let Some(inner) = weak.upgrade() else { return };
         let Some(job) = inner.active.get(id) else { return };
@@ -124,43 +124,43 @@ impl Inner {
         if inner.dispatcher.remove(job.number) {
             return inner.set_aside(&job);
         }
-        // The memory store never waits.
+        // The memory store never blocks.
         let _cancelled = inner.held.cancel(&job.queued.owner, id).now_or_never();
         inner.changes.announce(id);
     }
 
-    /// A job that no backend will have any more: a held one ends here, and a stored one waits in the store for the program's next life.
+    /// Gives up on a job that no backend will take: a held one ends, a stored one waits in the store for a restart.
     pub(super) fn set_aside(&self, job: &ActiveJob) {
         let id = &job.queued.id;
         if let Durability::Held { .. } = job.durability {
-            // The memory store never waits.
+            // The memory store never blocks.
             let _cancelled = self.held.cancel(&job.queued.owner, id).now_or_never();
             self.held_jobs.end(id, Err(Arc::new(BackendError::Cancelled)), self.now());
         }
         self.forget(id);
     }
 
-    /// Tells providers of the cancelled jobs that they have not heard of. Those that run here tell them themselves.
+    /// Tells providers of cancelled jobs that they do not know of yet. Jobs that run here do so themselves.
     pub(super) async fn tell_providers(self: Arc<Self>) {
         let untold = match self.stored.untold_cancels().await {
             Ok(untold) => untold,
-            Err(error) => return tracing::error!(%error, "which cancelled jobs providers still work on cannot be read"),
+            Err(error) => return tracing::error!(%error, "cannot read which cancelled jobs providers still work on"),
         };
         for UntoldCancel { job, provider, remote_id } in untold {
             let Some((_, backend)) = self.dispatcher.provider(&provider).filter(|_| self.active.get(&job).is_none()) else { continue };
             match backend.abandon(&remote_id).await {
                 Ok(()) => self.told(&job).await,
                 Err(error) => {
-                    tracing::warn!(%job, %error, "its provider does not hear that it is cancelled; the next start tells it again")
+                    tracing::warn!(%job, %error, "could not tell the provider that the job is cancelled; the next start tries again")
                 }
             }
         }
     }
 
-    /// A provider knows that this job is cancelled.
+    /// Persists that the provider knows of this job's cancellation.
     pub(super) async fn told(&self, job: &str) {
         if let Err(error) = self.stored.cancel_told(job).await {
-            tracing::warn!(%job, %error, "its provider is told again at the next start that this job is cancelled");
+            tracing::warn!(%job, %error, "could not persist that the provider knows of the cancellation; the next start tells it again");
         }
     }
 
@@ -168,12 +168,13 @@ impl Inner {
         ids.iter().filter_map(|id| self.active.get(id)).for_each(|job| self.set_aside(&job));
     }
 
-    /// A backend will never work again: those who wait for jobs that no other takes are answered, and stored ones wait for the next life.
+    /// Handles the permanent loss of a backend: callers of held jobs that no other backend takes get an answer, and stored ones wait for a
+    /// restart.
     pub(super) fn lose_backend(&self, backend: usize) {
         self.set_all_aside(self.dispatcher.lose(backend));
     }
 
-    /// Takes no more jobs, stops those that run, and answers everyone who waits. Supervisors still persist what becomes of their jobs.
+    /// Accepts no more jobs, stops the running ones, and answers every waiting caller. Supervisors still persist how their jobs end.
     pub(super) fn close(&self) {
         self.stopping.send_replace(true);
         let waiting = self.dispatcher.close();
@@ -182,19 +183,19 @@ impl Inner {
         self.set_all_aside(waiting);
     }
 
-    /// Whether there is room for an image, and for those that are made already.
+    /// Whether there is space for another image, and for the finished jobs that wait.
     pub(super) async fn check_room(&self) -> Result<(), StoreError> {
         self.check_crowd()?;
         self.check_disk()?;
         self.files.check_room().await
     }
 
-    /// Fails where so many jobs that are made wait to be stored that no more should be made.
+    /// Fails if so many finished jobs wait to be stored that no more should be started.
     pub(super) fn check_crowd(&self) -> Result<(), StoreError> {
         self.waits.crowd().map_or(Ok(()), |(count, fault)| Err(StoreError::Crowded { count, fault }))
     }
 
-    /// As [`Self::check_room`], for all the jobs that wait for room: a refusal holds a moment for each of them.
+    /// As [`Self::check_room`], for all jobs that wait for space: a refusal is cached for a moment.
     pub(super) async fn look_for_room(&self) -> Result<(), DiskFault> {
         // No code panics while it holds the lock.
         let no_room = || self.no_room.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,7 +209,7 @@ impl Inner {
         looked
     }
 
-    /// The disk of tests that refuses when it is told to.
+    /// The fake disk of tests.
     pub(super) fn check_disk(&self) -> Result<(), StoreError> {
         self.settings.fail_hook.disk().map_err(|source| StoreError::Folder { path: self.settings.folder.clone(), source })
     }

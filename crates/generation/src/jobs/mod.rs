@@ -1,12 +1,12 @@
-//! Jobs, held and stored: submitted, queued, done by a backend, and kept.
+//! Jobs, held and stored: submitted, queued, run by a backend, and kept.
 //!
-//! * [`Jobs`] is the one way in: it takes jobs, says how they stand, and cancels them;
-//! * [`store`] keeps them (SQLite, or memory for those that a caller waits for), [`artifacts`] keeps their files;
-//! * `supervisor` sees one job through a backend, from its claim to its file.
+//! * [`Jobs`] is the only way in: it accepts jobs, reports on them, and cancels them;
+//! * [`store`] keeps them (in SQLite, or in memory for held jobs), [`artifacts`] keeps their files;
+//! * `supervisor` takes one job through a backend, from its claim to its file.
 //!
-//! The invariants: a stored job that was taken ends, as completed, failed or cancelled, however often the program is killed meanwhile; it ends
-//! once; a job is completed when its files are in place, and not before; nothing of a file depends on when or how often it was begun; a held job
-//! is cancelled when nobody waits for it any more.
+//! Invariants: every accepted stored job ends exactly once, as completed, failed or cancelled, however often the program is killed; it is
+//! completed only after its files are in place; its files do not depend on when or how often it was started; a held job is cancelled when
+//! its last caller leaves.
 
 mod active;
 pub mod artifacts;

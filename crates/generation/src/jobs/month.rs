@@ -1,4 +1,4 @@
-//! Calendar months, in which budgets are counted. UTC, by the store's clock.
+//! Calendar months in UTC, by the store's clock. Budgets are counted per month.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{Timestamp, tz::Offset};
 
-/// A month of the Gregorian calendar, as "2026-11".
+/// A month of the Gregorian calendar, written as "2026-11".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     /// The year, from 1970 to 9999.
@@ -18,10 +18,10 @@ pub struct Month {
 }
 
 impl Month {
-    /// The month in UTC that a time lies in; times before 1970 count as its first month.
+    /// The month in UTC of a time; times before 1970 count as its first month.
     pub fn of(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Times that no calendar has are in its last month.
+        // Times beyond the calendar's range count as its last month.
         let time = Timestamp::try_from(UNIX_EPOCH + since).unwrap_or(Timestamp::MAX);
         let date = Offset::UTC.to_datetime(time);
         Self { year: u16::try_from(date.year()).unwrap_or(9999), month: u8::try_from(date.month()).unwrap_or(1) }
@@ -34,9 +34,9 @@ impl fmt::Display for Month {
     }
 }
 
-/// A text that is no month.
+/// A text that is not a month.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no month: {0:?}; write it as 2026-11")]
+#[error("not a month: {0:?}; write it as 2026-11")]
 pub struct InvalidMonth(pub String);
 
 impl FromStr for Month {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_month_begins_at_midnight_in_utc() {
-        // Seconds as GNU date has them: `date -u -d 2024-02-29 +%s`.
+        // Seconds computed by GNU date: `date -u -d 2024-02-29 +%s`.
         for (seconds, expected) in [
             (0, "1970-01"),
             (2_678_399, "1970-01"),

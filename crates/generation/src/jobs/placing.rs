@@ -1,4 +1,4 @@
-//! Puts what a backend made of a stored job in its place, and removes what is left of one.
+//! Puts the output of a stored job in place, and removes what is left of a job.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::backend::JobOutput;
 
-/// The name of a job's video.
+/// The name of a job's video file.
 pub(super) const VIDEO: &str = "video.mp4";
 
-/// Puts a job's files in their places. An earlier attempt that did so and was then killed made the same ones.
+/// Puts a job's files in place. If an earlier attempt was killed after this, its files are the same.
 pub(super) async fn place(inner: &Inner, id: &str, output: &JobOutput, seconds: f64) -> Result<(Vec<Artifact>, Outcome), StoreError> {
     let mut files = Vec::new();
     match output {
@@ -28,7 +28,7 @@ pub(super) async fn place(inner: &Inner, id: &str, output: &JobOutput, seconds: 
     Ok((files, outcome(output, seconds)))
 }
 
-/// What came of a job, beside its files.
+/// A job's result, without its files.
 pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
     match output {
         JobOutput::Images(images) => {
@@ -60,7 +60,7 @@ pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
     }
 }
 
-/// Removes all that there is of a job that has ended; if it is completed, what it made stays. (A store that refuses may have persisted an
+/// Removes everything of a job that has ended, except the files of a completed one. (A store that returns an error may have persisted an
 /// end all the same.)
 pub(super) async fn remove(inner: &Arc<Inner>, id: &str) -> Result<(), StoreError> {
     if inner.stored.state(id).await? != Some(JobState::Completed) {
@@ -70,10 +70,10 @@ pub(super) async fn remove(inner: &Arc<Inner>, id: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Removes what a job needed on its way. It has ended however that goes, and the next start removes what is left.
+/// Removes a job's temporary files. A failure does not matter to the job: the next start removes what is left.
 pub(super) async fn clear(inner: &Arc<Inner>, id: &str) {
     let name = id.to_owned();
     if let Err(error) = inner.off_thread(move |inner| inner.scratch()?.clear(&name)).await {
-        tracing::warn!(job = %id, %error, "what a job needed on its way stays until the next start");
+        tracing::warn!(job = %id, %error, "temporary files of a job could not be removed; the next start removes them");
     }
 }

@@ -1,4 +1,4 @@
-//! How many jobs each provider has had, and how they ended, since the program started: for whoever watches it.
+//! Counts of each provider's jobs and how they ended since the program started, for monitoring.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +18,13 @@ pub struct ProviderMetrics {
     pub running: usize,
     /// Jobs that wait for a free slot.
     pub waiting: usize,
-    /// Jobs that were done.
+    /// Jobs that were completed.
     pub completed: u64,
-    /// Jobs that could not be done.
+    /// Jobs that failed.
     pub failed: u64,
-    /// Jobs that were cancelled while it worked on them, or put back because the program went down.
+    /// Jobs that were cancelled while it worked on them, or put back because the program shut down.
     pub cancelled: u64,
-    /// Why jobs failed, by the kind's name ("rate_limited", "content_filter"), and how many did.
+    /// The number of failures by the name of their kind ("rate_limited", "content_filter").
     pub errors: BTreeMap<&'static str, u64>,
 }
 
@@ -38,7 +38,7 @@ impl ProviderCounts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A provider's job has left it.
+    /// Counts a job that has left its provider.
     pub(super) fn ended(&self, provider: &str, ending: Ending, error: Option<&BackendError>) {
         let mut counts = self.lock();
         let of = counts.entry(provider.to_owned()).or_default();
@@ -52,7 +52,7 @@ impl ProviderCounts {
         }
     }
 
-    /// What was counted of a provider.
+    /// A provider's counts.
     pub(super) fn of(&self, provider: &str) -> ProviderMetrics {
         let counted = self.lock().get(provider).cloned().unwrap_or_default();
         ProviderMetrics { provider: provider.to_owned(), ..counted }

@@ -1,6 +1,6 @@
-//! What is kept of a job, and what a caller hands in to make one.
+//! Records of jobs and their parts, and the input that creates a job.
 //!
-//! It must not know SQL or HTTP. [`Metadata`] is the roof's own: it is kept and returned, and its data is never read here.
+//! It must not know SQL or HTTP. [`Metadata`] belongs to the crate above: it is kept and returned, and its data is never read here.
 
 use std::{
     sync::Arc,
@@ -18,36 +18,36 @@ use crate::{
     work::{Priority, Work},
 };
 
-/// A job that is to be.
+/// A job to submit.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    /// Its id, which no other job has or had: letters, digits, `_` and `-`, at most 64, for it names folders.
+    /// Its id, which must be unique for ever: letters, digits, `_` and `-`, at most 64, because it names folders.
     pub id: String,
-    /// Whose it is: the name of an API key; empty where there are none.
+    /// The owner: the name of an API key; empty if there are no keys.
     pub owner: String,
-    /// How urgent it is.
+    /// The priority.
     pub priority: Priority,
-    /// What it makes.
+    /// The work.
     pub work: Work,
     /// Whether it outlives its caller.
     pub durability: Durability,
-    /// What the roof keeps with the job.
+    /// Data that the caller's crate keeps with the job.
     pub metadata: Metadata,
-    /// The caller's own name for the request, so that it makes one job however often it is sent.
+    /// The request's idempotency key, so that it makes one job however often it is sent.
     pub idempotency: Option<Idempotency>,
-    /// Where to tell that the job has ended.
+    /// The URL that is notified when the job has ended.
     pub callback_url: Option<String>,
 }
 
 /// Whether a job outlives its caller.
 #[derive(Clone, Debug)]
 pub enum Durability {
-    /// It is kept in memory, and cancelled when its caller stops waiting.
+    /// Kept in memory, and cancelled when its caller stops waiting.
     Held {
-        /// Where a video is written; none for images.
+        /// Where to write a video; `None` for images.
         video: Option<HeldVideo>,
     },
-    /// It is persisted with its files, and ends however often the program is killed meanwhile.
+    /// Persisted with its files; it runs to its end however often the program is killed.
     Stored,
 }
 
@@ -56,81 +56,81 @@ pub enum Durability {
 pub struct HeldVideo {
     /// The file, and how it is encoded.
     pub output: VideoOutput,
-    /// A folder that is removed when nobody needs the video any more.
+    /// A temporary folder that is removed with the last reference to the video.
     pub folder: Option<Arc<TempDir>>,
 }
 
-/// What the roof keeps with a job, for later answers.
+/// Data that the crate above keeps with a job, for later answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
-    /// Which of the roof's APIs the job belongs to; lists can be filtered by it. Empty if none is known.
+    /// The API that the job belongs to; lists can be filtered by it. Empty if unknown.
     pub kind: String,
-    /// Data of that kind.
+    /// Data of that API.
     pub data: Value,
 }
 
-/// A request's own name.
+/// A request's idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// The name; each owner has their own.
+    /// The key; each owner has their own namespace.
     pub key: String,
-    /// A digest of the request: the same name with another request is refused.
+    /// A digest of the request: the same key with another request is refused.
     pub fingerprint: String,
 }
 
-/// A job as a store took it.
+/// A job that a store has accepted.
 #[derive(Clone, Debug)]
 pub struct Inserted {
     /// The job.
     pub job: Job,
-    /// Whether it had been taken before, under the same [`Idempotency`].
+    /// Whether it had been accepted before, under the same [`Idempotency`].
     pub replayed: bool,
 }
 
-/// A job as it stands.
+/// A job's current state.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its place among all jobs that were ever taken.
+    /// Its sequence number among all jobs that were ever accepted.
     pub number: i64,
     /// Its id.
     pub id: String,
-    /// Whose it is.
+    /// The owner.
     pub owner: String,
-    /// How urgent it is.
+    /// The priority.
     pub priority: Priority,
-    /// Where it stands.
+    /// The state.
     pub state: JobState,
-    /// When it was taken.
+    /// When it was accepted.
     pub created_at: SystemTime,
-    /// When something last happened to it.
+    /// When it last changed.
     pub updated_at: SystemTime,
-    /// When the device first took it.
+    /// When a backend first started it.
     pub started_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
-    /// How often the device took it.
+    /// How often a backend started it.
     pub attempts: u32,
-    /// How far it is.
+    /// The progress.
     pub progress: JobProgress,
-    /// How many jobs are served before it; `None` unless it waits.
+    /// How many jobs are ahead of it; `None` unless it waits.
     pub position: Option<usize>,
-    /// How long until it is done, by what was measured; `None` if nothing was yet, or it has ended.
+    /// How long until it is done, by timings; `None` if there are none yet, or it has ended.
     pub eta: Option<Duration>,
-    /// What the roof keeps with the job.
+    /// Data that the crate above keeps with the job.
     pub metadata: Metadata,
     /// Why it failed.
     pub error: Option<JobError>,
-    /// What came of it.
+    /// Its result.
     pub outcome: Option<Outcome>,
     /// Its files.
     pub artifacts: Vec<Artifact>,
-    /// How it stands at the provider that makes it; none for local work.
+    /// Its state at the provider that makes it; `None` for local work.
     pub remote: Option<RemoteJob>,
-    /// The model that it waits for, and where that stands; `None` unless it waits for one.
+    /// The model that it waits for, and that model's state; `None` unless it waits for one.
     pub waits_for: Option<(String, ModelState)>,
-    /// Why the disk does not let it go on, while it does not; it goes on by itself.
+    /// Why the disk holds it up, while it does; it continues by itself.
     pub held_up_by: Option<DiskFault>,
-    /// What of it cannot be read any more, in words; the rest is as it was stored.
+    /// Which parts of it cannot be read any more, in words; the rest is as stored.
     pub damage: Option<String>,
 }
 
@@ -141,39 +141,39 @@ impl Job {
     }
 }
 
-/// How a job stands at the provider that makes it.
+/// A job's state at the provider that makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemoteJob {
     /// The provider's name.
     pub provider: String,
-    /// The provider's own id of it, once it is known.
+    /// The provider's own id of the job, once it is known.
     pub id: Option<String>,
     /// The prompt that an interrogator read from the first frame, once it has.
     pub prompt: Option<String>,
 }
 
-/// What kind of thing made a job fail.
+/// What made a job fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobErrorKind {
     /// The device or the machine ran out of memory.
     OutOfMemory,
-    /// The model cannot make what was asked for.
+    /// The model failed.
     Model,
-    /// The model does not take what was asked for: another request can do better.
+    /// The model does not accept the request: a changed request may succeed.
     Refused,
-    /// The file could not be made.
+    /// The file could not be written.
     Encoder,
-    /// The provider could not make it, or could not be asked.
+    /// The provider failed, or could not be reached.
     Provider,
-    /// The provider's content filter blocked it: another prompt or image can do better.
+    /// The provider's content filter blocked it: another prompt or image may succeed.
     ContentFilter,
-    /// The provider was not done within the time that the operator allows.
+    /// The provider did not finish within the time that the operator allows.
     Deadline,
-    /// The provider may or may not have made it, and may bill it; it is not asked twice.
+    /// The provider may or may not have started it, and may bill it; the request is not repeated.
     Uncertain,
-    /// A fault of ours.
+    /// A bug.
     Internal,
-    /// The program went down again and again while it worked on this job.
+    /// The program crashed again and again while it worked on this job.
     Crashed,
 }
 
@@ -209,14 +209,14 @@ impl JobErrorKind {
     }
 }
 
-/// Why a job failed, in words for its owner: where files lie and what a panic said is for the log.
+/// Why a job failed, in words for its owner: file paths and panic messages go to the log only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobError {
     /// The kind.
     pub kind: JobErrorKind,
-    /// One line for a person; of a refusal, the field of the request, a colon and the reason.
+    /// One line for users; for a refusal, the request field, a colon and the reason.
     pub message: String,
-    /// Whether the same request may well succeed at another time.
+    /// Whether the same request may succeed later.
     pub retryable: bool,
 }
 
@@ -261,43 +261,43 @@ fn of_provider(kind: ErrorKind) -> JobErrorKind {
 }
 
 impl JobError {
-    /// Of a refusal, the field of the request, under its name in [`crate::ImageRequest`], and the reason.
+    /// For a refusal, the request field, named as in [`crate::ImageRequest`], and the reason.
     pub fn refused_field(&self) -> Option<(&str, &str)> {
         if self.kind == JobErrorKind::Refused { self.message.split_once(": ") } else { None }
     }
 }
 
-/// What came of a job, beside its files.
+/// A job's result, without its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// The seed that it was made with.
+    /// The seed.
     pub seed: u64,
-    /// Frames; 0 for pictures.
+    /// The number of frames; 0 for pictures.
     pub frames: usize,
-    /// Frames in a second, as a number or a fraction; empty for pictures.
+    /// Frames per second, as a number or a fraction; empty for pictures.
     pub fps: String,
-    /// What the motion model itself made, where frames were mixed and resized afterwards.
+    /// The motion model's own frames, if they were interpolated and resized afterwards.
     pub native: Option<NativeVideo>,
-    /// How the pictures were made, one line each as it stands in the PNG; empty for videos.
+    /// The generation parameters, one line per picture as in the PNG; empty for videos.
     pub parameters: Vec<String>,
-    /// Whether a text was cut, for the model reads no more.
+    /// Whether a text was truncated because the model reads only so many tokens.
     pub truncated: bool,
-    /// How long the device worked on it in the attempt that ended it, in seconds.
+    /// How long the backend worked on it in the last attempt, in seconds.
     pub seconds: f64,
 }
 
-/// What a motion model made before its frames were brought to the video's rate and size.
+/// A motion model's frames before conversion to the video's rate and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NativeVideo {
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Frames.
+    /// The number of frames.
     pub frames: usize,
 }
 
@@ -308,34 +308,34 @@ pub struct Artifact {
     pub name: String,
     /// Its media type.
     pub media_type: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// Its SHA-256 digest, in hexadecimal.
     pub sha256: String,
-    /// Whether it was removed since, to make room or for its age.
+    /// Whether it has been removed since, for its age or to free space.
     pub expired: bool,
 }
 
-/// Something that happened to a job.
+/// An event of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobEvent {
-    /// Its number; later events of any job have greater ones.
+    /// Its number; later events, of any job, have greater ones.
     pub id: i64,
     /// When.
     pub at: SystemTime,
     /// "queued", "routed" (with the provider's model that makes it instead of a local one), "started", "remote" (with the provider and its
     /// id of the job), "progress", "part", "requeued", "completed", "failed" or "cancelled".
     pub kind: String,
-    /// More about it.
+    /// Details.
     pub data: Value,
 }
 
-/// Which jobs of a list.
+/// A page of a list of jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Only jobs with a smaller number, or with a greater one where the oldest come first.
+    /// Only jobs with a smaller number, or a greater one if the oldest come first.
     pub beyond: Option<i64>,
-    /// How many at most.
+    /// The maximum number of jobs.
     pub limit: usize,
     /// Only jobs in this state.
     pub state: Option<JobState>,
@@ -345,31 +345,31 @@ pub struct Page {
     pub newest_first: bool,
 }
 
-/// What became of a wish to cancel.
+/// The result of a request to cancel.
 #[derive(Clone, Debug)]
 pub enum Cancelled {
-    /// There is no such job, or it is another's.
+    /// There is no such job, or it belongs to another owner.
     Unknown,
-    /// It had ended.
+    /// It had already ended.
     Finished(Job),
-    /// It is off.
+    /// It is cancelled now.
     Done(Job),
 }
 
-/// A message to a callback that is due.
+/// A callback message that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its number.
     pub id: i64,
     /// The job that it is about.
     pub job: String,
-    /// Whose job that is.
+    /// The owner of that job.
     pub owner: String,
-    /// Where it goes.
+    /// The URL.
     pub url: String,
-    /// The job's state that it tells of.
+    /// The job's state that it reports.
     pub event: String,
-    /// How often it was tried.
+    /// How often it has been tried.
     pub attempts: u32,
     /// When the job ended.
     pub created_at: SystemTime,

@@ -1,8 +1,8 @@
-//! Persists how far a provider's job is, under the lease of the worker that has it.
+//! Persists the progress of a provider's job, under its worker's lease.
 //!
-//! It must not know providers. The invariants: nothing is asked of a provider that could not be persisted first; an id that a provider has
-//! given is persisted however long the disk refuses it, for without it a video that was paid for would be lost; a job that is cancelled while
-//! its provider begins it is cancelled there too.
+//! It must not know providers. Invariants: nothing is requested from a provider before it is persisted; an id from a provider is persisted
+//! however long the disk refuses, because without it a paid video would be lost; a job that is cancelled while its provider starts it is
+//! cancelled there too.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,10 +21,10 @@ use super::{
 };
 use crate::backend::{KeepRemote, RemoteRecord, job::CancelSwitch};
 
-/// The pause before another try to persist an id.
+/// The pause before another attempt to persist an id.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A job's record, as its supervisor keeps it.
+/// A remote job's record, kept by its supervisor.
 pub(super) struct StoredRemote {
     inner: Arc<Inner>,
     lease: Lease,
@@ -43,7 +43,7 @@ impl StoredRemote {
         Self { inner: Arc::clone(inner), lease: lease.clone(), cancel: cancel.clone(), state }
     }
 
-    /// Why the record could not be persisted, if the disk refused it.
+    /// Why the disk refused to persist the record, if it did.
     pub(super) fn fault(&self) -> Option<DiskFault> {
         self.state().fault
     }
@@ -70,7 +70,7 @@ impl KeepRemote for StoredRemote {
 
     async fn keep(&self, record: &RemoteRecord, outlives: Outlives) -> Result<(), Lost> {
         let has_begun = record.state.id.is_some();
-        // What a provider has answered is not to be lost.
+        // A provider's answer must not be lost.
         let is_news = has_begun || (self.record().state.asked && !record.state.asked);
         if has_begun {
             self.reached(FailPoint::RemoteAsked);
@@ -82,16 +82,16 @@ impl KeepRemote for StoredRemote {
         loop {
             match self.inner.stored.record_remote(&self.lease, record, synced).await {
                 Ok(true) => break,
-                // The provider has just begun what was cancelled: the run goes on to where it tells the provider so.
+                // The provider has just started a job that was cancelled: the run continues to the point where it cancels it there.
                 Ok(false) if has_begun && self.is_cancelled().await => {
                     self.state().record = record.clone();
                     self.cancel.cancel();
                     return Ok(());
                 }
-                // It was cancelled, or another worker has it.
+                // The job was cancelled, or another worker has it.
                 Ok(false) => return Err(Lost),
                 Err(error) => {
-                    tracing::error!(job = %self.lease.job, %error, "how far a provider's job is cannot be persisted");
+                    tracing::error!(job = %self.lease.job, %error, "the progress of a provider's job cannot be persisted");
                     if !is_news || self.inner.is_closed() {
                         self.state().fault = Some(error.fault());
                         return Err(Lost);

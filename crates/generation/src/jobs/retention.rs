@@ -1,6 +1,6 @@
 //! How long files are kept, and how many bytes of them.
 //!
-//! The oldest go first. A job whose files are gone is still known as completed, until its own time is over too.
+//! The oldest are removed first. A job without its files still counts as completed, until its own time is over.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,9 +13,9 @@ use super::{
 /// What is kept of jobs that have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Files are removed when their job ended so long ago, and the job is forgotten.
+    /// A job that ended longer ago is removed with its files.
     pub age: Duration,
-    /// Beyond so many bytes the oldest files are removed.
+    /// Above this many bytes the oldest files are removed.
     pub bytes: u64,
 }
 
@@ -26,7 +26,7 @@ impl Default for Retention {
     }
 }
 
-/// Removes what is not to be kept any more, and returns the bytes that are left.
+/// Removes what has expired, and returns the bytes of the files that are left.
 pub(super) async fn sweep(store: &dyn JobStore, files: &dyn ArtifactStore, keep: Retention, now: SystemTime) -> Result<u64, StoreError> {
     let kept = store.kept_files().await?;
     let mut left = kept.iter().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
@@ -36,7 +36,7 @@ pub(super) async fn sweep(store: &dyn JobStore, files: &dyn ArtifactStore, keep:
         if finished_at >= oldest && left <= keep.bytes {
             break;
         }
-        // Removed first: an entry without its file is mended by the next sweep, a file without its entry would stay for ever.
+        // The file first: the next sweep repairs an entry without a file, but a file without an entry would stay for ever.
         if let Err(error) = files.remove_file(&job, &name).await {
             stuck.get_or_insert(error);
             continue;

@@ -1,4 +1,4 @@
-//! Which local work goes to a provider instead.
+//! Which local work is routed to a provider.
 //!
 //! It must not know queues or stores.
 
@@ -9,29 +9,29 @@ use crate::{
     work::Work,
 };
 
-/// Where work goes that its caller left to the server; the operator's choice. By default it stays here.
+/// Where work runs if its caller names no provider; the operator's choice. By default it stays local.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routing {
-    /// When local videos go to a provider.
+    /// When local videos overflow to a provider.
     pub overflow: Option<Overflow>,
 }
 
-/// Local videos that would take too long go to a provider, as far as the budget allows.
+/// Local videos that would take too long go to a provider, within the budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overflow {
-    /// A video stays here that is expected to be done within this time, waiting included; so does one of which nothing is known.
+    /// A video stays local if its estimate, waiting included, is within this time, or if there is no estimate.
     pub after: Duration,
-    /// The model that makes it otherwise: "bedrock/nova-reel".
+    /// The model that makes it otherwise, such as "bedrock/nova-reel".
     pub model: String,
 }
 
 impl Overflow {
-    /// The provider that makes it otherwise.
+    /// The provider of that model.
     pub(super) fn provider(&self) -> &str {
         provider_of(&self.model)
     }
 
-    /// Whether work of this kind goes there. A picture that moves by motion buckets alone does not: no provider has words for it.
+    /// Whether this kind of work may overflow. A picture animated by motion buckets alone may not: no provider has such a parameter.
     pub(super) fn is_for(&self, work: &Work) -> bool {
         matches!(work, Work::Video(VideoSpec::Scenes(_) | VideoSpec::Clip(_)))
     }

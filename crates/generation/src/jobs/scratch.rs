@@ -1,8 +1,8 @@
-//! A worker's own folders on its disk: `staging/<job>`, where files are made, and `journal/<job>`, with what a job needs to go on.
+//! A worker's own folders: `staging/<job>` for files in the making, and `journal/<job>` for what a job needs to resume.
 //!
-//! It must not know the job store or what a journal holds. The invariants: a job's staging folder is empty when the job begins; a journal
-//! holds pieces of one fingerprint (program, model, precision, device), so that a job never goes on with another model's; both go with
-//! the job.
+//! It must not know the job store or what a journal contains. Invariants: a job's staging folder is empty when the job starts; a journal
+//! holds pieces of one fingerprint (program, model, precision, device), so a job never resumes from another model's pieces; both folders
+//! are removed with the job.
 
 use std::{
     collections::HashSet,
@@ -24,16 +24,16 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// The folders in a root; created if need be.
+    /// The folders in a root; created if needed.
     ///
     /// # Errors
-    /// As all of these methods: [`StoreError::Folder`] with the path and the operating system's reason.
+    /// For all of these methods: [`StoreError::Folder`] with the path and the operating system's reason.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         folders::make(root, &[STAGING, JOURNALS])?;
         Ok(Self { staging: root.join(STAGING), journals: root.join(JOURNALS) })
     }
 
-    /// An empty folder for the files that a job makes.
+    /// Creates an empty folder for a job's files.
     pub(super) fn begin(&self, job: &str) -> Result<PathBuf, StoreError> {
         let staging = self.staging.join(job);
         folders::remove(&staging)?;
@@ -42,7 +42,7 @@ impl Scratch {
         Ok(staging)
     }
 
-    /// A job's journal, for pieces of this fingerprint; those of another are removed.
+    /// A job's journal for this fingerprint; pieces of another one are removed.
     pub(super) fn journal(&self, job: &str, fingerprint: &str) -> Result<FolderJournal, StoreError> {
         let folder = self.journals.join(job);
         let journal = FolderJournal::new(&folder);
@@ -60,14 +60,14 @@ impl Scratch {
     }
 
     /// Removes staging folders of jobs that are not `open`, and journals of `known` jobs that are not open. Journals of unknown jobs and
-    /// whatever is no job's stay, with a warning.
+    /// other files stay, with a warning.
     pub(super) fn sweep(&self, open: &HashSet<String>, known: &HashSet<String>) -> Result<(), StoreError> {
         folders::sweep(&self.staging, |name| !open.contains(name))?;
         folders::sweep(&self.journals, |name| known.contains(name) && !open.contains(name))?;
         folders::warn_of_unknown(&self.journals, |name| known.contains(name))
     }
 
-    /// The jobs with a piece in their journals, by name.
+    /// The names of the jobs whose journals have a piece.
     pub(super) fn jobs_with_journals(&self) -> Result<Vec<String>, StoreError> {
         folders::jobs_in(&self.journals, |name| name != FINGERPRINT)
     }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_begins_with_an_empty_folder_even_where_all_of_them_were_removed() {
+    fn a_job_begins_with_an_empty_folder_even_after_all_of_them_were_removed() {
         let (root, scratch) = scratch();
         fs::write(scratch.begin("a").unwrap().join("video.mp4"), "half").unwrap();
         assert_eq!(fs::read_dir(scratch.begin("a").unwrap()).unwrap().count(), 0);
@@ -103,32 +103,32 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_is_of_one_fingerprint() {
+    fn a_journal_has_one_fingerprint() {
         let (_root, scratch) = scratch();
         let picture = RgbImage::new(2, 2);
         let mut journal = scratch.journal("a", "one model").unwrap();
         assert!(!scratch.journals.join("a").exists(), "a job that keeps nothing does not wait for the disk");
-        // One without a piece took no work.
+        // A journal without a piece holds no work.
         artifact::write(&scratch.journals.join("b").join(FINGERPRINT), b"one model").unwrap();
         assert!(scratch.jobs_with_journals().unwrap().is_empty());
-        journal.keep_picture(RUN, 0, &picture);
+        journal.keep_image(RUN, 0, &picture);
         assert_eq!(fs::read_to_string(scratch.journals.join("a").join(FINGERPRINT)).unwrap(), "one model");
         assert_eq!(scratch.jobs_with_journals().unwrap(), ["a"]);
         let mut again = scratch.journal("a", "one model").unwrap();
-        assert_eq!(again.picture(RUN, 0), Some(picture.clone()));
+        assert_eq!(again.image(RUN, 0), Some(picture.clone()));
         let mut others = scratch.journal("a", "another model").unwrap();
-        assert_eq!(others.picture(RUN, 0), None);
-        others.keep_picture(RUN, 1, &picture);
+        assert_eq!(others.image(RUN, 0), None);
+        others.keep_image(RUN, 1, &picture);
         assert_eq!(fs::read_to_string(scratch.journals.join("a").join(FINGERPRINT)).unwrap(), "another model");
-        assert_eq!(scratch.journal("a", "another model").unwrap().picture(RUN, 1), Some(picture));
+        assert_eq!(scratch.journal("a", "another model").unwrap().image(RUN, 1), Some(picture));
     }
 
     #[test]
-    fn what_no_job_needs_is_swept_and_nothing_else() {
+    fn only_folders_that_no_job_needs_are_swept() {
         let (root, scratch) = scratch();
         for job in ["open", "ended", "unknown"] {
             scratch.begin(job).unwrap();
-            scratch.journal(job, "a model").unwrap().keep_picture(RUN, 0, &RgbImage::new(2, 2));
+            scratch.journal(job, "a model").unwrap().keep_image(RUN, 0, &RgbImage::new(2, 2));
         }
         for folder in [&scratch.staging, &scratch.journals] {
             fs::write(folder.join("notes.txt"), "mine").unwrap();

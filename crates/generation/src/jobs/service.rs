@@ -1,6 +1,6 @@
-//! All jobs: opening them, asking after them, cancelling them, and shutting down.
+//! All jobs: opening, queries, cancellation and shutdown.
 //!
-//! It must not know HTTP. The invariant: other people's jobs are as if they were not there.
+//! It must not know HTTP. Invariant: to an owner, other owners' jobs do not exist.
 
 use std::{
     sync::{Arc, Mutex},
@@ -37,30 +37,31 @@ use crate::{
     preview::Previews,
 };
 
-/// How often old files are looked for.
+/// The interval between sweeps of old files.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
-/// Held jobs are newer than every stored one: their numbers, by which lists are ordered, begin here.
+/// Held jobs sort after every stored one: their numbers, by which lists are ordered, begin here.
 const FIRST_HELD: i64 = 1 << 62;
 
-/// All jobs; clones share them. When the last one is dropped, running jobs stop at their next step, and the folder is free soon after.
+/// All jobs; clones share them. When the last clone is dropped, running jobs stop at their next step, and the folder is released soon
+/// after.
 #[derive(Clone, Debug)]
 pub struct Jobs {
     pub(super) inner: Arc<Inner>,
-    last: Arc<Last>,
+    last: Arc<LastHandle>,
 }
 
-/// Supervisors share what is inside for as long as their jobs run; this is shared by the handles alone.
+/// Shared by the handles alone, while supervisors share its content for as long as their jobs run.
 #[derive(Debug)]
-struct Last(Arc<Inner>);
+struct LastHandle(Arc<Inner>);
 
-impl Drop for Last {
+impl Drop for LastHandle {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
 impl Jobs {
-    /// Opens the folder and goes on with every job that has not ended.
+    /// Opens the folder and resumes every unfinished job.
     ///
     /// # Errors
     /// [`StoreError`] if the folder or its database cannot be used, or another program uses it.
@@ -68,18 +69,18 @@ impl Jobs {
         Self::open_with(settings, local, Vec::new()).await
     }
 
-    /// As [`Self::open`], with more backends beside this machine's device. A job goes to the first that is free of those that accept it.
+    /// As [`Self::open`], with further backends in addition to this machine's device. A job goes to the first free backend that accepts it.
     ///
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_with(settings: JobsSettings, local: LocalBackend, others: Vec<Arc<dyn Backend>>) -> Result<Self, StoreError> {
         let scratch = Scratch::open(&settings.folder)?;
         let files = FolderArtifacts::open(&settings.folder)?;
-        let mut made = files.jobs_with_files().await?;
-        made.extend(scratch.jobs_with_journals()?);
-        made.sort();
-        made.dedup();
-        let store = SqliteStore::open(&settings.folder, settings.now, &made)?;
+        let mut jobs_with_files = files.jobs_with_files().await?;
+        jobs_with_files.extend(scratch.jobs_with_journals()?);
+        jobs_with_files.sort();
+        jobs_with_files.dedup();
+        let store = SqliteStore::open(&settings.folder, settings.now, &jobs_with_files)?;
         let waiting = store.recover().await?;
         settings.fail_hook.reached(FailPoint::Recovered);
         let ids = store.ids().await?;
@@ -87,10 +88,10 @@ impl Jobs {
         files.sweep(&ids.open.union(&ids.with_files).cloned().collect(), &ids.known).await?;
         let jobs = Self::new(settings, local, others, (Arc::new(store), Arc::new(files), Some(scratch)));
         if !waiting.is_empty() {
-            tracing::info!(jobs = waiting.len(), "going on with jobs of an earlier run");
+            tracing::info!(jobs = waiting.len(), "resuming jobs of an earlier run");
         }
         for job in waiting {
-            // Only a program that goes down refuses, and then the job waits for the next.
+            // Only a shutdown can refuse the job, and then it waits in the store for the next start.
             let backends = jobs.inner.dispatcher.all(job.provider.as_deref());
             if backends.is_empty() {
                 tracing::warn!(job = %job.id, provider = job.provider, "its provider is not set up, so this job waits for a start with it");
@@ -102,11 +103,11 @@ impl Jobs {
         if let Err(error) = jobs.sweep().await {
             tracing::error!(%error, "old files could not be removed");
         }
-        jobs.sweep_now_and_then();
+        jobs.sweep_periodically();
         Ok(jobs)
     }
 
-    /// Jobs that can only be held, and need no folder: for a command that waits for its result. Must be called inside a tokio runtime.
+    /// Held jobs only, without a folder: for a command that waits for its result. Must be called inside a tokio runtime.
     pub fn held_only(settings: JobsSettings, local: LocalBackend) -> Self {
         let store = MemoryStore::new(settings.now, 1);
         Self::new(settings, local, Vec::new(), (Arc::new(store), Arc::new(MemoryArtifacts::default()), None))
@@ -142,7 +143,7 @@ impl Jobs {
             naming: tokio::sync::Mutex::default(),
         };
         let inner = Arc::new(inner);
-        let jobs = Self { last: Arc::new(Last(Arc::clone(&inner))), inner };
+        let jobs = Self { last: Arc::new(LastHandle(Arc::clone(&inner))), inner };
         for (index, backend) in jobs.inner.dispatcher.backends().iter().enumerate() {
             if let Some(Ok(())) = backend.ready().now_or_never() {
                 jobs.inner.dispatcher.is_ready(index);
@@ -163,7 +164,7 @@ impl Jobs {
         }
         let (weak, mut models) = (Arc::downgrade(&jobs.inner), jobs.inner.local.changes());
         tokio::spawn(async move {
-            // A model that is loaded, or cannot be, lets its jobs begin.
+            // A model that has loaded, or has failed to, lets its jobs start.
             while models.changed().await.is_ok() {
                 let Some(inner) = weak.upgrade() else { return };
                 pump(&inner);
@@ -181,24 +182,24 @@ impl Jobs {
         &self.inner.local
     }
 
-    /// What backends have done so far.
+    /// What backends have done since the program started.
     pub fn metrics(&self) -> JobMetrics {
         self.inner.dispatcher.metrics()
     }
 
-    /// What each provider has done so far, in the order in which they were set up.
+    /// What each provider has done since the program started, in the order in which they were set up.
     pub fn provider_metrics(&self) -> Vec<ProviderMetrics> {
         let providers = self.inner.dispatcher.providers().into_iter();
         let counted = |name: String, waiting, running| ProviderMetrics { waiting, running, ..self.inner.provider_counts.of(&name) };
         providers.map(|(name, (waiting, running))| counted(name, waiting, running)).collect()
     }
 
-    /// The calendar month that budgets are counted in now.
+    /// The current month of the budgets.
     pub fn month(&self) -> Month {
         Month::of(self.inner.now())
     }
 
-    /// What an owner, or each of them, has had of each provider in a month.
+    /// The usage of each provider in a month, by one owner or by each of them.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -206,7 +207,7 @@ impl Jobs {
         self.inner.stored.usage(owner, month).await
     }
 
-    /// An owner's job by the id under which its provider knows it, the newest of several; `None` if there is none or it is another's.
+    /// An owner's job by its provider's id, the newest of several; `None` if there is none or it belongs to another owner.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -214,18 +215,18 @@ impl Jobs {
         Ok(self.inner.stored.find_remote(owner, remote_id).await?.map(|job| self.inner.seen(job)))
     }
 
-    /// The jobs that hold a place: those that wait and those that run.
+    /// The number of jobs that hold a place: waiting and running.
     pub fn active(&self) -> usize {
         self.inner.dispatcher.jobs()
     }
 
-    /// The jobs that wait for a backend.
+    /// The number of jobs that wait for a backend.
     pub fn waiting(&self) -> usize {
         self.inner.dispatcher.waiting()
     }
 
-    /// Removes old files for as long as there are jobs.
-    fn sweep_now_and_then(&self) {
+    /// Removes old files at intervals while there are jobs.
+    fn sweep_periodically(&self) {
         let weak = Arc::downgrade(&self.inner);
         tokio::spawn(async move {
             loop {
@@ -238,23 +239,24 @@ impl Jobs {
         });
     }
 
-    /// Removes what is not to be kept any more, and returns the bytes of files that are left.
+    /// Removes what has expired, and returns the bytes of the files that are left.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be changed. A file that cannot be removed is kept, and tried again at the next call.
+    /// [`StoreError`] if the store cannot be changed. A file that cannot be removed is kept, and tried again by the next call.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         sweep(&self.inner).await
     }
 
-    /// The stored job that was taken under this name, for those who would otherwise work to make the same request anew; `None` if there is none.
+    /// The stored job that was submitted with this idempotency key, for callers who would otherwise prepare the same request again; `None`
+    /// if there is none.
     ///
     /// # Errors
-    /// [`SubmitError::IdempotencyConflict`] if the name was used with another request; [`SubmitError::Store`].
+    /// [`SubmitError::IdempotencyConflict`] if the key was used with another request; [`SubmitError::Store`].
     pub async fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
         Ok(self.inner.stored.find_replay(owner, name).await?.map(|job| self.inner.seen(job)))
     }
 
-    /// The store that has this job of the owner's, and the job's row.
+    /// The owner's job, with the store that has it.
     async fn find(&self, owner: &str, id: &str) -> Result<Option<(&dyn JobStore, Job)>, StoreError> {
         let stores: [&dyn JobStore; 2] = [&self.inner.held, self.inner.stored.as_ref()];
         for store in stores {
@@ -265,7 +267,7 @@ impl Jobs {
         Ok(None)
     }
 
-    /// A job as it stands; `None` if there is none or it is another's.
+    /// A job's current state; `None` if there is none or it belongs to another owner.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -273,12 +275,12 @@ impl Jobs {
         Ok(self.find(owner, id).await?.map(|(_, job)| self.inner.seen(job)))
     }
 
-    /// An owner's jobs, with the held ones that have not ended.
+    /// An owner's jobs, including unfinished held ones.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub async fn list(&self, owner: &str, page: Page) -> Result<Vec<Job>, StoreError> {
-        // Held jobs are newer than every stored one.
+        // Held jobs sort after every stored one.
         let mut held = self.inner.held.list(owner, &Page { limit: usize::MAX, ..page.clone() }).await?;
         held.retain(|job| !job.state.is_final());
         let stored = self.inner.stored.list(owner, &page).await?;
@@ -289,18 +291,18 @@ impl Jobs {
         Ok(jobs.into_iter().map(|job| forecast.seen(job)).collect())
     }
 
-    /// Cancels a job: one that waits at once, one that runs at its next step.
+    /// Cancels a job: a waiting one at once, a running one at its next step.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
     pub async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
         let (jobs, owner, id) = (self.clone(), owner.to_owned(), id.to_owned());
-        // A task of its own, as in `submit`: between the store and the queue nothing may break off.
-        let outcome = tokio::spawn(async move { jobs.cancel_whole(&owner, &id).await });
+        // A task of its own, as in `submit`: the steps from the store to the queue must not be interrupted.
+        let outcome = tokio::spawn(async move { jobs.cancel_and_dequeue(&owner, &id).await });
         outcome.await.map_err(|_| StoreError::ShuttingDown)?
     }
 
-    async fn cancel_whole(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
+    async fn cancel_and_dequeue(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
         let inner = &self.inner;
         let Some((store, _)) = self.find(owner, id).await? else { return Ok(Cancelled::Unknown) };
         let outcome = store.cancel(owner, id).await?;
@@ -310,11 +312,11 @@ impl Jobs {
             if let Some(active) = inner.active.get(id) {
                 active.cancel.cancel();
                 if inner.dispatcher.remove(active.number) {
-                    // An earlier attempt may have left something.
+                    // An earlier attempt may have left files.
                     if let Durability::Stored = active.durability
                         && let Err(error) = placing::remove(inner, id).await
                     {
-                        tracing::warn!(job = %id, %error, "what there is of a job that was cancelled stays until the next start");
+                        tracing::warn!(job = %id, %error, "files of a cancelled job could not be removed; the next start removes them");
                     }
                     inner.set_aside(&active);
                     if active.is_remote() {
@@ -328,7 +330,7 @@ impl Jobs {
         Ok(outcome)
     }
 
-    /// What happened to a job after an event's number, the oldest first; `None` if there is no such job or it is another's.
+    /// A job's events after this event number, the oldest first; `None` if there is no such job or it belongs to another owner.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -339,37 +341,36 @@ impl Jobs {
         self.inner.stored.events(owner, id, after, limit).await
     }
 
-    /// Previews of a job, made for as long as what this returns is held; `None` if the job has ended, or there is no such job, or it is
-    /// another's.
+    /// Previews of a job, made while the returned value is alive; `None` if the job has ended, does not exist, or belongs to another owner.
     pub fn previews(&self, owner: &str, id: &str) -> Option<Previews> {
         self.inner.active.lock().get(id).filter(|job| job.queued.owner == owner).map(|job| job.previews.want())
     }
 
-    /// Changes with every change of this job.
+    /// A receiver that changes with every change of this job.
     pub fn subscribe(&self, id: &str) -> watch::Receiver<()> {
         self.inner.changes.subscribe(id)
     }
 
-    /// Changes whenever a job has ended, which is when messages to callbacks may be due.
+    /// A receiver that changes whenever a job has ended: callback messages may be due then.
     pub fn endings(&self) -> watch::Receiver<()> {
         self.inner.endings.subscribe()
     }
 
-    /// Becomes true when the program goes down, for those who would otherwise wait for changes for ever.
+    /// Becomes true when the program shuts down, for callers who would otherwise wait for changes for ever.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.inner.stopping.subscribe()
     }
 
-    /// Waits for a job's end; `None` if there is no such job or it is another's.
+    /// Waits until a job has ended; `None` if there is no such job or it belongs to another owner.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be read, or the program goes down first.
+    /// [`StoreError`] if the store cannot be read, or the program shuts down first.
     pub async fn finished(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
         self.until(owner, id, |job| job.state.is_final()).await
     }
 
-    /// As [`Self::finished`], but a job that the disk keeps from going on is returned too ([`Job::held_up_by`]): it ends by itself, and that
-    /// may take hours.
+    /// As [`Self::finished`], but also returns a job that the disk holds up ([`Job::held_up_by`]): it ends by itself, but that may take
+    /// hours.
     ///
     /// # Errors
     /// As [`Self::finished`].
@@ -377,7 +378,7 @@ impl Jobs {
         self.until(owner, id, |job| job.state.is_final() || job.held_up_by.is_some()).await
     }
 
-    /// Waits until a job is as it should be; `None` if there is no such job or it is another's.
+    /// Waits until `is_enough` accepts a job's state; `None` if there is no such job or it belongs to another owner.
     ///
     /// # Errors
     /// As [`Self::finished`].
@@ -396,8 +397,8 @@ impl Jobs {
         }
     }
 
-    /// A file of a completed job; `None` if there is no such file or it is another's. One that was removed since is expired, and cannot be
-    /// [opened](Self::open_artifact).
+    /// A file of a completed job; `None` if there is no such file or it belongs to another owner. A file that has been removed since is
+    /// expired, and cannot be [opened](Self::open_artifact).
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -406,7 +407,7 @@ impl Jobs {
         Ok(job.and_then(|job| job.artifacts.into_iter().find(|artifact| artifact.name == name)))
     }
 
-    /// Opens a job's file for reading; `None` if something other than a file is there.
+    /// Opens a job's file for reading; `None` if there is no regular file.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be opened.
@@ -414,7 +415,7 @@ impl Jobs {
         self.inner.files.open(id, name).await
     }
 
-    /// Messages to callbacks whose time has come: the oldest of each owner, then the second of each, and so on.
+    /// Callback messages that are due: the oldest of each owner, then the second of each, and so on.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -422,7 +423,7 @@ impl Jobs {
         self.inner.stored.due_deliveries(limit).await
     }
 
-    /// A message has arrived.
+    /// Records that a message has arrived.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
@@ -430,7 +431,7 @@ impl Jobs {
         self.inner.stored.delivery_tried(id, None, None).await
     }
 
-    /// A message has not arrived; it is tried again at `next`, or never.
+    /// Records that a message has not arrived; it is tried again at `next`, or never.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
@@ -438,10 +439,10 @@ impl Jobs {
         self.inner.stored.delivery_tried(id, next, Some(reason)).await
     }
 
-    /// Whether a job could be persisted now, and an image stored.
+    /// Whether a job could be persisted and an image stored now.
     ///
     /// # Errors
-    /// [`StoreError`] with the reason why not.
+    /// [`StoreError`] with the reason if not.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         if self.inner.is_stopping() {
             return Err(StoreError::ShuttingDown);
@@ -450,7 +451,7 @@ impl Jobs {
         self.inner.check_room().await
     }
 
-    /// How stored jobs stand, in numbers.
+    /// Counts of the stored jobs.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -458,7 +459,7 @@ impl Jobs {
         self.inner.stored.stats().await
     }
 
-    /// What contradicts itself in the stores, a sentence each; empty if nothing does.
+    /// Contradictions in the stores, one sentence each; empty if there are none.
     ///
     /// # Errors
     /// [`StoreError`] if a store cannot be read.
@@ -468,14 +469,14 @@ impl Jobs {
         Ok(found)
     }
 
-    /// Takes no more jobs, answers everyone who waits for a held one, lets the stored ones that run end if they do so within `limit`, and returns
-    /// them to the queue if they do not. Those that wait stay in the store. Nothing more is taken after this.
+    /// Accepts no more jobs and answers all callers of held jobs. Running stored jobs may finish within `limit`; then they return to the
+    /// queue. Waiting jobs stay in the store. Nothing is accepted after this.
     pub async fn shut_down(&self, limit: Duration) {
         let inner = &self.inner;
         inner.stopping.send_replace(true);
         inner.dispatcher.drain();
         inner.closed.send_replace(true);
-        // A provider goes on without us, and the next life takes its jobs up: nothing is gained by waiting for them.
+        // A provider continues without this program, and the next start resumes its jobs: waiting for them gains nothing.
         let is_at_once = |job: &&ActiveJob| job.is_remote() || matches!(job.durability, Durability::Held { .. });
         inner.active.lock().values().filter(is_at_once).for_each(ActiveJob::stop);
         let mut endings = self.endings();
@@ -484,7 +485,7 @@ impl Jobs {
         let _in_time: Result<(), tokio::time::error::Elapsed> = tokio::time::timeout(limit, ended).await;
         let mut endings = self.endings();
         inner.close();
-        // Every supervisor persists what became of its job, which takes a moment, and a step of the backend at most.
+        // Every supervisor persists its job's end, which takes a moment, after at most one step of the backend.
         while !inner.active.lock().is_empty() && endings.changed().await.is_ok() {}
     }
 }

@@ -10,30 +10,30 @@ use super::{fail_point::FailHook, retention::Retention, routing::Routing, spend:
 /// How jobs are kept and served.
 #[derive(Clone, Debug)]
 pub struct JobsSettings {
-    /// Where jobs and their files lie. One program at a time uses it.
+    /// The folder of jobs and their files. Only one program at a time can use it.
     pub folder: PathBuf,
-    /// The clock that jobs are dated with: `SystemTime::now`.
+    /// The clock for timestamps: `SystemTime::now`.
     pub now: fn() -> SystemTime,
-    /// The clock that waiting times are taken with: `Instant::now`.
+    /// The clock for waiting times: `Instant::now`.
     pub instant: fn() -> Instant,
-    /// How many jobs are taken at once, the running ones included; at least 1.
+    /// The queue's capacity, running jobs included; at least 1.
     pub queue_capacity: usize,
-    /// How many of them one owner may have; at least 1.
+    /// The maximum number of those for one owner; at least 1.
     pub capacity_per_owner: usize,
-    /// A job fails when the program went down so often while working on it without its getting any further.
+    /// A job fails after this many attempts without progress that each ended with a crash of the program.
     pub most_idle_attempts: u32,
     /// What is kept of jobs that have ended.
     pub keep: Retention,
-    /// What providers' videos cost, and how much may be spent.
+    /// The prices of providers' videos, and the budgets.
     pub spend: SpendSettings,
-    /// Which local work goes to a provider instead.
+    /// Which local work is routed to a provider.
     pub routing: Routing,
-    /// For tests that kill the program, or fill its disk.
+    /// For tests that kill the program or fill its disk.
     pub fail_hook: FailHook,
 }
 
 impl JobsSettings {
-    /// Sixteen jobs at once, five attempts, a week and ten gigabytes, and the given clock (`SystemTime::now`).
+    /// A queue of sixteen jobs, five attempts, files for a week and up to ten gigabytes, and the given clock (`SystemTime::now`).
     pub fn new(folder: impl Into<PathBuf>, now: fn() -> SystemTime) -> Self {
         Self {
             folder: folder.into(),

@@ -1,8 +1,8 @@
-//! What providers' videos cost: prices, budgets, and what a job's end makes of the money that was reserved for it.
+//! Prices and budgets of providers' videos, and how a job's end settles its reservation.
 //!
-//! It must not know stores or providers. Money is counted in whole millionths of a US dollar. The invariants: what a job may cost is
-//! reserved in the same transaction that takes the job in, and settled in the one that ends it; reserved and spent together never exceed a
-//! budget; what may have to be paid counts as spent.
+//! It must not know stores or providers. Amounts are whole millionths of a US dollar. Invariants: a job's price is reserved in the
+//! transaction that inserts the job, and settled in the one that ends it; reserved and spent together never exceed a budget; an amount that
+//! may have to be paid counts as spent.
 
 use std::collections::BTreeMap;
 
@@ -11,41 +11,41 @@ use remote_providers::{ErrorKind, ProviderError};
 use super::month::Month;
 use crate::{backend::RemoteRecord, spec::video::RemoteVideoSpec};
 
-/// The most that a video can cost, in millionths of a dollar: sums of it stay far inside 64 bits.
-const MOST: u64 = 1_000_000_000_000;
+/// The maximum price of a video, in millionths of a dollar: sums stay far inside 64 bits.
+const MAX_PRICE: u64 = 1_000_000_000_000;
 
-/// What a video of a model costs, in millionths of a US dollar: the sum of both.
+/// The price of a model's videos, in millionths of a US dollar: the sum of both parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Price {
-    /// For a second of video.
+    /// Per second of video.
     pub per_second: u64,
-    /// For a video.
+    /// Per video.
     pub per_job: u64,
-    /// The seconds of a video, or of each of its shots, whose request does not say how long it is to be.
+    /// The assumed length of a video, or of each of its shots, if the request has none.
     pub usual_seconds: u32,
 }
 
 impl Price {
-    /// What a request costs.
+    /// The price of a request.
     pub fn of(&self, spec: &RemoteVideoSpec) -> u64 {
         let shots = u64::try_from(spec.request.shots.len().max(1)).unwrap_or(u64::MAX);
         let seconds = spec.request.seconds.map_or(u64::from(self.usual_seconds).saturating_mul(shots), u64::from);
-        self.per_second.saturating_mul(seconds).saturating_add(self.per_job).min(MOST)
+        self.per_second.saturating_mul(seconds).saturating_add(self.per_job).min(MAX_PRICE)
     }
 }
 
-/// What providers' videos cost, and how much may be spent; the operator's choice. By default all is free and nothing is limited.
+/// Prices and budgets of providers' videos; the operator's choice. By default everything is free and unlimited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpendSettings {
-    /// Prices by a model's whole name, or by its provider's for all others: "bedrock/nova-reel", "veo".
+    /// Prices by a model's full name, or by provider for its other models: "bedrock/nova-reel", "veo".
     pub prices: BTreeMap<String, Price>,
-    /// The most for a provider in a calendar month (UTC), in millionths of a dollar.
+    /// Monthly budgets of providers (UTC), in millionths of a dollar.
     pub provider_caps: BTreeMap<String, u64>,
-    /// The most for an owner (a key's name) in a month, at all providers together.
+    /// Monthly budgets of owners (names of API keys), for all providers together.
     pub owner_caps: BTreeMap<String, u64>,
-    /// The same for each owner that has no cap of its own.
+    /// The monthly budget of every owner without one of its own.
     pub owner_cap: Option<u64>,
-    /// Whether a provider does not charge for a video that it began and then failed to make, or that its content filter blocked.
+    /// Whether a provider does not charge for a video that it started and then failed to make, or that its content filter blocked.
     pub failures_are_free: bool,
 }
 
@@ -62,12 +62,12 @@ impl Default for SpendSettings {
 }
 
 impl SpendSettings {
-    /// What a request costs; `None` where no price is set.
+    /// The price of a request; `None` if no price is set.
     pub fn price(&self, spec: &RemoteVideoSpec) -> Option<u64> {
         self.prices.get(&spec.model).or_else(|| self.prices.get(spec.provider())).map(|price| price.of(spec))
     }
 
-    /// What is to be reserved for a job. An error if there is a budget and no price to hold it against.
+    /// The reservation for a job. An error if there is a budget but no price.
     pub(super) fn booking(&self, owner: &str, spec: &RemoteVideoSpec) -> Result<Booking, NoPrice> {
         let provider_cap = self.provider_caps.get(spec.provider()).copied();
         let owner_cap = self.owner_caps.get(owner).copied().or(self.owner_cap);
@@ -80,31 +80,31 @@ impl SpendSettings {
     }
 }
 
-/// There is a budget, and no price to hold a model's videos against it.
+/// A model has a budget but no price to check it with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{model} has no price, so that the budget cannot be kept; the operator has to set one")]
+#[error("{model} has no price, so its budget cannot be enforced; the operator has to set one")]
 pub struct NoPrice {
     /// The model.
     pub model: String,
 }
 
-/// What a store takes down with a remote job.
+/// The amounts that a store records with a remote job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
     /// The provider.
     pub provider: String,
-    /// What is reserved, in millionths of a dollar.
+    /// The reserved amount, in millionths of a dollar.
     pub price: u64,
-    /// The most for the provider in this month.
+    /// The provider's budget for this month.
     pub provider_cap: Option<u64>,
-    /// The most for the owner in this month.
+    /// The owner's budget for this month.
     pub owner_cap: Option<u64>,
-    /// The model that a local job was routed to; `None` if the caller asked for it.
+    /// The model that a local job was routed to; `None` if the caller chose it.
     pub routed_to: Option<String>,
 }
 
 impl Booking {
-    /// Checks the budgets against what is spent or reserved in a month, at the provider and by the owner.
+    /// Checks the budgets against the spent and reserved amounts of a month, at the provider and by the owner.
     pub(super) fn check(&self, month: Month, of_provider: u64, of_owner: u64) -> Result<(), OverBudget> {
         let over = |cap: u64, spent: u64, is_owners| {
             let (provider, price) = (self.provider.clone(), self.price);
@@ -119,7 +119,7 @@ impl Booking {
     }
 }
 
-/// A month's budget has no room for a video.
+/// The price exceeds what is left of a month's budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{} for {month} is {}, of which {} are spent or reserved, and this video costs {}; wait for the next month, or ask the operator to raise it",
@@ -128,13 +128,13 @@ impl Booking {
 pub struct OverBudget {
     /// The provider.
     pub provider: String,
-    /// Whether it is the owner's own budget for all providers, and not the provider's.
+    /// Whether it is the owner's own budget for all providers rather than the provider's.
     pub is_owners: bool,
     /// The budget, in millionths of a dollar.
     pub cap: u64,
-    /// What is spent or reserved of it.
+    /// The spent and reserved part of it.
     pub spent: u64,
-    /// What the video would cost.
+    /// The price of the video.
     pub price: u64,
     /// The month.
     pub month: Month,
@@ -144,7 +144,7 @@ fn budget(provider: &str, is_owners: bool) -> String {
     if is_owners { "your budget".to_owned() } else { format!("the budget for {provider}") }
 }
 
-/// An amount as people write it: "12.50 USD"; as many digits as there are.
+/// An amount as text, with as many digits as needed: "12.50 USD".
 pub fn dollars(micros: u64) -> String {
     let (whole, rest) = (micros / 1_000_000, micros % 1_000_000);
     let digits = format!("{rest:06}");
@@ -152,20 +152,20 @@ pub fn dollars(micros: u64) -> String {
     format!("{whole}.{cents:0<2} USD")
 }
 
-/// What becomes of the money that was reserved for a job which has failed.
+/// How a failed job's reservation is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charge {
-    /// It is spent if the provider was asked, for the video may have to be paid; else it is free again.
+    /// It is spent if the provider was asked, because the video may have to be paid; otherwise it is released.
     IfAsked,
-    /// It is free again.
+    /// It is released.
     Never,
 }
 
 impl Charge {
-    /// What a provider's error makes of it. A video that the provider failed to make, or blocked, costs nothing where `failures_are_free`; one that
-    /// was made and cannot be fetched, or whose end nobody knows, is paid for all the same.
+    /// The settlement after a provider's error. A video that the provider failed to make, or blocked, costs nothing if `failures_are_free`;
+    /// one that was made but cannot be fetched, or whose outcome is unknown, is charged all the same.
     pub(super) fn after(error: &ProviderError, record: &RemoteRecord, failures_are_free: bool) -> Self {
-        // `asked` is unset again where it is certain that nothing was begun.
+        // `asked` is reset when it is certain that the provider started nothing.
         if !record.state.asked {
             return Self::Never;
         }
@@ -174,7 +174,7 @@ impl Charge {
     }
 }
 
-/// Where the money of a job is.
+/// The state of a job's amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpendState {
     Reserved,
@@ -192,20 +192,20 @@ impl SpendState {
     }
 }
 
-/// What an owner has had of a provider in a month.
+/// An owner's usage of a provider in a month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// The owner: a key's name; empty where there are none.
+    /// The owner: an API key's name; empty if there are no keys.
     pub owner: String,
     /// The provider.
     pub provider: String,
-    /// The month in which the jobs were taken.
+    /// The month in which the jobs were accepted.
     pub month: Month,
-    /// Jobs that were taken, whatever became of them.
+    /// The number of accepted jobs, whatever their outcome.
     pub jobs: u64,
-    /// Reserved for jobs that have not ended, in millionths of a dollar.
+    /// The amount reserved for unfinished jobs, in millionths of a dollar.
     pub reserved: u64,
-    /// Spent.
+    /// The amount spent, in millionths of a dollar.
     pub spent: u64,
 }
 
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(settings.price(&spec("bedrock/nova-reel", None, 3)), Some(3 * 480_000));
         assert_eq!(settings.price(&spec("bedrock/another", None, 0)), Some(500_000));
         assert_eq!(settings.price(&spec("veo/veo_3_1", None, 0)), None);
-        assert_eq!(Price { per_second: u64::MAX, ..reel }.of(&spec("x", None, 0)), MOST);
+        assert_eq!(Price { per_second: u64::MAX, ..reel }.of(&spec("x", None, 0)), MAX_PRICE);
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         let caps = BTreeMap::from([("veo".to_owned(), 1)]);
         let settings = SpendSettings { provider_caps: caps, ..SpendSettings::default() };
         let error = settings.booking("a", &spec("veo/veo_3_1", None, 0)).unwrap_err();
-        assert_eq!(error.to_string(), "veo/veo_3_1 has no price, so that the budget cannot be kept; the operator has to set one");
+        assert_eq!(error.to_string(), "veo/veo_3_1 has no price, so its budget cannot be enforced; the operator has to set one");
         assert_eq!(settings.booking("a", &spec("pika/v2", None, 0)).unwrap().price, 0);
     }
 
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_to_be_paid_is_spent() {
+    fn an_amount_that_may_have_to_be_paid_is_spent() {
         let record = |asked, id: Option<&str>| RemoteRecord {
             state: RemoteState { token: String::new(), asked, id: id.map(str::to_owned) },
             prompt: None,

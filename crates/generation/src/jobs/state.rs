@@ -1,36 +1,36 @@
-//! Where a job stands, and the one function that says which way it may go from there.
+//! The states of a job, and the one function that defines its transitions.
 //!
-//! The invariant: a job that has ended stays as it ended.
+//! Invariant: a final state never changes.
 
 use std::{fmt, str::FromStr};
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobState {
     /// It waits for its turn.
     Queued,
-    /// The device works on it.
+    /// A backend works on it.
     Running,
     /// It is done, and its files are in place.
     Completed,
-    /// It could not be done.
+    /// It failed.
     Failed,
-    /// Its owner called it off.
+    /// Its owner cancelled it.
     Cancelled,
 }
 
-/// What happens to a job.
+/// A transition of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
-    /// The device takes it.
+    /// A backend starts it.
     Start,
-    /// The device lets go of it before its end: the program goes down, or went down.
+    /// A backend gives it back before its end: the program shuts down, or has crashed.
     Requeue,
     /// Its files are in place.
     Complete,
-    /// It cannot be done.
+    /// It fails.
     Fail,
-    /// Its owner calls it off.
+    /// Its owner cancels it.
     Cancel,
 }
 
@@ -38,13 +38,13 @@ impl JobState {
     /// Every state.
     pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
-    /// The state after a transition; `None` if that cannot happen to a job that stands here.
+    /// The state after a transition; `None` if the transition is not possible from this state.
     pub const fn after(self, transition: Transition) -> Option<Self> {
         match (self, transition) {
             (Self::Queued, Transition::Start) => Some(Self::Running),
             (Self::Running, Transition::Requeue) => Some(Self::Queued),
             (Self::Running, Transition::Complete) => Some(Self::Completed),
-            // One that waits can fail too: where what was stored of it cannot be read any more.
+            // A waiting job fails if its stored work cannot be read any more.
             (Self::Queued | Self::Running, Transition::Fail) => Some(Self::Failed),
             (Self::Queued | Self::Running, Transition::Cancel) => Some(Self::Cancelled),
             (Self::Queued, Transition::Requeue | Transition::Complete)
@@ -53,7 +53,7 @@ impl JobState {
         }
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Whether no transition is possible any more.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
@@ -76,9 +76,9 @@ impl fmt::Display for JobState {
     }
 }
 
-/// A name that no state has.
+/// A name that is not a state's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no state of a job: {0:?}; there are queued, running, completed, failed and cancelled")]
+#[error("not a job state: {0:?}; use queued, running, completed, failed or cancelled")]
 pub struct UnknownState(pub String);
 
 impl FromStr for JobState {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_ended_stays_as_it_is() {
+    fn a_final_state_has_no_transition() {
         let transitions = [Transition::Start, Transition::Requeue, Transition::Complete, Transition::Fail, Transition::Cancel];
         for state in JobState::ALL {
             assert_eq!(state.name().parse::<JobState>().unwrap(), state);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_done_that_did_not_run() {
+    fn only_a_running_job_completes_and_only_a_queued_one_starts() {
         assert_eq!(JobState::Queued.after(Transition::Complete), None);
         assert_eq!(JobState::Running.after(Transition::Start), None);
     }

@@ -1,7 +1,7 @@
-//! Submitting a job: the one way in, held or stored.
+//! Submitting a job: the only way in, held or stored.
 //!
-//! The invariants: a stored job that is persisted is queued even if its caller hangs up in between; what is refused leaves nothing behind; a
-//! request with a name of its own makes one job, however often it is sent.
+//! Invariants: a stored job that is persisted is queued even if its caller hangs up in between; a refused job leaves nothing behind; a
+//! request with an idempotency key makes one job, however often it is sent.
 
 use std::{
     ops::ControlFlow,
@@ -30,39 +30,39 @@ use crate::{
     work::Work,
 };
 
-/// A job that was taken.
+/// A job that was accepted.
 #[derive(Debug)]
 pub struct Submitted {
     /// The job.
     pub job: Job,
-    /// Whether it had been taken before, under the same [`Idempotency`](super::record::Idempotency).
+    /// Whether it had been accepted before, under the same [`Idempotency`](super::record::Idempotency).
     pub replayed: bool,
-    /// The caller's end of a held job; none for a stored one.
+    /// The caller's handle of a held job; `None` for a stored one.
     pub held: Option<HeldJob>,
-    /// The provider's model that makes it instead of a local one, because that would take too long ([`super::Overflow`]).
+    /// The provider's model that makes it because local work would take too long ([`super::Overflow`]).
     pub routed_to: Option<String>,
 }
 
 impl Jobs {
-    /// Takes a job. A stored one is on the disk when this returns, and will end, even if the caller hangs up before that; a held one is
+    /// Submits a job. A stored job is on the disk when this returns, and will end, even if the caller hangs up before that; a held one is
     /// cancelled when its caller drops [`Submitted::held`].
     ///
     /// # Errors
-    /// [`SubmitError`] if it cannot be taken now, or the same idempotency key was used with another request. While another program holds
-    /// the store's file, that is known after some seconds, however many callers wait.
+    /// [`SubmitError`] if it cannot be accepted now, or the idempotency key was used with another request. If another program holds the
+    /// store's file, this returns after some seconds, however many callers wait.
     pub async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitError> {
-        self.take(new, true).await
+        self.submit_with(new, true).await
     }
 
-    /// The same for work that is to stay on this machine, however long it takes: no [`super::Overflow`] sends it to a provider.
+    /// The same for work that must stay on this machine, however long it takes: no [`super::Overflow`] sends it to a provider.
     ///
     /// # Errors
     /// As [`Self::submit`].
     pub async fn submit_here(&self, new: NewJob) -> Result<Submitted, SubmitError> {
-        self.take(new, false).await
+        self.submit_with(new, false).await
     }
 
-    async fn take(&self, new: NewJob, may_overflow: bool) -> Result<Submitted, SubmitError> {
+    async fn submit_with(&self, new: NewJob, may_overflow: bool) -> Result<Submitted, SubmitError> {
         if !is_plain_name(&new.id) {
             return Err(SubmitError::BadId(new.id));
         }
@@ -72,14 +72,15 @@ impl Jobs {
         }
         self.inner.scratch()?;
         let jobs = self.clone();
-        // A task of its own, for a caller that hangs up drops this future: between the store and the queue nothing may break off.
-        let taken = tokio::spawn(async move { jobs.store(new, may_overflow, until).await });
-        taken.await.map_err(|_| StoreError::ShuttingDown)?
+        // A task of its own, because a caller that hangs up drops this future: the steps from the store to the queue must not be
+        // interrupted.
+        let submitted = tokio::spawn(async move { jobs.store(new, may_overflow, until).await });
+        submitted.await.map_err(|_| StoreError::ShuttingDown)?
     }
 
     async fn store(&self, new: NewJob, may_overflow: bool, until: Instant) -> Result<Submitted, SubmitError> {
         let inner = &self.inner;
-        // Whoever holds this came earlier, and gives up earlier.
+        // An earlier holder of this lock also gives up earlier.
         let _alone = match &new.idempotency {
             Some(_) => Some(inner.naming.lock().await),
             None => None,
@@ -92,11 +93,11 @@ impl Jobs {
         if let Some(name) = &new.idempotency
             && inner.held_jobs.has_name(&new.owner, &name.key, inner.now())
         {
-            // A name of a held job is another request's.
+            // A held job's key belongs to another request.
             return Err(SubmitError::IdempotencyConflict { key: name.key.clone() });
         }
         if inner.waits.are_any() {
-            // Where finished jobs wait for room, more of them would only wait too, and fill the memory.
+            // While finished jobs wait for disk space, more of them would only wait too, and fill the memory.
             inner.check_room().await?;
         }
         let new = match may_overflow {
@@ -109,20 +110,20 @@ impl Jobs {
         self.insert(new, None, until).await
     }
 
-    /// Gives local work to a provider, if it would take too long here. The job is handed back if it stays here: it does not take that long,
-    /// the provider does not take it or has no place, or the budget has no room.
+    /// Routes local work to a provider if it would take too long here. Hands the job back if it stays local: it does not take that long,
+    /// the provider refuses it or has no place, or the budget is used up.
     async fn overflow(&self, new: NewJob, until: Instant) -> Result<ControlFlow<Submitted, NewJob>, SubmitError> {
         let Some(overflow) = &self.inner.settings.routing.overflow else { return Ok(ControlFlow::Continue(new)) };
         if !overflow.is_for(&new.work) || !self.is_longer(&new.work, overflow.after) {
             return Ok(ControlFlow::Continue(new));
         }
-        let stays = |new: NewJob, error: &SubmitError| {
-            tracing::info!(job = %new.id, model = overflow.model, %error, "a video stays here that would have gone to a provider");
+        let stay_local = |new: NewJob, error: &SubmitError| {
+            tracing::info!(job = %new.id, model = overflow.model, %error, "a video that should overflow to a provider stays local");
             Ok(ControlFlow::Continue(new))
         };
-        // Before a picture is encoded for it.
+        // Checked before images are encoded for the provider.
         if let Err(error) = self.check_provider_room(overflow.provider(), &new.owner) {
-            return stays(new, &error);
+            return stay_local(new, &error);
         }
         let (work, model) = (new.work, overflow.model.clone());
         let converted = self.inner.off_thread(move |_| {
@@ -131,9 +132,9 @@ impl Jobs {
         });
         let (converted, work) = converted.await?;
         let new = NewJob { work, ..new };
-        let Some(work) = converted.and_then(|spec| self.fitted(spec)) else { return Ok(ControlFlow::Continue(new)) };
+        let Some(work) = converted.and_then(|spec| self.relaxed(spec)) else { return Ok(ControlFlow::Continue(new)) };
         let NewJob { id, owner, priority, work: _, durability, metadata, idempotency, callback_url } = &new;
-        let away = NewJob {
+        let remote_job = NewJob {
             id: id.clone(),
             owner: owner.clone(),
             priority: *priority,
@@ -143,7 +144,7 @@ impl Jobs {
             idempotency: idempotency.clone(),
             callback_url: callback_url.clone(),
         };
-        match self.insert(away, Some(&overflow.model), until).await {
+        match self.insert(remote_job, Some(&overflow.model), until).await {
             Ok(submitted) => Ok(ControlFlow::Break(submitted)),
             Err(
                 error @ (SubmitError::OverBudget(_)
@@ -151,26 +152,26 @@ impl Jobs {
                 | SubmitError::QueueFull { .. }
                 | SubmitError::TooManyWaiting { .. }
                 | SubmitError::Refused(_)),
-            ) => stays(new, &error),
+            ) => stay_local(new, &error),
             Err(error) => Err(error),
         }
     }
 
-    /// As much of what a provider is asked for as it takes.
-    fn fitted(&self, mut spec: RemoteVideoSpec) -> Option<Work> {
+    /// The spec, relaxed until the provider accepts it; `None` if it never does.
+    fn relaxed(&self, mut spec: RemoteVideoSpec) -> Option<Work> {
         loop {
             let work = Work::Video(VideoSpec::Remote(spec));
             let Err(error) = self.inner.dispatcher.choose(&work, true) else { return Some(work) };
             let (Work::Video(VideoSpec::Remote(refused)), Refusal::Provider(_)) = (work, &error) else { return None };
             spec = refused;
             if !spec.relax() {
-                tracing::info!(model = spec.model, %error, "a video stays here that its provider does not take");
+                tracing::info!(model = spec.model, %error, "a video stays local because the provider does not accept it");
                 return None;
             }
         }
     }
 
-    /// Whether this machine is expected to be done with this work later than that, by what was measured.
+    /// Whether this machine is expected to take longer than `after` until this work is done, by timings.
     fn is_longer(&self, work: &Work, after: Duration) -> bool {
         let dispatcher = &self.inner.dispatcher;
         let Ok(backends) = dispatcher.choose(work, true) else { return false };
@@ -190,7 +191,7 @@ impl Jobs {
         let Inserted { job, replayed } = inner.stored.insert(new, booking, until).await?;
         if !replayed {
             inner.settings.fail_hook.reached(FailPoint::Inserted);
-            // Only a program that goes down refuses now; the job is in the store, and the program's next life makes it.
+            // Only a shutdown can refuse the job now; it is in the store, and the next start runs it.
             let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, active, backends, Some(place));
         }
         Ok(Submitted { job: inner.seen(job), replayed, held: None, routed_to })
@@ -202,10 +203,10 @@ impl Jobs {
             Some(_) => Some(inner.naming.lock().await),
             None => None,
         };
-        // A held job's result is kept beside its row, and so is its name.
+        // A held job's result is kept beside its row, and so is its key.
         let name = new.idempotency.take();
         if let Some(name) = &name {
-            // A name of a stored job is another request's.
+            // A stored job's key belongs to another request.
             if inner.stored.find_replay(&new.owner, name).await?.is_some() {
                 return Err(SubmitError::IdempotencyConflict { key: name.key.clone() });
             }
@@ -231,7 +232,7 @@ impl Jobs {
         Ok(Submitted { job, replayed: false, held: Some(held), routed_to: None })
     }
 
-    /// The backends that take this work, and a place in the queue.
+    /// The backends that accept this work, and a place in the queue.
     fn admit(&self, owner: &str, work: &Work, is_stored: bool) -> Result<(BackendSet, Reservation), SubmitError> {
         if self.inner.is_stopping() {
             return Err(SubmitError::ShuttingDown);
@@ -257,19 +258,19 @@ impl Jobs {
         }
     }
 
-    /// Whether a job of this owner's would be taken now, for those who would otherwise read or fetch much for one that is not.
+    /// Whether a job of this owner would be accepted now, for callers who would otherwise read or fetch a lot for a job that is refused.
     ///
     /// # Errors
-    /// As [`Self::submit`], but for what depends on the job.
+    /// As [`Self::submit`], except for errors that depend on the job.
     pub fn check_room(&self, owner: &str) -> Result<(), SubmitError> {
         self.inner.local.model()?;
         self.check_place(None, owner)
     }
 
-    /// The same of a job that a provider makes.
+    /// The same for a job that a provider makes.
     ///
     /// # Errors
-    /// As [`Self::submit`], but for what depends on the job.
+    /// As [`Self::submit`], except for errors that depend on the job.
     pub fn check_provider_room(&self, provider: &str, owner: &str) -> Result<(), SubmitError> {
         self.check_place(Some(provider), owner)
     }

@@ -1,9 +1,9 @@
-//! Supervises one job through a backend: claims it, persists that it starts, how far it is and how it ends, and puts its files in place.
+//! Supervises one job through a backend: claims it, persists its start, progress and end, and puts its files in place.
 //!
-//! The invariants: the start is persisted before the backend does anything, so that a job that takes the program down is counted; the
-//! files are in place before the job is completed; a job that the program's end broke off is returned to the queue, not failed; one that finds
-//! no room on the disk waits for it, and resumes behind what its journal keeps; an end that cannot be persisted is tried again for as
-//! long as the program runs; a worker that has lost its lease stops, and changes nothing.
+//! Invariants: the start is persisted before the backend does anything, so that a job which crashes the program is counted; files are in
+//! place before the job is completed; a job interrupted by a shutdown returns to the queue and does not fail; a job that meets a full disk
+//! waits for space, and resumes from its journal; an end that cannot be persisted is retried as long as the program runs; a worker that has
+//! lost its lease stops, and changes nothing.
 
 use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,10 +32,10 @@ use crate::{
     work::Work,
 };
 
-/// Puts a job in the queue; it is supervised from its turn on. One that no backend will have, for the program goes down, is set aside.
+/// Queues a job; its supervision starts with its turn. If the program shuts down and no backend will take it, the job is set aside.
 pub(super) fn enqueue(inner: &Arc<Inner>, mut job: ActiveJob, backends: BackendSet, place: Option<Reservation>) -> Result<(), SubmitError> {
     let id = job.queued.id.clone();
-    // Locked until the job is known here, for its turn may come at once.
+    // Locked until the job is registered, because its turn may come at once.
     let mut active = inner.active.lock();
     let queued = (id.as_str(), job.queued.owner.as_str(), job.queued.priority, job.queued.model.as_deref());
     match inner.dispatcher.push(queued, backends, place) {
@@ -52,7 +52,7 @@ pub(super) fn enqueue(inner: &Arc<Inner>, mut job: ActiveJob, backends: BackendS
     Ok(())
 }
 
-/// Gives every free slot of a backend its next job.
+/// Gives each free slot of a backend its next job.
 pub(super) fn pump(inner: &Arc<Inner>) {
     while let Some(turn) = inner.dispatcher.next() {
         tokio::spawn(supervise(Arc::clone(inner), turn));
@@ -62,17 +62,17 @@ pub(super) fn pump(inner: &Arc<Inner>) {
 /// How an attempt ended.
 enum JobEnd {
     Done(JobOutput),
-    /// It has no result; the last says what becomes of what was reserved for it.
+    /// It has no result; the last field settles its reserved amount.
     Failed(Arc<BackendError>, JobError, Charge),
-    /// The disk refused it, before it was begun or while its file was written; its time comes again.
+    /// The disk refused it, before its start or while its file was written; it is retried later.
     Refused(DiskFault),
-    /// It was cancelled, or the program is going down.
+    /// It was cancelled, or the program shuts down.
     BrokenOff,
-    /// The device is lost, and the program goes down for it: whether the job had a part in that shows when it is taken again.
+    /// The device is lost, and the program exits because of it; whether the job caused it shows when it is started again.
     DeviceLost(Arc<BackendError>),
 }
 
-/// Looks after a job from its turn until its end is persisted.
+/// Supervises a job from its turn until its end is persisted.
 async fn supervise(inner: Arc<Inner>, turn: Turn) {
     let id = turn.id.clone();
     let Some(job) = inner.active.get(&id) else {
@@ -80,21 +80,22 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
         return pump(&inner);
     };
     let started = {
-        // Never closed.
-        let _one_of_few = inner.starts.acquire().await;
+        // The semaphore is never closed.
+        let _permit = inner.starts.acquire().await;
         start(&inner, &job, turn.backend.as_ref()).await
     };
     let (lease, end) = match started {
         Ok(Some(started)) => {
             let lease = started.lease.clone();
-            // A job of an earlier life of the program may be another backend's: its work is only known now. A provider's is known by its row.
+            // A job of an earlier run of the program may need another backend, because its work is only known now. A provider's job is
+            // known by its row.
             let accepted = if turn.backend.is_remote() { Ok(()) } else { turn.backend.accepts(&started.work) };
             let end = match accepted {
                 Err(refusal @ Refusal::OtherKind { .. }) => match inner.dispatcher.others(&started.work, turn.backend_number()) {
                     Some(others) => return pass_on(&inner, job, &lease, others, turn, &refusal).await,
                     None => unserved(&refusal),
                 },
-                // It was set up in an earlier life of the program.
+                // The model was set up in an earlier run of the program.
                 Err(refusal @ Refusal::UnknownModel { .. }) => unserved(&refusal),
                 Ok(())
                 | Err(
@@ -125,7 +126,7 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
         let error = if let JobEnd::Failed(error, ..) = &end { Some(error.as_ref()) } else { None };
         inner.provider_counts.ended(turn.backend.name(), ending, error);
     }
-    // The place is free before the caller knows, so that whoever has an answer can ask again.
+    // The place is free before the caller gets the answer, so that the caller can submit again at once.
     turn.end(ending);
     inner.endings.send_replace(());
     pump(&inner);
@@ -138,54 +139,54 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
             let cancel = job.cancel.clone();
             end_stored(&inner, job, lease, end, seconds).await;
             if is_remote && cancel.why() == Some(Stop::Cancelled) {
-                // Its run may have been over before, or the provider may not have taken it.
+                // The run may have been over before, or the provider may have refused the cancellation.
                 inner.tell_providers().await;
             }
         }
     }
 }
 
-/// The end of a job that no backend makes.
+/// The end of a job that no backend accepts.
 fn unserved(refusal: &Refusal) -> JobEnd {
     let error = JobError { kind: JobErrorKind::Model, message: refusal.to_string(), retryable: false };
     JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error, Charge::IfAsked)
 }
 
-/// Gives a job that its backend does not take to those that do.
+/// Passes a job that its backend does not accept on to those that do.
 async fn pass_on(inner: &Arc<Inner>, job: ActiveJob, lease: &Lease, others: BackendSet, turn: Turn, refusal: &Refusal) {
     let released = inner.store_of(&job.durability).release(lease, &refusal.to_string()).await;
     drop(turn);
     inner.endings.send_replace(());
     match released {
-        // One that was cancelled meanwhile ends at its next turn.
+        // A job that was cancelled meanwhile ends at its next turn.
         Ok(_) => {
-            // Only a program that goes down refuses, and then the job waits in the store.
+            // Only a shutdown can refuse the job, and then it waits in the store.
             let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, job, others, None);
         }
         Err(error) => {
-            tracing::error!(job = %job.queued.id, %error, "a job that its backend does not take cannot be passed on; the next start tries again");
+            tracing::error!(job = %job.queued.id, %error, "a job that its backend does not accept cannot be passed on; the next start tries again");
             inner.set_aside(&job);
         }
     }
     pump(inner);
 }
 
-/// A job that is claimed.
+/// A claimed job.
 struct Started {
     lease: Lease,
     work: Arc<Work>,
-    /// Where the files of a stored job are made.
+    /// The staging folder of a stored job.
     staging: Option<PathBuf>,
-    /// How far a provider has it, if one knows of it.
+    /// The record of a remote job, if there is one.
     record: Option<RemoteRecord>,
 }
 
-/// Claims a job whose turn has come. `None` if it was cancelled meanwhile, or has failed for good.
+/// Claims a job at its turn. `None` if it was cancelled meanwhile, or has failed for good.
 async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Result<Option<Started>, StoreError> {
     let id = &job.queued.id;
     let mut staging = None;
     if let Durability::Stored = job.durability {
-        // Before anything else, for where there is no room for files the job has not been begun.
+        // Before the claim, because a job without space for its files must not count as started.
         inner.check_crowd()?;
         inner.check_disk()?;
         let name = id.clone();
@@ -205,7 +206,7 @@ async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Re
     Ok(Some(Started { lease, work, staging, record }))
 }
 
-/// Has the backend do the work.
+/// Runs the job on the backend.
 async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &Turn) -> JobEnd {
     let backend = turn.backend.as_ref();
     let Started { lease, work, staging, record } = started;
@@ -230,14 +231,14 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &T
     if let Some(keep) = &remote {
         context.remote = Some(Arc::clone(keep) as Arc<dyn KeepRemote>);
     } else if let Durability::Stored = job.durability {
-        // Not before the backend has accepted the work: the journal of another is of no use to it, and goes.
+        // Only after the backend has accepted the work: opening the journal removes pieces of another fingerprint.
         let (name, fingerprint) = (id.clone(), backend.fingerprint(&work));
         match inner.off_thread(move |inner| inner.scratch()?.journal(&name, &fingerprint)).await {
             Ok(journal) => context.journal = Box::new(journal.watched(inner.settings.fail_hook.clone())),
             Err(error) => return JobEnd::Refused(error.fault()),
         }
     }
-    // A panic is this job's error, whatever the backend is made of.
+    // A panic in a backend is this job's error only.
     let run = AssertUnwindSafe(backend.run(work, context)).catch_unwind();
     let run = run.map(|result| result.unwrap_or_else(|_| Err(BackendError::Internal(format!("{} panicked", backend.name())))));
     let result = tokio::select! {
@@ -252,7 +253,7 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &T
             }
             return JobEnd::Done(output);
         }
-        // Nothing is asked of a provider that the disk does not take down first.
+        // Nothing is requested from a provider unless the disk has recorded it first.
         Err(BackendError::Cancelled) => return remote.and_then(|keep| keep.fault()).map_or(JobEnd::BrokenOff, JobEnd::Refused),
         Err(error) => Arc::new(error),
     };
@@ -271,13 +272,13 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &T
     JobEnd::Failed(error, failure, charge)
 }
 
-/// How long the backend had the job, in seconds; called once, when it has returned.
+/// How long the backend had the job, in seconds; called once, after it has returned.
 fn seconds_run(inner: &Inner, id: &str) -> f64 {
     let began = inner.active.lock().get_mut(id).and_then(|active| active.began.take());
     began.map_or(0.0, |(began, _)| inner.now().duration_since(began).unwrap_or_default().as_secs_f64())
 }
 
-/// Ends a job that somebody waits for: its row first, so that who has the answer finds it there.
+/// Ends a held job: its row first, so that the caller finds it there with the answer.
 async fn end_held(inner: &Arc<Inner>, job: &ActiveJob, lease: Option<&Lease>, end: JobEnd, (seconds, folder): (f64, Option<Arc<TempDir>>)) {
     let id = &job.queued.id;
     let store = &inner.held;
@@ -293,74 +294,74 @@ async fn end_held(inner: &Arc<Inner>, job: &ActiveJob, lease: Option<&Lease>, en
         }
     };
     if !matches!(is_written, Ok(true)) {
-        // It was cancelled, if only at the last moment, or the program goes down: the caller is told what the row says.
+        // The job was cancelled, if only at the last moment, or the program shuts down: the answer is what the row says.
         return inner.set_aside(job);
     }
     inner.held_jobs.end(id, result, inner.now());
     inner.forget(id);
 }
 
-/// Ends a stored job, or has it wait for the disk.
+/// Ends a stored job, or makes it wait for the disk.
 async fn end_stored(inner: &Arc<Inner>, job: ActiveJob, lease: Option<Lease>, mut end: JobEnd, seconds: f64) {
     let id = job.queued.id.clone();
     if matches!(end, JobEnd::Done(_)) {
-        // The disk took all of a run, so what it refused before is over.
+        // The disk accepted a whole run, so its earlier refusal is over.
         inner.waits.forget(&id);
     }
     if let JobEnd::Refused(fault) = end
         && inner.waits.waited(&id, inner.now()) >= MOST
     {
-        end = given_up(fault);
+        end = give_up(fault);
     }
     while let Err(error) = persist(inner, &id, lease.as_ref(), &end, seconds).await {
-        tracing::error!(job = %id, %error, "how a job ended cannot be persisted; trying again");
+        tracing::error!(job = %id, %error, "a job's end cannot be persisted; trying again");
         let again = inner.waits.refused(&id, error.fault(), inner.now());
         if matches!(end, JobEnd::Done(_)) {
             inner.waits.is_made(&id);
             if inner.waits.waited(&id, inner.now()) >= MOST {
-                end = given_up(error.fault());
+                end = give_up(error.fault());
             }
         }
         inner.changes.announce(&id);
-        // The runtime or the program goes down: the store still says that the job runs, so the next life makes it again, or resumes it from
+        // The runtime or the program shuts down: in the store the job is still running, so the next start runs it again, or resumes it from
         // its journal.
         if matches!(error, StoreError::ShuttingDown) || !pause(inner, &id, again).await {
             return inner.forget(&id);
         }
     }
     let JobEnd::Refused(fault) = end else { return inner.forget(&id) };
-    // Its place in the queue is free meanwhile.
+    // Meanwhile it holds no place in the queue.
     let mut again = inner.waits.refused(&id, fault, inner.now());
     inner.active.lock().remove(&id);
     inner.changes.announce(&id);
     inner.endings.send_replace(());
     while pause(inner, &id, again).await {
-        match look(inner, &id).await {
-            Look::Again => {
+        match recheck(inner, &id).await {
+            Recheck::Again => {
                 inner.waits.tried_again(&id);
-                // Only a program that goes down refuses, and then the job waits in the store.
+                // Only a shutdown can refuse the job, and then it waits in the store.
                 let backends = inner.dispatcher.all(job.queued.provider.as_deref());
                 let job = ActiveJob::new(job.queued, Durability::Stored, None);
                 let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, job, backends, None);
                 return;
             }
-            Look::Over => {
+            Recheck::Over => {
                 inner.forget(&id);
                 return Arc::clone(inner).tell_providers().await;
             }
-            Look::Wait(fault) => again = inner.waits.refused(&id, fault, inner.now()),
+            Recheck::Wait(fault) => again = inner.waits.refused(&id, fault, inner.now()),
         }
     }
 }
 
-/// The end of a job that the disk refused for as long as a job waits.
-fn given_up(fault: DiskFault) -> JobEnd {
+/// The end of a job that the disk has refused for the maximum time.
+fn give_up(fault: DiskFault) -> JobEnd {
     let message = format!("its file could not be stored for {} h: {fault}", MOST.as_secs() / 3600);
     let error = JobError { kind: JobErrorKind::Encoder, message, retryable: true };
     JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error, Charge::IfAsked)
 }
 
-/// Waits so long, or until the job is cancelled. False if the program goes down.
+/// Waits for this time, or until the job is cancelled. False if the program shuts down.
 async fn pause(inner: &Inner, id: &str, time: Duration) -> bool {
     let (mut changes, mut stopping) = (inner.changes.subscribe(id), inner.stopping.subscribe());
     let is_cancelled = async { while inner.waits.of(id).is_some() && changes.changed().await.is_ok() {} };
@@ -371,37 +372,37 @@ async fn pause(inner: &Inner, id: &str, time: Duration) -> bool {
     }
 }
 
-/// What is to be done about a job that the disk refused.
-enum Look {
-    /// A backend should have it: there is room, or it has waited for as long as a job waits.
+/// What to do about a job that the disk refused.
+enum Recheck {
+    /// Queue it again: there is space, or it has waited for the maximum time.
     Again,
     /// The disk still refuses it.
     Wait(DiskFault),
-    /// It was cancelled, and nothing is left of it.
+    /// It was cancelled, and its files are removed.
     Over,
 }
 
-async fn look(inner: &Arc<Inner>, id: &str) -> Look {
+async fn recheck(inner: &Arc<Inner>, id: &str) -> Recheck {
     match inner.stored.state(id).await {
-        Err(error) => Look::Wait(error.fault()),
-        Ok(Some(JobState::Queued | JobState::Running)) if inner.waits.waited(id, inner.now()) >= MOST => Look::Again,
-        Ok(Some(JobState::Queued | JobState::Running)) => inner.look_for_room().await.map_or_else(Look::Wait, |()| Look::Again),
+        Err(error) => Recheck::Wait(error.fault()),
+        Ok(Some(JobState::Queued | JobState::Running)) if inner.waits.waited(id, inner.now()) >= MOST => Recheck::Again,
+        Ok(Some(JobState::Queued | JobState::Running)) => inner.look_for_room().await.map_or_else(Recheck::Wait, |()| Recheck::Again),
         Ok(Some(JobState::Completed | JobState::Failed | JobState::Cancelled) | None) => {
             if let Err(error) = placing::remove(inner, id).await {
-                tracing::warn!(job = %id, %error, "what there is of a job that was cancelled stays until the next start");
+                tracing::warn!(job = %id, %error, "files of a cancelled job could not be removed; the next start removes them");
             }
-            Look::Over
+            Recheck::Over
         }
     }
 }
 
-/// Persists how an attempt ended. A job without a lease was not begun.
+/// Persists how an attempt ended. A job without a lease was not started.
 async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobEnd, seconds: f64) -> Result<(), StoreError> {
     let store = &inner.stored;
     match (end, lease) {
         (JobEnd::Done(output), Some(lease)) => {
             inner.settings.fail_hook.reached(FailPoint::Made);
-            // Prolonged, so that no other worker has it before its files are in place.
+            // Renewed, so that no other worker claims the job before its files are in place.
             if !store.renew(lease).await? {
                 return remove_if_ended(inner, id).await;
             }
@@ -424,7 +425,7 @@ async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobE
             store.release(lease, &fault.to_string()).await.map(drop)
         }
         (JobEnd::BrokenOff, Some(lease)) => {
-            // A job that its owner cancelled has ended already, and goes; one that the program's end broke off goes back.
+            // A cancelled job has ended already and is removed; one that the shutdown interrupted returns to the queue.
             store.release(lease, "the server is shutting down").await?;
             remove_if_ended(inner, id).await
         }
@@ -437,7 +438,7 @@ async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobE
     }
 }
 
-/// Removes what is left of a job that has ended; that of one that waits, or that another worker has, stays.
+/// Removes what is left of a job that has ended; a job that waits or that another worker has is left alone.
 async fn remove_if_ended(inner: &Arc<Inner>, id: &str) -> Result<(), StoreError> {
     if inner.stored.state(id).await?.is_none_or(JobState::is_final) { placing::remove(inner, id).await } else { Ok(()) }
 }

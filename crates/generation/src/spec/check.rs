@@ -1,7 +1,7 @@
-//! The rules that the fields of every kind of request share, each naming the field, the value and the limit.
+//! Validation rules shared by all kinds of requests; each error names the field, the value and the limit.
 //!
-//! It must not know any one request. The invariant: a method that answers `None` has left an error behind (but for the scheduler, where
-//! `None` may also mean that none was asked for).
+//! It must not know any particular request. Invariant: a method that returns `None` has recorded an error (except for the scheduler, where
+//! `None` may also mean that none was requested).
 
 use diffusion_core::{pipelines::first_user_step, schedulers::SchedulerName};
 
@@ -10,18 +10,18 @@ use crate::spec::{
     limits::{Limits, SIDE_MULTIPLE},
 };
 
-/// Collects faults while the fields are read one after another.
+/// Collects errors while the fields are read one after another.
 #[derive(Debug, Default)]
 pub(crate) struct Check {
-    /// The faults so far, in the order in which they were found.
+    /// The errors so far, in the order in which they were found.
     pub(crate) errors: Vec<FieldError>,
-    /// The scene whose fields are being read, of a request that has scenes.
+    /// The scene whose fields are being read, if the request has scenes.
     pub(crate) scene: Option<usize>,
-    /// The object whose fields are being read, inside the request or the scene.
+    /// The object inside the request or the scene whose fields are being read.
     pub(crate) group: Option<&'static str>,
 }
 
-/// The model that a request names; a blank name names none.
+/// The model that a request names; a blank name counts as none.
 pub(crate) fn model_name(name: Option<String>) -> Option<String> {
     name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
@@ -32,7 +32,7 @@ impl Check {
         None
     }
 
-    /// What was made of the fields, each read with `?`, or every fault; whatever is `None` has left one behind.
+    /// The spec, or all errors. The spec reads each field with `?`; a field that is `None` has recorded an error.
     pub(crate) fn finish<T>(self, spec: Option<T>) -> Result<T, Vec<FieldError>> {
         spec.filter(|_| self.errors.is_empty()).ok_or(self.errors)
     }
@@ -40,7 +40,7 @@ impl Check {
     pub(crate) fn prompt(&mut self, prompt: Option<String>, limits: &Limits) -> Option<String> {
         match prompt {
             None => self.fail("prompt", "", FieldErrorKind::Missing),
-            // White space alone is as empty as nothing: the tokenizer drops it.
+            // White space alone is as good as empty: the tokenizer drops it.
             Some(text) if text.trim().is_empty() => self.fail("prompt", text, FieldErrorKind::StringTooShort { min_length: 1 }),
             Some(text) => self.not_too_long("prompt", &text, limits).then_some(text),
         }
@@ -83,7 +83,7 @@ impl Check {
         let (Some(width), Some(height)) = (width, height) else { return };
         let pixels = u64::from(width) * u64::from(height);
         if pixels > limits.max_pixels {
-            // Blamed on the longer side: the one that a caller would shorten.
+            // Reported on the longer side: the one that a caller would reduce.
             let (field, side) = if width >= height { ("width", width) } else { ("height", height) };
             let error = format!("{width} x {height} is {pixels} pixels, and a picture has at most {}", limits.max_pixels);
             self.fail::<()>(field, side, FieldErrorKind::Value { error });
@@ -95,7 +95,7 @@ impl Check {
         match u64::try_from(value) {
             Ok(seed) if seed <= limits.max_seed => Some(seed),
             Ok(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
-            // -1 is a caller's word for a random seed, which whoever builds the request draws.
+            // -1 asks for a random seed, which the caller of this crate draws before validation.
             Err(_) if value < 0 => self.fail("seed", value, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(-1) }),
             Err(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
         }
@@ -113,7 +113,7 @@ impl Check {
         }
     }
 
-    /// Refuses a strength that leaves none of so many steps to run; `instead` is what else the caller may do.
+    /// Refuses a strength that leaves no denoising step to run; `instead` tells the caller an alternative.
     pub(crate) fn some_step(&mut self, strength: f64, steps: u32, instead: &str) {
         let steps = usize::try_from(steps).unwrap_or(usize::MAX);
         if let Err(diffusion_core::Error::Params { reason, .. }) = first_user_step(steps, strength) {

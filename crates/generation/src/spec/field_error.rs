@@ -1,30 +1,30 @@
-//! What is wrong with a field of a request: its name, the value, the limit, and a sentence for a person.
+//! An invalid field of a request: its name, the value, the limit, and a sentence for users.
 //!
-//! Kinds, messages and the names in [`FieldErrorKind::type_name`] follow pydantic v2, which FastAPI's clients already know how to read.
-//! This module knows no JSON and no HTTP: [`FieldErrorKind::context`] hands out the limits as plain values.
+//! Kinds, messages and the names in [`FieldErrorKind::type_name`] follow pydantic v2, which FastAPI's clients already understand. This
+//! module knows no JSON and no HTTP: [`FieldErrorKind::context`] returns the limits as plain values.
 
 use std::{borrow::Cow, fmt};
 
-/// The longest piece of a caller's own text that is repeated in an error.
+/// The maximum length of a caller's text that is repeated in an error.
 pub const MAX_ECHO_CHARS: usize = 100;
 
-/// How alike two names are, from 0 to 1, of which one may be a slip of the other: one letter wrong in three.
-const SIMILAR: f64 = 0.66;
+/// The minimum similarity, from 0 to 1, at which one name may be a typo of another: one wrong letter in three.
+const MIN_SIMILARITY: f64 = 0.66;
 
-/// One field's fault.
+/// An error in one field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
     /// The field's name as in [`crate::ImageRequest`] and in the HTTP API.
     pub field: &'static str,
-    /// The scene that it belongs to, from 0, in a request of scenes; `None` for a field of the request itself.
+    /// The index of its scene, from 0; `None` for a field of the request itself.
     pub scene: Option<usize>,
-    /// The object inside the request or the scene that it belongs to ("motion"); `None` for a field of the request or scene itself.
+    /// The object inside the request or the scene that it belongs to ("motion"); `None` for a field of the request or the scene itself.
     pub group: Option<&'static str>,
-    /// The value that was given, shortened to [`MAX_ECHO_CHARS`] characters; empty if there was none.
+    /// The given value, shortened to [`MAX_ECHO_CHARS`] characters; empty if there was none.
     pub value: String,
-    /// A sentence for a person, which names the limit.
+    /// A sentence for users, which names the limit.
     pub message: String,
-    /// Which rule was broken, with the rule's limit.
+    /// The broken rule, with its limit.
     pub kind: FieldErrorKind,
 }
 
@@ -35,22 +35,22 @@ pub enum FieldErrorKind {
     Missing,
     /// A text has too few characters.
     StringTooShort {
-        /// The fewest characters.
+        /// The minimum number of characters.
         min_length: usize,
     },
     /// A text has too many characters.
     StringTooLong {
-        /// The most characters.
+        /// The maximum number of characters.
         max_length: usize,
     },
     /// A list has too few entries.
     TooShort {
-        /// The fewest entries.
+        /// The minimum number of entries.
         min_length: usize,
     },
     /// A list has too many entries.
     TooLong {
-        /// The most entries.
+        /// The maximum number of entries.
         max_length: usize,
     },
     /// A number is too small.
@@ -63,23 +63,23 @@ pub enum FieldErrorKind {
         /// The largest number allowed.
         le: Bound,
     },
-    /// A number is not a multiple of what it should be.
+    /// A number is not a multiple of the required one.
     MultipleOf {
-        /// What it should be a multiple of.
+        /// The required divisor.
         multiple_of: u32,
     },
-    /// A name is none of the known ones.
+    /// A name is not one of the known ones.
     Enum {
         /// The known names.
         expected: Vec<String>,
-        /// The one that it is most like, if it is like any.
+        /// The most similar one, if any is similar enough.
         nearest: Option<String>,
     },
     /// A number is infinite or not a number.
     FiniteNumber,
-    /// Anything else; the sentence says what.
+    /// Anything else; the sentence explains it.
     Value {
-        /// The sentence, without pydantic's "Value error, " in front.
+        /// The sentence, without pydantic's prefix "Value error, ".
         error: String,
     },
 }
@@ -102,7 +102,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A limit as a plain value, for whoever writes it down.
+/// A limit as a plain value, for serialization.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ContextValue {
     /// A whole number.
@@ -123,7 +123,7 @@ impl From<Bound> for ContextValue {
 }
 
 impl FieldErrorKind {
-    /// The rule that a whole number breaks, if it is outside the bounds, which are both allowed.
+    /// The rule that an integer outside the (inclusive) bounds breaks.
     pub fn of_integer(value: i128, (min, max): (i128, i128)) -> Option<Self> {
         if value < min {
             Some(Self::GreaterThanEqual { ge: Bound::Integer(min) })
@@ -132,7 +132,7 @@ impl FieldErrorKind {
         }
     }
 
-    /// The rule that a number breaks, if it is outside the bounds, which are both allowed, or is none.
+    /// The rule that a number breaks if it is outside the (inclusive) bounds or not finite.
     pub fn of_float(value: f64, (min, max): (f64, f64)) -> Option<Self> {
         if !value.is_finite() {
             Some(Self::FiniteNumber)
@@ -143,7 +143,7 @@ impl FieldErrorKind {
         }
     }
 
-    /// That `name` is none of `known`.
+    /// The error that `name` is not one of `known`.
     pub fn not_one_of(name: &str, known: &[&str]) -> Self {
         let nearest = nearest(name, known.iter().copied()).map(str::to_owned);
         Self::Enum { expected: known.iter().map(ToString::to_string).collect(), nearest }
@@ -184,7 +184,7 @@ impl FieldErrorKind {
         }
     }
 
-    /// The sentence for a person.
+    /// The sentence for users.
     fn message(&self) -> String {
         let items = |count: usize| if count == 1 { "1 item".to_owned() } else { format!("{count} items") };
         let characters = |count: usize| if count == 1 { "1 character".to_owned() } else { format!("{count} characters") };
@@ -229,7 +229,7 @@ impl fmt::Display for FieldError {
 
 impl std::error::Error for FieldError {}
 
-/// A caller's own text, cut to [`MAX_ECHO_CHARS`] characters with "..." behind.
+/// A caller's text, cut to [`MAX_ECHO_CHARS`] characters followed by "...".
 pub fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_ECHO_CHARS) {
         None => Cow::Borrowed(text),
@@ -237,15 +237,15 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name that a misspelt one is most like; none if it is like no other.
+/// The name most similar to a misspelt one; `None` if none is similar enough.
 pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A long text is like none, and comparing it would take its time.
+    // A long text is similar to none, and the comparison would take long.
     if text.len() > MAX_ECHO_CHARS {
         return None;
     }
     let text = text.to_lowercase();
     let similar = names.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(&text, name), name));
-    similar.filter(|(similarity, _)| *similarity >= SIMILAR).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
+    similar.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
 }
 
 /// "'a', 'b' or 'c'".
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_is_answered_with_the_one_that_is_meant() {
+    fn the_nearest_name_is_suggested_for_a_misspelt_one() {
         let names = ["cut", "crossfade", "slerp", "negative_prompt", "num_inference_steps", "prompt", "seed"];
         for (text, expected) in [
             ("crosfade", Some("crossfade")),

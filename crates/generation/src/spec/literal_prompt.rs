@@ -1,12 +1,13 @@
-//! A prompt as AUTOMATIC1111's web UI has to be given it, so that it reads the text and no syntax: here, a prompt means what it says.
+//! Escapes a prompt for AUTOMATIC1111's web UI, so that it reads the text literally: here, a prompt has no syntax.
 //!
-//! It must not know what else is told of a picture. There, brackets weigh words and change them between steps, `<lora:..>` loads a file,
-//! AND and BREAK divide, and a number behind the last colon weighs the whole; a backslash before a bracket or a backslash takes their
-//! meaning from them, and one before anything else is left out, so one inside of a word of syntax breaks it. The invariant: its readers
-//! (`parse_generation_parameters`, `parse_prompt`, `get_multicond_prompt_list` and `parse_prompt_attention` of version 1.10) read the
-//! prompt as it was, but for blanks at the ends of lines, which no tokenizer sees. What cannot be said so is [`has_comment`].
+//! It must not know the other parameters of an image. In that program, brackets weight words and change them between steps, `<lora:..>`
+//! loads a file, AND and BREAK divide, and a number after the last colon weights the whole prompt; a backslash before a bracket or a
+//! backslash makes it literal, and a backslash before anything else is dropped, so one inside a keyword breaks the keyword. Invariant: its
+//! parsers (`parse_generation_parameters`, `parse_prompt`, `get_multicond_prompt_list` and `parse_prompt_attention` of version 1.10) read
+//! the original prompt, except for blanks at line ends, which no tokenizer sees. [`has_comment`] detects the one thing that cannot be
+//! escaped.
 
-/// The prompt with its syntax taken from it.
+/// The prompt with its syntax escaped.
 pub(crate) fn escaped(prompt: &str) -> String {
     let mut text = String::with_capacity(prompt.len());
     let mut before = None;
@@ -15,7 +16,7 @@ pub(crate) fn escaped(prompt: &str) -> String {
     while let Some(character) = rest.chars().next() {
         let after = rest.get(character.len_utf8()..).unwrap_or_default();
         let is_word = |word: &str| !before.is_some_and(is_word_character) && rest.strip_prefix(word).is_some_and(|rest| !starts_word(rest));
-        // The line that would begin the negative prompt is escaped too.
+        // A line that would begin the negative prompt is escaped too.
         let is_escaped =
             is_line_empty && rest.starts_with("Negative prompt:") || matches!(character, '\\' | '(' | ')' | '[' | ']' | '{' | '}');
         let begins_syntax = match character {
@@ -35,7 +36,7 @@ pub(crate) fn escaped(prompt: &str) -> String {
     text
 }
 
-/// Whether a part of the prompt is left out there whatever is written: all behind a `#`, to the end of its line.
+/// Whether that program drops a part of the prompt in any case: from a `#` to the end of its line.
 pub(crate) fn has_comment(prompt: &str) -> bool {
     prompt.contains('#')
 }
@@ -48,7 +49,7 @@ fn starts_word(text: &str) -> bool {
     text.starts_with(is_word_character)
 }
 
-/// Whether a text may be taken for a number: a backslash too many is left out.
+/// Whether a text may be parsed as a number: a superfluous backslash is dropped.
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_numeric() || matches!(character, '+' | '-' | '.'))
 }
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn syntax_is_taken_from_a_prompt() {
+    fn the_syntax_of_a_prompt_is_escaped() {
         for (prompt, expected) in [
             ("a red circle, 50% (blue)", r"a red circle, 50% \(blue\)"),
             ("(x:1.5)", r"\(x:1.5\)"),
@@ -78,8 +79,8 @@ mod tests {
         }
     }
 
-    /// What AUTOMATIC1111 makes of a prompt without syntax: a backslash takes the next one's meaning, or is left out. `None` if something
-    /// of its syntax acts.
+    /// AUTOMATIC1111's reading of an escaped prompt: a backslash makes the next character literal, or is dropped. `None` if any syntax
+    /// takes effect.
     fn read(text: &str) -> Option<String> {
         let words = text.split(|character: char| !is_word_character(character));
         let divides = words.into_iter().any(|word| word == "AND" || word == "BREAK");
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_of_the_parameters_reads_the_prompt() {
+    fn an_escaped_prompt_is_read_back_literally() {
         let words = [
             "a",
             " ",

@@ -1,6 +1,6 @@
-//! Requests as callers write them, and validated specs as backends read them.
+//! Requests as callers send them, and validated specs as backends read them.
 //!
-//! It must not know jobs or devices. Each kind of request takes the same walk: `request` -> `validate` -> `spec`.
+//! It must not know jobs or devices. Every kind of request takes the same path: `request` -> `validate` -> `spec`.
 
 mod check;
 pub mod field_error;

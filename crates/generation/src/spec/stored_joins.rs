@@ -1,10 +1,9 @@
-//! How scenes go over into each other, inside a stored spec: "cut", {"crossfade": {"frames": 12}}. For fields with
-//! `#[serde(with = "stored_joins")]`.
+//! The joins between scenes inside a stored spec: "cut", {"crossfade": {"frames": 12}}. For fields with `#[serde(with = "stored_joins")]`.
 
 use diffusion_core::pipelines::scenes::Join;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What serde writes of a [`Join`].
+/// The serialized form of a [`Join`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Join", rename_all = "snake_case")]
 enum StoredJoin {

@@ -1,7 +1,7 @@
-//! A picture inside a stored spec: base64 of its PNG, for fields that are written with `#[serde(with = "stored_picture::rgb")]` or `gray`.
+//! A picture inside a stored spec: its PNG as base64, for fields with `#[serde(with = "stored_picture::rgb")]` or `gray`.
 //!
-//! It must not know specs or stores. The invariant: what is read back has the pixels that were written; a text that holds no picture, or
-//! one that [`given_picture`](crate::given_picture) would not read, is an error, never a panic.
+//! It must not know specs or stores. Invariant: reading returns the pixels that were written; a text without a picture, or with one that
+//! [`given_picture`](crate::given_picture) would not read, is an error, never a panic.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use png::{BitDepth, ColorType, Compression, Encoder};
@@ -9,7 +9,7 @@ use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
 
 use crate::spec::given_picture::{MAX_SIDE, PictureError};
 
-/// The picture as text. Quickly rather than small: a spec is written once, and read after a restart at most.
+/// The picture as text. Fast rather than small: a spec is written once, and read only after a restart.
 fn write<S: Serializer>(bytes: &[u8], (width, height): (u32, u32), color: ColorType, serializer: S) -> Result<S::Ok, S::Error> {
     if width.max(height) > MAX_SIDE {
         let reason = format!("a picture of {width}x{height} pixels would not be read back: {MAX_SIDE} is the longest side");
@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_back_has_the_pixels_that_were_written() {
+    fn pictures_round_trip() {
         let read: Pictures = serde_json::from_str(&serde_json::to_string(&pictures()).unwrap()).unwrap();
         assert_eq!(read.picture, pictures().picture);
         assert_eq!(read.mask, pictures().mask);
     }
 
     #[test]
-    fn a_text_that_holds_no_picture_is_an_error() {
+    fn a_text_without_a_picture_is_an_error() {
         let whole = serde_json::to_value(pictures()).unwrap();
         for text in ["", "no base64!", "bm8gcGljdHVyZQ==", &whole["picture"].as_str().unwrap()[..40]] {
             let broken = serde_json::json!({ "picture": text, "mask": whole["mask"] });

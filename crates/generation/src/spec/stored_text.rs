@@ -1,7 +1,7 @@
-//! A value inside a stored spec as the text that it prints and is read from, for fields that are written with
-//! `#[serde(with = "stored_text")]`, or `stored_text::option` where there may be none.
+//! A value inside a stored spec as text, by its `Display` and `FromStr`, for fields with `#[serde(with = "stored_text")]`, or
+//! `stored_text::option` for an optional value.
 //!
-//! It must not know the values. The invariant: what is read back is what a person would get who typed the text; another text is an error.
+//! It must not know the values. Invariant: reading accepts the same texts as user input; any other text is an error.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_back_from_their_text() {
+    fn values_round_trip_as_text() {
         let fps = FrameRate::new(30_000, 1001).unwrap();
         for (other, text) in [(None, r#"{"fps":"30000/1001","other":null}"#), (Some(fps), r#"{"fps":"30000/1001","other":"30000/1001"}"#)] {
             let rates = Rates { fps, other };

@@ -1,11 +1,11 @@
-//! Files that appear whole or not at all.
+//! Files that appear complete or not at all.
 
 use std::fs;
 
 use generation::artifact;
 
 #[test]
-fn a_file_replaces_what_stood_there_and_makes_its_folder() {
+fn a_file_replaces_an_older_one_and_its_folder_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/picture.png");
     artifact::write(&path, b"first").unwrap();
@@ -27,7 +27,7 @@ fn a_failed_write_names_the_file_and_leaves_nothing_behind() {
 
 #[cfg(unix)]
 #[test]
-fn others_may_read_a_picture_as_any_new_file() {
+fn a_written_file_has_the_usual_permissions() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let (path, plain) = (folder.path().join("picture.png"), folder.path().join("plain"));

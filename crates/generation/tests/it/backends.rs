@@ -1,4 +1,4 @@
-//! Several backends: which job goes where, what a lost one leaves, and a worker that has lost its hold.
+//! Several backends: routing of jobs, loss of a backend, and a worker that has lost its lease.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use crate::{
     scripted::{Scripted, loading},
 };
 
-/// Jobs of these backends beside a device that is still loading, which the sender ends.
+/// Jobs with these backends and a local device that is still loading; dropping the sender lets the loading fail.
 async fn opened(folder: &Path, others: &[&Arc<Scripted>]) -> (Checked, mpsc::Sender<()>) {
     opened_at(folder, SystemTime::now, others).await
 }
@@ -49,7 +49,7 @@ fn videos_only() -> Scripted {
 }
 
 #[tokio::test]
-async fn a_job_goes_to_a_backend_that_takes_it() {
+async fn a_job_goes_to_a_backend_that_accepts_it() {
     let folder = tempfile::tempdir().unwrap();
     let (images, videos) = (Arc::new(images_only()), Arc::new(videos_only()));
     let (jobs, _load) = opened(folder.path(), &[&images, &videos]).await;
@@ -63,7 +63,7 @@ async fn a_job_goes_to_a_backend_that_takes_it() {
 }
 
 #[tokio::test]
-async fn the_slots_of_a_backend_work_at_once_and_no_more_do() {
+async fn a_backend_runs_as_many_jobs_at_once_as_it_has_slots() {
     let folder = tempfile::tempdir().unwrap();
     let two = Scripted { slots: 2, ..Scripted::default() }.shut();
     let (jobs, _load) = opened(folder.path(), &[&two]).await;
@@ -85,7 +85,7 @@ async fn the_slots_of_a_backend_work_at_once_and_no_more_do() {
 }
 
 #[tokio::test]
-async fn a_job_of_an_earlier_life_is_passed_on_by_a_backend_of_another_kind() {
+async fn a_backend_of_another_kind_passes_on_a_job_of_an_earlier_run() {
     let folder = tempfile::tempdir().unwrap();
     {
         let images = images_only().shut();
@@ -110,7 +110,7 @@ async fn reopened(folder: &Path, others: &[&Arc<Scripted>]) -> (Checked, mpsc::S
 }
 
 #[tokio::test]
-async fn a_job_that_no_backend_makes_is_not_handed_to_and_fro() {
+async fn a_job_that_no_backend_accepts_is_not_passed_on_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     {
         let images = images_only().shut();
@@ -121,7 +121,7 @@ async fn a_job_that_no_backend_makes_is_not_handed_to_and_fro() {
     }
     let (one, two) = (Arc::new(videos_only()), Arc::new(videos_only()));
     let (jobs, load) = reopened(folder.path(), &[&one, &two]).await;
-    // The device may make it once its model is loaded.
+    // The device may accept the job once its model is loaded.
     eventually("it waits for the device", || jobs.waiting() == 1).await;
     drop(load);
     eventually("it waits for the next life", || jobs.active() == 0 && jobs.previews("", "a").is_none()).await;
@@ -130,7 +130,7 @@ async fn a_job_that_no_backend_makes_is_not_handed_to_and_fro() {
 }
 
 #[tokio::test]
-async fn a_lost_backend_answers_those_who_wait_and_leaves_stored_jobs_in_the_store() {
+async fn a_lost_backend_answers_waiting_callers_and_leaves_stored_jobs_in_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let cloud = Scripted { videos: false, ..Scripted::default() }.shut();
     let (jobs, _load) = opened(folder.path(), &[&cloud]).await;
@@ -141,7 +141,7 @@ async fn a_lost_backend_answers_those_who_wait_and_leaves_stored_jobs_in_the_sto
     assert!(matches!(*images(lost).await.unwrap_err(), BackendError::Model(_)));
     assert!(matches!(*images(waiting).await.unwrap_err(), BackendError::Cancelled));
     assert_eq!(jobs.active(), 0);
-    // One whose backends were chosen before that was known is not left waiting.
+    // A job whose backends were chosen before the loss must not wait for ever.
     let late = jobs.submit(held("late", "a boat")).await;
     assert!(matches!(late, Err(SubmitError::ShuttingDown)), "{late:?}");
     jobs.submit(pictures("later", "a boat")).await.unwrap();
@@ -160,15 +160,15 @@ async fn a_lost_backend_answers_those_who_wait_and_leaves_stored_jobs_in_the_sto
     assert_eq!(ids, ["stored", "later"]);
     tokio::time::timeout(PATIENCE, jobs.shut_down(PATIENCE)).await.expect("nothing is waited for");
     drop(jobs);
-    let mended = Arc::new(Scripted::default());
-    let (jobs, _load) = reopened(folder.path(), &[&mended]).await;
+    let repaired = Arc::new(Scripted::default());
+    let (jobs, _load) = reopened(folder.path(), &[&repaired]).await;
     for id in ["stored", "later"] {
         assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
     }
 }
 
 #[tokio::test]
-async fn a_backend_that_never_works_gets_no_job_of_an_earlier_life() {
+async fn a_backend_that_never_becomes_ready_gets_no_job_of_an_earlier_run() {
     let folder = tempfile::tempdir().unwrap();
     {
         let other = Scripted::default().shut();
@@ -183,7 +183,7 @@ async fn a_backend_that_never_works_gets_no_job_of_an_earlier_life() {
 }
 
 #[tokio::test]
-async fn a_panic_of_a_backend_is_that_jobs_error_and_its_slot_is_free() {
+async fn a_panic_in_a_backend_fails_only_that_job_and_frees_its_slot() {
     let folder = tempfile::tempdir().unwrap();
     let other = Arc::new(Scripted::default());
     let (jobs, _load) = opened(folder.path(), &[&other]).await;
@@ -197,7 +197,7 @@ async fn a_panic_of_a_backend_is_that_jobs_error_and_its_slot_is_free() {
 }
 
 #[tokio::test]
-async fn a_forecast_counts_with_the_slots_of_each_backend() {
+async fn a_forecast_considers_the_slots_of_each_backend() {
     /// A clock that stands still.
     fn now() -> SystemTime {
         static START: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
@@ -229,19 +229,19 @@ async fn a_forecast_counts_with_the_slots_of_each_backend() {
         ("c", Some(0), 20),
         ("w", Some(2), 120),
         ("e", Some(3), 30),
-        // Held jobs are listed behind the stored ones.
+        // Held jobs are listed after the stored ones.
         ("d", Some(1), 20),
     ];
     assert_eq!(found, expected.map(|(id, position, eta)| (id.to_owned(), position, seconds(eta))));
     jobs.shut_down(Duration::ZERO).await;
 }
 
-/// Another worker claims a job, as on a store that several share.
+/// Lets another worker claim a job, as on a shared store.
 fn claim_elsewhere(folder: &Path, id: &str) {
     let other = rusqlite::Connection::open(folder.join("jobs.sqlite")).unwrap();
     let update = "UPDATE jobs SET epoch = epoch + 1, worker = 'another', lease_until = lease_until + 86400000 WHERE id = ?1";
     assert_eq!(other.execute(update, [id]).unwrap(), 1);
-    // What it has made so far.
+    // The files of the other worker so far.
     fs::create_dir_all(folder.join("artifacts").join(id)).unwrap();
     fs::write(folder.join("artifacts").join(id).join("image-0.png"), "another's").unwrap();
 }
@@ -260,13 +260,13 @@ async fn a_worker_that_has_lost_its_lease_stops_and_changes_nothing() {
         } else {
             other.open_gate();
         }
-        eventually("it is let go of", || other.seen().running.is_empty() && jobs.previews("", id).is_none()).await;
+        eventually("it is released", || other.seen().running.is_empty() && jobs.previews("", id).is_none()).await;
         let job = jobs.get("", id).await.unwrap().unwrap();
         assert_eq!((job.state, job.attempts, job.progress.share), (JobState::Running, 1, 0.0), "{id}");
         assert_eq!(kinds(&jobs, id).await, ["queued", "started"], "{id}");
         assert_eq!(fs::read_to_string(folder.path().join("artifacts").join(id).join("image-0.png")).unwrap(), "another's", "{id}");
         assert_eq!(jobs.active(), 0);
-        // It ends here, so that the next life of the program does not make it.
+        // Cancelled here, so that the next start does not run it.
         jobs.cancel("", id).await.unwrap();
         fs::remove_dir_all(folder.path().join("artifacts").join(id)).unwrap();
         jobs.shut_down(Duration::ZERO).await;

@@ -1,5 +1,5 @@
-//! Jobs whose whole store is checked when a test lets go of them: the rows against each other, and the files against the rows. The
-//! server's tests include this file, so it knows nothing of either crate's other tests.
+//! Jobs whose whole store is checked when a test drops them: the rows against each other, and the files against the rows. The server's
+//! tests include this file, so it must not depend on other tests of either crate.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,9 +21,9 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug)]
 pub(crate) struct Checked {
     jobs: Jobs,
-    /// None where jobs are held only.
+    /// `None` if there are held jobs only.
     folder: Option<PathBuf>,
-    /// Whether files may be there that no job made.
+    /// Whether there may be files of no known job.
     are_strangers_there: bool,
 }
 
@@ -50,7 +50,7 @@ impl Checked {
         Self { jobs: Jobs::held_only(settings, local), folder: None, are_strangers_there: false }
     }
 
-    /// Files that no row knows are there by the test's own doing.
+    /// Permits files without a row, because the test has put them there.
     pub(crate) fn are_among_strangers(&mut self) {
         self.are_strangers_there = true;
     }
@@ -62,7 +62,7 @@ impl Drop for Checked {
             return;
         }
         let jobs = &self.jobs;
-        // A runtime of its own: the test's waits for this.
+        // In a runtime of its own, because the test's runtime is blocked here.
         let rows = std::thread::scope(|scope| {
             let check = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(jobs.inconsistencies());
             scope.spawn(check).join().unwrap()
@@ -76,15 +76,15 @@ impl Drop for Checked {
     }
 }
 
-/// What contradicts the rows of a database in a folder's files, a sentence each.
+/// Contradictions between a folder's files and the rows of a database, one sentence each.
 fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_active: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let artifacts = folder.join("artifacts");
-    // Before the rows: a file is in its place before its row says so.
+    // Read before the rows, because a file is in place before its row says so.
     let on_disk = files(&artifacts);
     let database = Connection::open(database.join("jobs.sqlite")).unwrap();
     let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'jobs')";
     if !database.query_row(has_tables, [], |row| row.get::<_, bool>(0)).unwrap() {
-        // Killed before there was anything.
+        // The program was killed before it had a database.
         return on_disk.into_iter().map(|(job, name)| format!("{job}/{name} has no row")).collect();
     }
     let mut select = database.prepare("SELECT id, owner, state IN ('queued', 'running') FROM jobs").unwrap();
@@ -105,7 +105,7 @@ fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_act
     }
     for (job, name) in on_disk.into_iter().filter(|file| !kept.contains_key(file)) {
         let may_be = match jobs.get(&job) {
-            // A supervisor that has not let go yet still removes it.
+            // A supervisor that is still active will remove it.
             Some((owner, is_open)) => *is_open || is_active(owner, &job),
             None => are_strangers_there,
         };
@@ -116,12 +116,12 @@ fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_act
     found
 }
 
-/// Checks the files that a killed program has left, without a change to them.
+/// Checks the files that a killed program has left, without changing them.
 #[allow(dead_code, reason = "as above")]
 pub(crate) fn check_killed(folder: &Path) {
     let copy = tempfile::tempdir().unwrap();
     for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-journal"] {
-        // A program that was killed early has written no log yet.
+        // A program that was killed early has no write-ahead log yet.
         if folder.join(name).exists() {
             fs::copy(folder.join(name), copy.path().join(name)).unwrap();
         }
@@ -130,7 +130,7 @@ pub(crate) fn check_killed(folder: &Path) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// All files of jobs: the job and the name.
+/// All files of jobs, as (job, name).
 fn files(artifacts: &Path) -> BTreeSet<(String, String)> {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().map(Result::unwrap).collect::<Vec<_>>();
     let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();

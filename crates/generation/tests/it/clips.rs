@@ -1,4 +1,4 @@
-//! Clips through the device with the models that are in the program: the file that is made, what is said of it, and going on after a break.
+//! Clips on the device with the embedded models: the file, its metadata, and resuming after an interruption.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -54,42 +54,42 @@ async fn make(local: &LocalBackend, request: ClipRequest, file: &Path) -> Result
 }
 
 #[tokio::test]
-async fn a_clip_is_a_file_of_the_frames_and_the_size_that_were_asked_for() {
+async fn a_clip_has_the_requested_frames_and_size() {
     let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let file = folder.path().join("a.mp4");
-    let made = make(&local, request(), &file).await.unwrap();
-    let shape = made.shape;
+    let generated = make(&local, request(), &file).await.unwrap();
+    let shape = generated.shape;
     assert_eq!((shape.width, shape.height, shape.frames, shape.fps.to_string().as_str()), (97, 54, 48, "24"));
-    // 47 / 24 seconds at 7 frames a second, in windows of eight that share a frame; at nano-svd's size in the video's proportions.
+    // 47 / 24 seconds at 7 frames per second, in windows of eight that share a frame; at nano-svd's size in the video's proportions.
     let native = shape.native.unwrap();
     assert_eq!((native.frames, native.windows, native.window_frames, native.width, native.height), (15, 2, 8, 176, 96));
-    assert_eq!(made.bytes, fs::metadata(&file).unwrap().len());
+    assert_eq!(generated.bytes, fs::metadata(&file).unwrap().len());
     // The backend has learnt how long that takes.
     let VideoSpec::Clip(next) = spec(request()) else { panic!() };
     assert!(local.timings().clip(&next).is_some());
 
-    // The model's own size in the picture's proportions, for as long as one window is enough for.
+    // The model's own size in the picture's proportions, for the duration of one window.
     let plain = ClipRequest { duration: None, resolution: None, camera_motion: None, ..request() };
-    let made = make(&local, plain, &file).await.unwrap();
-    assert_eq!((made.shape.width, made.shape.height, made.shape.frames), (160, 112, 25));
-    assert_eq!(made.shape.native.unwrap().windows, 1);
+    let generated = make(&local, plain, &file).await.unwrap();
+    assert_eq!((generated.shape.width, generated.shape.height, generated.shape.frames), (160, 112, 25));
+    assert_eq!(generated.shape.native.unwrap().windows, 1);
 }
 
 #[tokio::test]
-async fn a_prompt_repaints_the_picture_and_says_if_it_was_cut() {
+async fn a_prompt_repaints_the_picture_and_its_truncation_is_reported() {
     let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let short = || ClipRequest { duration: Some(1.0), num_inference_steps: Some(3), ..request() };
-    let made = async |request: ClipRequest, name: &str| {
+    let generated = async |request: ClipRequest, name: &str| {
         let file = folder.path().join(name);
-        let made = make(&local, request, &file).await.unwrap();
-        (fs::read(&file).unwrap(), made.truncated.len())
+        let generated = make(&local, request, &file).await.unwrap();
+        (fs::read(&file).unwrap(), generated.truncated.len())
     };
-    let plain = made(short(), "plain.mp4").await;
-    let boat = made(ClipRequest { prompt: Some("a boat".into()), ..short() }, "boat.mp4").await;
-    let long = made(ClipRequest { prompt: Some("a boat ".repeat(60)), ..short() }, "long.mp4").await;
+    let plain = generated(short(), "plain.mp4").await;
+    let boat = generated(ClipRequest { prompt: Some("a boat".into()), ..short() }, "boat.mp4").await;
+    let long = generated(ClipRequest { prompt: Some("a boat ".repeat(60)), ..short() }, "long.mp4").await;
     assert!(plain.0 != boat.0 && boat.0 != long.0);
     assert_eq!((plain.1, boat.1, long.1), (0, 0, 1));
-    let unpainted = made(ClipRequest { prompt: Some("a boat".into()), strength: Some(0.0), ..short() }, "unpainted.mp4").await;
+    let unpainted = generated(ClipRequest { prompt: Some("a boat".into()), strength: Some(0.0), ..short() }, "unpainted.mp4").await;
     assert!(unpainted == plain);
 }
 
@@ -106,7 +106,7 @@ async fn a_model_that_makes_no_pictures_repaints_none() {
 }
 
 #[tokio::test]
-async fn a_clip_that_was_broken_off_becomes_the_same_file() {
+async fn an_interrupted_clip_becomes_the_same_file() {
     let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let boat = || ClipRequest { prompt: Some("a boat".into()), num_inference_steps: Some(3), ..request() };
     let whole = folder.path().join("whole.mp4");
@@ -117,13 +117,13 @@ async fn a_clip_that_was_broken_off_becomes_the_same_file() {
     let broken = context();
     let mut progress = broken.progress.subscribe();
     tokio::select! {
-        made = video(&local, spec(boat()), &file, broken) => drop(made),
+        generated = video(&local, spec(boat()), &file, broken) => drop(generated),
         // In the second window.
         seen = progress.wait_for(|progress| progress.frame >= 26) => drop(seen),
     }
-    // The device takes the next run when it has let go of this one.
+    // The device starts the next run after it has released this one.
     assert!(journal.join("scene-0-motion-0.safetensors").exists());
-    // On a machine that lets this test wait long enough, the job was done before it could be dropped.
+    // On a machine where this test had to wait long, the job was done before it could be dropped.
     if file.exists() {
         fs::remove_file(&file).unwrap();
     }

@@ -1,4 +1,4 @@
-//! The rules of requests for clips, each with its kind, what is taken for granted, and that a spec comes back from the store as it was.
+//! Validation of requests for clips: each rule with its error, the defaults, and storing a spec.
 
 use diffusion_core::pipelines::clip::Camera;
 use generation::{
@@ -17,7 +17,7 @@ fn spec(request: ClipRequest) -> ClipSpec {
     request.validate(&ClipRules::default(), &Limits::default()).unwrap()
 }
 
-/// As an API has them that knows its own rates and sizes.
+/// The rules of an API with its own rates and sizes.
 fn strict() -> ClipRules {
     ClipRules { fps: (24.0, 60.0), default_size: Some((1920, 1080)), ..ClipRules::default() }
 }
@@ -29,7 +29,7 @@ fn fault(request: ClipRequest) -> FieldError {
 }
 
 #[test]
-fn what_is_left_out_is_the_rules_or_the_models() {
+fn defaults_are_the_rules_or_the_models() {
     let plain = spec(request());
     assert_eq!((plain.frames(), plain.size(), plain.longer_side()), (None, None, None));
     assert_eq!((plain.fps().to_string().as_str(), plain.camera(), plain.seed()), ("30", Camera::Static, 5));
@@ -42,7 +42,7 @@ fn what_is_left_out_is_the_rules_or_the_models() {
 }
 
 #[test]
-fn frames_are_the_duration_times_the_rate_to_the_nearest() {
+fn frames_are_the_duration_times_the_rate_rounded() {
     let frames = |duration, fps| spec(ClipRequest { duration: Some(duration), fps: Some(fps), ..request() }).frames();
     let number = FpsRequest::Number;
     let found = [(5.0, 30.0), (1.0, 24.0), (10.0, 60.0), (1.5, 25.0), (2.02, 24.0)].map(|(seconds, fps)| frames(seconds, number(fps)));
@@ -51,7 +51,7 @@ fn frames_are_the_duration_times_the_rate_to_the_nearest() {
 }
 
 #[test]
-fn a_size_is_what_is_asked_for_or_follows_from_the_quality() {
+fn a_size_is_the_requested_one_or_follows_from_the_quality() {
     let sizes = |resolution: Option<&str>, quality: Option<&str>| {
         let request = ClipRequest { resolution: resolution.map(str::to_owned), quality: quality.map(str::to_owned), ..request() };
         let spec = spec(request);
@@ -65,7 +65,7 @@ fn a_size_is_what_is_asked_for_or_follows_from_the_quality() {
 }
 
 #[test]
-fn a_picture_is_repainted_where_there_is_a_prompt_and_a_strength() {
+fn a_picture_is_repainted_if_there_is_a_prompt_and_a_strength() {
     let repaint = |prompt: &str, strength| spec(ClipRequest { prompt: Some(prompt.into()), strength, ..request() }).repaint().cloned();
     let usual = repaint("a boat", None).unwrap();
     assert_eq!((usual.prompt(), usual.strength(), usual.num_inference_steps(), usual.guidance_scale()), ("a boat", 0.4, 25, 7.5));
@@ -156,7 +156,7 @@ fn each_rule_names_its_field_and_its_limit() {
         let found = fault(request);
         assert_eq!((found.field, &found.kind), (field, &kind), "{found}");
     }
-    // All at once, and those of the motion under its name.
+    // All errors at once, those of the motion in its group.
     let motion = MotionRequest { num_frames: Some(1), ..MotionRequest::default() };
     let all = ClipRequest { duration: Some(99.0), motion, image: None, ..request() };
     let errors = all.validate(&strict(), &Limits::default()).unwrap_err();
@@ -167,7 +167,7 @@ fn each_rule_names_its_field_and_its_limit() {
 }
 
 #[test]
-fn a_spec_comes_back_from_the_store_as_it_was() {
+fn a_stored_spec_is_read_back_unchanged() {
     let image = RgbImage::from_raw(5, 3, (0..45).map(|index| (index * 37 % 256) as u8).collect()).unwrap();
     let full = ClipRequest {
         image: Some(image.clone()),

@@ -1,4 +1,4 @@
-//! The device's thread: loading, failing, panicking, ending.
+//! The device's thread: loading, failures, panics, shutdown.
 
 use std::{
     sync::{Arc, mpsc},
@@ -7,13 +7,10 @@ use std::{
 
 use diffusion_core::{
     Result,
-    denoise::StepMonitor,
-    frames::FrameSink,
-    journal::{Journal, Kept},
-    pipelines::scenes::SceneMonitor,
+    pipelines::{RunContext, VideoContext},
 };
 use generation::{
-    BackendError, DeviceModel, ImageSpec, LoadedModel, LocalBackend, LocalSettings, ModelStatus, Picture, Refusal, SubmitError,
+    BackendError, DeviceModel, ImageOutput, ImageSpec, LoadedModel, LocalBackend, LocalSettings, ModelStatus, Refusal, SubmitError,
     TruncatedText,
     jobs::JobState,
     video::{VideoShape, VideoSpec},
@@ -43,7 +40,7 @@ async fn while_the_model_loads_jobs_are_refused_and_status_is_answered() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_be_loaded_is_told_in_one_line() {
+async fn the_reason_why_a_model_cannot_be_loaded_is_one_line() {
     let load = || Err(diffusion_core::Error::file("unet/config.json", "truncated\nbacktrace"));
     let local = LocalBackend::start(settings(), load).unwrap();
     assert_eq!(local.loaded().await.unwrap_err(), "unet/config.json: truncated");
@@ -53,13 +50,13 @@ async fn a_model_that_cannot_be_loaded_is_told_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_loader_that_panics_is_a_failure_and_not_a_hang() {
+async fn a_panic_of_the_loader_is_a_failure_and_not_a_hang() {
     let local = LocalBackend::start(settings(), || panic!("out of luck")).unwrap();
     assert_eq!(local.loaded().await.unwrap_err(), "internal error: out of luck");
 }
 
 #[tokio::test]
-async fn a_panic_is_that_jobs_error_and_the_next_job_runs() {
+async fn a_panic_fails_only_that_job_and_the_next_one_runs() {
     let jobs = held_only(4, local().await);
     let failed = hold_image(&jobs, "panic").await.unwrap();
     let id = failed.id().to_owned();
@@ -74,17 +71,17 @@ async fn a_panic_is_that_jobs_error_and_the_next_job_runs() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_model_is_handed_out_whole() {
+async fn an_error_of_the_model_is_returned_with_its_fields() {
     let jobs = held_only(4, local().await);
     let refused = images(hold_image(&jobs, "refuse").await.unwrap()).await.unwrap_err();
-    let is_told = matches!(*refused, BackendError::Model(diffusion_core::Error::Params { field: "num_inference_steps", .. }));
-    assert!(is_told, "{refused:?}");
+    let has_field = matches!(*refused, BackendError::Model(diffusion_core::Error::Params { field: "num_inference_steps", .. }));
+    assert!(has_field, "{refused:?}");
     assert!(matches!(*images(hold_image(&jobs, "broken").await.unwrap()).await.unwrap_err(), BackendError::Model(_)));
     assert!(matches!(jobs.local().status(), ModelStatus::Ready(_)));
 }
 
 #[tokio::test]
-async fn a_lost_device_ends_the_backend_and_answers_those_who_wait() {
+async fn a_lost_device_ends_the_backend_and_answers_waiting_callers() {
     let jobs = held_only(4, local().await);
     let lost = hold_image(&jobs, "device").await.unwrap();
     let waiting = hold_image(&jobs, "a boat").await.unwrap();
@@ -95,7 +92,7 @@ async fn a_lost_device_ends_the_backend_and_answers_those_who_wait() {
 }
 
 #[tokio::test]
-async fn progress_tells_image_and_step() {
+async fn progress_reports_image_and_step() {
     let jobs = held_only(4, local().await);
     let job = hold_image(&jobs, "slow").await.unwrap();
     let mut progress = job.progress();
@@ -103,30 +100,23 @@ async fn progress_tells_image_and_step() {
     assert!(seen.started && seen.part == 0 && seen.parts == 1 && seen.steps == usize::MAX, "{seen:?}");
 }
 
-/// A model whose end can be seen.
+/// A model whose drop can be observed.
 struct Watched {
     model: Box<dyn DeviceModel>,
     _alive: Arc<()>,
 }
 
 impl DeviceModel for Watched {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture> {
-        self.model.picture(spec, seed, monitor, kept)
+    fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
+        self.model.image(spec, seed, context)
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
         self.model.video_shape(spec)
     }
 
-    fn video(
-        &mut self,
-        spec: &VideoSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<Vec<TruncatedText>> {
-        self.model.video(spec, first_frame, monitor, sink, journal)
+    fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
+        self.model.video(spec, first_frame, context)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests for the fake model, and waiting.
+//! Helpers: requests to the fake model, and waiting.
 
 use std::{
     path::Path,
@@ -26,12 +26,12 @@ pub(crate) fn request(prompt: &str) -> ImageRequest {
     ImageRequest { prompt: Some(prompt.into()), seed: Some(7), num_inference_steps: Some(3), ..ImageRequest::default() }
 }
 
-/// Jobs that can only be held, with so many places.
+/// Held jobs only, with this queue capacity.
 pub(crate) fn held_only(places: usize, local: LocalBackend) -> Checked {
     Checked::held_only(JobsSettings { queue_capacity: places, ..JobsSettings::new("", SystemTime::now) }, local)
 }
 
-/// A held job's caller.
+/// Submits a held job, and returns the caller's handle.
 pub(crate) async fn hold(jobs: &Jobs, work: Work, output: Option<VideoOutput>) -> Result<HeldJob, SubmitError> {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let new = NewJob {
@@ -47,12 +47,12 @@ pub(crate) async fn hold(jobs: &Jobs, work: Work, output: Option<VideoOutput>) -
     Ok(jobs.submit(new).await?.held.unwrap())
 }
 
-/// As [`hold`], of an image.
+/// As [`hold`], for an image.
 pub(crate) async fn hold_image(jobs: &Jobs, prompt: &str) -> Result<HeldJob, SubmitError> {
     hold(jobs, Work::Image(spec(prompt)), None).await
 }
 
-/// The images that a held job ends with.
+/// The images of a finished held job.
 pub(crate) async fn images(job: HeldJob) -> Result<Vec<GeneratedImage>, Arc<BackendError>> {
     match Arc::unwrap_or_clone(job.finished().await?).output {
         JobOutput::Images(images) => Ok(images),
@@ -60,7 +60,7 @@ pub(crate) async fn images(job: HeldJob) -> Result<Vec<GeneratedImage>, Arc<Back
     }
 }
 
-/// Has the device make a video.
+/// Runs a video on the device.
 pub(crate) async fn video(local: &LocalBackend, spec: VideoSpec, file: &Path, context: JobContext) -> Result<GeneratedVideo, BackendError> {
     use generation::Backend as _;
     local.loaded().await.unwrap();
@@ -71,13 +71,13 @@ pub(crate) async fn video(local: &LocalBackend, spec: VideoSpec, file: &Path, co
     }
 }
 
-/// Waits until the last of an old program's threads has let go of its folder.
+/// Waits until the last thread of an earlier program has released its folder.
 pub(crate) async fn until_free(folder: &Path) {
     let lock = std::fs::OpenOptions::new().write(true).open(folder.join("lock")).unwrap();
     eventually("the folder is free", || lock.try_lock().is_ok()).await;
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {

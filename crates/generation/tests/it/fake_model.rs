@@ -1,11 +1,11 @@
-//! A model that needs no weights, so that jobs can be tested in milliseconds and stopped at any step. The server's tests include
-//! this file, so it knows nothing of either crate's other tests.
+//! A model without weights, so that jobs can be tested in milliseconds and stopped at any step. The server's tests include this file, so it
+//! must not depend on other tests of either crate.
 //!
-//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
-//! fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two
-//! milliseconds a step, the last frame of a video "full once" finds no room on the disk the first time, and everything else is a picture
-//! in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a video, the first scene's prompt says
-//! what it does; frames are in the colour of their number, and previews in that of the step or the frame.
+//! The prompt selects the behaviour: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and
+//! "memory" fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second before its first step, "unhurried"
+//! takes two milliseconds per step, the last frame of a video "full once" meets a full disk the first time, and everything else is a
+//! picture in the colour of its seed. A word is one token, and the model reads [`READ_TOKENS`] of them. For a video, the first scene's
+//! prompt counts; frames are in the colour of their number, and previews in that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
@@ -19,30 +19,24 @@ use std::{
 use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
-    frames::FrameSink,
-    journal::{Journal, Kept},
     noise::SeededNoise,
-    pipelines::{
-        self,
-        clip::NativeFrames,
-        scenes::{Activity, SceneMonitor, SceneProgress},
-    },
+    pipelines::{self, Activity, RunContext, VideoContext, VideoProgress, clip::NativeFrames},
     schedulers::SchedulerKind,
     tokenizer::{ClipTokenizer, Scripts},
 };
 use generation::{
-    DeviceModel, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelDefaults, ModelInfo, Picture, TruncatedText,
+    DeviceModel, ImageOutput, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelDefaults, ModelInfo, TruncatedText,
     video::{VideoShape, VideoSpec},
 };
 use image::{Rgb, RgbImage};
 
-/// Long enough for any machine, short enough to fail before a person gives up.
+/// Long enough for any machine, short enough to fail before a developer gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How many tokens of a text the model reads.
+/// The number of tokens of a text that the model reads.
 const READ_TOKENS: usize = 75;
 
-/// Those that nano-sd reads.
+/// The scripts of nano-sd.
 static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| ClipTokenizer::load(&pipelines::nano_sd()).unwrap().scripts());
 
 pub(crate) fn info() -> ModelInfo {
@@ -70,7 +64,7 @@ fn no_scheduler() -> Error {
     Error::config("scheduler/scheduler_config.json", "_class_name", "unsupported value \"Odd\"")
 }
 
-fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<Picture> {
+fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<ImageOutput> {
     let latents = SeededNoise::new(seed).randn(&[1, 4, 1, 1])?;
     let slow = spec.prompt() == "slow";
     match spec.prompt() {
@@ -96,17 +90,17 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     let image = RgbImage::from_pixel(spec.width(), spec.height(), Rgb([(seed % 256) as u8, 1, 2]));
     let texts = [("prompt", spec.prompt()), ("negative_prompt", spec.negative_prompt())];
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });
-    Ok(Picture { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
+    Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
 }
 
-/// Whether the disk of videos that are told so was full.
+/// Whether the disk has been full for the video "full once".
 static WAS_FULL: AtomicBool = AtomicBool::new(false);
 
 struct FakeModel;
 
 impl DeviceModel for FakeModel {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, _: Kept<'_>) -> diffusion_core::Result<Picture> {
-        generate(spec, seed, monitor)
+    fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> diffusion_core::Result<ImageOutput> {
+        generate(spec, seed, context.monitor)
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
@@ -124,14 +118,8 @@ impl DeviceModel for FakeModel {
         })
     }
 
-    fn video(
-        &mut self,
-        spec: &VideoSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        _: &mut dyn Journal,
-    ) -> diffusion_core::Result<Vec<TruncatedText>> {
+    fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> diffusion_core::Result<Vec<TruncatedText>> {
+        let VideoContext { monitor, sink, .. } = context;
         let shape = self.video_shape(spec)?;
         let latents = SeededNoise::new(0).randn(&[1, 4, 1, 1])?;
         let (prompt, scenes) = match spec {
@@ -156,10 +144,10 @@ impl DeviceModel for FakeModel {
             let colour = Rgb([(frame % 256) as u8, 1, 2]);
             sink.push(RgbImage::from_pixel(shape.width, shape.height, colour)).map_err(Error::Sink)?;
             let (scene, frame) = ((frame * scenes / shape.frames.max(1)).min(scenes - 1), frame + 1);
-            let progress = SceneProgress {
+            let progress = VideoProgress {
                 scene,
                 scenes,
-                activity: Activity::Picture,
+                activity: Activity::Image,
                 step: 3,
                 steps: 3,
                 frame,

@@ -1,6 +1,6 @@
-//! A device that has no more memory, and a panic, in the middle of a job: each fails that job alone, and leaves no memory behind.
+//! A device without free memory, and a panic, in the middle of a job: each fails that job only, and leaves no memory behind.
 //!
-//! The program is the example `faulty`, a process of its own, so that its memory is its own doing.
+//! The program is the example `faulty`, a process of its own, so that its memory can be measured.
 
 use std::{process::Command, time::SystemTime};
 
@@ -8,7 +8,7 @@ use generation::jobs::JobsSettings;
 
 use crate::{checked::Checked, fake::local, programs::example};
 
-/// How much more memory may be held than ten jobs without the fault leave, as a share.
+/// The permitted growth of memory compared with ten jobs without a fault, as a fraction.
 const WITHIN: f64 = 0.05;
 
 #[tokio::test]
@@ -22,11 +22,11 @@ async fn a_fault_fails_one_job_and_leaves_no_memory_behind() {
     }
 }
 
-/// A life of the program, whose one faulty job ends so.
+/// Runs the program, and checks that its one faulty job ends as expected.
 async fn check(place: &str, (fault, ended): (&str, &str)) {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Command::new(example("faulty"));
-    // The first backtrace reads the program's symbols, some 40 MB that the standard library keeps; later ones add nothing.
+    // The first backtrace loads the program's symbols, some 40 MB that the standard library keeps; later ones add nothing.
     program.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     let output = program.arg(folder.path()).args([fault, place]).output().unwrap();
     let (said, complaints) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
@@ -37,7 +37,7 @@ async fn check(place: &str, (fault, ended): (&str, &str)) {
         assert_eq!(words(&format!("completed {name}-")).len(), 10, "{fault} in {place}");
     }
     drop(Checked::open(JobsSettings::new(folder.path(), SystemTime::now), local().await).await.unwrap());
-    // What a system other than Linux says of memory is not asked.
+    // Memory is measured on Linux only.
     if cfg!(target_os = "linux") {
         let most = |word: &str| words(word).iter().map(|kilobytes| kilobytes.parse().unwrap()).fold(0.0, f64::max);
         let (before, after) = (most("before "), most("after "));

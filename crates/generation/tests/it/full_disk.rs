@@ -1,4 +1,4 @@
-//! A disk that is full, comes back, or was taken away: what was accepted waits and ends, and what cannot be is refused at once.
+//! A full disk, space that is freed, and a data folder that is moved away: accepted jobs wait and end, and new ones are refused at once.
 
 use std::{
     fs, io,
@@ -21,7 +21,7 @@ use crate::{
     jobs::{end_of, pictures, until, video},
 };
 
-/// A disk that is full while a test says so.
+/// A fake disk that is full while a test wants it to be.
 #[derive(Clone, Default)]
 pub(crate) struct Disk(Arc<AtomicBool>);
 
@@ -41,7 +41,7 @@ impl Disk {
     }
 }
 
-/// The folder is free when the last of an old program's threads has let go of it.
+/// Retries while the last thread of an earlier program still has the folder.
 async fn tried(settings: JobsSettings) -> Result<Checked, StoreError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -56,23 +56,23 @@ async fn opened(settings: JobsSettings) -> Checked {
     tried(settings).await.unwrap()
 }
 
-/// A job whose pictures are made and cannot be stored; it took a second, in which the disk is filled.
+/// A job whose images are finished and cannot be stored; it takes a second, in which the disk is filled.
 async fn held_up(jobs: &Jobs, disk: &Disk, id: &str) -> Job {
     jobs.submit(pictures(id, "stuck")).await.unwrap();
     until(jobs, id, JobState::Running).await;
     disk.fill(true);
-    let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", id)).await.expect("it is told of").unwrap().unwrap();
+    let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", id)).await.expect("it is reported").unwrap().unwrap();
     assert_eq!((job.state, job.held_up_by), (JobState::Running, Some(DiskFault::Full)));
     job
 }
 
 #[tokio::test]
-async fn pictures_that_find_no_room_wait_for_it() {
+async fn images_wait_for_space_on_a_full_disk() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let jobs = disk.jobs(folder.path()).await;
     held_up(&jobs, &disk, "a").await;
     assert_eq!(jobs.check_writable().await.unwrap_err().fault(), DiskFault::Full);
-    // More of them would only wait too.
+    // More jobs would only wait too.
     let refused = jobs.submit(pictures("b", "a boat")).await.unwrap_err();
     assert!(matches!(&refused, SubmitError::Store(error) if error.fault() == DiskFault::Full), "{refused}");
     disk.fill(false);
@@ -84,7 +84,7 @@ async fn pictures_that_find_no_room_wait_for_it() {
 }
 
 #[tokio::test]
-async fn one_that_waits_for_room_can_be_called_off() {
+async fn a_job_that_waits_for_space_can_be_cancelled() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let jobs = disk.jobs(folder.path()).await;
     held_up(&jobs, &disk, "a").await;
@@ -95,7 +95,7 @@ async fn one_that_waits_for_room_can_be_called_off() {
 }
 
 #[tokio::test]
-async fn one_that_waits_for_room_outlives_the_program() {
+async fn a_job_that_waits_for_space_survives_a_restart() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let jobs = disk.jobs(folder.path()).await;
     held_up(&jobs, &disk, "a").await;
@@ -107,7 +107,7 @@ async fn one_that_waits_for_room_outlives_the_program() {
 }
 
 #[tokio::test]
-async fn a_video_that_finds_no_room_at_its_last_frame_is_made_again_behind_its_journal() {
+async fn a_video_that_meets_a_full_disk_at_its_last_frame_is_resumed_from_its_journal() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = opened(JobsSettings::new(folder.path(), SystemTime::now)).await;
     jobs.submit(video("a", "full once")).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_video_that_finds_no_room_at_its_last_frame_is_made_again_behind_its_j
 }
 
 #[tokio::test]
-async fn a_job_that_is_not_begun_for_lack_of_room_says_so() {
+async fn a_job_that_a_full_disk_keeps_from_starting_says_so() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let jobs = disk.jobs(folder.path()).await;
     disk.fill(true);
@@ -133,30 +133,30 @@ async fn a_job_that_is_not_begun_for_lack_of_room_says_so() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_called_off_before_it_is_begun_leaves_nothing_on_a_full_disk() {
+async fn a_job_cancelled_before_its_start_leaves_nothing_on_a_full_disk() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let jobs = disk.jobs(folder.path()).await;
     disk.fill(true);
     jobs.submit(video("a", "a boat")).await.unwrap();
     tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.unwrap().unwrap().unwrap();
-    // As an earlier run of it leaves them.
+    // As an earlier attempt leaves them.
     for name in ["staging/a", "journal/a"] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
     assert!(matches!(jobs.cancel("", "a").await.unwrap(), Cancelled::Done(_)));
     let left = |name: &str| fs::read_dir(folder.path().join(name)).unwrap().count();
     eventually("nothing is left of it", || left("staging") == 0 && left("journal") == 0).await;
-    // None waits any more that would have another refused.
+    // No waiting job is left that would cause a refusal.
     jobs.submit(video("b", "a boat")).await.unwrap();
     disk.fill(false);
     assert_eq!(end_of(&jobs, "b").await.state, JobState::Completed);
 }
 
 #[tokio::test]
-async fn no_more_is_made_while_many_that_are_made_wait_to_be_stored() {
+async fn new_jobs_are_refused_while_many_finished_ones_wait_to_be_stored() {
     let (folder, is_refused) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(true)));
     let (staging, refuses) = (folder.path().join("staging"), Arc::clone(&is_refused));
-    // Room for a probe is no room for a picture: files lie in the place of the folders that pictures are stored in.
+    // A successful probe does not help: files lie in place of the folders for the images.
     let hook = FailHook::new(move |point| {
         let folders = fs::read_dir(&staging).unwrap().map(|entry| entry.unwrap().path());
         for path in folders.filter(|_| point == FailPoint::Made) {
@@ -188,7 +188,7 @@ async fn no_more_is_made_while_many_that_are_made_wait_to_be_stored() {
 }
 
 #[tokio::test]
-async fn a_completed_job_keeps_its_file_where_its_way_cannot_be_cleared() {
+async fn a_completed_job_keeps_its_file_if_its_folders_cannot_be_removed() {
     let folder = tempfile::tempdir().unwrap();
     let staging = folder.path().join("staging/a");
     let hook = FailHook::new(move |point| {
@@ -201,16 +201,16 @@ async fn a_completed_job_keeps_its_file_where_its_way_cannot_be_cleared() {
     let jobs = opened(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder.path(), SystemTime::now) }).await;
     jobs.submit(pictures("a", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
-    eventually("it is let go of", || jobs.previews("", "a").is_none()).await;
+    eventually("it is released", || jobs.previews("", "a").is_none()).await;
     let file = jobs.artifact("", "a", "image-0.png").await.unwrap().unwrap();
     assert_eq!(fs::metadata(folder.path().join("artifacts/a").join(&file.name)).unwrap().len(), file.bytes);
 }
 
-/// The clock of the test below: the real one, and what is added to it.
+/// The offset of the clock of the test below from the real one, in seconds.
 static LATER_SECONDS: AtomicU64 = AtomicU64::new(0);
 
 #[tokio::test]
-async fn nothing_waits_for_room_longer_than_a_day() {
+async fn no_job_waits_for_space_longer_than_a_day() {
     fn now() -> SystemTime {
         SystemTime::now() + Duration::from_secs(LATER_SECONDS.load(Ordering::Relaxed))
     }
@@ -225,7 +225,7 @@ async fn nothing_waits_for_room_longer_than_a_day() {
 }
 
 #[tokio::test]
-async fn callers_give_up_together_while_another_program_holds_the_database() {
+async fn callers_time_out_together_while_another_program_holds_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = opened(JobsSettings::new(folder.path(), SystemTime::now)).await;
     let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
@@ -233,7 +233,7 @@ async fn callers_give_up_together_while_another_program_holds_the_database() {
     let began = Instant::now();
     let callers = (0..6).map(|caller| {
         let (jobs, mut new) = (jobs.clone(), pictures(&format!("job-{caller}"), "a boat"));
-        // Requests with names of their own wait for each other besides.
+        // Requests with idempotency keys also wait for each other.
         new.idempotency = (caller % 2 == 0).then(|| Idempotency { key: format!("key-{caller}"), fingerprint: String::new() });
         tokio::spawn(async move { jobs.submit(new).await })
     });
@@ -249,7 +249,7 @@ async fn callers_give_up_together_while_another_program_holds_the_database() {
 }
 
 #[tokio::test]
-async fn a_data_folder_that_is_taken_away_takes_nothing_until_it_is_back() {
+async fn nothing_is_accepted_while_the_data_folder_is_away() {
     let parent = tempfile::tempdir().unwrap();
     let (here, there) = (parent.path().join("data"), parent.path().join("elsewhere"));
     let jobs = opened(JobsSettings::new(&here, SystemTime::now)).await;
@@ -267,7 +267,7 @@ async fn a_data_folder_that_is_taken_away_takes_nothing_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_lost_refuses_the_start_and_what_lies_beside_it_stays() {
+async fn a_lost_store_refuses_the_start_and_files_beside_it_stay() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (settings, file) = (JobsSettings::new(folder.path(), SystemTime::now), path("jobs.sqlite"));
@@ -276,7 +276,7 @@ async fn a_store_that_was_lost_refuses_the_start_and_what_lies_beside_it_stays()
         jobs.submit(pictures("a", "a boat")).await.unwrap();
         end_of(&jobs, "a").await;
     }
-    // The old program has let go of the database when another can have it; then all of it is in its one file.
+    // Once another instance can open the folder, the old one has released the database; after closing, all data is in its main file.
     drop(opened(settings.clone()).await);
     eventually("it is closed", || !path("jobs.sqlite-wal").exists()).await;
     let backup = fs::read(&file).unwrap();
@@ -299,7 +299,7 @@ async fn a_store_that_was_lost_refuses_the_start_and_what_lies_beside_it_stays()
     }
     drop(opened(settings.clone()).await);
     eventually("it is closed", || !path("jobs.sqlite-wal").exists()).await;
-    // A backup from before a job knows nothing of it; its file is no less its owner's.
+    // A backup from before a job does not know it; the job's file still belongs to its owner.
     fs::write(&file, &backup).unwrap();
     let mut jobs = opened(settings).await;
     jobs.are_among_strangers();

@@ -1,5 +1,5 @@
-//! Jobs from submission to their files: order of events, failures, cancelling, idempotency, going on after a restart, fairness, and
-//! what is kept.
+//! Jobs from submission to their files: order of events, failures, cancellation, idempotency, resuming after a restart, fairness, and
+//! retention.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ use crate::{
     fake_model::PATIENCE,
 };
 
-/// The store's clock in these tests: the real one, and what is added to it.
+/// The offset of the store's clock in these tests from the real one, in seconds.
 static LATER_SECONDS: AtomicU64 = AtomicU64::new(0);
 
 fn now() -> SystemTime {
@@ -79,7 +79,7 @@ async fn kinds(jobs: &Jobs, id: &str) -> Vec<String> {
     events.into_iter().map(|event| event.kind).filter(|kind| kind != "progress" && kind != "part").collect()
 }
 
-/// Waits until a job stands somewhere.
+/// Waits until a job has this state.
 pub(crate) async fn until(jobs: &Jobs, id: &str, state: JobState) {
     let reached = jobs.until("", id, |job| job.state == state);
     tokio::time::timeout(PATIENCE, reached).await.expect("it gets there").unwrap();
@@ -89,8 +89,8 @@ pub(crate) async fn until(jobs: &Jobs, id: &str, state: JobState) {
 async fn a_job_runs_from_the_queue_to_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
-    let taken = jobs.submit(video("vid_1", "a boat")).await.unwrap();
-    assert!(!taken.replayed && !taken.job.state.is_final());
+    let submitted = jobs.submit(video("vid_1", "a boat")).await.unwrap();
+    assert!(!submitted.replayed && !submitted.job.state.is_final());
     let job = end_of(&jobs, "vid_1").await;
     assert_eq!((job.state, job.attempts, job.progress.share, &job.metadata), (JobState::Completed, 1, 1.0, &metadata()));
     assert_eq!(kinds(&jobs, "vid_1").await, ["queued", "started", "completed"]);
@@ -107,7 +107,7 @@ async fn a_job_runs_from_the_queue_to_its_file() {
 }
 
 #[tokio::test]
-async fn pictures_lie_side_by_side() {
+async fn each_image_of_a_job_is_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
     let spec = generation::ImageRequest { count: Some(3), ..request("a boat") };
@@ -120,7 +120,7 @@ async fn pictures_lie_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_job_that_fails_fails_alone() {
+async fn a_failed_job_does_not_affect_others() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;
     for (prompt, kind, message) in [
@@ -162,7 +162,7 @@ async fn cancelling_works_before_during_and_not_after() {
         let Cancelled::Finished(job) = jobs.cancel("", id).await.unwrap() else { panic!("{id} was cancelled") };
         assert_eq!(job.state, JobState::Cancelled);
     }
-    // The device is free: the next job ends, and nothing is left of the others.
+    // The device is free: the next job ends, and the others leave nothing behind.
     jobs.submit(video("next", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "next").await.state, JobState::Completed);
     assert_eq!(jobs.get("", "running").await.unwrap().unwrap().state, JobState::Cancelled);
@@ -172,7 +172,7 @@ async fn cancelling_works_before_during_and_not_after() {
 }
 
 #[tokio::test]
-async fn jobs_are_their_owners() {
+async fn jobs_are_visible_to_their_owners_only() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 8).await;
     for (id, owner) in [("a1", "a"), ("b1", "b"), ("a2", "a")] {
@@ -204,7 +204,7 @@ async fn the_same_request_makes_one_job() {
     };
     jobs.submit(named("a", "1", "")).await.unwrap();
     jobs.submit(named("other", "1", "someone")).await.unwrap();
-    // The queue is full, which is no reason to refuse what was taken before.
+    // The queue is full, which must not refuse a repeated request.
     let again = jobs.submit(named("b", "1", "")).await.unwrap();
     assert!(again.replayed && again.job.id == "a");
     assert!(matches!(jobs.submit(named("c", "2", "")).await, Err(SubmitError::IdempotencyConflict { .. })));
@@ -212,7 +212,7 @@ async fn the_same_request_makes_one_job() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_taken_is_refused_and_not_stored() {
+async fn a_refused_job_is_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let settings = JobsSettings { queue_capacity: 3, capacity_per_owner: 2, ..settings(folder.path()) };
     let jobs = Checked::open(settings, local().await).await.unwrap();
@@ -231,7 +231,7 @@ async fn what_cannot_be_taken_is_refused_and_not_stored() {
 }
 
 #[tokio::test]
-async fn what_memory_does_not_hold_is_refused_with_the_largest_that_would_do() {
+async fn a_job_that_exceeds_memory_is_refused_with_the_largest_size_that_fits() {
     use diffusion_core::{
         pipelines::{nano_sd, nano_svd},
         policy::ExecutionPolicy,
@@ -251,13 +251,13 @@ async fn what_memory_does_not_hold_is_refused_with_the_largest_that_would_do() {
     let Some(generation::Asked::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
     assert!(width > 128 && width < 2048 && refusal.needed > refusal.available, "{refusal}");
     assert!(jobs.get("", "a").await.unwrap().is_none());
-    // What it says would do is taken.
+    // The suggested size is accepted.
     jobs.submit(of(width, height)).await.unwrap();
     jobs.cancel("", "a").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_second_program_cannot_have_the_folder() {
+async fn a_second_program_cannot_open_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _first = jobs(folder.path(), 1).await;
     let error = Checked::open(settings(folder.path()), local().await).await.unwrap_err();
@@ -265,7 +265,7 @@ async fn a_second_program_cannot_have_the_folder() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_program_puts_jobs_back_and_the_next_life_makes_them() {
+async fn a_shutdown_requeues_jobs_and_the_next_start_runs_them() {
     let folder = tempfile::tempdir().unwrap();
     {
         let jobs = jobs(folder.path(), 8).await;
@@ -287,7 +287,7 @@ async fn the_end_of_the_program_puts_jobs_back_and_the_next_life_makes_them() {
     assert!(jobs.get("", "late").await.unwrap().is_none());
 }
 
-/// The folder is free when the last of the old program's threads has let go of it.
+/// Retries while the last thread of an earlier program still has the folder.
 async fn reopened(folder: &Path, places: usize) -> Checked {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
@@ -312,14 +312,14 @@ async fn a_running_job_may_end_before_the_program_does() {
 }
 
 #[tokio::test]
-async fn a_disk_that_refuses_delays_a_job_and_does_not_fail_it() {
+async fn a_disk_error_delays_a_job_and_does_not_fail_it() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
     let staging = folder.path().join("staging");
     fs::remove_dir(&staging).unwrap();
     fs::write(&staging, "no folder").unwrap();
     jobs.submit(video("vid_1", "a boat")).await.unwrap();
-    let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "vid_1")).await.expect("it is told of").unwrap().unwrap();
+    let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "vid_1")).await.expect("it is reported").unwrap().unwrap();
     assert_eq!((job.state, job.attempts, job.held_up_by), (JobState::Queued, 0, Some(DiskFault::Gone)));
     fs::remove_file(&staging).unwrap();
     assert_eq!(end_of(&jobs, "vid_1").await.state, JobState::Completed);
@@ -327,7 +327,7 @@ async fn a_disk_that_refuses_delays_a_job_and_does_not_fail_it() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_one_who_has_many_jobs() {
+async fn an_owner_with_many_jobs_does_not_block_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;
     jobs.submit(NewJob { owner: "z".into(), ..pictures("first", "slow") }).await.unwrap();
@@ -356,7 +356,7 @@ async fn nobody_waits_for_one_who_has_many_jobs() {
 }
 
 #[tokio::test]
-async fn old_files_go_and_their_jobs_after_them() {
+async fn old_files_and_their_jobs_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Retention { age: Duration::from_secs(3600), bytes: 1 << 40 };
     let settings = JobsSettings { keep, now, ..JobsSettings::new(folder.path(), now) };
@@ -374,7 +374,7 @@ async fn old_files_go_and_their_jobs_after_them() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_removed_is_kept_and_keeps_no_other() {
+async fn a_file_that_cannot_be_removed_does_not_keep_others() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Retention { bytes: 0, ..Retention::default() };
     let jobs = Checked::open(JobsSettings { keep, ..settings(folder.path()) }, local().await).await.unwrap();
@@ -397,7 +397,7 @@ async fn a_file_that_cannot_be_removed_is_kept_and_keeps_no_other() {
 }
 
 #[tokio::test]
-async fn the_oldest_files_make_room() {
+async fn the_oldest_files_are_removed_above_the_size_limit() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = Checked::open(settings(folder.path()), local().await).await.unwrap();
     for id in ["a", "b"] {
@@ -417,14 +417,14 @@ async fn the_oldest_files_make_room() {
     };
     let jobs = tokio::time::timeout(PATIENCE, opened).await.unwrap();
     let job = jobs.get("", "a").await.unwrap().unwrap();
-    assert!(job.state == JobState::Completed && job.artifacts[0].expired, "what it made is told of, and that it is gone");
+    assert!(job.state == JobState::Completed && job.artifacts[0].expired, "the expired file is still listed");
     assert!(!folder.path().join("artifacts/a").exists());
     assert_eq!(jobs.stats().await.unwrap().kept_bytes, 0);
 }
 
 #[tokio::test]
 #[should_panic(expected = "a/image-0.png has 7 bytes and is another than its row says")]
-async fn a_file_that_is_another_than_its_row_says_fails_its_test() {
+async fn a_file_that_differs_from_its_row_fails_its_test() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
     jobs.submit(pictures("a", "a boat")).await.unwrap();

@@ -1,5 +1,5 @@
-//! Jobs of the embedded models that are broken off wherever they can be and gone on with from a journal: the same bytes, and nothing
-//! that was finished made twice.
+//! Jobs of the embedded models that are interrupted at every possible point and resumed from a journal: the bytes are the same, and no
+//! finished piece is made twice.
 
 use std::{fs, ops::ControlFlow, path::Path};
 
@@ -8,11 +8,8 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     error::BoxError,
     frames::FrameSink,
-    journal::{Journal, Kept, Run},
-    pipelines::{
-        nano_sd, nano_svd,
-        scenes::{SceneMonitor, SceneProgress},
-    },
+    journal::{Journal, Run},
+    pipelines::{RunContext, VideoContext, VideoMonitor, VideoProgress, nano_sd, nano_svd},
     policy::ExecutionPolicy,
 };
 use generation::{
@@ -41,7 +38,7 @@ fn motion(num_frames: i128) -> MotionRequest {
     }
 }
 
-/// Still scenes with a crossfade and pictures in between, a cut, and two scenes that move, one of them in several runs.
+/// Still scenes with a crossfade and a latent interpolation, a cut, and two moving scenes, one of them in several runs.
 fn scenes() -> VideoSpec {
     let scene = |prompt: &str, join: &str| SceneRequest {
         prompt: Some(prompt.into()),
@@ -81,28 +78,28 @@ fn painted() -> RgbImage {
     RgbImage::from_fn(128, 128, |x, y| Rgb([(2 * x) as u8, (2 * y) as u8, 90]))
 }
 
-/// Counts the model's steps and breaks at a report.
+/// Counts the model's steps and interrupts at a report.
 #[derive(Default)]
 struct Watcher {
     reports: usize,
-    /// How many reports it stands; no limit if absent.
-    stands: Option<usize>,
+    /// The report at which it interrupts; `None` for never.
+    stop_at: Option<usize>,
     steps: usize,
-    last: Option<SceneProgress>,
-    /// Steps of the run that it broke: they are lost.
+    last: Option<VideoProgress>,
+    /// Steps of the interrupted run, which are lost.
     lost: usize,
 }
 
-impl SceneMonitor for Watcher {
-    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
-        // A beginning has no step yet, and a frame is one more than before.
+impl VideoMonitor for Watcher {
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
+        // A start has no step yet, and a new frame is not a step.
         let is_step = progress.step > 0 && self.last.is_none_or(|last| last.frame == progress.frame);
         self.steps += usize::from(is_step);
         self.reports += 1;
         assert!(progress.work_done <= progress.work_total);
         assert!(self.last.is_none_or(|last| last.work_done <= progress.work_done), "{progress:?} after {:?}", self.last);
         self.last = Some(*progress);
-        if self.stands == Some(self.reports) {
+        if self.stop_at == Some(self.reports) {
             self.lost = if is_step { progress.step } else { 0 };
             return ControlFlow::Break(());
         }
@@ -110,19 +107,19 @@ impl SceneMonitor for Watcher {
     }
 }
 
-/// A sink that takes some frames and no more.
+/// A sink that accepts a limited number of frames.
 #[derive(Default)]
-struct Full {
-    taken: Vec<RgbImage>,
+struct LimitedSink {
+    frames: Vec<RgbImage>,
     room: Option<usize>,
 }
 
-impl FrameSink for Full {
+impl FrameSink for LimitedSink {
     fn push(&mut self, frame: RgbImage) -> Result<(), BoxError> {
-        if self.room == Some(self.taken.len()) {
+        if self.room == Some(self.frames.len()) {
             return Err("no space left".into());
         }
-        self.taken.push(frame);
+        self.frames.push(frame);
         Ok(())
     }
 }
@@ -133,17 +130,19 @@ struct Attempt {
     outcome: diffusion_core::Result<()>,
 }
 
-fn attempt(model: &mut dyn DeviceModel, spec: &VideoSpec, folder: &Path, stands: Option<usize>, room: Option<usize>) -> Attempt {
-    let mut watcher = Watcher { stands, ..Watcher::default() };
-    let mut sink = Full { taken: Vec::new(), room };
-    let outcome = model.video(spec, 0, &mut watcher, &mut sink, &mut FolderJournal::new(folder)).map(|_| ());
-    Attempt { watcher, frames: sink.taken, outcome }
+fn attempt(model: &mut dyn DeviceModel, spec: &VideoSpec, folder: &Path, stop_at: Option<usize>, room: Option<usize>) -> Attempt {
+    let mut watcher = Watcher { stop_at, ..Watcher::default() };
+    let mut sink = LimitedSink { frames: Vec::new(), room };
+    let mut journal = FolderJournal::new(folder);
+    let context = VideoContext::new(&mut watcher, &mut sink).with_journal(&mut journal);
+    let outcome = model.video(spec, 0, context).map(|_| ());
+    Attempt { watcher, frames: sink.frames, outcome }
 }
 
-/// The frames of a video that nothing broke, and the model's steps for it; without a journal.
-fn unbroken(model: &mut dyn DeviceModel, spec: &VideoSpec) -> (Vec<RgbImage>, usize) {
+/// The frames of an uninterrupted video, and the model's steps for it; without a journal.
+fn uninterrupted(model: &mut dyn DeviceModel, spec: &VideoSpec) -> (Vec<RgbImage>, usize) {
     let (mut watcher, mut frames) = (Watcher::default(), Vec::new());
-    model.video(spec, 0, &mut watcher, &mut frames, &mut ()).unwrap();
+    model.video(spec, 0, VideoContext::new(&mut watcher, &mut frames)).unwrap();
     (frames, watcher.steps)
 }
 
@@ -153,23 +152,23 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// Breaks at the first report, begins again and breaks at the second, and so on to the end: every beginning, step and frame, with every
-/// amount of pieces kept.
-fn goes_on_after_a_break_at_every_report(spec: &VideoSpec) {
+/// Interrupts at the first report, resumes and interrupts at the second, and so on to the end: every start, step and frame, with every set
+/// of kept pieces.
+fn resumes_after_an_interruption_at_every_report(spec: &VideoSpec) {
     let mut model = model();
-    let (whole, steps) = unbroken(model.as_mut(), spec);
+    let (whole, steps) = uninterrupted(model.as_mut(), spec);
     let folder = tempfile::tempdir().unwrap();
-    let (mut made, mut lost) = (0, 0);
-    for stands in 1.. {
-        let attempt = attempt(model.as_mut(), spec, folder.path(), Some(stands), None);
-        made += attempt.watcher.steps;
+    let (mut total, mut lost) = (0, 0);
+    for stop_at in 1.. {
+        let attempt = attempt(model.as_mut(), spec, folder.path(), Some(stop_at), None);
+        total += attempt.watcher.steps;
         lost += attempt.watcher.lost;
-        assert!(whole.starts_with(&attempt.frames), "broken at report {stands}");
+        assert!(whole.starts_with(&attempt.frames), "broken at report {stop_at}");
         match attempt.outcome {
             Err(Error::Cancelled) => {}
             other => {
                 other.unwrap();
-                assert!(stands > 5, "only {stands} breaks");
+                assert!(stop_at > 5, "only {stop_at} breaks");
                 assert_eq!(attempt.frames.len(), whole.len());
                 let last = attempt.watcher.last.unwrap();
                 assert_eq!((last.frame, last.work_done), (whole.len(), last.work_total));
@@ -177,41 +176,41 @@ fn goes_on_after_a_break_at_every_report(spec: &VideoSpec) {
             }
         }
     }
-    assert_eq!(made, steps + lost, "no step that was kept is made again");
+    assert_eq!(total, steps + lost, "no step that was kept is made again");
 }
 
 #[test]
-fn a_video_of_scenes_goes_on_after_a_break_at_every_report() {
-    goes_on_after_a_break_at_every_report(&scenes());
+fn a_video_of_scenes_resumes_after_an_interruption_at_every_report() {
+    resumes_after_an_interruption_at_every_report(&scenes());
 }
 
 #[test]
-fn an_animation_goes_on_after_a_break_at_every_report() {
-    goes_on_after_a_break_at_every_report(&animation());
+fn an_animation_resumes_after_an_interruption_at_every_report() {
+    resumes_after_an_interruption_at_every_report(&animation());
 }
 
 #[test]
-fn a_video_goes_on_after_a_sink_that_failed_at_every_frame() {
+fn a_video_resumes_after_the_sink_failed_at_every_frame() {
     let mut model = model();
     for spec in [scenes(), animation()] {
-        let (whole, steps) = unbroken(model.as_mut(), &spec);
+        let (whole, steps) = uninterrupted(model.as_mut(), &spec);
         let folder = tempfile::tempdir().unwrap();
-        let mut made = 0;
+        let mut total = 0;
         for room in 0..=whole.len() {
             let attempt = attempt(model.as_mut(), &spec, folder.path(), None, Some(room));
-            made += attempt.watcher.steps;
+            total += attempt.watcher.steps;
             assert!(attempt.frames == whole[..room], "room for {room}");
             assert_eq!(attempt.outcome.is_ok(), room == whole.len());
         }
-        assert_eq!(made, steps, "a frame that is refused costs no step");
+        assert_eq!(total, steps, "a frame that is refused costs no step");
     }
 }
 
 #[test]
-fn what_is_lost_of_a_journal_is_made_again_and_nothing_else() {
+fn only_lost_pieces_of_a_journal_are_made_again() {
     let mut model = model();
     for spec in [scenes(), animation()] {
-        let (whole, steps) = unbroken(model.as_mut(), &spec);
+        let (whole, steps) = uninterrupted(model.as_mut(), &spec);
         let folder = tempfile::tempdir().unwrap();
         let mut again = |what: &str| {
             let attempt = attempt(model.as_mut(), &spec, folder.path(), None, None);
@@ -223,16 +222,16 @@ fn what_is_lost_of_a_journal_is_made_again_and_nothing_else() {
         let kept = files(folder.path());
         assert_eq!(again("a full one"), 0);
         assert_eq!(files(folder.path()), kept);
-        // A decode that was killed is made again from its latents.
+        // An interrupted decode is repeated from its latents.
         let pictures = kept.iter().filter(|file| file.extension().is_some_and(|ending| ending == "png"));
         pictures.for_each(|file| fs::remove_file(file).unwrap());
         assert_eq!(again("latents alone"), 0);
         assert_eq!(files(folder.path()), kept);
-        // Pictures that are there need no latents.
+        // Pictures that exist need no latents.
         let latents = kept.iter().filter(|file| file.extension().is_some_and(|ending| ending == "safetensors"));
         latents.clone().for_each(|file| fs::write(file, b"torn").unwrap());
         assert_eq!(again("pictures alone"), 0);
-        // A run of which both are torn is made again.
+        // A run whose picture and latents are both torn is repeated.
         let torn = |file: &&std::path::PathBuf| file.ends_with("scene-1.0.png") || file.ends_with("scene-0-motion-0.3.png");
         fs::write(kept.iter().find(torn).unwrap(), b"torn").unwrap();
         let steps_again = again("a torn picture without latents");
@@ -241,15 +240,15 @@ fn what_is_lost_of_a_journal_is_made_again_and_nothing_else() {
 }
 
 #[test]
-fn a_folder_of_another_model_or_size_is_no_journal_of_this_one() {
+fn a_journal_of_another_model_or_size_is_not_used() {
     let mut model = model();
     let folder = tempfile::tempdir().unwrap();
     let mut other = FolderJournal::new(folder.path());
     let run = Run::Motion { scene: 0, run: 0 };
     for frame in 0..5 {
-        Kept::new(&mut other, run).keep_picture(frame, &RgbImage::new(64, 64));
+        other.keep_image(run, frame, &RgbImage::new(64, 64));
     }
-    let (whole, steps) = unbroken(model.as_mut(), &animation());
+    let (whole, steps) = uninterrupted(model.as_mut(), &animation());
     let attempt = attempt(model.as_mut(), &animation(), folder.path(), None, None);
     assert!(attempt.frames == whole);
     assert_eq!(attempt.watcher.steps, steps);
@@ -269,7 +268,7 @@ impl StepMonitor for StopAfter {
 }
 
 #[test]
-fn pictures_of_every_kind_are_gone_on_with() {
+fn images_of_every_kind_are_resumed() {
     let mut model = model();
     let info = load().unwrap().info;
     let mask = GrayImage::from_fn(128, 128, |x, _| Luma([if x < 64 { 255 } else { 0 }]));
@@ -289,28 +288,29 @@ fn pictures_of_every_kind_are_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
         let mut make = |journal: bool, index: usize, stop: Option<usize>| {
             let mut monitor = StopAfter { stop, steps: 0 };
-            let (mut of_folder, mut nothing) = (FolderJournal::new(folder.path()), ());
-            let journal: &mut dyn Journal = if journal { &mut of_folder } else { &mut nothing };
-            let made = model.picture(&spec, spec.seed(), &mut monitor, Kept::new(journal, Run::Picture { index }));
-            (made.map(|picture| picture.image), monitor.steps)
+            let mut of_folder = FolderJournal::new(folder.path());
+            let context = RunContext::new(&mut monitor);
+            let context = if journal { context.with_journal(&mut of_folder, Run::Image { index }) } else { context };
+            let made = model.image(&spec, spec.seed(), context);
+            (made.map(|output| output.image), monitor.steps)
         };
         let (whole, steps) = make(false, 0, None);
         let whole = whole.unwrap();
         assert!(matches!(make(true, 0, Some(2)), (Err(Error::Cancelled), 2)));
         assert_eq!(files(folder.path()).len(), 0);
-        let (made, made_steps) = make(true, 0, None);
-        assert!(made.unwrap() == whole && made_steps == steps, "{:?}", spec.mode().strength());
+        let (picture, made_steps) = make(true, 0, None);
+        assert!(picture.unwrap() == whole && made_steps == steps, "{:?}", spec.mode().strength());
         fs::remove_file(folder.path().join("picture-0.0.png")).unwrap();
-        let (made, made_steps) = make(true, 0, None);
-        assert!(made.unwrap() == whole && made_steps == 0);
-        let (made, made_steps) = make(true, 0, None);
-        assert!(made.unwrap() == whole && made_steps == 0);
-        assert!(make(true, 1, None).1 == steps, "another picture has pages of its own");
+        let (picture, made_steps) = make(true, 0, None);
+        assert!(picture.unwrap() == whole && made_steps == 0);
+        let (picture, made_steps) = make(true, 0, None);
+        assert!(picture.unwrap() == whole && made_steps == 0);
+        assert!(make(true, 1, None).1 == steps, "another image has its own pieces");
     }
 }
 
 #[tokio::test]
-async fn a_job_that_was_let_go_ends_with_the_same_file() {
+async fn a_dropped_and_resumed_job_ends_with_the_same_file() {
     let local = LocalBackend::start(LocalSettings::new(std::time::Instant::now), load).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
@@ -321,7 +321,7 @@ async fn a_job_that_was_let_go_ends_with_the_same_file() {
         let (context, file) = (context(), file("gone-on.mp4"));
         let mut progress = context.progress.subscribe();
         tokio::select! {
-            made = video(&local, scenes(), &file, context) => drop(made),
+            result = video(&local, scenes(), &file, context) => drop(result),
             seen = progress.wait_for(|progress| progress.frame >= frames) => drop(seen),
         }
     }

@@ -1,7 +1,7 @@
-//! A program that is killed, at every fail point and at seeded moments: every job that it took ends, once, with the bytes that an unbroken
-//! run makes.
+//! A program that is killed, at every fail point and at seeded moments: every accepted job ends, once, with the bytes of an uninterrupted
+//! run.
 //!
-//! The program is the example `killable`, a process of its own with the models in it; killed means SIGKILL.
+//! The program is the example `killable`, a process of its own with the embedded models; killed means SIGKILL.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use crate::{
     programs::{A_LIFE, Life},
 };
 
-/// Every job of `killable`, and how it ends.
+/// Every job of `killable`, and its final state.
 const ENDS: [(&str, JobState); 7] = [
     ("pictures", JobState::Completed),
     ("crossfade", JobState::Completed),
@@ -29,14 +29,14 @@ const ENDS: [(&str, JobState); 7] = [
     ("clip", JobState::Completed),
 ];
 
-/// The next life of the program on this folder, which stops at a point of its choice.
+/// Starts the program on this folder; it blocks at the given point.
 fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Life {
     let mut arguments = vec![folder.to_str().unwrap().to_owned()];
     arguments.extend(point.into_iter().flat_map(|(point, nth)| [format!("{point:?}"), nth.to_string()]));
     Life::begin("killable", &arguments)
 }
 
-/// All files of jobs, by their path.
+/// All files of jobs, by path.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for job in fs::read_dir(folder.join("artifacts")).unwrap().map(Result::unwrap) {
@@ -48,7 +48,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Every job has ended as it should, once, and has left nothing but its files.
+/// Checks that every job has ended as expected, once, and has left only its files.
 async fn check(folder: &Path) -> Vec<(String, u32)> {
     let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
     let all = jobs.list("", Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false }).await.unwrap();
@@ -69,14 +69,14 @@ async fn check(folder: &Path) -> Vec<(String, u32)> {
     all.into_iter().map(|job| (job.id, job.attempts)).collect()
 }
 
-fn unbroken() -> (BTreeMap<String, Vec<u8>>, Duration) {
+fn uninterrupted() -> (BTreeMap<String, Vec<u8>>, Duration) {
     let folder = tempfile::tempdir().unwrap();
     let started = Instant::now();
     begin(folder.path(), None).ends();
     (files(folder.path()), started.elapsed())
 }
 
-fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, when: &str) {
+fn assert_same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, when: &str) {
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{when}");
     for (name, bytes) in expected {
         assert!(found.get(name) == Some(bytes), "{when}: {name} differs");
@@ -84,11 +84,11 @@ fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>,
 }
 
 #[tokio::test]
-async fn killed_at_every_fail_point_it_goes_on() {
-    let (expected, _) = unbroken();
+async fn killed_at_every_fail_point_it_resumes() {
+    let (expected, _) = uninterrupted();
     assert_eq!(expected.len(), 8);
     for point in FailPoint::ALL {
-        // Deep enough into the queue that other jobs lie on both sides; what is reached once a life is reached the first time.
+        // Late enough that there are other jobs on both sides; a point that is reached once per run is taken at its first time.
         let nth = match point {
             FailPoint::Inserted => 4,
             FailPoint::Started => 2,
@@ -97,12 +97,12 @@ async fn killed_at_every_fail_point_it_goes_on() {
             FailPoint::PicturesKept => 9,
             FailPoint::Made | FailPoint::Placed | FailPoint::Completed => 2,
             FailPoint::Cancelled | FailPoint::Recovered => 1,
-            // Those of a provider's job: `killed_remote.rs`.
+            // Points of a provider's job: `killed_remote.rs`.
             FailPoint::RemoteAsking | FailPoint::RemoteAsked | FailPoint::RemoteStarted | FailPoint::RemoteFetched => continue,
         };
         let folder = tempfile::tempdir().unwrap();
         if point == FailPoint::Recovered {
-            // There is something to go on with.
+            // Leaves jobs to resume.
             let life = begin(folder.path(), Some((FailPoint::PicturesKept, 4)));
             assert!(life.wait_for("at PicturesKept", A_LIFE).is_some());
             life.kill(folder.path());
@@ -111,18 +111,18 @@ async fn killed_at_every_fail_point_it_goes_on() {
         assert!(life.wait_for(&format!("at {point:?}"), A_LIFE).is_some(), "{point:?} is reached {nth} times");
         life.kill(folder.path());
         begin(folder.path(), None).ends();
-        same(&files(folder.path()), &expected, &format!("killed at {point:?}"));
+        assert_same(&files(folder.path()), &expected, &format!("killed at {point:?}"));
         check(folder.path()).await;
     }
 }
 
 #[tokio::test]
-async fn killed_at_ten_moments_it_goes_on() {
-    let (expected, mut whole) = unbroken();
-    // Moments of a linear congruential generator (Knuth's MMIX), so that a failure can be seen again.
+async fn killed_at_ten_moments_it_resumes() {
+    let (expected, mut whole) = uninterrupted();
+    // Moments from a linear congruential generator (Knuth's MMIX), so that a failure can be reproduced.
     let mut state: u64 = 20_261_121;
-    let (mut broken_off, mut again) = (0, 0);
-    while broken_off < 10 {
+    let (mut interrupted, mut again) = (0, 0);
+    while interrupted < 10 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let moment = whole.mul_f64((state >> 33) as f64 / f64::from(1_u32 << 31));
         let folder = tempfile::tempdir().unwrap();
@@ -130,29 +130,29 @@ async fn killed_at_ten_moments_it_goes_on() {
         let is_done = life.wait_for("done", moment).is_some();
         life.kill(folder.path());
         if is_done {
-            // The machine is faster than it was when the whole was timed.
+            // The machine is faster than when the whole run was timed.
             whole = whole.mul_f64(0.8);
             continue;
         }
-        broken_off += 1;
+        interrupted += 1;
         begin(folder.path(), None).ends();
-        same(&files(folder.path()), &expected, &format!("killed after {moment:?}"));
+        assert_same(&files(folder.path()), &expected, &format!("killed after {moment:?}"));
         again += check(folder.path()).await.iter().filter(|(_, attempts)| *attempts > 1).count();
     }
     assert!(again >= 3, "most moments fall into a running job: {again}");
 }
 
 #[tokio::test]
-async fn killed_again_and_again_it_goes_on() {
-    let (expected, whole) = unbroken();
+async fn killed_again_and_again_it_resumes() {
+    let (expected, whole) = uninterrupted();
     let folder = tempfile::tempdir().unwrap();
-    // Each life is a little longer than a start takes, so that every one gets a little further.
+    // Each run is a little longer than a start takes, so that every one makes some progress.
     for life in 1..=6 {
         let begun = begin(folder.path(), None);
         begun.wait_for("done", whole.mul_f64(0.2 + 0.02 * f64::from(life)));
         begun.kill(folder.path());
     }
     begin(folder.path(), None).ends();
-    same(&files(folder.path()), &expected, "killed again and again");
+    assert_same(&files(folder.path()), &expected, "killed again and again");
     check(folder.path()).await;
 }

@@ -1,5 +1,5 @@
-//! A program that is killed at every commit point of a provider's job: the job is taken up by the provider's id, what is paid for is asked for
-//! once, and where nobody can know whether it was, it is not asked for again.
+//! A program that is killed at every commit point of a provider's job: the job is resumed by the provider's id, a paid video is requested
+//! once, and if it is unknown whether the request arrived, it is not repeated.
 //!
 //! The program is the example `killable_remote`, a process of its own; killed means SIGKILL. The provider is this process: Bedrock, which
 //! honours a job's token, and a relay for Veo, which knows no tokens.
@@ -20,7 +20,7 @@ use crate::{
 /// The only job of `killable_remote`.
 const ID: &str = "paid";
 
-/// The commit points of a provider's job, in its order.
+/// The commit points of a provider's job, in order.
 const POINTS: [FailPoint; 10] = [
     FailPoint::Inserted,
     FailPoint::Started,
@@ -38,21 +38,21 @@ fn begin(folder: &Path, provider: &str, urls: &str, word: &str) -> Life {
     Life::begin("killable_remote", &[folder.to_str().unwrap(), provider, urls, word].map(str::to_owned))
 }
 
-/// A life that is killed at a point.
+/// Runs the program and kills it at a point.
 fn killed(folder: &Path, provider: &str, urls: &str, point: FailPoint) {
     let life = begin(folder, provider, urls, &format!("{point:?}"));
     assert!(life.wait_for(&format!("at {point:?}"), A_LIFE).is_some(), "{provider}: {point:?} is reached");
     life.kill(folder);
 }
 
-/// What is reserved and spent, as a program leaves it.
+/// The state and amount of the reservation in the database.
 fn money(folder: &Path) -> (String, u64) {
     let database = Connection::open(folder.join("jobs.sqlite")).unwrap();
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
     database.query_row("SELECT state, price FROM spend", [], read).unwrap()
 }
 
-/// The job as it ended, once; nothing is left but its file.
+/// Checks that the job has ended once and has left only its file; returns it with its spending.
 async fn ended(folder: &Path, what: &str) -> (Job, (u64, u64, u64)) {
     let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
     let job = jobs.get("", ID).await.unwrap().unwrap();
@@ -72,9 +72,9 @@ async fn ended(folder: &Path, what: &str) -> (Job, (u64, u64, u64)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_every_commit_point_a_job_whose_token_is_honoured_is_begun_once() {
+async fn killed_at_every_commit_point_a_job_whose_token_is_honoured_starts_once() {
     for point in POINTS {
-        // Bedrock says nothing of how far a video is.
+        // Bedrock does not report a video's progress.
         if point == FailPoint::Progressed {
             continue;
         }
@@ -91,7 +91,7 @@ async fn killed_at_every_commit_point_a_job_whose_token_is_honoured_is_begun_onc
         assert_eq!((job.state, bedrock.begun(), spent), (JobState::Completed, 1, (1, 0, PRICE)), "{point:?}");
         let requests = bedrock.requests();
         let starts: Vec<_> = requests.iter().filter(|request| request.method == "POST").map(|request| request.json()).collect();
-        // The answer was lost with the program, so the same is asked for again, under the same token.
+        // The answer was lost with the program, so the same request is repeated with the same token.
         let is_asked_twice = point == FailPoint::RemoteAsked;
         assert_eq!(starts.len(), if is_asked_twice { 2 } else { 1 }, "{point:?}");
         assert!(starts.iter().all(|start| start["clientRequestToken"] == ID && *start == starts[0]), "{point:?}");
@@ -101,7 +101,7 @@ async fn killed_at_every_commit_point_a_job_whose_token_is_honoured_is_begun_onc
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_every_commit_point_a_job_without_a_token_is_asked_for_once() {
+async fn killed_at_every_commit_point_a_job_without_a_token_is_requested_once() {
     for point in POINTS {
         let folder = tempfile::tempdir().unwrap();
         let polls = if point == FailPoint::Progressed { 50 } else { 1 };
@@ -112,7 +112,7 @@ async fn killed_at_every_commit_point_a_job_without_a_token_is_asked_for_once() 
         let (job, spent) = ended(folder.path(), &format!("{point:?}")).await;
         let starts = relay.server.requests().iter().filter(|request| request.method == "POST").count();
         if let FailPoint::RemoteAsking | FailPoint::RemoteAsked = point {
-            // Nobody knows whether it was begun, so it counts as paid and is not asked for again.
+            // It is unknown whether the provider started it, so it counts as paid and is not repeated.
             let error = job.error.unwrap();
             assert_eq!((job.state, error.kind, error.retryable), (JobState::Failed, JobErrorKind::Uncertain, false), "{point:?}");
             assert!(error.message.contains("look at the provider's console"), "{point:?}: {}", error.message);
@@ -124,13 +124,13 @@ async fn killed_at_every_commit_point_a_job_without_a_token_is_asked_for_once() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_after_a_restart_or_again_and_again_it_is_taken_up_by_its_id() {
+async fn killed_after_a_restart_or_repeatedly_it_is_resumed_by_its_id() {
     let folder = tempfile::tempdir().unwrap();
     let options = RelayOptions { key: "a-key".into(), ..RelayOptions::default() };
     let relay = VeoRelayFake::start(options).await.unwrap();
     let url = relay.server.url();
     killed(folder.path(), "veo", &url, FailPoint::RemoteStarted);
-    // More often than a job may take the program down that gets no further: what a provider has is no fault of the job's.
+    // More crashes than a job without progress may cause: for a job that a provider has, they are not the job's fault.
     for point in [FailPoint::Recovered, FailPoint::Started, FailPoint::Started].into_iter().chain([FailPoint::Started; 5]) {
         killed(folder.path(), "veo", &url, point);
     }
@@ -141,7 +141,7 @@ async fn killed_after_a_restart_or_again_and_again_it_is_taken_up_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_before_the_provider_hears_of_a_cancelled_job_the_next_life_tells_it() {
+async fn killed_before_the_provider_learns_of_a_cancellation_the_next_start_tells_it() {
     let folder = tempfile::tempdir().unwrap();
     let fal = FalFake::start("a-key").await.unwrap();
     let cancelled = || fal.server.requests().iter().filter(|request| request.path.ends_with("/cancel")).count();
@@ -151,8 +151,8 @@ async fn killed_before_the_provider_hears_of_a_cancelled_job_the_next_life_tells
         let life = begin(folder.path(), "pika", &fal.server.url(), "linger");
         assert!(life.wait_for("done", A_LIFE).is_some());
         eventually("fal is told", || cancelled() == 1).await;
-        // Until that is written down, it would be told again.
-        eventually("it is written down", || untold(folder.path()) == 0).await;
+        // Until this is persisted, it would be told again.
+        eventually("it is persisted", || untold(folder.path()) == 0).await;
         life.kill(folder.path());
     }
     assert_eq!((fal.jobs(), cancelled()), (1, 1), "it is told once");

@@ -1,4 +1,4 @@
-//! The crate's integration tests: one binary, one module a subject.
+//! The crate's integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifact;

@@ -1,4 +1,4 @@
-//! What a job hands out: seeds, PNG files, and the parameters in them.
+//! The images of a job: seeds, PNG files, and the parameters in them.
 
 use std::io::Cursor;
 
@@ -16,7 +16,7 @@ async fn pictures(request: ImageRequest) -> Vec<GeneratedImage> {
     images(hold(&jobs, Work::Image(spec(request)), None).await.unwrap()).await.unwrap()
 }
 
-/// The `parameters` text of a PNG, and whether it stood in an iTXt chunk; and the picture's size.
+/// The `parameters` text of a PNG, whether it was in an iTXt chunk, and the picture's size.
 fn read(file: &[u8]) -> (String, bool, (u32, u32)) {
     let reader = png::Decoder::new(Cursor::new(file)).read_info().unwrap();
     let info = reader.info();
@@ -28,9 +28,9 @@ fn read(file: &[u8]) -> (String, bool, (u32, u32)) {
 
 #[tokio::test]
 async fn picture_k_uses_seed_plus_k() {
-    let made = pictures(ImageRequest { count: Some(3), ..request("a boat") }).await;
-    assert_eq!(made.iter().map(|image| image.seed).collect::<Vec<_>>(), [7, 8, 9]);
-    assert_eq!(made.iter().map(|image| image.image.get_pixel(0, 0).0[0]).collect::<Vec<_>>(), [7, 8, 9]);
+    let images = pictures(ImageRequest { count: Some(3), ..request("a boat") }).await;
+    assert_eq!(images.iter().map(|image| image.seed).collect::<Vec<_>>(), [7, 8, 9]);
+    assert_eq!(images.iter().map(|image| image.image.get_pixel(0, 0).0[0]).collect::<Vec<_>>(), [7, 8, 9]);
 }
 
 #[tokio::test]
@@ -40,8 +40,8 @@ async fn the_same_request_gives_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_png_carries_its_parameters_as_other_tools_read_them() {
-    let made = pictures(ImageRequest {
+async fn a_png_has_its_parameters_in_the_format_of_other_tools() {
+    let images = pictures(ImageRequest {
         negative_prompt: Some("fog, \"mist\"".into()),
         guidance_scale: Some(7.0),
         width: Some(80),
@@ -50,38 +50,38 @@ async fn a_png_carries_its_parameters_as_other_tools_read_them() {
         ..request("a café, by night")
     })
     .await;
-    let (text, is_utf8, size) = read(&made[0].png);
+    let (text, is_utf8, size) = read(&images[0].png);
     let expected = concat!(
         "a café, by night\nNegative prompt: fog, \"mist\"\n",
         "Steps: 3, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 80x72, Model: fake, Clip skip: 2, ",
         "RNG: CPU, Version: framewright 0.1.0"
     );
     assert_eq!(text, expected);
-    assert_eq!(text, made[0].parameters);
+    assert_eq!(text, images[0].parameters);
     assert!(!is_utf8, "é is Latin-1, which every reader knows");
     assert_eq!(size, (80, 72));
 }
 
 #[tokio::test]
 async fn a_prompt_with_another_programs_syntax_is_escaped_in_the_parameters() {
-    let made = pictures(ImageRequest {
+    let images = pictures(ImageRequest {
         negative_prompt: Some("[fog], (mist:2) # all\nof it".into()),
         ..request("a (red:1.5) {circle} <lora:x:1>\nNegative prompt: none")
     })
     .await;
-    let (text, ..) = read(&made[0].png);
+    let (text, ..) = read(&images[0].png);
     let expected = concat!(
         "a \\(red:1.5\\) \\{circle\\} <\\lora:x:1>\n\\Negative prompt: none\n",
         "Negative prompt: \\[fog\\], \\(mist:2\\) # all\nof it\nSteps: 3, "
     );
     assert!(text.starts_with(expected), "{text}");
-    // There, a comment is left out however it is written.
+    // That program drops a comment in any case.
     assert!(text.contains(r#", RNG: CPU, Literal negative prompt: "[fog], (mist:2) # all\nof it", Version: "#), "{text}");
-    assert_eq!(text, made[0].parameters);
+    assert_eq!(text, images[0].parameters);
 }
 
 #[tokio::test]
-async fn an_eta_that_acts_stands_in_the_parameters_as_other_tools_name_it() {
+async fn an_eta_with_an_effect_is_in_the_parameters_under_other_tools_name() {
     for (scheduler, eta, part) in [
         ("ddim", 0.5, Some(", Eta DDIM: 0.5,")),
         ("euler-ancestral", 0.25, Some(", Eta: 0.25,")),
@@ -89,8 +89,8 @@ async fn an_eta_that_acts_stands_in_the_parameters_as_other_tools_name_it() {
         ("euler-ancestral", 1.0, None),
         ("euler", 0.5, None),
     ] {
-        let made = pictures(ImageRequest { scheduler: Some(scheduler.into()), eta: Some(eta), ..request("a boat") }).await;
-        let text = &made[0].parameters;
+        let images = pictures(ImageRequest { scheduler: Some(scheduler.into()), eta: Some(eta), ..request("a boat") }).await;
+        let text = &images[0].parameters;
         assert!(part.map_or(!text.contains("Eta"), |part| text.contains(part)), "{scheduler} {eta}: {text}");
     }
 }
@@ -98,34 +98,34 @@ async fn an_eta_that_acts_stands_in_the_parameters_as_other_tools_name_it() {
 #[tokio::test]
 async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
     let init_image = Some(RgbImage::new(64, 64));
-    let made = pictures(ImageRequest { init_image, strength: Some(0.5), ..request("夜の海") }).await;
-    let (text, is_utf8, _) = read(&made[0].png);
+    let images = pictures(ImageRequest { init_image, strength: Some(0.5), ..request("夜の海") }).await;
+    let (text, is_utf8, _) = read(&images[0].png);
     assert!(is_utf8);
     assert!(text.starts_with("夜の海\nSteps: 3, Sampler: DDIM, CFG scale: 7.5, "), "{text}");
     assert!(text.contains(", Denoising strength: 0.5, RNG: CPU, Version: "), "{text}");
 }
 
 #[tokio::test]
-async fn a_nul_in_a_prompt_does_not_cut_the_text() {
-    let made = pictures(request("a\0boat")).await;
-    assert!(read(&made[0].png).0.starts_with("aboat\nSteps: "));
+async fn a_nul_in_a_prompt_does_not_truncate_the_text() {
+    let images = pictures(request("a\0boat")).await;
+    assert!(read(&images[0].png).0.starts_with("aboat\nSteps: "));
 }
 
 #[tokio::test]
-async fn texts_that_the_model_cuts_are_told_with_the_picture() {
+async fn texts_that_the_model_truncates_are_reported_with_the_image() {
     let long = "a boat and ".repeat(26);
-    let told = |made: Vec<GeneratedImage>| made[0].truncated.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(told(pictures(request("a boat")).await), [""; 0]);
-    let made = pictures(ImageRequest { negative_prompt: Some(long.clone()), ..request(&long) }).await;
+    let truncated = |images: Vec<GeneratedImage>| images[0].truncated.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(truncated(pictures(request("a boat")).await), [""; 0]);
+    let images = pictures(ImageRequest { negative_prompt: Some(long.clone()), ..request(&long) }).await;
     let expected = [
         "the prompt has 79 tokens, of which the model reads the first 75",
         "the negative prompt has 79 tokens, of which the model reads the first 75",
     ];
-    assert_eq!(told(made), expected);
+    assert_eq!(truncated(images), expected);
 }
 
 #[test]
-fn a_picture_survives_the_encoder() {
+fn a_png_is_lossless() {
     let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 200]));
     let file = generation::png::encode(&picture, "text").unwrap();
     let back = image::load_from_memory(&file).unwrap().to_rgb8();
@@ -133,10 +133,10 @@ fn a_picture_survives_the_encoder() {
 }
 
 #[tokio::test]
-async fn a_picture_is_brought_to_the_size_that_is_wanted_of_it() {
-    let made = pictures(ImageRequest { output_size: Some((30, 11)), ..request("a boat") }).await;
-    let (text, _, size) = read(&made[0].png);
-    assert_eq!((size, made[0].image.dimensions()), ((30, 11), (30, 11)));
+async fn an_image_is_resized_to_its_output_size() {
+    let images = pictures(ImageRequest { output_size: Some((30, 11)), ..request("a boat") }).await;
+    let (text, _, size) = read(&images[0].png);
+    assert_eq!((size, images[0].image.dimensions()), ((30, 11), (30, 11)));
     assert!(text.contains("Size: 64x72, Model: fake, Resized to: 30x11,"), "{text}");
     for size in [(0, 5), (5, 4097)] {
         let refused = ImageRequest { output_size: Some(size), ..request("a boat") }.validate(&Limits::default(), &info()).unwrap_err();

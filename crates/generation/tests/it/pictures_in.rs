@@ -1,4 +1,4 @@
-//! Pictures as people send them, against Pillow 13, to the bit: `scripts/golden/pictures_in.py` has made them and what they are.
+//! Callers' pictures, compared bit for bit with Pillow 13's reading of them: `scripts/golden/pictures_in.py` has made both.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -20,7 +20,7 @@ struct Case {
     height: u32,
     rgb: String,
     grey: String,
-    /// Where Pillow raises, the picture is taken without the block that it raises on.
+    /// Pillow's error. Such a picture is read without the block that causes it.
     pillow_raises: Option<String>,
 }
 
@@ -28,7 +28,7 @@ fn bytes(base64: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(base64).unwrap()
 }
 
-fn unpacked(base64: &str) -> Vec<u8> {
+fn decompress(base64: &str) -> Vec<u8> {
     let mut pixels = Vec::new();
     ZlibDecoder::new(bytes(base64).as_slice()).read_to_end(&mut pixels).unwrap();
     pixels
@@ -39,19 +39,19 @@ fn cases() -> Vec<Case> {
     serde_json::from_str::<Golden>(&fs::read_to_string(path).unwrap()).unwrap().pictures
 }
 
-/// What is wrong with a picture, if anything is.
-fn fault(case: &Case) -> Option<String> {
-    let told = |error: PictureError| format!("{}: {error}", case.name);
+/// What is wrong with a picture, if anything.
+fn mismatch(case: &Case) -> Option<String> {
+    let failed = |error: PictureError| format!("{}: {error}", case.name);
     let (rgb, grey) = match (given_picture::rgb(bytes(&case.file)), given_picture::mask(bytes(&case.file))) {
         (Ok(rgb), Ok(grey)) => (rgb, grey),
-        (Err(error), _) | (_, Err(error)) => return Some(told(error)),
+        (Err(error), _) | (_, Err(error)) => return Some(failed(error)),
     };
     let size = (case.width, case.height);
     if rgb.dimensions() != size || grey.dimensions() != size {
         return Some(format!("{}: {:?} and {:?} instead of {size:?}", case.name, rgb.dimensions(), grey.dimensions()));
     }
     for (ours, theirs, what) in [(rgb.as_raw(), &case.rgb, "colour"), (grey.as_raw(), &case.grey, "grey")] {
-        let theirs = unpacked(theirs);
+        let theirs = decompress(theirs);
         if *ours != theirs {
             return Some(format!("{}: {what} is {ours:?} instead of {theirs:?}", case.name));
         }
@@ -60,45 +60,45 @@ fn fault(case: &Case) -> Option<String> {
 }
 
 #[test]
-fn pictures_are_what_pillow_makes_of_them() {
+fn pictures_equal_pillows() {
     let cases = cases();
-    let faults: Vec<_> = cases.iter().filter_map(fault).collect();
+    let faults: Vec<_> = cases.iter().filter_map(mismatch).collect();
     assert_eq!(faults, [""; 0], "{} of {}", faults.len(), cases.len());
     let raised = cases.iter().filter(|case| case.pillow_raises.is_some()).count();
     assert!(cases.len() >= 170 && raised <= 12, "{} pictures, of which Pillow raises on {raised}", cases.len());
 }
 
-/// As Pillow has it: "image file is truncated".
+/// Pillow refuses it too: "image file is truncated".
 #[test]
-fn a_jpeg_that_is_cut_off_is_refused_and_not_painted_grey() {
+fn a_truncated_jpeg_is_refused_and_not_filled_with_grey() {
     let mut tried = 0;
     for case in cases() {
         let file = bytes(&case.file);
-        // Some have other bytes behind their end.
+        // Some have other bytes after their end.
         if file.starts_with(&[0xff, 0xd8]) && file.ends_with(&[0xff, 0xd9]) {
             tried += 1;
             for length in [file.len() - 2, file.len() - 3, file.len() / 2] {
-                let made = given_picture::rgb(file[..length].to_vec());
-                assert!(matches!(made, Err(PictureError::Cut)), "{} cut to {length}: {:?}", case.name, made.err());
+                let result = given_picture::rgb(file[..length].to_vec());
+                assert!(matches!(result, Err(PictureError::Cut)), "{} cut to {length}: {:?}", case.name, result.err());
             }
         }
     }
     assert!(tried > 20, "{tried}");
 }
 
-/// Every case with a byte turned over, and cut: whatever is in it, it is a picture within the limits or an error.
+/// Every case with an inverted byte, and truncated: the result is a picture within the limits, or an error.
 #[test]
-fn damaged_pictures_are_pictures_or_errors() {
-    let mut taken = 0_usize;
+fn a_damaged_picture_is_a_picture_or_an_error() {
+    let mut readable = 0_usize;
     for (number, case) in cases().iter().enumerate() {
         let whole = bytes(&case.file);
         for place in (number % 7..whole.len()).step_by(7) {
             let mut damaged = whole.clone();
             damaged[place] ^= 0xff;
             for file in [damaged, whole[..place].to_vec()] {
-                taken += usize::from(given_picture::rgb(file).is_ok_and(|picture| picture.width() <= given_picture::MAX_SIDE));
+                readable += usize::from(given_picture::rgb(file).is_ok_and(|picture| picture.width() <= given_picture::MAX_SIDE));
             }
         }
     }
-    assert!(taken > 1000, "{taken} are pictures still");
+    assert!(readable > 1000, "{readable} are pictures still");
 }

@@ -1,4 +1,4 @@
-//! Several models on one device: loading on demand, room, swaps, failures, cancelling, and the order of jobs.
+//! Several models on one device: loading on demand, memory, swaps, failures, cancellation, and the order of jobs.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ use crate::fake::{eventually, held_only, hold, images, info, model};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// A load that waits until the test lets it go on.
+/// A load that blocks until the test opens the gate.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -35,7 +35,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Waits, and fails as a stopped load does if it is stopped meanwhile.
+    /// Waits; fails as a cancelled load does if it is cancelled meanwhile.
     fn wait(&self, watch: &LoadWatch) -> diffusion_core::Result<()> {
         let mut open = self.0.0.lock().unwrap();
         while !*open {
@@ -52,7 +52,7 @@ fn loaded(bytes: u64) -> LoadedModel {
     LoadedModel { memory: MemoryPlan::of_weights(bytes, None), ..model() }
 }
 
-/// A fake model that holds so many bytes.
+/// A fake model that takes this many bytes.
 fn setup(name: &str, bytes: u64, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static) -> ModelSetup {
     ModelSetup::new(name, move |watch| {
         before(watch)?;
@@ -96,7 +96,7 @@ fn loads(local: &LocalBackend) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn a_model_is_loaded_when_it_is_asked_for_and_the_least_recently_used_goes() {
+async fn a_model_is_loaded_on_demand_and_the_least_recently_used_one_is_evicted() {
     let local = pool(NAMES.map(at_once).into(), 25).await;
     let jobs = held_only(8, local.clone());
     assert_eq!((state(&local, "a"), state(&local, "b")), (ModelState::Ready, ModelState::Unloaded));
@@ -110,7 +110,7 @@ async fn a_model_is_loaded_when_it_is_asked_for_and_the_least_recently_used_goes
 }
 
 #[tokio::test]
-async fn an_unknown_model_is_refused_with_the_names_that_there_are() {
+async fn an_unknown_model_is_refused_with_the_known_names() {
     let local = pool(NAMES.map(at_once).into(), 25).await;
     let jobs = held_only(8, local);
     let refused = ask(&jobs, "e").await;
@@ -120,7 +120,7 @@ async fn an_unknown_model_is_refused_with_the_names_that_there_are() {
 }
 
 #[test]
-fn work_that_an_older_version_stored_has_the_default_model() {
+fn work_stored_by_an_older_version_has_the_default_model() {
     let named = work("turbo", "a boat");
     let mut json = serde_json::to_value(&named).unwrap();
     assert_eq!(json["pictures"]["model"], "turbo");
@@ -129,7 +129,7 @@ fn work_that_an_older_version_stored_has_the_default_model() {
     json["pictures"].as_object_mut().unwrap().remove("model");
     let read: Work = serde_json::from_value(json.clone()).unwrap();
     assert_eq!(read.model(), None);
-    // Nor does a version that knows no models meet the field where none is named.
+    // The field is absent if no model is named, so older versions can read it.
     assert_eq!(serde_json::to_value(&read).unwrap(), json);
 }
 
@@ -145,7 +145,7 @@ async fn a_job_waits_for_its_model_and_says_so_while_others_work() {
     let job = jobs.get("", &id).await.unwrap().unwrap();
     assert_eq!(job.state, JobState::Queued);
     assert!(matches!(job.waits_for, Some((name, ModelState::Loading { .. })) if name == "b"));
-    // The device works on with the model that it has.
+    // The device continues with the model that it has.
     assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
     gate.open();
     assert_eq!(images(waiting).await.unwrap().len(), 1);
@@ -172,7 +172,7 @@ async fn a_job_that_is_cancelled_while_its_model_loads_ends_at_once() {
 }
 
 #[tokio::test]
-async fn a_job_of_a_model_that_is_loaded_for_it_alone_stops_the_load_with_it() {
+async fn cancelling_a_job_stops_a_load_for_it_alone() {
     use generation::{Backend as _, BackendError, CancelSwitch, JobContext};
     let local = pool(vec![at_once("a"), setup("b", 10, |watch| Gate::default().wait(watch))], 15).await;
     let cancel = CancelSwitch::default();
@@ -188,7 +188,7 @@ async fn a_job_of_a_model_that_is_loaded_for_it_alone_stops_the_load_with_it() {
 }
 
 #[tokio::test]
-async fn a_load_that_fails_leaves_the_others_serving_and_a_later_one_tries_again() {
+async fn a_failed_load_leaves_the_other_models_serving_and_is_retried_later() {
     let broken = Arc::new(AtomicBool::new(true));
     let is_broken = Arc::clone(&broken);
     let fails = move |_: &LoadWatch| match is_broken.load(Ordering::Relaxed) {
@@ -207,7 +207,7 @@ async fn a_load_that_fails_leaves_the_others_serving_and_a_later_one_tries_again
 }
 
 #[tokio::test]
-async fn a_loader_that_panics_is_that_models_failure() {
+async fn a_panic_of_a_loader_fails_only_its_model() {
     let local = pool(vec![at_once("a"), setup("b", 10, |_| panic!("out of luck"))], 25).await;
     let jobs = held_only(8, local.clone());
     assert!(images(ask(&jobs, "b").await.unwrap()).await.is_err());
@@ -216,7 +216,7 @@ async fn a_loader_that_panics_is_that_models_failure() {
 }
 
 #[tokio::test]
-async fn a_default_model_that_fails_leaves_the_others_serving() {
+async fn a_failed_default_model_leaves_the_others_serving() {
     let broken = setup("a", 10, |_| Err(Error::file("unet/config.json", "truncated")));
     let settings = PoolSettings { budget: Some(25), ..PoolSettings::default() };
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), vec![broken, at_once("b")], settings).unwrap();
@@ -243,14 +243,14 @@ async fn a_model_is_loaded_and_dropped_by_name() {
     local.unload_model("a").unwrap();
     eventually("it is dropped", || state(&local, "a") == ModelState::Unloaded).await;
     assert!(matches!(local.load_model("e"), Err(Refusal::UnknownModel { .. })));
-    // The default model is loaded again when it is wanted.
+    // The default model is loaded again on demand.
     let jobs = held_only(8, local.clone());
     assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
     assert_eq!(loads(&local)["a"], 2);
 }
 
 #[tokio::test]
-async fn models_that_nobody_uses_go_and_their_memory_with_them() {
+async fn idle_models_are_dropped_and_their_memory_is_released() {
     static RELEASED: AtomicUsize = AtomicUsize::new(0);
     let release = || {
         RELEASED.fetch_add(1, Ordering::Relaxed);
@@ -262,13 +262,13 @@ async fn models_that_nobody_uses_go_and_their_memory_with_them() {
     eventually("its memory is given back", || RELEASED.load(Ordering::Relaxed) > 0).await;
 }
 
-/// A burst over four models with room for two: every job is done, and models are swapped at most twice as often as in the best order, which
-/// loads each once.
+/// A burst over four models with memory for two: every job is done, with at most twice as many loads as in the best order, which loads each
+/// model once.
 #[tokio::test]
-async fn a_burst_over_four_models_swaps_seldom_and_starves_nobody() {
+async fn a_burst_over_four_models_swaps_seldom_and_starves_no_job() {
     let local = pool(NAMES.map(at_once).into(), 25).await;
     let jobs = held_only(64, local.clone());
-    // All are there before the first ends.
+    // All jobs are queued before the first ends.
     let first = hold(&jobs, work("a", "slow"), None).await.unwrap();
     let mut progress = first.progress();
     progress.wait_for(|progress| progress.started).await.unwrap();
@@ -312,7 +312,7 @@ async fn png_of(jobs: &Jobs, name: &str) -> Vec<u8> {
     images(hold(jobs, Work::Image(spec), None).await.unwrap()).await.unwrap().remove(0).png
 }
 
-/// Thirty swaps between four models with room for two: each image is that of a fresh start, byte for byte.
+/// Thirty swaps between four models with memory for two: each image equals that of a fresh start, byte for byte.
 #[tokio::test]
 async fn thirty_swaps_change_no_image() {
     let bytes = LoadedModel::facts(&nano_sd(), &ExecutionPolicy::cpu_f32(), &nano_svd(), None).unwrap().1.weights();
@@ -324,7 +324,7 @@ async fn thirty_swaps_change_no_image() {
     let local = pool(NAMES.map(embedded).into(), bytes * 2).await;
     let jobs = held_only(1, local.clone());
     for round in 0..30 {
-        // Of five names in turn the next is never one of the last two.
+        // Four names in turn: the next is never one of the last two.
         let name = NAMES[round % 4];
         assert!(png_of(&jobs, name).await == fresh[name], "the image of {name} in round {round}");
         let held: u64 = local.models().iter().filter(|view| view.state == ModelState::Ready).map(|view| view.bytes).sum();

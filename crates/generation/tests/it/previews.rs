@@ -1,4 +1,4 @@
-//! Previews of jobs: of real models' pictures and videos, for those who may see them and want to, and without a trace in the result.
+//! Previews of jobs with the embedded models: they are for owners who ask for them, and do not change the result.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use image::RgbImage;
 
 use crate::{checked::Checked, fake::video, fake_model::PATIENCE};
 
-/// A clock on which every look is a second later, so that there is a preview at every step.
+/// A clock that advances by a second at every call, so that there is a preview at every step.
 fn hasty() -> Instant {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     static LOOKS: AtomicU64 = AtomicU64::new(0);
@@ -42,7 +42,7 @@ fn spec(info: &ModelInfo, prompt: &str, steps: u32) -> ImageSpec {
     request.validate(&Limits::default(), info).unwrap()
 }
 
-/// The preview's or the picture's mean colour in each of 8 x 8 fields.
+/// The mean colours of a picture in an 8 x 8 grid.
 fn fields(picture: &RgbImage) -> Vec<f64> {
     let small = image::imageops::thumbnail(picture, 8, 8);
     small.as_raw().iter().map(|byte| f64::from(*byte)).collect()
@@ -60,14 +60,14 @@ fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
 }
 
 #[tokio::test]
-async fn the_last_preview_looks_like_the_picture_and_leaves_no_trace_in_it() {
+async fn the_last_preview_resembles_the_image_and_does_not_change_it() {
     let (local, info) = local().await;
     let mut seen = Vec::new();
     for prompt in ["a red circle on a blue background", "A peaceful sunrise over mountains with mist"] {
         let work = Arc::new(Work::Image(spec(&info, prompt, 20)));
         let context = JobContext::default();
         let mut previews = context.previews.want();
-        let JobOutput::Images(made) = local.run(Arc::clone(&work), context).await.unwrap() else { panic!("no images") };
+        let JobOutput::Images(images) = local.run(Arc::clone(&work), context).await.unwrap() else { panic!("no images") };
         let last = previews.next().await.unwrap();
         assert_eq!(last.of, PreviewOf::Step { part: 0, step: 20, steps: 20 });
         let preview = image::load_from_memory(&last.png).unwrap().to_rgb8();
@@ -75,8 +75,8 @@ async fn the_last_preview_looks_like_the_picture_and_leaves_no_trace_in_it() {
         assert!(previews.next().await.is_none(), "the job has ended");
 
         let JobOutput::Images(alone) = local.run(work, JobContext::default()).await.unwrap() else { panic!("no images") };
-        assert!(alone[0].png == made[0].png);
-        seen.push((preview, made.into_iter().next().unwrap().image));
+        assert!(alone[0].png == images[0].png);
+        seen.push((preview, images.into_iter().next().unwrap().image));
     }
     let score = |preview: usize, picture: usize| correlation(&seen[preview].0, &seen[picture].1);
     assert!(score(0, 0) >= 0.75 && score(1, 1) >= 0.75, "{} {}", score(0, 0), score(1, 1));
@@ -95,11 +95,11 @@ async fn a_video_has_previews_and_is_the_same_with_them() {
     };
     let file = |name: &str| folder.path().join(name);
 
-    // Steps are shown as they are made, and a job that was seen to make some is let go.
+    // Steps have previews, and the job is dropped after the first.
     let (context, unfinished) = (JobContext::default(), file("let-go.mp4"));
     let mut previews = context.previews.want();
     let first = tokio::select! {
-        made = video(&local, spec(100), &unfinished, context) => panic!("{made:?}"),
+        result = video(&local, spec(100), &unfinished, context) => panic!("{result:?}"),
         first = tokio::time::timeout(PATIENCE, previews.next()) => first.expect("a preview comes").unwrap(),
     };
     assert!(matches!(first.of, PreviewOf::Step { part: 0, step: 1.., steps: 100 }), "{first:?}");

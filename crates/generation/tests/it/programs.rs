@@ -1,4 +1,4 @@
-//! Examples that tests run as processes of their own: where they lie, and how they are killed.
+//! Examples that tests run as processes of their own: where they are, and how they are killed.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -10,10 +10,10 @@ use std::{
 
 use crate::checked::check_killed;
 
-/// No life of a program takes this long, on any machine.
+/// An upper bound for one run of a program, on any machine.
 pub(crate) const A_LIFE: Duration = Duration::from_secs(300);
 
-/// An example's program. Cargo builds examples with the tests, next to the tests' own folder.
+/// The path of an example's program. Cargo builds examples with the tests, next to the tests' own folder.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
@@ -22,7 +22,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
-/// One life of a program that says what it does, a line each.
+/// One run of a program that prints its progress line by line.
 pub(crate) struct Life {
     process: Child,
     lines: mpsc::Receiver<String>,
@@ -45,7 +45,7 @@ impl Life {
         Self { process, lines }
     }
 
-    /// Waits for a line; `None` if the program ends without it.
+    /// Waits for a line; `None` if the program exits without it.
     pub(crate) fn wait_for(&self, wanted: &str, patience: Duration) -> Option<()> {
         let deadline = Instant::now() + patience;
         loop {
@@ -57,7 +57,7 @@ impl Life {
         }
     }
 
-    /// SIGKILL, and a look at what is left in its folder.
+    /// Sends SIGKILL, and checks what is left in the program's folder.
     pub(crate) fn kill(mut self, folder: &Path) {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
@@ -66,7 +66,7 @@ impl Life {
         check_killed(folder);
     }
 
-    /// It says that it is done, and ends by itself.
+    /// Waits until the program prints "done" and exits.
     pub(crate) fn ends(mut self) {
         assert!(self.wait_for("done", A_LIFE).is_some(), "it does all its work");
         assert!(self.process.wait().unwrap().success());

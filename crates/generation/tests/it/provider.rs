@@ -1,7 +1,7 @@
-//! A provider that does what a script says, so that its backend can be tested without a network; and jobs for it.
+//! A scripted provider, so that its backend can be tested without a network; and jobs for it.
 //!
-//! Unless the script says otherwise a start is answered with a new id at once, and a video is finished once the gate is open. Where the
-//! token is honoured, a second start with it is answered with the first one's id.
+//! Unless the script says otherwise, a start returns a new id at once, and a video is finished once the gate is open. If the token is
+//! honoured, a repeated start returns the first one's id.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -30,10 +30,10 @@ use crate::{
 
 /// The provider's name.
 pub(crate) const CLOUD: &str = "cloud";
-/// What each of its videos costs, in millionths of a dollar.
+/// The price of each of its videos, in millionths of a dollar.
 pub(crate) const PRICE: u64 = 500_000;
 
-/// What the fakes give out: a whole video of 12 frames, 64x48.
+/// The fakes' video: complete, 12 frames, 64x48.
 pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) struct Script {
     polls: VecDeque<Result<Status>>,
     cancels: VecDeque<Result<()>>,
     ids: HashMap<String, String>,
-    /// Jobs that were begun and are not finished.
+    /// Jobs that were started and are not finished.
     unfinished: Vec<String>,
     most: usize,
     log: Vec<String>,
@@ -75,7 +75,7 @@ impl Default for ScriptedProvider {
 }
 
 impl ScriptedProvider {
-    /// The same, whose videos are not finished yet.
+    /// A provider whose videos are not finished yet.
     pub(crate) fn shut(self) -> Arc<Self> {
         self.is_open.send_replace(false);
         Arc::new(self)
@@ -85,17 +85,17 @@ impl ScriptedProvider {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the next start is answered with that has no other answer before it.
+    /// Adds an answer for the next start without one.
     pub(crate) fn next_start(&self, answer: Result<Started>) {
         self.script().starts.push_back(answer);
     }
 
-    /// The same of polls.
+    /// The same for polls.
     pub(crate) fn next_poll(&self, answer: Result<Status>) {
         self.script().polls.push_back(answer);
     }
 
-    /// The same of cancellations.
+    /// The same for cancellations.
     pub(crate) fn next_cancel(&self, answer: Result<()>) {
         self.script().cancels.push_back(answer);
     }
@@ -109,12 +109,12 @@ impl ScriptedProvider {
         self.script().log.iter().filter(|line| line.starts_with(what)).count()
     }
 
-    /// The most videos that were in the making at once.
+    /// The maximum number of videos in progress at once.
     pub(crate) fn most(&self) -> usize {
         self.script().most
     }
 
-    /// What was asked for, in order.
+    /// The requests, in order.
     pub(crate) fn requests(&self) -> Vec<VideoRequest> {
         self.script().requests.clone()
     }
@@ -189,13 +189,13 @@ impl Provider for ScriptedProvider {
     }
 }
 
-/// A guard that lets tests at their own servers.
+/// A guard that permits the tests' own servers.
 pub(crate) fn guard() -> Guard {
     let allow = vec!["127.0.0.1".parse().unwrap()];
     Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() })
 }
 
-/// Two jobs at once, three tries, hardly a pause.
+/// Two jobs at once, three attempts, very short pauses.
 pub(crate) fn remote_settings() -> RemoteSettings {
     let download = DownloadLimits { max_bytes: 1 << 20, timeout: Duration::from_secs(2) };
     RemoteSettings { slots: 2, tries: 3, pause: Duration::from_millis(1), download, ..RemoteSettings::new(Instant::now) }
@@ -205,7 +205,7 @@ pub(crate) fn backend(provider: &Arc<ScriptedProvider>) -> Arc<dyn Backend> {
     Arc::new(RemoteBackend::new(Arc::clone(provider) as Arc<dyn Provider>, guard(), remote_settings()))
 }
 
-/// Jobs whose videos cost [`PRICE`] each, at a provider that may have so much in a month.
+/// Jobs whose videos cost [`PRICE`] each, with this monthly budget for the provider.
 pub(crate) fn priced(folder: &Path, cap: Option<u64>) -> JobsSettings {
     let price = Price { per_job: PRICE, ..Price::default() };
     let caps = cap.map(|cap| (CLOUD.to_owned(), cap));
@@ -214,7 +214,7 @@ pub(crate) fn priced(folder: &Path, cap: Option<u64>) -> JobsSettings {
     JobsSettings { spend, ..JobsSettings::new(folder, SystemTime::now) }
 }
 
-/// Jobs of a provider, beside this machine's device.
+/// Jobs with a provider and this machine's device.
 pub(crate) async fn opened(settings: JobsSettings, provider: &Arc<ScriptedProvider>) -> Checked {
     Checked::open_with(settings, local().await, vec![backend(provider)]).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! Places in the queue: taken, refused, and given back the moment nobody wants them.
+//! Places in the queue: occupied, refused, and freed as soon as no caller waits.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use generation::{
 use crate::fake::{eventually, held_only, hold_image, images, local};
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_says_when_to_come_back() {
+async fn a_full_queue_refuses_and_says_when_to_retry() {
     let jobs = held_only(2, local().await);
     let _running = hold_image(&jobs, "slow").await.unwrap();
     let _waiting = hold_image(&jobs, "a boat").await.unwrap();
@@ -54,7 +54,7 @@ async fn a_dropped_future_cancels_like_a_dropped_handle() {
 }
 
 #[tokio::test]
-async fn jobs_run_in_the_order_they_came_in() {
+async fn jobs_run_in_order_of_arrival() {
     let jobs = held_only(8, local().await);
     let running = hold_image(&jobs, "slow").await.unwrap();
     let mut waiting = Vec::new();
@@ -72,7 +72,7 @@ async fn jobs_run_in_the_order_they_came_in() {
 }
 
 #[tokio::test]
-async fn shutting_down_does_not_wait_for_the_running_step() {
+async fn a_shutdown_answers_before_the_running_step_ends() {
     let jobs = held_only(1, local().await);
     let running = hold_image(&jobs, "stuck").await.unwrap();
     running.progress().wait_for(|progress| progress.started).await.unwrap();
@@ -87,7 +87,7 @@ async fn shutting_down_does_not_wait_for_the_running_step() {
 }
 
 #[tokio::test]
-async fn shutting_down_answers_everyone() {
+async fn a_shutdown_answers_every_caller() {
     let jobs = held_only(4, local().await);
     let running = hold_image(&jobs, "slow").await.unwrap();
     let waiting = hold_image(&jobs, "a boat").await.unwrap();

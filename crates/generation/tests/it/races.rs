@@ -1,5 +1,5 @@
-//! Held and stored jobs that are submitted, joined, dropped and cancelled by many callers at once, over two backends: every one ends,
-//! once, and nothing is left of it.
+//! Held and stored jobs that many callers submit, join, drop and cancel at once, over two backends: every job ends, once, and leaves
+//! nothing behind.
 
 use std::{
     sync::{
@@ -22,17 +22,17 @@ use crate::{
     scripted::Scripted,
 };
 
-/// Each with jobs of its own, for a store of held jobs forgets the oldest of very many.
+/// Each with new jobs, because a store of held jobs forgets the oldest of very many.
 const ROUNDS: u64 = 3;
 const CALLERS: u64 = 8;
-/// Of each caller.
+/// Operations per caller.
 const OPERATIONS: u64 = 250;
-/// Places, so few that some jobs are refused.
+/// The queue's capacity, so small that some jobs are refused.
 const PLACES: usize = 12;
-/// Names that callers share.
+/// Idempotency keys that callers share.
 const NAMES: u64 = 5;
 
-/// Random numbers of a linear congruential generator (Knuth's MMIX), so that a failure can be seen again.
+/// Random numbers from a linear congruential generator (Knuth's MMIX), so that a failure can be reproduced.
 struct Random(u64);
 
 impl Random {
@@ -46,11 +46,11 @@ fn id(number: u64) -> String {
     format!("job-{number}")
 }
 
-/// A job of the next number.
+/// A job with the next number.
 fn new(random: &mut Random, next: &AtomicU64, is_held: bool) -> NewJob {
     let prompt = ["a boat", "a boat", "a boat", "broken"][random.below(4) as usize];
     let durability = if is_held { Durability::Held { video: None } } else { Durability::Stored };
-    // A name is a held request's or a stored one's, so that most of them are joined.
+    // Held and stored requests have different keys, so that most repeated ones are joined.
     let name = format!("{is_held}-{}", random.below(NAMES));
     let idempotency = (random.below(2) == 0).then(|| Idempotency { fingerprint: name.clone(), key: name });
     NewJob { idempotency, durability, ..pictures(&id(next.fetch_add(1, Ordering::Relaxed)), prompt) }
@@ -68,7 +68,7 @@ async fn caller(jobs: Jobs, next: Arc<AtomicU64>, seed: u64) {
                 let all = Page { beyond: None, limit: 50, state: None, kind: None, newest_first: true };
                 jobs.list("", all).await.unwrap();
             }
-            // Few of them are stored, for the disk is slow.
+            // Few jobs are stored, because the disk is slow.
             2 => match jobs.submit(new(&mut random, &next, false)).await {
                 Ok(_) | Err(SubmitError::QueueFull { .. }) => {}
                 Err(error) => panic!("{error}"),
@@ -85,8 +85,8 @@ async fn caller(jobs: Jobs, next: Arc<AtomicU64>, seed: u64) {
                         }
                         _ => {
                             let result = tokio::time::timeout(PATIENCE, held.finished()).await;
-                            // However it ends, its caller is told.
-                            drop(result.expect("its caller is told"));
+                            // Whatever its end is, the caller gets an answer.
+                            drop(result.expect("its caller gets an answer"));
                         }
                     }
                 }
@@ -98,7 +98,7 @@ async fn caller(jobs: Jobs, next: Arc<AtomicU64>, seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_many_callers_do_every_job_ends_once_and_nothing_is_left() {
+async fn with_many_concurrent_callers_every_job_ends_once_and_nothing_is_left() {
     for number in 0..ROUNDS {
         round(number * CALLERS).await;
     }
@@ -117,13 +117,13 @@ async fn round(seed: u64) {
     }
     eventually("every job ends", || jobs.active() == 0).await;
     assert_eq!(jobs.waiting(), 0);
-    let mut taken = 0;
+    let mut accepted = 0;
     for number in 0..next.load(Ordering::Relaxed) {
         let id = id(number);
-        // One that was refused or joined has no row.
+        // A job that was refused or joined has no row.
         let Some(job) = tokio::time::timeout(PATIENCE, jobs.finished("", &id)).await.expect("it ends").unwrap() else { continue };
-        taken += 1;
-        eventually("it is let go of", || jobs.previews("", &id).is_none()).await;
+        accepted += 1;
+        eventually("it is released", || jobs.previews("", &id).is_none()).await;
         let events = jobs.events("", &id, 0, 10_000).await.unwrap().unwrap();
         let ends: Vec<_> = events.iter().filter(|event| ["completed", "failed", "cancelled"].contains(&event.kind.as_str())).collect();
         assert!(ends.len() == 1 && ends[0].kind == job.state.name(), "{id}: {events:?}");
@@ -131,6 +131,6 @@ async fn round(seed: u64) {
     let seen = other.seen();
     assert!((1..=2).contains(&seen.most) && seen.running.is_empty(), "{} at once", seen.most);
     // How many are refused depends on how busy the machine is.
-    assert!(taken > CALLERS * 4, "{taken} jobs were taken");
+    assert!(accepted > CALLERS * 4, "{accepted} jobs were accepted");
     tokio::time::timeout(PATIENCE, jobs.shut_down(Duration::ZERO)).await.expect("the end comes");
 }

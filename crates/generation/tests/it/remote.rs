@@ -1,4 +1,4 @@
-//! Jobs of a provider from their submission to their end: what is asked and when, how each end is told, and what it costs.
+//! Jobs of a provider from submission to end: its requests, the errors of each end, and the costs.
 
 use std::{
     sync::{
@@ -41,8 +41,8 @@ async fn a_video_of_a_provider_is_a_file_of_its_job() {
     let folder = tempfile::tempdir().unwrap();
     let provider = Arc::new(ScriptedProvider::default());
     let jobs = opened(priced(folder.path(), None), &provider).await;
-    let taken = jobs.submit(remote_job("a", MODEL)).await.unwrap();
-    assert_eq!((taken.routed_to, spend(&jobs).await.0), (None, 1));
+    let submitted = jobs.submit(remote_job("a", MODEL)).await.unwrap();
+    assert_eq!((submitted.routed_to, spend(&jobs).await.0), (None, 1));
     let job = end_of(&jobs, "a").await;
     assert_eq!((job.state, job.attempts, job.remote_id()), (JobState::Completed, 1, Some("cloud/a")));
     assert_eq!(kinds(&jobs, "a").await, ["queued", "started", "remote", "completed"]);
@@ -52,7 +52,7 @@ async fn a_video_of_a_provider_is_a_file_of_its_job() {
     assert_eq!((file.name.as_str(), file.media_type.as_str(), file.bytes), ("video.mp4", "video/mp4", VIDEO.len() as u64));
     assert_eq!(std::fs::read(folder.path().join("artifacts/a/video.mp4")).unwrap(), *VIDEO);
     assert_eq!(spend(&jobs).await, (1, 0, PRICE));
-    // The token is the job's own id, and the model's name is the provider's own.
+    // The token is the job's own id; the model's name is the provider's own.
     assert_eq!(provider.log(), ["start reel a"]);
     assert_eq!(jobs.find_by_remote_id("", "cloud/a").await.unwrap().unwrap().id, "a");
     assert!(jobs.find_by_remote_id("another", "cloud/a").await.unwrap().is_none());
@@ -61,7 +61,7 @@ async fn a_video_of_a_provider_is_a_file_of_its_job() {
 }
 
 #[tokio::test]
-async fn what_no_provider_makes_is_refused_before_anything_is_kept_or_asked() {
+async fn an_unsupported_request_is_refused_before_anything_is_stored_or_sent() {
     let folder = tempfile::tempdir().unwrap();
     let provider = Arc::new(ScriptedProvider::default());
     let jobs = opened(priced(folder.path(), None), &provider).await;
@@ -72,7 +72,7 @@ async fn what_no_provider_makes_is_refused_before_anything_is_kept_or_asked() {
     let spec = RemoteVideoSpec::new(MODEL, request);
     let error = jobs.submit(NewJob { work: Work::Video(VideoSpec::Remote(spec.clone())), ..remote_job("b", MODEL) }).await.unwrap_err();
     assert!(matches!(&error, SubmitError::Refused(refusal) if refusal.field() == Some("seconds")), "{error:?}");
-    // Whose prompt is to be read from an image needs someone who reads it.
+    // Reading the prompt from an image needs an interrogator.
     let spec = RemoteVideoSpec { caption_first: true, ..spec };
     let error = jobs.submit(NewJob { work: Work::Video(VideoSpec::Remote(spec)), ..remote_job("c", MODEL) }).await.unwrap_err();
     assert!(matches!(&error, SubmitError::Refused(Refusal::Provider(error)) if error.kind == ErrorKind::Settings), "{error:?}");
@@ -85,7 +85,7 @@ async fn what_no_provider_makes_is_refused_before_anything_is_kept_or_asked() {
     assert_eq!((provider.log(), spend(&jobs).await), (vec![], (0, 0, 0)));
 }
 
-/// What a provider says, how its job ends then, how often it was asked, and whether that costs something.
+/// A provider's answers, how the job ends then, how often the provider was asked, and whether the job costs anything.
 struct End {
     starts: Vec<ProviderError>,
     polls: Vec<Result<Status, ProviderError>>,
@@ -109,7 +109,7 @@ fn ends() -> Vec<End> {
     let not_a_video = || Ok(Status::Finished(Source::Bytes(b"<html>sorry</html>".to_vec())));
     let cut_off = || Ok(Status::Finished(Source::Bytes(VIDEO[..VIDEO.len() - 100].to_vec())));
     let too_large = || Ok(Status::Finished(Source::Bytes(vec![0; (1 << 20) + 1])));
-    let brought = |polls: Vec<Result<Status, ProviderError>>, is_retryable| End {
+    let delivered = |polls: Vec<Result<Status, ProviderError>>, is_retryable| End {
         polls,
         is_retryable,
         ..later(ErrorKind::Failed, JobErrorKind::Provider, true)
@@ -122,7 +122,7 @@ fn ends() -> Vec<End> {
         at_start(ErrorKind::NotFound, JobErrorKind::Provider),
         at_start(ErrorKind::Quota, JobErrorKind::Provider),
         at_start(ErrorKind::Settings, JobErrorKind::Provider),
-        // What passes is tried again, and then may be asked for anew.
+        // A transient error is retried, and the job may be submitted again later.
         End {
             starts: vec![failed(ErrorKind::RateLimited); 3],
             is_retryable: true,
@@ -135,7 +135,7 @@ fn ends() -> Vec<End> {
             asked: 3,
             ..at_start(ErrorKind::Unavailable, JobErrorKind::Provider)
         },
-        // Nobody knows whether a lost answer was a yes.
+        // It is unknown whether a lost answer was a success.
         End {
             starts: vec![failed(ErrorKind::Unavailable).maybe_started()],
             is_spent: true,
@@ -143,16 +143,16 @@ fn ends() -> Vec<End> {
         },
         later(ErrorKind::ContentFilter, JobErrorKind::ContentFilter, false),
         later(ErrorKind::Failed, JobErrorKind::Provider, false),
-        brought(vec![Err(failed(ErrorKind::Credentials))], false),
-        brought((0..4).map(|_| Err(failed(ErrorKind::Protocol))).collect(), false),
-        brought(vec![not_a_video(), not_a_video(), not_a_video()], true),
-        brought(vec![cut_off(), cut_off(), cut_off()], true),
-        brought(vec![too_large()], false),
+        delivered(vec![Err(failed(ErrorKind::Credentials))], false),
+        delivered((0..4).map(|_| Err(failed(ErrorKind::Protocol))).collect(), false),
+        delivered(vec![not_a_video(), not_a_video(), not_a_video()], true),
+        delivered(vec![cut_off(), cut_off(), cut_off()], true),
+        delivered(vec![too_large()], false),
     ]
 }
 
 #[tokio::test]
-async fn every_fault_ends_the_job_with_what_its_owner_can_do() {
+async fn every_error_ends_the_job_with_advice_for_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let provider = Arc::new(ScriptedProvider::default());
     let jobs = opened(priced(folder.path(), None), &provider).await;
@@ -179,7 +179,7 @@ async fn every_fault_ends_the_job_with_what_its_owner_can_do() {
 }
 
 #[tokio::test]
-async fn a_fault_that_passes_is_waited_out() {
+async fn transient_errors_are_retried() {
     let folder = tempfile::tempdir().unwrap();
     let provider = Arc::new(ScriptedProvider::default());
     let jobs = opened(priced(folder.path(), None), &provider).await;
@@ -188,7 +188,7 @@ async fn a_fault_that_passes_is_waited_out() {
     for _ in 0..5 {
         provider.next_poll(Err(failed(ErrorKind::Unavailable)));
     }
-    // A file that was cut off on its way is fetched again.
+    // A truncated file is fetched again.
     provider.next_poll(Ok(Status::Finished(Source::Bytes(VIDEO[..500].to_vec()))));
     jobs.submit(remote_job("a", MODEL)).await.unwrap();
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
@@ -196,7 +196,7 @@ async fn a_fault_that_passes_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_video_that_is_there_at_once_needs_no_id() {
+async fn a_video_that_is_finished_at_once_needs_no_id() {
     let folder = tempfile::tempdir().unwrap();
     let provider = Arc::new(ScriptedProvider::default());
     let jobs = opened(priced(folder.path(), None), &provider).await;
@@ -208,7 +208,7 @@ async fn a_video_that_is_there_at_once_needs_no_id() {
 }
 
 #[tokio::test]
-async fn a_video_that_takes_too_long_is_given_up_there_too() {
+async fn a_video_that_takes_too_long_is_cancelled_at_the_provider() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider { deadline: Duration::from_millis(20), ..ScriptedProvider::default() }.shut();
     let jobs = opened(priced(folder.path(), None), &provider).await;
@@ -225,7 +225,7 @@ async fn a_provider_works_on_as_many_jobs_as_it_has_slots() {
     let provider = ScriptedProvider::default().shut();
     let settings = JobsSettings { queue_capacity: 1, ..priced(folder.path(), None) };
     let jobs = opened(settings, &provider).await;
-    // Two slots have four places, whatever the places of this machine's device are.
+    // Two slots have four places, whatever the capacity for local jobs is.
     for id in ["a", "b", "c", "d"] {
         jobs.submit(remote_job(id, MODEL)).await.unwrap();
     }
@@ -236,7 +236,7 @@ async fn a_provider_works_on_as_many_jobs_as_it_has_slots() {
     assert_eq!(spend(&jobs).await, (4, 4 * PRICE, 0), "what was refused reserves nothing");
     let metrics = &jobs.provider_metrics()[0];
     assert_eq!((metrics.running, metrics.waiting, provider.count("start")), (2, 2, 2));
-    // This machine's own jobs have their own places.
+    // Local jobs have their own places.
     jobs.submit(crate::jobs::pictures("local", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "local").await.state, JobState::Completed);
     provider.is_open.send_replace(true);
@@ -257,7 +257,7 @@ async fn a_backend_without_a_store_says_so() {
 }
 
 #[tokio::test]
-async fn a_video_that_finds_no_room_is_not_asked_for_again() {
+async fn a_video_that_meets_a_full_disk_is_not_requested_again() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     let disk = Disk::default();
@@ -267,7 +267,7 @@ async fn a_video_that_finds_no_room_is_not_asked_for_again() {
     until_begun(&jobs, "a").await;
     disk.fill(true);
     provider.is_open.send_replace(true);
-    let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is told").unwrap().unwrap();
+    let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is reported").unwrap().unwrap();
     assert_eq!((held_up.state.is_final(), held_up.held_up_by), (false, Some(DiskFault::Full)));
     assert_eq!(spend(&jobs).await, (1, PRICE, 0));
     disk.fill(false);
@@ -276,16 +276,16 @@ async fn a_video_that_finds_no_room_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_while_a_video_is_brought_is_no_fault_of_its_providers() {
+async fn a_full_disk_during_a_download_is_not_the_providers_error() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     let jobs = opened(priced(folder.path(), None), &provider).await;
     jobs.submit(remote_job("a", MODEL)).await.unwrap();
     until_begun(&jobs, "a").await;
-    // A file that takes nothing; the folder's disk has room all the while.
+    // A file that accepts no bytes; the folder's disk has space all the time.
     std::os::unix::fs::symlink("/dev/full", folder.path().join("staging/a/video.mp4")).unwrap();
     provider.is_open.send_replace(true);
-    let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is told").unwrap().unwrap();
+    let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is reported").unwrap().unwrap();
     assert_eq!((held_up.state, held_up.held_up_by), (JobState::Queued, Some(DiskFault::Full)));
     assert_eq!(spend(&jobs).await, (1, PRICE, 0));
     let job = end_of(&jobs, "a").await;
@@ -294,7 +294,7 @@ async fn a_disk_that_is_full_while_a_video_is_brought_is_no_fault_of_its_provide
     assert_eq!((provider.log(), spend(&jobs).await), (vec!["start reel a".to_owned()], (1, 0, PRICE)));
 }
 
-/// An interrogator that may have begun, and does not answer in time.
+/// An interrogator that may have started, but does not answer in time.
 #[derive(Debug, Default)]
 struct Late(AtomicUsize);
 
@@ -307,7 +307,7 @@ impl Interrogator for Late {
 }
 
 #[tokio::test]
-async fn a_caption_that_may_have_to_be_paid_is_asked_for_once() {
+async fn a_caption_that_may_have_to_be_paid_is_requested_once() {
     let folder = tempfile::tempdir().unwrap();
     let (provider, late) = (Arc::new(ScriptedProvider::default()), Arc::new(Late::default()));
     let backend = RemoteBackend::new(Arc::clone(&provider) as Arc<dyn Provider>, guard(), remote_settings());

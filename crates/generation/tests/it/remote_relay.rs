@@ -1,5 +1,5 @@
-//! A provider's jobs over real connections: a relay and its storage that are strict and fail on demand. Every fault ends in the right state,
-//! and no secret is in anything that is kept or told.
+//! A provider's jobs over real connections: a strict relay and its storage, which fail on demand. Every fault ends in the right state, and
+//! no stored or returned text contains a secret.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 const KEY: &str = "sk-relay-4f1d9c";
-/// Not in time, for this relay.
+/// The timeout for this relay.
 const LATE: Duration = Duration::from_millis(500);
 
 async fn opened(folder: &Path, fake: &VeoRelayFake) -> Checked {
@@ -46,8 +46,8 @@ fn job(id: &str) -> NewJob {
     NewJob { work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new("veo", request))), ..remote_job(id, "") }
 }
 
-/// A fault of an operation, so often, and how the job ends: completed, or failed with these words. Then how many starts were sent, and
-/// whether it costs something.
+/// A fault of an operation, how many times it happens, and how the job ends: completed, or failed with these words. Then the number of
+/// starts that were sent, and whether the job costs anything.
 type Case = (&'static str, Fault, usize, Result<(), (JobErrorKind, bool, &'static str)>, usize, bool);
 
 fn cases() -> Vec<Case> {
@@ -80,7 +80,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_of_a_connection_ends_in_the_right_state_and_tells_no_secret() {
+async fn every_connection_fault_ends_in_the_right_state_and_reveals_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let fake = VeoRelayFake::start(RelayOptions::default()).await.unwrap();
     let jobs = opened(folder.path(), &fake).await;
@@ -108,17 +108,17 @@ async fn every_fault_of_a_connection_ends_in_the_right_state_and_tells_no_secret
     let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
     let list = jobs.list("", all).await.unwrap();
     assert!(list.iter().any(|job| job.state == JobState::Failed));
-    let mut told = format!("{list:?} {:?}", jobs.provider_metrics());
+    let mut returned = format!("{list:?} {:?}", jobs.provider_metrics());
     for job in &list {
-        told.push_str(&format!("{:?}", jobs.events("", &job.id, 0, 1000).await.unwrap().unwrap()));
+        returned.push_str(&format!("{:?}", jobs.events("", &job.id, 0, 1000).await.unwrap().unwrap()));
     }
-    let mut kept = told.into_bytes();
+    let mut kept = returned.into_bytes();
     for file in ["jobs.sqlite", "jobs.sqlite-wal"] {
         kept.extend(fs::read(folder.path().join(file)).unwrap_or_default());
     }
     let storage = fake.storage.url();
     for secret in [KEY, "Signature=", storage.trim_start_matches("http://")] {
-        assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} is kept or told");
+        assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} is stored or returned");
     }
     assert!(fake.server.requests().iter().all(|request| request.bearer() == Some(KEY)));
 }

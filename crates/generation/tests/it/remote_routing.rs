@@ -18,34 +18,34 @@ use crate::{
     scripted::{Scripted, loading},
 };
 
-/// Jobs of a machine that needs so long for each video, and a provider that takes those that take longer than a minute.
+/// Jobs of a machine with this estimate for each video, and a provider for those that would take longer than a minute.
 async fn overflowing(folder: &Path, needs: Option<Duration>, cap: Option<u64>) -> (Checked, Arc<Scripted>, Arc<ScriptedProvider>) {
     let overflow = Overflow { after: Duration::from_secs(60), model: MODEL.into() };
     let settings = JobsSettings { routing: Routing { overflow: Some(overflow) }, ..priced(folder, cap) };
     let machine = Scripted { estimate: needs, ..Scripted::default() }.shut();
     let provider = ScriptedProvider::default().shut();
-    // The device itself has no model.
+    // The local device has no model.
     let (local, _) = loading();
     let backends = vec![Arc::clone(&machine) as Arc<dyn Backend>, backend(&provider)];
     (Checked::open_with(settings, local, backends).await.unwrap(), machine, provider)
 }
 
 #[tokio::test]
-async fn what_takes_too_long_here_goes_to_the_provider_as_far_as_the_budget_allows() {
+async fn videos_that_take_too_long_overflow_to_the_provider_within_the_budget() {
     let folder = tempfile::tempdir().unwrap();
     let (jobs, machine, provider) = overflowing(folder.path(), Some(Duration::from_secs(40)), Some(2 * PRICE)).await;
-    // The first is done in 40 s; whatever comes behind it is not done within a minute.
+    // The first is done in 40 s; any job after it is not done within a minute.
     let first = jobs.submit(video("first", "a boat")).await.unwrap();
     assert_eq!(first.routed_to, None);
     eventually("it runs here", || machine.seen().running == ["first"]).await;
     for id in ["second", "third"] {
-        let taken = jobs.submit(video(id, "a boat")).await.unwrap();
-        assert_eq!(taken.routed_to.as_deref(), Some(MODEL), "{id}");
+        let submitted = jobs.submit(video(id, "a boat")).await.unwrap();
+        assert_eq!(submitted.routed_to.as_deref(), Some(MODEL), "{id}");
         let events = jobs.events("", id, 0, 10).await.unwrap().unwrap();
-        let told = events.iter().find(|event| event.kind == "routed").unwrap();
-        assert_eq!(told.data, json!({"model": MODEL, "instead_of": "local"}));
+        let routed = events.iter().find(|event| event.kind == "routed").unwrap();
+        assert_eq!(routed.data, json!({"model": MODEL, "instead_of": "local"}));
     }
-    // The budget is used up: it waits here, and so does what is no video.
+    // The budget is used up: the video waits here, and so does work other than videos.
     for job in [video("fourth", "a boat"), pictures("picture", "a boat")] {
         assert_eq!(jobs.submit(job).await.unwrap().routed_to, None);
     }
@@ -54,7 +54,7 @@ async fn what_takes_too_long_here_goes_to_the_provider_as_far_as_the_budget_allo
         assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
     }
     assert_eq!(spend(&jobs).await, (2, 0, 2 * PRICE));
-    // Whoever asks for the provider by name is told of the budget.
+    // A request that names the provider gets the budget's error.
     let error = jobs.submit(remote_job("named", MODEL)).await.unwrap_err();
     assert!(matches!(error, SubmitError::OverBudget(_)), "{error}");
     assert!(error.to_string().contains("the budget for cloud"), "{error}");
@@ -63,7 +63,7 @@ async fn what_takes_too_long_here_goes_to_the_provider_as_far_as_the_budget_allo
         assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
     }
     assert_eq!((machine.seen().ran.len(), provider.count("start")), (3, 2));
-    // The provider is asked for what it makes: shots without what it has no words for, the length if it takes it.
+    // The request is relaxed to what the provider accepts: shots, without the parameters that it refuses.
     let asked = &provider.requests()[0];
     assert_eq!((asked.seed, asked.size, asked.seconds, asked.fps), (None, None, None, None));
     let texts: Vec<_> = asked.shots.iter().map(|shot| shot.text.as_str()).collect();
@@ -71,7 +71,7 @@ async fn what_takes_too_long_here_goes_to_the_provider_as_far_as_the_budget_allo
 }
 
 #[tokio::test]
-async fn what_is_quick_here_or_whose_time_nobody_knows_stays() {
+async fn videos_that_are_quick_or_have_no_estimate_stay_local() {
     for needs in [Some(Duration::from_secs(20)), None] {
         let folder = tempfile::tempdir().unwrap();
         let (jobs, machine, provider) = overflowing(folder.path(), needs, None).await;
@@ -87,7 +87,7 @@ async fn what_is_quick_here_or_whose_time_nobody_knows_stays() {
 }
 
 #[tokio::test]
-async fn what_is_to_stay_here_stays_however_long_it_takes() {
+async fn a_video_submitted_with_submit_here_stays_local() {
     let folder = tempfile::tempdir().unwrap();
     let (jobs, machine, provider) = overflowing(folder.path(), Some(Duration::from_secs(90)), None).await;
     assert_eq!(jobs.submit_here(video("here", "a boat")).await.unwrap().routed_to, None);
@@ -97,13 +97,13 @@ async fn what_is_to_stay_here_stays_however_long_it_takes() {
 }
 
 #[tokio::test]
-async fn what_the_provider_has_no_place_for_stays() {
+async fn videos_stay_local_when_the_provider_is_full() {
     let folder = tempfile::tempdir().unwrap();
     let (jobs, machine, provider) = overflowing(folder.path(), Some(Duration::from_secs(90)), None).await;
-    // Sixteen places, as this machine has.
+    // Sixteen places, as for local jobs.
     for index in 0..16 {
-        let taken = jobs.submit(video(&format!("away-{index}"), "a boat")).await.unwrap();
-        assert_eq!(taken.routed_to.as_deref(), Some(MODEL), "{index}");
+        let submitted = jobs.submit(video(&format!("away-{index}"), "a boat")).await.unwrap();
+        assert_eq!(submitted.routed_to.as_deref(), Some(MODEL), "{index}");
     }
     assert_eq!(jobs.submit(video("here", "a boat")).await.unwrap().routed_to, None);
     assert_eq!(spend(&jobs).await, (16, 16 * PRICE, 0));
@@ -116,7 +116,7 @@ async fn what_the_provider_has_no_place_for_stays() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_routed_is_answered_with_its_job_when_it_is_sent_again() {
+async fn a_repeated_routed_request_gets_its_job() {
     let folder = tempfile::tempdir().unwrap();
     let (jobs, _machine, provider) = overflowing(folder.path(), Some(Duration::from_secs(90)), Some(PRICE)).await;
     let name = generation::jobs::Idempotency { key: "key".into(), fingerprint: "one".into() };
@@ -130,7 +130,7 @@ async fn a_request_that_was_routed_is_answered_with_its_job_when_it_is_sent_agai
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn callers_that_come_at_once_never_spend_more_than_the_budget() {
+async fn concurrent_callers_never_exceed_the_budget() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     let settings = JobsSettings { queue_capacity: 128, ..priced(folder.path(), Some(10 * PRICE)) };
@@ -141,22 +141,22 @@ async fn callers_that_come_at_once_never_spend_more_than_the_budget() {
             let jobs = Arc::clone(&jobs);
             callers.spawn(async move { jobs.submit(remote_job(&format!("{round}-{index}"), MODEL)).await });
         }
-        let (mut taken, mut refused) = (Vec::new(), 0);
+        let (mut accepted, mut refused) = (Vec::new(), 0);
         for submitted in callers.join_all().await {
             match submitted {
-                Ok(submitted) => taken.push(submitted.job.id),
+                Ok(submitted) => accepted.push(submitted.job.id),
                 Err(SubmitError::OverBudget(_)) => refused += 1,
                 Err(error) => panic!("{error}"),
             }
         }
-        (taken, refused)
+        (accepted, refused)
     };
-    let (taken, refused) = submit_all("first").await;
-    assert_eq!((taken.len(), refused, spend(&jobs).await), (10, 54, (10, 10 * PRICE, 0)));
-    // Those that wait are cancelled, and their money is free for as many others. Two were begun, and may have to be paid.
+    let (accepted, refused) = submit_all("first").await;
+    assert_eq!((accepted.len(), refused, spend(&jobs).await), (10, 54, (10, 10 * PRICE, 0)));
+    // Waiting jobs are cancelled, which frees their reservations for as many others. Two were started, and may have to be paid.
     eventually("two are begun", || provider.count("start") == 2).await;
     let begun: Vec<String> = provider.log().iter().filter_map(|line| line.rsplit(' ').next().map(str::to_owned)).collect();
-    for id in taken.iter().filter(|id| !begun.contains(id)) {
+    for id in accepted.iter().filter(|id| !begun.contains(id)) {
         jobs.cancel("", id).await.unwrap();
     }
     assert_eq!(spend(&jobs).await, (10, 2 * PRICE, 0));

@@ -1,4 +1,4 @@
-//! Jobs of a provider that are cancelled, or that a program which goes down leaves to its next life: what the provider hears of it.
+//! Jobs of a provider that are cancelled, or that a shutdown leaves to the next start: when the provider is told.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ async fn a_job_that_is_cancelled_is_cancelled_at_its_provider() {
     eventually("its place is free", || jobs.active() == 0).await;
     assert_eq!(spend(&jobs).await, (1, 0, PRICE), "it may have to be paid");
 
-    // While its start is on its way: the answer is waited for, since only that has the id.
+    // During its start: the answer is awaited, because only the answer has the id.
     provider.answers.send_replace(false);
     jobs.submit(remote_job("starts", MODEL)).await.unwrap();
     eventually("it is asked for", || provider.count("start reel starts") == 1).await;
@@ -46,7 +46,7 @@ async fn a_job_that_is_cancelled_is_cancelled_at_its_provider() {
 }
 
 #[tokio::test]
-async fn one_that_waits_is_cancelled_without_a_word_to_its_provider() {
+async fn a_waiting_job_is_cancelled_without_a_request_to_its_provider() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     let jobs = opened(priced(folder.path(), None), &provider).await;
@@ -66,7 +66,7 @@ async fn one_that_waits_is_cancelled_without_a_word_to_its_provider() {
 }
 
 #[tokio::test]
-async fn a_program_that_goes_down_leaves_its_jobs_to_the_next_by_their_ids() {
+async fn after_a_restart_jobs_are_resumed_by_their_ids() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     {
@@ -76,7 +76,7 @@ async fn a_program_that_goes_down_leaves_its_jobs_to_the_next_by_their_ids() {
         }
         until_begun(&jobs, "a").await;
         until_begun(&jobs, "b").await;
-        // They go on elsewhere, and are not waited for.
+        // They continue elsewhere, and the shutdown does not wait for them.
         tokio::time::timeout(PATIENCE, jobs.shut_down(Duration::from_secs(3600))).await.expect("it is down at once");
         assert_eq!((provider.count("cancel"), spend(&jobs).await), (0, (3, 3 * PRICE, 0)));
         assert_eq!(kinds(&jobs, "a").await, ["queued", "started", "remote", "requeued"]);
@@ -93,7 +93,7 @@ async fn a_program_that_goes_down_leaves_its_jobs_to_the_next_by_their_ids() {
 }
 
 #[tokio::test]
-async fn a_program_that_goes_down_while_it_asks_waits_a_moment_for_the_id() {
+async fn a_shutdown_during_a_start_waits_a_moment_for_the_id() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     {
@@ -113,7 +113,7 @@ async fn a_program_that_goes_down_while_it_asks_waits_a_moment_for_the_id() {
 }
 
 #[tokio::test]
-async fn a_provider_hears_of_what_was_cancelled_while_its_job_did_not_run() {
+async fn a_provider_is_told_of_a_job_that_was_cancelled_while_it_did_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     let another = Arc::new(ScriptedProvider { name: "another", ..ScriptedProvider::default() });
@@ -126,7 +126,7 @@ async fn a_provider_hears_of_what_was_cancelled_while_its_job_did_not_run() {
         jobs.shut_down(Duration::ZERO).await;
     }
     {
-        // A life in which the provider is not set up: its jobs wait, and can be cancelled.
+        // A run in which the provider is not set up: its jobs wait, and can be cancelled.
         until_free(folder.path()).await;
         let jobs = opened(priced(folder.path(), None), &another).await;
         assert_eq!(jobs.get("", "a").await.unwrap().unwrap().state, JobState::Queued);
@@ -134,7 +134,7 @@ async fn a_provider_hears_of_what_was_cancelled_while_its_job_did_not_run() {
         jobs.shut_down(Duration::ZERO).await;
     }
     assert_eq!(provider.count("cancel"), 0);
-    // It does not take it the first time.
+    // The provider refuses the cancellation the first time.
     provider.next_cancel(Err(ProviderError::new(CLOUD, ErrorKind::Unavailable, "cannot connect")));
     for life in 1..=3 {
         until_free(folder.path()).await;
@@ -143,18 +143,22 @@ async fn a_provider_hears_of_what_was_cancelled_while_its_job_did_not_run() {
         jobs.shut_down(Duration::ZERO).await;
     }
     until_free(folder.path()).await;
-    assert_eq!(provider.log(), ["start reel a", "start reel b", "cancel cloud/a", "cancel cloud/a"], "what it has heard is not told again");
+    assert_eq!(
+        provider.log(),
+        ["start reel a", "start reel b", "cancel cloud/a", "cancel cloud/a"],
+        "an accepted cancellation is not repeated"
+    );
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_take_a_cancellation_is_told_again_until_it_does() {
+async fn a_refused_cancellation_is_repeated_until_the_provider_accepts_it() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     {
         let jobs = opened(priced(folder.path(), None), &provider).await;
         jobs.submit(remote_job("a", MODEL)).await.unwrap();
         until_begun(&jobs, "a").await;
-        // Neither from the run nor when that has ended.
+        // Refused twice: during the run, and after it has ended.
         for _ in 0..2 {
             provider.next_cancel(Err(ProviderError::new(CLOUD, ErrorKind::Unavailable, "cannot connect")));
         }
@@ -169,18 +173,18 @@ async fn a_provider_that_does_not_take_a_cancellation_is_told_again_until_it_doe
         jobs.shut_down(Duration::ZERO).await;
     }
     until_free(folder.path()).await;
-    assert_eq!((provider.count("cancel"), provider.count("start")), (3, 1), "what it has heard is not told again");
+    assert_eq!((provider.count("cancel"), provider.count("start")), (3, 1), "an accepted cancellation is not repeated");
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_while_the_program_goes_down_is_cancelled_at_its_provider() {
+async fn a_job_cancelled_during_a_shutdown_is_cancelled_at_its_provider() {
     let folder = tempfile::tempdir().unwrap();
     let provider = ScriptedProvider::default().shut();
     let jobs = opened(priced(folder.path(), None), &provider).await;
     provider.answers.send_replace(false);
     jobs.submit(remote_job("a", MODEL)).await.unwrap();
     eventually("it is asked for", || provider.count("start") == 1).await;
-    // Its run is broken off, and waits a moment for the id.
+    // Its run is interrupted, and waits a moment for the id.
     let cancelled = async {
         assert!(matches!(jobs.cancel("", "a").await.unwrap(), Cancelled::Done(_)));
         provider.answers.send_replace(true);

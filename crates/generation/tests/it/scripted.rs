@@ -1,8 +1,8 @@
-//! A backend that does what a script says, so that jobs can be tested without a device: how many at once, of which kind, how long it says
-//! it will take, and when each run ends.
+//! A scripted backend, so that jobs can be tested without a device: its slots, the kinds that it accepts, its estimate, and when each run
+//! ends.
 //!
-//! Runs wait while the gate is shut. The prompt says what becomes of one: "broken" fails, "lost" loses the backend, "panic" panics,
-//! "stubborn" does not stop when it is cancelled, and everything else is an image in the colour of its seed, or a file of a few bytes.
+//! Runs wait while the gate is shut. The prompt selects the outcome: "broken" fails, "lost" loses the backend, "panic" panics, "stubborn"
+//! does not stop when it is cancelled, and everything else is an image in the colour of its seed, or a file of a few bytes.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
@@ -31,25 +31,25 @@ pub(crate) struct Scripted {
     pub(crate) estimate: Option<Duration>,
     /// The sides of its images.
     pub(crate) side: u32,
-    /// Why it will never work.
+    /// Why it will never be ready.
     pub(crate) fault: Option<&'static str>,
     pub(crate) is_open: watch::Sender<bool>,
     pub(crate) share: watch::Sender<f64>,
     pub(crate) seen: Mutex<Seen>,
 }
 
-/// What it was asked to do.
+/// The runs that it has seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) running: Vec<String>,
-    /// The most that ran at once.
+    /// The maximum number of concurrent runs.
     pub(crate) most: usize,
-    /// All that ran, in the order in which they began.
+    /// All runs, in the order in which they began.
     pub(crate) ran: Vec<String>,
 }
 
 impl Default for Scripted {
-    /// One slot, everything taken, and an open gate.
+    /// One slot, all kinds accepted, and an open gate.
     fn default() -> Self {
         Self {
             name: "scripted",
@@ -67,7 +67,7 @@ impl Default for Scripted {
 }
 
 impl Scripted {
-    /// The same, with a gate that is shut.
+    /// A backend with a shut gate.
     pub(crate) fn shut(self) -> Arc<Self> {
         self.is_open.send_replace(false);
         Arc::new(self)
@@ -81,7 +81,7 @@ impl Scripted {
         self.is_open.send_replace(false);
     }
 
-    /// Every run is so far now.
+    /// Sets the progress of every run.
     pub(crate) fn progress(&self, share: f64) {
         self.share.send_replace(share);
     }
@@ -120,7 +120,7 @@ impl Scripted {
     }
 }
 
-/// A run that is on, until it is dropped.
+/// An active run, until it is dropped.
 struct Running<'a>(&'a Scripted, String);
 
 impl<'a> Running<'a> {
@@ -207,7 +207,7 @@ impl Backend for Scripted {
     }
 }
 
-/// A device whose model is loaded when the sender says so; it fails when that is dropped.
+/// A device whose model is loaded when the sender sends; it fails when the sender is dropped.
 pub(crate) fn loading() -> (LocalBackend, mpsc::Sender<()>) {
     let (load, wait) = mpsc::channel();
     let local = LocalBackend::start(LocalSettings::new(Instant::now), move || match wait.recv() {

@@ -1,4 +1,4 @@
-//! Every rule of the validation, each with its kind, and all faults at once.
+//! Every validation rule with its error, and all errors at once.
 
 use diffusion_core::schedulers::SchedulerKind;
 use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, ImageSpec, Limits, ModelInfo, field_error::Bound};
@@ -19,7 +19,7 @@ fn le(le: i128) -> FieldErrorKind {
 }
 
 #[test]
-fn what_is_left_out_comes_from_the_model_and_the_defaults() {
+fn absent_fields_come_from_the_model_and_the_defaults() {
     let request = ImageRequest { prompt: Some("a boat".into()), seed: Some(0), ..ImageRequest::default() };
     let model = ModelInfo { default_width: 128, default_height: 192, ..info() };
     let spec = request.validate(&Limits::default(), &model).unwrap();
@@ -100,7 +100,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_errors_are_returned_at_once() {
     let request = ImageRequest {
         prompt: Some(String::new()),
         num_inference_steps: Some(0),
@@ -114,7 +114,7 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
-fn an_unknown_scheduler_is_answered_with_the_known_ones() {
+fn the_error_for_an_unknown_scheduler_names_the_known_ones() {
     let found = errors(ImageRequest { scheduler: Some("elevator".into()), ..request("a boat") });
     let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };
     let FieldErrorKind::Enum { expected, .. } = &error.kind else { panic!("{error:?}") };
@@ -125,7 +125,7 @@ fn an_unknown_scheduler_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn an_eta_that_does_nothing_is_remarked_on() {
+fn an_eta_without_effect_has_a_remark() {
     let remarks = |scheduler: Option<&str>, eta| {
         let request = ImageRequest { scheduler: scheduler.map(str::to_owned), eta, ..request("a boat") };
         request.validate(&Limits::default(), &info()).unwrap().remarks_on(&info())
@@ -133,8 +133,8 @@ fn an_eta_that_does_nothing_is_remarked_on() {
     for (scheduler, eta) in [(None, Some(0.5)), (Some("euler-ancestral"), Some(0.5)), (Some("TCD"), Some(1.0)), (Some("euler"), None)] {
         assert_eq!(remarks(scheduler, eta), [""; 0], "{scheduler:?} {eta:?}");
     }
-    let told = "eta has no effect with the scheduler unipc-karras; the schedulers that take it are ddim, euler-ancestral, tcd";
-    assert_eq!(remarks(Some("unipc-karras"), Some(0.0)), [told]);
+    let remark = "eta has no effect with the scheduler unipc-karras; the schedulers that take it are ddim, euler-ancestral, tcd";
+    assert_eq!(remarks(Some("unipc-karras"), Some(0.0)), [remark]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_spec_of_an_earlier_version_is_read() {
 }
 
 #[test]
-fn a_picture_to_start_from_gives_the_size_and_allows_strength_and_mask() {
+fn an_initial_picture_sets_the_size_and_allows_strength_and_mask() {
     let picture = || Some(RgbImage::new(101, 70));
     let spec = |request: ImageRequest| request.validate(&Limits::default(), &info()).unwrap();
     let image_to_image = spec(ImageRequest { init_image: picture(), ..request("a boat") });
@@ -171,7 +171,7 @@ fn strength_and_mask_need_a_picture_with_pixels() {
 }
 
 #[test]
-fn a_strength_that_leaves_no_step_is_answered_with_the_smallest_one() {
+fn the_error_for_a_strength_without_a_step_names_the_smallest_one() {
     let picture = |mask: bool, strength, steps| ImageRequest {
         init_image: Some(RgbImage::new(64, 64)),
         mask_image: mask.then(|| GrayImage::new(64, 64)),
@@ -185,14 +185,14 @@ fn a_strength_that_leaves_no_step_is_answered_with_the_smallest_one() {
             let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };
             assert_eq!(error.field, "strength");
             assert!(error.message.ends_with(&format!("the smallest strength that works is {smallest}")), "{}", error.message);
-            let mended = picture(mask, smallest.parse().unwrap(), steps);
-            assert!(mended.validate(&Limits::default(), &info()).is_ok(), "{smallest} of {steps}");
+            let corrected = picture(mask, smallest.parse().unwrap(), steps);
+            assert!(corrected.validate(&Limits::default(), &info()).is_ok(), "{smallest} of {steps}");
         }
     }
 }
 
 #[test]
-fn a_model_without_a_scheduler_of_its_own_wants_one_named() {
+fn a_model_without_its_own_scheduler_requires_one() {
     let model = ModelInfo { scheduler: None, scheduler_reason: "KDPM2DiscreteScheduler is not known".into(), ..info() };
     let found = request("a boat").validate(&Limits::default(), &model).unwrap_err();
     let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };

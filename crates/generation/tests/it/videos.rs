@@ -1,4 +1,4 @@
-//! Videos through the device: the file, what becomes of it when something fails, going on with frames, progress.
+//! Videos on the device: the file, failures, resuming a folder of frames, progress.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -47,7 +47,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_video_lies_where_it_was_wanted_with_its_poster_and_sheet() {
+async fn a_video_is_written_with_its_poster_and_contact_sheet() {
     let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     let output = VideoOutput {
         poster: Some(folder.path().join("poster.png")),
@@ -74,7 +74,7 @@ async fn a_job_that_fails_leaves_no_file_and_the_next_one_works() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_to_is_known_before_the_first_frame() {
+async fn an_unwritable_folder_is_reported_before_the_first_frame() {
     let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     fs::write(folder.path().join("file"), "").unwrap();
     // "panic" would panic at its first frame.
@@ -84,7 +84,7 @@ async fn a_folder_that_cannot_be_written_to_is_known_before_the_first_frame() {
 }
 
 #[tokio::test]
-async fn letting_go_of_a_video_stops_it_and_leaves_nothing() {
+async fn dropping_a_video_stops_it_and_leaves_nothing() {
     let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     let job = hold(&jobs, Work::Video(spec("slow")), Some(VideoOutput::new(folder.path().join("a.mp4")).unwrap())).await.unwrap();
     let mut progress = job.progress();
@@ -97,7 +97,7 @@ async fn letting_go_of_a_video_stops_it_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn frames_that_are_there_are_not_made_again() {
+async fn existing_frames_are_not_made_again() {
     let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     let out = folder.path().join("frames");
     let output =
@@ -107,13 +107,13 @@ async fn frames_that_are_there_are_not_made_again() {
     let whole: Vec<Vec<u8>> = (0..26).map(read).collect();
     let written = |frame: u64| fs::metadata(out.join(PngFolder::frame_name(frame))).unwrap().modified().unwrap();
     let before = written(9);
-    // As a kill leaves it: whole frames up to one that is torn.
+    // As a kill leaves it: complete frames up to a torn one.
     fs::write(out.join(PngFolder::frame_name(10)), &whole[10][..20]).unwrap();
     std::thread::sleep(Duration::from_millis(20));
     make(&jobs, "a boat", output()).await.unwrap();
     assert_eq!((0..26).map(read).collect::<Vec<_>>(), whole);
     assert_eq!(written(9), before);
     assert!(written(10) > before);
-    // All are there: nothing is made, not even by a model that would fail at its first frame.
+    // All frames exist: nothing is made, not even by a model that would fail at its first frame.
     assert_eq!(make(&jobs, "panic", output()).await.unwrap().shape.frames, 26);
 }

@@ -1,4 +1,4 @@
-//! The rules of requests for videos, each with its kind, and where in the request the fault lies.
+//! Validation of requests for videos: each rule with its error, and the field in which it is reported.
 
 use diffusion_core::pipelines::scenes::Join;
 use generation::{
@@ -27,7 +27,7 @@ fn fault(request: ScenesRequest) -> FieldError {
 }
 
 #[test]
-fn what_is_left_out_is_the_services_own() {
+fn absent_fields_have_the_defaults() {
     let spec = spec(request());
     assert_eq!((spec.width(), spec.height(), spec.fps().to_string().as_str()), (512, 512, "24"));
     assert_eq!((spec.num_inference_steps(), spec.guidance_scale(), spec.has_hero()), (25, 7.5, false));
@@ -38,7 +38,7 @@ fn what_is_left_out_is_the_services_own() {
 }
 
 #[test]
-fn a_hero_stands_before_every_prompt() {
+fn a_hero_precedes_every_prompt() {
     let spec = spec(ScenesRequest { hero_description: Some(" a red fox ".into()), ..request() });
     assert!(spec.has_hero());
     assert_eq!(spec.scenes().iter().map(|scene| scene.prompt()).collect::<Vec<_>>(), ["a red fox, a boat", "a red fox, a star"]);
@@ -58,11 +58,11 @@ fn a_scene_may_differ_from_the_rest() {
     let bucket = MotionRequest { motion_bucket_id: Some(200), ..MotionRequest::default() };
     let fast = SceneRequest { motion: Some(bucket), ..scene("a sun") };
     let base = ScenesRequest { negative_prompt: Some("snow".into()), join: Some("cut".into()), ..request() };
-    let made = spec(ScenesRequest { scenes: Some(vec![own, scene("a tree"), moving, fast]), ..base });
-    let [own, still, moving, fast] = made.scenes() else { panic!("{made:?}") };
+    let validated = spec(ScenesRequest { scenes: Some(vec![own, scene("a tree"), moving, fast]), ..base });
+    let [own, still, moving, fast] = validated.scenes() else { panic!("{validated:?}") };
     assert_eq!((own.negative_prompt(), own.seed(), own.frames()), ("fog", 99, 12));
     assert_eq!((still.negative_prompt(), still.seed(), still.frames()), ("snow", 6, 72));
-    assert_eq!(made.joins(), [Join::Slerp { frames: 3 }, Join::Cut, Join::Cut]);
+    assert_eq!(validated.joins(), [Join::Slerp { frames: 3 }, Join::Cut, Join::Cut]);
     assert_eq!(moving.motion().map(|motion| motion.motion_bucket_id()), Some(127));
     assert_eq!(fast.motion().map(|motion| (motion.motion_bucket_id(), motion.conditioning_fps())), Some((200, 7)));
 }
@@ -136,7 +136,7 @@ fn each_rule_names_its_field_and_its_limit() {
 }
 
 #[test]
-fn what_only_the_whole_decides_is_bounded_too() {
+fn totals_over_all_scenes_are_bounded() {
     let error = |request: ScenesRequest| match fault(request) {
         FieldError { kind: FieldErrorKind::Value { error }, .. } => error,
         other => panic!("{other:?}"),
@@ -158,13 +158,13 @@ fn what_only_the_whole_decides_is_bounded_too() {
     assert_eq!(error(moving), "1920 frames of the video are 560 of the motion model, which makes at most 512 for a scene");
     let through = SceneRequest { source: Some("moving".into()), join: Some("slerp".into()), ..scene("a boat") };
     let through = ScenesRequest { scenes: Some(vec![through, scene("a star")]), ..request() };
-    assert!(error(through).starts_with("a moving scene can be cut or crossfaded"));
+    assert!(error(through).starts_with("a moving scene can only be cut or crossfaded"));
     let still = SceneRequest { source: Some("still".into()), motion: Some(MotionRequest::default()), ..scene("a boat") };
     assert_eq!(error(ScenesRequest { scenes: Some(vec![still]), ..request() }), "a still scene has no motion");
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_errors_are_returned_at_once() {
     let bad = SceneRequest { seed: Some(-1), ..scene("") };
     let request = ScenesRequest { scenes: Some(vec![scene("a boat"), bad]), width: Some(1), seed: None, ..ScenesRequest::default() };
     let errors = request.validate(&Limits::default()).unwrap_err();
@@ -173,7 +173,7 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
-fn an_animation_is_told_the_rate_that_it_is_played_at() {
+fn an_animation_is_conditioned_on_its_frame_rate() {
     let request = || AnimationRequest { image: Some(RgbImage::new(4, 4)), seed: Some(1), ..AnimationRequest::default() };
     let spec = request().validate(&Limits::default()).unwrap();
     assert_eq!((spec.fps().to_string().as_str(), spec.motion().conditioning_fps(), spec.size()), ("7", 7, None));

@@ -1,4 +1,4 @@
-//! Servers that answer too much, too slowly, or something else than they say.
+//! Servers that answer too much, too slowly, or with something else than they declare.
 
 use std::time::{Duration, Instant};
 
@@ -18,10 +18,10 @@ async fn fetch_within(steps: Vec<Step>, limits: Limits) -> Result<Fetched, Error
     let url = format!("http://origin.example:{}/path?secret=1", server.port());
     let fetched = guard.get(&url, &limits).await;
     if let Err(error) = &fetched {
-        let said = error.to_string();
-        assert!(said.starts_with("origin.example: ") && !said.contains('\n'), "{said}");
+        let message = error.to_string();
+        assert!(message.starts_with("origin.example: ") && !message.contains('\n'), "{message}");
         for word in ["secret", "path", "127.0.0.1", "smuggled"] {
-            assert!(!format!("{said} {error:?}").contains(word), "{error:?}");
+            assert!(!format!("{message} {error:?}").contains(word), "{error:?}");
         }
     }
     fetched
@@ -38,7 +38,7 @@ async fn a_picture_within_the_limits_arrives() {
     assert_eq!(fetched.bytes, body);
     assert_eq!(fetched.final_url.path(), "/path");
     assert_eq!(format!("{fetched:?}"), r#"Fetched { bytes: 1000, host: Some("origin.example"), .. }"#);
-    // Chunked, and without any length until the connection ends.
+    // Chunked, and without a length until the connection closes.
     let chunked =
         "HTTP/1.1 200 OK\r\nContent-Type: IMAGE/PNG; charset=x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
     assert_eq!(fetch(chunked).await.unwrap().bytes, b"abcde");
@@ -47,17 +47,17 @@ async fn a_picture_within_the_limits_arrives() {
 }
 
 #[tokio::test]
-async fn more_than_the_limit_is_not_taken() {
+async fn an_answer_over_the_limit_is_refused() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n";
     let chunk = [b"400\r\n".as_slice(), &[b'x'; 0x400], b"\r\n"].concat();
     let cases = [
-        // One byte too many, told beforehand; nothing of the body is waited for.
+        // One byte too many, declared in advance; the body is not awaited.
         vec![Step::Send(format!("{head}Content-Length: 1001\r\n\r\n").into()), Step::Hold],
         vec![Step::Send(format!("{head}Content-Length: 18446744073709551613\r\n\r\n").into()), Step::Hold],
-        // Never told and never ending.
+        // Undeclared and endless.
         vec![Step::Send(format!("{head}Transfer-Encoding: chunked\r\n\r\n").into()), Step::SendForever(chunk)],
         vec![Step::Send(format!("{head}\r\n").into()), Step::SendForever(vec![b'x'; 100])],
-        // One byte too many in small pieces.
+        // One byte too many, in small chunks.
         vec![Step::Send(format!("{head}\r\n").into()), Step::Send(vec![b'x'; 1001])],
     ];
     for (case, steps) in cases.into_iter().enumerate() {
@@ -68,14 +68,14 @@ async fn more_than_the_limit_is_not_taken() {
 }
 
 #[tokio::test]
-async fn lengths_that_lie_bring_nothing_in() {
-    // More bytes than were told: what is over is never read, and the connection is not used again.
+async fn wrong_lengths_smuggle_nothing_in() {
+    // More bytes than declared: the rest is never read, and the connection is not reused.
     let fetched = fetch("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\ngoodHTTP/1.1 200 smuggled").await.unwrap();
     assert_eq!(fetched.bytes, b"good");
     // Fewer: the answer broke off.
     let error = fetch("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 40\r\n\r\nsmuggled").await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { stage: Stage::Body, .. }), "{error:?}");
-    // Two lengths, lengths that are none, and a chunk that is none.
+    // Two lengths, invalid lengths, and an invalid chunk.
     for head in ["Content-Length: 4\r\nContent-Length: 9", "Content-Length: smuggled", "Content-Length: -1"] {
         let error = fetch(format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n{head}\r\n\r\n")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unreachable, "{head}: {error:?}");
@@ -85,13 +85,12 @@ async fn lengths_that_lie_bring_nothing_in() {
 }
 
 #[tokio::test]
-async fn slow_servers_are_cut_by_the_whole_timeout() {
+async fn slow_servers_hit_the_overall_timeout() {
     let limits = Limits { timeout: Duration::from_millis(300), ..LIMITS };
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 900\r\n\r\n".to_vec();
     let pause = Duration::from_millis(20);
     let cases = [
-        // Says nothing; a byte of the head now and then; a byte of the body now and then; stops in the middle of the body; asks for
-        // patience again and again.
+        // Sends nothing; trickles the head; trickles the body; stalls in the middle of the body; sends "100 Continue" again and again.
         vec![Step::Hold],
         vec![Step::Send(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Step::Trickle(b"x".to_vec(), pause)],
         vec![Step::Send(head.clone()), Step::Trickle(b"x".to_vec(), pause)],
@@ -108,7 +107,7 @@ async fn slow_servers_are_cut_by_the_whole_timeout() {
 }
 
 #[tokio::test]
-async fn the_settings_timeout_holds_where_a_call_asks_for_more() {
+async fn the_settings_timeout_caps_a_calls_timeout() {
     let server = Server::start(|_| vec![Step::Hold]).await;
     let allow = [format!("origin.example:{}", server.port())];
     let settings = guarded_http::GuardSettings { timeout: Duration::from_millis(200), ..settings(&allow, &[]) };
@@ -120,7 +119,7 @@ async fn the_settings_timeout_holds_where_a_call_asks_for_more() {
 }
 
 #[tokio::test]
-async fn what_claims_to_be_something_else_is_refused_by_its_name() {
+async fn a_declared_type_of_something_else_is_refused_by_name() {
     for (head, claimed) in [
         ("Content-Type: text/html\r\n", "text/html"),
         ("Content-Type: TEXT/HTML; charset=smuggled\r\n", "text/html"),
@@ -138,7 +137,7 @@ async fn what_claims_to_be_something_else_is_refused_by_its_name() {
 }
 
 #[tokio::test]
-async fn types_that_say_little_or_something_near_leave_it_to_the_bytes() {
+async fn uninformative_or_similar_types_are_accepted() {
     let types = [
         "Content-Type: binary/octet-stream",
         "Content-Type: application/octet-stream",
@@ -161,7 +160,7 @@ async fn types_that_say_little_or_something_near_leave_it_to_the_bytes() {
 }
 
 #[tokio::test]
-async fn a_coding_that_is_none_is_a_label_on_plain_bytes() {
+async fn a_label_that_is_no_coding_is_ignored() {
     for coding in ["", "identity", "utf-8", "UTF-8", "aws-chunked", "aws-chunked, utf-8", "base64", "binary", "none", "\"\"", "gzipped"] {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Encoding: {coding}\r\nContent-Length: 3\r\n\r\nabc");
         assert_eq!(fetch(head).await.unwrap().bytes, b"abc", "{coding}");
@@ -170,7 +169,7 @@ async fn a_coding_that_is_none_is_a_label_on_plain_bytes() {
 
 #[tokio::test]
 async fn compressed_answers_are_not_unpacked() {
-    // The head of a gzip file; a bomb would go on. Nobody looks at it.
+    // The head of a gzip file; a bomb would continue. It is never decoded.
     let body = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
     for encoding in [
         "gzip",
@@ -189,18 +188,18 @@ async fn compressed_answers_are_not_unpacked() {
         let error = fetch([head.as_bytes(), body].concat()).await.unwrap_err();
         assert_eq!(error.to_string(), "origin.example: the answer is encoded (compressed), which is not undone", "{encoding}");
     }
-    // Another way to say it; what is not known is read to the end of the connection, as it is.
+    // The same through the transfer encoding; an unknown one is read to the end of the connection.
     for encoding in ["gzip, chunked", "gzip", "smuggled"] {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: {encoding}\r\n\r\n");
         let error = fetch([head.as_bytes(), b"a\r\n", body, b"\r\n0\r\n\r\n"].concat()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WrongType, "{encoding}: {error:?}");
     }
-    // Without the header the bytes are bytes.
+    // Without the header, the bytes are just bytes.
     assert_eq!(fetch(ok("image/png", body)).await.unwrap().bytes, body);
 }
 
 #[tokio::test]
-async fn statuses_and_garbage_are_told_apart() {
+async fn statuses_and_garbage_are_distinguished() {
     for status in [204, 400, 401, 404, 418, 429, 500, 503] {
         let error = fetch(format!("HTTP/1.1 {status} smuggled\r\nContent-Length: 0\r\n\r\n")).await.unwrap_err();
         assert_eq!(error.to_string(), format!("origin.example: answered with status {status}"));
@@ -211,7 +210,7 @@ async fn statuses_and_garbage_are_told_apart() {
         assert!(matches!(error, Error::Unreachable { stage: Stage::Answer, .. }), "{garbage:?}: {error:?}");
         assert_eq!(error.to_string(), "origin.example: the server gave no valid answer");
     }
-    // A head without end.
+    // An endless head.
     let endless = vec![Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()), Step::SendForever(b"X: yyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(100))];
     let error = fetch_within(endless, LIMITS).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { stage: Stage::Answer, .. }), "{error:?}");
@@ -223,7 +222,7 @@ async fn statuses_and_garbage_are_told_apart() {
 #[tokio::test]
 async fn closed_ports_and_plain_servers_behind_https_are_unreachable() {
     let server = Server::start(|_| vec![Step::Send(ok("image/png", b"x"))]).await;
-    // Bound and not listening: nobody else gets the port meanwhile.
+    // Bound but not listening, so that no other process gets the port meanwhile.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let closed = socket.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! Webhooks: what is sent, what of the answer counts, and that nothing is followed.
+//! Webhooks: what is sent, which part of the answer counts, and that no redirect is followed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn guarded(answer: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> 
 }
 
 #[tokio::test]
-async fn a_webhook_arrives_as_it_was_given() {
+async fn a_webhook_arrives_unchanged() {
     let (server, guard, url) = guarded(|_| vec![Step::Send(ok("text/plain", b"thanks"))]).await;
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
@@ -46,19 +46,19 @@ async fn every_status_is_an_answer_and_no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn what_is_answered_is_read_to_a_bound() {
+async fn the_answer_is_read_up_to_a_limit() {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let chunk = [b"400\r\n".as_slice(), &[b'x'; 0x400], b"\r\n"].concat();
     let (_server, guard, url) = guarded(move |_| vec![Step::Send(head.clone()), Step::SendForever(chunk.clone())]).await;
     assert_eq!(guard.post(&url, HeaderMap::new(), Vec::new(), LIMITS.timeout).await, Ok(200));
-    // A body that does not come is not waited for, and the status counts all the same.
+    // A missing body is not awaited, and the status counts anyway.
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".to_vec();
     let (_server, guard, url) = guarded(move |_| vec![Step::Send(head.clone()), Step::Hold]).await;
     assert_eq!(guard.post(&url, HeaderMap::new(), Vec::new(), LIMITS.timeout).await, Ok(200));
 }
 
 #[tokio::test]
-async fn a_webhook_s_errors_keep_its_address_to_themselves() {
+async fn a_webhooks_errors_do_not_reveal_its_address() {
     let (_server, guard, url) = guarded(|_| vec![Step::Hold]).await;
     let error = guard.post(&url, HeaderMap::new(), Vec::new(), Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);

@@ -1,4 +1,4 @@
-//! Attacks: private addresses in every spelling. Each is refused by the rule of addresses, says so in the same words, and reaches nobody.
+//! Attacks: private addresses in every spelling. The address rule refuses each, with the same message, and no server is reached.
 
 use guarded_http::{Error, ErrorKind, Guard, InvalidUrl, Rule};
 
@@ -7,7 +7,7 @@ use crate::{
     server::{Server, Step, ok},
 };
 
-/// Hosts that are, or are one way or another connected to as, the machine itself.
+/// Hosts that are the machine itself, or are connected to it in some way.
 const LOOPBACK: &str = "
     127.0.0.1 127.0.0.2 127.255.255.254 127.1 127.0.1 127.0.0.1. 127.1.
     2130706433 2130706433. 0x7f000001 0X7F000001 0x7f.1 0x7f.0.0.0x1 017700000001 0177.0.0.1 0177.1 00000177.0.0.01 127.0x0.00.1
@@ -20,7 +20,7 @@ const LOOPBACK: &str = "
     [2001:0:4136:e378:8000:63bf:80ff:fffe] [2a00:1450:4001:800:0:5efe:127.0.0.1] [2a00:1450:4001:800:200:5efe:7f00:1]
 ";
 
-/// Hosts inside, in clouds, and of no use to anybody outside.
+/// Hosts inside a network, in clouds, and of no use from outside.
 const INTERNAL: &str = "
     10.0.0.1 10.255.255.255 0xa.1 012.0.0.1 167772161 172.16.0.1 172.31.255.255 192.168.0.1 192.168.257 0xc0a80001 3232235521
     100.64.0.1 100.127.255.254 198.18.0.1 198.19.255.255 192.0.0.1 192.0.2.1 198.51.100.7 203.0.113.7 192.88.99.1 240.0.0.1 250.1.2.3
@@ -33,7 +33,7 @@ const INTERNAL: &str = "
     [2001:db8::1] [3fff::1] [100::1] [5f00::1] [2001::1] [2001:2::1] [2001:20::1] [2620:4f:8000::1] [4000::1] [e000::1]
 ";
 
-/// Names, and what a name server says of them.
+/// Names, and a name server's answers for them.
 const NAMES: &str = "
     localhost 127.0.0.1
     localhost. 127.0.0.1
@@ -60,12 +60,12 @@ const NAMES: &str = "
     xn--bcher-kva.example 192.168.0.1
 ";
 
-/// What is asked, beside the names above as they are.
+/// Further spellings to test, besides the names above.
 const SPELLINGS_OF_NAMES: &str = "LOCALHOST LocalHost. ⓛⓞⓒⓐⓛⓗⓞⓢⓣ ｌｏｃａｌｈｏｓｔ %6cocalhost loc\u{ad}alhost Foo.LOCALHOST bücher.example BÜCHER.example \
                                   metadata.GOOGLE.internal mixed.example. zero。example";
 
 fn script() -> String {
-    // A name with a last dot is the same name to every name server.
+    // A name with a trailing dot is the same name to every name server.
     let dotted: Vec<String> = NAMES.lines().filter(|line| !line.trim().is_empty()).map(|line| line.trim().replacen(' ', ". ", 1)).collect();
     format!("{}\n{NAMES}", dotted.join("\n"))
 }
@@ -86,10 +86,10 @@ async fn private_addresses_are_refused_in_every_spelling() {
     for host in &hosts {
         for url in [format!("http://{host}:{port}/picture.png?secret=1"), format!("HTTPS:\\\\{host}:{port}")] {
             let error = get(&guard, &url).await.unwrap_err();
-            let said = error.to_string();
-            assert_eq!(error.kind(), ErrorKind::Refused, "{url}: {said}");
+            let message = error.to_string();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{url}: {message}");
             let text = "this host has no public address; private, local and reserved ones are not allowed";
-            assert!(said.ends_with(text) && !said.contains("secret"), "{url}: {said}");
+            assert!(message.ends_with(text) && !message.contains("secret"), "{url}: {message}");
             assert_eq!(rule(Err::<(), _>(error), &url), Rule::Address, "{url}");
         }
     }
@@ -103,20 +103,20 @@ async fn private_addresses_are_refused_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn the_system_s_own_resolver_is_judged_too() {
+async fn the_systems_resolver_is_judged_too() {
     let trap = Server::trap().await;
     let port = trap.port();
     let guard = Guard::new(settings(&[], &[port]));
     for host in ["localhost", "localhost.", "LOCALHOST", "127.0.0.1", "2130706433"] {
         let url = format!("http://{host}:{port}/");
         let error = get(&guard, &url).await.unwrap_err();
-        // The resolver of a bare machine may not know the name with a dot.
+        // A bare machine's resolver may not know the name with a dot.
         assert_eq!(error.kind(), ErrorKind::Refused, "{url}: {error}");
     }
     trap.is_untouched("the system's names").await;
 }
 
-/// Nothing tells a name that does not exist from one that stands for a private address; retries can, and nobody outside sees those.
+/// Nothing distinguishes a nonexistent name from one with a private address; only retries can, and no caller sees those.
 #[tokio::test]
 async fn an_unknown_name_reads_like_a_private_one() {
     let guard = Guard::with_resolver(settings(&[], &[80]), ScriptedResolver::new("there.example 10.0.0.1"));
@@ -127,9 +127,9 @@ async fn an_unknown_name_reads_like_a_private_one() {
     assert!(unknown.is_transient() && !private.is_transient());
 }
 
-/// What looks like the host and is not.
+/// Texts that look like another host.
 #[tokio::test]
-async fn the_host_is_the_one_that_is_connected_to() {
+async fn the_parsed_host_is_the_one_connected_to() {
     let trap = Server::trap().await;
     let port = trap.port();
     let guard = Guard::with_resolver(settings(&[], &[port, 80]), ScriptedResolver::new("good.example 127.0.0.1"));
@@ -164,12 +164,12 @@ async fn the_host_is_the_one_that_is_connected_to() {
 }
 
 #[tokio::test]
-async fn what_is_no_url_is_refused_without_repeating_it() {
+async fn invalid_urls_are_refused_without_repeating_them() {
     let guard = Guard::with_resolver(settings(&[], &[80]), ScriptedResolver::new(""));
     let long = format!("http://good.example/{}", "x".repeat(9000));
     let long_host = format!("http://{}.example/secret", "x".repeat(300));
     let table = [
-        // Zone ids belong to link-local addresses and to no URL.
+        // Zone ids belong to link-local addresses, not to URLs.
         "http://[fe80::1%25eth0]/secret",
         "http://[fe80::1%eth0]/secret",
         "http://[::1%25lo]/secret",
@@ -230,7 +230,7 @@ async fn other_schemes_and_ports_are_refused() {
             let refused = rule(get(&guard, &url).await, &url);
             assert_eq!(refused, Rule::Port { open: vec![80, 443, 8080, 8443] }, "{url}");
         }
-        // A private one does not even tell which ports are open.
+        // A private host does not even reveal which ports are open.
         let url = format!("http://127.0.0.1:{port}/");
         assert_eq!(rule(get(&guard, &url).await, &url), Rule::Address, "{url}");
     }
@@ -241,7 +241,7 @@ async fn other_schemes_and_ports_are_refused() {
 }
 
 #[tokio::test]
-async fn the_operator_s_list_lifts_what_it_names() {
+async fn the_operators_list_allows_what_it_names() {
     let server = Server::start(|_| vec![Step::Send(ok("image/png", b"here"))]).await;
     let port = server.port();
     let script = "nas.example 127.0.0.1\nnas.example. 127.0.0.1\na.pictures.example 127.0.0.1\nother.example 127.0.0.1";
@@ -263,7 +263,7 @@ async fn the_operator_s_list_lifts_what_it_names() {
             assert_eq!(fetched.bytes, b"here");
         }
     }
-    // And nothing else: another name for the same address, the same name on another port, the address itself.
+    // And nothing else: not another name for the same address, the same name on another port, or the address itself.
     let trap = Server::trap().await;
     let guard = Guard::with_resolver(settings(&[format!("nas.example:{port}")], &[trap.port()]), resolver.clone());
     for (host, port) in [("other.example", port), ("127.0.0.1", port), ("nas.example", trap.port()), ("other.example", trap.port())] {

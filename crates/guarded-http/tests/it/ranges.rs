@@ -1,11 +1,11 @@
-//! The edges of all blocks of IANA's special-purpose registries, against a list that is written down here a second time, as first and last
-//! addresses: first, last and their neighbours. And a walk over many addresses against what the standard library calls special.
+//! The edges of all blocks of IANA's special-purpose registries, against a second, independent list of first and last addresses: each edge
+//! and its neighbours. And many addresses against the standard library's classification.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use guarded_http::{Error, Guard, GuardSettings, Rule};
 
-/// The registry's blocks, the multicast space, and the metadata address that lies in none of them.
+/// The registry's blocks, the multicast space, and the metadata address outside all of them.
 const IPV4: [(&str, &str); 19] = [
     ("0.0.0.0", "0.255.255.255"),
     ("10.0.0.0", "10.255.255.255"),
@@ -28,7 +28,7 @@ const IPV4: [(&str, &str); 19] = [
     ("240.0.0.0", "255.255.255.255"),
 ];
 
-/// All that is not 2000::/3, in the pieces that the registries give it (NAT64's is judged by what it carries), and the blocks within.
+/// Everything outside 2000::/3, in the registries' blocks (NAT64's is judged by the embedded address), and the blocks within.
 const IPV6: [(&str, &str); 22] = [
     ("::", "::"),
     ("::1", "::1"),
@@ -78,7 +78,7 @@ fn blocks<A: std::str::FromStr, N: From<A>>(blocks: &[(&str, &str)]) -> Vec<(N, 
 }
 
 #[test]
-fn the_edges_of_ipv4_s_blocks_are_where_the_registry_has_them() {
+fn the_edges_of_ipv4_blocks_match_the_registry() {
     let guard = guard();
     let blocks: Vec<(u32, u32)> = blocks::<Ipv4Addr, u32>(&IPV4);
     let mut open = 0;
@@ -90,7 +90,7 @@ fn the_edges_of_ipv4_s_blocks_are_where_the_registry_has_them() {
             open += usize::from(!expected);
             let address = Ipv4Addr::from_bits(address);
             assert_eq!(is_refused(&guard, address.into()), expected, "{address}");
-            // The carriers that are in use are judged by what they carry, the others are refused.
+            // Embedding schemes in use are judged by the IPv4 address, the others are refused.
             let [a, b, c, d] = address.octets().map(u16::from);
             let (high, low) = (a << 8 | b, c << 8 | d);
             for (carrier, judged) in [
@@ -111,7 +111,7 @@ fn the_edges_of_ipv4_s_blocks_are_where_the_registry_has_them() {
 }
 
 #[test]
-fn the_edges_of_ipv6_s_blocks_are_where_the_registry_has_them() {
+fn the_edges_of_ipv6_blocks_match_the_registry() {
     let guard = guard();
     let blocks: Vec<(u128, u128)> = blocks::<Ipv6Addr, u128>(&IPV6);
     let global = 0x2000_u128 << 112..0x4000_u128 << 112;
@@ -120,7 +120,7 @@ fn the_edges_of_ipv6_s_blocks_are_where_the_registry_has_them() {
         let middle = first + (last - first) / 2;
         for bits in [first.wrapping_sub(1), *first, first.saturating_add(1), middle, last.saturating_sub(1), *last, last.wrapping_add(1)] {
             let address = Ipv6Addr::from_bits(bits);
-            // What carries IPv4 is the other test's.
+            // Embedded IPv4 is covered by the other test.
             if address.to_ipv4_mapped().is_some() || address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
                 continue;
             }
@@ -136,11 +136,11 @@ fn the_edges_of_ipv6_s_blocks_are_where_the_registry_has_them() {
 }
 
 #[test]
-fn whatever_the_standard_library_calls_special_is_refused() {
+fn special_addresses_of_the_standard_library_are_refused() {
     let guard = guard();
     let mut state = 1_u64;
     let mut next = || {
-        // Knuth's multiplier; the upper half is the better one.
+        // Knuth's multiplier; the upper half is more random.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 32) as u32
     };
@@ -159,7 +159,7 @@ fn whatever_the_standard_library_calls_special_is_refused() {
         let refused = is_refused(&guard, address.into());
         assert!(refused || !special.contains(&true), "{address}");
         open[0] += u32::from(!refused);
-        // Three of four in the part that is given out.
+        // Three of four are in the allocated part.
         let high = if next() % 4 == 0 { next() } else { next() % 0x2000_0000 + 0x2000_0000 };
         let bits = u128::from(high) << 96 | u128::from(next()) << 64 | u128::from(next()) << 32 | u128::from(next());
         let address = Ipv6Addr::from_bits(bits);
@@ -174,6 +174,6 @@ fn whatever_the_standard_library_calls_special_is_refused() {
         assert!(refused || !special.contains(&true), "{address}");
         open[1] += u32::from(!refused);
     }
-    // 86 % of IPv4 is open (3.7 of 4.3 thousand million addresses), and of these IPv6 addresses some three quarters.
+    // 86 % of IPv4 is open (3.7 of 4.3 billion addresses), and about three quarters of these IPv6 addresses.
     assert!((42_000..44_500).contains(&open[0]) && (37_000..40_500).contains(&open[1]), "{open:?}");
 }

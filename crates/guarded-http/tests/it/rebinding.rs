@@ -1,6 +1,6 @@
-//! Attacks: name servers that answer one thing to the check and another to the connection, or several things at a time.
+//! Attacks: name servers that give the check and the connection different answers, or several answers at once.
 //!
-//! Loopback has many addresses: 127.0.0.2 is allowed here and stands for the public one, 127.0.0.1 is where the trap waits.
+//! Loopback has many addresses: 127.0.0.2 is allowed here and stands for a public one, and 127.0.0.1 is the trap.
 #![cfg(any(target_os = "linux", target_os = "windows"))]
 
 use std::{net::Ipv4Addr, sync::Arc};
@@ -17,7 +17,7 @@ const GOOD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A good server and a trap on the same port of two addresses.
 async fn pair(answer: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> (Server, Server) {
-    // The trap's port may be taken at the other address; then another pair is tried.
+    // The trap's port may be in use at the other address; then another pair is tried.
     for _ in 0..100 {
         let trap = Server::trap().await;
         if let Ok(listener) = TcpListener::bind((GOOD, trap.port())).await {
@@ -32,7 +32,7 @@ fn guard(resolver: &Arc<ScriptedResolver>, port: u16) -> Guard {
 }
 
 #[tokio::test]
-async fn the_answer_that_was_judged_is_the_one_that_is_connected_to() {
+async fn the_judged_address_is_the_one_connected_to() {
     let (good, trap) = pair(|_| vec![Step::Send(ok("image/png", b"good"))]).await;
     let resolver = ScriptedResolver::new("rebinding.example 127.0.0.2 127.0.0.1");
     let guard = guard(&resolver, good.port());
@@ -40,7 +40,7 @@ async fn the_answer_that_was_judged_is_the_one_that_is_connected_to() {
     assert_eq!(get(&guard, &url).await.unwrap().bytes, b"good");
     assert_eq!(resolver.count("rebinding.example"), 1, "a name is asked for once");
     trap.is_untouched("rebinding between check and connection").await;
-    // The next call asks again, and is told the private address.
+    // The next call resolves again, and gets the private address.
     assert_eq!(rule(get(&guard, &url).await, "the second call"), Rule::Address);
     trap.is_untouched("rebinding between calls").await;
     assert_eq!(good.requests().len(), 1);
@@ -60,8 +60,8 @@ async fn a_webhook_is_bound_to_its_address_too() {
 }
 
 #[tokio::test]
-async fn each_hop_is_resolved_and_judged_anew() {
-    // The same name, public at first, private once it has redirected to itself.
+async fn each_hop_is_resolved_and_judged_again() {
+    // The same name, public at first, private after it has redirected to itself.
     let (good, trap) = pair(|path| vec![Step::Send(if path == "/" { redirect(302, "/next") } else { ok("image/png", b"good") })]).await;
     for second in ["127.0.0.1", "0.0.0.0", "::1", "::ffff:127.0.0.1", "169.254.169.254", "10.0.0.1"] {
         let resolver = ScriptedResolver::new(&format!("rebinding.example 127.0.0.2 {second}"));
@@ -90,9 +90,9 @@ async fn one_private_answer_refuses_them_all() {
     assert!(good.requests().is_empty());
 }
 
-/// A guard that kept connections would send the second request over the first one's, to a host that it has not judged.
+/// A guard with persistent connections would send the second request over the first connection, to a host that it has not judged.
 #[tokio::test]
-async fn connections_are_not_kept() {
+async fn connections_are_not_reused() {
     let server = Server::on(TcpListener::bind((GOOD, 0)).await.unwrap(), |_| vec![Step::Send(ok("image/png", b"x"))]);
     let resolver = ScriptedResolver::new("a.example 127.0.0.2 127.0.0.2 10.0.0.1");
     let guard = guard(&resolver, server.port());

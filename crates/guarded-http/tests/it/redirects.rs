@@ -1,4 +1,4 @@
-//! Attacks: redirects to where the caller could not have gone, and what is carried along.
+//! Attacks: redirects to hosts that the caller could not reach, and data carried along.
 
 use guarded_http::{Error, ErrorKind, Guard, Rule};
 
@@ -76,14 +76,14 @@ async fn a_redirect_passes_the_same_rules() {
     for (expected, locations) in table {
         for location in locations {
             for status in [301, 302, 303, 307, 308] {
-                let told = location.clone();
-                let origin = Server::start(move |_| vec![Step::Send(redirect(status, &told))]).await;
+                let target = location.clone();
+                let origin = Server::start(move |_| vec![Step::Send(redirect(status, &target))]).await;
                 let allow = [format!("origin.example:{}", origin.port())];
                 let guard = Guard::with_resolver(settings(&allow, &[port, 80]), ScriptedResolver::new(SCRIPT));
                 let error = get(&guard, &format!("http://origin.example:{}/start", origin.port())).await.unwrap_err();
-                let said = error.to_string();
-                // Neither where it led nor anything of it.
-                assert!(said.starts_with("origin.example, after a redirect: ") && !said.contains("secret"), "{location}: {said}");
+                let message = error.to_string();
+                // Neither the target nor any part of it is named.
+                assert!(message.starts_with("origin.example, after a redirect: ") && !message.contains("secret"), "{location}: {message}");
                 assert_eq!(rule(Err::<(), _>(error), location), expected, "{status} {location}");
                 assert_eq!(origin.requests().len(), 1);
             }
@@ -149,7 +149,7 @@ async fn nothing_is_carried_from_hop_to_hop() {
 }
 
 #[tokio::test]
-async fn a_redirect_without_a_place_is_a_status() {
+async fn a_redirect_without_a_location_is_a_status() {
     for status in [300, 301, 304] {
         let server = Server::start(move |_| vec![Step::Send(format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n").into())]).await;
         let allow = [format!("origin.example:{}", server.port())];

@@ -1,4 +1,4 @@
-//! A server on loopback that says what it is told to, byte for byte, and remembers who came.
+//! A scripted server on loopback, byte for byte, that records its visitors.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -12,31 +12,31 @@ use tokio::{
     sync::watch,
 };
 
-/// What a server does once it has read the head of a request.
+/// A step of an answer, after the head of a request was read.
 #[derive(Clone)]
 pub(crate) enum Step {
     Send(Vec<u8>),
-    /// The same again until nobody listens.
+    /// Repeats until the peer closes the connection.
     SendForever(Vec<u8>),
-    /// The same again, with this pause between.
+    /// Repeats with this pause in between.
     Trickle(Vec<u8>, Duration),
-    /// Waits until the other side goes.
+    /// Waits until the peer closes the connection.
     Hold,
 }
 
-/// Nobody waits longer than this; a test that gets here fails.
+/// Upper bound of every wait; a test that gets here fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
-    came: watch::Receiver<Vec<SocketAddr>>,
-    /// Connections that a test made itself, to see who came before.
+    arrived: watch::Receiver<Vec<SocketAddr>>,
+    /// The test's own connections, made to see who connected before.
     probes: Mutex<Vec<SocketAddr>>,
 }
 
 impl Server {
-    /// Answers each request with the steps that are found for its path.
+    /// Answers each request with the steps for its path.
     pub(crate) async fn start(answer: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), answer)
     }
@@ -44,19 +44,19 @@ impl Server {
     pub(crate) fn on(listener: TcpListener, answer: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (arrival, came) = watch::channel(Vec::new());
+        let (arrival, arrived) = watch::channel(Vec::new());
         let (answer, kept) = (Arc::new(answer), Arc::clone(&requests));
         tokio::spawn(async move {
             while let Ok((stream, from)) = listener.accept().await {
-                arrival.send_modify(|came| came.push(from));
+                arrival.send_modify(|arrived| arrived.push(from));
                 let (answer, kept) = (Arc::clone(&answer), Arc::clone(&kept));
                 tokio::spawn(async move { serve(stream, &*answer, &kept).await });
             }
         });
-        Self { address, requests, came, probes: Mutex::default() }
+        Self { address, requests, arrived, probes: Mutex::default() }
     }
 
-    /// A server that nobody may come to.
+    /// A server that no request may reach.
     pub(crate) async fn trap() -> Self {
         Self::start(|_| vec![Step::Send(ok("image/png", b"caught"))]).await
     }
@@ -70,13 +70,14 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Fails if anybody else has connected: connections are taken in order, so those before the one made here have been seen by then.
+    /// Fails if any other client has connected: connections are accepted in order, so earlier ones are recorded by the time the test's own
+    /// is.
     pub(crate) async fn is_untouched(&self, why: &str) {
         let own = TcpStream::connect(self.address).await.unwrap().local_addr().unwrap();
         self.probes.lock().unwrap().push(own);
-        let mut came = self.came.clone();
-        let came = tokio::time::timeout(PATIENCE, came.wait_for(|came| came.contains(&own))).await.unwrap().unwrap().clone();
-        assert_eq!(came, *self.probes.lock().unwrap(), "{why}: somebody came to the trap");
+        let mut arrived = self.arrived.clone();
+        let arrived = tokio::time::timeout(PATIENCE, arrived.wait_for(|arrived| arrived.contains(&own))).await.unwrap().unwrap().clone();
+        assert_eq!(arrived, *self.probes.lock().unwrap(), "{why}: a client reached the trap");
     }
 }
 
@@ -107,7 +108,7 @@ async fn serve(mut stream: TcpStream, answer: &(dyn Fn(&str) -> Vec<Step> + Send
     let _ = stream.shutdown().await;
 }
 
-/// The head of a request, and its body if it has a length; nothing if it is TLS.
+/// The head of a request, and its body if it has a length; `None` for TLS.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {

@@ -1,6 +1,6 @@
-//! Whether a request is signed by the account, for this region and service, at about this time.
+//! Checks whether a request is signed by the account, for this region and service, at about this time.
 //!
-//! What is wrong has the names and words that Amazon's services answer with; S3 words the same faults in its own way.
+//! Refusals use the names and texts of Amazon's services; S3 has its own texts for the same faults.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,31 +11,31 @@ use super::{
 };
 use crate::Recorded;
 
-/// How far a signature's time may be from the service's.
+/// Maximum difference between a signature's time and the server's clock.
 const SKEW: Duration = Duration::from_secs(5 * 60);
-/// The longest life of a presigned URL, in seconds.
+/// The maximum lifetime of a presigned URL, in seconds.
 const LONGEST: u64 = 604_800;
 
 /// Why a signature is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// There is none.
+    /// The request is not signed.
     Missing,
     /// It lacks a part, or a part is malformed.
     Incomplete(String),
-    /// The access key or the session token is not known.
+    /// The access key or the session token is unknown.
     UnknownKey,
-    /// The session token's time is over.
+    /// The session token has expired.
     ExpiredToken,
-    /// Made for another region, service or day: what is wrong with it.
+    /// Made for another region, service or day; the text says which.
     Scope(String),
-    /// Made too long ago, or in the future.
+    /// Signed too long ago, or in the future.
     Time(String),
-    /// The presigned URL's time is over: when that was.
+    /// The presigned URL expired at this time.
     ExpiredUrl(SystemTime),
-    /// It is not the one that the key makes of this request.
+    /// The signature does not match this request.
     Mismatch,
-    /// The body is another than its header says.
+    /// The body does not match the digest in its header.
     Payload,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn check_header(request: &Recorded, account: &Account, service: &str,
     if canonical.sign(&account.secret_key, &scope, sent) == signature { Ok(()) } else { Err(Refusal::Mismatch) }
 }
 
-/// Whether the query claims a signature.
+/// Whether the query contains a signature.
 pub(crate) fn is_presigned(request: &Recorded) -> bool {
     request.query_pairs().iter().any(|(name, _)| name == "X-Amz-Signature")
 }
@@ -84,11 +84,11 @@ pub(crate) fn check_query(request: &Recorded, account: &Account, service: &str, 
     }
     let scope = check_credential(&part("X-Amz-Credential")?, &sent, account, service)?;
     check_token(request.query_value("X-Amz-Security-Token").as_deref(), account, now)?;
-    let made = unstamp(&sent).ok_or_else(|| Refusal::Incomplete("X-Amz-Date must be in the ISO8601 Long Format".to_owned()))?;
-    if made > now + SKEW {
+    let signed_at = unstamp(&sent).ok_or_else(|| Refusal::Incomplete("X-Amz-Date must be in the ISO8601 Long Format".to_owned()))?;
+    if signed_at > now + SKEW {
         return Err(Refusal::Time("Request is not valid yet".to_owned()));
     }
-    let end = made + Duration::from_secs(seconds);
+    let end = signed_at + Duration::from_secs(seconds);
     if end < now {
         return Err(Refusal::ExpiredUrl(end));
     }
@@ -115,12 +115,12 @@ fn canonical<'a>(
         Ok((name.to_owned(), value.to_owned()))
     };
     let headers = names.iter().map(|name| header(name)).collect::<Result<_, Refusal>>()?;
-    // S3 signs the path as it is sent; all others sign it encoded once more.
+    // S3 signs the path as sent; all other services sign it encoded once more.
     let path = if service == "s3" { request.path.clone() } else { encode_path(&request.path) };
     Ok(Canonical { method: &request.method, path, query, headers, payload })
 }
 
-/// The scope, which must be the account's key, this region, this service and the day of the request.
+/// Parses the scope, which must have the account's key, this region, this service and the day of the request.
 fn check_credential(credential: &str, sent: &str, account: &Account, service: &str) -> Result<Scope, Refusal> {
     let [key, date, region, named, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..] else {
         return Err(Refusal::Incomplete(format!("Credential must have exactly 5 slash-delimited elements, got '{credential}'")));

@@ -1,4 +1,4 @@
-//! Signs a request by hand, so that a test can make the mistakes that no SDK makes.
+//! Signs requests by hand, so that a test can make mistakes that no SDK makes.
 
 use std::time::SystemTime;
 
@@ -8,38 +8,38 @@ use super::{
     stamp,
 };
 
-/// A request to be signed; each field is one that a test may get wrong.
+/// A request to sign; tests may set any field to a wrong value.
 #[derive(Clone, Debug)]
 pub struct SignedRequest {
     /// The method.
     pub method: &'static str,
-    /// The path as it is sent.
+    /// The path as sent.
     pub path: String,
-    /// The path as it is signed; `None` is the right one for the service.
+    /// The path as signed; `None` is the right one for the service.
     pub signed_path: Option<String>,
-    /// The body as it is sent.
+    /// The body as sent.
     pub body: Vec<u8>,
-    /// The body as it is signed; `None` is the one that is sent.
+    /// The body as signed; `None` is the body as sent.
     pub signed_body: Option<Vec<u8>>,
     /// The region that the key is derived for.
     pub region: String,
     /// The service that the key is derived for.
     pub service: String,
-    /// When it is signed.
+    /// The time of the signature.
     pub time: SystemTime,
-    /// Headers beside those that every signature has; they are signed too.
+    /// Headers in addition to those that every signature has; they are signed too.
     pub headers: Vec<(String, String)>,
 }
 
 impl SignedRequest {
-    /// A request for the account's region, without a mistake.
+    /// A correct request for the account's region.
     pub fn new(account: &Account, service: &str, method: &'static str, path: impl Into<String>, time: SystemTime) -> Self {
         let (region, service) = (account.region.clone(), service.to_owned());
         let (path, body, headers) = (path.into(), Vec::new(), Vec::new());
         Self { method, path, signed_path: None, body, signed_body: None, region, service, time, headers }
     }
 
-    /// All headers with which the account sends this to a host ("127.0.0.1:40000"); `host` itself is left to the client.
+    /// All headers of the signed request to this host ("127.0.0.1:40000") except `host`, which the client adds.
     pub fn sign(&self, account: &Account, host: &str) -> Vec<(String, String)> {
         let time = stamp(self.time);
         let mut headers = self.headers.clone();

@@ -1,6 +1,6 @@
-//! What Amazon's services have in common: the account that signs, and the check of its signatures.
+//! The common part of Amazon's services: the account, and the check of its signatures.
 //!
-//! The signature is worked out from Amazon's description of Signature Version 4, without any code of the SDK.
+//! The signatures follow Amazon's description of Signature Version 4, without any code of the SDK.
 
 mod checks;
 mod client;
@@ -20,18 +20,18 @@ pub struct Account {
     pub access_key: String,
     /// The secret key.
     pub secret_key: String,
-    /// The session token, where the keys are temporary.
+    /// The session token, if the keys are temporary.
     pub session_token: Option<String>,
-    /// When temporary keys end, by the fakes' clock.
+    /// The expiry of temporary keys, by the fakes' clock.
     pub expires: Option<SystemTime>,
-    /// The API key of Bedrock.
+    /// The Bedrock API key.
     pub bearer: Option<String>,
-    /// The region that the fakes are in.
+    /// The fakes' region.
     pub region: String,
 }
 
 impl Default for Account {
-    /// Amazon's own example keys, in us-east-1, where Nova Reel 1.1 is.
+    /// Amazon's own example keys, in us-east-1, which has Nova Reel 1.1.
     fn default() -> Self {
         Self {
             access_key: "AKIDEXAMPLE".to_owned(),
@@ -44,18 +44,18 @@ impl Default for Account {
     }
 }
 
-/// The time as signatures have it: "20261129T071500Z".
+/// Formats a time as signatures do: "20261129T071500Z".
 pub(crate) fn stamp(time: SystemTime) -> String {
     Timestamp::try_from(time).map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string()).unwrap_or_default()
 }
 
-/// The time that a stamp says.
+/// Parses a [`stamp`].
 pub(crate) fn unstamp(text: &str) -> Option<SystemTime> {
     let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
     Some(jiff::tz::Offset::UTC.to_timestamp(time).ok()?.into())
 }
 
-/// The time as Amazon's JSON has it: "2026-11-29T07:15:00Z".
+/// Formats a time as Amazon's JSON does: "2026-11-29T07:15:00Z".
 pub(crate) fn iso(time: SystemTime) -> String {
     Timestamp::try_from(time).map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Signature Version 4: the canonical request, and what is made of it.
+//! Signature Version 4: the canonical request and its signature.
 //!
 //! Reference: "Create a signed AWS API request" in Amazon's IAM user guide.
 
@@ -8,21 +8,21 @@ use sha2::{Digest as _, Sha256};
 /// The name of the algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What a signature covers.
+/// The parts of a request that a signature covers.
 #[derive(Clone, Debug)]
 pub(crate) struct Canonical<'a> {
     pub(crate) method: &'a str,
-    /// Encoded as the service wants it: S3 the path as it is sent, all others that path encoded once more.
+    /// Encoded as the service requires: S3 uses the path as sent, all other services encode it once more.
     pub(crate) path: String,
     /// Decoded, in any order.
     pub(crate) query: Vec<(String, String)>,
     /// Names in lower case, in any order.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body's digest, or what stands in its place.
+    /// The body's digest, or its substitute.
     pub(crate) payload: String,
 }
 
-/// Day, region and service that a key is derived for.
+/// Day, region and service of a derived key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub(crate) date: String,
@@ -48,7 +48,7 @@ impl Canonical<'_> {
         hex(&mac(&key, &signed))
     }
 
-    /// The names of the signed headers, sorted, with semicolons between.
+    /// The names of the signed headers, sorted and joined with semicolons.
     pub(crate) fn signed_headers(&self) -> String {
         let mut names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -66,17 +66,17 @@ impl Canonical<'_> {
     }
 }
 
-/// Everything but letters, digits and `-_.~` as percent signs and capital hexadecimal digits.
+/// Percent-encodes everything except letters, digits and `-_.~`, with upper-case hexadecimal digits.
 pub(crate) fn encode(text: &str) -> String {
     text.bytes().map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// The same, but slashes stay.
+/// The same, but keeps slashes.
 pub(crate) fn encode_path(text: &str) -> String {
     text.split('/').map(encode).collect::<Vec<_>>().join("/")
 }
 
-/// The digest in hexadecimal digits.
+/// The SHA-256 digest in hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -85,13 +85,13 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)
 }
 
-/// Without space at the ends, with one space for several.
+/// Trims spaces and reduces runs of spaces to one.
 fn squeeze(value: &str) -> String {
     value.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    // A key of any length makes one.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
@@ -107,7 +107,7 @@ mod tests {
 
     /// Amazon's example of a GET of S3 with a range, from "Authenticating Requests: Using the Authorization Header".
     #[test]
-    fn amazons_own_example_has_amazons_own_signature() {
+    fn amazons_example_has_amazons_signature() {
         let empty = digest(b"");
         let headers = [
             ("host", "examplebucket.s3.amazonaws.com"),

@@ -1,8 +1,8 @@
 //! Amazon Bedrock's asynchronous invocations with Nova Reel: `POST /async-invoke` and `GET /async-invoke/{arn}`.
 //!
-//! Operations for [`Faults`]: "start" and "get". It refuses what Amazon refuses, with its statuses, `x-amzn-ErrorType` and words; the bearer
-//! token or the signature comes first, the request's own fields next, the model's input last. A finished video lies in the [`S3`] that it is
-//! given.
+//! Operations for [`Faults`]: "start" and "get". It refuses the requests that Amazon refuses, with the same statuses, `x-amzn-ErrorType`
+//! and messages; the bearer token or the signature is checked first, then the request's own fields, then the model's input. A finished
+//! video is stored in the given [`S3`].
 
 mod model_input;
 mod refusal;
@@ -25,22 +25,22 @@ use crate::{
 };
 use refusal::{ErrorReply, filtered};
 
-/// The account's number in every ARN.
+/// The account number in every ARN.
 pub const OWNER: &str = "123456789012";
 
-/// A running Bedrock.
+/// A running Bedrock fake.
 #[derive(Debug)]
 pub struct Bedrock {
     server: Server,
     service: Arc<Service>,
-    /// Its clock.
+    /// The fake's clock.
     pub clock: Clock,
-    /// Its failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
 }
 
 impl Bedrock {
-    /// Starts one that knows an account and stores videos in this S3.
+    /// Starts a fake that knows one account and stores videos in this S3.
     ///
     /// # Errors
     /// If no port can be opened.
@@ -53,7 +53,7 @@ impl Bedrock {
         Ok(Self { server, service, clock, faults })
     }
 
-    /// Where it listens.
+    /// The base URL.
     pub fn url(&self) -> String {
         self.server.url()
     }
@@ -63,22 +63,22 @@ impl Bedrock {
         self.server.requests()
     }
 
-    /// How many videos were begun: what an account would pay for.
+    /// The number of videos started, which an account would pay for.
     pub fn begun(&self) -> usize {
         self.service.lock().jobs.len()
     }
 
-    /// Every job from now on answers InProgress so many times before it is finished; 1 unless it is set.
+    /// Sets how often each new job answers InProgress before it finishes; the default is 1.
     pub fn set_polls(&self, polls: u32) {
         self.service.lock().polls = polls;
     }
 
-    /// What lies in S3 for every job that finishes from now on; [`sample_video`] unless it is set.
+    /// Sets the video of every job that finishes from now on; the default is [`sample_video`].
     pub fn set_video(&self, video: impl Into<Vec<u8>>) {
         self.service.lock().video = video.into();
     }
 
-    /// The account knows other keys from now on.
+    /// Replaces the known account.
     pub fn set_account(&self, account: Account) {
         self.service.lock().account = account;
     }
@@ -122,7 +122,7 @@ impl Service {
         let segments: Vec<_> = request.path.trim_start_matches('/').split('/').collect();
         let operation = match (request.method.as_str(), &segments[..]) {
             ("POST", ["async-invoke"]) => "start",
-            // The ARN is one segment; its colons are encoded as its slash is.
+            // The ARN is one segment; its colons and its slash are percent-encoded.
             ("GET", ["async-invoke", arn]) if !arn.is_empty() && !arn.contains(':') => "get",
             _ => return ErrorReply::new("UnknownOperationException", "The requested operation is not recognized by the service.").reply(),
         };
@@ -145,7 +145,7 @@ impl Service {
         }
     }
 
-    /// A bearer token, or a signature for the service `bedrock`.
+    /// Accepts a bearer token, or a signature for the service `bedrock`.
     fn authorize(&self, request: &Recorded) -> Result<(), ErrorReply> {
         let account = self.lock().account.clone();
         if let Some(token) = request.bearer() {

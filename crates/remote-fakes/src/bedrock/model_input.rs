@@ -1,7 +1,7 @@
-//! What Nova Reel checks of its input: the three tasks, their texts, lengths and images. Images that lie in S3 (`s3Location`) are not there.
+//! Nova Reel's checks of its input: the three tasks, their texts, lengths and images. Images in S3 (`s3Location`) are not implemented.
 //!
-//! Reference: "Video generation access and usage" in the Amazon Nova user guide; the words of lengths and durations are those that people met
-//! (boto3's issue 4523, amazon-bedrock-workshop's issue 370).
+//! Reference: "Video generation access and usage" in the Amazon Nova user guide; the messages about lengths and durations are from users'
+//! reports (boto3's issue 4523, amazon-bedrock-workshop's issue 370).
 
 use std::{io::Cursor, ops::RangeInclusive};
 
@@ -9,13 +9,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use image::{ImageFormat, ImageReader};
 use serde_json::{Map, Value};
 
-/// The longest image file, in bytes.
+/// The maximum size of an image file, in bytes.
 const MAX_IMAGE: usize = 10 << 20;
 
-/// Whether the input has an image.
+/// Returns whether the input has an image.
 ///
 /// # Errors
-/// What the model says of its first mistake.
+/// The model's message about the first mistake.
 pub(super) fn check(model: &str, input: &Value) -> Result<bool, String> {
     let fields = object(input, "#")?;
     let task = input.get("taskType").and_then(Value::as_str).unwrap_or_default();
@@ -115,7 +115,7 @@ fn check_text(fields: &Map<String, Value>, longest: usize, place: &str) -> Resul
     }
 }
 
-/// `{format, source: {bytes}}`: exactly 1280x720, nowhere transparent.
+/// `{format, source: {bytes}}`: exactly 1280x720, without transparency.
 fn check_image(image: &Value, place: &str) -> Result<(), String> {
     let fields = object(image, place)?;
     only(fields, &["format", "source"], place)?;

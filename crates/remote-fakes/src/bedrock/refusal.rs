@@ -1,10 +1,10 @@
-//! Bedrock's errors: a JSON `message`, the name in the header `x-amzn-ErrorType`, and the status that belongs to the name.
+//! Bedrock's errors: a JSON `message`, the name in the header `x-amzn-ErrorType`, and the name's status.
 
 use serde_json::json;
 
 use crate::Reply;
 
-/// An error that the service answers with.
+/// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorReply {
     code: &'static str,
@@ -29,7 +29,7 @@ impl ErrorReply {
     }
 }
 
-/// The answer to a request that meets a fault.
+/// The answer of a fault with this status.
 pub(super) fn with_status(status: u16, code: &str) -> Reply {
     let message = match code {
         "ThrottlingException" => "Too many requests, please wait before trying again.",
@@ -41,14 +41,14 @@ pub(super) fn with_status(status: u16, code: &str) -> Reply {
     error(status, code, message)
 }
 
-/// What the content filter says of a text or an image.
+/// The content filter's error about a text or an image.
 pub(super) fn filtered(what: &str) -> ErrorReply {
     ErrorReply::validation(format!(
         "This request has been blocked by our content filters. Please adjust your {what} to submit a new request."
     ))
 }
 
-/// The status of each error, by the service's model; signatures are refused with 403.
+/// The status of each error, from the service's model; bad signatures are refused with 403.
 fn status_of(code: &str) -> u16 {
     match code {
         "ValidationException" | "SerializationException" | "ConflictException" | "ServiceQuotaExceededException" => 400,
@@ -61,7 +61,7 @@ fn status_of(code: &str) -> u16 {
 }
 
 fn error(status: u16, code: &str, message: &str) -> Reply {
-    // Amazon's own names have an address behind a colon, which clients ignore.
+    // Amazon appends an address to its error names, after a colon; clients ignore it.
     let name = format!("{code}:http://internal.amazon.com/coral/com.amazon.bedrock/");
     Reply::json(status, &json!({"message": message})).header("x-amzn-ErrorType", name).header("x-amzn-RequestId", "fake")
 }

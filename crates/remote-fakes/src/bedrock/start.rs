@@ -1,15 +1,15 @@
-//! `POST /async-invoke`: what Bedrock itself checks of a request, before the model looks at its input.
+//! `POST /async-invoke`: Bedrock's own checks of a request, before the model checks its input.
 
 use serde_json::{Value, json};
 
 use super::{ErrorReply, Job, OWNER, Service, filtered, model_input};
 use crate::{Fault, Recorded};
 
-/// The fields that a request may have.
+/// The known fields of a request.
 const FIELDS: [&str; 5] = ["modelId", "modelInput", "outputDataConfig", "clientRequestToken", "tags"];
-/// The models that there are.
+/// The known models.
 const MODELS: [&str; 2] = ["amazon.nova-reel-v1:0", "amazon.nova-reel-v1:1"];
-/// What is blocked at the end.
+/// The failure message of a blocked video.
 const BLOCKED: &str = "The generated video has been blocked by our content filters.";
 
 impl Service {

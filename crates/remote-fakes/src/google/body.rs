@@ -1,14 +1,14 @@
-//! The body of `:predictLongRunning`, read strictly: unknown names are refused as Google's JSON reader refuses them.
+//! Checks the body of `:predictLongRunning` strictly: unknown names are refused as by Google's JSON reader.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-/// What a field must be.
+/// The type of a field.
 enum Field {
     Text,
     Flag,
     Image,
-    /// A whole number within bounds.
+    /// A whole number within inclusive bounds.
     Number(u64, u64),
     Words(&'static [&'static str]),
     Durations,
@@ -17,7 +17,7 @@ enum Field {
 const INSTANCE: [(&str, Field, bool); 3] =
     [("prompt", Field::Text, false), ("image", Field::Image, false), ("lastFrame", Field::Image, false)];
 
-/// The parameters, and whether Vertex alone has them.
+/// The parameters, and whether only Vertex has them.
 const PARAMETERS: [(&str, Field, bool); 13] = [
     ("sampleCount", Field::Number(1, 4), false),
     ("durationSeconds", Field::Durations, false),
@@ -34,7 +34,7 @@ const PARAMETERS: [(&str, Field, bool); 13] = [
     ("resizeMode", Field::Words(&["CROP", "PAD"]), true),
 ];
 
-/// What is wrong with a body, in Google's words.
+/// Checks a body; errors have Google's texts.
 pub(super) fn check(body: &Value, is_vertex: bool) -> Result<(), String> {
     let body = body.as_object().ok_or("Invalid JSON payload received.")?;
     if let Some(name) = body.keys().find(|name| !["instances", "parameters"].contains(&name.as_str())) {
@@ -86,7 +86,7 @@ fn fields(object: &Map<String, Value>, known: &[(&str, Field, bool)], is_vertex:
     Ok(())
 }
 
-/// An inline image whose type is that of its bytes.
+/// An inline image whose declared type matches its bytes.
 fn image(value: &Value) -> Result<(), String> {
     let fields = value.as_object().ok_or("`image` is no object.")?;
     if let Some(name) = fields.keys().find(|name| !["bytesBase64Encoded", "mimeType"].contains(&name.as_str())) {

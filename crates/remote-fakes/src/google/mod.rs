@@ -1,8 +1,8 @@
-//! Veo at Google: the Gemini developer API and Vertex AI, with Google's own words for what is wrong.
+//! Google's Veo: the Gemini developer API and Vertex AI, with Google's own error texts.
 //!
-//! Operations for [`Faults`]: "start", "get", "file" (the address that wants the key), "download" (where that one redirects, and Cloud
-//! Storage). Of a start's faults, `ContentFilterAtEnd`, `Failed`, `TooLarge`, `Expired` and `NotAVideo` are the job's fate. A `WrongWord`
-//! stands in the place of `done`. Sources: google-genai, ai.google.dev's video guide, google/rpc.
+//! Operations for [`Faults`]: "start", "get", "file" (the URL that requires the key), "download" (the target of that URL's redirect, and
+//! Cloud Storage). A start's `ContentFilterAtEnd`, `Failed`, `TooLarge`, `Expired` and `NotAVideo` decide the job's outcome. A `WrongWord`
+//! replaces `done`. Sources: google-genai, ai.google.dev's video guide, google/rpc.
 
 mod body;
 mod storage;
@@ -18,27 +18,27 @@ use serde_json::{Value, json};
 
 use crate::{Clock, Fault, Faults, Recorded, Reply, Server, job::answer, links::Links};
 
-/// How Google gives a video out.
+/// How Google delivers a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoogleResult {
-    /// By an address, as the developer API does; on Vertex in the bucket that the request names.
+    /// By URL, as the developer API does; on Vertex in the bucket that the request names.
     Address,
-    /// In the answer.
+    /// Inside the answer.
     Bytes,
 }
 
-/// Which of Google's APIs, and for whom.
+/// Which of Google's APIs, and its settings.
 #[derive(Clone, Debug)]
 pub struct GoogleOptions {
-    /// The API key, or on Vertex the access token.
+    /// The API key, or the access token on Vertex.
     pub key: String,
     /// On Vertex, the project and the location.
     pub vertex: Option<(String, String)>,
-    /// The models that it has.
+    /// The available models.
     pub models: Vec<String>,
-    /// How it gives videos out.
+    /// How videos are delivered.
     pub result: GoogleResult,
-    /// Polls that find the operation unfinished.
+    /// The number of polls that find the operation unfinished.
     pub polls: u32,
 }
 
@@ -49,23 +49,23 @@ impl GoogleOptions {
         Self { key: "AIza-google-7c2e".to_owned(), vertex: None, models, result: GoogleResult::Address, polls: 2 }
     }
 
-    /// Vertex AI, which gives bytes unless the request names a bucket.
+    /// Vertex AI, which delivers bytes unless the request names a bucket.
     pub fn vertex() -> Self {
         let (models, vertex) = (vec!["veo-3.1-generate-001".to_owned()], Some(("my-project".to_owned(), "us-central1".to_owned())));
         Self { key: "ya29.google-91ab".to_owned(), vertex, models, result: GoogleResult::Bytes, ..Self::developer() }
     }
 }
 
-/// A running API of Google's and its storage.
+/// A running Google API and its storage.
 #[derive(Debug)]
 pub struct VeoGoogleFake {
     /// The API.
     pub server: Server,
-    /// Where videos lie: on the developer API behind a redirect, on Vertex in Cloud Storage.
+    /// The storage of videos: behind a redirect on the developer API, Cloud Storage on Vertex.
     pub storage: Server,
-    /// The failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
-    /// By which links expire.
+    /// The clock by which links expire.
     pub clock: Clock,
 }
 
@@ -83,7 +83,7 @@ impl VeoGoogleFake {
         });
         let storage = storage.await?;
         let at = storage.url();
-        // The storage's own address has to be known first, the API's is in its requests.
+        // The storage's own address must be known first; the API's is in its requests.
         let server = Server::start(move |request| google.answer(request, &at)).await?;
         Ok(Self { server, storage, faults, clock })
     }
@@ -93,7 +93,7 @@ impl VeoGoogleFake {
 struct Operation {
     polls: u32,
     fate: Option<Fault>,
-    /// `gs://` and where the request wants the video.
+    /// The request's `gs://` target.
     storage_uri: Option<String>,
 }
 
@@ -107,7 +107,7 @@ struct Google {
 
 impl Google {
     fn answer(&self, request: &Recorded, storage: &str) -> Reply {
-        if let Some(reply) = self.stranger(request) {
+        if let Some(reply) = self.check_key(request) {
             return reply;
         }
         let version = if self.options.vertex.is_some() { "/v1beta1/" } else { "/v1beta/" };
@@ -134,8 +134,8 @@ impl Google {
         }
     }
 
-    /// What Google says to a request without a good key.
-    fn stranger(&self, request: &Recorded) -> Option<Reply> {
+    /// Google's refusal of a request without a valid key.
+    fn check_key(&self, request: &Recorded) -> Option<Reply> {
         if self.options.vertex.is_some() {
             let why =
                 "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid credential.";
@@ -155,7 +155,7 @@ impl Google {
         }
     }
 
-    /// Carries an operation out under its next fault.
+    /// Carries out an operation under its next fault.
     fn faulty(&self, operation: &'static str, act: impl FnOnce(Option<&Fault>) -> Reply) -> Reply {
         answer(self.faults.take(operation), |status, word| error(status, word, "Google cannot do this now."), act)
     }
@@ -200,7 +200,7 @@ impl Google {
         }
         let done = |key: &str, value: Value| Reply::json(200, &json!({"name": name, "done": true, key: value}));
         let response = |inner: Value| {
-            // On Vertex the response's own fields, on the developer API one level below.
+            // On Vertex the fields are in the response itself, on the developer API one level below.
             done("response", if self.options.vertex.is_some() { inner } else { json!({"generateVideoResponse": inner}) })
         };
         match fault.or(operation.fate.as_ref()) {

@@ -1,4 +1,4 @@
-//! Where Google's videos lie: the developer API's files behind a redirect, Vertex's objects in Cloud Storage.
+//! The storage of Google's videos: the developer API's files behind a redirect, Vertex's objects in Cloud Storage.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{Google, error};
 use crate::{Fault, Recorded, Reply, links::expired, sample::spoiled_video, sample_video};
 
 impl Google {
-    /// The developer API's address of a video: it wants the key, and redirects to one that does not.
+    /// The developer API's URL of a video: it requires the key, and redirects to one that does not.
     pub(super) fn file(&self, request: &Recorded, id: &str, fault: Option<&Fault>, storage: &str) -> Reply {
         if request.query_value("alt").as_deref() != Some("media") {
             return Reply::json(200, &json!({"name": format!("files/{id}"), "mimeType": "video/mp4"}));
@@ -55,7 +55,7 @@ impl Google {
         spoiled_video(&sample_video(0), fate)
     }
 
-    /// What becomes of the operation whose name ends so.
+    /// The fault of the operation whose name has this last segment.
     fn fate(&self, id: &str) -> Option<Fault> {
         self.operations().iter().find(|(name, _)| name.ends_with(&format!("/{id}"))).and_then(|(_, operation)| operation.fate.clone())
     }

@@ -1,9 +1,9 @@
-//! The form of a relay's start, read strictly.
+//! Strict parsing of a relay's start form.
 
 use super::Job;
 use crate::multipart::Part;
 
-/// The form of a start; what a strict relay refuses of it, in words.
+/// Parses the form of a start; the error says why a strict relay refuses it.
 pub(super) fn read(parts: &[Part]) -> Result<Job, String> {
     let one = |name: &str| {
         let mut found = parts.iter().filter(|part| part.name == name);
@@ -39,7 +39,7 @@ pub(super) fn read(parts: &[Part]) -> Result<Job, String> {
     Ok(Job { model: model.to_owned(), size: size.to_owned(), seconds, polls: 0, fate: None })
 }
 
-/// An image whose name and type are those of its bytes.
+/// Checks that an image's name and type match its bytes.
 pub(super) fn check_image(part: &Part) -> Result<(), String> {
     let format = image::guess_format(&part.bytes).map_err(|_| format!("{} is no image", part.name))?;
     let declared = part.media_type.as_deref().unwrap_or("nothing");

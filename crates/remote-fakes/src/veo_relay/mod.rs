@@ -1,8 +1,8 @@
-//! A relay that speaks OpenAI's video format, with new-api's answers and a storage of another origin.
+//! A relay that implements OpenAI's video API, with new-api's answers and a storage on another origin.
 //!
-//! Operations for [`Faults`]: "upload", "start", "get", "content" and "download". Of a start's faults, `WrongWord` is the first status,
-//! `ContentFilterAtEnd`, `Failed`, `TooLarge`, `Expired` and `NotAVideo` are the job's fate. The storage knows no key and refuses requests
-//! that bring one. Sources: new-api's source, seed 002's client.
+//! Operations for [`Faults`]: "upload", "start", "get", "content" and "download". A start's `WrongWord` is the first status; its
+//! `ContentFilterAtEnd`, `Failed`, `TooLarge`, `Expired` and `NotAVideo` decide the job's outcome. The storage knows no key and refuses
+//! requests that send one. Sources: new-api's source, the Tasks API's client.
 
 mod form;
 
@@ -22,7 +22,7 @@ use crate::{
     sample_video,
 };
 
-/// How the relay tells where a finished video is.
+/// How the relay reports a finished video's location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelayResult {
     /// `video_url` of the job.
@@ -37,18 +37,18 @@ pub enum RelayResult {
     Bytes,
 }
 
-/// What a relay is like.
+/// A relay's settings.
 #[derive(Clone, Debug)]
 pub struct RelayOptions {
-    /// The key that it wants.
+    /// The required key.
     pub key: String,
     /// The path of its videos.
     pub endpoint: String,
-    /// How it tells where a video is.
+    /// How it reports a video's location.
     pub result: RelayResult,
-    /// Whether it answers polls in new-api's unified form.
+    /// Whether polls are answered in new-api's unified form.
     pub is_unified: bool,
-    /// Polls that find the job unfinished.
+    /// The number of polls that find the job unfinished.
     pub polls: u32,
     /// The video.
     pub video: Vec<u8>,
@@ -72,11 +72,11 @@ impl Default for RelayOptions {
 pub struct VeoRelayFake {
     /// The relay.
     pub server: Server,
-    /// Where the videos lie.
+    /// The storage of the videos.
     pub storage: Server,
-    /// The failures to come.
+    /// The scheduled failures.
     pub faults: Faults,
-    /// By which links expire, an hour after they are made.
+    /// The clock by which links expire, an hour after their creation.
     pub clock: Clock,
 }
 
@@ -133,7 +133,7 @@ impl Relay {
         }
     }
 
-    /// Carries an operation out under its next fault.
+    /// Carries out an operation under its next fault.
     fn faulty(&self, operation: &'static str, act: impl FnOnce(Option<&Fault>) -> Reply) -> Reply {
         let fault = self.faults.take(operation);
         match &fault {
@@ -272,7 +272,7 @@ fn object(id: &str, job: &Job, word: &str, percent: u32) -> Value {
     body
 }
 
-/// The same in new-api's unified form. Its `id` is a number of its own, and a reason stands there even when nothing failed.
+/// The same in new-api's unified form. Its `id` is an unrelated number, and a reason is present even when nothing failed.
 fn unified(id: &str, body: &Value) -> Value {
     let reason = body["error"]["message"].as_str().or_else(|| body["error"].as_str()).unwrap_or_default();
     let code = body["error"]["code"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The fakes' own tests: one binary, one module a fake. What a fake refuses is what its clients are proved against.
+//! The fakes' own tests: one binary, one module per fake. The clients are tested against these refusals.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bedrock;

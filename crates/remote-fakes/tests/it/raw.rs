@@ -1,4 +1,4 @@
-//! A client that changes nothing: what a test writes is what arrives.
+//! A client that changes nothing: a test's bytes arrive as written.
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -28,7 +28,7 @@ impl Answer {
     }
 }
 
-/// Sends one request to "http://HOST:PORT" and reads the answer to its end. Headers are sent as they are; the length is added.
+/// Sends one request to "http://HOST:PORT" and reads the answer to its end. Headers are sent unchanged; `content-length` is added.
 pub(crate) async fn send(base: &str, method: &str, target: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
     let host = base.strip_prefix("http://").unwrap();
     let mut request = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());

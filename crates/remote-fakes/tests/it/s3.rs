@@ -1,4 +1,4 @@
-//! S3: objects by signed headers, by path and by host, in ranges, and what is refused. Presigned URLs are the provider's tests.
+//! S3: objects by signed headers, by path and by host, in ranges, and refusals. Presigned URLs are tested by the provider's tests.
 
 use std::time::{Duration, SystemTime};
 
@@ -54,7 +54,7 @@ async fn objects_are_put_and_fetched() {
 }
 
 #[tokio::test]
-async fn each_mistake_in_the_signature_is_named_in_s3s_words() {
+async fn each_signature_mistake_has_s3s_own_message() {
     let account = Account::default();
     let s3 = S3::start(account.clone(), &[BUCKET]).await.unwrap();
     s3.put(BUCKET, "x.mp4", *b"x");

@@ -1,4 +1,4 @@
-//! Amazon Bedrock, with nothing set but a bucket: keys, region and addresses come from the environment, as boto3's do.
+//! Amazon Bedrock with only a bucket set: keys, region and addresses come from the environment, as in boto3.
 
 use std::sync::Arc;
 

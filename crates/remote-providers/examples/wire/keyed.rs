@@ -1,4 +1,4 @@
-//! The providers that take an address and a key. The key is no secret: the server records it.
+//! The providers with an address and a key. The key is not secret: the server records it.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use remote_providers::{
 
 const KEY: &str = "wire-key";
 
-/// The provider of this name at this address; `None` if there is none.
+/// The provider with this name at this address; `None` if the name is unknown.
 pub(super) fn connect(name: &str, base: &str) -> Result<Option<Arc<dyn Provider>>, ProviderError> {
     let base_url = base.to_owned();
     Ok(Some(match name {
@@ -37,7 +37,7 @@ pub(super) fn connect(name: &str, base: &str) -> Result<Option<Arc<dyn Provider>
     }))
 }
 
-/// What Replicate's interrogator at this address says of an image.
+/// The caption of an image from Replicate's interrogator at this address.
 pub(super) async fn caption(base: &str, image: &InputImage) -> Result<String, ProviderError> {
     let settings = ReplicateInterrogatorSettings { base_url: base.to_owned(), ..ReplicateInterrogatorSettings::new(KEY.into()) };
     ReplicateInterrogator::new(settings)?.caption(image).await

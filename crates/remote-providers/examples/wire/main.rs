@@ -1,9 +1,9 @@
-//! Makes a provider's calls as this crate makes them, so that `scripts/check-remote-wire` can record them.
+//! Sends the requests of a provider through this crate, so that `scripts/check-remote-wire` can record them.
 //!
 //!     wire PROVIDER BASE
 //!
-//! BASE is the address that stands for the provider's. Each line of the standard input is a [`Call`] in JSON; the line on the standard output
-//! that answers it says what came of it. A provider is a file of its own with a function that connects it.
+//! BASE replaces the provider's address. Each line of standard input is a [`Call`] in JSON; the line of standard output that answers it has
+//! the result. Each kind of provider has a file with a function that connects it.
 
 mod bedrock;
 mod keyed;
@@ -26,22 +26,22 @@ use serde_json::{Value, json};
 #[derive(Debug, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
 enum Call {
-    /// Asks for a video.
+    /// Starts a video.
     Start {
         #[serde(default)]
         model: String,
         request: Box<VideoRequest>,
         token: String,
     },
-    /// Asks how it stands.
+    /// Polls its status.
     Poll { id: String },
     /// Cancels it.
     Cancel { id: String },
     /// Makes a link to it.
     Link { id: String },
-    /// Asks Replicate's interrogator what an image shows.
+    /// Captions an image with Replicate's interrogator.
     Caption { image: InputImage },
-    /// Asks how it stands, and fetches the finished video into a file.
+    /// Polls its status, and downloads the finished video into a file.
     Download { id: String, file: PathBuf },
 }
 
@@ -94,7 +94,7 @@ async fn make(provider: &dyn Provider, base: &str, call: Call) -> Result<Value, 
     }
 }
 
-/// Fetches from any port of this machine.
+/// Allows downloads from any port of this machine.
 fn guard() -> Guard {
     let allow: Vec<AllowedHost> = ["127.0.0.1"].iter().filter_map(|host| host.parse().ok()).collect();
     Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() })

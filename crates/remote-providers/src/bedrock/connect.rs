@@ -1,6 +1,6 @@
-//! Builds the clients: the operator's settings first, then the SDK's own chain of environment, profile and role.
+//! Builds the clients from the operator's settings, then from the SDK's own chain of environment, profile and role.
 //!
-//! The invariant: a bearer token never goes to a plain-http address unless the operator says so, and wins over access keys.
+//! The invariant: a bearer token never goes to a plain-http address unless the operator allows it, and takes precedence over access keys.
 
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_bedrockruntime::{
@@ -15,11 +15,11 @@ use std::time::Duration;
 use super::{Bedrock, BedrockSettings, NAME, intercept::Evener, presign::Presigner, quietly};
 use crate::{ErrorKind, ProviderError, Result};
 
-/// Time for a connection alone.
+/// Connect timeout.
 const CONNECT: Duration = Duration::from_secs(10);
 
 impl Bedrock {
-    /// Reads what the settings leave open from the SDK's chain, and builds the clients. Keys are looked up with the first request.
+    /// Fills missing settings from the SDK's chain, and builds the clients. Keys are looked up with the first request.
     ///
     /// # Errors
     /// [`ErrorKind::Settings`] if the settings contradict each other, no region is set anywhere, or a bearer token would go to a plain-http
@@ -30,13 +30,13 @@ impl Bedrock {
         let Some(region) = config.region().map(Region::as_ref) else {
             return Err(refusal("no region is set: set the provider's region, AWS_REGION or the profile's"));
         };
-        // It becomes part of a host's name.
+        // The region becomes part of a host name.
         if !region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
             return Err(refusal(&format!("the region is {region:?}; it has small letters, digits and hyphens, as us-east-1")));
         }
         let bearer = quietly(async { bearer_token(&settings, &config) }).await;
-        // The service's name is "Bedrock Runtime". In a profile's services section that is bedrock_runtime to Amazon's other SDKs, and to the
-        // Rust SDK bedrock-runtime; without the space it is the first to both.
+        // The service is called "Bedrock Runtime". In a profile's services section, Amazon's other SDKs read that as bedrock_runtime and
+        // the Rust SDK as bedrock-runtime; written without the space, both read the former.
         let endpoint = quietly(async { endpoint_of(settings.endpoint.as_deref(), &config, "Bedrock_Runtime") }).await;
         let is_plain = endpoint.as_deref().is_some_and(|address| address.trim_start().to_ascii_lowercase().starts_with("http:"));
         if bearer.is_some() && is_plain && !settings.bearer_over_http {
@@ -49,7 +49,7 @@ impl Bedrock {
         let has_bearer = bearer.is_some();
         let (client, presigner) = quietly(async {
             let mut builder = Builder::from(&config);
-            // The SDK takes even an empty AWS_BEARER_TOKEN_BEDROCK for a token, so what it found is replaced.
+            // The SDK takes even an empty AWS_BEARER_TOKEN_BEDROCK for a token, so its own result is replaced.
             builder.set_auth_scheme_preference(None);
             if let Some(token) = bearer {
                 builder = builder.bearer_token(Token::new(token, None)).auth_scheme_preference([HTTP_BEARER_AUTH_SCHEME_ID]);
@@ -68,7 +68,7 @@ async fn load(settings: &BedrockSettings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.build())
-        // The timeout covers a stalled answer too, and answers have a few hundred bytes.
+        // The timeout covers stalled answers too, and answers have only a few hundred bytes.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = settings.region.clone() {
         loader = loader.region(Region::new(region));
@@ -84,7 +84,7 @@ async fn load(settings: &BedrockSettings) -> SdkConfig {
     loader.load().await
 }
 
-/// The settings' token, else the environment's; `None` if that is blank.
+/// The settings' token, else the environment's; `None` if it is blank.
 fn bearer_token(settings: &BedrockSettings, config: &SdkConfig) -> Option<String> {
     let set = settings.bearer_token.as_ref().map(|token| token.expose_secret().to_owned());
     let token = set.or_else(|| configured(config, "bedrock", "AWS_BEARER_TOKEN", ""))?;
@@ -92,13 +92,13 @@ fn bearer_token(settings: &BedrockSettings, config: &SdkConfig) -> Option<String
     (!token.is_empty()).then(|| token.to_owned())
 }
 
-/// The settings' address, else the one that the SDK finds for the service, else `None` for Amazon's own.
+/// The settings' address, else the SDK's for the service, else `None` for Amazon's own.
 fn endpoint_of(set: Option<&str>, config: &SdkConfig, service: &str) -> Option<String> {
     let found = || configured(config, service, "AWS_ENDPOINT_URL", "endpoint_url").or_else(|| config.endpoint_url().map(str::to_owned));
     set.map(str::to_owned).or_else(found).filter(|address| !address.trim().is_empty())
 }
 
-/// What the SDK's chain has for a service: an environment variable, or a key of the profile.
+/// A service's value in the SDK's chain: an environment variable, or a key of the profile.
 fn configured(config: &SdkConfig, service: &str, variable: &str, key: &str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env(variable).profile(key).build().ok()?;
     config.service_config()?.load_config(key)

@@ -1,7 +1,7 @@
-//! What Amazon's errors mean: by the name in `x-amzn-ErrorType`, by the status where the name is not known, else by how the request ended.
+//! Maps Amazon's errors: by the name in `x-amzn-ErrorType`, by the status if the name is unknown, else by how the request failed.
 //!
-//! The invariant: a reason holds no part of a signed request. Amazon's answer to a bad signature repeats the canonical request with the
-//! session token in it, and its answer to a malformed header repeats the header; both are cut off.
+//! The invariant: a reason contains no part of a signed request. Amazon's answer to a bad signature repeats the canonical request, session
+//! token included, and its answer to a malformed header repeats the header; both are cut off.
 
 use std::{error::Error, io, time::Duration};
 
@@ -14,17 +14,17 @@ use aws_sdk_bedrockruntime::{
 use super::NAME;
 use crate::{ErrorKind, ProviderError};
 
-/// What the content filters' answers have in common, at the start and at the end.
+/// The common part of the content filters' messages, at the start and at the end of a job.
 const FILTERED: &str = "blocked by our content filter";
-/// Where an answer begins to repeat the request.
+/// Texts after which a message repeats the request.
 const REPEATS: [&str; 3] = ["The Canonical String", "The String-to-Sign", "Authorization="];
 
-/// Why a call failed.
+/// Maps the error of a failed call.
 pub(super) fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, HttpResponse>) -> ProviderError {
     match error {
         SdkError::ServiceError(failed) => of_answer(failed.err(), failed.raw()),
         SdkError::TimeoutError(_) => ProviderError::new(NAME, ErrorKind::Unavailable, "no answer in time").maybe_started(),
-        // The SDK keeps this for bodies that cannot be read; one that is read and not understood is an error of the service to it.
+        // The SDK reports unreadable bodies this way; a body that is read but does not parse is a service error to it.
         SdkError::ResponseError(failed) => {
             let status = failed.raw().status().as_u16();
             ProviderError::new(NAME, ErrorKind::Unavailable, format!("the answer with status {status} broke off")).maybe_started()
@@ -34,7 +34,7 @@ pub(super) fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, 
     }
 }
 
-/// Why an invocation failed that had been accepted.
+/// The error of an accepted invocation that failed.
 pub(super) fn of_failure(message: Option<&str>) -> ProviderError {
     let message = message.map(str::trim).filter(|message| !message.is_empty()).unwrap_or("the invocation failed without a reason");
     let kind = if is_filtered(message) { ErrorKind::ContentFilter } else { ErrorKind::Failed };
@@ -45,7 +45,7 @@ fn of_answer<E: ProvideErrorMetadata>(error: &E, raw: &HttpResponse) -> Provider
     let status = raw.status().as_u16();
     let message = error.message().unwrap_or_default();
     if (200..300).contains(&status) {
-        // The SDK calls an answer that lacks a field an error of the service.
+        // The SDK reports an answer that lacks a field as a service error.
         return ProviderError::new(NAME, ErrorKind::Protocol, "the answer is malformed, or lacks what it must have").maybe_started();
     }
     let (kind, may_have_started) = match error.code() {
@@ -60,7 +60,7 @@ fn of_answer<E: ProvideErrorMetadata>(error: &E, raw: &HttpResponse) -> Provider
     if may_have_started { failed.maybe_started() } else { failed }
 }
 
-/// The kind, and whether something may have begun all the same.
+/// The kind, and whether the job may have started anyway.
 fn by_code(code: &str, message: &str) -> Option<(ErrorKind, bool)> {
     let words = message.to_ascii_lowercase();
     Some(match code {
@@ -71,7 +71,7 @@ fn by_code(code: &str, message: &str) -> Option<(ErrorKind, bool)> {
         }
         "ValidationException" | "SerializationException" => (ErrorKind::InvalidRequest, false),
         "ResourceNotFoundException" => (ErrorKind::NotFound, false),
-        // Bedrock's API keys are refused under the same name as missing permissions.
+        // Bedrock rejects API keys under the same name as missing permissions.
         "AccessDeniedException" if words.contains("api key") || words.contains("bearer token") => (ErrorKind::Credentials, false),
         "AccessDeniedException" | "AccessDenied" | "OptInRequired" => (ErrorKind::Forbidden, false),
         "UnrecognizedClientException"
@@ -93,7 +93,7 @@ fn by_code(code: &str, message: &str) -> Option<(ErrorKind, bool)> {
         "ServiceUnavailableException" | "ServiceUnavailable" | "ModelNotReadyException" => (ErrorKind::Unavailable, false),
         "InternalServerException" | "InternalFailure" | "ModelTimeoutException" => (ErrorKind::Unavailable, true),
         "ModelErrorException" => (ErrorKind::Failed, false),
-        // An invocation with this token exists, and was asked for with something else.
+        // An invocation with this token exists, but with different parameters.
         "ConflictException" => (ErrorKind::Uncertain, true),
         "UnknownOperationException" => (ErrorKind::Protocol, false),
         _ => return None,
@@ -113,7 +113,7 @@ fn by_status(status: u16) -> (ErrorKind, bool) {
     }
 }
 
-/// Why no answer came, or nothing was sent.
+/// The error of a request that got no answer, or was not sent.
 fn of_dispatch(error: &(dyn Error + 'static)) -> ProviderError {
     if let Some(error) = cause::<CredentialsError>(error) {
         let reason = match error {
@@ -130,7 +130,7 @@ fn of_dispatch(error: &(dyn Error + 'static)) -> ProviderError {
     ProviderError::new(NAME, ErrorKind::Unavailable, "the connection broke off or could not be made").maybe_started()
 }
 
-/// The first error of a type among an error and its sources.
+/// The first error of type `T` among an error and its sources.
 fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -146,7 +146,7 @@ fn is_filtered(message: &str) -> bool {
     message.contains(FILTERED)
 }
 
-/// A message up to where it repeats the request.
+/// The message up to the point where it repeats the request.
 fn without_request(message: &str) -> &str {
     let end = REPEATS.iter().filter_map(|start| message.find(start)).min().unwrap_or(message.len());
     message.get(..end).unwrap_or_default().trim()

@@ -1,7 +1,7 @@
-//! Fits an image to what Nova Reel takes as a first frame: exactly 1280x720, without transparency, PNG or JPEG.
+//! Fits an image to Nova Reel's first-frame format: exactly 1280x720, without transparency, PNG or JPEG.
 //!
-//! An image of another shape fills the frame, and what sticks out at two sides is cut off evenly: bars would be part of the video and move
-//! with it. Transparent parts become white, as on a page. A file that fits already is sent as it is.
+//! An image of another shape is scaled to fill the frame and cropped evenly at two sides: bars would become part of the video and move with
+//! it. Transparent parts become white, as on a page. A file that already fits is sent unchanged.
 
 use std::io::Cursor;
 
@@ -13,15 +13,15 @@ use image::{
 use super::{invalid, nova_reel::FRAME};
 use crate::{ImageFormat, InputImage, Result};
 
-/// The longest file that is sent as it is, in bytes.
+/// The largest file that is sent unchanged, in bytes.
 const MAX_FILE: usize = 10 << 20;
-/// The largest side of an image that is read, in pixels, and the memory for reading it, in bytes.
+/// The largest side of an image to decode, in pixels, and the decoder's memory limit, in bytes.
 const MAX_SIDE: u32 = 16_384;
 const MAX_MEMORY: u64 = 1 << 30;
-/// Of JPEG, in percent: above what anyone sees in a video.
+/// JPEG quality in percent: losses are invisible in a video.
 const QUALITY: u8 = 95;
 
-/// Whether the head of the file is that of an image.
+/// Checks that the file's header is that of an image.
 pub(super) fn check(image: &InputImage, field: &str) -> Result<()> {
     let reader = ImageReader::with_format(Cursor::new(&image.bytes), format_of(image));
     let (width, height) = reader.into_dimensions().map_err(|_| unreadable(image, field))?;
@@ -31,7 +31,7 @@ pub(super) fn check(image: &InputImage, field: &str) -> Result<()> {
     Ok(())
 }
 
-/// The file to send, in base64; its format is the image's own. Takes some ten milliseconds of a processor.
+/// The file to send, in base64, in the image's own format. Takes about ten milliseconds of CPU time.
 pub(super) fn fit(image: &InputImage, field: &str) -> Result<String> {
     let unreadable = || unreadable(image, field);
     let mut limits = Limits::default();
@@ -59,7 +59,7 @@ pub(super) fn fit(image: &InputImage, field: &str) -> Result<String> {
     Ok(STANDARD.encode(file.into_inner()))
 }
 
-/// The image over white.
+/// The image composited over white.
 fn on_white(image: &DynamicImage) -> RgbImage {
     let image = image.to_rgba8();
     let over = |value: u8, alpha: u8| {

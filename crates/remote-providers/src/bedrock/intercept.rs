@@ -1,11 +1,11 @@
-//! Evens out requests before they are signed.
+//! Normalizes requests before they are signed.
 //!
-//! What the Rust SDK alone puts in is taken out, so that requests are equal to those of Amazon's other SDKs in all that is signed: a second
-//! user agent and the length among the signed headers, and `x-id` in the query of S3. Amazon's services read none of them; a gateway that
-//! stands in for one may not know them. The length is sent all the same: the connection adds it.
+//! Removes what only the Rust SDK adds, so that all signed parts of a request equal those of Amazon's other SDKs: a second user agent, the
+//! length among the signed headers, and `x-id` in S3's query. Amazon's services ignore all three, but a gateway in front of them may reject
+//! them. The length is sent anyway: the connection adds it.
 //!
-//! The fields of a body are put in order. The SDK keeps the model's input in a hash map, so that the same request has other bytes each time,
-//! and Amazon does not say how it compares two requests that have one token.
+//! Sorts the fields of a body. The SDK keeps the model's input in a hash map, so the same request would have different bytes each time, and
+//! Amazon does not document how it compares two requests with the same token.
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
 use serde_json::Value;
 
-/// See the module.
+/// Normalizes each request; see the module.
 #[derive(Debug)]
 pub(super) struct Evener;
 
@@ -47,13 +47,13 @@ impl Intercept for Evener {
     }
 }
 
-/// The same with the fields of each object in the order of their names.
+/// The value with the fields of each object sorted by name.
 fn in_order(mut value: Value) -> Value {
     value.sort_all_objects();
     value
 }
 
-/// The address without `x-id` in its query; `None` if there is none.
+/// The address without `x-id` in its query; `None` if it has none.
 fn without_id(uri: &str) -> Option<String> {
     let (address, query) = uri.split_once('?')?;
     let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("x-id=")).collect();
@@ -70,13 +70,13 @@ mod tests {
     use super::{in_order, without_id};
 
     #[test]
-    fn fields_are_put_in_order_at_every_depth() {
+    fn fields_are_sorted_at_every_depth() {
         let even = in_order(json!({"b": [{"z": 1, "y": {"d": null, "c": "x"}}, 2], "a": true}));
         assert_eq!(even.to_string(), r#"{"a":true,"b":[{"y":{"c":"x","d":null},"z":1},2]}"#);
     }
 
     #[test]
-    fn only_the_id_leaves_the_query() {
+    fn only_the_id_is_removed_from_the_query() {
         assert_eq!(without_id("https://b.s3.amazonaws.com/k?x-id=GetObject").as_deref(), Some("https://b.s3.amazonaws.com/k"));
         assert_eq!(without_id("http://h/k?a=1&x-id=GetObject&b=%26").as_deref(), Some("http://h/k?a=1&b=%26"));
         assert_eq!(without_id("http://h/k?max-id=1"), None);

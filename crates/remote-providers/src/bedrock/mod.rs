@@ -1,12 +1,12 @@
 //! Amazon Bedrock's asynchronous invocations with Nova Reel, through Amazon's own SDK.
 //!
-//! A start answers with an ARN, which is the id; the video is in S3 afterwards, and is fetched through a presigned URL. Two starts with one
-//! token make one video (`clientRequestToken`). Bedrock has no call that cancels an invocation, so a cancelled one is still paid for. The
-//! SDK's own retries are off, because the loop retries.
+//! A start returns an ARN, which is the id; the finished video is in S3 and is fetched through a presigned URL. Two starts with the same
+//! `clientRequestToken` make one video. Bedrock cannot cancel an invocation, so a cancelled one is still billed. The SDK's own retries are
+//! off, because the loop retries.
 //!
-//! The invariant: nothing that the SDK logs is heard. At its finest level it writes the bearer token and canonical requests with the session
-//! token, so every one of its futures runs without a subscriber. Reference: the models of bedrock-runtime 2023-09-30, and "Video generation
-//! access and usage" in the Amazon Nova user guide.
+//! The invariant: the SDK's logs are discarded. At trace level it logs the bearer token and canonical requests with the session token, so
+//! each of its futures runs without a subscriber. Reference: the models of bedrock-runtime 2023-09-30, and "Video generation access and
+//! usage" in the Amazon Nova user guide.
 
 mod connect;
 mod errors;
@@ -37,14 +37,14 @@ pub use settings::{AwsKeys, BedrockSettings};
 
 /// The provider's name.
 const NAME: &str = "bedrock";
-/// The video's name in the folder that an answer says.
+/// The video's file name in the output folder.
 const VIDEO: &str = "output.mp4";
 
 /// Amazon Bedrock.
 pub struct Bedrock {
     client: Client,
     presigner: Presigner,
-    /// Whether requests carry a bearer token, which S3 does not take.
+    /// Whether requests carry a bearer token, which S3 does not accept.
     has_bearer: bool,
     settings: BedrockSettings,
 }
@@ -56,7 +56,7 @@ impl fmt::Debug for Bedrock {
 }
 
 impl Bedrock {
-    /// The full id of a model by its short name; the operator's default for an empty one.
+    /// The full id of a model by its short name; the operator's default for an empty name.
     fn model_id(&self, model: &str) -> Result<&str> {
         let settings = &self.settings;
         let name = if model.is_empty() { &settings.default_model } else { model };
@@ -76,7 +76,7 @@ impl Bedrock {
 
     /// A presigned URL of a finished invocation's video.
     async fn video_url(&self, answer: &GetAsyncInvokeOutput) -> Result<Url> {
-        // The answer is asked rather than the settings: the job may have been started under another bucket or prefix.
+        // The folder comes from the answer, not the settings: the job may have been started with another bucket or prefix.
         let folder = match &answer.output_data_config {
             Some(AsyncInvokeOutputDataConfig::S3OutputDataConfig(config)) => Some(config.s3_uri()),
             Some(_) | None => None,
@@ -113,7 +113,7 @@ impl Provider for Bedrock {
         let model = self.model_id(model)?;
         let task = nova_reel::Task::of(model, request)?;
         if self.has_bearer {
-            // Otherwise a video would be paid for that cannot be fetched.
+            // Otherwise a video would be billed that cannot be fetched.
             self.presigner.check().await?;
         }
         let input = nova_reel::model_input(task, request).await?;
@@ -139,14 +139,14 @@ impl Provider for Bedrock {
         }
     }
 
-    /// Asks for the invocation once, because only its answer says where the video is; `None` until it is completed.
+    /// Queries the invocation once, because only its answer has the video's location; `None` until it is completed.
     async fn link(&self, id: &str) -> Result<Option<Url>> {
         let answer = self.get(id).await?;
         if *answer.status() == AsyncInvokeStatus::Completed { self.video_url(&answer).await.map(Some) } else { Ok(None) }
     }
 }
 
-/// The future without anything to hear its logs.
+/// Runs the future without a log subscriber.
 fn quietly<F: Future>(future: F) -> WithDispatch<F> {
     future.with_subscriber(NoSubscriber::new())
 }

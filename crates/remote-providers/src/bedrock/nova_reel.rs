@@ -1,6 +1,6 @@
-//! Nova Reel's `modelInput`: which of its three tasks a request is, what each task allows, and how it looks as JSON.
+//! Nova Reel's `modelInput`: a request's task, the limits of each task, and its JSON.
 //!
-//! A request is refused if it wants anything that the model has no word for. Lengths of texts are counted in characters.
+//! A request is refused if the model cannot fulfil any part of it. Text lengths are counted in characters.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use crate::{InputImage, Result, Shot, VideoRequest};
 
 /// The only size, in pixels.
 pub(super) const FRAME: (u32, u32) = (1280, 720);
-/// The only rate, in frames a second.
+/// The only rate, in frames per second.
 const FPS: u32 = 24;
-/// A shot's length, in seconds; every video is made of shots.
+/// A shot's length, in seconds; every video consists of shots.
 const SHOT: u32 = 6;
 /// The longest text of a shot and of a whole automated video, in characters.
 const SHOT_TEXT: usize = 512;
@@ -22,7 +22,7 @@ const LONG_TEXT: usize = 4000;
 /// The largest seed.
 const MAX_SEED: u64 = 2_147_483_646;
 
-/// What the model is asked to do.
+/// The model's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// One shot of six seconds, from a text and perhaps an image.
@@ -37,8 +37,8 @@ pub(super) enum Task {
 }
 
 impl Task {
-    /// The task that a request is: shots make it manual, more than six seconds or 512 characters automated, and `taskType` among the
-    /// options decides where it is given.
+    /// The task of a request: shots make it manual; more than six seconds or 512 characters make it automated; `taskType` among the options
+    /// overrides both.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) with the field, its value and the limit.
@@ -63,7 +63,7 @@ impl Task {
     }
 }
 
-/// What every task refuses.
+/// Checks the limits that all tasks share.
 fn check_common(request: &VideoRequest) -> Result<()> {
     if request.negative_prompt.as_deref().is_some_and(|text| !text.is_empty()) {
         return Err(invalid("negative_prompt is given; Nova Reel has none"));
@@ -156,7 +156,7 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The input of a task that [`Task::of`] has found, images fitted.
+/// The input of a task returned by [`Task::of`], with fitted images.
 pub(super) async fn model_input(task: Task, request: &VideoRequest) -> Result<Document> {
     let mut config = json!({"fps": FPS, "dimension": format!("{}x{}", FRAME.0, FRAME.1)});
     if let Some(seed) = request.seed {
@@ -208,7 +208,7 @@ fn set(object: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// The same in the SDK's own type.
+/// Converts to the SDK's own type.
 fn document(value: Value) -> Document {
     match value {
         Value::Null => Document::Null,

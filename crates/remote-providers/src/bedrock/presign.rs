@@ -1,6 +1,6 @@
-//! Presigned URLs of S3: Signature Version 4, valid for an hour unless the keys end earlier.
+//! Presigned URLs of S3: Signature Version 4, valid for an hour, or shorter if the keys expire earlier.
 //!
-//! Signing asks nobody but the chain of credentials, so a link costs no request.
+//! Signing uses only the credentials chain, so a link costs no request.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -24,7 +24,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A file in a folder `s3://BUCKET[/PREFIX][/]`; `None` if that is no such folder.
+    /// A file in a folder `s3://BUCKET[/PREFIX][/]`; `None` if the folder is malformed.
     pub(super) fn within(folder: &str, file: &str) -> Option<Self> {
         let rest = folder.strip_prefix("s3://")?.trim_end_matches('/');
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -33,25 +33,25 @@ impl Place {
     }
 }
 
-/// Makes presigned URLs.
+/// Creates presigned URLs.
 pub(super) struct Presigner {
     client: Client,
-    watched: Option<Watched>,
+    tracked: Option<TrackedCredentials>,
     lifetime: Duration,
 }
 
 impl Presigner {
     pub(super) fn new(config: &SdkConfig, endpoint: Option<String>, lifetime: Duration) -> Self {
-        let watched = config.credentials_provider().map(|inner| Watched { inner, expiry: Arc::default() });
-        // A host that is not Amazon's has no names for its buckets.
+        let tracked = config.credentials_provider().map(|inner| TrackedCredentials { inner, expiry: Arc::default() });
+        // A host other than Amazon's has no subdomains for buckets.
         let mut builder = Builder::from(config).force_path_style(endpoint.is_some());
         builder.set_endpoint_url(endpoint);
         builder.push_interceptor(SharedInterceptor::new(Evener));
-        builder.set_credentials_provider(watched.clone().map(SharedCredentialsProvider::new));
-        Self { client: Client::from_conf(builder.build()), watched, lifetime }
+        builder.set_credentials_provider(tracked.clone().map(SharedCredentialsProvider::new));
+        Self { client: Client::from_conf(builder.build()), tracked, lifetime }
     }
 
-    /// Whether there are keys to sign with.
+    /// Checks that there are keys to sign with.
     pub(super) async fn check(&self) -> Result<()> {
         let place = Place { bucket: "check".to_owned(), key: "check".to_owned() };
         self.sign(&place, self.lifetime).await.map(|_| ()).map_err(|error| {
@@ -61,11 +61,11 @@ impl Presigner {
         })
     }
 
-    /// A URL that fetches an object without a key.
+    /// A URL that fetches an object without credentials.
     pub(super) async fn url(&self, place: &Place) -> Result<Url> {
         let url = self.sign(place, self.lifetime).await?;
-        // Signing has looked the keys up, so it is known now when they end.
-        let Some(expiry) = self.watched.as_ref().and_then(Watched::expiry) else { return Ok(url) };
+        // Signing has looked up the keys, so their expiry is known now.
+        let Some(expiry) = self.tracked.as_ref().and_then(TrackedCredentials::expiry) else { return Ok(url) };
         let left = expiry.duration_since(SystemTime::now()).unwrap_or_default();
         if left.as_secs() == 0 {
             return Err(ProviderError::new(NAME, ErrorKind::Credentials, "the temporary keys have expired"));
@@ -83,20 +83,20 @@ impl Presigner {
     }
 }
 
-/// Credentials, and when the ones that were handed out last end.
+/// A credentials provider that remembers when the last credentials expire.
 #[derive(Clone, Debug)]
-struct Watched {
+struct TrackedCredentials {
     inner: SharedCredentialsProvider,
     expiry: Arc<Mutex<Option<SystemTime>>>,
 }
 
-impl Watched {
+impl TrackedCredentials {
     fn expiry(&self) -> Option<SystemTime> {
         *self.expiry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ProvideCredentials for Watched {
+impl ProvideCredentials for TrackedCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -114,7 +114,7 @@ mod tests {
     use super::Place;
 
     #[test]
-    fn a_video_is_found_in_its_folder_with_or_without_a_prefix_or_a_slash() {
+    fn a_video_is_found_with_or_without_prefix_and_slash() {
         let place = |bucket: &str, key: &str| Some(Place { bucket: bucket.to_owned(), key: key.to_owned() });
         assert_eq!(Place::within("s3://bkt", "output.mp4"), place("bkt", "output.mp4"));
         assert_eq!(Place::within("s3://bkt/a/b/", "output.mp4"), place("bkt", "a/b/output.mp4"));

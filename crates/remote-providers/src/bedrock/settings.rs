@@ -1,4 +1,4 @@
-//! The operator's settings: plain data. What they leave open, the SDK's own chain finds in the environment and in profiles.
+//! The operator's settings as plain data. The SDK's own chain fills missing ones from the environment and from profiles.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,38 +8,38 @@ use url::Url;
 use super::NAME;
 use crate::{ErrorKind, Pace, ProviderError, Result};
 
-/// How Amazon Bedrock is asked.
+/// Settings of Amazon Bedrock.
 #[derive(Clone, Debug)]
 pub struct BedrockSettings {
-    /// The region, which the bucket must be in too; `None` leaves it to the SDK's chain (AWS_REGION, the profile). boto3 reads
-    /// AWS_DEFAULT_REGION instead, so a caller that honours both passes it here.
+    /// The region, which must be the bucket's too; `None` leaves it to the SDK's chain (AWS_REGION, the profile). boto3 reads
+    /// AWS_DEFAULT_REGION instead, so a caller that supports both passes it here.
     pub region: Option<String>,
-    /// The S3 bucket that videos are written to.
+    /// The S3 bucket for videos.
     pub bucket: String,
     /// The folder in the bucket; `None` is its top.
     pub prefix: Option<String>,
-    /// Full model ids by the short names that requests use.
+    /// Full model ids by their short names in requests.
     pub models: BTreeMap<String, String>,
-    /// The short name that an empty one stands for.
+    /// The short name used for an empty model name.
     pub default_model: String,
     /// Access keys; `None` leaves them to the SDK's chain (environment, profile, role).
     pub keys: Option<AwsKeys>,
     /// The profile in Amazon's own configuration files; `None` is AWS_PROFILE's.
     pub profile: Option<String>,
-    /// An API key of Bedrock; it wins over access keys. `None` is AWS_BEARER_TOKEN_BEDROCK's, which wins over access keys too, as in boto3.
-    /// S3 does not take it, so access keys are needed beside it for fetching videos.
+    /// A Bedrock API key; it takes precedence over access keys. `None` means AWS_BEARER_TOKEN_BEDROCK, which takes precedence too, as in
+    /// boto3. S3 does not accept it, so fetching videos needs access keys as well.
     pub bearer_token: Option<SecretString>,
     /// Bedrock's address; `None` is AWS_ENDPOINT_URL_BEDROCK_RUNTIME's, else Amazon's own.
     pub endpoint: Option<String>,
     /// S3's address; `None` is AWS_ENDPOINT_URL_S3's, else Amazon's own.
     pub s3_endpoint: Option<String>,
-    /// Whether a bearer token may be sent to a plain-http address, where anyone on the way can read it. boto3 never does.
+    /// Whether a bearer token may be sent to a plain-http address, where anyone on the way can read it. boto3 never does that.
     pub bearer_over_http: bool,
-    /// Time for one request, its connection included.
+    /// Timeout of one request, connecting included.
     pub timeout: Duration,
-    /// How long a link to a video is valid, at most a week; shorter where the keys end earlier.
+    /// How long a link to a video is valid, at most a week; shorter if the keys expire earlier.
     pub link_lifetime: Duration,
-    /// How a video is waited for.
+    /// How to poll for a video.
     pub pace: Pace,
 }
 
@@ -55,7 +55,7 @@ pub struct AwsKeys {
 }
 
 impl BedrockSettings {
-    /// Settings for a bucket; everything else is Amazon's default.
+    /// Settings for a bucket, with Amazon's defaults for everything else.
     pub fn new(bucket: impl Into<String>) -> Self {
         Self {
             region: None,
@@ -72,7 +72,7 @@ impl BedrockSettings {
             timeout: Duration::from_secs(60),
             link_lifetime: Duration::from_secs(60 * 60),
             pace: Pace {
-                // Six seconds of video take about 90 s, two minutes of it 14 to 17 minutes.
+                // Six seconds of video take about 90 s, two minutes take 14 to 17 minutes.
                 initial_wait: Duration::from_secs(30),
                 interval: Duration::from_secs(10),
                 max_interval: Duration::from_secs(20),
@@ -81,7 +81,7 @@ impl BedrockSettings {
         }
     }
 
-    /// Where videos are written: `s3://BUCKET[/PREFIX]`, without a slash at its end.
+    /// The output folder: `s3://BUCKET[/PREFIX]`, without a trailing slash.
     pub(super) fn s3_uri(&self) -> String {
         match self.prefix.as_deref().map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty()) {
             Some(prefix) => format!("s3://{}/{prefix}", self.bucket),
@@ -89,7 +89,7 @@ impl BedrockSettings {
         }
     }
 
-    /// What can be seen to be wrong without asking Amazon.
+    /// Checks everything that can be checked without calling Amazon.
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |reason: String| Err(ProviderError::new(NAME, ErrorKind::Settings, reason));
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
@@ -103,7 +103,7 @@ impl BedrockSettings {
         for (name, address) in [("endpoint", &self.endpoint), ("S3 endpoint", &self.s3_endpoint)] {
             let right = |address: &String| Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
             if address.as_ref().is_some_and(|address| !right(address)) {
-                // It may hold a password, so it is not repeated.
+                // The address may contain a password, so the error does not repeat it.
                 return refuse(format!("the {name} is no http or https address"));
             }
         }

@@ -1,6 +1,6 @@
 //! Pika through fal's queue: submit, status, result, cancel.
 //!
-//! It must not wait or retry. The invariant: the key goes to the configured origin only, also where an answer or a stored id names another.
+//! It must not wait or retry. The invariant: the key goes to the configured origin only, even if an answer or a stored id names another.
 //! Reference: fal.ai/docs, "Queue", "Model errors" and "Request errors"; fal.ai/models/fal-ai/pika/v2.2.
 
 use std::{fmt, time::Duration};
@@ -21,23 +21,23 @@ use crate::{
     http::{Answer, client, secret_header, send, status_error},
 };
 
-/// The operator's settings of Pika through fal.
+/// Settings of Pika through fal.
 #[derive(Clone, Debug)]
 pub struct PikaFalSettings {
     /// The queue's address.
     pub base_url: String,
     /// The key.
     pub key: SecretString,
-    /// The version of requests that name none: "v2.2".
+    /// The default version: "v2.2".
     pub model: String,
-    /// How a video is waited for.
+    /// How to poll for a video.
     pub pace: Pace,
-    /// The longest time for one answer.
+    /// Timeout of one answer.
     pub timeout: Duration,
 }
 
 impl PikaFalSettings {
-    /// fal's own address, Pika 2.2, the first poll after 10 s, and half an hour for the whole.
+    /// fal's own address, Pika 2.2, the first poll after 10 s, and a deadline of half an hour.
     pub fn new(key: SecretString) -> Self {
         let pace = Pace {
             initial_wait: Duration::from_secs(10),
@@ -57,7 +57,7 @@ pub struct PikaFal {
     client: Client,
 }
 
-/// The addresses of one request, as fal named them: what is stored as its id.
+/// The addresses of one request as fal named them, stored as its id.
 #[derive(Serialize, Deserialize)]
 struct Addresses {
     status: String,
@@ -72,13 +72,13 @@ impl fmt::Debug for PikaFal {
 }
 
 impl PikaFal {
-    /// With these settings; asks nothing.
+    /// Creates it from the settings, without a request.
     pub fn new(settings: PikaFalSettings) -> Self {
         let client = client(settings.timeout);
         Self { settings, client }
     }
 
-    /// Sends a request with the key, and returns the answer whatever its status.
+    /// Sends a request with the key, and returns the answer with any status.
     async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
         send(NAME, request.header(AUTHORIZATION, secret_header(NAME, "Key ", &self.settings.key)?)).await
     }
@@ -94,7 +94,7 @@ impl PikaFal {
         Ok(if model.contains('/') { model.to_owned() } else { format!("fal-ai/pika/{model}/{task}") })
     }
 
-    /// The addresses that the answer names, or where they belong if it names none of our origin.
+    /// The addresses that the answer names, or the documented ones if it names none of our origin.
     fn addresses(&self, endpoint_id: &str, answer: &Value) -> Result<Addresses> {
         let base = &self.settings.base_url;
         let lost = |why| ProviderError::new(NAME, ErrorKind::Protocol, why).maybe_started();
@@ -113,15 +113,15 @@ impl PikaFal {
         })
     }
 
-    /// One of the stored addresses. A base URL that has changed meanwhile does not get the key to another server.
+    /// One of the stored addresses. If the base URL has changed since, the key does not go to the old server.
     fn stored(&self, id: &str, which: impl Fn(Addresses) -> String) -> Result<Url> {
         let addresses: Option<Addresses> = serde_json::from_str(id).ok();
         let url = addresses.map_or(Ok(None), |addresses| same_origin(NAME, &self.settings.base_url, &which(addresses)))?;
         url.ok_or_else(|| ProviderError::new(NAME, ErrorKind::Settings, "the job was begun at another base URL"))
     }
 
-    /// How a request stands, and its result once it is completed.
-    async fn standing(&self, id: &str) -> Result<Status> {
+    /// Queries a request's status, and its result once it is completed.
+    async fn query(&self, id: &str) -> Result<Status> {
         let status = self.client.get(self.stored(id, |addresses| addresses.status)?).query(&[("logs", "false")]);
         let answer = self.ask(status).await?;
         if !answer.status.is_success() {
@@ -140,21 +140,21 @@ impl PikaFal {
         self.result(&answer, &public(standing["error"].as_str().unwrap_or_default(), &self.settings.key))
     }
 
-    /// What the result of a completed request says: the video, or why there is none. `ended` is the error that the status gave.
+    /// The result of a completed request: the video or the error. `ended` is the error from the status.
     fn result(&self, answer: &Answer, ended: &str) -> Result<Status> {
         let body = answer.json();
         if let Some(error) = validation(&body) {
             return Ok(Status::Failed(error));
         }
         if let Some(error_type) = body["error_type"].as_str() {
-            // The queue has tried up to ten times by then; what failed is its machinery and not the request.
+            // By then the queue has retried up to ten times; its infrastructure failed, not the request.
             let error =
                 ProviderError::new(NAME, ErrorKind::Failed, reason(&body, &self.settings.key)).with_code(error_type).with_retryable(true);
             return Ok(Status::Failed(error));
         }
         if !answer.status.is_success() {
             let error = self.refused(answer);
-            // The model's own failure: to ask for the result again brings it again.
+            // The model's own failure: fetching the result again returns it again.
             return if ended.is_empty() { Err(error) } else { Ok(Status::Failed(failed(ended))) };
         }
         match body["video"]["url"].as_str().filter(|url| !url.is_empty()) {
@@ -163,7 +163,7 @@ impl PikaFal {
         }
     }
 
-    /// The error that an answer stands for.
+    /// Maps an answer with an error status.
     fn refused(&self, answer: &Answer) -> ProviderError {
         let body = answer.json();
         if let Some(error) = validation(&body) {
@@ -211,24 +211,24 @@ impl Provider for PikaFal {
     }
 
     async fn poll(&self, id: &str) -> Result<Status> {
-        self.standing(id).await.map_err(ProviderError::about_job)
+        self.query(id).await.map_err(ProviderError::about_job)
     }
 
     async fn cancel(&self, id: &str) -> Result<()> {
         let answer = self.ask(self.client.put(self.stored(id, |addresses| addresses.cancel)?)).await?;
-        // 400 says that it is finished already, 404 that it is gone.
+        // 400 means that it is already finished, 404 that it no longer exists.
         let is_over = matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
         if answer.status.is_success() || is_over { Ok(()) } else { Err(self.refused(&answer)) }
     }
 }
 
-/// The error of a request that failed without a list of what is wrong.
+/// The error of a request that failed without a list of problems.
 fn failed(why: &str) -> ProviderError {
     let kind = if is_content_filter(why) { ErrorKind::ContentFilter } else { ErrorKind::Failed };
     ProviderError::new(NAME, kind, format!("the request failed: {why}"))
 }
 
-/// fal's list of what is wrong with a request; with any status.
+/// fal's list of problems with a request, which comes with any status.
 fn validation(body: &Value) -> Option<ProviderError> {
     let problems = body["detail"].as_array().filter(|problems| !problems.is_empty())?;
     let code = |problem: &Value| problem["type"].as_str().unwrap_or_default().to_owned();
@@ -242,7 +242,7 @@ fn validation(body: &Value) -> Option<ProviderError> {
     })
 }
 
-/// One line of the list: "prompt: field required".
+/// One problem as a line: "prompt: field required".
 fn problem(problem: &Value) -> String {
     let text = problem["msg"].as_str().unwrap_or("invalid");
     let parts = problem["loc"].as_array().map(Vec::as_slice).unwrap_or_default();

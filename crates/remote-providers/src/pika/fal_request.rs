@@ -1,6 +1,6 @@
-//! A request in fal's words: the body of a submit to one of Pika's models.
+//! Builds a request for fal: the body of a submit to one of Pika's models.
 //!
-//! It asks nothing. Reference: fal.ai/models/fal-ai/pika/v2.2/image-to-video and /text-to-video.
+//! It sends nothing. Reference: fal.ai/models/fal-ai/pika/v2.2/image-to-video and /text-to-video.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::{
 
 const RESOLUTIONS: [&str; 2] = ["720p", "1080p"];
 const DURATIONS: [u64; 2] = [5, 10];
-/// Of the text-to-video model, with their numbers.
+/// Aspect ratios of the text-to-video model, with their numbers.
 const ASPECT_RATIOS: [(&str, u32, u32); 7] =
     [("16:9", 16, 9), ("9:16", 9, 16), ("1:1", 1, 1), ("4:5", 4, 5), ("5:4", 5, 4), ("3:2", 3, 2), ("2:3", 2, 3)];
 
-/// What a start sends; `url` turns the image into an address. Options go along under fal's names; those that Pika's models have in common are
-/// checked here.
+/// The body of a start; `url` turns the image into an address. Options are passed under fal's names; those that all of Pika's models share
+/// are checked here.
 pub(super) fn body(request: &VideoRequest, url: fn(&InputImage) -> String) -> Result<Value> {
     let fields = [
         ("last_image", request.last_image.is_some()),
@@ -46,7 +46,7 @@ pub(super) fn body(request: &VideoRequest, url: fn(&InputImage) -> String) -> Re
     if let Some((width, height)) = request.size {
         let (ratio, resolution) = shape(width, height)?;
         body["resolution"] = resolution.into();
-        // With an image the video has the image's.
+        // With an image, the video has the image's aspect ratio.
         if request.image.is_none() {
             body["aspect_ratio"] = ratio.into();
         }

@@ -1,4 +1,4 @@
-//! Pika, by either of the two APIs that reach it: the web form of seed 003's API, and fal's queue.
+//! Pika, through either of two APIs: the web form that the i2v API uses, and fal's queue.
 
 mod fal;
 mod fal_request;
@@ -7,5 +7,5 @@ mod web;
 pub use fal::{PikaFal, PikaFalSettings};
 pub use web::{PikaWeb, PikaWebSettings};
 
-/// The name of both: an operator has one of them.
+/// The name of both: an operator configures one of them.
 const NAME: &str = "pika";

@@ -1,6 +1,6 @@
-//! Pika's web form, as the seed 003 API speaks it: `POST /generate`, then `GET /jobs/{id}`.
+//! Pika's web form as the i2v API uses it: `POST /generate`, then `GET /jobs/{id}`.
 //!
-//! It must not wait or retry. Reference: pikapikapika.io/docs/web, where error bodies and the complete job are not described; so only
+//! It must not wait or retry. Reference: pikapikapika.io/docs/web, which describes neither error bodies nor the complete job; so only
 //! `job.id`, `videos[0].status` and `videos[0].resultUrl` are relied on.
 
 use std::{fmt, time::Duration};
@@ -19,31 +19,31 @@ use crate::{
     http::{Answer, client, send, status_error},
 };
 
-/// The options that a request may have.
+/// The supported options.
 const OPTIONS: [&str; 7] = ["motion", "guidanceScale", "negativePrompt", "seed", "frameRate", "aspectRatio", "camera"];
 const ASPECT_RATIOS: [&str; 6] = ["16:9", "9:16", "1:1", "5:2", "4:5", "4:3"];
-/// The seed 003 API's frameRate, motion and guidanceScale.
+/// The i2v API's frameRate, motion and guidanceScale.
 const FRAME_RATE: u32 = 24;
 const MOTION: u32 = 2;
 const GUIDANCE_SCALE: u32 = 16;
 
-/// The operator's settings of Pika's web form.
+/// Settings of Pika's web form.
 #[derive(Clone, Debug)]
 pub struct PikaWebSettings {
     /// The API's address.
     pub base_url: String,
     /// The key.
     pub key: SecretString,
-    /// The model of requests that name none.
+    /// The default model.
     pub model: String,
-    /// How a video is waited for.
+    /// How to poll for a video.
     pub pace: Pace,
-    /// The longest time for one answer.
+    /// Timeout of one answer.
     pub timeout: Duration,
 }
 
 impl PikaWebSettings {
-    /// The seed 003 API's defaults: the first poll after 300 s, then one every 10 s for 420 s.
+    /// The i2v API's defaults: the first poll after 300 s, then one every 10 s for 420 s.
     pub fn new(key: SecretString) -> Self {
         let interval = Duration::from_secs(10);
         let pace = Pace { initial_wait: Duration::from_secs(300), interval, max_interval: interval, deadline: Duration::from_secs(420) };
@@ -65,7 +65,7 @@ impl fmt::Debug for PikaWeb {
 }
 
 impl PikaWeb {
-    /// With these settings; asks nothing.
+    /// Creates it from the settings, without a request.
     pub fn new(settings: PikaWebSettings) -> Self {
         let client = client(settings.timeout);
         Self { settings, client }
@@ -76,7 +76,7 @@ impl PikaWeb {
         if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
     }
 
-    /// How a job's video stands. Beside the words that seed 003's API knows, those of other services that offer the same form.
+    /// The status of a job's video. Besides the words that the i2v API knows, accepts those of other services with the same form.
     fn status(&self, video: &Value) -> Status {
         let word = video["status"].as_str().unwrap_or_default();
         match word.to_ascii_lowercase().as_str() {
@@ -96,7 +96,7 @@ impl PikaWeb {
         }
     }
 
-    /// The error that an answer stands for.
+    /// Maps an answer with an error status.
     fn refused(&self, answer: &Answer) -> ProviderError {
         let why = reason(&answer.json(), &self.settings.key);
         let mut error = status_error(NAME, answer, &why);
@@ -134,7 +134,7 @@ impl Provider for PikaWeb {
         };
         let why = reason(&answer, &self.settings.key);
         if id.trim().is_empty() && !why.is_empty() {
-            // A refusal with a good status.
+            // An error with a success status.
             let kind = if is_content_filter(&why) { ErrorKind::ContentFilter } else { ErrorKind::Failed };
             return Err(ProviderError::new(NAME, kind, why));
         }
@@ -147,12 +147,12 @@ impl Provider for PikaWeb {
         if !answer.is_object() {
             return Err(ProviderError::new(NAME, ErrorKind::Protocol, "the job is no JSON object"));
         }
-        // A job has no videos yet while it is being taken up.
+        // A job has no videos until it is processed.
         Ok(answer["videos"].get(0).map_or(Status::Pending(None), |video| self.status(video)))
     }
 }
 
-/// What a start sends; `url` turns the image into an address.
+/// The body of a start; `url` turns the image into an address.
 fn body(model: &str, request: &VideoRequest, url: fn(&InputImage) -> String) -> Result<Value> {
     refuse(
         NAME,
@@ -173,7 +173,7 @@ fn body(model: &str, request: &VideoRequest, url: fn(&InputImage) -> String) -> 
     Ok(body)
 }
 
-/// `options` of a start. The provider's own names win over the common fields.
+/// `options` of a start. The provider's own names take precedence over the common fields.
 fn options(request: &VideoRequest) -> Result<Value> {
     let given = &request.options;
     only(NAME, given, &OPTIONS)?;

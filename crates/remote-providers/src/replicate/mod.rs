@@ -1,6 +1,6 @@
-//! Replicate: any image-to-video or text-to-video model, by its name or a version.
+//! Replicate: any image-to-video or text-to-video model, by name or version.
 //!
-//! It must not wait or retry; a prediction is created once, because Replicate knows no token that makes a second start harmless.
+//! It must not wait or retry; a prediction is created once, because Replicate has no idempotency token.
 
 mod prediction;
 
@@ -22,30 +22,30 @@ use crate::{
 /// The provider's name.
 pub(crate) const NAME: &str = "replicate";
 
-/// The option that names the input which takes the image; no input itself.
+/// The option that names the model's image input; not an input itself.
 const IMAGE_KEY: &str = "image_key";
-/// The input that takes the image of most models.
+/// The image input of most models.
 const IMAGE: &str = "image";
 
-/// The operator's settings of Replicate.
+/// Settings of Replicate.
 #[derive(Clone, Debug)]
 pub struct ReplicateSettings {
     /// The API's address, without "/v1".
     pub base_url: String,
     /// The token.
     pub token: SecretString,
-    /// The model of requests that name none; may be empty.
+    /// The default model; may be empty.
     pub model: String,
-    /// The model's input that takes the image, where a request's own options name none: "image".
+    /// The model's image input, if a request's options name none: "image".
     pub image_key: String,
-    /// How a video is waited for.
+    /// How to poll for a video.
     pub pace: Pace,
-    /// The longest time for one answer.
+    /// Timeout of one answer.
     pub timeout: Duration,
 }
 
 impl ReplicateSettings {
-    /// Replicate's own address, no model, the first poll after 5 s, and 30 minutes for the whole: Replicate ends a prediction then.
+    /// Replicate's own address, no model, the first poll after 5 s, and a deadline of 30 minutes, when Replicate itself ends a prediction.
     pub fn new(token: SecretString) -> Self {
         let pace = Pace {
             initial_wait: Duration::from_secs(5),
@@ -60,9 +60,9 @@ impl ReplicateSettings {
 
 /// Replicate. A model's name is "owner/name", "owner/name:version" or a version.
 ///
-/// Models name their inputs themselves. `prompt`, `image`, `negative_prompt` and `seed` are sent under these names if the request has them,
-/// and all of `options` as further inputs. `options.image_key` is the name of the input that takes the image where it is not
-/// [`ReplicateSettings::image_key`]: Stable Video Diffusion has `input_image`.
+/// Models define their own inputs. `prompt`, `image`, `negative_prompt` and `seed` are sent under these names if the request has them, and
+/// all `options` as further inputs. `options.image_key` overrides [`ReplicateSettings::image_key`], the name of the image input: Stable
+/// Video Diffusion has `input_image`.
 #[derive(Debug)]
 pub struct Replicate {
     predictions: Predictions,
@@ -72,7 +72,7 @@ pub struct Replicate {
 }
 
 impl Replicate {
-    /// With these settings; asks nothing.
+    /// Creates it from the settings, without a request.
     pub fn new(settings: ReplicateSettings) -> Self {
         let ReplicateSettings { base_url, token, model, image_key, pace, timeout } = settings;
         Self { predictions: Predictions::new(base_url, token, timeout), model, image_key, pace }
@@ -86,7 +86,7 @@ impl Replicate {
         ModelName::read(model)
     }
 
-    /// What the model gets; `url` turns the image into an address. Options win over the common fields.
+    /// The model's input; `url` turns the image into an address. Options take precedence over the common fields.
     fn input(&self, request: &VideoRequest, url: fn(&InputImage) -> String) -> Result<Map<String, Value>> {
         let advice = "give it in options under the model's own name";
         let fields = [
@@ -172,12 +172,12 @@ impl Provider for Replicate {
     }
 
     async fn start(&self, model: &str, request: &VideoRequest, _token: &str) -> Result<Started> {
-        // A video takes longer than Replicate holds an answer, so it is not asked to.
+        // A video takes longer than Replicate holds an answer, so `wait` is not requested.
         let prediction = self.predictions.create(&self.model(model)?, self.input(request, InputImage::url)?, false).await?;
         let id = prediction.id().to_owned();
         match self.status(&prediction) {
             Status::Finished(source) => Ok(Started::Finished(id, source)),
-            // The next poll says so again, and by then the id is stored.
+            // The next poll reports it again, and by then the id is stored.
             Status::Pending(_) | Status::Failed(_) => Ok(Started::Pending(id)),
         }
     }
@@ -191,14 +191,14 @@ impl Provider for Replicate {
     }
 }
 
-/// The first address in an output, which is one, a list of them or an object of them.
+/// The first address in an output, which is a text, a list or an object.
 fn first_file(output: &Value) -> Option<&str> {
     match output {
         Value::String(text) => {
             Some(text.as_str()).filter(|text| ["http://", "https://", "data:"].iter().any(|start| text.starts_with(start)))
         }
         Value::Array(files) => files.iter().find_map(first_file),
-        // Where there are several, the video is named so.
+        // If there are several files, the video is under "video".
         Value::Object(files) => files.get("video").and_then(first_file).or_else(|| files.values().find_map(first_file)),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }

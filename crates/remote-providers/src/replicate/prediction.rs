@@ -1,4 +1,4 @@
-//! Replicate's predictions: create, get, cancel, and what the object says.
+//! Replicate's predictions: create, get, cancel, and the prediction object.
 //!
 //! It must not wait or retry. Reference: replicate.com/docs/reference/http and /docs/topics/predictions/lifecycle.
 
@@ -17,7 +17,7 @@ use crate::{
     http::{client, send, status_error},
 };
 
-/// What runs: a version, or the version that an official model has at the moment.
+/// The model to run: a version, or the current version of an official model.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ModelName<'a> {
     /// A version's id.
@@ -27,7 +27,7 @@ pub(crate) enum ModelName<'a> {
 }
 
 impl<'a> ModelName<'a> {
-    /// Reads "owner/name", "owner/name:version" or a version.
+    /// Parses "owner/name", "owner/name:version" or a version.
     pub(crate) fn read(text: &'a str) -> Result<Self> {
         let is_word = |word: &str| {
             !matches!(word, "" | "." | "..") && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
@@ -48,7 +48,7 @@ impl<'a> ModelName<'a> {
     }
 }
 
-/// The API.
+/// Client of the predictions API.
 pub(crate) struct Predictions {
     base_url: String,
     token: SecretString,
@@ -66,7 +66,7 @@ impl Predictions {
         Self { base_url, token, client: client(timeout) }
     }
 
-    /// Begins one. With `wait` the provider holds the answer until the output is there, for up to a minute.
+    /// Creates a prediction. With `wait`, the provider holds the answer until the output is ready, for up to a minute.
     pub(crate) async fn create(&self, model: &ModelName<'_>, input: Map<String, Value>, wait: bool) -> Result<Prediction> {
         let (segments, body) = match model {
             ModelName::Version(version) => (vec!["v1", "predictions"], json!({"version": version, "input": input})),
@@ -86,12 +86,12 @@ impl Predictions {
         self.ask(self.request(Method::POST, &["v1", "predictions", id, "cancel"])?).await.map(drop)
     }
 
-    /// The key, if this address is the API's own: files that were uploaded lie behind it, results do not.
+    /// The key, if this address is on the API's own origin: uploaded files are, results are not.
     pub(crate) fn key_for(&self, address: &str) -> Result<Option<&SecretString>> {
         Ok(same_origin(NAME, &self.base_url, address)?.map(|_: Url| &self.token))
     }
 
-    /// Why a prediction has no output.
+    /// The error of a prediction without output.
     pub(crate) fn failure(&self, prediction: &Prediction) -> ProviderError {
         let word = prediction.word();
         let why = prediction.0["error"].as_str().map(|text| public(text, &self.token)).filter(|text| !text.is_empty());
@@ -104,7 +104,7 @@ impl Predictions {
             ("failed", None) => "the prediction failed without a reason".to_owned(),
             (word, _) => format!("the prediction was {word} at the provider"),
         };
-        // "Prediction interrupted; please retry (code: PA)": a machine was lost.
+        // "Prediction interrupted; please retry (code: PA)" means that a machine was lost.
         let is_interrupted = kind == ErrorKind::Failed && reason.to_ascii_lowercase().contains("interrupted");
         let error = ProviderError::new(NAME, kind, reason);
         if is_interrupted { error.with_retryable(true) } else { error }
@@ -119,13 +119,13 @@ impl Predictions {
         let answer = send(NAME, request).await?;
         let body = answer.json();
         if answer.status.is_success() {
-            // A start that is answered so may have begun.
+            // A start with such an answer may have begun.
             let no_object = || ProviderError::new(NAME, ErrorKind::Protocol, "the answer is no JSON object").maybe_started();
             return if body.is_object() { Ok(Prediction(body)) } else { Err(no_object()) };
         }
         let why = reason(&json!({"error": body["detail"], "title": body["title"]}), &self.token);
         let mut error = status_error(NAME, &answer, &why);
-        // A version that does not exist comes as a request that is not valid.
+        // A nonexistent version is reported as an invalid request.
         let title = body["title"].as_str().unwrap_or_default();
         if answer.status == StatusCode::UNPROCESSABLE_ENTITY && title.to_ascii_lowercase().contains("version") {
             error.kind = ErrorKind::NotFound;
@@ -139,7 +139,7 @@ impl Predictions {
     }
 }
 
-/// How a prediction stands, as its object says.
+/// A prediction object.
 #[derive(Debug)]
 pub(crate) struct Prediction(Value);
 
@@ -153,23 +153,23 @@ impl Prediction {
         self.0["status"].as_str().unwrap_or_default()
     }
 
-    /// The error of a status that is none of these.
+    /// The error for an unknown status.
     pub(crate) fn unknown_word(&self) -> ProviderError {
         let reason = format!("the prediction's status is \"{}\", which is none of Replicate's", self.word());
         ProviderError::new(NAME, ErrorKind::Protocol, reason)
     }
 
-    /// The output; null until there is one. An answer that was waited for may have it and still say "processing".
+    /// The output; null until there is one. With `wait`, the answer may contain it and still say "processing".
     pub(crate) fn output(&self) -> &Value {
         &self.0["output"]
     }
 
-    /// Whether the output was there and is not any more: Replicate keeps what the API made for an hour.
+    /// Whether the output has been deleted: Replicate keeps API outputs for an hour.
     pub(crate) fn is_removed(&self) -> bool {
         self.0["data_removed"] == true
     }
 
-    /// The percentage of the last progress bar in the logs, as tqdm draws them: `42%|████  | 21/50 [00:10<00:14]`.
+    /// The percentage of the last progress bar in the logs, in tqdm's format: `42%|████  | 21/50 [00:10<00:14]`.
     pub(crate) fn percent(&self) -> Option<u32> {
         let logs = self.0["logs"].as_str()?;
         logs.rsplit(['\n', '\r']).find_map(|line| {
@@ -187,7 +187,7 @@ mod tests {
     use super::{ModelName, Prediction};
 
     #[test]
-    fn names_of_models() {
+    fn model_names_are_parsed() {
         let version = "3f0457e4619daac51203dedb472816fd4af51f3149fa7a9e0b5ffcf1b8172438";
         assert_eq!(ModelName::read("minimax/video-01").ok(), Some(ModelName::Official("minimax", "video-01")));
         assert_eq!(ModelName::read(&format!("a/b:{version}")).ok(), Some(ModelName::Version(version)));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_the_last_bars() {
+    fn progress_is_that_of_the_last_bar() {
         let percent = |logs| Prediction(json!({"logs": logs})).percent();
         assert_eq!(percent("seed: 1\n  0%|          | 0/25\n 40%|████      | 10/25 [00:04<00:06]\rdone"), Some(40));
         assert_eq!(percent("Frames: 100%|██████████| 25/25"), Some(100));

@@ -1,7 +1,7 @@
 //! Veo at Google: `:predictLongRunning` of the Gemini developer API, or of Vertex AI.
 //!
-//! Neither has an idempotency token. The invariant: the key or the token goes to the operator's base URL and to Google's own hosts only.
-//! It must not know the relays' format. Sources: google-genai 2.34 (developer API) and 3.6 (Vertex AI).
+//! Neither has an idempotency token. The invariant: the key or token goes only to the operator's base URL and to Google's own hosts. It
+//! must not know the relays' format. Sources: google-genai 2.34 (developer API) and 3.6 (Vertex AI).
 
 use std::time::Duration;
 
@@ -25,23 +25,23 @@ use crate::{
     http,
 };
 
-/// Google's own hosts are below this one.
+/// The domain of Google's own hosts.
 const GOOGLE: &str = ".googleapis.com";
 
-/// The operator's settings of Veo at Google.
+/// Settings of Veo at Google.
 #[derive(Clone, Debug)]
 pub struct VeoGoogleSettings {
-    /// Which API, and as whom.
+    /// The API and its credentials.
     pub access: GoogleAccess,
-    /// The model for requests that name none.
+    /// The default model.
     pub model: String,
-    /// For one request.
+    /// Timeout of one request.
     pub timeout: Duration,
-    /// How a video is waited for.
+    /// How to poll for a video.
     pub pace: Pace,
 }
 
-/// One of Google's two APIs, and as whom it is asked.
+/// One of Google's two APIs, with its credentials.
 #[derive(Clone, Debug)]
 pub enum GoogleAccess {
     /// The Gemini developer API.
@@ -53,23 +53,23 @@ pub enum GoogleAccess {
     },
     /// Vertex AI.
     Vertex {
-        /// `None` is the location's own: `https://us-central1-aiplatform.googleapis.com`.
+        /// `None` means the location's own: `https://us-central1-aiplatform.googleapis.com`.
         base_url: Option<String>,
-        /// Where Cloud Storage is: `https://storage.googleapis.com`.
+        /// The address of Cloud Storage: `https://storage.googleapis.com`.
         storage_url: String,
         /// The project's id.
         project: String,
         /// The location: "us-central1", or "global".
         location: String,
-        /// An OAuth access token. Google's live for an hour; whoever makes them anew also makes the provider anew.
+        /// An OAuth access token. Google's expire after an hour; with a new token, the caller creates a new provider.
         token: SecretString,
-        /// Where Google puts videos: `gs://bucket/folder/`. Without it, they are in the answer.
+        /// The Cloud Storage folder for videos: `gs://bucket/folder/`. Without it, the answer contains them.
         storage_uri: Option<String>,
     },
 }
 
 impl VeoGoogleSettings {
-    /// The Gemini developer API with its usual address, Veo 3.1, and a poll every 10 s for at most 600 s, as Google's examples have it.
+    /// The Gemini developer API at its usual address, Veo 3.1, and a poll every 10 s for at most 600 s, as in Google's examples.
     pub fn developer(key: SecretString) -> Self {
         Self::new(
             GoogleAccess::Developer { base_url: "https://generativelanguage.googleapis.com".to_owned(), key },
@@ -77,7 +77,7 @@ impl VeoGoogleSettings {
         )
     }
 
-    /// Vertex AI with its usual addresses, Veo 3.1, and the same pace.
+    /// Vertex AI at its usual addresses, Veo 3.1, and the same pace.
     pub fn vertex(project: impl Into<String>, location: impl Into<String>, token: SecretString) -> Self {
         let access = GoogleAccess::Vertex {
             base_url: None,
@@ -102,7 +102,7 @@ impl VeoGoogleSettings {
 pub struct VeoGoogle {
     client: Client,
     base: Url,
-    /// The key's or the token's header.
+    /// The header with the key or token.
     headers: HeaderMap,
     secret: SecretString,
     vertex: Option<Vertex>,
@@ -119,10 +119,10 @@ struct Vertex {
 }
 
 impl VeoGoogle {
-    /// Reads the settings; asks nothing.
+    /// Creates it from the settings, without a request.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] if an address, a name or the key cannot be used.
+    /// [`ErrorKind::Settings`] if an address, a name or the key is invalid.
     pub fn new(settings: VeoGoogleSettings) -> Result<Self> {
         let (base_url, headers, secret, vertex) = match settings.access {
             GoogleAccess::Developer { base_url, key } => (base(NAME, &base_url)?, key_header("x-goog-api-key", "", &key)?, key, None),
@@ -162,7 +162,7 @@ impl VeoGoogle {
         body(request, self.door(), self.vertex.as_ref().and_then(|vertex| vertex.storage_uri.as_deref()), encode)
     }
 
-    /// The model's own path: `models/veo`, or on Vertex `projects/../locations/../publishers/google/models/veo`.
+    /// The model's path: `models/veo`, or on Vertex `projects/../locations/../publishers/google/models/veo`.
     fn model_path(&self, model: &str) -> Result<String> {
         let model = if model.is_empty() { &self.model } else { model };
         let model = model.strip_prefix("models/").unwrap_or(model);
@@ -175,14 +175,14 @@ impl VeoGoogle {
         })
     }
 
-    /// The address of a resource's path.
+    /// The address of a resource path.
     fn resource(&self, path: &str) -> Result<Url> {
         let version = if self.vertex.is_some() { "v1beta1" } else { "v1beta" };
         below(NAME, &self.base, [version].into_iter().chain(path.split('/')))
     }
 
-    /// The question how an operation stands.
-    fn question(&self, name: &str) -> Result<RequestBuilder> {
+    /// The status request of an operation.
+    fn status_request(&self, name: &str) -> Result<RequestBuilder> {
         if !is_operation(name) {
             return Err(fault(ErrorKind::Protocol, "the id is no operation's name"));
         }
@@ -195,7 +195,7 @@ impl VeoGoogle {
         Ok(request.headers(self.headers.clone()))
     }
 
-    /// Where a finished video is: `{uri}` or `{encodedVideo}`, on Vertex `{gcsUri}` or `{bytesBase64Encoded}`.
+    /// The location of a finished video: `{uri}` or `{encodedVideo}`, on Vertex `{gcsUri}` or `{bytesBase64Encoded}`.
     fn source(&self, video: &Value) -> Result<Source> {
         let text = |name: &str| video.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         if let Some(encoded) = text("encodedVideo").or_else(|| text("bytesBase64Encoded")) {
@@ -212,7 +212,7 @@ impl VeoGoogle {
         Ok(Source::Url { url: url.into(), headers })
     }
 
-    /// The address of an object in Cloud Storage, by its JSON API.
+    /// The address of an object in Cloud Storage's JSON API.
     fn object(&self, uri: &str) -> Result<Url> {
         let wrong = || fault(ErrorKind::Protocol, "the video's gs:// address is malformed");
         let vertex = self.vertex.as_ref().ok_or_else(wrong)?;
@@ -229,8 +229,8 @@ impl Provider for VeoGoogle {
         NAME
     }
 
-    /// Refuses what Veo has no word for: shots, a last frame without a first, other shapes than 16:9 and 9:16, more than 10 seconds, and on
-    /// the developer API a seed. There, frames per second are ignored: Veo makes 24.
+    /// Refuses what Veo does not support: shots, a last frame without a first, aspect ratios other than 16:9 and 9:16, more than 10
+    /// seconds, and on the developer API a seed. That API also ignores frames per second: Veo makes 24.
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
         self.model_path(model)?;
         self.body(request, InputImage::left_out).map(|_| ())
@@ -251,7 +251,7 @@ impl Provider for VeoGoogle {
     }
 
     async fn poll(&self, id: &str) -> Result<Status> {
-        let asked = async { operation(&http::send(NAME, self.question(id)?).await?, &self.secret) };
+        let asked = async { operation(&http::send(NAME, self.status_request(id)?).await?, &self.secret) };
         match asked.await.map_err(ProviderError::about_job)? {
             Operation::Running => Ok(Status::Pending(None)),
             Operation::Failed(error) => Ok(Status::Failed(error)),
@@ -260,7 +260,7 @@ impl Provider for VeoGoogle {
     }
 }
 
-/// Whether this is one plain segment of a path.
+/// Whether this is a single plain path segment.
 fn is_name(name: &str) -> bool {
     let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     is_plain && name != "." && name != ".."

@@ -1,7 +1,7 @@
-//! What Google's answers mean: the names of operations, how they stand, and errors.
+//! Interprets Google's answers: operation names, operation states, and errors.
 //!
-//! It asks nothing. The invariants: an operation's name becomes part of an address only if it is a relative path of plain segments; an
-//! error repeats Google's words without the key.
+//! It sends nothing. The invariants: an operation's name becomes part of an address only if it is a relative path of plain segments; an
+//! error repeats Google's message without the key.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ use crate::{
 pub(super) enum Operation {
     Running,
     Failed(ProviderError),
-    /// The answer's own object of the first video.
+    /// The first video's object in the answer.
     Finished(Value),
 }
 
-/// The operation's name in the answer to a start.
+/// The operation's name from the answer to a start.
 ///
 /// # Errors
-/// What the answer says went wrong, or [`ErrorKind::Protocol`] if there is no name that can be part of an address.
+/// The error in the answer, or [`ErrorKind::Protocol`] if there is no name that is safe in an address.
 pub(super) fn operation_name(answer: &Answer, key: &SecretString) -> Result<String, ProviderError> {
     let body = answer.json();
     if !answer.status.is_success() {
@@ -38,7 +38,7 @@ pub(super) fn operation_name(answer: &Answer, key: &SecretString) -> Result<Stri
     name.map(str::to_owned).map_err(ProviderError::maybe_started)
 }
 
-/// Whether this is an operation's name, such as `models/veo/operations/abc`: no scheme, no host, no query, no dot segments.
+/// Whether this is an operation name such as `models/veo/operations/abc`: no scheme, no host, no query, no dot segments.
 pub(super) fn is_operation(name: &str) -> bool {
     let is_plain = |segment: &str| {
         let is_name = !segment.is_empty() && segment.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
@@ -47,10 +47,10 @@ pub(super) fn is_operation(name: &str) -> bool {
     name.len() <= MAX_ID && name.split('/').all(is_plain) && name.split('/').rev().nth(1) == Some("operations")
 }
 
-/// How an operation stands.
+/// The state of an operation.
 ///
 /// # Errors
-/// What the answer says went wrong with the question.
+/// The error in the answer to the query.
 pub(super) fn operation(answer: &Answer, key: &SecretString) -> Result<Operation, ProviderError> {
     let mut body = answer.json();
     if !answer.status.is_success() {
@@ -60,12 +60,12 @@ pub(super) fn operation(answer: &Answer, key: &SecretString) -> Result<Operation
         return Err(fault(ErrorKind::Protocol, "the operation is no JSON object"));
     }
     if let Some(error) = body.get("error").filter(|error| !error.is_null()) {
-        return Ok(Operation::Failed(ended(error, key)));
+        return Ok(Operation::Failed(operation_error(error, key)));
     }
     if body.get("done").and_then(Value::as_bool) != Some(true) {
         return Ok(Operation::Running);
     }
-    // Moved out and not copied: a video in base64 can have hundreds of megabytes.
+    // Moved out instead of copied: a video in base64 can have hundreds of megabytes.
     let field = |object: &mut Value, name: &str| object.get_mut(name).map(Value::take);
     let mut response = field(&mut body, "response").unwrap_or_default();
     response = field(&mut response, "generateVideoResponse").unwrap_or(response);
@@ -79,7 +79,7 @@ pub(super) fn operation(answer: &Answer, key: &SecretString) -> Result<Operation
     Ok(Operation::Failed(filtered(&response, key)))
 }
 
-/// The error of an operation that is done without a video: Google then tells of its filter where videos would be, and of no error.
+/// The error of an operation that is done without a video: Google then reports its filter in place of the videos, and no error.
 fn filtered(response: &Value, key: &SecretString) -> ProviderError {
     let reasons = response.get("raiMediaFilteredReasons").and_then(Value::as_array);
     let reasons: Vec<_> = reasons.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -93,26 +93,26 @@ fn filtered(response: &Value, key: &SecretString) -> ProviderError {
     fault(ErrorKind::Failed, "the operation is done, but has no video").with_retryable(true)
 }
 
-/// The error of an operation: google.rpc's status, whose code is one of gRPC's.
-fn ended(error: &Value, key: &SecretString) -> ProviderError {
-    let (status, message) = told(error, key);
+/// The error of an operation: a google.rpc status with a gRPC code.
+fn operation_error(error: &Value, key: &SecretString) -> ProviderError {
+    let (status, message) = status_and_message(error, key);
     let message = if message.is_empty() { "the operation failed, and Google does not say why".to_owned() } else { message };
     let kind = if is_filter(&message) { Some(ErrorKind::ContentFilter) } else { kind_of(&status) };
     let error = fault(kind.unwrap_or(ErrorKind::Failed), message);
     if status.is_empty() { error } else { error.with_code(status) }
 }
 
-/// The error of an answer whose status is bad: `{"error": {code, message, status, details}}`, and on Vertex at times a list of one.
+/// Maps an answer with an error status: `{"error": {code, message, status, details}}`, on Vertex sometimes in a list.
 fn refusal(answer: &Answer, body: &Value, key: &SecretString) -> ProviderError {
     let error = body.get("error").or_else(|| body.get(0).and_then(|first| first.get("error")));
     let error = error.unwrap_or(&Value::Null);
-    let (status, message) = told(error, key);
+    let (status, message) = status_and_message(error, key);
     let mut known = http::status_error(NAME, answer, &message);
     known.kind = kind_of(&status).unwrap_or(known.kind);
     let asked = known.retry_after.or_else(|| retry_delay(error));
     known = known.retry_after(asked);
     if has_reason(error, "API_KEY_INVALID") || message.starts_with("API key not valid") {
-        // Google answers a wrong key as an invalid argument.
+        // Google reports a wrong key as an invalid argument.
         known.kind = ErrorKind::Credentials;
     } else if is_filter(&message) {
         known.kind = ErrorKind::ContentFilter;
@@ -122,15 +122,15 @@ fn refusal(answer: &Answer, body: &Value, key: &SecretString) -> ProviderError {
     if status.is_empty() { known } else { known.with_code(status) }
 }
 
-/// The (status, message) of an error. An operation's has gRPC's number instead of the status' name.
-fn told(error: &Value, key: &SecretString) -> (String, String) {
+/// The (status, message) of an error. An operation's error has gRPC's number instead of the status name.
+fn status_and_message(error: &Value, key: &SecretString) -> (String, String) {
     let message = error.get("message").and_then(Value::as_str).or_else(|| error.as_str()).unwrap_or_default();
     let code = error.get("code").and_then(Value::as_u64).and_then(|code| usize::try_from(code).ok());
     let status = error.get("status").and_then(Value::as_str).or_else(|| STATUSES.get(code?).map(|(name, _)| *name));
     (public(status.unwrap_or_default(), key), public(message, key))
 }
 
-/// gRPC's statuses by their numbers, and what they are here. Source: google/rpc/code.proto.
+/// gRPC's statuses in the order of their numbers, and their kinds. Source: google/rpc/code.proto.
 const STATUSES: [(&str, ErrorKind); 17] = [
     ("OK", ErrorKind::Protocol),
     ("CANCELLED", ErrorKind::Failed),
@@ -155,7 +155,7 @@ fn kind_of(status: &str) -> Option<ErrorKind> {
     STATUSES.iter().find(|(name, _)| *name == status).map(|(_, kind)| *kind)
 }
 
-/// Whether the message is that of a filter: Google has no code for it.
+/// Whether the message reports a filter: Google has no code for it.
 fn is_filter(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["responsible ai", "usage guidelines", "safety filter", "safety settings", "prohibited use"].iter().any(|words| message.contains(words))
@@ -175,7 +175,7 @@ fn retry_delay(error: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
 }
 
-/// google.rpc.QuotaFailure: a day's quota is not there again in a moment.
+/// google.rpc.QuotaFailure: a daily quota does not recover in a moment.
 fn is_daily_quota(error: &Value) -> bool {
     let violations = details(error).filter_map(|detail| detail.get("violations").and_then(Value::as_array)).flatten();
     violations.filter_map(|violation| violation.get("quotaId").and_then(Value::as_str)).any(|quota| quota.contains("PerDay"))

@@ -1,7 +1,7 @@
-//! A request in Google's words: the body of `:predictLongRunning`.
+//! Builds the body of `:predictLongRunning`.
 //!
-//! It asks nothing. The invariant: what is sent, Google's own Python client would send too; a field that it refuses for the developer API
-//! (`fps`, `seed`, `generateAudio`, `storageUri`, `compressionQuality`, `resizeMode`) is not sent there. Source: google-genai 2.34.
+//! It sends nothing. The invariant: Google's own Python client would send the same; fields that it refuses for the developer API (`fps`,
+//! `seed`, `generateAudio`, `storageUri`, `compressionQuality`, `resizeMode`) are not sent there. Source: google-genai 2.34.
 
 use serde_json::{Map, Value, json};
 
@@ -10,21 +10,21 @@ use crate::{ErrorKind, InputImage, ProviderError, VideoRequest};
 
 type Result<T> = std::result::Result<T, ProviderError>;
 
-/// Seeds are unsigned numbers of 32 bits.
+/// Seeds are 32-bit unsigned numbers.
 const MAX_SEED: u64 = u32::MAX as u64;
-/// The longest length that is shortened rather than refused: seed 002's.
+/// The longest duration that is shortened instead of refused, as in the Tasks API.
 const MAX_SECONDS: u32 = 10;
-/// How far a size's shape may be from 16:9: OpenAI's 1792x1024 is 1.6 percent off.
+/// Tolerance of a size's aspect ratio against 16:9: OpenAI's 1792x1024 is 1.6 percent off.
 const SHAPE_TOLERANCE: f64 = 0.02;
 
-/// Which of Google's two doors.
+/// One of Google's two APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     Developer,
     Vertex,
 }
 
-/// What an option's value must be.
+/// The type of an option's value.
 #[derive(Clone, Copy)]
 enum Kind {
     Flag,
@@ -32,7 +32,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The value as it is sent: words in Google's case.
+    /// The value to send, with words in Google's case.
     fn read(self, value: &Value) -> Option<Value> {
         match self {
             Self::Flag => value.as_bool().map(Value::Bool),
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// The parameters that a caller may set under Google's own names, and whether Vertex alone has them.
+/// The parameters that a caller may set under Google's own names, and whether only Vertex has them.
 const OPTIONS: [(&str, Kind, bool); 7] = [
     ("aspectRatio", Kind::OneOf(&["16:9", "9:16"]), false),
     ("resolution", Kind::OneOf(&["720p", "1080p", "4k"]), false),
@@ -65,7 +65,7 @@ const OPTIONS: [(&str, Kind, bool); 7] = [
 /// The body of a start; `encode` turns an image into base64.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidRequest`] for what Veo has no word for, with the field, its value and the limit.
+/// [`ErrorKind::InvalidRequest`] for anything that Veo does not support, with the field, its value and the limit.
 pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>, encode: fn(&InputImage) -> String) -> Result<Value> {
     if !request.shots.is_empty() {
         return Err(invalid("shots", "Veo makes videos of one prompt"));
@@ -92,7 +92,7 @@ pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>
 fn parameters(request: &VideoRequest, door: Door, storage_uri: Option<&str>) -> Result<Map<String, Value>> {
     let mut parameters = Map::new();
     let mut set = |name: &str, value: Value| parameters.insert(name.to_owned(), value);
-    // Each video costs, and the default is the model's.
+    // Each video is billed, and the default number depends on the model.
     set("sampleCount", 1.into());
     if let Some((width, height)) = request.size {
         let (aspect_ratio, resolution) = shape(width, height)?;
@@ -128,8 +128,8 @@ fn parameters(request: &VideoRequest, door: Door, storage_uri: Option<&str>) -> 
     Ok(parameters)
 }
 
-/// Veo 3.1 makes 4, 6 or 8 seconds and refuses all else, while callers of seed 002's API may ask for 1 to 10: they get the next length
-/// that there is, and 8 for more. The developer API makes 1080p and 4k in 8 seconds only.
+/// Veo 3.1 makes 4, 6 or 8 seconds and refuses all else, while callers of the Tasks API may ask for 1 to 10: they get the next supported
+/// length, at most 8. The developer API makes 1080p and 4k in 8 seconds only.
 fn duration(seconds: u32, door: Door, is_large: bool) -> Result<u32> {
     match seconds {
         0 => Err(invalid("seconds", "is 0, must be at least 1")),
@@ -141,7 +141,7 @@ fn duration(seconds: u32, door: Door, is_large: bool) -> Result<u32> {
     }
 }
 
-/// The (aspect ratio, resolution) of a size. Veo chooses the pixels itself: the smallest resolution that is not below the size.
+/// The (aspect ratio, resolution) of a size. Veo chooses the pixels itself: the smallest resolution that is at least the size.
 fn shape(width: u32, height: u32) -> Result<(&'static str, &'static str)> {
     let (long, short, aspect_ratio) = if width >= height { (width, height, "16:9") } else { (height, width, "9:16") };
     let is_wide = (f64::from(long) / f64::from(short.max(1)) / (16.0 / 9.0) - 1.0).abs() <= SHAPE_TOLERANCE;

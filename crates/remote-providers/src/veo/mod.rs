@@ -1,7 +1,7 @@
 //! Veo: through a relay that speaks OpenAI's video format ([`VeoRelay`]), or at Google itself ([`VeoGoogle`]).
 //!
-//! Here is what both share: the key's header, and addresses that answers name. The invariant: a key goes to the origin of
-//! the base URL, and to Google's own hosts if it is Google's; never to an address that only an answer names.
+//! Contains what both share: the key's header, and the addresses in answers. The invariant: a key goes to the origin of the base URL, and a
+//! key of Google's also to Google's own hosts; never to an address that only an answer names.
 
 mod google;
 mod google_answer;
@@ -18,14 +18,14 @@ pub use relay::{VeoRelay, VeoRelaySettings};
 
 use crate::{ErrorKind, ProviderError, Result, http::secret_header};
 
-/// The provider's name, whichever way it is reached.
+/// The provider's name, for both.
 const NAME: &str = "veo";
 
 fn fault(kind: ErrorKind, reason: impl AsRef<str>) -> ProviderError {
     ProviderError::new(NAME, kind, reason)
 }
 
-/// A header that holds a key: `prefix` and the key.
+/// A header with a key after `prefix`.
 fn key_header(name: &'static str, prefix: &str, key: &SecretString) -> Result<HeaderMap> {
     if key.expose_secret().is_empty() {
         return Err(fault(ErrorKind::Settings, "the key is empty"));
@@ -33,7 +33,7 @@ fn key_header(name: &'static str, prefix: &str, key: &SecretString) -> Result<He
     Ok(HeaderMap::from_iter([(HeaderName::from_static(name), secret_header(NAME, prefix, key)?)]))
 }
 
-/// An address that an answer names as the video's.
+/// Parses the video's address from an answer.
 fn result_url(text: &str) -> Result<Url> {
     let protocol = |reason| fault(ErrorKind::Protocol, reason);
     let url = Url::parse(text).map_err(|_| protocol("the video's address is no URL"))?;

@@ -1,8 +1,9 @@
-//! Veo through a relay that speaks OpenAI's video format, as seed 002 does: `POST /v1/videos` as multipart, `GET /v1/videos/{id}`, `/content`.
+//! Veo through a relay that speaks OpenAI's video format, as the Tasks API does: `POST /v1/videos` as multipart, `GET /v1/videos/{id}`,
+//! `/content`.
 //!
-//! Faults of the original that are not repeated: the image is declared as what it is, the size that was asked for is sent, any status word
-//! that means "not yet" is waited for, and a `/content` that answers with the video itself is one of three good answers. Its start has no
-//! idempotency token. It must not know Google's own format. Formats: new-api's source, OpenAI's Python client, seed 002's client.
+//! Deliberate differences to the original client: the image is declared with its real type, the requested size is sent, any status word
+//! that means "not yet" is waited for, and `/content` may answer with the video itself, JSON or a redirect. A start has no idempotency
+//! token. It must not know Google's own format. Formats: new-api's source, OpenAI's Python client, the Tasks API's original client.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -31,34 +32,35 @@ use crate::{
     http,
 };
 
-/// Fields of the form that the request itself fills.
+/// Form fields that the request itself fills.
 const OWN_FIELDS: [&str; 5] = ["model", "prompt", "size", "seconds", "input_reference"];
-/// The size that seed 002 asks for.
+/// The Tasks API's default size.
 const SIZE: (u32, u32) = (1920, 1080);
-/// Of the status words that are unknown, so many are remembered and logged.
+/// Maximum number of unknown status words that are remembered and logged.
 const MAX_UNKNOWN: usize = 16;
 
-/// The operator's settings of a relay.
+/// Settings of a relay.
 #[derive(Clone, Debug)]
 pub struct VeoRelaySettings {
-    /// Where it is: `VEO3_BASE_URL`.
+    /// The relay's address: `VEO3_BASE_URL`.
     pub base_url: String,
     /// The path of its videos: `VEO3_ENDPOINT`.
     pub endpoint: String,
-    /// The model for requests that name none: `VEO3_MODEL`.
+    /// The default model: `VEO3_MODEL`.
     pub model: String,
     /// `VEO3_API_KEY`.
     pub key: SecretString,
-    /// Whether the image goes with the request; otherwise it is uploaded to `/upload-image` first, and its address goes: `VEO3_SKIP_UPLOAD`.
+    /// Whether the request contains the image; otherwise it is uploaded to `/upload-image` first, and the request contains its address:
+    /// `VEO3_SKIP_UPLOAD`.
     pub skip_upload: bool,
-    /// For one request.
+    /// Timeout of one request.
     pub timeout: Duration,
-    /// How a video is waited for.
+    /// How to poll for a video.
     pub pace: Pace,
 }
 
 impl VeoRelaySettings {
-    /// Seed 002's: kuai's relay, Veo 3.1, a poll every 5 s for at most 600 s.
+    /// The Tasks API's defaults: kuai's relay, Veo 3.1, a poll every 5 s for at most 600 s.
     pub fn new(key: SecretString) -> Self {
         let interval = Duration::from_secs(5);
         Self {
@@ -79,21 +81,21 @@ pub struct VeoRelay {
     client: Client,
     base: Url,
     videos: Url,
-    /// The key's header.
+    /// The header with the key.
     key: HeaderMap,
     secret: SecretString,
     model: String,
     skip_upload: bool,
     pace: Pace,
-    /// Status words that were logged.
+    /// Unknown status words that were logged.
     unknown: Mutex<Vec<String>>,
 }
 
 impl VeoRelay {
-    /// Reads the settings; asks nothing.
+    /// Creates it from the settings, without a request.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] if the base URL or the key cannot be used.
+    /// [`ErrorKind::Settings`] if the base URL or the key is invalid.
     pub fn new(settings: VeoRelaySettings) -> Result<Self> {
         let base = base(NAME, &settings.base_url)?;
         let path = settings.endpoint.split('/').filter(|segment| !segment.is_empty());
@@ -137,7 +139,7 @@ impl VeoRelay {
     async fn upload(&self, image: &InputImage) -> Result<String> {
         let request = self.client.post(below(NAME, &self.base, ["upload-image"])?).headers(self.key.clone());
         let answer = http::send(NAME, request.multipart(Form::new().part("file", file(image)?))).await;
-        // Whatever became of the upload, no video was begun.
+        // Whatever the upload's outcome, no video was started.
         let answer = answer.map_err(ProviderError::not_started)?;
         let body = answer.json();
         if !answer.status.is_success() {
@@ -154,7 +156,7 @@ impl VeoRelay {
         match (job.state, job.id, job.url) {
             (State::Failed, ..) => Err(job.failure),
             (State::Finished, id, Some(url)) => Ok(Started::Finished(id.unwrap_or_default(), self.source(&url)?)),
-            // Where it is finished without an address, the first poll finds the video.
+            // If it is finished but has no address, the first poll finds the video.
             (_, Some(id), _) => Ok(Started::Pending(id)),
             (_, None, _) => Err(fault(ErrorKind::Protocol, "the answer to the start has no id that can be used").maybe_started()),
         }
@@ -175,7 +177,7 @@ impl VeoRelay {
         }
     }
 
-    /// Finds out what `/content` answers with, without reading a video.
+    /// Determines what kind of answer `/content` gives, without reading a video.
     async fn content(&self, id: &str) -> Result<Source> {
         let url = below(NAME, &self.videos, [id, "content"])?;
         let request = self.client.get(url.clone()).headers(self.key.clone());
@@ -195,7 +197,7 @@ impl VeoRelay {
                 self.source(&found.ok_or_else(|| fault(ErrorKind::Protocol, "the JSON of /content has no video_url and no url"))?)
             }
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Source::Url { url: url.into(), headers: self.key.clone() }),
-            // The job is finished, so it is the result that is missing.
+            // The job is finished, so only the result is missing.
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE => {
                 let reason = format!("the video is finished, but /content answers with {}", answer.status.as_u16());
                 Err(fault(ErrorKind::Result, reason))
@@ -204,7 +206,7 @@ impl VeoRelay {
         }
     }
 
-    /// The video at an address that an answer gives; the key goes along to the relay's own.
+    /// The video at an address from an answer; the key is sent only to the relay's own origin.
     fn source(&self, text: &str) -> Result<Source> {
         if let Some(data) = text.strip_prefix("data:") {
             return data_url_bytes(data).map(Source::Bytes).ok_or_else(|| fault(ErrorKind::Protocol, "the video's data URL is no base64"));
@@ -216,7 +218,7 @@ impl VeoRelay {
         Ok(Source::Url { url: url.into(), headers })
     }
 
-    /// Says once of each status word that it is unknown.
+    /// Logs each unknown status word once.
     fn note_unknown(&self, word: &str) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         if unknown.len() < MAX_UNKNOWN && !unknown.iter().any(|known| known == word) {
@@ -278,7 +280,7 @@ fn is_json(media_type: &str) -> bool {
     media_type == "application/json" || media_type.ends_with("+json")
 }
 
-/// The image as a part of a form, declared as what it is.
+/// The image as a form part with its real type.
 fn file(image: &InputImage) -> Result<Part> {
     let name = match image.format {
         ImageFormat::Png => "image.png",
@@ -288,7 +290,7 @@ fn file(image: &InputImage) -> Result<Part> {
     part.map_err(|_| fault(ErrorKind::InvalidRequest, "image: cannot be sent"))
 }
 
-/// A provider's own parameter as a field of a form.
+/// A provider-specific parameter as a form field.
 fn option_text(name: &str, value: &Value) -> Result<String> {
     let invalid = |why| fault(ErrorKind::InvalidRequest, format!("options.{name}: {why}"));
     if name.is_empty() || OWN_FIELDS.contains(&name) {

@@ -1,7 +1,8 @@
-//! What a relay's answers mean: OpenAI's video object, new-api's unified form, and what resellers make of them.
+//! Interprets relays' answers: OpenAI's video object, new-api's unified form, and resellers' variants.
 //!
-//! It asks nothing. The status words are those that new-api folds when it reads other relays; the classes of errors are those of seed 002,
-//! with two faults mended: filtered audio is not tried again, and the words are found in a sentence too ("Content policy violation").
+//! It sends nothing. The status words are those that new-api merges when it reads other relays; the error classes are those of the Tasks
+//! API's original client with two fixes: filtered audio is not retried, and the words are also found within a sentence ("Content policy
+//! violation").
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -13,21 +14,21 @@ use crate::{
     http::{self, Answer},
 };
 
-/// How deep a video's address may lie within an answer.
+/// Maximum nesting depth of a video's address in an answer.
 const MAX_DEPTH: u32 = 4;
 
-/// A status word's meaning.
+/// The meaning of a status word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Pending,
     Finished,
     Failed,
-    /// A word that nobody has told us of.
+    /// An unknown word.
     Unknown(String),
 }
 
 impl State {
-    /// Reads a status word, in any case.
+    /// Parses a status word, in any case.
     pub(super) fn read(word: &str) -> Self {
         match word.trim().to_ascii_lowercase().as_str() {
             "queued" | "pending" | "submitted" | "not_start" | "preparing" | "unknown" | "notstarted" | "created" | "starting" => {
@@ -41,26 +42,26 @@ impl State {
     }
 }
 
-/// What an answer says of a job.
+/// A job as described by an answer.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// Its id, where the answer has one that a store can keep.
+    /// Its id, if the answer has one that a store can keep.
     pub(super) id: Option<String>,
-    /// How it stands; pending if the answer does not say.
+    /// Its state; pending if the answer has none.
     pub(super) state: State,
-    /// In percent.
+    /// Progress in percent.
     pub(super) progress: Option<u32>,
-    /// Where the video is, as it stands there.
+    /// The video's address, unresolved.
     pub(super) url: Option<String>,
     /// Why it failed.
     pub(super) failure: ProviderError,
 }
 
 impl Job {
-    /// Reads an answer.
+    /// Parses an answer.
     ///
     /// # Errors
-    /// What the status or the body says went wrong with the request itself.
+    /// The error of the request itself, from the status or the body.
     pub(super) fn read(answer: &Answer, key: &SecretString) -> Result<Self, ProviderError> {
         let body = answer.json();
         if !answer.status.is_success() {
@@ -77,7 +78,7 @@ impl Job {
         }
         let state = word.map_or(State::Pending, State::read);
         let url = address(job, 0).or_else(|| address(&body, 0)).or_else(|| {
-            // Older relays put the address where the reason of a failure belongs.
+            // Older relays put the address where a failure's reason belongs.
             let reason = job.get("fail_reason").and_then(Value::as_str);
             reason.filter(|text| state == State::Finished && (text.starts_with("http") || text.starts_with("data:")))
         });
@@ -94,7 +95,7 @@ fn unwrapped(body: &Value) -> &Value {
 }
 
 fn id(job: &Value) -> Option<String> {
-    // Older relays answer a start with the id alone as its data.
+    // Older relays answer a start with only the id, as its data.
     let found = ["id", "task_id", "data"].iter().find_map(|name| job.get(*name).and_then(Value::as_str).filter(|id| !id.is_empty()))?;
     let is_usable = found.len() <= MAX_ID && !found.chars().any(char::is_control) && found != "." && found != "..";
     is_usable.then(|| found.to_owned())
@@ -110,7 +111,7 @@ fn percent(value: &Value) -> Option<u32> {
     (0..=100).rev().find(|percent| f64::from(*percent) <= number)
 }
 
-/// Where the video is, under the names that relays have for it.
+/// The video's address, under the names that relays use.
 fn address(value: &Value, depth: u32) -> Option<&str> {
     if depth > MAX_DEPTH {
         return None;
@@ -132,18 +133,18 @@ pub(super) fn content_address(answer: &Answer) -> Option<String> {
     address(&answer.json(), 0).map(str::to_owned)
 }
 
-/// Whether an answer with a good status tells of a failed request all the same.
+/// Whether an answer with a success status reports a failed request.
 fn has_failed(body: &Value) -> bool {
     let has_error = body.get("error").is_some_and(|error| !error.is_null() && error.as_str() != Some(""));
     let is_good = |code: &str| ["success", "200", "0", ""].iter().any(|good| good.eq_ignore_ascii_case(code));
     has_error || text(body.get("code")).is_some_and(|code| !is_good(&code))
 }
 
-/// The error of an answer whose status is bad.
+/// Maps an answer with an error status.
 pub(super) fn refusal(answer: &Answer, body: &Value, key: &SecretString) -> ProviderError {
-    let (code, reason) = told(body, key);
+    let (code, reason) = code_and_message(body, key);
     let mut error = http::status_error(super::NAME, answer, &reason);
-    // Of what the key may do, the status says it best.
+    // For permissions, the status is the best indication.
     if !matches!(answer.status.as_u16(), 401 | 402 | 404)
         && let Some((kind, retryable)) = class(&format!("{code} {reason}"))
     {
@@ -156,18 +157,18 @@ pub(super) fn refusal(answer: &Answer, body: &Value, key: &SecretString) -> Prov
     if code.is_empty() { error } else { error.with_code(code) }
 }
 
-/// The error of a job that failed; an unknown reason may pass.
+/// The error of a failed job; an unknown reason may be transient.
 fn failure(job: &Value, key: &SecretString) -> ProviderError {
-    let (code, reason) = told(job, key);
+    let (code, reason) = code_and_message(job, key);
     let (kind, retryable) = class(&format!("{code} {reason}")).unwrap_or((ErrorKind::Failed, Some(true)));
     let mut error = fault(kind, if reason.is_empty() { "the video failed, and the relay does not say why" } else { &reason });
     error.retryable = retryable;
     if code.is_empty() { error } else { error.with_code(code) }
 }
 
-/// The (code, message) of an error in any of the forms that relays have: `error` as an object or a text, `{code, message}`,
-/// `fail_reason`, `detail`; without the key.
-fn told(body: &Value, key: &SecretString) -> (String, String) {
+/// The (code, message) of an error in any of the relays' forms: `error` as an object or a text, `{code, message}`, `fail_reason`, `detail`;
+/// without the key.
+fn code_and_message(body: &Value, key: &SecretString) -> (String, String) {
     let error = body.get("error").filter(|error| !error.is_null());
     let within = error.filter(|error| error.is_object()).unwrap_or(body);
     let code = text(within.get("code")).or_else(|| text(within.get("type"))).filter(|code| code != "success");
@@ -190,7 +191,7 @@ fn or_nothing(media_type: &str) -> &str {
     if media_type.is_empty() { "of no type" } else { media_type }
 }
 
-/// What the words of an error stand for, and whether asking again helps where the kind does not say it.
+/// The kind of an error by its words, and whether a retry helps if that differs from the kind's default.
 fn class(words: &str) -> Option<(ErrorKind, Option<bool>)> {
     const CLASSES: [(&str, ErrorKind, Option<bool>); 19] = [
         ("PROMINENT_PEOPLE_FILTER_FAILED", ErrorKind::ContentFilter, None),
@@ -204,7 +205,7 @@ fn class(words: &str) -> Option<(ErrorKind, Option<bool>)> {
         ("INVALID_INPUT", ErrorKind::InvalidRequest, None),
         ("INVALID_PROMPT", ErrorKind::InvalidRequest, None),
         ("INSUFFICIENT_USER_QUOTA", ErrorKind::Quota, None),
-        // Seed 002 tries again: some relays' quotas are per minute.
+        // The Tasks API's original client retries: some relays' quotas are per minute.
         ("INSUFFICIENT_QUOTA", ErrorKind::Quota, Some(true)),
         ("RATE_LIMIT", ErrorKind::RateLimited, None),
         ("TOO_MANY_REQUESTS", ErrorKind::RateLimited, None),

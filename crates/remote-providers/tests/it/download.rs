@@ -1,4 +1,4 @@
-//! Downloads, over real connections.
+//! Downloads over real connections.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use tokio::{
 
 const KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
-/// Answers every connection with the same bytes, then closes it; returns its address and the heads of the requests.
+/// Answers every connection with the same bytes, then closes it; returns its address and the request heads.
 async fn serve(answer: impl Into<Vec<u8>>) -> (String, Arc<Mutex<Vec<String>>>) {
     let (answer, heads) = (answer.into(), Arc::new(Mutex::new(Vec::new())));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -38,7 +38,7 @@ async fn fetch(address: &str, limits: DownloadLimits, file: &Path) -> Result<u64
     headers.insert(KEY, HeaderValue::from_static("a-secret"));
     let allow: Vec<AllowedHost> = vec!["127.0.0.1".parse().unwrap()];
     let port = |address: &str| address.rsplit(':').next().unwrap().parse::<u16>().unwrap();
-    // The second server of the redirect stands at the next address that the first names, so every port is open.
+    // A redirect leads to the second server, which has another port, so every port is allowed.
     let guard = Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() });
     assert!(port(address) > 0);
     download("veo", Source::Url { url: format!("http://{address}/v/video.mp4?Signature=a-secret"), headers }, &guard, &limits, file).await
@@ -57,7 +57,7 @@ fn answer(status: &str, head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_video_comes_whole_and_the_key_goes_to_its_own_origin_only() {
+async fn a_video_is_complete_and_the_key_goes_to_its_own_origin_only() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("video.mp4");
     let body: Vec<u8> = (0..300_000_u32).map(|index| (index % 251) as u8).collect();
@@ -79,7 +79,7 @@ async fn a_video_comes_whole_and_the_key_goes_to_its_own_origin_only() {
 }
 
 #[tokio::test]
-async fn what_is_no_whole_video_leaves_no_file_and_no_secret() {
+async fn a_failed_download_leaves_no_file_and_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let small = DownloadLimits { max_bytes: 1000, ..DownloadLimits::default() };
     let hasty = DownloadLimits { timeout: Duration::from_millis(200), ..small };
@@ -120,7 +120,7 @@ async fn an_address_that_is_forbidden_is_the_operators_to_allow() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_the_disks_fault_and_not_the_providers() {
+async fn an_unwritable_file_is_a_disk_error_not_a_provider_error() {
     let folder = tempfile::tempdir().unwrap();
     let (video, _) = serve(answer("200 OK", "Content-Type: video/mp4\r\nContent-Length: 300000\r\n", &[7; 300_000])).await;
     let file = folder.path().join("video.mp4");
@@ -128,7 +128,7 @@ async fn a_file_that_cannot_be_written_is_the_disks_fault_and_not_the_providers(
     for (file, kind) in [(&file, io::ErrorKind::StorageFull), (&missing, io::ErrorKind::NotFound)] {
         for is_fetched in [true, false] {
             if kind == io::ErrorKind::StorageFull {
-                // A file that takes nothing, as on a disk without room.
+                // A device that accepts no data, like a full disk.
                 std::os::unix::fs::symlink("/dev/full", file).unwrap();
             }
             let written = match is_fetched {

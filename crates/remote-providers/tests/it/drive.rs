@@ -1,12 +1,12 @@
-//! How the tests of single providers ask them, without the loop: requests, starts, polls, and what must hold for every error.
+//! Helpers for the tests of single providers, without the loop: requests, starts, polls, and checks that hold for every error.
 
 use remote_providers::{ErrorKind, ImageFormat, InputImage, Provider, ProviderError, Source, Started, Status, VideoRequest};
 use serde_json::{Map, Value};
 
-/// The secret that all tests give to providers.
+/// The secret of all test providers.
 pub(crate) const KEY: &str = "k-5f1d9c-secret";
 
-/// An image that lies at a public address.
+/// An image with a public address.
 pub(crate) fn image() -> InputImage {
     InputImage {
         bytes: b"\x89PNG\r\n\x1a\n".to_vec(),
@@ -38,19 +38,19 @@ pub(crate) async fn start(provider: &dyn Provider, model: &str, request: &VideoR
     }
 }
 
-/// The error of a start.
+/// The error of a start, checked.
 pub(crate) async fn start_error(provider: &dyn Provider, model: &str, request: &VideoRequest) -> ProviderError {
     checked(provider.start(model, request, "token").await.unwrap_err())
 }
 
-/// The error of a check, which is the start's too.
+/// The error of a check; a start fails the same way.
 pub(crate) fn check_error(provider: &dyn Provider, model: &str, request: &VideoRequest) -> ProviderError {
     let error = checked(provider.check(model, request).unwrap_err());
     assert_eq!((error.kind, error.may_have_started), (ErrorKind::InvalidRequest, false), "{error}");
     error
 }
 
-/// Polls until there is news: percentages on the way, and the end.
+/// Polls until the job finishes: the percentages, and the result.
 pub(crate) async fn finish(provider: &dyn Provider, id: &str) -> (Vec<Option<u32>>, Result<Source, ProviderError>) {
     let mut percent = Vec::new();
     for _ in 0..10 {
@@ -63,17 +63,17 @@ pub(crate) async fn finish(provider: &dyn Provider, id: &str) -> (Vec<Option<u32
     panic!("no end after {percent:?}");
 }
 
-/// The error of a job that fails.
+/// The error of a failed job.
 pub(crate) async fn failure(provider: &dyn Provider, id: &str) -> ProviderError {
     finish(provider, id).await.1.unwrap_err()
 }
 
-/// The error of a poll that gets no sensible answer.
+/// The error of a poll that fails.
 pub(crate) async fn poll_error(provider: &dyn Provider, id: &str) -> ProviderError {
     checked(provider.poll(id).await.unwrap_err())
 }
 
-/// Asserts what holds for each error: no secret in any form, one line, and what to do.
+/// Asserts what holds for every error: no secret in any form, one line, and advice.
 pub(crate) fn checked(error: ProviderError) -> ProviderError {
     let shown = error.to_string();
     assert!(!shown.contains(KEY) && !format!("{error:?}").contains(KEY), "{shown}");

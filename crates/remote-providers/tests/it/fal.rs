@@ -59,7 +59,7 @@ async fn models_and_shapes() {
 }
 
 #[test]
-fn what_the_model_has_no_place_for_is_refused_with_the_limit() {
+fn unsupported_parameters_are_refused_with_the_limit() {
     let fal = provider("https://queue.test".to_owned());
     for (video, text) in [
         (request_with(json!({"resolution": "480p"})), "720p, 1080p"),
@@ -92,7 +92,7 @@ async fn the_key_goes_to_the_configured_origin_only() {
     fal.cancel(&id).await.unwrap();
     assert_eq!(fake.server.requests().len(), 6);
 
-    // A base URL that is another by the time of the poll.
+    // The base URL has changed by the time of the poll.
     let moved = provider(elsewhere.url());
     let error = poll_error(&moved, &id).await;
     assert!(error.kind == ErrorKind::Settings && error.reason.contains("another base URL"), "{error}");
@@ -117,7 +117,7 @@ async fn an_id_from_an_answer_stays_within_its_segment() {
 }
 
 #[tokio::test]
-async fn each_end_of_a_request_has_its_kind() {
+async fn each_failed_request_has_its_kind() {
     let (fake, fal) = fake().await;
     let image_needed = "fal-ai/pika/v2.2/image-to-video";
     let id = start(&fal, image_needed, &text_request()).await;
@@ -145,7 +145,7 @@ async fn each_end_of_a_request_has_its_kind() {
     assert!(finish(&fal, &id).await.1.is_ok());
 }
 
-/// A model's own failure stays: it is no outage to be waited out.
+/// A model's own failure is final: it is not an outage to wait out.
 #[tokio::test]
 async fn a_request_that_failed_in_the_model_is_over() {
     for (why, kind) in [("Internal Server Error", ErrorKind::Failed), ("The output was flagged as sensitive", ErrorKind::ContentFilter)] {
@@ -187,7 +187,7 @@ async fn each_fault_of_an_answer_has_its_kind() {
     for _ in 0..3 {
         assert!(poll_error(&fal, &id).await.is_retryable());
     }
-    // Two looks, and a third that finds it completed but its result unreachable.
+    // Two polls, and a third that finds it completed but its result unreachable.
     fal.poll(&id).await.unwrap();
     fal.poll(&id).await.unwrap();
     assert!(poll_error(&fal, &id).await.is_retryable());
@@ -201,7 +201,7 @@ async fn each_fault_of_an_answer_has_its_kind() {
 }
 
 #[tokio::test]
-async fn a_request_can_be_cancelled_until_it_is_over_and_after() {
+async fn a_request_can_be_cancelled_before_and_after_it_ends() {
     let (fake, fal) = fake().await;
     let id = start(&fal, "", &request()).await;
     fal.cancel(&id).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_request_can_be_cancelled_until_it_is_over_and_after() {
     assert_eq!((cancelled.method.as_str(), cancelled.path.ends_with("/cancel")), ("PUT", true));
     let error = failure(&fal, &id).await;
     assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Failed, Some("client_cancelled")));
-    // 400 ALREADY_COMPLETED, and then 404 for one that fal has forgotten.
+    // 400 ALREADY_COMPLETED, then 404 for a request that fal no longer knows.
     fal.cancel(&id).await.unwrap();
     fal.cancel(&id.replace("0001", "0009")).await.unwrap();
     fake.faults.push("cancel", Fault::Status(500, "oops"));

@@ -1,6 +1,6 @@
-//! Each fault of a provider, through the loop and the download, ends in its kind with words that a person can act on.
+//! Each fault of a provider, through the loop and the download, leads to its error kind with advice.
 //!
-//! A row is (the fake's operation, the fault, how often, the end). A fault that passes ends in the video.
+//! A row has (the fake's operation, the fault, how often, the expected end). A transient fault ends in the video.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::{
     videos,
 };
 
-/// The kind and words that a person sees; `None` is the video.
+/// The error's kind and words; `None` for the video.
 type End = Option<(ErrorKind, &'static str)>;
 type Row = (&'static str, Fault, u32, End);
 
@@ -35,7 +35,7 @@ const WAIT: &str = "try again later";
 const FILTER: &str = "change the prompt or the image";
 const CONSOLE: &str = "look at the provider's console before asking again";
 
-/// What every provider with jobs must do with its start's and its question's operation.
+/// Rows for the start and status operations of every provider with jobs.
 fn of_jobs(start: &'static str, get: &'static str) -> Vec<Row> {
     vec![
         (start, Fault::RetryAfter(429, "throttled", 0), TRIES - 1, None),
@@ -44,13 +44,13 @@ fn of_jobs(start: &'static str, get: &'static str) -> Vec<Row> {
         (start, Fault::Status(503, "down"), TRIES, Some((Unavailable, WAIT))),
         (start, Fault::Status(401, "who"), 1, Some((Credentials, "check the provider's key"))),
         (start, Fault::Status(402, "money"), 1, Some((Quota, "add credit"))),
-        // Without a token of its own, none of these may ask twice: the video may have been paid for.
+        // Without an idempotency token none of these may be retried: the video may already be billed.
         (start, Fault::Status(500, "oops"), 1, Some((Uncertain, CONSOLE))),
         (start, Fault::StatusAfter(502, "lost"), 1, Some((Uncertain, CONSOLE))),
         (start, Fault::Stall, 1, Some((Uncertain, CONSOLE))),
         (start, Fault::CloseAfterBytes(0), 1, Some((Uncertain, CONSOLE))),
         (start, Fault::CloseAfterBytes(7), 1, Some((Uncertain, CONSOLE))),
-        // A question costs nothing, so an outage is waited out.
+        // A poll costs nothing, so an outage is waited out.
         (get, Fault::RetryAfter(429, "throttled", 0), 2 * TRIES, None),
         (get, Fault::Status(500, "oops"), 2 * TRIES, None),
         (get, Fault::Stall, 1, None),
@@ -61,7 +61,7 @@ fn of_jobs(start: &'static str, get: &'static str) -> Vec<Row> {
     ]
 }
 
-/// What a download must do with the faults of the storage.
+/// Rows for the storage faults of a download.
 fn of_storage(download: &'static str) -> Vec<Row> {
     vec![
         (download, Fault::Status(500, "oops"), 1, Some((NoResult, "the provider may still have the video"))),
@@ -74,12 +74,12 @@ fn of_storage(download: &'static str) -> Vec<Row> {
     ]
 }
 
-/// The same provider twice: for answers that come, and for answers that stall.
+/// The same provider twice: with a normal timeout, and with a short one for stalls.
 fn both<P>(new: impl Fn(Duration) -> P) -> [(P, Duration); 2] {
     [false, true].map(|stalls| (new(patience(stalls)), patience(stalls)))
 }
 
-/// Runs a row. How often the start was asked for is the loop's matter, and tested there.
+/// Runs a row. The number of starts is tested with the loop.
 async fn check<P: Provider>(
     name: &str,
     faults: &Faults,
@@ -107,7 +107,7 @@ async fn check<P: Provider>(
 }
 
 #[tokio::test]
-async fn of_veo_through_a_relay() {
+async fn faults_of_veo_through_a_relay() {
     let own: [Row; 12] = [
         ("start", Fault::ContentFilterAtStart, 1, Some((ContentFilter, FILTER))),
         ("start", Fault::ContentFilterAtEnd, 1, Some((ContentFilter, FILTER))),
@@ -127,7 +127,7 @@ async fn of_veo_through_a_relay() {
     for row in own.into_iter().chain(of_jobs("start", "get")).chain(of_storage("download")) {
         check("relay", &fake.faults, &veo, "", &videos::request(), row).await;
     }
-    // The video behind `/content` itself, and behind its redirect.
+    // The video from `/content` itself, and through its redirect.
     for result in [RelayResult::Bytes, RelayResult::Redirect(302), RelayResult::Json("url")] {
         let own: [Row; 3] = [
             ("start", LARGE, 1, Some((TooLarge, "ask for a shorter video"))),
@@ -148,7 +148,7 @@ fn relay(fake: &VeoRelayFake, timeout: Duration) -> VeoRelay {
 }
 
 #[tokio::test]
-async fn of_veo_at_google() {
+async fn faults_of_veo_at_google() {
     let own: [Row; 10] = [
         ("start", Fault::ContentFilterAtStart, 1, Some((ContentFilter, FILTER))),
         ("start", Fault::ContentFilterAtEnd, 1, Some((ContentFilter, FILTER))),
@@ -194,7 +194,7 @@ fn google(access: GoogleAccess, timeout: Duration) -> VeoGoogle {
 }
 
 #[tokio::test]
-async fn of_pikas_web_form() {
+async fn faults_of_pikas_web_form() {
     let own: [Row; 6] = [
         ("generate", Fault::ContentFilterAtStart, 1, Some((ContentFilter, FILTER))),
         ("generate", Fault::ContentFilterAtEnd, 1, Some((ContentFilter, FILTER))),
@@ -212,7 +212,7 @@ async fn of_pikas_web_form() {
 }
 
 #[tokio::test]
-async fn of_pika_through_fal() {
+async fn faults_of_pika_through_fal() {
     let own: [Row; 9] = [
         ("submit", Fault::ContentFilterAtStart, 1, Some((ContentFilter, FILTER))),
         ("submit", Fault::ContentFilterAtEnd, 1, Some((ContentFilter, FILTER))),
@@ -233,7 +233,7 @@ async fn of_pika_through_fal() {
 }
 
 #[tokio::test]
-async fn of_replicate() {
+async fn faults_of_replicate() {
     let own: [Row; 6] = [
         ("create", Fault::ContentFilterAtStart, 1, Some((ContentFilter, FILTER))),
         ("create", Fault::ContentFilterAtEnd, 1, Some((ContentFilter, FILTER))),
@@ -252,9 +252,9 @@ async fn of_replicate() {
     }
 }
 
-/// There is no job: a start that breaks off is asked again, as the original does, because its video is nowhere.
+/// There is no job: a start that breaks off is retried, as the original client does, because its video is not stored anywhere.
 #[tokio::test]
-async fn of_hugging_face() {
+async fn faults_of_hugging_face() {
     let rows: [Row; 21] = [
         ("infer", Fault::RetryAfter(503, "", 0), TRIES - 1, None),
         ("infer", Fault::RetryAfter(503, "", 0), TRIES, Some((Unavailable, "currently loading"))),

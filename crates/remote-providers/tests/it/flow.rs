@@ -1,4 +1,4 @@
-//! The whole way of a video, as the server goes it: the loop, then the download through the guard into a file.
+//! A video's whole path as in the server: the loop, then the guarded download into a file.
 
 use std::{future::pending, sync::Mutex, time::Duration};
 
@@ -11,13 +11,13 @@ use remote_providers::{
 
 use crate::drive::{KEY, checked};
 
-/// The longest video that the flow takes, in bytes.
+/// The size limit of a video, in bytes.
 pub(crate) const LIMIT: u64 = 64 << 10;
 
-/// How often a start that fails for a reason that passes is tried.
+/// Attempts of a start that fails for a transient reason.
 pub(crate) const TRIES: u32 = 3;
 
-/// For a provider that is waited for in a test.
+/// A quick pace for tests.
 pub(crate) const PACE: Pace = Pace {
     initial_wait: Duration::ZERO,
     interval: Duration::from_millis(1),
@@ -25,12 +25,12 @@ pub(crate) const PACE: Pace = Pace {
     deadline: Duration::from_secs(120),
 };
 
-/// The longest time for one answer. Where answers stall it is short; elsewhere a busy machine has the time that it wants.
+/// Timeout of one answer: short where answers stall; elsewhere generous, because the machine may be busy.
 pub(crate) fn patience(stalls: bool) -> Duration {
     if stalls { Duration::from_millis(1500) } else { Duration::from_secs(60) }
 }
 
-/// What a store would hold.
+/// Stands for a store.
 #[derive(Debug, Default)]
 struct Memory(Mutex<RemoteState>);
 
@@ -44,13 +44,13 @@ impl RemoteMemory for Memory {
     }
 }
 
-/// The guard of the downloads: the fakes are on loopback.
+/// The downloads' guard: the fakes are on loopback.
 pub(crate) fn guard() -> Guard {
     let allow: Vec<AllowedHost> = vec!["127.0.0.1".parse().unwrap()];
     Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() })
 }
 
-/// Has a video made and fetched, in this time. An error has no secret and says what to do, and no file is left.
+/// Makes and downloads a video within this time. An error contains no secret and has advice, and leaves no file.
 pub(crate) async fn video(
     provider: &dyn Provider,
     model: &str,

@@ -35,7 +35,7 @@ async fn video(provider: &HuggingFace, request: &VideoRequest) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_form_of_the_document() {
+async fn the_form_matches_the_document() {
     let (fake, hugging_face) = fake().await;
     let png = VideoRequest { seconds: Some(3), ..request() };
     assert_eq!(video(&hugging_face, &png).await, sample_video(0));
@@ -55,7 +55,7 @@ async fn the_form_of_the_document() {
 }
 
 #[tokio::test]
-async fn parameters_of_the_model() {
+async fn options_become_the_models_parameters() {
     let (fake, hugging_face) = fake().await;
     let options = json!({"motion_bucket_id": 90, "num_frames": 14});
     video(&hugging_face, &VideoRequest { seed: Some(7), ..request_with(options) }).await;
@@ -64,7 +64,7 @@ async fn parameters_of_the_model() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_being_loaded_is_worth_waiting_for() {
+async fn a_loading_model_is_waited_for() {
     let (fake, hugging_face) = fake().await;
     fake.faults.push("infer", Fault::RetryAfter(503, "", 20));
     let error = start_error(&hugging_face, "", &request()).await;
@@ -79,9 +79,9 @@ async fn a_model_that_is_being_loaded_is_worth_waiting_for() {
 }
 
 #[tokio::test]
-async fn what_passes_is_worth_another_try_after_a_wait_and_what_does_not_is_not() {
+async fn transient_faults_are_retryable_after_a_wait_and_permanent_ones_are_not() {
     let fake = HuggingFaceFake::start(KEY).await.unwrap();
-    // The wait is the original's first one where the answer asks for none.
+    // If the answer gives no delay, the wait is the original client's first one.
     for (fault, kind, wait) in [
         (Fault::CloseAfterBytes(0), ErrorKind::Unavailable, Some(20)),
         (Fault::CloseAfterBytes(1000), ErrorKind::Unavailable, Some(20)),
@@ -123,7 +123,7 @@ async fn an_answer_with_status_200_is_not_always_a_video() {
 }
 
 #[tokio::test]
-async fn names_keys_and_what_has_no_place() {
+async fn model_names_keys_and_unsupported_fields() {
     let (fake, hugging_face) = fake().await;
     assert_eq!(start_error(&hugging_face, "someone/other", &request()).await.kind, ErrorKind::NotFound);
     let error = start_error(&hugging_face, "some one/oth?er", &request()).await;

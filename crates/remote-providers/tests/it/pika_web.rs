@@ -22,7 +22,7 @@ async fn fake() -> (PikaWebFake, PikaWeb) {
 }
 
 #[tokio::test]
-async fn the_flow_of_the_document() {
+async fn the_flow_matches_the_document() {
     let (fake, pika) = fake().await;
     let id = start(&pika, "", &request()).await;
     let (percent, source) = finish(&pika, &id).await;
@@ -46,7 +46,7 @@ async fn the_flow_of_the_document() {
 }
 
 #[test]
-fn the_pace_of_the_document() {
+fn the_pace_matches_the_document() {
     let second = Duration::from_secs;
     let pace = Pace { initial_wait: second(300), interval: second(10), max_interval: second(10), deadline: second(420) };
     let pika = PikaWeb::new(PikaWebSettings::new(KEY.to_owned().into()));
@@ -54,7 +54,7 @@ fn the_pace_of_the_document() {
 }
 
 #[tokio::test]
-async fn options_and_common_fields_go_where_the_form_has_them() {
+async fn options_and_common_fields_fill_the_form() {
     let (fake, pika) = fake().await;
     let options = json!({"motion": 4, "guidanceScale": 7.5, "aspectRatio": "5:2", "camera": {"zoom": "in"}, "seed": 9});
     let video =
@@ -68,7 +68,7 @@ async fn options_and_common_fields_go_where_the_form_has_them() {
 }
 
 #[test]
-fn what_the_form_has_no_place_for_is_refused_with_the_limit() {
+fn unsupported_parameters_are_refused_with_the_limit() {
     let pika = provider("https://api.test/web".to_owned());
     for (options, limit) in [
         (json!({"motion": 0}), "options.motion is 0; it has to be a whole number from 1 to 4"),
@@ -100,7 +100,7 @@ fn what_the_form_has_no_place_for_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
-async fn words_of_a_job() {
+async fn status_words_of_a_job() {
     let (fake, pika) = fake().await;
     let id = start(&pika, "", &request()).await;
     for word in ["queued", "pending", "starting", "processing", "Running", "in_progress"] {
@@ -175,7 +175,7 @@ async fn a_wrong_key_and_an_unreachable_server() {
     assert_eq!(error.kind, ErrorKind::Settings);
 }
 
-/// A server that answers with what the test says.
+/// A server with a fixed answer.
 async fn saying(status: u16, body: Value) -> (Server, PikaWeb) {
     let server = Server::start(move |_| Reply::json(status, &body)).await.unwrap();
     let pika = provider(server.url());
@@ -183,13 +183,13 @@ async fn saying(status: u16, body: Value) -> (Server, PikaWeb) {
 }
 
 #[tokio::test]
-async fn answers_that_lack_something() {
+async fn incomplete_answers_have_their_kind() {
     for body in [json!({}), json!([]), json!({"job": null}), json!({"job": {"id": ""}}), json!({"job": {"id": {}}}), json!("hello")] {
         let (_server, pika) = saying(200, body.clone()).await;
         let error = start_error(&pika, "", &request()).await;
         assert_eq!((error.kind, error.may_have_started), (ErrorKind::Protocol, true), "{body}");
     }
-    // A refusal with a good status has begun nothing.
+    // An error with a success status means that nothing was started.
     for (why, kind) in [("out of credits", ErrorKind::Failed), ("blocked by moderation", ErrorKind::ContentFilter)] {
         let (_server, pika) = saying(200, json!({"success": false, "error": why})).await;
         let error = start_error(&pika, "", &request()).await;
@@ -225,7 +225,7 @@ async fn an_id_from_an_answer_stays_within_its_segment() {
 }
 
 #[tokio::test]
-async fn a_service_that_repeats_the_key_does_not_spread_it() {
+async fn an_error_that_repeats_the_key_is_redacted() {
     let body = json!({"error": format!("the token {KEY} may not read https://cdn.test/a.png?signature={KEY}")});
     let (_server, pika) = saying(401, body).await;
     let error = checked(pika.start("", &request(), "t").await.unwrap_err());

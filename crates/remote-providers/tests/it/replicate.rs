@@ -25,7 +25,7 @@ fn svd() -> String {
     format!("stability-ai/stable-video-diffusion:{STABLE_VIDEO_DIFFUSION}")
 }
 
-/// What Stable Video Diffusion takes: it has no prompt.
+/// A request for Stable Video Diffusion, which has no prompt.
 fn svd_request() -> VideoRequest {
     let options = json!({"image_key": "input_image", "frames_per_second": 6, "motion_bucket_id": 127});
     VideoRequest { prompt: String::new(), seed: Some(7), ..request_with(options) }
@@ -52,18 +52,18 @@ async fn a_video_by_version() {
     assert_eq!(requests[0].json(), json!({"version": STABLE_VIDEO_DIFFUSION, "input": input}));
     assert_eq!(requests[0].header("prefer"), None, "a video takes longer than an answer is held");
     assert!(requests.iter().all(|request| request.bearer() == Some(KEY)));
-    // The version alone does as well.
+    // The version alone works as well.
     start(&replicate, STABLE_VIDEO_DIFFUSION, &svd_request()).await;
 }
 
 #[tokio::test]
-async fn the_operator_names_the_input_that_takes_the_image() {
+async fn the_operator_names_the_image_input() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
     let settings = ReplicateSettings { base_url: fake.server.url(), ..ReplicateSettings::new(KEY.to_owned().into()) };
     let replicate = Replicate::new(ReplicateSettings { image_key: "input_image".to_owned(), ..settings });
     let request = VideoRequest { prompt: String::new(), ..request() };
     start(&replicate, &svd(), &request).await;
-    // A request that names another one knows better.
+    // A name in the request takes precedence.
     let other = VideoRequest { options: request_with(json!({"image_key": "first_frame_image"})).options, ..request };
     start(&replicate, "minimax/video-01", &VideoRequest { prompt: "a fox".to_owned(), ..other }).await;
     let inputs: Vec<_> = fake.server.requests().iter().map(|request| request.json()["input"].clone()).collect();
@@ -72,7 +72,7 @@ async fn the_operator_names_the_input_that_takes_the_image() {
 }
 
 #[test]
-fn a_models_name_is_looked_at_before_there_is_a_request() {
+fn a_models_name_is_checked_without_a_request() {
     let replicate = provider("https://example.com".to_owned());
     assert!(replicate.check_model("minimax/video-01").is_ok());
     let error = replicate.check_model("a model").unwrap_err();
@@ -99,7 +99,7 @@ async fn an_image_without_an_address_goes_as_a_data_url() {
     assert_eq!(fake.server.requests()[0].json()["input"]["input_image"], "data:image/png;base64,iVBORw0KGgo=");
 }
 
-/// A server that answers with what the test says.
+/// A server with a fixed answer.
 async fn saying(status: u16, body: Value) -> (Server, Replicate) {
     let server = Server::start(move |_| Reply::json(status, &body)).await.unwrap();
     let replicate = provider(server.url());
@@ -107,7 +107,7 @@ async fn saying(status: u16, body: Value) -> (Server, Replicate) {
 }
 
 #[tokio::test]
-async fn forms_of_an_output() {
+async fn every_form_of_an_output_is_read() {
     let url = "https://replicate.delivery/xezq/out.mp4";
     for output in [json!(url), json!([url]), json!({"video": url, "audio": "https://x.test/a.wav"}), json!({"seed": "7", "files": [url]})] {
         let (_server, replicate) = saying(200, json!({"id": "p", "status": "succeeded", "output": output})).await;
@@ -135,7 +135,7 @@ async fn a_file_of_the_api_itself_is_fetched_with_the_token() {
 }
 
 #[tokio::test]
-async fn each_end_of_a_prediction_has_its_kind() {
+async fn each_failed_prediction_has_its_kind() {
     let (fake, replicate) = fake().await;
     for (fault, kind, text) in [
         (Fault::ContentFilterAtEnd, ErrorKind::ContentFilter, "flagged as sensitive"),
@@ -193,7 +193,7 @@ async fn each_fault_of_an_answer_has_its_kind() {
 }
 
 #[tokio::test]
-async fn a_limit_that_only_replicates_own_words_describe() {
+async fn rate_limits_in_replicates_own_format() {
     let headed = Server::start(|_| Reply::json(429, &json!({"detail": "throttled"})).header("ratelimit-reset", 12)).await.unwrap();
     assert_eq!(poll_error(&provider(headed.url()), "p").await.retry_after, Some(Duration::from_secs(12)));
     let (_server, replicate) = saying(429, json!({"title": "x", "detail": "throttled", "retry_after": 8})).await;
@@ -217,7 +217,7 @@ async fn an_id_from_an_answer_stays_within_its_segment() {
 }
 
 #[test]
-fn what_no_model_can_be_told_is_refused() {
+fn unsupported_fields_are_refused() {
     let replicate = provider("https://api.test".to_owned());
     for (model, video, text) in [
         ("", request(), "no model is named"),
@@ -267,13 +267,13 @@ async fn a_caption_that_takes_longer_than_an_answer_is_held() {
 }
 
 #[tokio::test]
-async fn a_caption_that_is_refused_for_the_moment_is_asked_for_again() {
+async fn a_caption_refused_for_a_transient_reason_is_retried() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
     fake.faults.push("create", Fault::RetryAfter(429, "throttled", 0));
     fake.faults.push("create", Fault::Status(503, "later"));
     assert!(interrogator(fake.server.url()).caption(&image()).await.is_ok());
     assert_eq!((fake.server.requests().len(), fake.predictions()), (3, 1));
-    // Not beyond the deadline.
+    // But not beyond the deadline.
     fake.faults.push("create", Fault::RetryAfter(429, "throttled", 31));
     assert_eq!(caption_error(&interrogator(fake.server.url())).await.kind, ErrorKind::RateLimited);
     fake.faults.push("create", Fault::RetryAfter(429, "throttled", u32::MAX));
@@ -281,7 +281,7 @@ async fn a_caption_that_is_refused_for_the_moment_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn captions_that_never_come() {
+async fn failed_captions_have_their_kind() {
     for (fault, kind, text) in [
         (Fault::NotAVideo(b" \n"), ErrorKind::Failed, "empty"),
         (Fault::ContentFilterAtEnd, ErrorKind::ContentFilter, "sensitive"),
@@ -301,7 +301,7 @@ async fn captions_that_never_come() {
     let unnamed = ReplicateInterrogator::new(ReplicateInterrogatorSettings { model: "clip".to_owned(), ..settings() });
     let error = unnamed.unwrap_err();
     assert!(error.kind == ErrorKind::Settings && error.reason.contains("\"clip\"; it has to be owner/name"), "{error}");
-    // An interrogator of the operator's own that gives something else.
+    // The operator's own interrogator with another kind of output.
     let server = Server::start(|_| Reply::json(201, &json!({"id": "p", "status": "succeeded", "output": [1, 2]}))).await.unwrap();
     assert_eq!(caption_error(&interrogator(server.url())).await.kind, ErrorKind::Protocol);
 }

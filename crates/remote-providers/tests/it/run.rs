@@ -1,4 +1,4 @@
-//! The loop, against a scripted provider and on paused time.
+//! The loop, with a scripted provider and paused time.
 
 use std::{collections::VecDeque, future::pending, sync::Mutex, time::Duration};
 
@@ -16,7 +16,7 @@ const PACE: Pace = Pace {
     deadline: Duration::from_secs(420),
 };
 
-/// What happened, in order, and what is to happen.
+/// A scripted provider that records every call.
 #[derive(Debug, Default)]
 struct World {
     log: Mutex<Vec<String>>,
@@ -24,12 +24,12 @@ struct World {
     starts: Mutex<VecDeque<Result<Started>>>,
     polls: Mutex<VecDeque<Result<Status>>>,
     cancels: Mutex<VecDeque<Result<()>>>,
-    /// How long a cancellation takes to be answered.
+    /// How long the answer to a cancellation takes.
     cancel_takes: Duration,
-    /// How long a start takes to be answered.
+    /// How long the answer to a start takes.
     start_takes: Duration,
     honours_token: bool,
-    /// What each record had to outlive.
+    /// The durability of each record.
     outlives: Mutex<Vec<Outlives>>,
     is_lost: bool,
 }
@@ -143,7 +143,7 @@ fn kind_of(result: Result<String, RunError>) -> ErrorKind {
 #[tokio::test(start_paused = true)]
 async fn each_step_is_persisted_before_the_next_is_taken() {
     let world = World::new(false, [pending_start()], [Ok(Status::Pending(Some(40))), finished()]);
-    let begun = Instant::now();
+    let began = Instant::now();
     assert_eq!(world.run(fresh(), pending()).await.unwrap(), "id-1");
     let expected = [
         "record asked=true id=None",
@@ -160,7 +160,7 @@ async fn each_step_is_persisted_before_the_next_is_taken() {
         .iter()
         .zip(world.at.lock().unwrap().iter())
         .filter(|(line, _)| line.starts_with("poll"))
-        .map(|(_, at)| *at - begun)
+        .map(|(_, at)| *at - began)
         .collect();
     assert_eq!(polled[0], PACE.initial_wait);
     let pause = (polled[1] - polled[0]).as_secs_f64();
@@ -168,15 +168,15 @@ async fn each_step_is_persisted_before_the_next_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_passes_is_tried_again_and_one_that_does_not_is_not() {
+async fn transient_refusals_are_retried_and_permanent_ones_are_not() {
     let throttled = || Err(refused(ErrorKind::RateLimited).retry_after(Some(Duration::from_secs(30))));
     let world = World::new(false, [throttled(), throttled(), pending_start()], [finished()]);
-    let begun = Instant::now();
+    let began = Instant::now();
     world.run(fresh(), pending()).await.unwrap();
     assert_eq!(world.count("start"), 3);
-    // In each pause the store knows that nothing was begun.
+    // During each pause the store knows that nothing was started.
     assert_eq!(world.log()[2], "record asked=false id=None");
-    assert!(begun.elapsed() >= Duration::from_secs(60) + PACE.initial_wait);
+    assert!(began.elapsed() >= Duration::from_secs(60) + PACE.initial_wait);
 
     let world = World::new(false, (0..3).map(|_| throttled()), []);
     assert_eq!(kind_of(world.run(fresh(), pending()).await), ErrorKind::RateLimited);
@@ -189,36 +189,36 @@ async fn a_refusal_that_passes_is_tried_again_and_one_that_does_not_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_asks_for_a_pause_gets_it_up_to_a_limit() {
-    // (asked before another start, given): a cold model takes minutes, and an hour is a refusal.
+    // (requested delay before another start, actual delay): a cold model takes minutes, and an hour is excessive.
     for (asked, given) in [(300, 300), (3600, 600)] {
         let busy = refused(ErrorKind::Unavailable).retry_after(Some(Duration::from_secs(asked)));
         let world = World::new(false, [Err(busy), pending_start()], [finished()]);
-        let begun = Instant::now();
+        let began = Instant::now();
         world.run(fresh(), pending()).await.unwrap();
-        let paused = begun.elapsed() - PACE.initial_wait;
+        let paused = began.elapsed() - PACE.initial_wait;
         assert_eq!(paused.as_secs(), given, "{asked}");
     }
-    // A question that waits longer would find the video later than it need.
+    // A poll that waits longer would find the video later than necessary.
     let busy = refused(ErrorKind::RateLimited).retry_after(Some(Duration::from_secs(3600)));
     let world = World::new(false, [pending_start()], [Err(busy), finished()]);
-    let begun = Instant::now();
+    let began = Instant::now();
     world.run(fresh(), pending()).await.unwrap();
-    assert_eq!((begun.elapsed() - PACE.initial_wait).as_secs(), 60);
+    assert_eq!((began.elapsed() - PACE.initial_wait).as_secs(), 60);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_outlives_the_machine_unless_the_provider_honours_the_token() {
+async fn a_start_is_recorded_durably_unless_the_provider_honours_the_token() {
     let pass = || refused(ErrorKind::Unavailable);
     for (honours_token, asked) in [(true, Outlives::Program), (false, Outlives::Machine)] {
         let world = World::new(honours_token, [Err(pass()), pending_start()], [finished()]);
         world.run(fresh(), pending()).await.unwrap();
-        // Asked, known not to have begun, asked again, and the id.
+        // Start, certainly not started, start again, and the id.
         assert_eq!(*world.outlives.lock().unwrap(), [asked, Outlives::Machine, asked, Outlives::Machine]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_whose_answer_was_lost_is_asked_again_only_under_a_token() {
+async fn a_start_with_a_lost_answer_is_retried_only_with_a_token() {
     let lost = || Err(refused(ErrorKind::Unavailable).maybe_started());
     let world = World::new(true, [lost(), pending_start()], [finished()]);
     world.run(fresh(), pending()).await.unwrap();
@@ -237,7 +237,7 @@ async fn a_start_whose_answer_was_lost_is_asked_again_only_under_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_restart_a_job_is_taken_up_where_it_was() {
+async fn a_job_resumes_after_a_restart() {
     let asked = || RemoteState { asked: true, ..fresh() };
     let world = World::new(true, [pending_start()], [finished()]);
     world.run(asked(), pending()).await.unwrap();
@@ -248,14 +248,14 @@ async fn after_a_restart_a_job_is_taken_up_where_it_was() {
     assert!(world.log().is_empty());
 
     let world = World::new(false, [], [finished()]);
-    let begun = Instant::now();
+    let began = Instant::now();
     let state = RemoteState { id: Some("id-7".into()), ..asked() };
     assert_eq!(world.run(state, pending()).await.unwrap(), "id-7");
-    assert_eq!((world.log(), begun.elapsed()), (vec!["progress None".to_owned(), "poll id-7".to_owned()], Duration::ZERO));
+    assert_eq!((world.log(), began.elapsed()), (vec!["progress None".to_owned(), "poll id-7".to_owned()], Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_that_the_programs_end_stops_is_not() {
+async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_stopped_by_shutdown_is_not() {
     for (stop, cancels) in [(Stop::Cancelled, 1), (Stop::GoingDown, 0)] {
         // While it is polled.
         let world = World::new(false, [pending_start()], []);
@@ -268,7 +268,7 @@ async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_that_the_programs_
         );
         assert_eq!(world.count("cancel id-1"), cancels);
 
-        // While it is asked: the answer is waited for, so that there is an id.
+        // While it is started: the answer is awaited to get the id.
         let world = World { start_takes: Duration::from_secs(3), ..World::new(false, [pending_start()], []) };
         let stopped = async {
             sleep(Duration::from_secs(1)).await;
@@ -279,17 +279,17 @@ async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_that_the_programs_
         );
         assert_eq!((world.count("cancel id-1"), world.count("record asked=true id=Some")), (cancels, 1));
 
-        // An answer that does not come is not waited for.
+        // An answer that does not arrive is not awaited further.
         let world = World { start_takes: Duration::from_secs(3600), ..World::new(false, [pending_start()], []) };
-        let begun = Instant::now();
+        let began = Instant::now();
         assert!(matches!(world.run(fresh(), async { stop }).await, Err(RunError::Stopped { stop: why, is_told: false }) if why == stop));
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < Duration::from_secs(10));
         assert_eq!(world.count("record asked=false"), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_was_cancelled_says_whether_the_provider_has_taken_it() {
+async fn a_cancelled_run_reports_whether_the_provider_accepted_that() {
     let refusing = World::new(false, [pending_start()], []);
     refusing.cancels.lock().unwrap().push_back(Err(refused(ErrorKind::Unavailable)));
     let silent = World { cancel_takes: Duration::from_secs(3600), ..World::new(false, [pending_start()], []) };
@@ -298,27 +298,27 @@ async fn a_run_that_was_cancelled_says_whether_the_provider_has_taken_it() {
             sleep(Duration::from_secs(350)).await;
             Stop::Cancelled
         };
-        let ended = world.run(fresh(), stopped).await;
-        assert!(matches!(ended, Err(RunError::Stopped { stop: Stop::Cancelled, is_told }) if is_told == expected), "{ended:?}");
+        let result = world.run(fresh(), stopped).await;
+        assert!(matches!(result, Err(RunError::Stopped { stop: Stop::Cancelled, is_told }) if is_told == expected), "{result:?}");
         assert_eq!(world.count("cancel id-1"), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_never_ready_fails_at_the_deadline_and_is_cancelled() {
+async fn a_video_that_is_never_ready_fails_at_the_deadline_and_is_cancelled() {
     let world = World::new(false, [pending_start()], []);
-    let begun = Instant::now();
+    let began = Instant::now();
     assert_eq!(kind_of(world.run(fresh(), pending()).await), ErrorKind::Deadline);
-    let took = begun.elapsed();
+    let took = began.elapsed();
     let most = PACE.initial_wait + PACE.deadline;
     assert!(took <= most && took >= most - PACE.max_interval.mul_f64(1.2), "{took:?}");
     assert_eq!(world.count("cancel id-1"), 1);
-    // 10, 15, 22.5, then 30 s each: some sixteen in seven minutes.
+    // 10, 15, 22.5, then 30 s each: about sixteen in seven minutes.
     assert!((12..=20).contains(&world.count("poll")), "{}", world.count("poll"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_waited_out_and_nonsense_is_not() {
+async fn an_outage_is_waited_out_and_a_protocol_error_is_not() {
     let outage = (0..6).map(|_| Err(refused(ErrorKind::Unavailable)));
     let world = World::new(false, [pending_start()], outage.chain([finished()]));
     world.run(fresh(), pending()).await.unwrap();
@@ -336,7 +336,7 @@ async fn an_outage_is_waited_out_and_nonsense_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_that_cannot_be_persisted() {
+async fn nothing_is_sent_that_cannot_be_persisted() {
     let world = World { is_lost: true, ..World::new(true, [pending_start()], [finished()]) };
     assert!(matches!(world.run(fresh(), pending()).await, Err(RunError::Lost(Lost))));
     assert_eq!(world.count("start"), 0);

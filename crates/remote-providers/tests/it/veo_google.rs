@@ -1,4 +1,4 @@
-//! Veo at Google, by both of its APIs: each way to a result, each kind of error, and where the key goes.
+//! Veo at Google through both of its APIs: each form of a result, each kind of error, and where the key goes.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn vertex_at(base_url: String, storage_url: String, storage_uri: Option<&str>) -
     VeoGoogle::new(VeoGoogleSettings { access, timeout: patience(false), pace: PACE, ..settings }).unwrap()
 }
 
-/// A server that answers every request with this JSON, as both APIs see it.
+/// A server that answers every request with this JSON, and a provider of each API for it.
 async fn saying(status: u16, body: Value) -> (Server, VeoGoogle, VeoGoogle) {
     let server = Server::start(move |_| Reply::json(status, &body)).await.unwrap();
     let (developer, vertex) = (developer_at(server.url()), vertex_at(server.url(), server.url(), None));
@@ -58,7 +58,7 @@ fn lines(requests: &[Recorded]) -> Vec<String> {
     requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect()
 }
 
-/// Each request has the key in this header, and nowhere else.
+/// Asserts that each request has the key in this header, and nowhere else.
 fn assert_key_in(requests: &[Recorded], header: &str, value: &str) {
     for request in requests {
         assert_eq!(request.header(header), Some(value), "{request:?}");
@@ -132,7 +132,7 @@ async fn vertex_with_the_video_in_the_operators_bucket() {
 }
 
 #[tokio::test]
-async fn a_video_that_the_filter_keeps_back_is_a_failure_with_its_reasons() {
+async fn a_filtered_video_is_a_failure_with_its_reasons() {
     let (fake, veo) = developer(GoogleOptions::developer()).await;
     fake.faults.push("start", Fault::ContentFilterAtEnd);
     let id = start(&veo, "", &request()).await;
@@ -147,7 +147,7 @@ async fn a_video_that_the_filter_keeps_back_is_a_failure_with_its_reasons() {
         (json!({"raiMediaFilteredCount": 1, "generatedSamples": []}), Some((ErrorKind::ContentFilter, "1 of the videos"))),
         (json!({}), Some((ErrorKind::Failed, "has no video"))),
         (json!({"raiMediaFilteredCount": 0, "videos": []}), Some((ErrorKind::Failed, "has no video"))),
-        // Of several, what is left is the result.
+        // Of several videos, a remaining one is the result.
         (json!({"raiMediaFilteredCount": 1, "raiMediaFilteredReasons": ["One."], "generatedSamples": [{"video": video}]}), None),
         (json!({"raiMediaFilteredCount": 1, "videos": [{"gcsUri": "gs://b/o.mp4"}]}), None),
     ];
@@ -171,7 +171,7 @@ async fn a_video_that_the_filter_keeps_back_is_a_failure_with_its_reasons() {
 #[tokio::test]
 async fn each_status_of_google_rpc_has_its_kind() {
     use ErrorKind::{Credentials, Failed, Forbidden, InvalidRequest, NotFound, RateLimited, Unavailable};
-    // (HTTP's status, Google's, gRPC's number, kind, retryable, whether a start may have begun)
+    // (HTTP status, Google's status, gRPC's number, kind, retryable, whether a start may have begun)
     let table = [
         (499, "CANCELLED", 1, Failed, false, true),
         (500, "UNKNOWN", 2, Unavailable, true, true),
@@ -206,7 +206,7 @@ async fn each_status_of_google_rpc_has_its_kind() {
 }
 
 #[tokio::test]
-async fn what_googles_errors_say_beside_their_status() {
+async fn details_of_googles_errors_refine_the_kind() {
     let error_of = |status, error: Value| async move {
         let (_server, veo, _) = saying(status, json!({"error": error})).await;
         start_error(&veo, "", &request()).await
@@ -230,7 +230,7 @@ async fn what_googles_errors_say_beside_their_status() {
         let error = error_of(400, json!({"code": 400, "message": message, "status": "INVALID_ARGUMENT"})).await;
         assert!(error.kind == ErrorKind::ContentFilter && error.reason == message && !error.may_have_started, "{error}");
     }
-    // Proxies answer without Google's form.
+    // Proxies answer in another format.
     let server = Server::start(|_| Reply::bytes(502, "text/html", "<h1>Bad Gateway</h1>")).await.unwrap();
     let error = start_error(&developer_at(server.url()), "", &request()).await;
     assert!(error.kind == ErrorKind::Unavailable && error.may_have_started && error.reason == "status 502", "{error}");
@@ -252,7 +252,7 @@ async fn a_wrong_key_an_unknown_model_and_a_forgotten_job_say_so() {
 }
 
 #[tokio::test]
-async fn operations_that_are_none_are_not_asked_for() {
+async fn invalid_operation_names_are_not_requested() {
     for name in
         ["", "op1", "operations", "https://evil.test/operations/x", "models/../operations/x", "models/v/operations/a?b", "a//operations/x"]
     {
@@ -265,14 +265,14 @@ async fn operations_that_are_none_are_not_asked_for() {
     let long = format!("models/v/operations/{}", "x".repeat(2048));
     let (_server, veo, _) = saying(200, json!({"name": long})).await;
     assert_eq!(start_error(&veo, "", &request()).await.kind, ErrorKind::Protocol);
-    // An operation of another collection is asked for by its own name, also on Vertex.
+    // An operation of another collection is queried by its own name, on Vertex too.
     let (server, _, vertex) = saying(200, json!({"name": "operations/x"})).await;
     assert!(matches!(vertex.poll("projects/p/locations/l/operations/x").await, Ok(Status::Pending(None))));
     assert_eq!(lines(&server.requests()), ["POST /v1beta1/projects/p/locations/l:fetchPredictOperation"]);
 }
 
 #[tokio::test]
-async fn words_in_the_place_of_done_are_not_done() {
+async fn only_true_counts_as_done() {
     for done in [json!(null), json!(false), json!("true"), json!(1), json!("finished")] {
         let (_server, veo, _) = saying(200, json!({"name": OPERATION, "done": done})).await;
         assert!(matches!(veo.poll(OPERATION).await, Ok(Status::Pending(None))), "{done}");
@@ -283,7 +283,7 @@ async fn words_in_the_place_of_done_are_not_done() {
     }
 }
 
-/// The source that a finished operation with this video has.
+/// The results of both APIs for a finished operation with this video.
 async fn source(video: Value) -> (String, Result<Status, ProviderError>, Result<Status, ProviderError>) {
     let body = json!({"done": true, "response": {"generateVideoResponse": {"generatedSamples": [{"video": video}]}}});
     let (server, developer, vertex) = saying(200, body).await;
@@ -312,7 +312,7 @@ async fn the_key_goes_to_the_base_url_and_to_google_only() {
             assert_eq!((error.kind, error.may_have_started), (ErrorKind::Protocol, false), "{wrong}");
         }
     }
-    // Cloud Storage is Vertex's.
+    // Only Vertex uses Cloud Storage.
     for (uri, path) in [
         ("gs://b/o.mp4", Some("/storage/v1/b/b/o/o.mp4?alt=media")),
         ("gs://b/a/../c d?e#f.mp4", Some("/storage/v1/b/b/o/a%2F..%2Fc%20d%3Fe%23f.mp4?alt=media")),
@@ -334,7 +334,7 @@ async fn the_key_goes_to_the_base_url_and_to_google_only() {
 }
 
 #[test]
-fn what_veo_has_no_word_for_is_refused_with_the_limit() {
+fn unsupported_parameters_are_refused_with_the_limit() {
     let option = |name: &str, value: Value| VideoRequest { options: Map::from_iter([(name.to_owned(), value)]), ..request() };
     let developer = developer_at("https://veo.test".to_owned());
     let vertex = vertex_at("https://veo.test".to_owned(), "https://storage.test".to_owned(), None);
@@ -369,7 +369,7 @@ fn what_veo_has_no_word_for_is_refused_with_the_limit() {
     for model in ["a/b", "..", "veo?x", "veo:predict", "vé", "models/", "models/models/veo"] {
         check_error(&developer, model, &request());
     }
-    // Ignored where it changes nothing.
+    // Ignored, because it changes nothing.
     developer.check("veo-3.0-fast-generate-001", &VideoRequest { fps: Some(30), ..request() }).unwrap();
 }
 
@@ -377,7 +377,7 @@ fn what_veo_has_no_word_for_is_refused_with_the_limit() {
 async fn lengths_and_shapes_are_those_that_veo_makes() {
     let (fake, veo) = developer(GoogleOptions::developer()).await;
     let asked = |seconds, size| VideoRequest { seconds: Some(seconds), size: Some(size), ..request() };
-    // (asked, length, aspect ratio, resolution); a large video is 8 seconds long there.
+    // (request, length, aspect ratio, resolution); this API makes large videos in 8 seconds only.
     let table = [
         (asked(1, (1280, 720)), 4, "16:9", "720p"),
         (asked(4, (720, 1280)), 4, "9:16", "720p"),
@@ -441,12 +441,12 @@ fn settings_that_cannot_work_are_refused() {
 
 #[tokio::test]
 async fn google_repeats_the_key_and_the_errors_do_not() {
-    // Cut to its longest, the text would end within the key.
+    // Cut at the maximum length, the text would end within the key.
     let long = format!("{} {KEY} is no key", "x".repeat(500));
-    for said in [format!("bad key {KEY}"), long, format!("see https://x.test/v.mp4?sig={KEY}")] {
-        let (_server, developer, vertex) = saying(400, json!({"error": {"message": said, "status": KEY}})).await;
-        let (_other, ended, _) = saying(200, json!({"done": true, "error": {"message": said}})).await;
-        let filtered = json!({"done": true, "response": {"raiMediaFilteredReasons": [said]}});
+    for message in [format!("bad key {KEY}"), long, format!("see https://x.test/v.mp4?sig={KEY}")] {
+        let (_server, developer, vertex) = saying(400, json!({"error": {"message": message, "status": KEY}})).await;
+        let (_other, ended, _) = saying(200, json!({"done": true, "error": {"message": message}})).await;
+        let filtered = json!({"done": true, "response": {"raiMediaFilteredReasons": [message]}});
         let (_third, filtered, _) = saying(200, filtered).await;
         let errors = [
             start_error(&developer, "", &request()).await,

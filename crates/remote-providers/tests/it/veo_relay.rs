@@ -1,4 +1,4 @@
-//! Veo through a relay: each way to a result, each fault, and what the form holds.
+//! Veo through a relay: each form of a result, each fault, and the form's content.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn start(relay: &VeoRelay) -> String {
     }
 }
 
-/// Polls until the job has an end.
+/// Polls until the job finishes.
 async fn end(relay: &VeoRelay, id: &str) -> Result<Source, ProviderError> {
     for _ in 0..9 {
         match relay.poll(id).await? {
@@ -56,7 +56,7 @@ async fn saying(status: u16, body: Value) -> (Server, VeoRelay) {
 }
 
 #[tokio::test]
-async fn every_way_to_a_result_brings_the_video() {
+async fn every_form_of_a_result_leads_to_the_video() {
     let ways = [
         RelayResult::VideoUrl,
         RelayResult::MetadataUrl,
@@ -77,7 +77,7 @@ async fn every_way_to_a_result_brings_the_video() {
             assert!(matches!(relay.poll(&id).await.unwrap(), Status::Pending(Some(33))), "{result:?}");
             let got = download(end(&relay, &id).await.unwrap()).await;
             assert_eq!(got, (200, sample_video(0)), "{result:?}");
-            // The key stays with the relay: its storage refuses requests that bring one.
+            // The key stays with the relay: its storage refuses requests with a key.
             assert!(fake.storage.requests().iter().all(|request| request.header("authorization").is_none()));
             assert!(fake.server.requests().iter().all(|request| request.bearer() == Some(KEY)), "{result:?}");
         }
@@ -96,7 +96,7 @@ async fn a_video_behind_content_is_not_read_to_find_it() {
 }
 
 #[tokio::test]
-async fn the_form_holds_what_was_asked_for() {
+async fn the_form_contains_the_request() {
     let (fake, relay) = relay(RelayOptions::default()).await;
     let options = Map::from_iter([("enhance_prompt".to_owned(), json!(true)), ("watermark".to_owned(), json!("true"))]);
     let asked = VideoRequest { image: Some(jpeg()), size: Some((720, 1280)), seconds: Some(8), options, ..request() };
@@ -117,7 +117,7 @@ async fn the_form_holds_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn an_image_is_uploaded_where_the_operator_wants_it() {
+async fn an_image_is_uploaded_if_the_operator_wants_it() {
     let fake = VeoRelayFake::start(RelayOptions::default()).await.unwrap();
     let relay = VeoRelay::new(VeoRelaySettings { skip_upload: false, ..settings(fake.server.url()) }).unwrap();
     relay.start("", &request(), "token").await.unwrap();
@@ -152,7 +152,7 @@ async fn every_status_word_is_understood_in_any_case() {
             assert!(is_right, "{word}: {status:?}");
         }
     }
-    // The first answer's word may be any of them too.
+    // The first answer's status may be any of them too.
     for word in ["in_progress", "pending", "completed", "odd"] {
         let (fake, relay) = relay(RelayOptions::default()).await;
         fake.faults.push("start", Fault::WrongWord(word));
@@ -162,9 +162,9 @@ async fn every_status_word_is_understood_in_any_case() {
 }
 
 #[tokio::test]
-async fn every_failure_has_its_kind_and_says_what_to_do() {
+async fn every_failure_has_its_kind_and_advice() {
     use ErrorKind::{ContentFilter, Credentials, Failed, InvalidRequest, NotFound, Quota, RateLimited, Unavailable};
-    // (fault of the start, kind, retryable, may have started, a word that a person sees)
+    // (fault of the start, kind, retryable, may have started, a part of the message)
     let at_start = [
         (Fault::RetryAfter(429, "RATE_LIMIT_EXCEEDED", 7), RateLimited, true, false, "slow down"),
         (Fault::Status(429, "too_many"), RateLimited, true, false, "too_many"),
@@ -214,17 +214,17 @@ async fn every_failure_has_its_kind_and_says_what_to_do() {
             fake.faults.push("start", fault.clone());
             let id = start(&relay).await;
             let error = end(&relay, &id).await.unwrap_err();
-            let said = shown(&error, KEY);
-            assert_eq!((error.kind, error.is_retryable()), (kind, retryable), "{fault:?}: {said}");
+            let text = shown(&error, KEY);
+            assert_eq!((error.kind, error.is_retryable()), (kind, retryable), "{fault:?}: {text}");
             if let Fault::Failed(message) = fault {
-                assert!(said.contains(message), "{said}");
+                assert!(text.contains(message), "{text}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_poll_that_fails_begins_nothing() {
+async fn a_failed_poll_starts_nothing() {
     for operation in ["get", "content"] {
         let faults = [
             (Fault::RetryAfter(429, "RATE_LIMIT_EXCEEDED", 3), ErrorKind::RateLimited),
@@ -248,7 +248,7 @@ async fn a_poll_that_fails_begins_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_storage_does_is_the_downloads_matter() {
+async fn storage_faults_are_left_to_the_download() {
     let (fake, relay) = relay(RelayOptions::default()).await;
     let id = start(&relay).await;
     let Source::Url { url, headers } = end(&relay, &id).await.unwrap() else { panic!("no address") };
@@ -260,12 +260,12 @@ async fn what_the_storage_does_is_the_downloads_matter() {
     assert_eq!(download(again()).await.1, b"<html>");
     fake.clock.advance(Duration::from_secs(3601));
     assert_eq!(download(again()).await.0, 403);
-    // Another poll has another link.
+    // Another poll returns a new link.
     assert_eq!(download(end(&relay, &id).await.unwrap()).await.0, 200);
 }
 
 #[tokio::test]
-async fn content_that_is_gone_is_a_missing_result() {
+async fn missing_content_is_a_missing_result() {
     let server = Server::start(|request| match request.path.as_str() {
         "/v1/videos/v/content" => Reply::json(404, &json!({"error": {"message": "gone", "type": "x"}})),
         _ => Reply::json(200, &json!({"id": "v", "status": "completed"})),
@@ -288,7 +288,7 @@ async fn ids_are_escaped_and_dots_are_refused() {
 }
 
 #[tokio::test]
-async fn starts_are_read_in_every_form() {
+async fn every_form_of_a_start_is_read() {
     let good = [
         json!({"id": "v1", "status": "queued"}),
         json!({"task_id": "v1", "status": "submitted"}),

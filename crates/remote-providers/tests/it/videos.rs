@@ -1,4 +1,4 @@
-//! What the tests of Veo share: small images, requests, a download, and a look for secrets.
+//! Shared by the tests of Veo: small images, requests, a download, and a check for secrets.
 
 use std::io::Cursor;
 
@@ -23,7 +23,7 @@ pub(crate) fn request() -> VideoRequest {
     VideoRequest { prompt: "Slow pan across the valley".to_owned(), image: Some(png()), seconds: Some(5), ..VideoRequest::default() }
 }
 
-/// Fetches a video as the loop does: the headers go to the first address only. Returns the status and the bytes.
+/// Downloads a video as the crate does: the headers go to the first address only. Returns the status and the bytes.
 pub(crate) async fn download(source: Source) -> (u16, Vec<u8>) {
     let (mut url, headers) = match source {
         Source::Bytes(bytes) => return (200, bytes),
@@ -38,7 +38,7 @@ pub(crate) async fn download(source: Source) -> (u16, Vec<u8>) {
     (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
 }
 
-/// Fails if what a person or a log may see of an error holds the secret, and returns what a person sees.
+/// Fails if an error's message or debug output contains the secret; returns the message.
 pub(crate) fn shown(error: &ProviderError, secret: &str) -> String {
     let shown = error.to_string();
     assert!(!format!("{error:?} {shown}").contains(secret), "the key is in {shown}");

@@ -1,12 +1,12 @@
 //! The `host[:port]` of a `Host` header, of a request's target and of an origin, read strictly.
 //!
-//! It must not know which hosts are ours. The invariant: two texts that name one host compare equal (letters' case and a final dot do not
-//! count, nor the ways to write an IPv6 address), and whatever is no host and port alone (a user's name, a path, a space) is refused. The
-//! grammar is that of RFC 3986, section 3.2, without percent-encoding, which no name of a host needs.
+//! It must not know which hosts are ours. The invariant: two texts that name one host compare equal (letter case, a final dot and the
+//! spelling of an IPv6 address do not matter), and anything but a host with an optional port (a user name, a path, a space) is refused. The
+//! grammar is RFC 3986, section 3.2, without percent-encoding, which no host name needs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest name that DNS knows.
+/// The longest name that DNS allows.
 const MAX_NAME: usize = 253;
 
 /// A host, and the port if one is named.
@@ -21,7 +21,7 @@ pub(crate) struct Authority {
 pub(crate) enum Host {
     /// In lower case, without the final dot.
     Name(String),
-    /// IPv4-mapped addresses are told as the IPv4 ones that they are.
+    /// An IPv4-mapped IPv6 address is stored as its IPv4 address.
     Address(IpAddr),
 }
 
@@ -52,7 +52,7 @@ impl Authority {
 }
 
 impl Host {
-    /// Whether only this machine answers to it.
+    /// Whether it names this machine only.
     pub(crate) fn is_loopback(&self) -> bool {
         match self {
             Self::Name(name) => name == "localhost",
@@ -71,7 +71,7 @@ fn parse_host(text: &str) -> Option<Host> {
     (labels && name.len() <= MAX_NAME).then(|| Host::Name(name.to_ascii_lowercase()))
 }
 
-/// Digits alone: Rust's own reading takes a plus sign too.
+/// Digits only: Rust's own parser also accepts a plus sign.
 fn parse_port(text: &str) -> Option<u16> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_read_whatever_their_spelling() {
+    fn hosts_parse_in_every_spelling() {
         let name = |name: &str, port| Some(Authority { host: Host::Name(name.into()), port });
         let address = |address: &str, port| Some(Authority { host: Host::Address(address.parse().ok()?), port });
         for (text, expected) in [
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn anything_but_a_host_is_refused() {
         let long = "a.".repeat(127) + "com";
         for text in [
             "",

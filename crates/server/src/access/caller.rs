@@ -1,4 +1,4 @@
-//! Who asks, as handlers take it.
+//! The caller of a request, as handlers extract it.
 
 use std::future::{Ready, ready};
 
@@ -7,17 +7,17 @@ use generation::Priority;
 
 use crate::http::Problem;
 
-/// The owner of what the request makes, and of what it may see. [`super::gate()`] tells who it is.
+/// The owner of the jobs and files that the request creates, and of those it may see. [`super::gate()`] identifies it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The name of the API key; empty where no keys are configured.
+    /// The name of the API key; empty if no keys are configured.
     pub owner: String,
-    /// How urgent what they ask for is: that of their key.
+    /// The priority of the caller's jobs: that of their key.
     pub priority: Priority,
 }
 
 impl Caller {
-    /// Whoever has this name, for what is theirs however urgent.
+    /// The caller with this name, at the default priority, for requests to which priority does not matter.
     pub(crate) fn named(owner: &str) -> Self {
         Self { owner: owner.to_owned(), ..Self::default() }
     }
@@ -28,7 +28,7 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        // A handler that the gate does not stand before would answer to anyone, so it answers to no one.
+        // A route that the gate does not protect would answer anyone, so it answers no one.
         ready(request.extensions().get::<Self>().cloned().ok_or_else(Problem::internal))
     }
 }

@@ -1,8 +1,8 @@
-//! What a browser is told about pages of other origins: nothing, unless the operator allows origins.
+//! CORS headers: none, unless the operator allows other origins.
 //!
-//! Written out by hand and not taken from actix-cors, because the same list also decides which forged requests are refused
-//! ([`super::origins`]), and two readings of one list would differ one day. The invariant: `Access-Control-Allow-Credentials` is never
-//! sent. A key travels in a header that a page sets itself, so there are no credentials to allow, with or without `*`.
+//! Written by hand instead of using actix-cors, because the same list also decides which forged requests are refused ([`super::origins`]),
+//! and two parsers of one list would diverge. The invariant: `Access-Control-Allow-Credentials` is never sent. A page sets the key in a
+//! header itself, so there are no credentials to allow, with or without `*`.
 
 use actix_web::{
     HttpResponse,
@@ -19,23 +19,23 @@ use super::origins::AllowedOrigins;
 
 const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
 
-/// What a page may send beside the headers that every page may.
+/// Request headers that a page may send beside the CORS-safelisted ones.
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, X-Request-Id";
 
-/// What a page may read beside the headers that every page may.
+/// Response headers that a page may read beside the CORS-safelisted ones.
 const ANSWER_HEADERS: &str = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, \
                               X-Hero-Used, X-Ignored-Fields, X-Prompt-Truncated, X-Remarks, \
                               X-Request-Id, X-Seed, X-Video-Duration, X-Video-FPS, X-Video-Scenes";
 
-/// Ten minutes, after which a browser asks again; Chrome remembers no longer than two hours.
+/// Ten minutes until a browser asks again; Chrome caches for at most two hours.
 const MAX_AGE_SECONDS: &str = "600";
 
-/// Whether the request is a browser's question and not the page's own.
+/// Whether the request is a browser's preflight and not the page's own request.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Whose page asks, if it is an origin that the operator allows; `*` stands for every one.
+/// The `Access-Control-Allow-Origin` of the page that asks, if the operator allows its origin; `*` if every origin is allowed.
 pub(crate) fn allowed_origin(allowed: &AllowedOrigins, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
     if allowed.is_any() {
@@ -45,7 +45,7 @@ pub(crate) fn allowed_origin(allowed: &AllowedOrigins, headers: &HeaderMap) -> O
     }
 }
 
-/// The answer to a browser's question.
+/// The answer to a preflight.
 pub(crate) fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
@@ -54,10 +54,10 @@ pub(crate) fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// Opens an answer to the page that asked.
+/// Lets the page that asked read the response.
 pub(crate) fn open(headers: &mut HeaderMap, allowed: &AllowedOrigins, origin: Option<HeaderValue>) {
     if !allowed.is_empty() && !allowed.is_any() {
-        // A cache must not give one page what another was answered.
+        // A cache must not serve one origin's response to another.
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
     if let Some(origin) = origin {

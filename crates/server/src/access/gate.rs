@@ -1,7 +1,7 @@
-//! The gate that every request goes through: whose host it names, whose page sent it, who asks, and how much of late.
+//! The gate that every request passes: it checks the host and the page's origin, identifies the caller and enforces rate limits.
 //!
-//! It must not know what handlers do; that a path is open to everybody, or can be opened by a signed link, is told by its name alone. The
-//! invariant: behind it, [`Caller`] is who asks. A request that is turned away is answered at once, and its body is not read.
+//! It must not know what handlers do: the path alone decides whether anyone may read it or a signed link opens it. The invariant: behind
+//! the gate, [`Caller`] is authentic. A refused request is answered at once, and its body is not read.
 
 use std::time::SystemTime;
 
@@ -27,20 +27,20 @@ use super::{
 };
 use crate::http::{Problem, holding};
 
-/// Who is let in, and as whom.
+/// The result of admitting a request.
 enum Entry {
-    /// A browser that asks whether a page may.
+    /// A browser's CORS preflight.
     Preflight,
-    /// Anybody, for there is nothing of anybody's.
+    /// A public path: nothing there belongs to a caller.
     Open,
-    /// Somebody.
+    /// An identified caller.
     As { caller: Caller, by_link: bool, held: Held },
 }
 
 /// The middleware.
 ///
 /// # Errors
-/// Those of what stands behind it.
+/// The errors of the wrapped service.
 pub async fn gate(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(access) = request.app_data::<Data<Access>>().cloned() else { return Err(Problem::internal().into()) };
     let origin = cors::allowed_origin(access.origins.allowed(), request.headers());
@@ -55,7 +55,7 @@ pub async fn gate(mut request: ServiceRequest, next: Next<impl MessageBody + 'st
             next.call(request).await?.map_body(|_, body| holding(body.boxed(), held))
         }
         Err(refusal) => {
-            // What is told of a refusal is nobody's file.
+            // A refusal contains no file.
             kind = if kind == Kind::Open { Kind::Open } else { Kind::Own };
             let body = request.extract::<Payload>().await?;
             let answer = Problem::from(refusal).error_response();
@@ -94,7 +94,7 @@ impl Access {
         Ok(Entry::As { caller, by_link, held })
     }
 
-    /// Whose file a signed link opens.
+    /// The owner of the file that a signed link opens.
     fn link_owner(&self, head: &RequestHead, now: SystemTime) -> Result<&str, Refusal> {
         let query = head.uri.query().filter(|query| query.contains("signature="));
         let reads = head.method == Method::GET || head.method == Method::HEAD;
@@ -107,13 +107,13 @@ impl Access {
     }
 }
 
-/// Whether anybody may ask for what lies at a path.
+/// Whether anyone may read this path.
 pub(crate) fn is_open(path: &str) -> bool {
     kind_of(path) == Kind::Open
 }
 
-/// What lies at a path, by its name alone. What is open is what tells nothing of anybody: probes of machines, and the documentation, in
-/// which people enter their key.
+/// The kind of a path, by its name alone. Open paths show no caller's data: health probes, and the documentation, where people enter their
+/// key.
 fn kind_of(path: &str) -> Kind {
     let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     if ["/", "/health", "/ready", "/openapi.json", "/docs", "/redoc"].contains(&path) || under("/docs") || under("/redoc") {
@@ -125,7 +125,7 @@ fn kind_of(path: &str) -> Kind {
     }
 }
 
-/// Whom a request is for; none if it does not say, as HTTP/1.0 need not.
+/// The host that a request names; `None` if it names none, which HTTP/1.0 permits.
 fn target_of(head: &RequestHead) -> Result<Option<Authority>, Refusal> {
     let parse = |text: &str| Authority::parse(text).ok_or(Refusal::MalformedHost);
     let mut hosts = head.headers.get_all(HOST);
@@ -134,7 +134,7 @@ fn target_of(head: &RequestHead) -> Result<Option<Authority>, Refusal> {
         (Some(host), None) => Some(parse(host.to_str().map_err(|_| Refusal::MalformedHost)?)?),
         (Some(_), Some(_)) => return Err(Refusal::MalformedHost),
     };
-    // A target in absolute form counts before the header, says RFC 9112, and not everyone reads it so: both have to say the same.
+    // RFC 9112 gives a target in absolute form precedence over the header, but not every implementation does: both must agree.
     let absolute = head.uri.authority().map(|authority| parse(authority.as_str())).transpose()?;
     match (absolute, host) {
         (Some(absolute), Some(host)) if absolute != host => Err(Refusal::MalformedHost),
@@ -142,7 +142,8 @@ fn target_of(head: &RequestHead) -> Result<Option<Authority>, Refusal> {
     }
 }
 
-/// What a request calls this server: `http://` and its host, or the public URL without its final slash. [`gate`] has let the host in.
+/// The URL by which a request reaches this server: `http://` and its host, or the public URL without its final slash. [`gate`] has checked
+/// the host.
 pub(super) fn base_url(access: &Access, head: &RequestHead, listens: &str) -> String {
     if let Some(url) = &access.public_url {
         return url.as_str().trim_end_matches('/').to_owned();

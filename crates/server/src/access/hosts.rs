@@ -1,32 +1,33 @@
-//! Which `Host` a request may name: the answer to DNS rebinding.
+//! Which hosts a request may name: the defence against DNS rebinding.
 //!
-//! A page on the internet can have its own name point to this machine's address, and then talks to us as to its own origin. Its browser
-//! still says that name in `Host`, so that names are what is judged; an address says nothing about its page's name, because then the
-//! address *is* the page's name. The rules, of which the first is Jupyter's and Ollama's and the others are stricter than theirs:
+//! A page on the internet can point its own name at this machine's address, and then talk to this server as to its own origin. Its browser
+//! still sends that name in `Host`, so names are checked. An address cannot be faked like this: the page itself was loaded from
+//! that address. The first rule is Jupyter's and Ollama's; the others are stricter than theirs:
 //!
-//! * reached over loopback alone: `localhost`, loopback addresses, and what the operator allows;
-//! * reached from outside without keys: also every address, and names that nobody on the internet can own (without a dot, or under
+//! * reachable over loopback only: `localhost`, loopback addresses, and the hosts that the operator allows;
+//! * reachable from outside without keys: also every address, and names that cannot be owned on the internet (without a dot, or under
 //!   `.local`, `.localhost`, `.internal` and `.home.arpa`);
-//! * reached from outside with keys: every host, for a strange page has no key, and a browser is never asked for one. Where the operator
-//!   allows hosts by name, those, `localhost` and addresses.
+//! * reachable from outside with keys: every host, because a foreign page has no key and a browser never prompts for one. If the operator
+//!   allows hosts by name: those, `localhost` and addresses.
 //!
-//! `X-Forwarded-Host` and its like are never read: whoever asks can write them. A request without a `Host` (HTTP/1.0) is no browser's.
+//! `X-Forwarded-Host` and the like are never read: any client can set them. A request without a `Host` (HTTP/1.0) does not come from a
+//! browser.
 
 use super::{
     authority::{Authority, Host},
     refusal::Refusal,
 };
 
-/// Who can reach the server.
+/// From where the server can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// This machine alone.
+    /// This machine only.
     Loopback,
-    /// Others too.
+    /// Other machines too.
     Public,
 }
 
-/// What the operator allows beside the rules.
+/// The hosts that the operator allows beside the rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
     any: bool,
@@ -37,7 +38,7 @@ impl AllowedHosts {
     /// Reads names and addresses, each without scheme and port; `*` allows every host.
     ///
     /// # Errors
-    /// A sentence about the first that is none.
+    /// A sentence about the first entry that is invalid.
     pub fn parse<T: AsRef<str>>(entries: &[T]) -> Result<Self, String> {
         let mut allowed = Self::default();
         for entry in entries {
@@ -46,7 +47,7 @@ impl AllowedHosts {
                 allowed.any = true;
                 continue;
             }
-            // An IPv6 address is written without its brackets as often as with them.
+            // IPv6 addresses are often written without brackets.
             let host = match entry.parse::<std::net::Ipv6Addr>() {
                 Ok(address) => Some(Host::Address(std::net::IpAddr::V6(address).to_canonical())),
                 Err(_) => Authority::parse(entry).filter(|authority| authority.port.is_none()).map(|authority| authority.host),
@@ -58,7 +59,7 @@ impl AllowedHosts {
     }
 }
 
-/// The judge of hosts.
+/// Decides which hosts are accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct HostPolicy {
     reach: Reach,
@@ -73,7 +74,7 @@ impl HostPolicy {
         Self { reach, with_keys, allowed, own }
     }
 
-    /// Refuses a host that is none of ours.
+    /// Refuses a host that is not ours.
     pub(crate) fn check(&self, host: &Host) -> Result<(), Refusal> {
         if self.accepts(host) { Ok(()) } else { Err(Refusal::foreign_host(host)) }
     }
@@ -93,7 +94,7 @@ impl HostPolicy {
     }
 }
 
-/// Whether nobody on the internet can own the name (RFC 6761, 6762, 8375, and ICANN's `.internal`).
+/// Whether the name cannot be owned on the internet (RFC 6761, 6762, 8375, and ICANN's `.internal`).
 fn is_private(name: &str) -> bool {
     let under = |zone: &str| name.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'));
     !name.contains('.') || ["local", "localhost", "internal", "home.arpa"].into_iter().any(under)
@@ -117,7 +118,7 @@ mod tests {
             HostPolicy::new(Reach::Public, true, none, None),
             HostPolicy::new(Reach::Public, true, allowed, None),
         ];
-        // Whether each of the policies takes it, in their order.
+        // Whether each policy accepts it, in the same order.
         for (host, expected) in [
             ("localhost", [true; 6]),
             ("127.9.9.9", [true; 6]),
@@ -134,13 +135,13 @@ mod tests {
             ("[fd00::1]", [false, true, true, true, true, true]),
         ] {
             let host = Authority::parse(host).unwrap().host;
-            let taken: Vec<_> = policies.iter().map(|policy| policy.check(&host).is_ok()).collect();
-            assert_eq!(taken, expected, "{host:?}");
+            let accepted: Vec<_> = policies.iter().map(|policy| policy.check(&host).is_ok()).collect();
+            assert_eq!(accepted, expected, "{host:?}");
         }
     }
 
     #[test]
-    fn an_allowed_host_is_a_host_alone() {
+    fn an_allowed_host_has_no_scheme_port_or_path() {
         for entry in ["", "https://a.com", "a.com:80", "a.com/x", "*.a.com", "[::1]:80"] {
             assert!(AllowedHosts::parse(&[entry]).is_err(), "{entry:?}");
         }

@@ -1,8 +1,8 @@
-//! API keys: who asks, told by a secret that is compared in constant time.
+//! API keys: a secret, compared in constant time, identifies the caller.
 //!
-//! Only digests are kept, so that neither a dump of memory nor a log shows a key. SHA-256 without salt and stretching is enough for keys
-//! that nobody can guess, which the least length sees to; it is not for passwords. The invariant: how long the comparison takes depends
-//! on how many keys there are, never on which one matches or how much of it.
+//! Only digests are kept, so neither a memory dump nor a log shows a key. SHA-256 without salt or stretching is enough for keys that cannot
+//! be guessed, which the minimum length ensures; it would not be for passwords. The invariant: the time of a comparison depends on the
+//! number of keys, never on which key matches or on how much of it.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
 use super::refusal::Refusal;
 
-/// The fewest characters of a key: 16 random ones of base64 are 96 bits.
+/// The minimum length of a key: 16 random base64 characters are 96 bits.
 pub const MIN_KEY_CHARS: usize = 16;
-/// The most, so that every key fits into a header.
+/// The maximum length, so that every key fits into a header.
 pub const MAX_KEY_CHARS: usize = 512;
-/// The most characters of a key's name.
+/// The maximum length of a key's name.
 const MAX_NAME_CHARS: usize = 64;
 
-/// A key's name, the digest of the key itself, and how urgent its jobs are.
+/// A key's name, the digest of the key itself, and the priority of its jobs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     name: String,
@@ -29,18 +29,18 @@ pub struct ApiKey {
     priority: Priority,
 }
 
-/// What is wrong with a key or its name; the key is never in it.
+/// A fault in a key or its name; it never contains the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiKeyError {
-    /// Names are also names of folders and stand in logs.
+    /// Names are also folder names and appear in logs.
     #[error("a key's name has 1..={MAX_NAME_CHARS} characters of a-z, 0-9, '-', '_' and '.', the first and the last a letter or a digit")]
     Name,
-    /// A key that could be guessed, or that fits into no header.
+    /// The key could be guessed, or fits into no header.
     #[error("the key {name:?} has {chars} characters, which is outside {MIN_KEY_CHARS}..={MAX_KEY_CHARS}")]
     Length {
         /// The key's name.
         name: String,
-        /// How long the key is.
+        /// The key's length.
         chars: usize,
     },
     /// Headers carry visible ASCII.
@@ -49,7 +49,7 @@ pub enum ApiKeyError {
         /// The key's name.
         name: String,
     },
-    /// No digest.
+    /// Not a SHA-256 digest.
     #[error("the sha256 of the key {name:?} is not 64 hexadecimal digits")]
     Digest {
         /// The key's name.
@@ -58,7 +58,7 @@ pub enum ApiKeyError {
 }
 
 impl ApiKey {
-    /// A key in the clear, of which only the digest is kept.
+    /// A key in plain text; only its digest is kept.
     ///
     /// # Errors
     /// [`ApiKeyError`] if the name or the key is outside its limits.
@@ -74,10 +74,10 @@ impl ApiKey {
         Ok(checked)
     }
 
-    /// A key of which the operator keeps only the SHA-256, in hexadecimal digits.
+    /// A key that the operator gives as its SHA-256, in hexadecimal digits.
     ///
     /// # Errors
-    /// [`ApiKeyError`] if the name is outside its limits or the digest is none.
+    /// [`ApiKeyError`] if the name is outside its limits or `hex` is not a digest.
     pub fn from_sha256(name: &str, hex: &str) -> Result<Self, ApiKeyError> {
         let digest = from_hex(hex).ok_or_else(|| ApiKeyError::Digest { name: name.to_owned() });
         Self::named(name, digest?)
@@ -94,18 +94,18 @@ impl ApiKey {
         }
     }
 
-    /// The same key, whose jobs are this urgent.
+    /// The same key with this priority for its jobs.
     #[must_use]
     pub fn with_priority(self, priority: Priority) -> Self {
         Self { priority, ..self }
     }
 
-    /// How urgent its jobs are.
+    /// The priority of its jobs.
     pub fn priority(&self) -> Priority {
         self.priority
     }
 
-    /// Whose key it is.
+    /// The name of its owner.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -139,10 +139,10 @@ impl ApiKeys {
         self.0.iter().map(ApiKey::name)
     }
 
-    /// The one of them that this is.
+    /// The configured key that equals the presented one.
     fn matching(&self, presented: &[u8]) -> Option<&ApiKey> {
         let presented = digest(presented);
-        // One more than the last place: no key.
+        // One past the last index: no key.
         let mut found = self.0.len() as u64;
         for (place, key) in self.0.iter().enumerate() {
             found.conditional_assign(&(place as u64), key.digest.ct_eq(&presented));
@@ -150,10 +150,10 @@ impl ApiKeys {
         self.0.get(usize::try_from(found).ok()?)
     }
 
-    /// Who asks, by the `Authorization` header; none if there is no such header, or it is empty, as some clients send it who have no key.
+    /// The caller's key, from the `Authorization` header; `None` if the header is missing or empty, as some clients without a key send it.
     ///
     /// # Errors
-    /// [`Refusal::Unauthorized`] if there is one and it is no key of ours, or there are several.
+    /// [`Refusal::Unauthorized`] if the key is not one of ours, or there are several headers.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Option<&ApiKey>, Refusal> {
         let mut values = headers.get_all(AUTHORIZATION);
         let value = match (values.next(), values.next()) {
@@ -169,7 +169,7 @@ impl ApiKeys {
             self.matching(rest.as_bytes())
         } else if scheme.eq_ignore_ascii_case("basic") {
             let pair = BASE64_STANDARD.decode(rest).map_err(|_| Refusal::Unauthorized)?;
-            // The user's name ends at the first colon and says nothing; the password is the key.
+            // The user name ends at the first colon and is ignored; the password is the key.
             let colon = pair.iter().position(|byte| *byte == b':').ok_or(Refusal::Unauthorized)?;
             self.matching(pair.get(colon + 1..).unwrap_or_default())
         } else {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_its_owner_in_either_scheme() {
+    fn a_key_identifies_its_owner_in_either_scheme() {
         let basic = |pair: &str| format!("Basic {}", BASE64_STANDARD.encode(pair));
         let alice = Ok(Some("alice".to_owned()));
         assert_eq!(caller(&[&format!("Bearer {KEY}")]), alice);

@@ -1,8 +1,8 @@
-//! How much one key may ask: requests in a minute, and requests at once.
+//! Limits of each key: requests per minute, and concurrent requests.
 //!
-//! It must not know what the requests are; jobs that wait have a limit of their own where they wait. A request counts as held until its
-//! answer is sent, for a slow reader and a stream of events hold a connection as much as a picture in the making does. Rates are a cell
-//! rate algorithm's (governor): after a burst, one more request each time that its share of the minute has passed.
+//! It must not know what the requests are; queued jobs have their own limit in the queue. A request counts until its answer is sent,
+//! because a slow reader or an event stream occupies a connection as much as a picture in progress does. Rates use the generic cell rate
+//! algorithm (governor): after a burst, one more request is allowed whenever its share of the minute has passed.
 
 use std::{
     collections::HashMap,
@@ -19,21 +19,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
 
-/// Requests in a minute that a key may make unless the operator says otherwise: a dozen clients that poll every second.
+/// Default requests per minute of a key: enough for a dozen clients that poll every second.
 pub const DEFAULT_REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
-/// Requests that it may make at once before the rate counts.
+/// Default burst: requests that a key may make at once before the rate applies.
 pub const DEFAULT_BURST: NonZeroU32 = NonZeroU32::new(120).unwrap();
-/// Requests that it may hold at once: more than the queue has places by default.
+/// Default concurrent requests of a key: more than the default queue length.
 pub const DEFAULT_CONCURRENT_REQUESTS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 
 /// The limits of each key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// Requests in a minute; absent: as many as come.
+    /// Requests per minute; absent: unlimited.
     pub requests_per_minute: Option<NonZeroU32>,
-    /// Requests that may come at once before the rate counts.
+    /// Requests that may come at once before the rate applies.
     pub burst: NonZeroU32,
-    /// Requests held at once; absent: as many as come.
+    /// Concurrent requests; absent: unlimited.
     pub concurrent_requests: Option<NonZeroUsize>,
 }
 
@@ -52,7 +52,7 @@ impl Default for KeyLimits {
     }
 }
 
-/// A request's place among those of its key, until it is dropped.
+/// A request's permit among those of its key, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     _place: Option<OwnedSemaphorePermit>,
@@ -63,14 +63,14 @@ struct Meter {
     places: Option<(Arc<Semaphore>, usize)>,
 }
 
-/// What each key has asked lately.
+/// The rate and the concurrent requests of each key.
 pub(crate) struct Meters {
     clock: DefaultClock,
     meters: HashMap<String, Meter>,
 }
 
 impl Meters {
-    /// With the same limits for each of these owners; others have none.
+    /// The same limits for each of these owners; others are unlimited.
     pub(crate) fn new<'a>(owners: impl IntoIterator<Item = &'a str>, limits: &KeyLimits) -> Self {
         let meter = || Meter {
             rate: limits.requests_per_minute.map(|rate| RateLimiter::direct(Quota::per_minute(rate).allow_burst(limits.burst))),
@@ -81,10 +81,10 @@ impl Meters {
         Self { clock: DefaultClock::default(), meters: owners.into_iter().map(|owner| (owner.to_owned(), meter())).collect() }
     }
 
-    /// Counts a request, and takes a place for it.
+    /// Counts a request, and acquires its permit.
     pub(crate) fn take(&self, owner: &str) -> Result<Held, Refusal> {
         let Some(meter) = self.meters.get(owner) else { return Ok(Held { _place: None }) };
-        // A request that finds no place does not use up the rate.
+        // A request that gets no permit does not count against the rate.
         let place = match &meter.places {
             None => None,
             Some((places, limit)) => Some(Arc::clone(places).try_acquire_owned().map_err(|_| Refusal::TooManyAtOnce { limit: *limit })?),
@@ -123,6 +123,6 @@ mod tests {
         let seconds = Problem::from(refusal.clone()).retry_after.unwrap();
         assert!(matches!(refusal, Refusal::TooManyRequests { .. }) && (1..=60).contains(&seconds), "{refusal:?}");
         assert_eq!(refusal.to_string(), format!("Too many requests with this key; try again in {seconds} s"));
-        assert!((0..1000).all(|_| meters.take("").is_ok()), "who has no meter has no limit");
+        assert!((0..1000).all(|_| meters.take("").is_ok()), "an owner without a meter has no limit");
     }
 }

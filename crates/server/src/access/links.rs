@@ -1,9 +1,9 @@
-//! Links that open one file for a while, for whoever has them: a browser's `<video>` cannot send a key.
+//! Signed links: anyone who has one can open one file until it expires. They exist because a browser's `<video>` cannot send a key.
 //!
-//! The signature is an HMAC-SHA256 over owner, path and expiry. The owner stands not in the link: whoever checks it tries every owner that
-//! there is, of whom there are few, so a link dies with its owner's key. The invariants: the signature is compared in constant time; a
-//! path is signed and checked only in its one canonical spelling; an expiry counts only once the signature is right, so that nobody
-//! learns from "expired" that a link was ever good.
+//! The signature is an HMAC-SHA256 over owner, path and expiry. The owner is not in the link: the check tries every owner, of whom there
+//! are few, so a link dies with its owner's key. The invariants: the signature is compared in constant time; a path is signed and checked
+//! only in its canonical spelling; the expiry is checked only after the signature, so that "expired" never reveals that a link was once
+//! valid.
 
 use std::{
     fmt, io,
@@ -19,34 +19,34 @@ use uuid::Uuid;
 use super::keys::from_hex;
 use crate::files::secret_file;
 
-/// What links are signed with.
+/// The key that signs links.
 #[derive(Clone)]
 pub struct LinkSecret([u8; 32]);
 
 impl LinkSecret {
-    /// From a text that the operator chose: the same text on several servers makes their links good on all of them.
+    /// Derived from a text that the operator chose: servers with the same text accept each other's links.
     pub fn from_text(text: &str) -> Self {
         Self(Sha256::digest(text).into())
     }
 
-    /// A new one, good for as long as it is kept.
+    /// A new random secret, valid for as long as it is kept.
     pub fn random() -> Self {
         // A version 4 UUID has 122 random bits from the operating system.
         let drawn = [(); 3].map(|()| Uuid::new_v4().into_bytes());
         Self(Sha256::digest(drawn.as_flattened()).into())
     }
 
-    /// The one that a file keeps; drawn and written, for its owner's eyes alone, if there is no such file yet.
+    /// The secret kept in a file; if the file does not exist, it is created with a random secret and readable by its owner only.
     ///
     /// # Errors
-    /// If the file cannot be read or made, or holds something else.
+    /// If the file cannot be read or created, or has other contents.
     pub fn kept_in(path: &Path) -> io::Result<Self> {
         let text = secret_file::kept_in(path, || Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect())?;
         let secret = from_hex(text.trim()).map(Self);
         secret.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                "it holds no 64 hexadecimal digits; remove it to have a new secret drawn, which ends all links made so far",
+                "it does not contain 64 hexadecimal digits; remove it to create a new secret, which invalidates all existing links",
             )
         })
     }
@@ -58,13 +58,13 @@ impl fmt::Debug for LinkSecret {
     }
 }
 
-/// Why a link opens nothing.
+/// Why a link is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// We did not sign it.
+    /// This server did not sign it.
     #[error("the link is not signed by this server")]
     Forged,
-    /// We signed it, and its time is over.
+    /// This server signed it, but it has expired.
     #[error("the link has expired")]
     Expired,
 }
@@ -76,7 +76,7 @@ pub struct SignedLinks {
 }
 
 impl SignedLinks {
-    /// With this secret.
+    /// Signs with this secret.
     pub fn new(secret: LinkSecret) -> Self {
         Self { secret }
     }
@@ -88,11 +88,11 @@ impl SignedLinks {
         format!("?expires={expires}&signature={signature}")
     }
 
-    /// Which of the owners opens `path` to whoever has this query (without its question mark).
+    /// The owner whose file at `path` this query (without its question mark) opens.
     ///
     /// # Errors
-    /// [`LinkError::Forged`] if it is not our signature of this path and expiry, or there is more in the query than these two;
-    /// [`LinkError::Expired`] if it is, and `now` is not before the expiry.
+    /// [`LinkError::Forged`] if it is not our signature of this path and expiry, or the query has other parameters; [`LinkError::Expired`]
+    /// if the signature is valid but `now` is not before the expiry.
     pub fn check<'a>(
         &self,
         owners: impl IntoIterator<Item = &'a str>,
@@ -118,13 +118,13 @@ impl SignedLinks {
     }
 
     fn mac(&self, owner: &str, path: &str, expires: u64) -> Hmac<Sha256> {
-        // A shorter key is filled with zeros to the block's length, says RFC 2104.
+        // RFC 2104 pads a shorter key with zeros to the block length.
         let mut key = [0; 64];
         for (to, from) in key.iter_mut().zip(self.secret.0) {
             *to = from;
         }
         let mut mac = Hmac::<Sha256>::new(&key.into());
-        // Neither an owner's name nor a canonical path holds a line break.
+        // Neither an owner's name nor a canonical path contains a line break.
         mac.update(format!("framewright link 1\n{owner}\n{path}\n{expires}").as_bytes());
         mac
     }
@@ -134,7 +134,7 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// Expiry and signature of a query that holds these two and nothing else.
+/// Expiry and signature of a query that has exactly these two.
 fn parse(query: &str) -> Option<(u64, Vec<u8>)> {
     let (mut expires, mut signature) = (None, None);
     for pair in query.split('&') {
@@ -152,7 +152,7 @@ fn parse(query: &str) -> Option<(u64, Vec<u8>)> {
     Some((expires.parse().ok()?, BASE64_URL_SAFE_NO_PAD.decode(signature?).ok()?))
 }
 
-/// Whether the path is written in the one way that we write it: plain names between single slashes.
+/// Whether the path has the canonical spelling: plain names between single slashes.
 fn is_canonical(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let name = |name: &str| !name.is_empty() && name.bytes().all(plain) && name.bytes().any(|byte| byte != b'.');

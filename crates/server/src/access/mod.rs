@@ -1,9 +1,8 @@
-//! Who may ask what: API keys, hosts and origins, signed links, rates.
+//! Access control: API keys, hosts and origins, signed links, rate limits.
 //!
-//! A server is safe when it is first started: it listens to this machine alone, and refuses to listen to others without a key unless it
-//! is told to in so many words. This module tells the callers apart and turns away who may not ask; that a job answers to its owner alone
-//! is the handlers' part, who take a [`Caller`]. The invariant: [`gate()`] stands before every route ([`crate::routes::configure`] puts it
-//! there), and nothing that it turns away has any effect.
+//! A server is safe as first started: it listens on loopback only, and refuses to listen elsewhere without a key unless a setting says so
+//! explicitly. This module identifies callers and refuses requests; handlers take a [`Caller`] and show a job to its owner only. The
+//! invariant: [`gate()`] stands before every route ([`crate::routes::configure`] puts it there), and a refused request has no effect.
 
 mod answer_head;
 mod authority;
@@ -43,30 +42,30 @@ use keys::ApiKeys;
 use limits::Meters;
 use origins::OriginPolicy;
 
-/// The most keys: a signed link is tried with each.
+/// The maximum number of keys: a signed link is tried with each.
 pub const MAX_KEYS: usize = 256;
 
-/// How long a signed link is good unless the operator says otherwise.
+/// The default lifetime of a signed link.
 pub const DEFAULT_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Who may ask what; the operator's choice.
+/// The operator's access settings.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
-    /// The API keys; with none, whoever reaches the server may ask everything.
+    /// The API keys; without any, everyone who reaches the server may make every request.
     pub keys: Vec<ApiKey>,
-    /// Whether others than this machine may ask without a key.
+    /// Whether other machines may make requests without a key.
     pub allow_public_without_key: bool,
-    /// Hosts that requests may name, beside those that are ours anyway.
+    /// Hosts that requests may name, beside our own.
     pub allowed_hosts: AllowedHosts,
-    /// Origins whose pages may ask, beside our own.
+    /// Origins whose pages may make requests, beside our own.
     pub allowed_origins: AllowedOrigins,
-    /// Where clients find the server, if that is not where it listens: its host and its origin are ours.
+    /// The URL by which clients find the server, if it is not where it listens: its host and its origin are ours.
     pub public_url: Option<Url>,
     /// The limits of each key.
     pub key_limits: KeyLimits,
-    /// The limits of all who ask without a key together, where no keys are configured.
+    /// The limits of all keyless requests together, if no keys are configured.
     pub keyless_limits: KeyLimits,
-    /// How long signed links are good.
+    /// The lifetime of signed links.
     pub link_lifetime: Duration,
 }
 
@@ -79,32 +78,32 @@ impl Default for AccessSettings {
             allowed_origins: AllowedOrigins::default(),
             public_url: None,
             key_limits: KeyLimits::default(),
-            // On loopback they are one person, whom the queue's bound stops soon enough.
+            // On loopback all callers are one person, and the queue's limit is enough.
             keyless_limits: KeyLimits::NONE,
             link_lifetime: DEFAULT_LINK_LIFETIME,
         }
     }
 }
 
-/// Why a server with such settings is not started.
+/// Why a server with these settings does not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// Anybody could use it.
+    /// Anyone could use it.
     #[error(
         "others can reach {address}, and there is no API key: set one (access.api_key, FRAMEWRIGHT__ACCESS__API_KEY), \
          or say --allow-public-without-key (access.allow_public_without_key = true)"
     )]
     PublicWithoutKey {
-        /// The address that it would listen on.
+        /// The address to listen on.
         address: IpAddr,
     },
-    /// Two keys have one name, so that each would see what is the other's.
+    /// Two keys share a name, so each would see the other's jobs.
     #[error("two API keys have the name {0:?}")]
     SameName(String),
-    /// One key has two names.
+    /// The same key has two names.
     #[error("the API keys {0:?} and {1:?} are the same key")]
     SameKey(String, String),
-    /// More keys than are tried in a moment.
+    /// More keys than can be tried quickly.
     #[error("there are {0} API keys, and {MAX_KEYS} is the limit")]
     TooManyKeys(usize),
 }
@@ -137,7 +136,7 @@ impl AccessSettings {
     }
 }
 
-/// The judge of requests; one a server.
+/// Decides which requests are admitted; one per server.
 #[derive(Debug)]
 pub struct Access {
     keys: ApiKeys,
@@ -150,7 +149,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// For a server that listens on these addresses.
+    /// The access control of a server that listens on these addresses.
     ///
     /// # Errors
     /// As [`AccessSettings::check`].
@@ -181,7 +180,7 @@ impl Access {
         })
     }
 
-    /// The access of a server as it is first started: this machine alone, without keys.
+    /// The access of a server as first started: this machine only, without keys.
     pub fn loopback() -> Self {
         let keys = ApiKeys::default();
         Self {
@@ -195,20 +194,20 @@ impl Access {
         }
     }
 
-    /// The path under which anybody who is given it can fetch `caller`'s file: signed where keys are configured, else as it is.
+    /// The path by which anyone who is given it can fetch `caller`'s file: signed if keys are configured, otherwise as it is.
     ///
-    /// `path` is ours and canonical: plain names between single slashes.
+    /// `path` is canonical: plain names between single slashes.
     pub fn link(&self, caller: &Caller, path: &str, now: SystemTime) -> String {
         if self.keys.is_empty() {
             return path.to_owned();
         }
-        // A lifetime is bounded where settings are read, so that this is no further than the clock goes.
+        // The settings bound the lifetime, so this never overflows the clock.
         let expires_at = now.checked_add(self.link_lifetime).unwrap_or(now);
         format!("{path}{}", self.links.sign(&caller.owner, path, expires_at))
     }
 
-    /// Where the client of this request finds the server, without a final slash: `server.public_url` if it is set, else as the client
-    /// itself calls it.
+    /// The URL by which this request's client finds the server, without a final slash: `server.public_url` if it is set, otherwise the host
+    /// that the request names.
     pub fn base_url(&self, request: &HttpRequest) -> String {
         gate::base_url(self, request.head(), request.app_config().host())
     }
@@ -234,11 +233,11 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_wants_a_key_or_plain_words() {
+    fn a_public_address_needs_a_key_or_an_explicit_setting() {
         let addresses = |text: &str| -> Vec<IpAddr> { text.split(' ').map(|address| address.parse().unwrap()).collect() };
         let open = AccessSettings::default();
         let with_key = AccessSettings { keys: vec![key("a", "0123456789abcdef")], ..AccessSettings::default() };
-        let told = AccessSettings { allow_public_without_key: true, ..AccessSettings::default() };
+        let confirmed = AccessSettings { allow_public_without_key: true, ..AccessSettings::default() };
         for (listens, refused) in [
             ("127.0.0.1", None),
             ("127.0.0.1 ::1", None),
@@ -251,7 +250,7 @@ mod tests {
             let listens = addresses(listens);
             let refused = refused.map(|address| AccessError::PublicWithoutKey { address: address.parse().unwrap() });
             assert_eq!(open.check(&listens).err(), refused);
-            assert_eq!((with_key.check(&listens), told.check(&listens)), (Ok(()), Ok(())));
+            assert_eq!((with_key.check(&listens), confirmed.check(&listens)), (Ok(()), Ok(())));
         }
         let error = open.check(&addresses("0.0.0.0")).unwrap_err().to_string();
         let named =
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_told_apart() {
+    fn keys_and_their_names_are_unique() {
         let check = |keys: Vec<ApiKey>| AccessSettings { keys, ..AccessSettings::default() }.check(&[]).map_err(|error| error.to_string());
         let (one, other) = ("0123456789abcdef", "0123456789abcdeg");
         assert_eq!(check(vec![key("a", one), key("b", other)]), Ok(()));

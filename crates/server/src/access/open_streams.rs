@@ -1,4 +1,4 @@
-//! How many streams of events each owner has open.
+//! The number of event streams that each owner has open.
 
 use std::{
     collections::HashMap,
@@ -9,15 +9,15 @@ use actix_web::http::StatusCode;
 
 use crate::http::Problem;
 
-/// The streams of events that are open, by owner.
+/// The open event streams, counted by owner.
 #[derive(Clone, Debug, Default)]
 pub struct OpenStreams(Arc<Mutex<HashMap<String, usize>>>);
 
-/// The owner follows as many tasks as they may.
+/// The owner follows as many tasks as the limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("you follow {limit} tasks at once, which is the limit; close one of the streams")]
 pub(crate) struct TooManyStreams {
-    /// The most.
+    /// The limit.
     limit: usize,
 }
 
@@ -27,7 +27,7 @@ impl From<TooManyStreams> for Problem {
     }
 }
 
-/// One of an owner's open streams; closed when it is dropped.
+/// One open stream of an owner; dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct OpenStream {
     streams: OpenStreams,
@@ -38,7 +38,7 @@ impl OpenStreams {
     /// Opens one more.
     ///
     /// # Errors
-    /// [`TooManyStreams`] if the owner has `limit` open.
+    /// [`TooManyStreams`] if the owner already has `limit` open.
     pub(crate) fn open(&self, owner: &str, limit: usize) -> Result<OpenStream, TooManyStreams> {
         // No code panics while it holds the lock.
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_stream_makes_room_for_another() {
+    fn a_closed_stream_frees_its_slot() {
         let streams = OpenStreams::default();
         let first = streams.open("a", 2).unwrap();
         let _second = streams.open("a", 2).unwrap();

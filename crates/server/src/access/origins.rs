@@ -1,11 +1,11 @@
-//! Which pages may have a browser ask us: the answer to requests that are forged across sites.
+//! Which pages may send requests through a browser: the defence against cross-site request forgery.
 //!
-//! A page anywhere can have a browser send a form or a fetch to localhost, with no key needed where there is none. What it cannot do is
-//! lie in `Origin` and `Sec-Fetch-Site`. So a request that changes something, or carries a body, and says that it comes from another
-//! origin, is refused unless the operator allows that origin. The algorithm is that of Go's `http.CrossOriginProtection`, with both
-//! headers judged where both are there. Programs send neither, and pass.
+//! A page anywhere can make a browser send a form or a fetch to localhost, where a server without keys would obey it. But the page cannot
+//! forge `Origin` and `Sec-Fetch-Site`. So a request that changes something or carries a body is refused if it comes from another origin,
+//! unless the operator allows that origin. The algorithm is that of Go's `http.CrossOriginProtection`, except that both headers are checked
+//! if both are present. Programs send neither, and pass.
 //!
-//! `Origin: null` (a sandboxed frame, a file) is nobody's origin, and is refused unless every origin is allowed.
+//! `Origin: null` (a sandboxed frame, a file) matches no origin, and is refused unless every origin is allowed.
 
 use actix_web::http::{
     Method,
@@ -20,7 +20,7 @@ use super::{
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The origins that the operator allows: none, some, or every one.
+/// The origins that the operator allows: none, some, or all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedOrigins {
     any: bool,
@@ -28,10 +28,10 @@ pub struct AllowedOrigins {
 }
 
 impl AllowedOrigins {
-    /// Reads origins (`https://studio.example.com`, `http://localhost:3000`); `*` allows every one.
+    /// Reads origins (`https://studio.example.com`, `http://localhost:3000`); `*` allows all.
     ///
     /// # Errors
-    /// A sentence about the first that is none.
+    /// A sentence about the first entry that is invalid.
     pub fn parse<T: AsRef<str>>(entries: &[T]) -> Result<Self, String> {
         let mut allowed = Self::default();
         for entry in entries {
@@ -49,37 +49,37 @@ impl AllowedOrigins {
         Ok(allowed)
     }
 
-    /// Whether there is any.
+    /// Whether no origin is allowed.
     pub(crate) fn is_empty(&self) -> bool {
         !self.any && self.origins.is_empty()
     }
 
-    /// Whether every origin is.
+    /// Whether every origin is allowed.
     pub(crate) fn is_any(&self) -> bool {
         self.any
     }
 
-    /// Whether this one is, as a browser writes it.
+    /// Whether this origin, in the browser's spelling, is allowed.
     pub(crate) fn contains(&self, origin: &str) -> bool {
         self.any || self.origins.iter().any(|allowed| allowed == origin)
     }
 }
 
-/// An http or https origin as browsers write it; none if the text is anything more or less.
+/// An http or https origin as browsers write it; `None` if the text is more or less than that.
 fn canonical(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let bare =
         url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let http = matches!(url.scheme(), "http" | "https");
-    // The URL's own path is "/" whether or not the text ends with one, so the text is looked at too.
+    // The parsed path is "/" whether or not the text ends with a slash, so the text is checked as well.
     (http && bare && !text.ends_with('/')).then(|| url.origin().ascii_serialization())
 }
 
-/// The judge of origins.
+/// Decides which origins are accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginPolicy {
     allowed: AllowedOrigins,
-    /// The origin of the server's public URL: a proxy may have another host in front of us.
+    /// The origin of the server's public URL: a proxy in front of us may have another host.
     own: Option<String>,
 }
 
@@ -92,7 +92,8 @@ impl OriginPolicy {
         &self.allowed
     }
 
-    /// Refuses a request that another origin's page has a browser send, if it could do harm. `target` is whom the request is for.
+    /// Refuses a potentially harmful request that a page of another origin made a browser send. `target` is the host that the request
+    /// names.
     pub(crate) fn check(&self, method: &Method, headers: &HeaderMap, target: Option<&Authority>) -> Result<(), Refusal> {
         if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) && !has_body(headers) {
             return Ok(());
@@ -110,13 +111,13 @@ impl OriginPolicy {
         if let (false, Some(origin)) = (ours, origin) {
             return Err(Refusal::foreign_origin(origin));
         }
-        // The browser's own word about where the request comes from; it counts for more than our guess from two headers. A page of the
-        // same site but of another port is another origin.
+        // The browser's own statement of where the request comes from outranks our comparison of two headers. A page of the same site but
+        // another port is another origin.
         let site_is_foreign = headers.get_all(SEC_FETCH_SITE).any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
         if site_is_foreign { Err(Refusal::foreign_origin(origin.unwrap_or("another site"))) } else { Ok(()) }
     }
 
-    /// Whether the page came from here. The scheme does not count: behind a proxy the browser speaks https, and we do not.
+    /// Whether the page came from this server. The scheme is ignored: behind a proxy the browser speaks https, and we do not.
     fn is_ours(&self, origin: &str, target: Option<&Authority>) -> bool {
         if self.own.as_deref() == Some(origin) {
             return true;

@@ -1,7 +1,7 @@
-//! Why a request is turned away before its handler sees it.
+//! Why a request is refused before it reaches its handler.
 //!
-//! The sentences tell an honest client what to mend, and a dishonest one nothing that it does not know: never a key, never another's
-//! name, never whether a file exists. What each is over HTTP stands with it.
+//! The messages tell an honest client what to change, and a dishonest one nothing new: never a key, never another caller's name, never
+//! whether a file exists. The mapping of each reason to HTTP is here too.
 
 use std::time::Duration;
 
@@ -14,34 +14,34 @@ use crate::http::Problem;
 /// The reasons.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No key, or one that is none of ours.
+    /// No key, or an unknown one.
     #[error("Not authenticated: send a valid API key as Authorization: Bearer KEY")]
     Unauthorized,
     /// `Host` cannot be read, or the request names two hosts.
     #[error("The request's host cannot be understood")]
     MalformedHost,
-    /// `Host` names somebody else.
+    /// `Host` names another server.
     #[error("{0} is no host of this server; its operator can allow it with access.allowed_hosts")]
     ForeignHost(String),
-    /// Another site's page had a browser send the request.
+    /// A page of another site made a browser send the request.
     #[error("A page of another origin ({0}) may not ask this; the operator can allow it with access.allowed_origins")]
     ForeignOrigin(String),
-    /// A signed link whose time is over.
+    /// A signed link that has expired.
     #[error("This link has expired")]
     LinkExpired,
-    /// A signed link that we did not sign: told as if there were no file, which there may not be.
+    /// A link that this server did not sign: answered as if the file did not exist, which may be true.
     #[error("Not Found")]
     LinkForged,
-    /// More requests in a minute than a key may make.
+    /// More requests per minute than the key may make.
     #[error("Too many requests with this key; try again in {} s", whole_seconds(*retry_after))]
     TooManyRequests {
-        /// When the next one will be taken.
+        /// The time until the next request is accepted.
         retry_after: Duration,
     },
-    /// More requests at once than a key may hold.
+    /// More concurrent requests than the key may have.
     #[error("Too many requests at once with this key: the limit is {limit}")]
     TooManyAtOnce {
-        /// How many it may hold.
+        /// The limit.
         limit: usize,
     },
 }
@@ -77,7 +77,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Rounded up, and never zero, which would ask for a storm.
+/// Rounded up, and never zero, which would cause a retry storm.
 fn whole_seconds(duration: Duration) -> u64 {
     (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
 }

@@ -1,4 +1,4 @@
-//! What each API keeps with its jobs, for later answers: a kind, which is a column of the store, and the data of that kind.
+//! The metadata that each API stores with its jobs, for later answers: a kind, which is a column of the store, and the data of that kind.
 
 use generation::jobs::{Job, Metadata};
 use serde::Serialize;
@@ -9,10 +9,10 @@ use crate::api::{
     text_video::metadata::TextVideoMetadata,
 };
 
-/// What an API keeps with a job.
+/// An API's metadata of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum JobMetadata {
-    /// A task, and whatever else is waited for or asked after as one.
+    /// A task, or any other job that is polled as one.
     Task(TaskMetadata),
     TextVideo(TextVideoMetadata),
     Character(CharacterMetadata),
@@ -20,13 +20,13 @@ pub(crate) enum JobMetadata {
 }
 
 impl JobMetadata {
-    /// The kind of the characters' jobs, by which they are listed.
+    /// The kind of character jobs, used to list them.
     pub(crate) const CHARACTER: &str = "character";
     const I2V: &str = "i2v";
     const TASK: &str = "task";
     const TEXT_VIDEO: &str = "text_video";
 
-    /// What was kept with a job; `None` if it is of no API that this version knows.
+    /// A job's metadata; `None` if it belongs to no API of this version.
     pub(crate) fn of(job: &Job) -> Option<Self> {
         let data = job.metadata.data.clone();
         match job.metadata.kind.as_str() {
@@ -41,7 +41,7 @@ impl JobMetadata {
 
 impl From<JobMetadata> for Metadata {
     fn from(metadata: JobMetadata) -> Self {
-        // They hold nothing that JSON cannot.
+        // They contain nothing that JSON cannot represent.
         fn data(data: &impl Serialize) -> Value {
             serde_json::to_value(data).unwrap_or_default()
         }

@@ -1,4 +1,4 @@
-//! The APIs, a folder each: their wire types, their handlers, and how they render jobs and errors.
+//! The APIs, one folder each: their wire types, their handlers, and how they render jobs and errors.
 //!
 //! A new API gets a folder here with a `configure`, which [`crate::routes`] calls, and a line in [`service::docs`].
 

@@ -1,9 +1,9 @@
-//! What every API tells of a job that went to a service because this machine was too busy.
+//! The remark on a job that overflowed to a service because this machine was too busy.
 
 use generation::jobs::Job;
 
-/// Puts one remark in the place of those that were made when this machine was to make the video and a service makes it instead: what they
-/// say of how it is made here is not so.
+/// Replaces the remarks that were made for a video of this machine by one remark if a service makes it instead, because they do not apply
+/// there.
 pub(crate) fn tell(job: &Job, by_service: bool, remarks: &mut Vec<String>) {
     let Some(remote) = job.remote.as_ref().filter(|_| !by_service) else { return };
     *remarks = vec![format!(

@@ -1,4 +1,4 @@
-//! Submitting a job, held or stored, whichever API asks for it.
+//! Submitting a job, held or stored, for any API.
 //!
 //! The invariant: a request with an `Idempotency-Key` makes one job, however often it is sent.
 
@@ -18,36 +18,36 @@ use crate::{
     state::ApiState,
 };
 
-/// Who submits, under which name, and who is told of the end.
+/// A job's caller, idempotency key and callback.
 pub(crate) struct Submission {
     pub(crate) caller: Caller,
     idempotency: Option<Idempotency>,
     pub(crate) callback_url: Option<String>,
-    /// Whether the request says that this machine is to make it: then no other does, however long it takes.
+    /// Whether the request names this machine as the maker: then the job never overflows to a service.
     pub(crate) stays_here: bool,
 }
 
 impl Submission {
-    /// By a request with this body.
+    /// A submission by a request with this body.
     pub(crate) async fn by(caller: Caller, request: &HttpRequest, body: &Bytes) -> Result<Self, Problem> {
         Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None, stays_here: false })
     }
 
-    /// By a request that has a name of its own elsewhere than in `Idempotency-Key`: whatever else it says, it makes one job. No name of
-    /// that header has a space, so that the two are never taken for each other.
+    /// A submission by a request whose name is not in `Idempotency-Key`: requests with one name make one job, whatever else they say. No
+    /// value of that header contains a space, so the two kinds of names never collide.
     pub(crate) fn named(caller: Caller, kind: &str, name: &str) -> Self {
         let idempotency = Some(Idempotency { key: format!("{kind} {name}"), fingerprint: kind.to_owned() });
         Self { caller, idempotency, callback_url: None, stays_here: false }
     }
 
-    /// The stored job that the same request has made before.
+    /// The stored job of an earlier identical request.
     pub(crate) async fn before(&self, state: &ApiState) -> Result<Option<Submitted>, Problem> {
         let Some(name) = &self.idempotency else { return Ok(None) };
         let job = state.jobs.replayed(&self.caller.owner, name).await?;
         Ok(job.map(|job| Submitted { job, replayed: true, held: None, routed_to: None }))
     }
 
-    /// Whether anybody but this connection can learn what becomes of the job.
+    /// Whether anyone except this connection can learn the job's result.
     pub(crate) fn can_be_asked_after(&self) -> bool {
         self.idempotency.is_some() || self.callback_url.is_some()
     }
@@ -57,11 +57,11 @@ impl Submission {
         let stays_here = self.stays_here;
         let job = self.job(id, work, Durability::Stored, metadata);
         let submitted = if stays_here { state.jobs.submit_here(job).await? } else { state.jobs.submit(job).await? };
-        tracing::info!(job = %submitted.job.id, "job taken");
+        tracing::info!(job = %submitted.job.id, "job accepted");
         Ok(submitted)
     }
 
-    /// Submits a job that this request waits for, and says whether the same request had been taken before.
+    /// Submits a job that this request waits for. The flag says whether an identical request was accepted before.
     pub(crate) async fn hold(
         self,
         state: &ApiState,
@@ -81,17 +81,17 @@ impl Submission {
     }
 }
 
-/// Waits for the end of a held job; `what` names it in the answer to a failure.
+/// Waits for a held job; `what` names it in the answer to a failure.
 pub(crate) async fn finished(state: &ApiState, what: &str, job: HeldJob) -> Result<Arc<HeldOutput>, Problem> {
     let (id, cancel) = (job.id().to_owned(), job.cancel_switch());
     job.finished().await.map_err(|error| {
-        // The end of the program cancels jobs too, and is another answer.
+        // A shutdown cancels jobs too, and has another answer.
         let is_by_caller = matches!(*error, BackendError::Cancelled) && cancel.is_cancelled() && !*state.jobs.stopping().borrow();
         if is_by_caller { task_cancelled(&id) } else { Problem::not_made(what, &error) }
     })
 }
 
-/// A new task's id: a word and twelve hexadecimal digits.
+/// A new task id: a word and twelve hexadecimal digits.
 pub(crate) fn new_id(word: &str) -> String {
     let mut digits = Uuid::new_v4().simple().to_string();
     digits.truncate(12);

@@ -1,16 +1,16 @@
 //! A job's file as an answer.
 //!
-//! It must not know whose the file is, nor what made it. The invariant: its entity tag is the digest of its bytes.
+//! It must not know who owns the file, or what made it. The invariant: its entity tag is the digest of its bytes.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use generation::jobs::{Artifact, ArtifactReader, DiskFault, Jobs};
 
 use crate::http::{FileAnswer, Problem};
 
-/// A file as an answer to this request, to be shown rather than saved.
+/// The answer with a file, for display rather than download.
 ///
 /// # Errors
-/// 410 if it was removed; 404 if it is gone or is no file; 503 if it cannot be read.
+/// 410 if it was removed; 404 if it is missing or not a file; 503 if it cannot be read.
 pub(crate) async fn answer(request: &HttpRequest, jobs: &Jobs, job: &str, found: Artifact) -> Result<HttpResponse, Problem> {
     let Artifact { name, media_type, sha256: tag, expired, .. } = found;
     if expired {
@@ -24,7 +24,7 @@ pub(crate) async fn answer(request: &HttpRequest, jobs: &Jobs, job: &str, found:
 /// Opens a job's file.
 ///
 /// # Errors
-/// 404 if it is gone or is no file; 503 if it cannot be opened.
+/// 404 if it is missing or not a file; 503 if it cannot be opened.
 pub(crate) async fn open(jobs: &Jobs, job: &str, name: &str) -> Result<ArtifactReader, Problem> {
     let opened = jobs.open_artifact(job, name).await.map_err(|error| {
         tracing::error!(%error, "a file of a job cannot be opened");
@@ -33,7 +33,7 @@ pub(crate) async fn open(jobs: &Jobs, job: &str, name: &str) -> Result<ArtifactR
     opened?.ok_or_else(Problem::not_found)
 }
 
-/// All bytes of a job's file.
+/// The contents of a job's file.
 ///
 /// # Errors
 /// As [`open`].

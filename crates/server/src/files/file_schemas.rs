@@ -1,4 +1,4 @@
-//! Files of ours as /openapi.json describes them: bytes would be described as arrays of numbers.
+//! Schemas of files for /openapi.json: by default, bytes are described as arrays of numbers.
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -17,7 +17,7 @@ impl PartialSchema for PngFile {
 
 impl ToSchema for PngFile {}
 
-/// An MP4 file, for the description alone: bytes would be described as an array of numbers.
+/// An MP4 file.
 pub(crate) struct Mp4File;
 
 impl PartialSchema for Mp4File {

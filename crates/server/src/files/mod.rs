@@ -1,6 +1,6 @@
-//! Files that strangers name or send, and those that jobs made.
+//! Files that untrusted callers name or send, and files that jobs made.
 //!
-//! It must not know who asks. The invariant: a name from outside is opened by [`generation::sandbox`] alone.
+//! It must not know who asks. The invariant: only [`generation::sandbox`] opens a name from outside.
 
 pub(crate) mod artifacts;
 pub(crate) mod decoding;
@@ -18,7 +18,7 @@ pub(crate) use self::{
 };
 use crate::http::Problem;
 
-/// To clients all but an unreadable file are one answer: there is no such file.
+/// For clients all errors except an unreadable file are the same: there is no such file.
 impl From<SandboxError> for Problem {
     fn from(error: SandboxError) -> Self {
         match error {

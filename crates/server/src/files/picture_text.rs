@@ -1,7 +1,7 @@
 //! The bytes of a picture that came as text: base64, or a data URL (RFC 2397).
 //!
-//! It must not know where the text stood. Bytes decide what a picture is: of a data URL's type only a claim to be something else entirely
-//! counts. The invariant: no more memory is taken than twice the text's.
+//! It must not know the context of the text. The bytes decide what a picture is: a data URL's type matters only if it claims something else
+//! entirely. The invariant: decoding takes at most twice the text's memory.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use generation::given_picture;
 use guarded_http::media_type;
 use percent_encoding::percent_decode_str;
 
-/// What a picture has to be.
+/// The accepted media types.
 pub(crate) const MEDIA_TYPES: &[&str] = &["image/png", "image/jpeg", "image/webp"];
 
 const LENIENT: GeneralPurposeConfig =
@@ -22,13 +22,13 @@ const LENIENT: GeneralPurposeConfig =
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
-/// Why a text holds no picture's bytes.
+/// Why a text contains no picture.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TextError {
-    /// It is neither.
+    /// It is neither base64 nor a data URL.
     #[error("the picture is no base64 and no data URL")]
     NeitherForm,
-    /// The data URL says that it is no picture.
+    /// The data URL declares another type.
     #[error("the data URL is declared as {0}, and a PNG, JPEG or WebP is wanted")]
     Claimed(String),
 }
@@ -36,7 +36,7 @@ pub(crate) enum TextError {
 /// The bytes of a picture.
 ///
 /// # Errors
-/// [`TextError`] if the text is of neither form, or a data URL that claims to be something else.
+/// [`TextError`] if the text has neither form, or is a data URL that declares something else.
 pub(crate) fn bytes(text: &str) -> Result<Vec<u8>, TextError> {
     let text = text.trim();
     let Some((_, rest)) = text.split_at_checked(5).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("data:")) else {
@@ -48,11 +48,11 @@ pub(crate) fn bytes(text: &str) -> Result<Vec<u8>, TextError> {
     }
     let data: Cow<[u8]> = percent_decode_str(data).into();
     let is_base64 = declared.rsplit(';').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
-    // Base64 that is not said to be is taken too.
+    // Undeclared base64 is accepted too.
     if !is_base64 && given_picture::is_picture(&data) { Ok(data.into_owned()) } else { of_base64(&data) }
 }
 
-/// Base64 in either alphabet, padded or not, with white space wherever.
+/// Base64 in either alphabet, padded or not, with white space anywhere.
 pub(crate) fn of_base64(text: &[u8]) -> Result<Vec<u8>, TextError> {
     let mut base64: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     while base64.last() == Some(&b'=') {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_read_however_it_is_written() {
+    fn base64_decodes_in_every_form() {
         let expected = [251_u8, 255, 191, 7];
         for text in [
             "+/+/Bw==",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_data_url_without_base64_is_read_as_it_stands() {
+    fn a_data_url_without_base64_is_percent_decoded() {
         let head = [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0];
         assert_eq!(bytes("data:image/png,%89PNG%0D%0A%1A%0A%00").unwrap(), head);
     }

@@ -1,7 +1,7 @@
-//! A secret that is drawn once and kept in a file, for its owner's eyes alone.
+//! A random secret that is created once and kept in a file that only its owner can read.
 //!
-//! It must not know what the secret is for, nor print it. The invariant: the file is nobody's to read but its owner's, from its first
-//! moment on, and whatever a copy of the folder has made of its rights.
+//! It must not know what the secret is for, nor print it. The invariant: only the owner can read the file, from its creation on, and even
+//! if copying the folder has loosened its permissions.
 
 use std::{
     io::{self, Write as _},
@@ -13,10 +13,10 @@ use diffusion_core::regular_file;
 /// The longest secret, in bytes.
 const LONGEST: u64 = 4096;
 
-/// The file's text; `draw` makes one, which is written down, if there is no such file yet.
+/// The file's text; if the file does not exist, it is created with the text of `draw`.
 ///
 /// # Errors
-/// If the file cannot be read or made.
+/// If the file cannot be read or created.
 pub(crate) fn kept_in(path: &Path, draw: impl FnOnce() -> String) -> io::Result<String> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -24,13 +24,13 @@ pub(crate) fn kept_in(path: &Path, draw: impl FnOnce() -> String) -> io::Result<
     }
     let secret = draw();
     let folder = path.parent().unwrap_or(Path::new("."));
-    // Temporary files are their owner's alone from the start.
+    // Temporary files are created private.
     let mut file = tempfile::Builder::new().prefix(".secret-").tempfile_in(folder)?;
     file.write_all(secret.as_bytes())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(secret),
-        // Another server of the same folder was faster; its secret is the secret.
+        // Another server with the same folder was faster; its secret wins.
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => read(path),
         Err(error) => Err(error.error),
     }
@@ -43,7 +43,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Takes a file's rights from everyone but its owner; a copy of the folder may have given them.
+/// Restricts the file to its owner; copying the folder may have loosened its permissions.
 #[cfg(unix)]
 fn keep_private(path: &Path) -> io::Result<()> {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_drawn_once_and_its_owners_alone() {
+    fn a_secret_is_created_once_and_stays_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         assert_eq!(kept_in(&path, || "first".into()).unwrap(), "first");

@@ -1,10 +1,9 @@
-//! Pictures that callers upload: read, written anew under a name of ours, and kept for a while.
+//! Pictures that callers upload: decoded, re-encoded under a new name, and kept for a while.
 //!
-//! What is stored is never what was sent: the picture is decoded within the bounds of [`generation::given_picture`] and encoded as a PNG,
-//! so that metadata, a second file behind the first and broken files that a later reader may fall for are gone. The invariants: a file
-//! lies in its owner's folder under a random name, or not at all (staged beside it, then renamed); no name of the sender's is used for
-//! anything; a picture is decoded in its turn; what is kept is within the limits whenever a file has been stored,
-//! and whoever stores much makes room with their own files before anybody else's go.
+//! The stored file is never the uploaded one: the picture is decoded within the bounds of [`generation::given_picture`] and encoded as a
+//! PNG, which drops metadata, a second file after the first, and malformed data that could exploit a later reader. The invariants: a file
+//! is in its owner's folder under a random name, or not at all (staged beside it, then renamed); the sender's file name is never used;
+//! decoding waits for a permit; the limits hold whenever a file has been stored, and the owner who stores the most loses files first.
 
 use std::{
     collections::BTreeMap,
@@ -33,49 +32,49 @@ use crate::{
     http::multipart_file::SentFile,
 };
 
-/// The longest file unless the operator says otherwise: a camera's.
+/// The default size limit of a file: a camera's picture.
 pub const DEFAULT_UPLOAD_BYTES: usize = 32 << 20;
-/// How long an upload is kept unless the operator says otherwise.
+/// The default time that an upload is kept.
 pub const DEFAULT_UPLOAD_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How much all uploads may take unless the operator says otherwise, in bytes.
+/// The default limit of all uploads together, in bytes.
 pub const DEFAULT_UPLOADS_BYTES: u64 = 4 << 30;
 
-/// The names of files that are not finished begin with this, which no name of the sandbox does.
+/// The prefix of unfinished files, which no sandbox name has.
 const STAGED: &str = ".staged-";
-/// After this nobody works on a staged file any more: the server that did has died.
-const STAGED_FOR: Duration = Duration::from_secs(60 * 60);
+/// The age after which a staged file is abandoned: the server that wrote it has died.
+const STAGED_MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// How often old uploads are looked for.
+/// The interval at which old uploads are removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// The folder of those who have no name; no name of a key begins so.
-const NOBODY: &str = "_";
+/// The folder of keyless callers; no key's name begins like this.
+const ANONYMOUS: &str = "_";
 
-/// Why an upload is not taken.
+/// Why an upload is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// It is called something else.
+    /// It is declared as something else.
     #[error("File must be an image: it is declared as {0}")]
     DeclaredOtherwise(String),
-    /// It is none.
+    /// It is not a picture.
     #[error(
         "File must be an image: a PNG, JPEG or WebP of at most {max} pixels a side{}",
         .0.map(|kind| format!(", and it is {kind}")).unwrap_or_default(),
         max = given_picture::MAX_SIDE
     )]
     NotAPicture(Option<&'static str>),
-    /// It takes more than an owner's share.
+    /// It takes more than an owner's limit.
     #[error("File too large to be kept: it takes {bytes} bytes as a PNG file, and the limit is {limit}")]
     TooMuch {
-        /// What it would take.
+        /// Its size as a PNG file.
         bytes: u64,
-        /// What one owner's uploads may take together.
+        /// The limit of one owner's uploads together.
         limit: u64,
     },
-    /// There is no room for it, or no right to write it.
+    /// The disk is full, or cannot be written.
     #[error("the file could not be stored: {}", DiskFault::of_io(.0))]
     Store(#[from] io::Error),
-    /// A fault of ours.
+    /// An internal fault.
     #[error("Internal Server Error")]
     Internal,
 }
@@ -83,18 +82,18 @@ pub enum UploadError {
 /// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UploadLimits {
-    /// The longest file, in bytes.
+    /// The size limit of a file, in bytes.
     pub bytes: usize,
     /// How long an upload is kept.
     pub age: Duration,
-    /// How much all uploads may take, in bytes; the oldest go first, of whoever has most.
+    /// The limit of all uploads, in bytes; beyond it the oldest of the owner with the most are removed.
     pub total_bytes: u64,
-    /// How much one owner's may take, in bytes; the oldest go first.
+    /// The limit of one owner's uploads, in bytes; beyond it the oldest are removed.
     pub owner_bytes: u64,
 }
 
 impl UploadLimits {
-    /// The same for so many owners: where there are several, none has more than half.
+    /// The limits for this number of owners: with several, no owner may take more than half.
     #[must_use]
     pub fn shared_by(self, owners: usize) -> Self {
         if owners > 1 { Self { owner_bytes: self.owner_bytes.min(self.total_bytes / 2), ..self } } else { self }
@@ -117,26 +116,26 @@ impl Default for UploadLimits {
 pub struct UploadStore {
     root: PathBuf,
     limits: UploadLimits,
-    /// What each owner's folder holds, in bytes; absent until somebody has looked.
+    /// The bytes in each owner's folder; `None` until the folders have been read.
     kept: Arc<Mutex<Option<BTreeMap<PathBuf, u64>>>>,
-    /// Whether the folder was made. One that is gone later was taken away, with the disk that it lies on or by a person, and is not made
-    /// again below what may come back.
+    /// Whether the folder was created. If it disappears later, a person or its disk took it away; it is not created again, because it may
+    /// come back.
     is_made: Arc<Mutex<bool>>,
 }
 
-/// A picture that was uploaded and is stored.
+/// A stored upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// The name of its file: `character_<uuid>.png`, say.
+    /// Its file name, such as `character_<uuid>.png`.
     pub name: String,
-    /// Pixels across.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: u32,
 }
 
 impl UploadStore {
-    /// In this folder, which is made when it is first needed, and once.
+    /// A store in this folder, which is created on first use, and only once.
     pub fn new(root: PathBuf, limits: UploadLimits) -> Self {
         Self { root, limits, kept: Arc::default(), is_made: Arc::default() }
     }
@@ -150,43 +149,43 @@ impl UploadStore {
         Ok(())
     }
 
-    /// How much is kept, and for how long.
+    /// The limits.
     pub fn limits(&self) -> UploadLimits {
         self.limits
     }
 
-    /// Stores a picture of `owner`'s as `<stem>_<uuid>.png`.
+    /// Stores a picture of `owner` as `<stem>_<uuid>.png`.
     ///
     /// # Errors
-    /// [`UploadError`] if it is called something else or is no picture, or cannot be stored.
+    /// [`UploadError`] if it is declared as something else, is not a picture, or cannot be stored.
     pub async fn save(&self, owner: &str, stem: &'static str, file: SentFile) -> Result<Upload, UploadError> {
         if let Some(claimed) = media_type::other(&file.declared, MEDIA_TYPES) {
             return Err(UploadError::DeclaredOtherwise(claimed));
         }
         let _turn = decoding::turn().await.map_err(|_| UploadError::Internal)?;
-        // Names of keys are names of folders.
+        // A key's name is also a folder name.
         let folder = self.folder(owner).ok_or(UploadError::Internal)?;
         let store = self.clone();
         actix_web::web::block(move || store.store(&folder, stem, bytes_of(file))).await.map_err(|_| UploadError::Internal)?
     }
 
-    /// Opens an upload of `owner`'s by its name. Blocks for as long as the disk takes.
+    /// Opens an upload of `owner` by its name. Blocks on the disk.
     ///
     /// # Errors
-    /// `SandboxError` if there is none.
+    /// [`SandboxError`] if there is none.
     pub fn open(&self, owner: &str, name: &str) -> Result<SandboxedFile, SandboxError> {
-        // One part: what lies deeper is nobody's upload.
+        // A single component: files in deeper folders are not uploads.
         if name.contains('/') {
             return Err(SandboxError::Name);
         }
         sandbox::open(&self.folder(owner).ok_or(SandboxError::Name)?, name)
     }
 
-    /// Removes what is older than the limits say, then the oldest until the rest is within them; gives how many files went. To be called
-    /// now and then. Blocks for as long as the disk takes.
+    /// Removes expired files, then the oldest until the rest is within the limits; returns the number of removed files. To be called
+    /// periodically. Blocks on the disk.
     ///
     /// # Errors
-    /// If a folder cannot be read. A file that cannot be removed stays for the next time.
+    /// If a folder cannot be read. A file that cannot be removed is tried again next time.
     pub fn prune(&self, now: SystemTime) -> io::Result<usize> {
         let mut kept = self.kept();
         let (found, removed) = self.make_room(now, None)?;
@@ -199,8 +198,8 @@ impl UploadStore {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes files as [`Self::prune`] does, so many that one more of so many bytes finds room in a folder; gives what each folder then
-    /// holds without it, and how many files went.
+    /// Removes files as [`Self::prune`] does, until `coming` (a folder and a number of bytes) fits too. Returns the bytes in each folder
+    /// without `coming`, and the number of removed files.
     fn make_room(&self, now: SystemTime, coming: Option<(&Path, u64)>) -> io::Result<(BTreeMap<PathBuf, u64>, usize)> {
         let mut removed = 0;
         let mut folders = BTreeMap::new();
@@ -210,17 +209,17 @@ impl UploadStore {
             }
             let mut files = Vec::new();
             for entry in entries(&folder.path())? {
-                // It may have gone since the folder was read.
+                // The file may have been removed since the folder was read.
                 let Ok(metadata) = entry.metadata() else { continue };
                 let age = metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
                 let staged = entry.file_name().as_encoded_bytes().starts_with(STAGED.as_bytes());
-                if age > if staged { STAGED_FOR } else { self.limits.age } {
+                if age > if staged { STAGED_MAX_AGE } else { self.limits.age } {
                     removed += usize::from(fs::remove_file(entry.path()).is_ok());
                 } else if !staged {
                     files.push((age, metadata.len(), entry.path()));
                 }
             }
-            // The oldest is the last.
+            // The oldest is last.
             files.sort();
             let bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
             folders.insert(folder.path(), (bytes, files));
@@ -242,7 +241,7 @@ impl UploadStore {
         Ok((folders.into_iter().map(|(folder, (bytes, _))| (folder, bytes)).collect(), removed))
     }
 
-    /// Prunes at once and then every hour, for as long as it is waited for.
+    /// Prunes at once and then every hour, until the future is dropped.
     pub async fn prune_now_and_then(&self) -> Infallible {
         loop {
             let store = self.clone();
@@ -254,20 +253,20 @@ impl UploadStore {
         }
     }
 
-    /// Where an owner's uploads lie; none for a name that no key has.
+    /// The folder of an owner's uploads; `None` for a name that no key can have.
     fn folder(&self, owner: &str) -> Option<PathBuf> {
-        // Names of keys are names of folders too.
+        // A key's name is also a folder name.
         let name = match owner {
-            "" => NOBODY,
-            owner if sandbox::is_name(owner) && !owner.starts_with(NOBODY) => owner,
+            "" => ANONYMOUS,
+            owner if sandbox::is_name(owner) && !owner.starts_with(ANONYMOUS) => owner,
             _ => return None,
         };
         Some(self.root.join(name))
     }
 }
 
-/// The bytes of the picture that a file is. RFC 7578 has done away with transfer encodings, and of those that are still sent only base64
-/// changes bytes that are not text; what is a picture as it stands is none.
+/// The picture's bytes. RFC 7578 deprecates transfer encodings; of those still sent, only base64 changes binary data. Bytes that already
+/// are a picture are not base64.
 fn bytes_of(file: SentFile) -> Vec<u8> {
     let is_base64 = file.transfer_encoding.trim().eq_ignore_ascii_case("base64") && !given_picture::is_picture(&file.bytes);
     let decoded = is_base64.then(|| picture_text::of_base64(&file.bytes).ok()).flatten();
@@ -283,7 +282,7 @@ fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
 }
 
 impl UploadStore {
-    /// Decodes, encodes, stages, makes room and renames.
+    /// Decodes, encodes, stages, makes room, and renames.
     fn store(&self, folder: &Path, stem: &str, file: Vec<u8>) -> Result<Upload, UploadError> {
         let picture = given_picture::read(file).map_err(|error| UploadError::NotAPicture(error.kind()))?;
         let picture = match picture.color().has_alpha() {
@@ -305,7 +304,7 @@ impl UploadStore {
         if length > limit {
             return Err(UploadError::TooMuch { bytes: length, limit });
         }
-        // Held until the file is there, or two that come at once would both find the same room.
+        // The lock is held until the file is in place: otherwise two concurrent uploads could count on the same free space.
         let mut kept = self.kept();
         let fits = |kept: &BTreeMap<PathBuf, u64>| {
             let own = kept.get(folder).copied().unwrap_or_default();

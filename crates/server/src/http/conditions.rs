@@ -1,17 +1,17 @@
-//! What a request wants of a file that has an entity tag: its conditions and its range (RFC 9110, sections 13 and 14).
+//! Evaluates the preconditions and the range of a request for a file with an entity tag (RFC 9110, sections 13 and 14).
 //!
-//! It must not know the file. Header lines of one list are one list, read up to the first member that cannot be read. The invariant: when
-//! in doubt the answer is one that cannot mix two files: the whole for `Range` and `If-None-Match`, 412 for `If-Match`.
+//! It must not know the file. Several lines of a list header are one list, which is read up to the first malformed member. The invariant:
+//! when in doubt the answer cannot mix two files: the whole file for `Range` and `If-None-Match`, 412 for `If-Match`.
 //!
-//! Our files have no modification date, so `If-Modified-Since` and `If-Unmodified-Since` are ignored, as sections 13.1.3 and 13.1.4 ask,
-//! and a date in `If-Range` matches none.
+//! Our files have no modification date, so `If-Modified-Since` and `If-Unmodified-Since` are ignored, as sections 13.1.3 and 13.1.4
+//! require, and a date in `If-Range` never matches.
 
 use actix_web::http::{
     Method,
     header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE},
 };
 
-/// What a request wants of a file.
+/// The part of a file that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     All,
@@ -20,13 +20,13 @@ pub(crate) enum Wanted {
         length: u64,
     },
     NoSuchPart,
-    /// Nothing, for they have it.
+    /// Nothing: the client has this file.
     Unchanged,
-    /// Nothing, for they want another one.
+    /// Nothing: the client asks for another version.
     Another,
 }
 
-/// What a request wants of a file of `length` bytes whose strong entity tag is `tag`, without quotation marks.
+/// What a request asks for of a file of `length` bytes with the strong entity tag `tag`, without quotation marks.
 pub(crate) fn wanted(method: &Method, headers: &HeaderMap, tag: &str, length: u64) -> Wanted {
     let strong = |other: Tag<'_>| !other.is_weak && other.opaque == tag.as_bytes();
     if Tags::of(headers, IF_MATCH).is_some_and(|tags| !tags.any(strong)) {
@@ -35,15 +35,15 @@ pub(crate) fn wanted(method: &Method, headers: &HeaderMap, tag: &str, length: u6
     if Tags::of(headers, IF_NONE_MATCH).is_some_and(|tags| tags.any(|other| other.opaque == tag.as_bytes())) {
         return Wanted::Unchanged;
     }
-    // A range means something to GET alone, and one in several lines means nothing.
+    // `Range` applies to GET only, and several `Range` lines are ignored.
     match only(headers, RANGE).filter(|_| *method == Method::GET && is_same(headers, tag)) {
         Some(range) => part(range, length).unwrap_or(Wanted::All),
         None => Wanted::All,
     }
 }
 
-/// Whether the part that a client has is one of this file, as far as it says. Whatever is not this file's tag is another's: a weak tag, a
-/// date, and what is neither.
+/// Whether the client's partial copy is of this file, judged by `If-Range`. Anything but this file's tag means another file: a weak tag, a
+/// date, or a malformed value.
 fn is_same(headers: &HeaderMap, tag: &str) -> bool {
     if !headers.contains_key(IF_RANGE) {
         return true;
@@ -52,7 +52,7 @@ fn is_same(headers: &HeaderMap, tag: &str) -> bool {
     opaque.is_some_and(|opaque| opaque == tag.as_bytes())
 }
 
-/// The value of a header that is there once.
+/// The value of a header that occurs exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     let mut values = headers.get_all(name);
     let value = values.next()?;
@@ -63,15 +63,15 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
 #[derive(Clone, Copy)]
 struct Tag<'a> {
     is_weak: bool,
-    /// What stands between the quotation marks.
+    /// The text between the quotation marks.
     opaque: &'a [u8],
 }
 
-/// A header of entity tags.
+/// A header with entity tags.
 enum Tags {
-    /// `*`: whatever there is.
+    /// `*`: any tag.
     Any,
-    /// A list, all its lines joined.
+    /// A list, with all lines joined.
     List(Vec<u8>),
 }
 
@@ -86,7 +86,7 @@ impl Tags {
         }
     }
 
-    /// Whether a tag of the list is as told, or whatever there is will do.
+    /// Whether a tag of the list matches, or the header is `*`.
     fn any(self, matches: impl Fn(Tag<'_>) -> bool) -> bool {
         let list = match self {
             Self::Any => return true,
@@ -94,7 +94,7 @@ impl Tags {
         };
         let mut rest = list.as_slice();
         loop {
-            // A list may have members that are empty.
+            // A list may have empty members.
             rest = rest.trim_ascii_start();
             while let Some(after) = rest.strip_prefix(b",") {
                 rest = after.trim_ascii_start();
@@ -111,7 +111,7 @@ impl Tags {
     }
 }
 
-/// The tag at the head of a text, and what is behind it.
+/// The tag at the start of a text, and the rest.
 fn tag(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
     let (is_weak, quoted) = match text.strip_prefix(b"W/") {
         Some(quoted) => (true, quoted),
@@ -123,8 +123,8 @@ fn tag(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
     Some((Tag { is_weak, opaque }, after.strip_prefix(b"\"")?))
 }
 
-/// The one part that a `Range` asks for. `None` for another unit, several parts or what cannot be read: whoever sends that is content with
-/// the whole, says RFC 9110.
+/// The single part that a `Range` asks for. `None` for another unit, several parts or a malformed value: then RFC 9110 permits the whole
+/// file.
 fn part(range: &[u8], length: u64) -> Option<Wanted> {
     let (unit, set) = std::str::from_utf8(range).ok()?.split_once('=')?;
     let mut specs = set.split(',').map(str::trim).filter(|spec| !spec.is_empty());
@@ -132,13 +132,13 @@ fn part(range: &[u8], length: u64) -> Option<Wanted> {
     let (first, last) = spec.split_once('-').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
     let number = |text: &str| match text {
         "" => Some(None),
-        // A number beyond all files is a number.
+        // A number too large for u64 is beyond the end of any file.
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(Some(digits.parse::<u64>().unwrap_or(u64::MAX))),
         _ => None,
     };
     let (start, end) = match (number(first)?, number(last)?) {
         (None, None) => return None,
-        // The last so many bytes.
+        // The last `count` bytes.
         (None, Some(count)) => (length.saturating_sub(count), length),
         (Some(start), Some(last)) if last < start => return None,
         (Some(start), last) => (start, last.map_or(length, |last| last.saturating_add(1).min(length))),
@@ -152,12 +152,12 @@ mod tests {
 
     use super::*;
 
-    /// What a GET with these lines wants of a file of 100 bytes with the tag "abc".
-    fn asked(lines: &[(&str, &str)]) -> Wanted {
-        asked_by(Method::GET, lines)
+    /// What a GET with these headers gets of a file of 100 bytes with the tag "abc".
+    fn outcome(lines: &[(&str, &str)]) -> Wanted {
+        outcome_for(Method::GET, lines)
     }
 
-    fn asked_by(method: Method, lines: &[(&str, &str)]) -> Wanted {
+    fn outcome_for(method: Method, lines: &[(&str, &str)]) -> Wanted {
         let request = lines.iter().fold(TestRequest::default(), |request, line| request.append_header(*line)).to_http_request();
         wanted(&method, request.headers(), "abc", 100)
     }
@@ -192,16 +192,16 @@ mod tests {
             ("seconds=0-1", Wanted::All),
             ("", Wanted::All),
         ] {
-            assert_eq!(asked(&[("Range", range)]), expected, "{range:?}");
+            assert_eq!(outcome(&[("Range", range)]), expected, "{range:?}");
         }
-        assert_eq!(asked(&[FIRST, FIRST]), Wanted::All, "two lines are no range");
-        assert_eq!(asked_by(Method::HEAD, &[FIRST]), Wanted::All, "a range is for GET");
+        assert_eq!(outcome(&[FIRST, FIRST]), Wanted::All, "two lines are no range");
+        assert_eq!(outcome_for(Method::HEAD, &[FIRST]), Wanted::All, "a range is for GET");
     }
 
     #[test]
     fn an_if_range_that_is_not_this_files_tag_gives_the_whole_file() {
-        assert_eq!(asked(&[FIRST, ("If-Range", "\"abc\"")]), PART);
-        assert_eq!(asked(&[FIRST, ("If-Range", " \"abc\" ")]), PART);
+        assert_eq!(outcome(&[FIRST, ("If-Range", "\"abc\"")]), PART);
+        assert_eq!(outcome(&[FIRST, ("If-Range", " \"abc\" ")]), PART);
         for other in [
             "\"abd\"",
             "W/\"abc\"",
@@ -224,11 +224,11 @@ mod tests {
             "Saturday, 21-Nov-26 12:00:00 GMT",
             "caf\u{e9}",
         ] {
-            assert_eq!(asked(&[FIRST, ("If-Range", other)]), Wanted::All, "{other:?}");
+            assert_eq!(outcome(&[FIRST, ("If-Range", other)]), Wanted::All, "{other:?}");
         }
-        assert_eq!(asked(&[FIRST, ("If-Range", "\"abc\""), ("If-Range", "\"abc\"")]), Wanted::All, "it is no list");
-        assert_eq!(asked(&[("If-Range", "stale")]), Wanted::All, "without a range it says nothing");
-        assert_eq!(asked(&[("Range", "bytes=100-"), ("If-Range", "stale")]), Wanted::All);
+        assert_eq!(outcome(&[FIRST, ("If-Range", "\"abc\""), ("If-Range", "\"abc\"")]), Wanted::All, "it is no list");
+        assert_eq!(outcome(&[("If-Range", "stale")]), Wanted::All, "without a range it says nothing");
+        assert_eq!(outcome(&[("Range", "bytes=100-"), ("If-Range", "stale")]), Wanted::All);
     }
 
     #[test]
@@ -243,8 +243,8 @@ mod tests {
             &["\"\"", "\"abc\" , stale"],
         ] {
             let of = |name| lines.iter().map(|line| (name, *line)).collect::<Vec<_>>();
-            assert_eq!(asked(&of("If-Match")), Wanted::All, "{lines:?}");
-            assert_eq!(asked(&of("If-None-Match")), Wanted::Unchanged, "{lines:?}");
+            assert_eq!(outcome(&of("If-Match")), Wanted::All, "{lines:?}");
+            assert_eq!(outcome(&of("If-None-Match")), Wanted::Unchanged, "{lines:?}");
         }
         for lines in [
             &["\"abd\""][..],
@@ -261,25 +261,25 @@ mod tests {
             &["w/\"abc\""],
         ] {
             let of = |name| lines.iter().map(|line| (name, *line)).collect::<Vec<_>>();
-            assert_eq!(asked(&of("If-Match")), Wanted::Another, "{lines:?}");
-            assert_eq!(asked(&of("If-None-Match")), Wanted::All, "{lines:?}");
+            assert_eq!(outcome(&of("If-Match")), Wanted::Another, "{lines:?}");
+            assert_eq!(outcome(&of("If-None-Match")), Wanted::All, "{lines:?}");
         }
-        assert_eq!(asked(&[("If-Match", "W/\"abc\"")]), Wanted::Another, "a weak tag is never strongly equal");
-        assert_eq!(asked(&[("If-None-Match", "W/\"abc\"")]), Wanted::Unchanged, "and weakly it is");
+        assert_eq!(outcome(&[("If-Match", "W/\"abc\"")]), Wanted::Another, "a weak tag is never strongly equal");
+        assert_eq!(outcome(&[("If-None-Match", "W/\"abc\"")]), Wanted::Unchanged, "and weakly it is");
     }
 
     #[test]
-    fn conditions_are_judged_in_their_order() {
+    fn conditions_are_evaluated_in_their_order() {
         let date = "Sat, 21 Nov 2026 12:00:00 GMT";
-        assert_eq!(asked(&[("If-Match", "\"abd\""), ("If-None-Match", "\"abc\"")]), Wanted::Another);
-        assert_eq!(asked(&[("If-Match", "\"abc\""), ("If-None-Match", "\"abc\""), FIRST]), Wanted::Unchanged);
-        assert_eq!(asked(&[("If-Match", "\"abc\""), ("If-None-Match", "\"abd\""), FIRST]), PART);
-        assert_eq!(asked(&[("If-Match", "\"abd\""), ("If-Range", "\"abc\""), FIRST]), Wanted::Another);
+        assert_eq!(outcome(&[("If-Match", "\"abd\""), ("If-None-Match", "\"abc\"")]), Wanted::Another);
+        assert_eq!(outcome(&[("If-Match", "\"abc\""), ("If-None-Match", "\"abc\""), FIRST]), Wanted::Unchanged);
+        assert_eq!(outcome(&[("If-Match", "\"abc\""), ("If-None-Match", "\"abd\""), FIRST]), PART);
+        assert_eq!(outcome(&[("If-Match", "\"abd\""), ("If-Range", "\"abc\""), FIRST]), Wanted::Another);
         for name in ["If-Modified-Since", "If-Unmodified-Since"] {
-            assert_eq!(asked(&[(name, date), FIRST]), PART, "{name}: the file has no date");
-            assert_eq!(asked(&[(name, date), ("If-None-Match", "\"abc\"")]), Wanted::Unchanged, "{name}");
+            assert_eq!(outcome(&[(name, date), FIRST]), PART, "{name}: the file has no date");
+            assert_eq!(outcome(&[(name, date), ("If-None-Match", "\"abc\"")]), Wanted::Unchanged, "{name}");
         }
-        assert_eq!(asked_by(Method::HEAD, &[("If-None-Match", "\"abc\"")]), Wanted::Unchanged);
-        assert_eq!(asked_by(Method::HEAD, &[("If-Match", "\"abd\"")]), Wanted::Another);
+        assert_eq!(outcome_for(Method::HEAD, &[("If-None-Match", "\"abc\"")]), Wanted::Unchanged);
+        assert_eq!(outcome_for(Method::HEAD, &[("If-Match", "\"abd\"")]), Wanted::Another);
     }
 }

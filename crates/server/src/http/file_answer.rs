@@ -1,8 +1,8 @@
 //! A stored file as an answer, whole or in part.
 //!
-//! It must not know whose file it is or who made it; whoever opens it has asked [`generation::sandbox`]. The invariants: an entity tag is
-//! given to no two files, so a part that is asked for with `If-Range` is a part of the same file; no more than a piece of it is in memory
-//! at a time; its media type is what we know it to be, never a guess from its name.
+//! It must not know who owns or made the file; the caller opens it through [`generation::sandbox`]. The invariants: no two files share an
+//! entity tag, so a part requested with `If-Range` is a part of the same file; only one piece of it is in memory at a time; its media type
+//! is stored with it, never guessed from its name.
 
 use std::io;
 
@@ -23,28 +23,27 @@ use generation::jobs::ArtifactReader;
 
 use crate::http::conditions::{Wanted, wanted};
 
-/// How much of a file is read at once.
+/// Bytes read from a file at once.
 const PIECE: u64 = 64 << 10;
 
-/// What caches may do with a stored file. None may change its bytes, which the tag is a digest of: a part of a recoded file is a part of
-/// nothing.
+/// `Cache-Control` of a stored file. No cache may change its bytes, because the tag is their digest: a part of a recoded file would be
+/// useless.
 const CACHING: &str = "private, max-age=3600, no-transform";
-/// What they may do with a file that is made as it is asked for: a picture that is compressed anew loses the text that tells how it was
-/// made.
+/// `Cache-Control` of a file made for the request: recompressing a picture would lose the text that tells how it was made.
 pub(crate) const AS_MADE: &str = "no-store, no-transform";
 
-/// A file that is open, and what is told of it.
+/// An open file and its headers.
 pub(crate) struct FileAnswer {
     pub(crate) file: ArtifactReader,
-    /// What it is called where somebody saves it.
+    /// Its name when it is saved.
     pub(crate) name: String,
     pub(crate) media_type: String,
-    /// What no other file is tagged with; without quotation marks.
+    /// An entity tag that no other file has; without quotation marks.
     pub(crate) tag: String,
 }
 
 impl FileAnswer {
-    /// The answer to this request, to be shown rather than saved.
+    /// The answer to this request, for display rather than download.
     pub(crate) fn to(self, request: &HttpRequest) -> HttpResponse {
         let Self { file, name, media_type, tag } = self;
         let length = file.bytes();
@@ -72,7 +71,7 @@ impl FileAnswer {
     }
 }
 
-/// So many bytes of a file, piece by piece as they are taken.
+/// A range of a file as a streamed body, read piece by piece on demand.
 pub(crate) fn body(head: &mut HttpResponseBuilder, file: ArtifactReader, start: u64, length: u64) -> HttpResponse {
     let pieces = stream::try_unfold((file, start, length), |(file, at, left)| async move {
         if left == 0 {

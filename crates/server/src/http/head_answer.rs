@@ -1,8 +1,8 @@
-//! HEAD: the head of the answer that GET would have, `Content-Length` too, and no body.
+//! HEAD: the headers of the answer to GET, including `Content-Length`, without a body.
 //!
-//! It must not know what the answer is. The invariants: no byte of the body is made (a file is not read, a stream of events is not begun);
-//! what the body holds on to (a request's rest, a caller's place) is let go with the answer. actix leaves the bodies of HEAD's answers out
-//! by itself, unless the next request has come already: so it is given none, and a head that is written out.
+//! It must not know what the answer is. The invariants: no byte of the body is produced (no file is read, no event stream is started); the
+//! body's resources (the rest of the request, a caller's permit) are released with the answer. actix drops the bodies of HEAD answers
+//! itself, except when the next request has already arrived; so the body is replaced here, and the length headers are written explicitly.
 
 use std::{
     pin::Pin,
@@ -41,7 +41,7 @@ pub(crate) async fn leave_body_out(
     Ok(response.map_body(|_, body| BoxBody::new(LeftOut { _body: body })))
 }
 
-/// A body of which nothing is sent. To actix it is a stream without frames, of which it says nothing by itself.
+/// A body that sends nothing. To actix it is an empty stream, for which it adds no headers of its own.
 struct LeftOut {
     _body: BoxBody,
 }

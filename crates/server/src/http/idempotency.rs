@@ -1,9 +1,9 @@
-//! The `Idempotency-Key` header: a request's own name, under which it makes one job however often it is sent.
+//! The `Idempotency-Key` header: a name for a request, which makes one job however often it is sent.
 //!
-//! It must not know what the request asks for. It follows the IETF's draft (draft-ietf-httpapi-idempotency-key-header): the same name
-//! with the same request is answered as it was the first time, with `Idempotent-Replayed: true`; with another request it is 422. There is
-//! no 409 for a first request that is still under way, for a job is taken in one step: whoever comes second finds it. A name is good for
-//! as long as its job is kept (that of a job that is waited for, ten minutes after its end), and each owner has their own names.
+//! It must not know what the request asks for. It follows the IETF draft (draft-ietf-httpapi-idempotency-key-header): the same key with the
+//! same request gets the same answer again, with `Idempotent-Replayed: true`; with another request it is 422. There is no 409 for a first
+//! request that is still running, because jobs are accepted atomically: the second request finds the job. A key is valid for as long as its
+//! job is kept (ten minutes after its end for a held job), and each owner has their own keys.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -18,28 +18,28 @@ use crate::http::{error_bodies::ValidationErrorDetail, problem::Problem, request
 
 /// The header's name.
 pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-/// The longest name.
+/// The maximum length of a key.
 pub(crate) const MAX_CHARS: usize = 255;
 
-/// The header, as /openapi.json describes it.
+/// The header in /openapi.json.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it describes what is read by itself")]
+#[expect(dead_code, reason = "it only documents the header")]
 pub(crate) struct IdempotencyHeader {
-    /// The request's own name: sent again with it, the request is answered again and makes nothing anew
+    /// A name for the request: if it is sent again under this name, it gets the same answer and makes nothing new
     #[param(rename = "Idempotency-Key")]
     key: Option<String>,
 }
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The request's own name, if it has one, and a digest of its method, its path and its body.
+/// The request's key, if it has one, and a digest of its method, its path and its body.
 ///
 /// # Errors
-/// 422 if the name is empty, too long, given twice, or holds anything but visible ASCII.
+/// 422 if the key is empty, too long, given twice, or contains anything but visible ASCII.
 pub(crate) async fn of(request: &HttpRequest, body: &Bytes) -> Result<Option<Idempotency>, Problem> {
     let Some(key) = name_of(request)? else { return Ok(None) };
-    // Neither a method nor a path holds a line's end, so nothing of one can pass for the other.
+    // Neither a method nor a path contains a line break, so the parts cannot be confused.
     let head = format!("{}\n{}\n", request.method(), request.path());
     let body = body.clone();
     let fingerprint = aside(body.len(), move || {
@@ -49,7 +49,7 @@ pub(crate) async fn of(request: &HttpRequest, body: &Bytes) -> Result<Option<Ide
     Ok(Some(Idempotency { key, fingerprint: fingerprint.await? }))
 }
 
-/// The request's own name.
+/// The value of the header.
 fn name_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut names = request.headers().get_all(IDEMPOTENCY_KEY);
     match (names.next(), names.next()) {
@@ -73,7 +73,7 @@ fn unreadable() -> Problem {
     }])
 }
 
-/// Says in an answer's head that the request had been answered before.
+/// Marks an answer as a repeated one.
 pub(crate) fn mark(response: &mut HttpResponse, replayed: bool) {
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_fingerprint_is_a_digest_whichever_thread_makes_it() {
+    async fn the_fingerprint_of_a_long_body_is_its_digest() {
         // Python: hashlib.sha256(b"POST\n/api/v1/videos/generate\n" + b"x" * 100_000)
         let long = Bytes::from(vec![b'x'; 100_000]);
         let found = of(&request("a").to_http_request(), &long).await.unwrap().unwrap().fingerprint;

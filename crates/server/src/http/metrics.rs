@@ -1,8 +1,8 @@
-//! What is told at `GET /metrics`: requests as they are counted here, and the backends, the jobs and the machine as they stand.
+//! The metrics of `GET /metrics`: counted requests, and the current state of the backends, the jobs and the machine.
 //!
-//! It must not know HTTP's types: names and numbers arrive as values. The invariant: no label names a job or anything else that a stranger
-//! chooses, so that the number of series is bounded by our own routes and the operator's own keys, of which the names are told and nothing
-//! else. Names and units are those that Prometheus recommends.
+//! It must not know HTTP's types: names and numbers arrive as values. The invariant: no label is chosen by a client, so the number of
+//! series is bounded by our routes and the operator's keys, of which only the names appear. Names and units follow Prometheus'
+//! recommendations.
 
 use std::{fmt, time::Duration};
 
@@ -19,29 +19,29 @@ use prometheus_client::{
 
 use crate::http::usd;
 
-/// Upper bounds of the time until an answer, in seconds: from a moment to a video that is waited for.
+/// Upper bounds of the time until an answer, in seconds: from a millisecond to a held video.
 const ANSWER_BOUNDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
 
-/// Requests of one kind.
+/// The labels of a request counter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct RequestLabels {
     method: &'static str,
     route: String,
     status: String,
 }
 
-/// Requests of one route.
+/// The labels of a latency histogram.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
+struct RouteLabels {
     method: &'static str,
     route: String,
 }
 
-/// The requests that were answered since the server was started; cheap to clone, and clones share them.
+/// The requests answered since the server started; cheap to clone, and clones share the counts.
 #[derive(Clone, Debug)]
 pub struct RequestMetrics {
-    answered: Family<Answered, Counter>,
-    seconds: Family<Route, Histogram>,
+    answered: Family<RequestLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram>,
 }
 
 impl Default for RequestMetrics {
@@ -51,14 +51,14 @@ impl Default for RequestMetrics {
 }
 
 impl RequestMetrics {
-    /// Counts a request. `route` is a template ("/generation/{id}"), `status` a number, or a word where there was no answer.
+    /// Counts a request. `route` is a template ("/generation/{id}"); `status` is a number, or a word if there was no answer.
     pub(crate) fn count(&self, method: &'static str, route: &str, status: &str, took: Duration) {
         let (route, status) = (route.to_owned(), status.to_owned());
-        self.seconds.get_or_create(&Route { method, route: route.clone() }).observe(took.as_secs_f64());
-        self.answered.get_or_create(&Answered { method, route, status }).inc();
+        self.seconds.get_or_create(&RouteLabels { method, route: route.clone() }).observe(took.as_secs_f64());
+        self.answered.get_or_create(&RequestLabels { method, route, status }).inc();
     }
 
-    /// Everything as OpenMetrics text.
+    /// All metrics as OpenMetrics text.
     pub(crate) fn text(&self, now: Now) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
         registry.register("framewright_http_requests", "Requests by route and status", self.answered.clone());
@@ -70,23 +70,23 @@ impl RequestMetrics {
     }
 }
 
-/// The backends, the jobs and the machine as they stand at this moment.
+/// The current state of the backends, the jobs and the machine.
 #[derive(Debug)]
 pub(crate) struct Now {
     /// Whether the model is loaded.
     pub(crate) model_loaded: bool,
-    /// Jobs that wait for the device, and those that it works on.
+    /// Jobs that wait for the device, and jobs that run on it.
     pub(crate) waiting: usize,
     pub(crate) running: usize,
     pub(crate) jobs: JobMetrics,
     pub(crate) steps: StepMetrics,
     /// The services that are set up.
     pub(crate) providers: Vec<ProviderMetrics>,
-    /// What they have cost this month, by key.
+    /// Their cost this month, by key.
     pub(crate) usage: Vec<Usage>,
-    /// What is stored; none if the store does not answer.
+    /// The contents of the store; `None` if it does not answer.
     pub(crate) stats: Option<Stats>,
-    /// Memory that the process holds, in bytes, where the system says.
+    /// Resident memory of the process, in bytes, if the system reports it.
     pub(crate) resident_memory: Option<u64>,
 }
 
@@ -234,7 +234,7 @@ mod tests {
             "framewright_provider_spend_usd{provider=\"bedrock\",key=\"a\",state=\"spent\"} 0.48",
             "framewright_provider_spend_usd{provider=\"bedrock\",key=\"b\",state=\"spent\"} 0.02",
         ] {
-            assert!(text.lines().any(|told| told == line), "{line} in\n{text}");
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
     }

@@ -1,9 +1,9 @@
-//! In which of Prometheus' two text formats `/metrics` is answered, and one made of the other.
+//! Chooses between Prometheus' two text formats for `/metrics`, and converts one to the other.
 //!
-//! It must not know the numbers. OpenMetrics 1.0.0 goes to those who name it, as Prometheus does; the text format 0.0.4, which every tool
-//! and every person with curl reads, to all others, whatever else they accept: a number in a format too many is of more use than a 406.
-//! As far as our numbers go the two differ in this: OpenMetrics describes a counter under its name without `_total`, and ends with `# EOF`
-//! (prometheus.io/docs/instrumenting/exposition_formats and /docs/specs/om/open_metrics_spec).
+//! It must not know the metrics. Clients that name OpenMetrics 1.0.0 get it, as Prometheus does; all others get the text format 0.0.4,
+//! which every tool and every person with curl can read, whatever else they accept: numbers in an unrequested format are more useful than a
+//! 406. For our metrics the formats differ in two points: OpenMetrics describes a counter under its name without `_total`, and ends with `#
+//! EOF` (prometheus.io/docs/instrumenting/exposition_formats and /docs/specs/om/open_metrics_spec).
 
 use std::collections::HashSet;
 
@@ -13,20 +13,20 @@ use actix_web::{
     mime::{self, Mime},
 };
 
-/// A format.
+/// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// OpenMetrics 1.0.0.
     OpenMetrics,
-    /// Prometheus' own, 0.0.4.
+    /// Prometheus' own format, 0.0.4.
     Text,
 }
 
 impl Format {
-    /// The one for this request.
+    /// The format for this request.
     pub(crate) fn wanted(request: &HttpRequest) -> Self {
         let Ok(Accept(accepted)) = Accept::parse(request) else { return Self::Text };
-        // Of the ranges that hold a type, the most specific one says how much it is wanted.
+        // The most specific of the matching ranges determines a type's quality.
         let quality = |of: fn(&Mime) -> Option<u8>| -> Quality {
             let ranges = accepted.iter().filter_map(|range| Some((of(&range.item)?, range.quality)));
             ranges.max().map_or(Quality::ZERO, |(_, quality)| quality)
@@ -43,7 +43,7 @@ impl Format {
         }
     }
 
-    /// A text of OpenMetrics in this format.
+    /// Converts OpenMetrics text to this format.
     pub(crate) fn of(self, open_metrics: String) -> String {
         match self {
             Self::OpenMetrics => open_metrics,
@@ -52,7 +52,7 @@ impl Format {
     }
 }
 
-/// How closely a range names OpenMetrics; `None` if it does not. `*/*` does not.
+/// How specifically a range names OpenMetrics; `None` if it does not. `*/*` does not.
 fn open_metrics(range: &Mime) -> Option<u8> {
     if range.type_() != mime::APPLICATION {
         return None;
@@ -64,7 +64,7 @@ fn open_metrics(range: &Mime) -> Option<u8> {
     }
 }
 
-/// How closely a range names the text format; `None` if it does not.
+/// How specifically a range names the text format; `None` if it does not.
 fn text(range: &Mime) -> Option<u8> {
     match (range.type_().as_str(), range.subtype().as_str()) {
         ("*", "*") => Some(0),
@@ -74,7 +74,7 @@ fn text(range: &Mime) -> Option<u8> {
     }
 }
 
-/// 2 for the version that we have, 1 for any, `None` for another.
+/// 2 for our version, 1 for any, `None` for another.
 fn version(range: &Mime, ours: &str) -> Option<u8> {
     match range.get_param("version") {
         Some(version) if version == ours => Some(2),
@@ -83,15 +83,15 @@ fn version(range: &Mime, ours: &str) -> Option<u8> {
     }
 }
 
-/// The text format 0.0.4 of what stands in OpenMetrics: there, a counter is described under the name that its values have.
+/// Converts OpenMetrics text to the text format 0.0.4, which describes a counter under the name of its values.
 fn as_text(open_metrics: &str) -> String {
     let lines = || open_metrics.lines().filter(|line| *line != "# EOF");
     let counters: HashSet<&str> = lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
-    // "# HELP name what it is", "# TYPE name counter"
+    // "# HELP name description", "# TYPE name counter"
     let renamed = |line: &str| -> Option<String> {
         let (kind, rest) = line.strip_prefix("# ")?.split_once(' ')?;
-        let (name, said) = rest.split_once(' ').filter(|(name, _)| counters.contains(name))?;
-        Some(format!("# {kind} {name}_total {said}\n"))
+        let (name, description) = rest.split_once(' ').filter(|(name, _)| counters.contains(name))?;
+        Some(format!("# {kind} {name}_total {description}\n"))
     };
     lines().map(|line| renamed(line).unwrap_or_else(|| format!("{line}\n"))).collect()
 }
@@ -107,7 +107,7 @@ mod tests {
         Format::wanted(&request.to_http_request())
     }
 
-    /// What Prometheus 2.42 and 3.5 send.
+    /// The headers of Prometheus 2.42 and 3.5.
     const PROMETHEUS_2: &str = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                                 text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
@@ -115,7 +115,7 @@ mod tests {
                                 text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 
     #[test]
-    fn the_format_is_the_one_that_is_asked_for() {
+    fn accept_selects_the_format() {
         for open in [
             &[PROMETHEUS_2][..],
             &[PROMETHEUS_3],

@@ -1,7 +1,7 @@
-//! What every API speaks HTTP with: problems and their bodies, reading of bodies, ranges and conditions, heads of answers, the log and the
-//! numbers of requests.
+//! HTTP for every API: problems and their bodies, request bodies, ranges and conditions, answer headers, the log and the metrics of
+//! requests.
 //!
-//! It must not know the other rooms, nor what any route is for.
+//! It must not know the other modules, nor what any route is for.
 
 mod conditions;
 pub(crate) mod error_bodies;

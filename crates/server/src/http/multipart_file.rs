@@ -1,8 +1,8 @@
-//! One file from a `multipart/form-data` body, with everything about it bounded.
+//! Reads one file from a `multipart/form-data` body, within bounds.
 //!
-//! It must not know what the file is for. Bounds: bytes of the file and of the whole body, parts, bytes of a part's head (the reader's own
-//! buffer of 64 KiB), and the time until the end. Other parts are read over. The invariant is that of `request_body`: the answer
-//! holds the body, so that a rest that nobody reads closes the connection.
+//! It must not know what the file is for. Bounded are the size of the file and of the whole body, the number of parts, the size of a part's
+//! headers (by the parser's own buffer of 64 KiB), and the total time. Other parts are skipped. The invariant is that of `request_body`:
+//! the answer holds the body, so that unread data closes the connection.
 
 use std::{
     cell::{Cell, RefCell},
@@ -29,17 +29,17 @@ use serde_json::Value;
 
 use crate::http::{error_bodies::ValidationErrorDetail, problem::Problem, request_body::holding};
 
-/// What the parts' heads and the boundaries may take beside the file.
+/// Bytes that part headers and boundaries may take beside the file.
 const OVERHEAD: usize = 256 << 10;
-/// The most parts: a form has a few fields, and browsers add none.
+/// The maximum number of parts: a form has a few fields, and browsers add none.
 const MAX_PARTS: usize = 16;
 
-/// How much is taken, and for how long.
+/// The limits of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileLimits {
     /// Bytes of the file.
     pub(crate) bytes: usize,
-    /// Until the end of the body.
+    /// The time until the end of the body.
     pub(crate) timeout: Duration,
 }
 
@@ -48,9 +48,9 @@ pub(crate) struct FileLimits {
 pub struct SentFile {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// The media type that its sender gave it, as it was written; empty if none.
+    /// The media type that its sender declared, verbatim; empty if none.
     pub declared: String,
-    /// The `Content-Transfer-Encoding` that its sender gave it; empty if none.
+    /// The `Content-Transfer-Encoding` that its sender declared; empty if none.
     pub transfer_encoding: String,
 }
 
@@ -58,15 +58,15 @@ pub struct SentFile {
 pub(crate) struct MultipartBody(Rc<RefCell<Payload>>);
 
 impl MultipartBody {
-    /// Of a request.
+    /// The body of a request.
     pub(crate) fn new(payload: Payload) -> Self {
         Self(Rc::new(RefCell::new(payload)))
     }
 
-    /// Reads the body to its end, and gives the file of the part that has this name.
+    /// Reads the body to its end, and returns the file of the part with this name.
     ///
     /// # Errors
-    /// 415 if the body is no multipart, 400 if it is malformed or has more than one such part, 413 over a limit, 408 if it takes too long,
+    /// 415 if the body is not multipart, 400 if it is malformed or has more than one such part, 413 over a limit, 408 if it takes too long,
     /// 422 if there is no such part.
     pub(crate) async fn read(&mut self, request: &HttpRequest, field: &'static str, limits: &FileLimits) -> Result<SentFile, Problem> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -82,12 +82,12 @@ impl MultipartBody {
         let body = Metered { payload: Rc::clone(&self.0), rest, spent: Rc::clone(&spent) };
         let reading = async {
             let read = read(Multipart::new(request.headers(), body), field, limits.bytes).await;
-            // The reader says the same of a head that does not fit into its buffer, which is another fault.
+            // The parser reports the same error for part headers that overflow its buffer, which is another fault.
             if spent.get() { Err(Problem::body_too_large(limits.bytes)) } else { read }
         };
         match tokio::time::timeout(limits.timeout, reading).await {
             Ok(Ok(Some(file))) => {
-                // What comes behind the last boundary counts for nothing, and is read so that the connection can be used again.
+                // Data after the last boundary is ignored, but read, so that the connection can be reused.
                 let end = Metered { payload: Rc::clone(&self.0), rest: OVERHEAD, spent };
                 let _unread = tokio::time::timeout(limits.timeout, end.for_each(|_| std::future::ready(()))).await;
                 Ok(file)
@@ -148,7 +148,7 @@ fn no_such_part(field: &'static str) -> Problem {
     Problem::invalid(vec![ValidationErrorDetail { kind, loc: vec!["body".into(), field.into()], msg, input: Value::Null, ctx: None }])
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of another crate, which may grow: whatever else is wrong is the sender's")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of another crate, which may grow: all other errors are the sender's fault")]
 fn refused(error: MultipartError) -> Problem {
     match error {
         MultipartError::Payload(PayloadError::Overflow) => malformed("a line is too long"),
@@ -157,11 +157,11 @@ fn refused(error: MultipartError) -> Problem {
     }
 }
 
-/// The body, of which so many bytes more are taken.
+/// A body with a limit on the remaining bytes.
 struct Metered {
     payload: Rc<RefCell<Payload>>,
     rest: usize,
-    /// Whether more was asked of it.
+    /// Set if more was read than the limit allows.
     spent: Rc<Cell<bool>>,
 }
 

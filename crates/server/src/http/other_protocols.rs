@@ -1,8 +1,8 @@
-//! Requests that offer another protocol (`Upgrade: websocket`, `h2c`): this server speaks none, and answers in HTTP/1.1 (RFC 9110, 7.8).
+//! Requests that offer another protocol (`Upgrade: websocket`, `h2c`): this server supports none, and answers in HTTP/1.1 (RFC 9110, 7.8).
 //!
-//! actix takes the body of a request with `Upgrade: websocket` for a stream that ends with its connection, whatever `Content-Length` says,
-//! and would frame a streamed answer to it wrongly. The invariants: a body is as long as its head says; the connection closes behind the
-//! answer, so that nothing behind the body is taken for a part of it or for another request.
+//! actix treats the body of a request with `Upgrade: websocket` as a stream that ends with its connection, whatever `Content-Length` says,
+//! and would frame a streamed answer to it wrongly. The invariants: a body has the length that its headers declare; the connection closes
+//! after the answer, so that data after the body is taken neither for a part of it nor for another request.
 
 use actix_web::{
     Error, HttpMessage as _,
@@ -22,7 +22,7 @@ use crate::http::request_body::announced;
 
 /// The middleware.
 pub(crate) async fn decline(mut request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    // Without the header `Upgrade`, too, a client may say `Connection: upgrade`, which is not to be told back to it.
+    // A client may send `Connection: upgrade` even without `Upgrade`; it must not be echoed.
     if !request.headers().contains_key(UPGRADE) && !request.head().upgrade() {
         return next.call(request).await;
     }
@@ -36,18 +36,18 @@ pub(crate) async fn decline(mut request: ServiceRequest, next: Next<impl Message
     let head = response.response_mut().head_mut();
     head.set_connection_type(ConnectionType::Close);
     if is_endless {
-        // Of no length, an answer ends with the connection.
+        // An answer of unknown length ends with the connection.
         head.no_chunking(true);
     }
     Ok(response)
 }
 
-/// Whether actix takes the body for a stream.
+/// Whether actix treats the body as a stream.
 fn offers_websocket(headers: &HeaderMap) -> bool {
     headers.get_all(UPGRADE).any(|protocol| protocol.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// So many bytes of a body, which must be there.
+/// The first `length` bytes of a body; fewer are an error.
 fn first_bytes(payload: Payload, length: usize) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     stream::try_unfold((payload, length), |(mut payload, left)| async move {
         if left == 0 {

@@ -1,7 +1,7 @@
-//! A path and the methods that it has: they are served, and named in `Allow`.
+//! A path and its methods: they are served, and listed in `Allow`.
 //!
-//! The invariants: a path with GET has HEAD too, by the same handler ([`crate::http::head_answer`] leaves the body out); every path answers
-//! OPTIONS; a method that it lacks is 405, as JSON. `Allow` is made of what was added, so it cannot name anything else.
+//! The invariants: a path with GET also has HEAD, with the same handler ([`crate::http::head_answer`] drops the body); every path answers
+//! OPTIONS; an unsupported method is 405, as JSON. `Allow` is built from the added methods, so it lists nothing else.
 
 use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder, Route,
@@ -13,7 +13,7 @@ use actix_web::{
 
 use crate::http::problem::Problem;
 
-/// A path with the methods that were added.
+/// A path with its methods.
 pub(crate) struct PathMethods {
     resource: Resource,
     methods: Vec<&'static str>,

@@ -1,8 +1,8 @@
-//! The body of a request as it comes in, up to a length and in time, and what becomes of a rest that nobody reads.
+//! Request bodies: reading them within a length and a time, and handling an unread rest.
 //!
-//! Once an answer is sent, actix reads the rest of a chunked body off the connection for as long as the client cares to send it, unless
-//! somebody still holds that body: then it closes the connection. So the answer holds it, which is the invariant here. A body that was
-//! read to its end is no obstacle: its connection is used again.
+//! After an answer is sent, actix reads the rest of a chunked body for as long as the client keeps sending it, unless something still holds
+//! that body: then it closes the connection. So the answer holds the body; that is the invariant here. A body that was read to its end is
+//! no obstacle: its connection is reused.
 
 use std::{
     pin::Pin,
@@ -20,8 +20,8 @@ use generation::field_error::shortened;
 
 use crate::http::problem::Problem;
 
-/// Bytes whose reading, as JSON or for a digest, holds up nobody: a tenth of a millisecond or two.
-const IN_PASSING: usize = 64 << 10;
+/// Bodies up to this size are parsed or hashed inline: that takes a tenth of a millisecond or two.
+const INLINE_BYTES: usize = 64 << 10;
 
 /// A body that is not read yet, or not to its end.
 pub(crate) struct RequestBody(Pin<Box<BodyStream<Payload>>>);
@@ -31,7 +31,7 @@ impl RequestBody {
         Self(Box::pin(BodyStream::new(payload)))
     }
 
-    /// Reads it to its end, of at most `limit` bytes and within `timeout`: one that trickles in would hold its connection for ever.
+    /// Reads the body to its end, at most `limit` bytes and within `timeout`: a slow body would hold its connection forever.
     pub(crate) async fn read(&mut self, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
         match tokio::time::timeout(timeout, to_bytes_limited(&mut self.0, limit)).await {
             Ok(Ok(Ok(bytes))) => Ok(bytes),
@@ -47,8 +47,8 @@ impl RequestBody {
     }
 }
 
-/// Refuses a body that is announced as something other than JSON. One without a type is taken for JSON; another type is refused, or any
-/// web page could send one without the browser asking us.
+/// Refuses a body that is declared as something other than JSON. A body without a type counts as JSON. Other types must be refused, because
+/// any web page can send them without a CORS preflight.
 pub(crate) fn check_type(request: &HttpRequest) -> Result<(), Problem> {
     let Some(content_type) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
     let text = content_type.to_str().unwrap_or_default();
@@ -60,10 +60,10 @@ pub(crate) fn check_type(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// How long a body will be, if its head says so.
+/// The length of a body, if its headers determine it.
 pub(crate) fn announced(head: &HeaderMap) -> Option<usize> {
     match head.get(CONTENT_LENGTH) {
-        // actix has refused a length that is none.
+        // actix has already refused an invalid length.
         Some(length) => Some(length.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX)),
         // Neither a length nor chunks: there is no body.
         None if !head.contains_key(TRANSFER_ENCODING) => Some(0),
@@ -71,12 +71,12 @@ pub(crate) fn announced(head: &HeaderMap) -> Option<usize> {
     }
 }
 
-/// Does work on so many bytes of a body: on this thread if it takes but a moment, else on one that may take its time.
+/// Runs `work` on a body of this many bytes: inline if it is short, otherwise on a blocking thread.
 pub(crate) async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    if bytes <= IN_PASSING { Ok(work()) } else { Ok(web::block(work).await?) }
+    if bytes <= INLINE_BYTES { Ok(work()) } else { Ok(web::block(work).await?) }
 }
 
-/// An answer's body that holds something until it is sent or given up.
+/// An answer's body that holds a value until it is sent or dropped.
 pub(crate) fn holding<T: 'static>(body: BoxBody, held: T) -> BoxBody {
     BoxBody::new(Answer { body, _held: Box::new(held) })
 }

@@ -1,22 +1,21 @@
-//! A request's name: the client's own, or one of ours; in the answer's head and in the log.
+//! A request's id: the client's own, or a new one; in the answer's headers and in the log.
 //!
-//! The invariant: it is one to 128 characters of visible ASCII, so that whoever reads it in a log reads one word. Anything else that a
-//! client sends is as good as nothing.
+//! The invariant: it is 1 to 128 characters of visible ASCII, so that it is one word in the log. Any other value is ignored.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// Where it stands, in requests and answers.
+/// The header, in requests and answers.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_CHARS: usize = 128;
 
-/// A request's name, for handlers that pass it on.
+/// A request's id, for handlers that pass it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId(String);
 
 impl RequestId {
-    /// The client's own name for its request if it sent a valid one, else a new one.
+    /// The client's id for its request if it sent a valid one, otherwise a new one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut sent = headers.get_all(X_REQUEST_ID);
         let sent = match (sent.next(), sent.next()) {

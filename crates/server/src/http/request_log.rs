@@ -1,7 +1,7 @@
-//! One log line a request: its name, method, path, status and milliseconds; or that the client hung up.
+//! One log line per request: its id, method, path, status and milliseconds; or that the client hung up.
 //!
-//! Neither queries nor headers are logged: keys and signatures stand there. Whatever else is logged while a request is answered stands in
-//! its span, and so carries its name too.
+//! Queries and headers are not logged, because they contain keys and signatures. All other log lines of a request are in its span, and so
+//! have its id.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ pub(crate) async fn log(request: ServiceRequest, next: Next<impl MessageBody>) -
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let mut line = Line { id, method, path, started: Instant::now(), answered: false };
-    // An error's level, so that the name stands beside warnings and errors however little is logged.
+    // At error level, so that warnings and errors have the id at every log level.
     let span = tracing::error_span!("request", id = line.id.as_str());
     let mut response = next.call(request).instrument(span).await;
     line.answered = true;
@@ -54,7 +54,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // Actix drops the handler's future when the client is gone.
+        // actix drops the handler's future when the client has hung up.
         if !self.answered {
             tracing::info!(id = self.id.as_str(), method = %self.method, path = %self.path, ms = self.milliseconds(), "the client hung up");
         }

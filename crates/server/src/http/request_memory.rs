@@ -1,18 +1,18 @@
-//! How much memory large bodies of requests take together.
+//! A budget for the memory of large request bodies.
 //!
-//! Each is bounded in itself, but a few hundred at once would be more than the machine has. So whatever is longer than an ordinary body
-//! takes its bytes from one budget before it is read or fetched, waits for a while if there are none, and gives them back when what it
-//! brought is a part of a job. It must not know what the bytes are. What is counted is the body as it comes; understanding it takes up to
-//! three times as much, and decoded pictures are counted where they are decoded, a few at a time.
+//! Each body is bounded, but a few hundred at once would exceed the machine's memory. So a body longer than an ordinary one takes its bytes
+//! from a shared budget before it is read or fetched, waits for a while if there are none, and gives them back once its contents are part
+//! of a job. It must not know what the bytes are. The budget counts raw bodies; parsing takes up to three times as much, and decoded
+//! pictures are bounded separately, by the number of concurrent decodes.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What all large bodies may take together, in bytes: eight of the longest.
+/// The default budget of all large bodies, in bytes: eight of the longest.
 pub const DEFAULT_REQUEST_MEMORY: usize = 256 << 20;
 
-/// What is counted in, in bytes: a semaphore takes numbers of 32 bits.
+/// The unit of the budget, in bytes: a semaphore counts with 32 bits.
 const PAGE: usize = 4 << 10;
 
 /// The budget; clones share it.
@@ -22,12 +22,12 @@ pub struct RequestMemory {
     total: u32,
 }
 
-/// Other large requests take all the memory that there is for them.
+/// Other large requests use the whole budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("The server is busy with other large requests; try again in {BUSY_SECONDS} s")]
 pub struct Busy;
 
-/// When it is worth sending a large request again, in seconds.
+/// `Retry-After` of a large request, in seconds.
 pub(crate) const BUSY_SECONDS: u64 = 5;
 
 /// A part of the budget, until it is dropped.
@@ -39,20 +39,20 @@ fn pages(bytes: usize) -> u32 {
 }
 
 impl RequestMemory {
-    /// So many bytes.
+    /// A budget of this many bytes.
     pub fn new(bytes: usize) -> Self {
         let total = pages(bytes).max(1);
         let places = usize::try_from(total).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Self { pages: Arc::new(Semaphore::new(places)), total }
     }
 
-    /// Takes so many bytes, or all that there are if that is less: whoever came first is served first.
+    /// Takes this many bytes, or the whole budget if that is less. Callers are served in their order.
     ///
     /// # Errors
-    /// [`Busy`] if there are not enough for as long as `patience`.
-    pub async fn take(&self, bytes: usize, patience: Duration) -> Result<HeldMemory, Busy> {
+    /// [`Busy`] if they do not become free within `timeout`.
+    pub async fn take(&self, bytes: usize, timeout: Duration) -> Result<HeldMemory, Busy> {
         let wanted = Arc::clone(&self.pages).acquire_many_owned(pages(bytes).min(self.total));
-        match tokio::time::timeout(patience, wanted).await {
+        match tokio::time::timeout(timeout, wanted).await {
             Ok(Ok(held)) => Ok(HeldMemory(Some(held))),
             // The semaphore is never closed.
             Ok(Err(_)) | Err(_) => Err(Busy),
@@ -67,7 +67,7 @@ impl Default for RequestMemory {
 }
 
 impl HeldMemory {
-    /// Gives back what is held beyond so many bytes.
+    /// Gives back the bytes beyond `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         if let Some(held) = &mut self.0 {
             let more = held.num_permits().saturating_sub(bytes.div_ceil(PAGE));
@@ -94,7 +94,7 @@ mod tests {
         assert!(memory.take(1, NOW).await.is_err());
         drop((first, second));
         let all = memory.take(usize::MAX, NOW).await.unwrap();
-        assert!(memory.take(1, NOW).await.is_err(), "one that is longer than all of it has all of it");
+        assert!(memory.take(1, NOW).await.is_err(), "a request beyond the budget takes all of it");
         let waiting = tokio::spawn({
             let memory = memory.clone();
             async move { memory.take(PAGE, Duration::from_secs(60)).await.is_ok() }

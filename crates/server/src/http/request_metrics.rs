@@ -1,6 +1,6 @@
-//! Counts every request and times it, hung-up ones too.
+//! Counts and times every request, including those whose client hung up.
 //!
-//! The invariant: what is counted is the route's template and one of the known methods, never what a stranger wrote.
+//! The invariant: the labels are the route's template and a known method, never a client's text.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use actix_web::{
 
 use crate::http::metrics::RequestMetrics;
 
-/// What stands for a path that is none of ours.
+/// The route label of unknown paths.
 const NO_ROUTE: &str = "none";
 
 /// The middleware.
@@ -46,7 +46,7 @@ struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Actix drops the handler's future when the client is gone; such a request counts too.
+        // actix drops the handler's future when the client has hung up; such a request counts too.
         if let Some(metrics) = &self.metrics {
             let route = self.route.as_deref().filter(|route| !route.is_empty()).unwrap_or(NO_ROUTE);
             metrics.count(self.method, route, &self.status, self.started.elapsed());

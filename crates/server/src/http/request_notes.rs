@@ -1,7 +1,6 @@
-//! What an answer says of its request beside what was asked for: fields that nobody reads, and remarks about those that act otherwise than
-//! they seem to.
+//! Notes on a request in its answer: ignored fields, and remarks on fields that do not do what they seem to.
 //!
-//! It must not know any one request. The invariant: whatever the answer is, a file, JSON or a refusal, its head says it too.
+//! It must not know any particular request. The invariant: every answer, be it a file, JSON or a refusal, has the notes in its headers.
 
 use actix_web::{
     Error, HttpMessage as _, HttpRequest,
@@ -13,26 +12,26 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The header that names ignored fields: a list of RFC 9651, each with what was probably meant.
+/// The header with ignored fields: an RFC 9651 list, each with the field that was probably meant.
 pub(crate) const IGNORED_FIELDS: &str = "X-Ignored-Fields";
-/// The header with remarks, sentences that are divided by semicolons.
+/// The header with remarks: sentences, separated by semicolons.
 pub(crate) const REMARKS: &str = "X-Remarks";
 
-/// The longest list in a header, in bytes: proxies take heads of 4 or 8 KiB, and an answer must reach its client.
+/// The longest list in a header, in bytes: proxies accept headers of 4 or 8 KiB, and an answer must reach its client.
 const LONGEST_LIST: usize = 2048;
 
-/// A key of a body that no field has.
+/// An unknown key of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IgnoredField {
-    /// The key; inside of objects and lists with their keys and indices before it, divided by dots.
+    /// The key; inside objects and lists it is preceded by their keys and indices, separated by dots.
     #[schema(example = "negative_promt")]
     pub field: String,
-    /// The field that was probably meant; null if none is like it.
+    /// The field that was probably meant; null if no field is similar.
     #[schema(example = "negative_prompt")]
     pub did_you_mean: Option<String>,
 }
 
-/// What an answer says of its request.
+/// The notes on a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RequestNotes {
@@ -45,15 +44,15 @@ impl RequestNotes {
         Self { ignored_fields, remarks }
     }
 
-    /// Lets the answer's head say it, whatever the answer will be.
+    /// Adds the notes to the headers of the request's answer, whatever it will be.
     pub(crate) fn tell(&self, request: &HttpRequest) {
         request.extensions_mut().insert(self.clone());
     }
 
-    /// As many of the ignored fields as a header may hold.
+    /// As many of the ignored fields as fit into the header.
     fn ignored_fields_value(&self) -> Option<HeaderValue> {
         let entry = |ignored: &IgnoredField| match &ignored.did_you_mean {
-            // Fields' names are tokens.
+            // Field names are always tokens.
             Some(meant) => format!("{};did_you_mean={meant}", item(&ignored.field)),
             None => item(&ignored.field),
         };
@@ -74,14 +73,14 @@ impl RequestNotes {
     }
 }
 
-/// A name as a token of RFC 9651, or as a string where it is none.
+/// A name as an RFC 9651 token, or as a string if it is not a token.
 fn item(name: &str) -> String {
     let is_token = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte));
     if is_token { name.to_owned() } else { format!("\"{}\"", escaped(name).replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 
-/// What no header may hold, by its bytes.
+/// Percent-encodes the bytes that a header must not contain.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_holds_no_more_than_proxies_take() {
+    fn a_header_is_as_short_as_proxies_require() {
         let field = "\u{1f98a}".repeat(100);
         let notes =
             RequestNotes::new(vec![IgnoredField { field: field.clone(), did_you_mean: Some("negative_prompt".into()) }; 32], Vec::new());

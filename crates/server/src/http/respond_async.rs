@@ -1,12 +1,12 @@
-//! `Prefer: respond-async` (RFC 7240, section 4.1): the caller would rather not wait.
+//! `Prefer: respond-async` (RFC 7240, section 4.1): the client does not want to wait.
 
 use actix_web::HttpRequest;
 use utoipa::IntoParams;
 
-/// The header, as /openapi.json describes it.
+/// The header in /openapi.json.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it describes what is read by itself")]
+#[expect(dead_code, reason = "it only documents the header")]
 pub(crate) struct PreferHeader {
     /// respond-async: do not wait for the video
     #[param(rename = "Prefer")]
@@ -16,10 +16,10 @@ pub(crate) struct PreferHeader {
 /// The preference.
 pub(crate) const PREFERENCE: &str = "respond-async";
 
-/// Whether the caller would rather be answered at once.
+/// Whether the client wants an answer at once.
 pub(crate) fn is_wanted(request: &HttpRequest) -> bool {
     let texts = request.headers().get_all("Prefer").filter_map(|value| value.to_str().ok());
-    // A preference may have parameters, which this one has none of.
+    // Preferences may have parameters; this one has none, so they are ignored.
     let mut names = texts.flat_map(|text| text.split(',')).filter_map(|preference| preference.split(';').next());
     names.any(|name| name.trim().eq_ignore_ascii_case(PREFERENCE))
 }

@@ -1,6 +1,6 @@
 //! A picture for the examples of /openapi.json.
 
-/// A boat at sunset, 128 x 128 pixels: what stands in examples for a picture of the reader's own, so that they can be tried as they are.
+/// A boat at sunset, 128 x 128 pixels: a placeholder for the reader's own picture, so that the examples work unchanged.
 pub(crate) const EXAMPLE_PICTURE: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAIAAAACAAgMAAAC+UIlYAAAADFBMVEXypl4wXJbsUDz/7r4yPsOfAAABKUlEQVR42u2VMXLDIBBFv8ClZ+Rz\
     pNIBPGMfIvZ5fJ5UuUEocoBUqXMEPKMukn+KgITsxZZgxhXbsBJfb9llQUCxYsWKPcOM9FItIdhsQpdN4GxCTYrh6AtBcvAlQg0AW4ngCrEjSWlBLrAmSXq1EGI9GSYCDQ\
     BowoeFhfrPjc5MhKC90wgEOybh01CxJLyj5MnYZukwtJ6XpnrU2EsJTTZhnU3Q2YTbQlwLmryjR7JD7fuhS1ukRuvdNo0A03vvK/bNzi0yIc3x+hizlAjtZKgA4G0i+P4w\

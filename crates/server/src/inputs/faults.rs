@@ -1,6 +1,6 @@
-//! Faults of fields as they stand in an answer: pydantic's rule and sentence, the place, and the value that was sent.
+//! Field faults in an answer: pydantic's rule and sentence, the place, and the value that was sent.
 //!
-//! It must not know any one request. The invariant: what is sent back of a caller's value is short.
+//! It must not know any particular request. The invariant: echoed values are short.
 
 use generation::{
     FieldError,
@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::{http::ValidationErrorDetail, inputs::non_finite};
 
-/// A rule's fault at a place.
+/// The fault of a violated rule at a place.
 pub(crate) fn error_detail(error: &FieldError, loc: Vec<Value>, input: Value) -> ValidationErrorDetail {
     let context: Map<String, Value> =
         error.kind.context().into_iter().map(|(name, value)| (name.to_owned(), context_value(value))).collect();
@@ -18,13 +18,13 @@ pub(crate) fn error_detail(error: &FieldError, loc: Vec<Value>, input: Value) ->
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
 }
 
-/// A fault that no rule of pydantic's has a name for; the sentence says what.
+/// A fault for which pydantic has no rule; the sentence describes it.
 pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> ValidationErrorDetail {
     let ctx = Some(Map::from_iter([("error".to_owned(), Value::from(sentence))]));
     ValidationErrorDetail { ctx, ..detail("value_error", loc, format!("Value error, {sentence}"), input) }
 }
 
-/// A fault of a field of the body that only looking beyond the body shows.
+/// The fault of a body's field that shows only outside the body.
 pub(crate) fn value_error(field: &str, error: String, value: &Value) -> ValidationErrorDetail {
     value_fault(vec!["body".into(), field.into()], &error, echo(value))
 }
@@ -33,7 +33,7 @@ pub(crate) fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> 
     ValidationErrorDetail { kind: kind.to_owned(), loc, msg, input, ctx: None }
 }
 
-/// A value of the caller's, small enough to send back.
+/// A caller's value, shortened for the answer.
 pub(crate) fn echo(value: &Value) -> Value {
     if let Some(literal) = non_finite::literal(value) {
         return Value::from(literal);

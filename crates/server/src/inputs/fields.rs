@@ -1,7 +1,7 @@
-//! Reading the fields of a JSON object one by one, so that all faults are told at once and by name.
+//! Reads the fields of a JSON object one by one, so that all faults are reported at once and by name.
 //!
-//! It must not know any one request. Values are read as pydantic reads them ([`crate::inputs::scalars`]), and names of rules and sentences
-//! are pydantic's. An optional field may be null.
+//! It must not know any particular request. Values are converted as pydantic does ([`crate::inputs::scalars`]), and rule names and
+//! sentences are pydantic's. An optional field may be null.
 
 use actix_web::http::StatusCode;
 use generation::{FieldError, FieldErrorKind};
@@ -20,12 +20,12 @@ use crate::{
 
 pub(crate) use crate::inputs::scalars::{TypeFault, boolean, float, integer, string};
 
-/// The most entries of a list in one answer.
+/// The maximum number of list entries in one answer.
 pub(crate) const MOST_LISTED: usize = 1000;
 
 /// Parses a body that must be an object.
 pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    // Editors put a byte order mark before a file's text, which RFC 8259 (8.1) lets a reader pass over.
+    // Editors may put a byte order mark at the start of a file; RFC 8259 (8.1) lets a parser ignore it.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::invalid(vec![detail("missing", vec!["body".into()], "Field required".into(), Value::Null)]));
@@ -42,42 +42,42 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     Err(Problem::invalid(vec![detail("model_attributes_type", vec!["body".into()], sentence.into(), echo(&json))]))
 }
 
-/// The fields of an object, and what was wrong with them so far.
+/// The fields of an object, and their faults so far.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
-    /// Where the object stands: "body", then keys and indices.
+    /// The place of the object: "body", then keys and indices.
     place: Vec<Value>,
     pub(crate) faults: Vec<ValidationErrorDetail>,
 }
 
 impl<'a> Fields<'a> {
-    /// Of the body itself.
+    /// The fields of the body itself.
     pub(crate) fn new(object: &'a Map<String, Value>) -> Self {
         Self { object, place: vec!["body".into()], faults: Vec::new() }
     }
 
-    /// Of another place than the body, whose values are texts: "query" or "header".
+    /// The text fields of a place other than the body: "query" or "header".
     pub(crate) fn of(object: &'a Map<String, Value>, place: &str) -> Self {
         Self { object, place: vec![place.into()], faults: Vec::new() }
     }
 
-    /// Of an object inside.
+    /// The fields of a nested object.
     pub(crate) fn inside(&self, object: &'a Map<String, Value>, steps: &[Value]) -> Self {
         Self { object, place: self.place.iter().chain(steps).cloned().collect(), faults: Vec::new() }
     }
 
-    /// A field's value as it was sent.
+    /// A field's value as sent.
     pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
         self.object.get(field)
     }
 
-    /// A field that may be absent; null stands for that too.
+    /// A field that may be absent or null.
     pub(crate) fn read<T>(&mut self, field: &'static str, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
         let value = self.object.get(field).filter(|value| !value.is_null())?;
         self.convert(field, value, convert)
     }
 
-    /// A field that must not be null. (That it must be there is the validation's to say.)
+    /// A field that must not be null. (The validation checks that it is present.)
     pub(crate) fn required<T>(&mut self, field: &'static str, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
         let value = self.object.get(field)?;
         self.convert(field, value, convert)
@@ -91,26 +91,26 @@ impl<'a> Fields<'a> {
         converted.map_err(|fault| self.fault(&[field.into()], fault, value)).ok()
     }
 
-    /// A fault of a field of this object that a rule has words for; an absent one is told of with the object.
+    /// The fault of a field that violates a rule. An absent field is reported with its object as the input.
     pub(crate) fn rule_fault(&mut self, field: &'static str, kind: FieldErrorKind) {
         let place = self.place.iter().cloned().chain([field.into()]).collect();
         let input = self.object.get(field).map_or_else(|| echo(&Value::Object(self.object.clone())), echo);
         self.faults.push(error_detail(&FieldError::new(field, "", kind), place, input));
     }
 
-    /// A fault of a field's value.
+    /// The fault of a field's value.
     pub(crate) fn value_fault(&mut self, field: &'static str, fault: TypeFault) {
         self.fault(&[field.into()], fault, self.get(field).unwrap_or(&Value::Null));
     }
 
-    /// A fault of a value inside this object.
+    /// The fault of a value inside this object.
     pub(crate) fn fault(&mut self, steps: &[Value], (kind, sentence): TypeFault, value: &Value) {
         let place = self.place.iter().chain(steps).cloned().collect();
         self.faults.push(detail(kind, place, sentence.to_owned(), echo(value)));
     }
 }
 
-/// What the validation made of a body's fields, or all that is wrong with them.
+/// The validated value, or all faults of the body.
 pub(crate) fn judged<T>(
     validated: Result<T, Vec<FieldError>>,
     mut faults: Vec<ValidationErrorDetail>,
@@ -126,14 +126,15 @@ pub(crate) fn judged<T>(
     Err(Problem::invalid(body.at_sent_keys(all_faults(faults, &errors, &body.json, order))))
 }
 
-/// All faults of a body: those of types, and of the validation those that are no second fault of the same field; in the order of `order`.
+/// All faults of a body, in the order of `order`: type faults, and those faults of the validation that are not a second fault of the same
+/// field.
 fn all_faults(
     mut faults: Vec<ValidationErrorDetail>,
     errors: &[FieldError],
     json: &Map<String, Value>,
     order: &[&str],
 ) -> Vec<ValidationErrorDetail> {
-    // A field whose type was wrong reached the validation as absent. So did all that is inside of it.
+    // The validation sees a field of the wrong type as absent, and so everything inside it.
     let more: Vec<_> = errors
         .iter()
         .map(|error| field_detail(error, json))
@@ -147,10 +148,10 @@ fn all_faults(
     faults
 }
 
-/// A fault that the validation found, with the value as it was sent.
+/// A fault of the validation, with the value as sent.
 fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErrorDetail {
     let mut loc = vec![Value::from("body")];
-    // Where the object with the field stands; what is not there is told of with the object that lacks it, as pydantic does.
+    // The object with the field. A missing object is reported with the object that lacks it, as pydantic does.
     let mut parent: Option<&Value> = None;
     let scene = error.scene.map(|scene| [Value::from("scenes"), Value::from(scene)]);
     for step in scene.into_iter().flatten().chain(error.group.map(Value::from)) {
@@ -170,12 +171,12 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     error_detail(error, loc, input)
 }
 
-/// The values of a query as fields. Of a key that is there twice, the last counts.
+/// The values of a query as fields. The last value of a repeated key wins.
 pub(crate) fn query_values(query: &str) -> Map<String, Value> {
     form_urlencoded::parse(query.as_bytes()).map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect()
 }
 
-/// How many entries of a list are wanted: one to [`MOST_LISTED`].
+/// A number of list entries: one to [`MOST_LISTED`].
 pub(crate) fn entries(value: &Value) -> Result<usize, TypeFault> {
     match integer(value)? {
         ..1 => Err(("greater_than_equal", "Input should be greater than or equal to 1")),

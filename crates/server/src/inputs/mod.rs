@@ -1,6 +1,6 @@
-//! What callers send, as handlers take it: fields of bodies and queries, and pictures by URL, as base64 or as an upload of their own.
+//! Request inputs for handlers: fields of bodies and queries, and pictures given by URL, as base64 or as an upload.
 //!
-//! It must not know any one request.
+//! It must not know any particular request.
 
 pub(crate) mod body_table;
 pub(crate) mod callback;

@@ -1,14 +1,14 @@
-//! Numbers that JSON cannot hold: `NaN`, `Infinity`, `-Infinity` (which Python writes) and literals that overflow (1e999).
+//! Numbers that JSON cannot represent: `NaN`, `Infinity`, `-Infinity` (which Python writes) and literals that overflow (1e999).
 //!
-//! They make a body malformed, but a caller is helped more by the field's name than by a position. So a body that does not parse is
-//! read once more with such literals replaced by a marker, and the field that holds the marker is refused by name.
+//! They make a body malformed, but the field's name helps a caller more than a position. So a body that does not parse is parsed again with
+//! such literals replaced by a marker, and the field with the marker is refused by name.
 
 use serde_json::{Value, json};
 
-/// The key of the marker: an object that stands where the literal stood.
+/// The key of the marker: an object in place of the literal.
 const MARKER: &str = "$framewright:non-finite-number";
 
-/// Parses a body in which such literals are replaced by markers; `None` if it holds none, or is malformed in other ways too.
+/// Parses a body with such literals replaced by markers; `None` if it has none, or is malformed in other ways too.
 pub(crate) fn parse_with_markers(body: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(body).ok()?;
     let mut marked = String::with_capacity(text.len());
@@ -34,12 +34,12 @@ pub(crate) fn parse_with_markers(body: &[u8]) -> Option<Value> {
     if found { serde_json::from_str(&marked).ok() } else { None }
 }
 
-/// The literal behind a marker.
+/// The literal that a marker replaces.
 pub(crate) fn literal(value: &Value) -> Option<&str> {
     value.as_object()?.get(MARKER)?.as_str()
 }
 
-/// The length of the string literal at the head of the text, its quotes included.
+/// The length of the string literal at the start of the text, including its quotes.
 fn string_end(text: &str) -> usize {
     let mut escaped = false;
     for (index, byte) in text.bytes().enumerate().skip(1) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_otherwise_stays_malformed() {
+    fn otherwise_malformed_bodies_stay_malformed() {
         for body in ["{", r#"{"a": nan}"#, r#"{"a": NaN"#, r#"{"a": "NaN}"#, "", r#"{"a": 1}"#] {
             assert_eq!(parse_with_markers(body.as_bytes()), None, "{body}");
         }

@@ -1,8 +1,8 @@
-//! A picture that a caller names or sends: by URL, as a data URL, or as base64.
+//! Pictures given by URL, as a data URL, or as base64.
 //!
-//! The invariants: nothing is fetched but through the guard; a file of ours that its owner names by its URL is read from the disk, so that
-//! one answer's `image_url` is good for the next request although the guard refuses our own address; no picture is larger than a model
-//! has use for when it leaves here, for it is stored with its job; the bytes alone say what a file is.
+//! The invariants: only the guard fetches; a URL of our own that names the caller's file is read from disk, so that one answer's
+//! `image_url` works in the next request although the guard refuses our address; pictures are downscaled to the largest size that models
+//! use, because they are stored with their job; only the bytes determine a file's type.
 
 use std::time::Duration;
 
@@ -24,20 +24,20 @@ use crate::{
     http::{HeldMemory, Problem, request_memory::RequestMemory},
 };
 
-/// How long a picture by URL may take to arrive.
+/// The time within which a fetched picture must arrive.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A larger picture is made smaller: models see a fraction of it, and it lies with its job until that has ended.
+/// A larger picture is downscaled: models use a fraction of it, and it is stored with its job until that has ended.
 const MAX_KEPT_SIDE: u32 = 2048;
 
-/// The longest address that a service is told; a picture with a longer one is sent as a file.
+/// The longest address that is passed on to a provider; a picture with a longer one is sent as a file.
 const LONGEST_ADDRESS: usize = 2048;
 
 /// Why there is no picture.
 #[derive(Debug)]
 pub(crate) enum SourceError {
-    /// The caller's fault, in a sentence.
+    /// A fault of the caller, in a sentence.
     Refused(String),
-    /// Ours.
+    /// An internal fault.
     Failed(Box<Problem>),
 }
 
@@ -47,12 +47,12 @@ impl From<Problem> for SourceError {
     }
 }
 
-/// Who names a picture, and what they call this server.
+/// The caller that names a picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker<'a> {
-    /// Whose files they may name.
+    /// The owner of the files that they may name.
     pub(crate) owner: &'a str,
-    /// Where they find us, without a final slash.
+    /// The URL by which they reach this server, without a final slash.
     pub(crate) base_url: &'a str,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Asker<'a> {
 pub(crate) struct GivenPicture {
     /// The picture, upright.
     pub(crate) picture: RgbImage,
-    /// Where it lies, if others than this server can fetch it there: not with us, for that wants a key.
+    /// Its address, if others can fetch it there. Our own addresses do not count, because they need a key.
     pub(crate) address: Option<Url>,
 }
 
@@ -71,35 +71,35 @@ impl From<RgbImage> for GivenPicture {
     }
 }
 
-/// What pictures are fetched with, and its bounds.
+/// The means and the bounds of fetching pictures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PictureSource<'a> {
     pub(crate) jobs: &'a Jobs,
     pub(crate) guard: &'a Guard,
     pub(crate) memory: &'a RequestMemory,
-    /// The service that is to make something of the picture; none: this machine.
+    /// The provider that will use the picture; `None`: this machine.
     pub(crate) service: Option<&'a str>,
-    /// The longest file, in bytes.
+    /// The size limit of a file, in bytes.
     pub(crate) byte_limit: usize,
-    /// How long to wait for memory.
+    /// The time to wait for memory.
     pub(crate) patience: Duration,
 }
 
 impl PictureSource<'_> {
-    /// The picture, and where others find it.
+    /// The picture, and its address if others can fetch it.
     pub(crate) async fn picture(&self, source: String, asker: Asker<'_>) -> Result<GivenPicture, SourceError> {
         let Some(url) = as_url(&source) else { return Ok(decode(Bytes::Text(source)).await?.into()) };
-        if let Some(bytes) = self.ours(&url, asker).await? {
-            return Ok(decode(Bytes::Here(bytes)).await?.into());
+        if let Some(bytes) = self.own_file(&url, asker).await? {
+            return Ok(decode(Bytes::Raw(bytes)).await?.into());
         }
-        let (bytes, held) = self.fetched(&source, asker).await?;
-        let picture = decode(Bytes::Here(bytes)).await;
+        let (bytes, held) = self.fetch(&source, asker).await?;
+        let picture = decode(Bytes::Raw(bytes)).await;
         drop(held);
         Ok(GivenPicture { picture: picture?, address: Some(url).filter(|url| url.as_str().len() <= LONGEST_ADDRESS) })
     }
 
-    /// The file that a URL of ours names; `None` if it is not one of ours.
-    async fn ours(&self, url: &Url, asker: Asker<'_>) -> Result<Option<Vec<u8>>, SourceError> {
+    /// The file of one of our own URLs; `None` for other URLs.
+    async fn own_file(&self, url: &Url, asker: Asker<'_>) -> Result<Option<Vec<u8>>, SourceError> {
         let Ok(base) = Url::parse(asker.base_url) else { return Ok(None) };
         if url.origin() != base.origin() {
             return Ok(None);
@@ -114,8 +114,8 @@ impl PictureSource<'_> {
         Ok(Some(artifacts::read(self.jobs, job, name).await?))
     }
 
-    /// What lies at an address, and the memory that it was given. Nothing is fetched for a job that would not be taken.
-    async fn fetched(&self, url: &str, asker: Asker<'_>) -> Result<(Vec<u8>, HeldMemory), SourceError> {
+    /// The file at an address, and the memory reserved for it. Nothing is fetched for a job that the queue would refuse.
+    async fn fetch(&self, url: &str, asker: Asker<'_>) -> Result<(Vec<u8>, HeldMemory), SourceError> {
         match self.service {
             Some(service) => self.jobs.check_provider_room(service, asker.owner),
             None => self.jobs.check_room(asker.owner),
@@ -133,16 +133,16 @@ impl PictureSource<'_> {
 
 async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
     let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
-    // A large picture takes a while to decode.
-    web::block(move || decoded(bytes)).await.map_err(Problem::from)?
+    // A large picture takes long to decode.
+    web::block(move || decode_blocking(bytes)).await.map_err(Problem::from)?
 }
 
-/// The picture in a file's bytes, as [`PictureSource::picture`] makes one of those that it fetches.
+/// Decodes a file as [`PictureSource::picture`] decodes those that it fetches.
 pub(crate) async fn of_file(bytes: Vec<u8>) -> Result<RgbImage, SourceError> {
-    decode(Bytes::Here(bytes)).await
+    decode(Bytes::Raw(bytes)).await
 }
 
-/// The text as a URL, where it is one that is fetched and no picture itself.
+/// The text as a URL if it is an http or https one, and not a picture itself.
 fn as_url(source: &str) -> Option<Url> {
     let scheme = source.trim_start().get(..8)?.to_ascii_lowercase();
     if scheme.starts_with("http://") || scheme == "https://" { Url::parse(source.trim()).ok() } else { None }
@@ -150,12 +150,12 @@ fn as_url(source: &str) -> Option<Url> {
 
 enum Bytes {
     Text(String),
-    Here(Vec<u8>),
+    Raw(Vec<u8>),
 }
 
-fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
+fn decode_blocking(bytes: Bytes) -> Result<RgbImage, SourceError> {
     let bytes = match bytes {
-        Bytes::Here(bytes) => bytes,
+        Bytes::Raw(bytes) => bytes,
         Bytes::Text(text) => picture_text::bytes(&text).map_err(|error| match error {
             TextError::NeitherForm => SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()),
             TextError::Claimed(_) => SourceError::Refused(error.to_string()),
@@ -164,9 +164,9 @@ fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
     of_bytes(bytes).map_err(SourceError::Refused)
 }
 
-/// The picture in a file's bytes, or why there is none, in a sentence. Takes a while, and much memory.
+/// Decodes a file, or says in a sentence why it cannot. Takes long, and needs much memory.
 pub(crate) fn of_bytes(bytes: Vec<u8>) -> Result<RgbImage, String> {
-    small_enough(given_picture::rgb(bytes).map_err(|error| no_picture(&error))?)
+    limit_size(given_picture::rgb(bytes).map_err(|error| no_picture(&error))?)
 }
 
 fn no_picture(error: &PictureError) -> String {
@@ -174,8 +174,8 @@ fn no_picture(error: &PictureError) -> String {
     format!("the picture is no PNG, JPEG or WebP of at most {} pixels a side{kind}", given_picture::MAX_SIDE)
 }
 
-/// The picture, made smaller if it is larger than a model has use for.
-fn small_enough(picture: RgbImage) -> Result<RgbImage, String> {
+/// Downscales a picture that is larger than models use.
+fn limit_size(picture: RgbImage) -> Result<RgbImage, String> {
     let longer = picture.width().max(picture.height());
     if longer <= MAX_KEPT_SIDE {
         return Ok(picture);

@@ -1,6 +1,6 @@
-//! Readers of fields that several bodies have and that are more than a value: a seed, a scheduler.
+//! Readers of fields that several bodies share and that are more than one value: a seed, a scheduler.
 //!
-//! It must not know any one request.
+//! It must not know any particular request.
 
 use diffusion_core::schedulers::SchedulerName;
 use generation::FieldErrorKind;
@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use crate::inputs::fields::{Fields, string};
 
-/// Thirty-two bits, for that is what torch's generator takes of a seed.
+/// A random seed of 32 bits, all that torch's generator uses of a seed.
 pub(crate) fn random_seed() -> u32 {
-    // A version 4 UUID's low bits are random.
+    // The low bits of a version 4 UUID are random.
     (Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32
 }
 
-/// The scheduler: by a name of its own in `scheduler` or `sampler`, or by a sampler's and a schedule's name, as AUTOMATIC1111
-/// (`sampler_name`, `scheduler`) and ComfyUI send them. The validation judges what stands in `scheduler` alone.
+/// The scheduler: by its own name in `scheduler` or `sampler`, or by a sampler's and a schedule's name, as AUTOMATIC1111 (`sampler_name`,
+/// `scheduler`) and ComfyUI send them. If only `scheduler` is given, the validation checks it.
 pub(crate) fn scheduler(fields: &mut Fields<'_>) -> Option<String> {
     let (sampler, scheduler) = (fields.read("sampler", string), fields.read("scheduler", string));
     let (Some(sampler), scheduler) = (sampler, scheduler.as_deref()) else { return scheduler };
@@ -44,7 +44,7 @@ pub(crate) fn scheduler(fields: &mut Fields<'_>) -> Option<String> {
     }
 }
 
-/// The sentence without the field, which the fault names itself.
+/// The sentence without the field, which the fault already names.
 fn reason(error: diffusion_core::Error) -> String {
     if let diffusion_core::Error::Params { reason, .. } = error { reason } else { error.to_string() }
 }
@@ -71,20 +71,20 @@ mod tests {
             (json!({"sampler": "DPM++ 2M", "scheduler": "Karras"}), Some("dpmpp-2m-karras")),
             (json!({"sampler": "Euler a", "scheduler": "Automatic"}), Some("euler-ancestral")),
             (json!({"sampler": "Euler a", "scheduler": "euler-ancestral"}), Some("euler-ancestral")),
-            // The validation's to judge.
+            // The validation checks it.
             (json!({"scheduler": "best"}), Some("best")),
         ] {
             assert_eq!(of(json.clone()), (name.map(str::to_owned), String::new()), "{json}");
         }
-        for (json, told) in [
+        for (json, message) in [
             (json!({"sampler": "DPM++ 2S a"}), "\"sampler\": Value error, unknown scheduler \"DPM++ 2S a\"; the nearest is \"dpmpp-2s\""),
             (json!({"sampler": "euler", "scheduler": "ddim"}), "the sampler is euler and the scheduler ddim"),
             (json!({"sampler": "euler", "scheduler": "best"}), "\"scheduler\": Value error, unknown scheduler \"best\""),
-            (json!({"sampler": "euler", "scheduler": "sgm_uniform"}), "\"sgm_uniform\" is not done here"),
+            (json!({"sampler": "euler", "scheduler": "sgm_uniform"}), "\"sgm_uniform\" is not implemented"),
             (json!({"sampler": 5}), "\"sampler\": Input should be a valid string"),
         ] {
             let (name, faults) = of(json.clone());
-            assert!(name.is_none() && faults.contains(told), "{json}: {name:?} {faults}");
+            assert!(name.is_none() && faults.contains(message), "{json}: {name:?} {faults}");
         }
     }
 }

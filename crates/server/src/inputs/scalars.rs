@@ -1,18 +1,18 @@
-//! Reading one value of JSON, or one text of a query or header, as pydantic 2 does in its lax mode: FastAPI's clients rely on it.
+//! Converts one JSON value, or one text of a query or header, as pydantic 2 does in its lax mode: FastAPI's clients rely on it.
 //!
-//! It must not know fields. `tests/golden/scalars.json` holds what pydantic makes of 167 values, and this is held to it: "5.0", " 5 ",
-//! "1_000", "+5", 5.0 and true are whole numbers, and so are a few that nobody would expect. The differences are deliberate: a number that
-//! is not finite is refused as that, whatever is wanted, and a whole one beyond 128 bits is held at their end, which is beyond every limit.
+//! It must not know fields. `tests/golden/scalars.json` has pydantic's results for 167 values, which this is tested against: "5.0", " 5 ",
+//! "1_000", "+5", 5.0 and true are whole numbers, and so are a few surprising texts. The differences are deliberate: a number that is not
+//! finite is refused as such for every type, and a whole number beyond 128 bits saturates, which is beyond every limit.
 
 use serde_json::{Number, Value};
 
-/// Pydantic's name of a rule and its sentence.
+/// A pydantic rule's name and its sentence.
 pub(crate) type TypeFault = (&'static str, &'static str);
 
-/// The fault of a number that is infinite or none.
+/// The fault of a number that is infinite or NaN.
 pub(crate) const NOT_FINITE: TypeFault = ("finite_number", "Input should be a finite number");
 
-/// The most digits that Python makes a number of.
+/// The maximum number of digits that Python converts to an integer.
 const MOST_DIGITS: usize = 4300;
 
 pub(crate) fn string(value: &Value) -> Result<String, TypeFault> {
@@ -33,7 +33,7 @@ pub(crate) fn integer(value: &Value) -> Result<i128, TypeFault> {
             Some((_, digits)) if digits.len() > MOST_DIGITS => {
                 Err(("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"))
             }
-            // Digits alone are no number only where there are too many.
+            // Digits fail to parse only if there are too many.
             Some((true, digits)) => Ok(format!("-{digits}").parse().unwrap_or(i128::MIN)),
             Some((false, digits)) => Ok(digits.parse().unwrap_or(i128::MAX)),
         },
@@ -41,8 +41,8 @@ pub(crate) fn integer(value: &Value) -> Result<i128, TypeFault> {
     }
 }
 
-/// Whether the number that a text writes is negative, and its digits. A decimal point may be followed by zeros, and single underscores
-/// may stand between digits; among zeros at the head there may be more of them.
+/// The sign and the digits of a text with a whole number. A decimal point may be followed by zeros, and single underscores may separate
+/// digits; among leading zeros there may be several in a row.
 fn digits(text: &str) -> Option<(bool, String)> {
     let (is_negative, unsigned) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(rest), _) => (false, rest),
@@ -100,7 +100,7 @@ pub(crate) fn boolean(value: &Value) -> Result<bool, TypeFault> {
 
 const NOT_BOOLEAN: TypeFault = ("bool_type", "Input should be a valid boolean");
 
-/// A number that 64 bits hold as a whole one.
+/// The number as a 64-bit integer, if it is whole.
 fn whole(number: &Number) -> Option<i64> {
     let of_float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 2_f64.powi(63)).map(|float| float as i64);
     number.as_i64().or_else(of_float)
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::inputs::{fields::Fields, non_finite};
 
-    /// What was made of a value: it as Python writes it, or a rule and its sentence.
+    /// The result for a value: its text as Python writes it, or a rule and its sentence.
     type Outcome = Result<String, (String, String)>;
 
     fn ours<T>(value: &Value, read: fn(&Value) -> Result<T, TypeFault>, written: fn(T) -> String) -> Outcome {
@@ -129,7 +129,7 @@ mod tests {
         if row[name].is_string() { Ok(text(&row[name])) } else { Err((text(&row[name][0]), text(&row[name][1]))) }
     }
 
-    /// Rust writes exponents in another way than Python, and serde_json takes the whole number -0 for the float.
+    /// Rust writes exponents differently than Python, and serde_json reads the integer -0 as a float.
     fn written(float: f64) -> String {
         format!("{:?}", float + 0.0)
     }
@@ -166,7 +166,7 @@ mod tests {
                         non_finite::literal(&value).is_some()
                             || expected.as_ref().is_ok_and(|text| !text.parse::<f64>().unwrap().is_finite())
                     }
-                    // Whole numbers that are beyond every limit either way: serde_json has those beyond 64 bits as floats.
+                    // Whole numbers beyond every limit in both: serde_json reads those beyond 64 bits as floats.
                     "int" => {
                         is_beyond(&found) && (is_beyond(&expected) || expected.as_ref().is_err_and(|(kind, _)| kind == "int_parsing_size"))
                     }

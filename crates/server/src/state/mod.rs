@@ -1,6 +1,6 @@
-//! What the handlers share.
+//! State that the handlers share.
 //!
-//! The rooms below it own its parts and must not know it: they take what they need.
+//! The modules below own its parts and must not know it: they take what they need.
 
 mod services;
 mod store_check;
@@ -26,60 +26,60 @@ use crate::{
     inputs::PictureSource,
 };
 
-/// What the handlers share; cheap to clone.
+/// State that the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiState {
-    /// Makes images and videos.
+    /// Runs jobs.
     pub jobs: Jobs,
-    /// The bounds of a request.
+    /// The limits of requests.
     pub limits: Limits,
-    /// The longest request body, in bytes.
+    /// The maximum size of a request body, in bytes.
     pub body_limit: usize,
-    /// How long a request body may take to arrive.
+    /// The time within which a request body must arrive.
     pub body_timeout: Duration,
-    /// The longest body of a request that carries a picture, in bytes.
+    /// The maximum size of a body with a picture, in bytes.
     pub picture_body_limit: usize,
-    /// Where videos lie while they are written and sent, each in a folder of its own.
+    /// The folder for videos while they are written and sent, each in its own subfolder.
     pub scratch: PathBuf,
-    /// Who may ask what.
+    /// Access control.
     pub access: Arc<Access>,
-    /// The pictures that callers have sent.
+    /// Uploaded pictures.
     pub uploads: UploadStore,
-    /// Asks the addresses that callers name.
+    /// Fetches addresses named by callers.
     pub guard: Guard,
-    /// How the Tasks API works.
+    /// Settings of the Tasks API.
     pub tasks: TasksSettings,
-    /// The streams of events that are open.
+    /// The open event streams.
     pub streams: OpenStreams,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
-    /// Who makes what beside this machine.
+    /// The providers beside this machine.
     pub services: Arc<Services>,
-    /// What was last found of the store of jobs.
+    /// The last check of the job store.
     pub store_check: StoreCheck,
-    /// What large bodies of requests may take.
+    /// The memory budget of large request bodies.
     pub memory: RequestMemory,
-    /// The requests that were answered so far.
+    /// Metrics of the requests answered so far.
     pub requests: RequestMetrics,
-    /// The memory that this process holds, in bytes, where the system says.
+    /// The resident memory of this process in bytes, if the system reports it.
     pub resident_memory: fn() -> Option<u64>,
 }
 
-/// How much of a character's picture its script repaints unless the operator says otherwise: its look changes, and what stands where stays.
+/// The default share of a character's picture that its script repaints: its look changes, its composition stays.
 pub const DEFAULT_REPAINT_STRENGTH: f64 = 0.4;
 
-/// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
+/// The default maximum size of a request body: two prompts of maximum length take under 100 kB, however they are escaped.
 pub(crate) const DEFAULT_BODY_LIMIT: usize = 1 << 20;
 
-/// The longest body with a picture unless the operator says otherwise: a camera's JPEG in base64.
+/// The default maximum size of a body with a picture: a camera's JPEG in base64.
 pub(crate) const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 
-/// How long a request body may take to arrive, unless the operator says otherwise: the longest does at 300 kbit/s, and most are a packet.
+/// The default time within which a request body must arrive: the longest does at 300 kbit/s, and most are a packet.
 pub(crate) const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
-    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written,
-    /// and uploads in a folder of it.
+    /// A state with the default limits, for callers on this machine; `scratch` is the folder for videos in progress and, in a subfolder,
+    /// uploads.
     pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
             jobs,
@@ -107,12 +107,12 @@ impl ApiState {
         self.jobs.local()
     }
 
-    /// The default model, or another of this machine by its name, if it can be asked for, and if not why.
+    /// The default model, or another one of this machine by its name; or the reason why it is unavailable.
     pub(crate) fn ready_model(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Problem> {
         Ok(self.local().model_named(name)?)
     }
 
-    /// What pictures are fetched with.
+    /// The source of pictures for a job of this machine.
     pub(crate) fn pictures(&self) -> PictureSource<'_> {
         PictureSource {
             jobs: &self.jobs,
@@ -124,7 +124,7 @@ impl ApiState {
         }
     }
 
-    /// The same, for a job that this one makes.
+    /// The source of pictures for a job of this maker.
     pub(crate) fn pictures_for<'a>(&'a self, maker: &'a Maker) -> PictureSource<'a> {
         let service = match maker {
             Maker::Local(_) => None,
@@ -133,9 +133,9 @@ impl ApiState {
         PictureSource { service, ..self.pictures() }
     }
 
-    /// Reads a body that carries a picture, of at most [`Self::picture_body_limit`] bytes, and gives the memory that it was given: to be
-    /// held until the picture is a part of a job. One that is long is not read for a caller whose job would not be taken; a request with a
-    /// name of its own may be answered all the same, so it is read.
+    /// Reads a body with a picture, of at most [`Self::picture_body_limit`] bytes. The returned memory is to be held until the picture is
+    /// part of a job. A long body is not read if the queue would refuse the caller's job, except with an `Idempotency-Key`: then the answer
+    /// may exist already.
     pub(crate) async fn read_large(
         &self,
         body: &mut RequestBody,
@@ -144,7 +144,7 @@ impl ApiState {
     ) -> Result<(Bytes, HeldMemory), Problem> {
         let limit = self.picture_body_limit;
         let is_long = announced(request.headers()).unwrap_or(limit) > self.body_limit;
-        // Where there are services, the body says who makes it.
+        // With providers, only the body says what makes the job.
         if is_long && self.services.services.is_empty() && !request.headers().contains_key(IDEMPOTENCY_KEY) {
             self.jobs.check_room(owner)?;
         }
@@ -154,25 +154,25 @@ impl ApiState {
         Ok((bytes, held))
     }
 
-    /// Memory for a body of which at most `most` bytes are read; one that is no longer than any body may be needs none.
+    /// Memory for reading a body of at most `most` bytes; an ordinary body needs none.
     ///
     /// # Errors
-    /// 503 if there is none for as long as a body may take to arrive.
+    /// 503 if none becomes free within the time that a body has to arrive.
     pub(crate) async fn memory_for(&self, request: &HttpRequest, most: usize) -> Result<HeldMemory, Problem> {
         let bytes = announced(request.headers()).map_or(most, |announced| announced.min(most));
         if bytes <= self.body_limit { Ok(HeldMemory::default()) } else { Ok(self.memory.take(bytes, self.body_timeout).await?) }
     }
 }
 
-/// How the Tasks API works; the operator's choice.
+/// The operator's settings of the Tasks API.
 #[derive(Clone, Debug)]
 pub struct TasksSettings {
-    /// How much of the given picture a clip's prompt repaints before it moves, 0 to 1; 0 leaves it as it is, for a motion model knows no
-    /// texts.
+    /// The share of the given picture that a clip's prompt repaints before it moves, 0 to 1. With 0 the prompt has no effect, because a
+    /// motion model reads no text.
     pub repaint_strength: f64,
-    /// How often a stream of events says that it is alive.
+    /// The interval of heartbeats in an event stream.
     pub heartbeat: Duration,
-    /// How many streams of events an owner may have open.
+    /// The maximum number of open event streams per owner.
     pub streams_per_owner: usize,
 }
 

@@ -1,7 +1,7 @@
-//! Who makes what beside this machine: the operator's routes, and the names that requests may give.
+//! The providers beside this machine: the operator's routing, and the names that requests may use.
 //!
-//! It must not know any service. The invariants: a request that names nobody goes where the operator says; a name that is unknown is told
-//! with those that are known; what a service has no word for is left out only where the answer says so.
+//! It must not know any particular provider. The invariants: a request without a name is routed as the operator says; an unknown name is
+//! reported with the known ones; parameters that a provider lacks are left out only if the answer says so.
 
 use std::sync::Arc;
 
@@ -11,40 +11,40 @@ use url::Url;
 
 use crate::{http::Problem, webhooks::game::GameCallback};
 
-/// Who makes what beside this machine; the operator's choice. By default nobody.
+/// The operator's providers and routing. By default there are none.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
-    /// Those that are set up.
+    /// The available services.
     pub services: Vec<Service>,
-    /// The names of this machine's default models, which a request may name behind "local/", or alone where no service has that name.
+    /// The names of this machine's default models. A request may use them after "local/", or alone if no service has that name.
     pub local_models: Vec<String>,
-    /// The names of this machine's other models, which a request may name with "local/" before them or without. None is a service's.
+    /// The names of this machine's other models. A request may use them with or without "local/". None is also a service's name.
     pub pool_models: Vec<String>,
-    /// The model that makes videos from texts; none: this machine does.
+    /// The model for videos from texts; `None`: this machine.
     pub text: Option<String>,
-    /// The model that sets images in motion that are called back for.
+    /// The model for `i2v` requests.
     pub i2v: Option<String>,
-    /// The model that makes videos of characters.
+    /// The model for character videos.
     pub characters: Option<String>,
-    /// The model that makes the videos of tasks.
+    /// The model for video tasks.
     pub tasks: Option<String>,
-    /// Whether a prompt can be read from an image.
+    /// Whether an interrogator can read a prompt from an image.
     pub captions: bool,
-    /// Where the end of an image in motion is told.
+    /// The callback of `i2v` requests.
     pub callback: Option<GameCallback>,
 }
 
-/// A service that is set up.
+/// An available service.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// How it is asked.
+    /// The client of its provider.
     pub provider: Arc<dyn Provider>,
-    /// The name of the model that it uses where a request names the service alone: "nova-reel".
+    /// The model for requests that name the service alone: "nova-reel".
     pub model: String,
 }
 
 impl Service {
-    /// The whole name of its model: "bedrock/nova-reel"; the service's alone where it has none.
+    /// The full name of its model: "bedrock/nova-reel"; the service's name alone if it has no models.
     fn name(&self) -> String {
         match self.model.as_str() {
             "" => self.provider.name().to_owned(),
@@ -53,21 +53,21 @@ impl Service {
     }
 }
 
-/// Who makes a video.
+/// What makes a video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
-    /// This machine, with a model of the pool or with its default one.
+    /// This machine, with a model of the pool or the default one.
     Local(Option<String>),
     /// A model of a service: "bedrock/nova-reel", or the service's name alone.
     Remote(String),
 }
 
 impl Services {
-    /// Who makes something by the name that a request gives: "local", "local/" and a model of this machine, such a model alone, a service's
-    /// name, or a service's and a model's.
+    /// The maker with this name: "local", "local/" and a model of this machine, such a model alone, a service's name, or a service's and a
+    /// model's.
     ///
     /// # Errors
-    /// A sentence with the names that there are.
+    /// A sentence with the known names.
     pub(crate) fn maker(&self, name: &str) -> Result<Maker, String> {
         let name = name.trim();
         let own = name.strip_prefix("local/").unwrap_or(name);
@@ -81,18 +81,18 @@ impl Services {
         }
     }
 
-    /// The same of the field `model` of a request.
+    /// The maker that a request's field `model` names.
     ///
     /// # Errors
-    /// 404 with the names that there are.
+    /// 404 with the known names.
     pub(crate) fn named(&self, model: &str) -> Result<Maker, Problem> {
         self.maker(model).map_err(|sentence| Problem::model_not_found(model, &sentence))
     }
 
-    /// The model of this machine that a request names for what no service makes.
+    /// The model of this machine that a request names, for jobs that no service runs.
     ///
     /// # Errors
-    /// 404 with the names that there are.
+    /// 404 with the known names.
     pub(crate) fn named_here(&self, model: Option<&str>) -> Result<Option<String>, Problem> {
         let Some(model) = model else { return Ok(None) };
         match self.maker(model) {
@@ -104,14 +104,14 @@ impl Services {
         }
     }
 
-    /// Who makes a video where the request names nobody and the operator says so.
+    /// The maker of a request that names none, by the operator's route.
     pub(crate) fn default_maker(&self, route: Option<&String>) -> Maker {
-        // One that is not set up is refused with the reason when the job is handed in.
+        // An unavailable service is refused with the reason on submission.
         route.map_or(Maker::Local(None), |model| Maker::Remote(self.whole_name(model).unwrap_or_else(|| model.clone())))
     }
 
-    /// The name with the model that its service stands for where it names no other, so that prices and records know one name of it; `None`
-    /// if its service is not set up.
+    /// The name with the service's default model if it has no model, so that prices and records have one name for it; `None` if the service
+    /// is not available.
     pub fn whole_name(&self, name: &str) -> Option<String> {
         match name.split_once('/') {
             Some((service, model)) => (!model.is_empty()).then(|| self.service(service)).flatten().map(|_| name.to_owned()),
@@ -119,7 +119,7 @@ impl Services {
         }
     }
 
-    /// The names of models that a request can give; a service may know more models than the one that stands here.
+    /// The model names that a request can use; a service may have more models than these.
     pub(crate) fn names(&self) -> Vec<String> {
         self.own_names().into_iter().chain(self.services.iter().map(Service::name)).collect()
     }
@@ -133,12 +133,12 @@ impl Services {
         self.services.iter().find(|service| service.provider.name() == name)
     }
 
-    /// The request as its service takes it, and remarks on what was left out for that.
+    /// The request as its service accepts it, and remarks on the parameters that were left out for that.
     ///
     /// # Errors
-    /// The service's refusal, if leaving out does not help.
+    /// The service's refusal, if leaving parameters out does not help.
     pub(crate) fn fitted(&self, mut spec: RemoteVideoSpec) -> Result<(RemoteVideoSpec, Vec<String>), Problem> {
-        // A job for a service that is not set up is refused with the reason when it is handed in.
+        // An unavailable service is refused with the reason on submission.
         let Some(service) = self.service(spec.provider()) else { return Ok((spec, Vec::new())) };
         let provider = service.provider.as_ref();
         let mut remarks = Vec::new();
@@ -150,7 +150,7 @@ impl Services {
                     leave_out(&mut other.request).then_some((*name, other))
                 })
             };
-            // The one that is to blame: without it there is no fault, or another. Else the one that matters least.
+            // The parameter at fault: without it there is no fault, or a different one. Otherwise the least important one.
             let is_to_blame = |other: &RemoteVideoSpec| other.check(provider).err().as_ref() != Some(&error);
             let Some((name, other)) = left_out().find(|(_, other)| is_to_blame(other)).or_else(|| left_out().next()) else {
                 return Err(Refusal::Provider(error).into());
@@ -161,7 +161,7 @@ impl Services {
         Ok((spec, remarks))
     }
 
-    /// A link to a service's finished video that works without a key, made anew; `None` where there is none.
+    /// A fresh link to a service's finished video that works without a key; `None` if the service gives none.
     pub(crate) async fn link(&self, service: &str, id: &str) -> Option<Url> {
         let provider = &self.service(service)?.provider;
         provider.link(id).await.unwrap_or_else(|error| {
@@ -173,7 +173,7 @@ impl Services {
 
 type LeaveOut = fn(&mut VideoRequest) -> bool;
 
-/// What can be left out of a request, what matters least first.
+/// The parameters that can be left out, least important first.
 const OPTIONAL: [(&str, LeaveOut); 5] = [
     ("seed", |request| request.seed.take().is_some()),
     ("fps", |request| request.fps.take().is_some()),
@@ -182,7 +182,7 @@ const OPTIONAL: [(&str, LeaveOut); 5] = [
     ("negative_prompt", |request| request.negative_prompt.take().is_some()),
 ];
 
-/// A provider's reason without what a person can do, which is done already.
+/// A provider's reason without its advice, which has been followed.
 fn reason(error: &ProviderError) -> String {
     format!("{}: {}", error.provider, error.reason)
 }

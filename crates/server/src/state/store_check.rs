@@ -1,4 +1,4 @@
-//! What was last found of the store of jobs, for `/ready`: anybody may ask, and finding out makes the disk write.
+//! Caches the last check of the job store, for `/ready`: anyone may ask, and a check writes to the disk.
 
 use std::{
     future::Future,
@@ -8,13 +8,13 @@ use std::{
 
 use tokio::sync::Mutex;
 
-/// How long what was found of the store counts: anybody may ask, and finding it out makes the disk write.
-const STORE_CHECK_COUNTS: Duration = Duration::from_secs(2);
+/// The time for which a check is valid.
+const STORE_CHECK_TTL: Duration = Duration::from_secs(2);
 
-/// Whether jobs can be written down, or in a sentence why not.
+/// Whether jobs can be stored, or the reason why not, in a sentence.
 pub(crate) type Found = Result<(), String>;
 
-/// What was last found of the store; clones share it. One request finds it out, and those that come meanwhile wait for that.
+/// The last check of the store; clones share it. Concurrent requests wait for one check.
 #[derive(Clone, Debug, Default)]
 pub struct StoreCheck(Arc<Mutex<Option<(Instant, Found)>>>);
 
@@ -22,7 +22,7 @@ impl StoreCheck {
     pub(crate) async fn result(&self, now: fn() -> Instant, check: impl Future<Output = Found>) -> Found {
         let mut found = self.0.lock().await;
         if let Some((at, result)) = &*found
-            && now().duration_since(*at) < STORE_CHECK_COUNTS
+            && now().duration_since(*at) < STORE_CHECK_TTL
         {
             return result.clone();
         }
@@ -39,15 +39,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn many_who_ask_at_once_make_the_disk_write_once() {
+    async fn concurrent_requests_write_to_the_disk_once() {
         let (store, checks) = (StoreCheck::default(), AtomicUsize::new(0));
-        // A clock that stands still.
+        // A stopped clock.
         fn noon() -> Instant {
             static NOON: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
             *NOON.get_or_init(Instant::now)
         }
         fn later() -> Instant {
-            noon() + STORE_CHECK_COUNTS
+            noon() + STORE_CHECK_TTL
         }
         let check = |result| {
             let checks = &checks;
@@ -57,10 +57,10 @@ mod tests {
                 result
             }
         };
-        let asked = futures_util::future::join_all((0..100).map(|_| store.result(noon, check(Ok(()))))).await;
-        assert!(asked.iter().all(Result::is_ok));
+        let results = futures_util::future::join_all((0..100).map(|_| store.result(noon, check(Ok(()))))).await;
+        assert!(results.iter().all(Result::is_ok));
         assert_eq!(checks.load(Ordering::Relaxed), 1);
-        assert_eq!(store.result(noon, check(Err("broken".into()))).await, Ok(()), "what was found still counts");
+        assert_eq!(store.result(noon, check(Err("broken".into()))).await, Ok(()), "the check is still valid");
         assert_eq!(store.result(later, check(Err("broken".into()))).await, Err("broken".into()));
         assert_eq!(store.result(later, check(Ok(()))).await, Err("broken".into()));
         assert_eq!(checks.load(Ordering::Relaxed), 2);

@@ -1,7 +1,8 @@
-//! The callback to a G.A.M.E agent's requests API: where it goes, and with which key.
+//! The callback to a G.A.M.E agent's requests API: its address and its key.
 //!
-//! The base address and the key are the operator's, the request's name is a stranger's. It must not know what is told. The invariants: the
-//! name is one segment of the address, whatever it holds; the key goes to the operator's address and to no other, and stands in no log.
+//! The operator sets the base address and the key; the client chooses the request's name. It must not know what the message says. The
+//! invariants: the name is one segment of the address, whatever it contains; the key is sent to the operator's address only, and never
+//! logged.
 
 use std::fmt;
 
@@ -12,22 +13,22 @@ use url::Url;
 
 use super::Message;
 
-/// What is escaped in a segment: all that RFC 3986 reserves.
+/// The characters to escape in a segment: all that RFC 3986 reserves.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Where the end of a job is told, and with which key; the operator's choice.
+/// The operator's callback: where results are posted, and with which key.
 #[derive(Clone)]
 pub struct GameCallback {
     base: String,
     key: HeaderValue,
-    /// The operator's own address may be private.
+    /// Allows the operator's own address even if it is private.
     guard: Guard,
 }
 
-/// Settings of a callback that cannot be used. It holds no key.
+/// Invalid settings of a callback. The error does not contain the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCallback {
-    /// No http or https address.
+    /// Not an http or https address.
     #[error("the callback's address is no http or https address without a query")]
     Address,
     /// A header cannot hold the key.
@@ -36,7 +37,7 @@ pub enum InvalidCallback {
 }
 
 impl GameCallback {
-    /// To `{base}/{request id}/callback`, with the key as `x-api-key`. Other addresses are judged by `guard`.
+    /// A callback to `{base}/{request id}/callback`, with the key as `x-api-key`. `guard` checks all other addresses.
     ///
     /// # Errors
     /// [`InvalidCallback`].
@@ -52,12 +53,12 @@ impl GameCallback {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key, guard: Guard::new(guard) })
     }
 
-    /// Where the end of the request of this name is told.
+    /// The callback address of the request with this name.
     pub(crate) fn url(&self, request_id: &str) -> String {
         format!("{}/{}/callback", self.base, utf8_percent_encode(request_id, SEGMENT))
     }
 
-    /// A message there.
+    /// A message to the callback.
     pub(crate) fn message(&self, body: Vec<u8>) -> Message {
         let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), self.key.clone())]);
         Message { body, headers, guard: Some(self.guard.clone()) }

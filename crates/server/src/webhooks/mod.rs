@@ -1,10 +1,10 @@
-//! Webhooks: telling a callback that its task has ended, until it says that it knows.
+//! Webhooks: deliver the result of a job to its callback, until the receiver acknowledges it.
 //!
-//! It follows Standard Webhooks (github.com/standard-webhooks): `webhook-id` is the same for every try, so that a receiver can tell a
-//! message that comes twice; `webhook-signature` is an HMAC-SHA256 over id, time and body. The invariants: what is due lies in the job
-//! store, so neither a restart nor a crash loses a message (one that arrived right before a crash comes again, under the same id); every
-//! request goes through the guard; no host and no owner takes all the places, and no receiver that does not answer holds one up for long
-//! (`turns`); no address is logged but its host.
+//! They follow Standard Webhooks (github.com/standard-webhooks): `webhook-id` is the same for every attempt, so that a receiver can
+//! recognize a repeated message; `webhook-signature` is an HMAC-SHA256 over id, time and body. The invariants: due messages are in the job
+//! store, so neither a restart nor a crash loses one (a message that arrived right before a crash is sent again with the same id); every
+//! request goes through the guard; no host and no owner takes all the slots, and a receiver that does not answer holds a slot only briefly
+//! (`turns`); only the host of an address is logged.
 
 pub(crate) mod game;
 mod secret;
@@ -27,51 +27,51 @@ use uuid::Uuid;
 
 pub use secret::{InvalidWebhookSecret, WebhookSecret};
 
-/// Messages that are due among which those are chosen that go next.
+/// The number of due messages from which the next ones are chosen.
 const LOOKED_AT: usize = 1024;
-/// How much sooner or later than planned a message is tried again, as a share: those that failed together do not come back together.
+/// The relative jitter of a retry's delay, so that messages that failed together are not retried together.
 const JITTER: f64 = 0.2;
-/// A receiver that answers so wants no more messages.
+/// A receiver that answers 410 wants no more messages.
 const GONE: u16 = 410;
 
-/// How messages are sent; the operator's choice.
+/// The operator's settings of callbacks.
 #[derive(Clone, Debug)]
 pub struct WebhookSettings {
-    /// What they are signed with.
+    /// The key that signs messages.
     pub secret: WebhookSecret,
-    /// How long to wait before the second try, the third, ..; after the last the message is given up.
+    /// The delays before the second attempt, the third, ..; after the last attempt the message is given up.
     pub retries: Vec<Duration>,
-    /// How long a receiver may take to answer.
+    /// The time within which a receiver must answer.
     pub timeout: Duration,
-    /// How long a receiver that does not answer keeps others waiting for its place.
+    /// The time after which a receiver that does not answer no longer holds a slot.
     pub slow_after: Duration,
-    /// How often the store is asked what is due.
+    /// The interval at which the store is polled for due messages.
     pub poll: Duration,
 }
 
 impl WebhookSettings {
-    /// Seven tries over some 17 hours (5 s, 5 min, 30 min, 2 h, 5 h and 10 h apart, as Standard Webhooks advises), 15 s for an answer, of
-    /// which others wait for one at most.
+    /// Seven attempts over some 17 hours (5 s, 5 min, 30 min, 2 h, 5 h and 10 h apart, as Standard Webhooks recommends), and 15 s for an
+    /// answer, of which other messages wait for 1 s at most.
     pub fn new(secret: WebhookSecret) -> Self {
         let retries = [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600].map(Duration::from_secs).to_vec();
         Self { secret, retries, timeout: Duration::from_secs(15), slow_after: Duration::from_secs(1), poll: Duration::from_secs(1) }
     }
 }
 
-/// A message, as the API of its job writes it.
+/// A message, as the API of its job renders it.
 pub(crate) struct Message {
     /// JSON.
     pub(crate) body: Vec<u8>,
-    /// What stands in its head beside what every message has.
+    /// Headers beside those that every message has.
     pub(crate) headers: HeaderMap,
-    /// What asks its receiver, where that is the operator's own; else what asks the addresses that callers name.
+    /// The guard for an operator's own receiver; `None` for addresses that callers name.
     pub(crate) guard: Option<Guard>,
 }
 
-/// What a callback is told of a job that has ended; none if it is not told any more.
+/// Renders the message of an ended job; `None` if there is no such callback any more.
 pub(crate) type Render = dyn Fn(&Job, &Delivery) -> Option<Message> + Send + Sync;
 
-/// What messages are made and sent with.
+/// The means to make and send messages.
 pub(crate) struct Sender {
     pub(crate) jobs: Jobs,
     pub(crate) guard: Guard,
@@ -79,16 +79,16 @@ pub(crate) struct Sender {
     pub(crate) message: Box<Render>,
 }
 
-/// A message on its way.
+/// A message in flight.
 #[derive(Debug)]
 struct UnderWay {
     delivery: Delivery,
     started: Instant,
-    /// Whether its receiver has taken so long that the next message need not wait for it.
+    /// Whether its receiver has taken so long that it no longer holds a slot.
     is_slow: bool,
 }
 
-/// Sends what is due, for as long as the jobs are there and the server does not stop.
+/// Sends due messages until the server stops.
 pub(crate) async fn deliver(sender: Sender) {
     let sender = Arc::new(sender);
     let mut stopping = sender.jobs.stopping();
@@ -110,116 +110,115 @@ pub(crate) async fn deliver(sender: Sender) {
                 Err(error) => tracing::error!(%error, "messages to callbacks cannot be read"),
             }
         }
-        // When the next place is given up, if no message ends before.
-        let patience = under_way.values().filter_map(|message| sender.settings.slow_after.checked_sub(message.started.elapsed())).min();
+        // The time until the next message becomes slow and frees its slot.
+        let until_slow = under_way.values().filter_map(|message| sender.settings.slow_after.checked_sub(message.started.elapsed())).min();
         tokio::select! {
             Some(ended) = sending.join_next_with_id() => match ended {
                 Ok((task, ())) => {
                     under_way.remove(&task);
                 }
-                // One that panicked has written nothing down: that is a try like any other, and nobody else's matter.
+                // A task that panicked has recorded nothing: this counts as a failed attempt, and other messages continue.
                 Err(error) => if let Some(message) = under_way.remove(&error.id()) {
                     let (sender, panicked) = (Arc::clone(&sender), message.delivery.clone());
-                    let task = sending.spawn(async move { note(&sender, &panicked, Tried::Failed("internal error".into())).await });
+                    let task = sending.spawn(async move { record(&sender, &panicked, Outcome::Failed("internal error".into())).await });
                     under_way.insert(task.id(), message);
                 },
             },
             () = stopped(&mut stopping) => break,
-            () = tokio::time::sleep(patience.map_or(sender.settings.poll, |patience| patience.min(sender.settings.poll))) => {}
+            () = tokio::time::sleep(until_slow.map_or(sender.settings.poll, |until_slow| until_slow.min(sender.settings.poll))) => {}
         }
     }
     sending.shutdown().await;
 }
 
-/// Messages on their way when the server stops are broken off, and sent again by its next life.
+/// Waits for the shutdown. Messages in flight are then aborted, and sent again after a restart.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error says that the jobs are gone, which is as good a reason.
+    // An error means that the jobs are gone, which has the same effect.
     let _gone: Result<_, watch::error::RecvError> = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// How long it is waited before what became of a try is written down once more; each wait is twice as long as the one before, up to the
-/// last.
+/// The delay before recording an outcome is retried; each delay is twice the previous one, up to the maximum.
 const FIRST_WAIT_FOR_DISK: Duration = Duration::from_secs(1);
 const LONGEST_WAIT_FOR_DISK: Duration = Duration::from_secs(60);
 
-/// What became of one try.
-enum Tried {
+/// The outcome of one attempt.
+enum Outcome {
     Arrived,
-    /// It is worth another try.
+    /// Worth another attempt.
     Failed(String),
-    /// It is not.
+    /// Not worth another attempt.
     Refused(String),
 }
 
 async fn send(sender: &Sender, delivery: Delivery) {
-    let tried = match sender.jobs.get(&delivery.owner, &delivery.job).await {
+    let outcome = match sender.jobs.get(&delivery.owner, &delivery.job).await {
         Ok(Some(found)) => match (sender.message)(&found, &delivery) {
             Some(message) => post(sender, &found, &delivery.url, message).await,
-            None => Tried::Refused("the operator's settings have no such callback any more".into()),
+            None => Outcome::Refused("the operator's settings have no such callback any more".into()),
         },
-        Ok(None) => Tried::Refused("its job is not kept any more".into()),
-        // It is sent by the program's next life.
+        Ok(None) => Outcome::Refused("its job is not kept any more".into()),
+        // It is sent after a restart.
         Err(StoreError::ShuttingDown) => return,
-        // A job that cannot be read may be one that never can: it is not tried for ever.
+        // The job may never be readable, so this counts as an attempt and is not repeated forever.
         Err(error) => {
             tracing::error!(%error, job = delivery.job, "a job that a callback waits for cannot be read");
-            Tried::Failed("its job cannot be read".into())
+            Outcome::Failed("its job cannot be read".into())
         }
     };
-    note(sender, &delivery, tried).await;
+    record(sender, &delivery, outcome).await;
 }
 
-/// Writes down what became of a try.
-async fn note(sender: &Sender, delivery: &Delivery, tried: Tried) {
+/// Records the outcome of an attempt.
+async fn record(sender: &Sender, delivery: &Delivery, outcome: Outcome) {
     let Delivery { id, job, url, attempts, .. } = delivery;
     let host = turns::host_of(url);
     let attempt = attempts + 1;
-    let (next, reason) = match tried {
-        Tried::Arrived => {
-            tracing::info!(job, host, attempt, "a callback was told");
+    let (next, reason) = match outcome {
+        Outcome::Arrived => {
+            tracing::info!(job, host, attempt, "callback delivered");
             (None, None)
         }
-        Tried::Failed(reason) => {
+        Outcome::Failed(reason) => {
             let next = usize::try_from(*attempts).ok().and_then(|attempts| sender.settings.retries.get(attempts));
             if let Some(wait) = next.map(|wait| jittered(*wait, random_share())) {
-                tracing::info!(job, host, attempt, reason, again_in = ?wait, "a callback could not be told");
+                tracing::info!(job, host, attempt, reason, again_in = ?wait, "callback failed");
                 (SystemTime::now().checked_add(wait), Some(reason))
             } else {
-                tracing::warn!(job, host, attempt, reason, "a callback could not be told, and is given up");
+                tracing::warn!(job, host, attempt, reason, "callback failed for the last time");
                 (None, Some(reason))
             }
         }
-        Tried::Refused(reason) => {
-            tracing::warn!(job, host, attempt, reason, "a callback is not told");
+        Outcome::Refused(reason) => {
+            tracing::warn!(job, host, attempt, reason, "callback not sent");
             (None, Some(reason))
         }
     };
-    // Until it is written down the message is due, and would be sent again for as long as the disk refuses.
+    // Until it is recorded the message is due, and would be sent again for as long as the disk refuses writes.
     let mut again = FIRST_WAIT_FOR_DISK;
     loop {
-        let noted = match &reason {
+        let recorded = match &reason {
             None => sender.jobs.delivered(*id).await,
             Some(reason) => sender.jobs.delivery_failed(*id, next, reason).await,
         };
-        let Err(error) = noted else { return };
-        tracing::error!(%error, job, "what became of a message to a callback cannot be written down; trying again");
+        let Err(error) = recorded else { return };
+        tracing::error!(%error, job, "cannot record the outcome of a callback; trying again");
         tokio::time::sleep(again).await;
         again = (again * 2).min(LONGEST_WAIT_FOR_DISK);
     }
 }
 
-async fn post(sender: &Sender, job: &Job, url: &str, message: Message) -> Tried {
+async fn post(sender: &Sender, job: &Job, url: &str, message: Message) -> Outcome {
     let Message { body, headers: more, guard } = message;
     let Some(mut headers) = headers(&sender.settings.secret, &job.id, SystemTime::now(), &body) else {
-        return Tried::Refused("its head cannot be written".into());
+        return Outcome::Refused("its headers cannot be written".into());
     };
     headers.extend(more);
     match guard.as_ref().unwrap_or(&sender.guard).post(url, headers, body, sender.settings.timeout).await {
-        Ok(200..=299) => Tried::Arrived,
-        Ok(GONE) => Tried::Refused(format!("answered with status {GONE}: it wants no more messages")),
-        Ok(status) => Tried::Failed(format!("answered with status {status}")),
-        Err(error) if error.is_transient() => Tried::Failed(error.to_string()),
-        Err(error) => Tried::Refused(error.to_string()),
+        Ok(200..=299) => Outcome::Arrived,
+        Ok(GONE) => Outcome::Refused(format!("answered with status {GONE}: it wants no more messages")),
+        Ok(status) => Outcome::Failed(format!("answered with status {status}")),
+        Err(error) if error.is_transient() => Outcome::Failed(error.to_string()),
+        Err(error) => Outcome::Refused(error.to_string()),
     }
 }
 
@@ -240,13 +239,13 @@ fn headers(secret: &WebhookSecret, job: &str, now: SystemTime, body: &[u8]) -> O
     Some(headers)
 }
 
-/// `share` of 0 to 1 decides between the soonest and the latest.
+/// Applies jitter: `share` from 0 to 1 selects a delay between the shortest and the longest.
 fn jittered(wait: Duration, share: f64) -> Duration {
     wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * share.clamp(0.0, 1.0))
 }
 
 fn random_share() -> f64 {
-    // A version 4 UUID's low bits are random.
+    // The low bits of a version 4 UUID are random.
     f64::from((Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32) / f64::from(u32::MAX)
 }
 

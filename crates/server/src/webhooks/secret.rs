@@ -1,4 +1,4 @@
-//! What webhooks are signed with, and the signature: Standard Webhooks' symmetric one.
+//! The key of webhooks, and Standard Webhooks' symmetric signature.
 //!
 //! The invariant: the secret is never printed.
 
@@ -11,36 +11,36 @@ use uuid::Uuid;
 
 use crate::files::secret_file;
 
-/// What every written secret begins with.
+/// The prefix of every written secret.
 const PREFIX: &str = "whsec_";
-/// The fewest and the most bytes of a secret, as the standard has it.
+/// The minimum and maximum number of bytes of a secret, as in the standard.
 const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The secret that messages to callbacks are signed with. Receivers have it too.
+/// The secret that signs callback messages. Receivers have it too.
 #[derive(Clone)]
 pub struct WebhookSecret(Vec<u8>);
 
-/// A text that is no secret. It does not hold the text.
+/// The error for a text that is not a secret. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a webhook secret is \"whsec_\" and base64 of {} to {} random bytes", BYTES.start(), BYTES.end())]
 pub struct InvalidWebhookSecret;
 
 impl WebhookSecret {
-    /// A new one, good for as long as it is kept.
+    /// A new random secret, valid for as long as it is kept.
     pub fn random() -> Self {
         // A version 4 UUID has 122 random bits from the operating system.
         Self([(); 2].map(|()| Uuid::new_v4().into_bytes()).as_flattened().to_vec())
     }
 
-    /// The one that a file keeps; drawn and written, for its owner's eyes alone, if there is no such file yet. Receivers are given the
-    /// file's text.
+    /// The secret kept in a file; if the file does not exist, it is created with a random secret and readable by its owner only. Receivers
+    /// get the file's text.
     ///
     /// # Errors
-    /// If the file cannot be read or made, or holds something else.
+    /// If the file cannot be read or created, or has other contents.
     pub fn kept_in(path: &Path) -> io::Result<Self> {
         let text = secret_file::kept_in(path, || format!("{}\n", Self::random().written()))?;
         text.trim().parse().map_err(|error| {
-            let reason = format!("{error}; remove it to have a new secret drawn, which those who check messages must then have");
+            let reason = format!("{error}; remove it to create a new secret, which receivers must then get");
             io::Error::new(io::ErrorKind::InvalidData, reason)
         })
     }
@@ -51,7 +51,7 @@ impl WebhookSecret {
 
     /// The value of `webhook-signature`: "v1," and base64 of the HMAC-SHA256 of id, time (in seconds since 1970) and body.
     pub(super) fn signature(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
-        // An HMAC takes a key of any length.
+        // An HMAC accepts a key of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_read_and_never_printed() {
+    fn invalid_secrets_are_refused_and_none_is_printed() {
         for text in ["", "whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_***"] {
             assert_eq!(text.parse::<WebhookSecret>().err(), Some(InvalidWebhookSecret), "{text}");
         }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawn_secret_is_kept() {
+    fn a_random_secret_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("webhook-secret");
         let drawn = WebhookSecret::kept_in(&path).unwrap();

@@ -1,9 +1,9 @@
-//! Which messages go next: hosts and owners in turn.
+//! Chooses the messages to send next, with hosts and owners taking turns.
 //!
-//! It must not know how they are sent. Messages go in places, of which each host and each owner have a few. One that is slow gives its place
-//! to the next, and goes on without one until its time is over: so a receiver that answers nothing costs those behind it a moment, and one
-//! that answers late is still heard. The invariants: no host and no owner has more places, and more connections open, than its share,
-//! whatever is due; of those who may have one more, whoever has fewest is first; a host's first tries and later ones take turns.
+//! It must not know how messages are sent. A message takes a slot, of which each host and each owner have a few. A slow message frees its
+//! slot for the next and continues without one until its timeout: so a receiver that does not answer delays later messages only briefly,
+//! and a late answer still counts. The invariants: no host and no owner exceeds its share of slots or of open connections, whatever is due;
+//! among those that may have one more, the one with the fewest comes first; a host's first attempts and its retries take turns.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,23 +12,23 @@ use url::Url;
 
 use super::UnderWay;
 
-/// Messages in places: all, those of one owner (a few less, so that others find one), and those to one host.
+/// Slots: in total, per owner (fewer, so that others find one), and per host.
 const PLACES: usize = 16;
 const PER_OWNER: usize = 12;
 const PER_HOST: usize = 2;
-/// Connections that may be open for each place, its own among them: slow ones have 14 seconds more, and a place is given up each second.
+/// Open connections per slot, including its current one: slow messages continue for 14 more seconds, and a slot becomes free each second.
 const OPEN_PER_PLACE: usize = 16;
 
-/// Messages under way, of all or of some.
+/// Messages in flight: all, or those of one owner or host.
 #[derive(Clone, Copy, Default)]
 struct Load {
     places: usize,
-    /// Slow ones too.
+    /// Slow ones included.
     open: usize,
 }
 
 impl Load {
-    /// Whether there may be one more where there are so many places.
+    /// Whether one more fits into this number of slots.
     fn is_below(self, places: usize) -> bool {
         self.places < places && self.open < places * OPEN_PER_PLACE
     }
@@ -39,13 +39,13 @@ impl Load {
     }
 }
 
-/// Who has how much under way.
+/// Messages in flight, by owner and by host.
 #[derive(Default)]
 struct Loads {
     all: Load,
     owners: HashMap<String, Load>,
     hosts: HashMap<String, Load>,
-    /// Of each host's, first tries (false) and later ones (true).
+    /// For each host: its first attempts (false) and its retries (true).
     tries: HashMap<(String, bool), Load>,
 }
 
@@ -77,24 +77,24 @@ impl Loads {
         self.all.is_below(PLACES) && self.of_owner(delivery).is_below(PER_OWNER) && self.of_host(host).is_below(PER_HOST)
     }
 
-    /// What counts against a message, the most important first.
+    /// The sort key of a message: the load that counts against it, most important first.
     fn against(&self, host: &str, delivery: &Delivery) -> [usize; 3] {
         let tries = self.tries.get(&(host.to_owned(), delivery.attempts > 0)).copied().unwrap_or_default();
         [self.of_owner(delivery).places, self.of_host(host).places, tries.places]
     }
 }
 
-/// The host of an address, in the one spelling that the guard asks for it by; empty if there is none, which the guard refuses.
+/// The host of an address, in the spelling that the guard uses; empty if there is none, which the guard refuses.
 pub(super) fn host_of(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(|host| host.trim_end_matches('.').to_owned())).unwrap_or_default()
 }
 
-/// Whether one more message may go, of whoever's.
+/// Whether one more message fits, whoever owns it.
 pub(super) fn has_place<'a>(under_way: impl Iterator<Item = &'a UnderWay>) -> bool {
     Loads::of(under_way).all.is_below(PLACES)
 }
 
-/// Those of `due`, the most urgent first, that may go beside those that are under way.
+/// The messages of `due`, most urgent first, that may be sent beside those in flight.
 pub(super) fn next<'a>(due: Vec<Delivery>, under_way: impl Iterator<Item = &'a UnderWay> + Clone) -> Vec<Delivery> {
     let ids: HashSet<i64> = under_way.clone().map(|message| message.delivery.id).collect();
     let mut loads = Loads::of(under_way);
@@ -103,7 +103,7 @@ pub(super) fn next<'a>(due: Vec<Delivery>, under_way: impl Iterator<Item = &'a U
     let mut chosen = Vec::new();
     loop {
         let may = |(_, (host, due)): &(usize, &(String, Delivery))| loads.have_room_for(host, due);
-        // Of several that are equal the first is taken, which is the one that is due longest.
+        // `min_by_key` returns the first of several equal ones, which has been due the longest.
         let first = due.iter().enumerate().filter(may).min_by_key(|(_, (host, due))| loads.against(host, due));
         let Some((index, _)) = first else { return chosen };
         let (host, delivery) = due.remove(index);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_message_gives_its_place_up_and_its_host_a_share_of_connections() {
+    fn a_slow_message_frees_its_slot_and_open_connections_are_bounded() {
         let due: Vec<_> = (0..1000).map(|id| delivery(id, "alice", "slow.example")).collect();
         let mut slow = Vec::new();
         for round in 0..OPEN_PER_PLACE {
@@ -181,9 +181,9 @@ mod tests {
             assert_eq!(chosen.len(), PER_HOST, "round {round}");
             slow.extend(under_way(&chosen, true));
         }
-        assert!(next(due.clone(), slow.iter()).is_empty(), "a host has no more connections open");
+        assert!(next(due.clone(), slow.iter()).is_empty(), "a host opens no more connections");
         let others = vec![delivery(2000, "alice", "b.example"), delivery(2001, "bob", "c.example")];
-        assert_eq!(ids(&next([due, others].concat(), slow.iter())), [2000, 2001], "which holds nobody up");
+        assert_eq!(ids(&next([due, others].concat(), slow.iter())), [2000, 2001], "which delays no other host");
         let everywhere = (0..10_000).map(|id| delivery(id, "alice", &format!("{id}.example")));
         let all_of_alice: Vec<_> = everywhere.clone().take(PER_OWNER * OPEN_PER_PLACE).collect();
         let all_of_alice = under_way(&all_of_alice, true);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn first_tries_and_later_ones_take_turns() {
+    fn first_attempts_and_retries_take_turns() {
         let again = |id| Delivery { attempts: 1, ..delivery(id, "alice", "a.example") };
         let due: Vec<_> = (0..100).map(again).chain([delivery(200, "alice", "a.example"), delivery(201, "alice", "a.example")]).collect();
         assert_eq!(ids(&next(due.clone(), [].iter())), [0, 200]);

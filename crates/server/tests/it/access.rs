@@ -1,4 +1,4 @@
-//! Who may ask what, where it is not an attack: public addresses, origins that are allowed, rates, and what stands in every head.
+//! Access control in normal use: public addresses, allowed origins, rates, and the headers of every answer.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -28,11 +28,11 @@ async fn a_public_address_is_refused_without_a_key() {
         assert!(error.starts_with(&format!("others can reach {host}, and there is no API key: ")), "{error}");
         assert!(error.contains("--allow-public-without-key") && !error.contains('\n'), "{error}");
     }
-    let told = AccessSettings { allow_public_without_key: true, ..AccessSettings::default() };
+    let confirmed = AccessSettings { allow_public_without_key: true, ..AccessSettings::default() };
     let with_keys = AccessSettings { keys: keys(), ..AccessSettings::default() };
     for (access, host, status) in [
-        (told.clone(), "evil.com", 421),
-        (told, "192.168.1.5", 200),
+        (confirmed.clone(), "evil.com", 421),
+        (confirmed, "192.168.1.5", 200),
         (with_keys.clone(), "evil.com", 200),
         (AccessSettings { allowed_hosts: AllowedHosts::parse(&["studio.example.com"]).unwrap(), ..with_keys }, "evil.com", 421),
     ] {
@@ -69,7 +69,7 @@ async fn an_allowed_host_and_the_public_url_are_ours() {
 }
 
 #[actix_web::test]
-async fn pages_of_allowed_origins_may_ask_and_read() {
+async fn pages_of_allowed_origins_may_send_requests_and_read_answers() {
     let origins =
         |origins: &[&str]| AccessSettings { allowed_origins: AllowedOrigins::parse(origins).unwrap(), ..AccessSettings::default() };
     for (allowed, origin, opened) in [
@@ -99,20 +99,20 @@ async fn pages_of_allowed_origins_may_ask_and_read() {
         }
         let exposed = made.header("access-control-expose-headers").unwrap_or_default();
         assert_eq!(exposed.contains("X-Seed"), opened.is_some(), "{exposed}");
-        // What one page is answered is not for another, where answers differ.
+        // A cache must not serve one origin's answer to another, if they differ.
         assert_eq!(read.header("vary"), allowed.first().filter(|allowed| **allowed != "*").map(|_| "Origin"));
     }
 }
 
 #[actix_web::test]
-async fn a_key_that_asks_too_much_is_told_when_to_come_again() {
+async fn a_key_over_its_rate_gets_retry_after() {
     let limits = KeyLimits { requests_per_minute: NonZeroU32::new(1), burst: NonZeroU32::new(2).unwrap(), concurrent_requests: None };
     let server = serving(AccessSettings { keys: keys(), key_limits: limits, ..AccessSettings::default() }).await;
     let ask = |key: &'static str, path: &'static str| {
         let client = reqwest::Client::new();
         client.get(server.url(path)).bearer_auth(key).send()
     };
-    // There is no such path, which counts as much as one that there is.
+    // An unknown path counts like any other.
     for _ in 0..2 {
         assert_eq!(ask(ALICES_KEY, "/none").await.unwrap().status().as_u16(), 404);
     }
@@ -123,11 +123,11 @@ async fn a_key_that_asks_too_much_is_told_when_to_come_again() {
     let body: Value = refused.json().await.unwrap();
     assert_eq!(body, json!({"detail": format!("Too many requests with this key; try again in {seconds} s")}));
     assert_eq!(ask(BOBS_KEY, "/none").await.unwrap().status().as_u16(), 404, "another key");
-    assert_eq!(ask(ALICES_KEY, "/health").await.unwrap().status().as_u16(), 200, "what is open has no limit");
+    assert_eq!(ask(ALICES_KEY, "/health").await.unwrap().status().as_u16(), 200, "open paths have no limit");
 }
 
 #[actix_web::test]
-async fn a_key_holds_so_many_requests_at_once() {
+async fn a_key_has_a_limit_of_concurrent_requests() {
     let limits = KeyLimits { concurrent_requests: NonZeroUsize::new(1), ..KeyLimits::default() };
     let server = serving(AccessSettings { keys: keys(), key_limits: limits, ..AccessSettings::default() }).await;
     let ask = |key: &'static str, prompt: &'static str| {
@@ -143,14 +143,14 @@ async fn a_key_holds_so_many_requests_at_once() {
     server.wait_for_jobs(0).await;
     let client = crate::fake::PATIENCE;
     let deadline = std::time::Instant::now() + client;
-    // The job's end is seen a moment before its request's.
+    // The job ends slightly before its request does.
     while ask(ALICES_KEY, "a boat").await.unwrap().status().as_u16() != 200 {
-        assert!(std::time::Instant::now() < deadline, "the place is never free");
+        assert!(std::time::Instant::now() < deadline, "the slot is never freed");
     }
 }
 
 #[actix_web::test]
-async fn every_head_says_what_a_browser_may_do() {
+async fn every_answer_has_security_headers() {
     let server = serving(AccessSettings { keys: keys(), ..AccessSettings::default() }).await;
     let key = format!("Authorization: Bearer {ALICES_KEY}");
     for (first, lines, status, cache) in [

@@ -1,11 +1,11 @@
-//! Bodies that are refused: each with its status and its exact body.
+//! Refused bodies: each with its status and its exact answer.
 
 use actix_web::{http::StatusCode, test::TestRequest};
 use serde_json::{Value, json};
 
 use crate::fake::{ask, engine, post};
 
-/// What a field's fault looks like; `ctx` is null where there is none.
+/// The expected fault of a field; `ctx` may be null.
 fn fault(kind: &str, field: &str, msg: &str, input: Value, ctx: Value) -> Value {
     let mut fault = json!({"type": kind, "loc": ["body", field], "msg": msg, "input": input});
     if !ctx.is_null() {
@@ -24,14 +24,14 @@ async fn faults(body: &str) -> Value {
 }
 
 #[actix_web::test]
-async fn each_wrong_field_is_told_by_name_value_and_limit() {
+async fn each_fault_has_the_fields_name_value_and_limit() {
     let long = "x".repeat(2001);
     let cut = format!("{}...", "x".repeat(100));
     let not_int = "Input should be a valid integer";
     let not_number = "Input should be a valid number";
     let ge = |limit: Value| json!({ "ge": limit });
     let le = |limit: Value| json!({ "le": limit });
-    // The field as JSON source (for JSON values lose what 1e999 was), then type, message, input and ctx.
+    // The field's value as JSON source (a JSON value cannot represent 1e999), then type, message, input and ctx.
     let table: Vec<(&str, String, &str, &str, Value, Value)> = vec![
         ("prompt", "\"\"".into(), "string_too_short", "String should have at least 1 character", json!(""), json!({"min_length": 1})),
         ("prompt", "\" \"".into(), "string_too_short", "String should have at least 1 character", json!(" "), json!({"min_length": 1})),
@@ -122,7 +122,7 @@ async fn each_wrong_field_is_told_by_name_value_and_limit() {
 }
 
 #[actix_web::test]
-async fn too_many_pixels_are_counted_out() {
+async fn too_many_pixels_are_refused_with_their_number() {
     let error = "2048 x 1032 is 2113536 pixels, and a picture has at most 2097152";
     let expected = fault("value_error", "width", &format!("Value error, {error}"), json!(2048), json!({"error": error}));
     assert_eq!(faults(r#"{"prompt": "a boat", "width": 2048, "height": 1032}"#).await, json!([expected]));
@@ -141,7 +141,7 @@ async fn an_unknown_scheduler_is_answered_with_the_known_ones() {
 }
 
 #[actix_web::test]
-async fn all_faults_are_told_at_once_and_in_order() {
+async fn all_faults_are_reported_at_once_and_in_order() {
     let body = r#"{"scheduler": 1, "height": 9999, "num_inference_steps": "x", "guidance_scale": NaN}"#;
     let found = faults(body).await;
     let fields: Vec<_> = found.as_array().unwrap().iter().map(|fault| fault["loc"][1].as_str().unwrap()).collect();
@@ -151,25 +151,25 @@ async fn all_faults_are_told_at_once_and_in_order() {
 }
 
 #[actix_web::test]
-async fn a_missing_prompt_is_told_with_the_object_that_lacks_it() {
+async fn a_missing_prompt_is_reported_with_the_object_that_lacks_it() {
     let expected = json!({"type": "missing", "loc": ["body", "prompt"], "msg": "Field required", "input": {"seed": 1}});
     assert_eq!(faults(r#"{"seed": 1}"#).await, json!([expected]));
 }
 
 #[actix_web::test]
-async fn a_byte_order_mark_is_passed_over() {
+async fn a_byte_order_mark_is_ignored() {
     assert_eq!(faults("\u{feff}{\"seed\": 1}").await, faults(r#"{"seed": 1}"#).await);
 }
 
 #[actix_web::test]
-async fn a_body_that_is_no_object_or_nothing_is_told_as_such() {
+async fn empty_bodies_and_bodies_that_are_no_objects_are_refused() {
     let msg = "Input should be a valid dictionary or object to extract fields from";
     assert_eq!(faults("[1]").await, json!([{"type": "model_attributes_type", "loc": ["body"], "msg": msg, "input": [1]}]));
     assert_eq!(faults(" ").await, json!([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": null}]));
 }
 
 #[actix_web::test]
-async fn malformed_json_is_400_with_its_place() {
+async fn malformed_json_is_400_with_its_position() {
     for (body, detail) in [
         ("{\"prompt\": \"a boat\",\n}", "Malformed JSON: trailing comma at line 2 column 1"),
         ("{\"prompt\": nan}", "Malformed JSON: expected ident at line 1 column 13"),
@@ -192,10 +192,10 @@ async fn a_body_over_the_limit_is_413() {
 }
 
 #[actix_web::test]
-async fn a_body_over_the_limit_is_413_behind_a_socket_too() {
+async fn a_body_over_the_limit_is_413_over_a_socket_too() {
     let server = crate::fake::Running::with(engine(1).await).await;
     let body = vec![b' '; 4 << 20];
-    // The server answers while the body is still being sent, so a client may see the answer or a closed connection, never a picture.
+    // The server answers while the body is still being sent, so a client may see the answer or a closed connection, but never a picture.
     match reqwest::Client::new().post(server.url("/generate")).header("content-type", "application/json").body(body).send().await {
         Ok(answer) => assert_eq!(answer.status().as_u16(), 413),
         Err(error) => assert!(error.is_request() || error.is_body() || error.is_connect(), "{error}"),

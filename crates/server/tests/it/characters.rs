@@ -1,4 +1,4 @@
-//! The characters API: uploads, videos of characters, their list and their files; and whose they are.
+//! The characters API: uploads, videos of characters, their list, their files, and ownership.
 
 use std::{io::Cursor, time::Instant};
 
@@ -31,7 +31,7 @@ struct Client<'a> {
     key: Option<&'static str>,
 }
 
-/// An answer, read whole.
+/// A complete answer.
 #[derive(Debug)]
 struct Got {
     status: u16,
@@ -89,7 +89,7 @@ impl Client<'_> {
         answer.json()
     }
 
-    /// Waits until the generation has one of these statuses, asking as a client does.
+    /// Polls until the generation has one of these statuses.
     async fn wait(&self, id: &Value, statuses: &[&str]) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -124,7 +124,7 @@ fn body(image: &str, changes: Value) -> Value {
 }
 
 #[actix_web::test]
-async fn an_upload_is_written_anew_under_a_name_of_ours() {
+async fn an_upload_is_re_encoded_under_a_new_name() {
     let server = Running::start(4).await;
     let client = plain(&server);
     for (format, media_type) in [(ImageFormat::Png, "image/png"), (ImageFormat::Jpeg, "image/jpeg"), (ImageFormat::WebP, "IMAGE/WEBP")] {
@@ -150,13 +150,13 @@ async fn an_upload_is_written_anew_under_a_name_of_ours() {
 }
 
 #[actix_web::test]
-async fn a_character_becomes_a_video_and_its_answers_have_the_services_keys() {
+async fn a_character_video_completes_and_its_answers_have_the_services_keys() {
     let server = Running::start(4).await;
     let client = plain(&server);
     let image = client.upload().await;
-    let asked = json!({"characterImageUrl": image, "script": "The character waves hello and smiles at the camera", "seed": 7});
-    let taken = client.generate(&asked).await;
-    let mut keys: Vec<_> = taken.as_object().unwrap().keys().map(String::as_str).collect();
+    let sent = json!({"characterImageUrl": image, "script": "The character waves hello and smiles at the camera", "seed": 7});
+    let submitted = client.generate(&sent).await;
+    let mut keys: Vec<_> = submitted.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     let expected = [
         "characterImageUrl",
@@ -177,20 +177,20 @@ async fn a_character_becomes_a_video_and_its_answers_have_the_services_keys() {
         "videoUrl",
     ];
     assert_eq!(keys, expected);
-    assert_eq!(taken["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().get_version_num(), 4);
-    assert_eq!((&taken["characterImageUrl"], &taken["script"]), (&asked["characterImageUrl"], &asked["script"]));
-    assert_eq!((&taken["duration"], &taken["quality"], &taken["seed"]), (&json!(5), &json!("768"), &json!(7)));
-    assert_eq!((&taken["status"], &taken["videoUrl"], &taken["progress"]), (&json!("pending"), &json!(null), &json!(0)));
-    let created = taken["createdAt"].as_str().unwrap();
+    assert_eq!(submitted["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().get_version_num(), 4);
+    assert_eq!((&submitted["characterImageUrl"], &submitted["script"]), (&sent["characterImageUrl"], &sent["script"]));
+    assert_eq!((&submitted["duration"], &submitted["quality"], &submitted["seed"]), (&json!(5), &json!("768"), &json!(7)));
+    assert_eq!((&submitted["status"], &submitted["videoUrl"], &submitted["progress"]), (&json!("pending"), &json!(null), &json!(0)));
+    let created = submitted["createdAt"].as_str().unwrap();
     assert!(created.len() == 24 && created.ends_with('Z') && created.parse::<jiff::Timestamp>().is_ok(), "{created}");
     let note = "The script repaints the picture at a strength of 0.4 before it moves; how it moves is the motion model's own";
-    assert_eq!((&taken["scriptUsed"], &taken["notes"]), (&json!(true), &json!([note])));
+    assert_eq!((&submitted["scriptUsed"], &submitted["notes"]), (&json!(true), &json!([note])));
 
-    let done = client.wait(&taken["id"], &["completed", "failed"]).await;
-    let path = format!("/videos/video_{}.mp4", taken["id"].as_str().unwrap());
+    let done = client.wait(&submitted["id"], &["completed", "failed"]).await;
+    let path = format!("/videos/video_{}.mp4", submitted["id"].as_str().unwrap());
     assert_eq!((&done["status"], &done["videoUrl"], &done["progress"]), (&json!("completed"), &json!(path), &json!(100)));
     assert_eq!((&done["error"], &done["queuePosition"], &done["etaSeconds"]), (&json!(null), &json!(null), &json!(null)));
-    assert_eq!((&done["createdAt"], &done["script"]), (&taken["createdAt"], &taken["script"]));
+    assert_eq!((&done["createdAt"], &done["script"]), (&submitted["createdAt"], &submitted["script"]));
     let facts = json!({
         "width": 768, "height": 576, "frames": 120, "fps": "24", "nativeWidth": 64, "nativeHeight": 64, "nativeFrames": 15
     });
@@ -210,19 +210,19 @@ async fn a_character_becomes_a_video_and_its_answers_have_the_services_keys() {
 }
 
 #[actix_web::test]
-async fn duration_and_quality_act() {
+async fn duration_and_quality_take_effect() {
     let server = Running::start(4).await;
     let client = plain(&server);
     let image = client.upload().await;
     for (duration, quality, frames, width) in [(1, "512", 24, 512), (2, "256", 48, 256)] {
-        let taken = client.generate(&body(&image, json!({"duration": duration, "quality": quality}))).await;
-        assert_eq!((&taken["duration"], &taken["quality"]), (&json!(duration), &json!(quality)));
-        let done = client.wait(&taken["id"], &["completed", "failed"]).await;
+        let submitted = client.generate(&body(&image, json!({"duration": duration, "quality": quality}))).await;
+        assert_eq!((&submitted["duration"], &submitted["quality"]), (&json!(duration), &json!(quality)));
+        let done = client.wait(&submitted["id"], &["completed", "failed"]).await;
         assert_eq!((&done["video"]["frames"], &done["video"]["width"]), (&json!(frames), &json!(width)), "{done}");
     }
-    // Numbers may come as pydantic takes them.
-    let taken = client.generate(&body(&image, json!({"duration": "1"}))).await;
-    assert_eq!(taken["duration"], json!(1));
+    // Numbers are accepted in every form that pydantic accepts.
+    let submitted = client.generate(&body(&image, json!({"duration": "1"}))).await;
+    assert_eq!(submitted["duration"], json!(1));
 }
 
 #[actix_web::test]
@@ -231,20 +231,23 @@ async fn a_setting_turns_the_script_off_and_the_answer_says_so() {
     let server = Running::with_settings(settings, engine(4).await).await;
     let client = plain(&server);
     let image = client.upload().await;
-    // It would fail if it were read.
-    let taken = client.generate(&body(&image, json!({"script": "broken"}))).await;
+    // The script would make the job fail if it were used.
+    let submitted = client.generate(&body(&image, json!({"script": "broken"}))).await;
     let note = "The script is not used: characters.repaint_strength is 0 on this server";
-    assert_eq!((&taken["scriptUsed"], &taken["notes"]), (&json!(false), &json!([note])));
-    assert_eq!(client.wait(&taken["id"], &["completed", "failed"]).await["status"], "completed");
+    assert_eq!((&submitted["scriptUsed"], &submitted["notes"]), (&json!(false), &json!([note])));
+    assert_eq!(client.wait(&submitted["id"], &["completed", "failed"]).await["status"], "completed");
     let without = Running::start(4).await;
     let client = plain(&without);
     let image = client.upload().await;
-    let taken = client.generate(&body(&image, json!({"script": " "}))).await;
-    assert_eq!((&taken["scriptUsed"], &taken["notes"][0]), (&json!(false), &json!("The script is empty, so the picture moves as it is")));
+    let submitted = client.generate(&body(&image, json!({"script": " "}))).await;
+    assert_eq!(
+        (&submitted["scriptUsed"], &submitted["notes"][0]),
+        (&json!(false), &json!("The script is empty, so the picture moves as it is"))
+    );
 }
 
 #[actix_web::test]
-async fn wrong_fields_are_told_by_the_names_that_they_have_here() {
+async fn faults_have_this_apis_field_names() {
     let server = Running::start(4).await;
     let client = plain(&server);
     let image = client.upload().await;
@@ -277,18 +280,18 @@ async fn wrong_fields_are_told_by_the_names_that_they_have_here() {
     }
     let none = client.get("/generation/none").await;
     assert_eq!((none.status, none.json()), (404, json!({"detail": "Generation not found"})));
-    assert_eq!(client.get("/generations").await.json(), json!([]), "nothing was taken");
+    assert_eq!(client.get("/generations").await.json(), json!([]), "nothing was accepted");
 }
 
 #[actix_web::test]
-async fn pictures_come_from_here_or_through_the_guard() {
-    // A server of the operator's own, which the allow-list names.
+async fn pictures_come_from_uploads_or_through_the_guard() {
+    // A server of the operator, which is on the allow-list.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let theirs = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = [0; 1024];
-            let _asked = stream.read(&mut head).await;
+            let _received = stream.read(&mut head).await;
             let file = picture(ImageFormat::Png);
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n", file.len());
             let _sent = stream.write_all(&[answer.as_bytes(), &file].concat()).await;
@@ -298,12 +301,12 @@ async fn pictures_come_from_here_or_through_the_guard() {
     let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(8).await).await;
     let client = plain(&server);
     let upload = client.upload().await;
-    let taken = client.generate(&body(&server.url(&upload), json!({}))).await;
-    assert_eq!(taken["characterImageUrl"], json!(upload), "our own address is told as the path that it is");
+    let submitted = client.generate(&body(&server.url(&upload), json!({}))).await;
+    assert_eq!(submitted["characterImageUrl"], json!(upload), "our own address is shortened to its path");
     let far = format!("http://{theirs}/a.png?size=2");
-    let taken = client.generate(&body(&far, json!({}))).await;
-    assert_eq!(taken["characterImageUrl"], json!(far));
-    assert_eq!(client.wait(&taken["id"], &["completed", "failed"]).await["status"], "completed");
+    let submitted = client.generate(&body(&far, json!({}))).await;
+    assert_eq!(submitted["characterImageUrl"], json!(far));
+    assert_eq!(client.wait(&submitted["id"], &["completed", "failed"]).await["status"], "completed");
 
     let private = "this host has no public address; private, local and reserved ones are not allowed";
     let other = server.url("/health").replace("/health", ":1/uploads/a.png");
@@ -315,8 +318,8 @@ async fn pictures_come_from_here_or_through_the_guard() {
         (server.url("/files/x/y").as_str(), ""),
         (server.url("/uploads/../files/a.png").as_str(), ""),
     ] {
-        let said = client.refused(&body(address, json!({})), "characterImageUrl").await;
-        assert!(said.contains(reason), "{address}: {said}");
+        let message = client.refused(&body(address, json!({})), "characterImageUrl").await;
+        assert!(message.contains(reason), "{address}: {message}");
     }
 }
 
@@ -335,13 +338,13 @@ async fn generations_are_listed_newest_first_and_without_other_apis_jobs() {
     assert_eq!(listed(client.get("/generations").await), ids);
     assert_eq!(listed(client.get("/generations?limit=10").await), ids[..10]);
     assert_eq!(client.get("/generations?limit=0").await.status, 422);
-    // A text's job is none of this API's.
+    // A text video's job belongs to another API.
     let text = client.generate(&json!({"text": "slow"})).await["job_id"].as_str().unwrap().to_owned();
     assert_eq!(client.get(&format!("/generation/{text}")).await.status, 404);
 }
 
 #[actix_web::test]
-async fn what_fails_or_is_called_off_says_why() {
+async fn failed_and_cancelled_generations_say_why() {
     let server = Running::start(8).await;
     let client = plain(&server);
     let image = client.upload().await;
@@ -363,7 +366,7 @@ async fn what_fails_or_is_called_off_says_why() {
 }
 
 #[actix_web::test]
-async fn the_same_request_by_name_makes_one_job() {
+async fn repeated_requests_with_one_idempotency_key_make_one_job() {
     let server = Running::start(8).await;
     let client = plain(&server);
     let image = client.upload().await;
@@ -381,7 +384,7 @@ async fn the_same_request_by_name_makes_one_job() {
 }
 
 #[actix_web::test]
-async fn with_keys_everything_is_its_owners_and_links_open_files() {
+async fn with_keys_everything_belongs_to_its_owner_and_links_open_files() {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
     let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(8).await).await;
     let alice = Client { server: &server, key: Some(ALICES_KEY) };
@@ -395,18 +398,18 @@ async fn with_keys_everything_is_its_owners_and_links_open_files() {
 
     assert_eq!(nobody.post(&body(path, json!({}))).await.status, 401);
     assert!(bob.refused(&body(path, json!({})), "characterImageUrl").await.ends_with("there is no such upload of yours"));
-    // The link as it was given is as good as its path.
-    let taken = alice.generate(&body(&link, json!({}))).await;
-    assert!(taken["characterImageUrl"].as_str().unwrap().starts_with(&format!("{path}?expires=")), "{taken}");
-    let done = alice.wait(&taken["id"], &["completed", "failed"]).await;
+    // The signed link is accepted like its path.
+    let submitted = alice.generate(&body(&link, json!({}))).await;
+    assert!(submitted["characterImageUrl"].as_str().unwrap().starts_with(&format!("{path}?expires=")), "{submitted}");
+    let done = alice.wait(&submitted["id"], &["completed", "failed"]).await;
     let video = done["videoUrl"].as_str().unwrap();
     let (plain_path, _) = video.split_once("?expires=").unwrap();
     assert_eq!((nobody.get(video).await.status, nobody.get(plain_path).await.status), (200, 401));
     assert_eq!((alice.get(plain_path).await.status, bob.get(plain_path).await.status), (200, 404));
-    let generation = format!("/generation/{}", taken["id"].as_str().unwrap());
+    let generation = format!("/generation/{}", submitted["id"].as_str().unwrap());
     assert_eq!((bob.get(&generation).await.status, nobody.get(&generation).await.status), (404, 401));
     assert_eq!(bob.get("/generations").await.json(), json!([]));
-    let id = taken["id"].as_str().unwrap();
+    let id = submitted["id"].as_str().unwrap();
     assert_eq!(server.jobs.get("alice", id).await.unwrap().unwrap().state, JobState::Completed);
     assert_eq!(StatusCode::OK.as_u16(), nobody.get("/health").await.status);
 }

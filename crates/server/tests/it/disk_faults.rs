@@ -1,5 +1,5 @@
-//! A disk that is full or gone, a database that another program holds, and rows that are damaged, as clients see them: 503 with the reason
-//! and when to ask again, never 500, and never for long.
+//! Disk faults as clients see them: a full or missing disk, a database locked by another program, and damaged rows. The answer is 503 with
+//! the reason and `Retry-After`, never 500, and never late.
 
 use std::{
     fs, io,
@@ -22,7 +22,7 @@ use crate::{
     task_client::{clip, png, settings},
 };
 
-/// What is answered: the status, the seconds of `Retry-After`, and the body.
+/// The answer: its status, the seconds of `Retry-After`, and its body.
 async fn ask(server: &Running, method: Method, path: &str, body: Option<Value>) -> (u16, Option<String>, Value) {
     let mut request = reqwest::Client::new().request(method, server.url(path)).timeout(PATIENCE);
     if let Some(body) = body {
@@ -55,7 +55,7 @@ async fn upload(server: &Running) -> (u16, Option<String>, Value) {
     (answer.status().as_u16(), seconds, answer.json().await.unwrap())
 }
 
-/// A server whose disk is full while the flag says so.
+/// A server whose disk is full while the flag is set.
 async fn on_a_disk(folder: &Path) -> (Running, Arc<AtomicBool>) {
     let is_full = Arc::new(AtomicBool::new(false));
     let disk = Arc::clone(&is_full);
@@ -66,7 +66,7 @@ async fn on_a_disk(folder: &Path) -> (Running, Arc<AtomicBool>) {
 }
 
 #[actix_web::test]
-async fn a_full_disk_is_told_at_once_and_nothing_accepted_is_lost() {
+async fn a_full_disk_is_reported_at_once_and_no_accepted_job_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let (server, is_full) = on_a_disk(folder.path()).await;
     is_full.store(true, Ordering::Relaxed);
@@ -75,14 +75,14 @@ async fn a_full_disk_is_told_at_once_and_nothing_accepted_is_lost() {
     assert_eq!(ready["detail"], "The store of jobs cannot be written to: the disk is full");
     assert_eq!(reqwest::get(server.url("/health")).await.unwrap().status(), StatusCode::OK);
 
-    // Who waits for a picture is told, and it is called off.
+    // A caller that waits for a picture gets an error, and the job is cancelled.
     let picture = || ask(&server, Method::POST, "/api/v1/images/generate", Some(json!({"prompt": "a boat"})));
     assert_eq!(picture().await, refused("The picture cannot be stored now: the disk is full", "30"));
     let (_, _, listed) = ask(&server, Method::GET, "/api/v1/tasks", None).await;
     let id = listed[0]["task_id"].as_str().unwrap();
     server.task_when(id, |task| task["status"] == "cancelled").await;
 
-    // One with a name of its own waits for room, and is found by its name.
+    // A job with an `Idempotency-Key` waits for space, and is found by its key.
     let named = || async {
         let body = json!({"prompt": "a boat"});
         let request = reqwest::Client::new().post(server.url("/api/v1/images/generate")).header("Idempotency-Key", "k").json(&body);
@@ -92,10 +92,10 @@ async fn a_full_disk_is_told_at_once_and_nothing_accepted_is_lost() {
     assert_eq!(named().await.0, 503);
     let (_, _, listed) = ask(&server, Method::GET, "/api/v1/tasks?status=pending", None).await;
     let waiting = listed[0]["task_id"].as_str().unwrap().to_owned();
-    assert_eq!(listed[0]["message"], "Waiting: the disk is full; it goes on by itself when that is mended");
-    assert_eq!(named().await.0, 503, "asked again, it still waits");
+    assert_eq!(listed[0]["message"], "Waiting: the disk is full; the task continues when that is fixed");
+    assert_eq!(named().await.0, 503, "the repeated request still waits");
 
-    // Where one waits for room, no more are taken.
+    // While a job waits for space, no more jobs are accepted.
     let video = || ask(&server, Method::POST, "/api/v1/videos/generate", Some(clip(json!({}))));
     assert_eq!(video().await, refused("The store of jobs cannot be used: the disk is full", "30"));
     is_full.store(false, Ordering::Relaxed);
@@ -107,7 +107,7 @@ async fn a_full_disk_is_told_at_once_and_nothing_accepted_is_lost() {
 }
 
 #[actix_web::test]
-async fn a_database_that_another_program_holds_is_told_to_all_within_one_wait() {
+async fn a_locked_database_is_reported_to_all_callers_within_one_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::in_folder(folder.path(), settings(), engine(8).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
@@ -126,8 +126,8 @@ async fn a_database_that_another_program_holds_is_told_to_all_within_one_wait() 
         for answer in posted.into_iter().chain([cancelled]) {
             assert_eq!(answer, refused("The store of jobs cannot be used: another program holds the database", "2"));
         }
-        assert!(read < Duration::from_secs(3), "who reads waits for no writer: {read:?}");
-        // One after another the six would take eighteen seconds, and did take ten each.
+        assert!(read < Duration::from_secs(3), "reads do not wait for writers: {read:?}");
+        // One after another, the six would take eighteen seconds; they once took ten each.
         assert!(began.elapsed() < Duration::from_secs(12), "{begin}: {:?}", began.elapsed());
         other.execute_batch("ROLLBACK").unwrap();
     }
@@ -135,23 +135,23 @@ async fn a_database_that_another_program_holds_is_told_to_all_within_one_wait() 
 }
 
 #[actix_web::test]
-async fn a_data_folder_that_is_taken_away_is_told_until_it_is_back() {
+async fn a_missing_data_folder_is_reported_until_it_is_back() {
     let parent = tempfile::tempdir().unwrap();
     let (here, there) = (parent.path().join("data"), parent.path().join("elsewhere"));
     let server = Running::in_folder(&here, ServerSettings::default(), engine(4).await).await;
     let id = server.submit(json!({})).await;
     server.ended(&id).await;
     fs::rename(&here, &there).unwrap();
-    // In the place of the folder that uploads would be made in.
+    // A file at the path where the uploads' folder would be created.
     fs::write(&here, "").unwrap();
     let gone = "The store of jobs cannot be used: the data folder is gone";
     assert_eq!(ask(&server, Method::POST, "/api/v1/videos/generate", Some(clip(json!({})))).await, refused(gone, "30"));
     assert_eq!(ask(&server, Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await, refused(gone, "30"));
-    let told = json!({"detail": "the file could not be stored: the data folder is gone"});
-    assert_eq!(upload(&server).await, (503, Some("30".into()), told));
+    let missing = json!({"detail": "the file could not be stored: the data folder is gone"});
+    assert_eq!(upload(&server).await, (503, Some("30".into()), missing));
     let (status, _, ready) = ask(&server, Method::GET, "/ready", None).await;
     assert_eq!((status, &ready["detail"]), (503, &json!("The store of jobs cannot be written to: the data folder is gone")));
-    assert_eq!(server.task(&id).await["status"], "completed", "who reads is answered");
+    assert_eq!(server.task(&id).await["status"], "completed", "reads are still answered");
     fs::remove_file(&here).unwrap();
     fs::rename(&there, &here).unwrap();
     until_ready(&server).await;
@@ -179,7 +179,7 @@ async fn a_server_that_shuts_down_is_not_ready() {
 }
 
 #[actix_web::test]
-async fn a_damaged_row_is_shown_as_damaged_and_hides_no_other() {
+async fn a_damaged_row_is_reported_and_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::in_folder(folder.path(), settings(), engine(8).await).await;
     let done = server.submit(json!({})).await;
@@ -197,10 +197,10 @@ async fn a_damaged_row_is_shown_as_damaged_and_hides_no_other() {
     assert_eq!(status, 200);
     assert_eq!(shown, [(&ids[0], &json!("failed")), (&ids[1], &json!("processing")), (&ids[2], &json!("pending"))]);
     let message = listed[0]["message"].as_str().unwrap();
-    assert!(message.starts_with("what is stored of it is damaged: its outcome cannot be read"), "{message}");
+    assert!(message.starts_with("the stored job is damaged: its outcome cannot be read"), "{message}");
     let task = server.task(&done).await;
     assert_eq!((&task["status"], &task["result"], &task["error"]["message"]), (&json!("failed"), &Value::Null, &json!(message)));
-    // Its file is whole.
+    // Its file is intact.
     assert_eq!(reqwest::get(server.url(&format!("/files/{done}/video.mp4"))).await.unwrap().status(), StatusCode::OK);
     for id in [&done, &waits] {
         for path in [format!("/api/v1/videos/{id}"), format!("/video-status?job_id={id}"), format!("/generation/{id}")] {

@@ -31,7 +31,7 @@ async fn take(server: &Running, body: &Value) -> Value {
 }
 
 #[actix_web::test]
-async fn a_body_that_is_none_or_two_is_refused_with_the_three_named() {
+async fn a_body_of_no_shape_or_of_two_is_refused_with_the_three_named() {
     for body in [
         json!({}),
         json!({"prompt": "a boat"}),
@@ -44,9 +44,9 @@ async fn a_body_that_is_none_or_two_is_refused_with_the_three_named() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         let fault = &answer.json()["detail"][0];
         assert_eq!((&fault["type"], &fault["loc"]), (&json!("value_error"), &json!(["body"])), "{body}");
-        let said = fault["msg"].as_str().unwrap();
+        let message = fault["msg"].as_str().unwrap();
         for shape in ["{\"scenes\": [..]}", "{\"characterImageUrl\": .., \"script\": ..}", "{\"text\": ..}"] {
-            assert!(said.contains(shape), "{body}: {said}");
+            assert!(message.contains(shape), "{body}: {message}");
         }
     }
     let mixed = post(&json!({"scenes": ["a", "b"], "text": "a boat"})).await.json();
@@ -56,7 +56,7 @@ async fn a_body_that_is_none_or_two_is_refused_with_the_three_named() {
 }
 
 #[actix_web::test]
-async fn scenes_are_waited_for_as_before() {
+async fn videos_of_scenes_are_in_the_answer_itself() {
     let body = json!({"scenes": ["a boat", "a star"], "duration_per_scene": 0.2, "width": 64, "height": 64, "text": null});
     let answer = post(&body).await;
     assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("video/mp4")));
@@ -64,14 +64,14 @@ async fn scenes_are_waited_for_as_before() {
 }
 
 #[actix_web::test]
-async fn a_text_becomes_a_job_that_its_status_tells_of() {
+async fn a_text_becomes_a_job_with_a_status() {
     let server = Running::start(8).await;
-    let taken = take(&server, &json!({"text": "A beautiful sunset over the ocean"})).await;
-    let id = taken["job_id"].as_str().unwrap().to_owned();
+    let submitted = take(&server, &json!({"text": "A beautiful sunset over the ocean"})).await;
+    let id = submitted["job_id"].as_str().unwrap().to_owned();
     let digits = id.strip_prefix("vid_").unwrap();
     assert!(digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-    assert_eq!((&taken["status"], &taken["video_url"]), (&json!("processing"), &json!(null)));
-    assert_eq!(taken["message"], "Video generation started successfully");
+    assert_eq!((&submitted["status"], &submitted["video_url"]), (&json!("processing"), &json!(null)));
+    assert_eq!(submitted["message"], "Video generation started successfully");
 
     let done = status(&server, &id, "completed").await;
     assert_eq!((&done["job_id"], &done["message"]), (&json!(id), &json!("Video generation completed successfully")));
@@ -87,8 +87,8 @@ async fn a_text_that_fails_keeps_its_message() {
     let server = Running::start(8).await;
     let broken = take(&server, &json!({"text": "broken"})).await;
     let failed = status(&server, broken["job_id"].as_str().unwrap(), "failed").await;
-    let said = failed["message"].as_str().unwrap();
-    assert!(said.starts_with("Video generation failed: ") && said.ends_with("broken as told"), "{said}");
+    let message = failed["message"].as_str().unwrap();
+    assert!(message.starts_with("Video generation failed: ") && message.ends_with("broken as told"), "{message}");
     assert_eq!(failed["video_url"], json!(null));
 
     let slow = take(&server, &json!({"text": "slow"})).await;
@@ -100,7 +100,7 @@ async fn a_text_that_fails_keeps_its_message() {
 }
 
 #[actix_web::test]
-async fn wrong_texts_and_ids_are_told() {
+async fn wrong_texts_and_ids_are_reported() {
     for (body, kind, field) in [
         (json!({"text": ""}), "string_too_short", "text"),
         (json!({"text": "x".repeat(513)}), "string_too_long", "text"),
@@ -121,7 +121,7 @@ async fn wrong_texts_and_ids_are_told() {
 }
 
 #[actix_web::test]
-async fn a_service_that_is_not_set_up_is_told_and_the_other_shapes_stay_here() {
+async fn an_unavailable_service_is_reported_and_the_other_shapes_stay_here() {
     let services = Services { text: Some("bedrock/nova-reel".into()), ..Services::default() };
     let server = Running::with_settings(ServerSettings { services, ..ServerSettings::default() }, engine(2).await).await;
     let client = reqwest::Client::new();
@@ -131,14 +131,14 @@ async fn a_service_that_is_not_set_up_is_told_and_the_other_shapes_stay_here() {
     let fault = answer.json::<Value>().await.unwrap()["detail"][0].clone();
     assert_eq!(fault["loc"], json!(["body", "model"]));
     assert!(fault["msg"].as_str().unwrap().contains("bedrock"), "{fault}");
-    // This server remembers what it asked for, and asks Amazon about nothing else.
+    // The server only looks up jobs that it started itself, never others at Amazon.
     let arn = "/video-status?job_id=arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl";
     let unknown = client.get(server.url(arn)).send().await.unwrap();
     assert_eq!(unknown.status().as_u16(), 404);
     assert!(unknown.json::<Value>().await.unwrap()["detail"].as_str().unwrap().starts_with("Job not found"));
     let wrong = post(json!({"text": ""})).await.unwrap();
     assert_eq!(wrong.status().as_u16(), 422);
-    // The request's own word counts before the operator's.
+    // The request's `model` takes precedence over the operator's routing.
     assert_eq!(post(json!({"text": "a boat", "model": "local"})).await.unwrap().status().as_u16(), 200);
     let scenes = json!({"scenes": ["a", "b"], "duration_per_scene": 0.1, "width": 16, "height": 16});
     assert_eq!(post(scenes).await.unwrap().status().as_u16(), 200);

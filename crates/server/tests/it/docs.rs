@@ -1,4 +1,4 @@
-//! The documentation: what it lists, that its bounds are the real ones, and that it needs no network.
+//! The documentation: it lists every route, its bounds are those that are checked, and it needs no network.
 
 use actix_web::{http::StatusCode, test::TestRequest};
 use diffusion_core::schedulers::SchedulerName;
@@ -12,7 +12,7 @@ async fn get(path: &str) -> crate::fake::Answer {
 }
 
 #[actix_web::test]
-async fn the_description_lists_the_routes_and_their_answers() {
+async fn the_documentation_lists_the_routes_and_their_answers() {
     let api = get("/openapi.json").await.json();
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = api["paths"].as_object().unwrap();
@@ -51,7 +51,7 @@ async fn the_description_lists_the_routes_and_their_answers() {
     let statuses = ["200", "400", "401", "403", "404", "408", "410", "413", "415", "421", "422", "429", "500", "503"];
     assert_eq!(answers.keys().collect::<Vec<_>>(), statuses);
     let of_health = paths["/health"]["get"]["responses"].as_object().unwrap();
-    assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "what wants no key says nothing of keys");
+    assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "open paths document no answers about keys");
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
     let headers = answers["200"]["headers"].as_object().unwrap();
     assert_eq!(
@@ -61,9 +61,9 @@ async fn the_description_lists_the_routes_and_their_answers() {
 }
 
 #[actix_web::test]
-async fn a_disk_or_a_store_that_fails_is_described_as_503_with_a_time() {
+async fn failures_of_the_disk_or_the_store_are_documented_as_503_with_retry_after() {
     let api = get("/openapi.json").await.json();
-    // What has no store behind it, and what makes something, which may fail for other reasons.
+    // Routes without a store; and routes that run jobs, which may fail for other reasons.
     let without_store = ["/", "/health", "/metrics", "/generate-video/info", "/api/v1/images/services", "/models", "/models/{name}/unload"];
     let may_fail = ["/metrics", "/generate", "/generate-video", "/animate", "/api/v1/images/generate", "/api/v1/images/generate-i2i"];
     for (path, operations) in api["paths"].as_object().unwrap() {
@@ -72,7 +72,7 @@ async fn a_disk_or_a_store_that_fails_is_described_as_503_with_a_time() {
             assert_eq!(answers.contains_key("500"), may_fail.contains(&path.as_str()), "{method} {path}");
             let unavailable = answers.get("503");
             assert_eq!(unavailable.is_none(), without_store.contains(&path.as_str()), "{method} {path}");
-            // A device that is lost says no time.
+            // A lost device has no `Retry-After`.
             if let Some(unavailable) = unavailable.filter(|_| path != "/models/{name}/load") {
                 assert_eq!(unavailable["headers"]["Retry-After"]["schema"]["type"], "integer", "{method} {path}");
             }
@@ -121,7 +121,7 @@ async fn an_unknown_model_is_documented_where_a_body_names_one() {
 }
 
 #[actix_web::test]
-async fn bodies_of_several_shapes_are_described_as_they_are_sent() {
+async fn bodies_of_several_shapes_are_documented() {
     let schemas = get("/openapi.json").await.json()["components"]["schemas"].take();
     let reference = |name: &str| Value::from(format!("#/components/schemas/{name}"));
     let shapes: Vec<_> = schemas["AnyVideoRequest"]["oneOf"].as_array().unwrap().iter().map(|shape| &shape["$ref"]).collect();
@@ -134,7 +134,7 @@ async fn bodies_of_several_shapes_are_described_as_they_are_sent() {
 }
 
 #[actix_web::test]
-async fn the_description_says_how_a_key_is_sent() {
+async fn the_documentation_says_how_a_key_is_sent() {
     let api = get("/openapi.json").await.json();
     let scheme = &api["components"]["securitySchemes"]["key"];
     assert_eq!((&scheme["type"], &scheme["scheme"]), (&json!("http"), &json!("bearer")));
@@ -179,7 +179,7 @@ async fn the_documented_bounds_of_videos_are_the_ones_that_are_checked() {
 }
 
 #[actix_web::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         if let Some(object) = value.as_object() {
             found.extend(object.get("$ref").and_then(Value::as_str));
@@ -234,21 +234,21 @@ async fn the_documented_schedulers_are_the_known_ones() {
 }
 
 #[actix_web::test]
-async fn every_documented_example_is_accepted_as_it_stands() {
+async fn every_documented_example_is_accepted_unchanged() {
     let api = get("/openapi.json").await.json();
     let schemas = &api["components"]["schemas"];
     let mut tried = Vec::new();
     for (path, item) in api["paths"].as_object().unwrap() {
         let Some(schema) = item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() else { continue };
         let body = &schemas[schema.rsplit('/').next().unwrap()];
-        // Of several shapes, a page offers the first; all are documented.
+        // Of several shapes, the page shows the first; all are documented.
         let shapes: Vec<&Value> = match body["oneOf"].as_array() {
             Some(shapes) => shapes.iter().map(|shape| &schemas[shape["$ref"].as_str().unwrap().rsplit('/').next().unwrap()]).collect(),
             None => vec![body],
         };
         for shape in shapes {
             let example = &shape["example"];
-            assert!(example.is_object(), "{path}: without an example of the whole, a page makes one up of its fields");
+            assert!(example.is_object(), "{path}: without an example of the whole, the page builds one from the fields");
             let mut request = post_to(path, example.to_string());
             for parameter in item["post"]["parameters"].as_array().into_iter().flatten() {
                 if parameter["in"] == "header" && parameter["required"] == true {
@@ -276,9 +276,9 @@ async fn every_documented_example_is_accepted_as_it_stands() {
     assert_eq!(tried, all);
 }
 
-/// Every URL that a page's own tags load from.
+/// Every URL that a page's own tags load.
 fn loaded_from(html: &str) -> Vec<&str> {
-    // The tags come before and after the inlined script, which is data here.
+    // The tags are before and after the inlined script, which counts as data here.
     [" src=\"", "<link rel=\"icon\" type=\"image/png\" href=\"", "<link rel=\"stylesheet\" href=\""]
         .iter()
         .flat_map(|attribute| html.match_indices(attribute).map(|(at, found)| html[at + found.len()..].split('"').next().unwrap()))
@@ -314,7 +314,7 @@ async fn redoc_carries_its_script_and_loads_nothing() {
 }
 
 #[actix_web::test]
-async fn the_pages_forbid_the_browser_to_ask_anyone_else() {
+async fn the_pages_forbid_requests_to_other_hosts() {
     for path in ["/docs", "/redoc"] {
         let page = get(path).await;
         let policy = page.header("content-security-policy").unwrap();

@@ -1,4 +1,4 @@
-//! `GET /api/v1/tasks/{id}/events`: what is told, in which order, and to whom it is told again.
+//! `GET /api/v1/tasks/{id}/events`: the events, their order, and resuming.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ struct Event {
     data: Value,
 }
 
-/// A stream that is read as it comes.
+/// A stream that is read as it arrives.
 struct Stream {
     answer: Response,
     text: String,
@@ -41,7 +41,7 @@ impl Stream {
         Self { answer, text: String::new() }
     }
 
-    /// The next block of lines; `None` at the stream's end.
+    /// The next block of lines; `None` at the end of the stream.
     async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -54,7 +54,7 @@ impl Stream {
         }
     }
 
-    /// The next event; comments and the rest are left out.
+    /// The next event; comments and other blocks are skipped.
     async fn event(&mut self) -> Option<Event> {
         loop {
             let block = self.block().await?;
@@ -75,7 +75,7 @@ impl Stream {
 }
 
 #[actix_web::test]
-async fn a_task_is_told_of_from_its_beginning_to_its_end() {
+async fn a_stream_has_all_events_of_a_task() {
     let server = start().await;
     let id = server.submit(json!({})).await;
     let mut stream = Stream::open(&server, &id, None).await;
@@ -90,11 +90,11 @@ async fn a_task_is_told_of_from_its_beginning_to_its_end() {
         assert_eq!(event.data["task_id"], id);
         assert!(event.data["at"].as_str().unwrap().ends_with('Z'));
     }
-    // The last one says all, so that nobody needs to ask again.
+    // The last event has the whole task, so no further request is needed.
     let last = &events.last().unwrap().data;
     assert_eq!((&last["progress"], &last["task"]), (&json!(100), &server.task(&id).await));
 
-    // Who comes back gets what is new, and at the end nothing, in a way that keeps browsers from asking again.
+    // A client that reconnects gets the new events only, and after the end a 204, which stops browsers from reconnecting.
     let seen = events[1].id;
     let behind: Vec<i64> = Stream::open(&server, &id, Some(seen)).await.rest().await.iter().map(|event| event.id).collect();
     assert_eq!(behind, events[2..].iter().map(|event| event.id).collect::<Vec<_>>());
@@ -104,19 +104,19 @@ async fn a_task_is_told_of_from_its_beginning_to_its_end() {
 }
 
 #[actix_web::test]
-async fn progress_is_told_as_it_happens() {
+async fn progress_is_streamed_as_it_happens() {
     let server = start().await;
     let id = server.submit(json!({"prompt": "slow"})).await;
     let mut stream = Stream::open(&server, &id, None).await;
-    let mut told = Vec::new();
-    while told.len() < 2 {
+    let mut progress = Vec::new();
+    while progress.len() < 2 {
         let event = stream.event().await.unwrap();
         if event.kind == "progress" {
-            told.push(event.data["progress"].as_u64().unwrap());
+            progress.push(event.data["progress"].as_u64().unwrap());
             assert!(event.data["frame"].as_u64().is_some() && event.data["status"] == "processing", "{event:?}");
         }
     }
-    assert!(told[0] < told[1], "{told:?}");
+    assert!(progress[0] < progress[1], "{progress:?}");
     assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
     let rest = stream.rest().await;
     let last = rest.last().unwrap();
@@ -126,14 +126,14 @@ async fn progress_is_told_as_it_happens() {
 /// The next preview of a stream.
 async fn preview(stream: &mut Stream) -> Value {
     loop {
-        let block = stream.block().await.expect("the stream goes on");
+        let block = stream.block().await.expect("the stream continues");
         let Some(data) = block.strip_prefix("event: preview\ndata: ") else { continue };
         return serde_json::from_str(data).unwrap();
     }
 }
 
-/// A preview's picture, which is as large as is said.
-fn pictured(preview: &Value) -> RgbImage {
+/// A preview's picture, whose size must be the declared one.
+fn picture_of(preview: &Value) -> RgbImage {
     let png = preview["image"].as_str().unwrap().strip_prefix("data:image/png;base64,").unwrap();
     let picture = image::load_from_memory(&BASE64_STANDARD.decode(png).unwrap()).unwrap().to_rgb8();
     assert_eq!((&preview["width"], &preview["height"]), (&json!(picture.width()), &json!(picture.height())));
@@ -141,7 +141,7 @@ fn pictured(preview: &Value) -> RgbImage {
 }
 
 #[actix_web::test]
-async fn a_video_in_the_making_is_shown_to_those_who_ask() {
+async fn previews_of_a_video_are_streamed_on_request() {
     let server = start().await;
     let id = server.submit(json!({"prompt": "slow", "resolution": "640x480"})).await;
     let url = server.url(&format!("/api/v1/tasks/{id}/events?previews=true"));
@@ -150,7 +150,7 @@ async fn a_video_in_the_making_is_shown_to_those_who_ask() {
     while frames.len() < 2 {
         let preview = preview(&mut stream).await;
         assert_eq!(preview["task_id"], id);
-        let picture = pictured(&preview);
+        let picture = picture_of(&preview);
         if let Some(frame) = preview["frame"].as_u64() {
             assert_eq!(picture.dimensions(), (256, 192));
             frames.push(frame);
@@ -162,11 +162,11 @@ async fn a_video_in_the_making_is_shown_to_those_who_ask() {
 }
 
 #[actix_web::test]
-async fn a_pictures_steps_are_shown_to_those_who_ask_and_to_nobody_else() {
+async fn previews_of_a_pictures_steps_are_streamed_on_request_only() {
     let server = start().await;
     let body = json!({"prompt": "slow"});
-    let asked = server.ask(Method::POST, "/api/v1/images/generate", Some(body));
-    let looked = async {
+    let request = server.ask(Method::POST, "/api/v1/images/generate", Some(body));
+    let watch = async {
         server.wait_for_jobs(1).await;
         let tasks = server.ask(Method::GET, "/api/v1/tasks", None).await.1;
         let id = tasks[0]["task_id"].as_str().unwrap().to_owned();
@@ -176,8 +176,8 @@ async fn a_pictures_steps_are_shown_to_those_who_ask_and_to_nobody_else() {
         let [first, second] = [preview(&mut stream).await, preview(&mut stream).await];
         assert!(first["step"].as_u64().unwrap() < second["step"].as_u64().unwrap());
         assert_eq!((&first["task_id"], &first["part"], first.get("frame")), (&json!(id), &json!(0), None));
-        // The fake model's previews are the step's colour.
-        let (step, seen) = (first["step"].as_u64().unwrap(), pictured(&first));
+        // The fake model's preview is a solid colour per step.
+        let (step, seen) = (first["step"].as_u64().unwrap(), picture_of(&first));
         assert_eq!((seen.dimensions(), seen.get_pixel(4, 4).0[1]), ((8, 8), (step % 256) as u8));
         assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
         assert_eq!(stream.rest().await.last().unwrap().kind, "cancelled");
@@ -185,12 +185,12 @@ async fn a_pictures_steps_are_shown_to_those_who_ask_and_to_nobody_else() {
             assert!(!block.contains("event: preview"), "{block}");
         }
     };
-    let ((status, answer), ()) = tokio::join!(asked, looked);
+    let ((status, answer), ()) = tokio::join!(request, watch);
     assert_eq!((status.as_u16(), &answer["error"]["code"]), (410, &json!("TASK_CANCELLED")));
 }
 
 #[actix_web::test]
-async fn what_happened_while_nobody_looked_is_told_over_a_restart() {
+async fn missed_events_are_sent_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ServerSettings { shutdown_limit: Duration::ZERO, ..settings() };
     let first = Running::in_folder(folder.path(), settings.clone(), engine(4).await).await;
@@ -202,7 +202,7 @@ async fn what_happened_while_nobody_looked_is_told_over_a_restart() {
             break event.id;
         }
     };
-    // The stream ends with the server, without an end of the task.
+    // The stream closes with the server, without a final event.
     let (rest, ()) = tokio::join!(stream.rest(), first.end());
     assert!(rest.iter().all(|event| event.kind != "cancelled" && event.kind != "failed"), "{rest:?}");
     let second = Running::in_folder(folder.path(), settings, engine(4).await).await;
@@ -219,10 +219,10 @@ async fn what_happened_while_nobody_looked_is_told_over_a_restart() {
 }
 
 #[actix_web::test]
-async fn a_quiet_stream_says_that_it_is_alive() {
+async fn a_quiet_stream_has_heartbeats() {
     let tasks = TasksSettings { heartbeat: Duration::from_millis(30), ..settings().tasks };
     let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await).await;
-    // What waits behind another has no news.
+    // A queued task has no events.
     let slow = server.submit(json!({"prompt": "slow"})).await;
     let waiting = server.submit(json!({})).await;
     server.task_when(&slow, |task| task["progress"] == 99).await;
@@ -236,7 +236,7 @@ async fn a_quiet_stream_says_that_it_is_alive() {
 }
 
 #[actix_web::test]
-async fn streams_are_bounded_and_make_room_when_they_are_closed() {
+async fn streams_are_bounded_and_closing_one_frees_its_slot() {
     let tasks = TasksSettings { streams_per_owner: 2, ..settings().tasks };
     let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
@@ -248,7 +248,7 @@ async fn streams_are_bounded_and_make_room_when_they_are_closed() {
     drop(streams);
     let deadline = std::time::Instant::now() + PATIENCE;
     while reqwest::get(server.url(&events)).await.unwrap().status().as_u16() != 200 {
-        assert!(std::time::Instant::now() < deadline, "closed streams make room");
+        assert!(std::time::Instant::now() < deadline, "closed streams free their slots");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let (status, answer) = server.ask(Method::GET, &format!("{events}?last_event_id=x"), None).await;

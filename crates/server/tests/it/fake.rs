@@ -1,4 +1,4 @@
-//! The fake model of generation's tests behind the real server, and a raw client that can hang up in every way.
+//! The real server with the fake model of generation's tests, and a raw client that can hang up in every way.
 
 use std::{
     net::SocketAddr,
@@ -22,19 +22,19 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::oneshot, task::JoinHan
 use crate::checked::Checked;
 pub(crate) use crate::fake_model::{PATIENCE, model};
 
-/// A backend, and how many jobs are taken at once.
+/// A backend, and the capacity of the queue.
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) local: LocalBackend,
     pub(crate) places: usize,
 }
 
-/// One whose model is loaded.
+/// A backend whose model is loaded.
 pub(crate) async fn engine(places: usize) -> Engine {
     Engine { local: crate::fake_model::local().await, places }
 }
 
-/// One answer, read whole.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -57,7 +57,7 @@ impl Answer {
     }
 }
 
-/// Asks an app without a socket whose model is loaded.
+/// Sends a request to an app without a socket, whose model is loaded.
 pub(crate) async fn ask(request: test::TestRequest) -> Answer {
     ask_engine(engine(4).await, request).await
 }
@@ -72,33 +72,33 @@ pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> An
     Answer { status, headers, body: test::read_body(response).await.to_vec() }
 }
 
-/// Jobs that lie in a folder.
+/// The jobs of a folder.
 pub(crate) async fn jobs(folder: &Path, engine: Engine) -> Checked {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let settings = JobsSettings { queue_capacity: engine.places, ..JobsSettings::new(folder, SystemTime::now) };
         match Checked::open(settings, engine.local.clone()).await {
-            // The threads of a server that has ended let go of the folder a moment later.
+            // The threads of a stopped server release the folder slightly later.
             Err(StoreError::InUse { .. }) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(1)).await,
             opened => return opened.unwrap(),
         }
     }
 }
 
-/// `POST /generate` with a body as it stands.
+/// `POST /generate` with this body.
 pub(crate) fn post(body: impl Into<Vec<u8>>) -> test::TestRequest {
     post_to("/generate", body)
 }
 
-/// A body as it stands, to a path.
+/// A POST of this body to a path.
 pub(crate) fn post_to(path: &str, body: impl Into<Vec<u8>>) -> test::TestRequest {
     test::TestRequest::post().uri(path).insert_header(("Content-Type", "application/json")).set_payload(body.into())
 }
 
-/// The server behind a real socket; it stops when it is dropped.
+/// The server on a real socket; it stops when it is dropped.
 pub(crate) struct Running {
     pub(crate) jobs: Checked,
-    /// Where its jobs lie, if that is its own.
+    /// The folder of its jobs, if it owns one.
     pub(crate) _data: Option<tempfile::TempDir>,
     pub(crate) address: SocketAddr,
     pub(crate) stop: oneshot::Sender<()>,
@@ -114,19 +114,19 @@ impl Running {
         Self::with_settings(ServerSettings::default(), engine).await
     }
 
-    /// With these settings, at a free port.
+    /// A server with these settings, on a free port.
     pub(crate) async fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
         let data = tempfile::tempdir().unwrap();
         let running = Self::in_folder(data.path(), settings, engine).await;
         Self { _data: Some(data), ..running }
     }
 
-    /// With the jobs of a folder, where those of an earlier server may lie.
+    /// A server with the jobs of a folder, which may contain those of an earlier server.
     pub(crate) async fn in_folder(folder: &Path, settings: ServerSettings, engine: Engine) -> Self {
         Self::with_jobs(folder, settings, jobs(folder, engine).await)
     }
 
-    /// With these jobs, which lie in that folder.
+    /// A server with these jobs, which are in this folder.
     pub(crate) fn with_jobs(folder: &Path, settings: ServerSettings, jobs: Checked) -> Self {
         let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..settings };
         let server = Server::bind(&settings, jobs.clone()).unwrap();
@@ -138,7 +138,7 @@ impl Running {
         Self { jobs, _data: None, address, stop, ended }
     }
 
-    /// Stops it, and waits until it has let go of its jobs.
+    /// Stops it, and waits until it has released its jobs.
     pub(crate) async fn end(self) {
         drop(self.stop);
         self.ended.await.unwrap().unwrap();
@@ -148,7 +148,7 @@ impl Running {
         format!("http://{}{path}", self.address)
     }
 
-    /// Sends a request for a picture over a connection of its own, and waits for nothing.
+    /// Sends a request for a picture over a new connection, without waiting for the answer.
     pub(crate) async fn request(&self, prompt: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let body = format!(r#"{{"prompt": "{prompt}"}}"#);
@@ -161,7 +161,7 @@ impl Running {
         stream
     }
 
-    /// Waits until this many jobs wait or run.
+    /// Waits until this number of jobs is queued or running.
     pub(crate) async fn wait_for_jobs(&self, jobs: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.jobs.active() != jobs {

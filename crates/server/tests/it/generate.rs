@@ -1,4 +1,4 @@
-//! `POST /generate`: the file, the JSON, the seed, and what goes wrong behind it.
+//! `POST /generate`: the file, the JSON, the seed, and failures of the model.
 
 use actix_web::http::StatusCode;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -20,7 +20,7 @@ async fn a_picture_comes_as_a_file_with_a_unique_name() {
 }
 
 #[actix_web::test]
-async fn a_picture_comes_as_base64_when_asked() {
+async fn a_picture_comes_as_base64_on_request() {
     let body = r#"{"prompt": "a boat", "num_inference_steps": 30, "return_base64": true, "seed": 5, "width": 80, "height": 64}"#;
     let answer = ask(post(body)).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -35,11 +35,11 @@ async fn a_picture_comes_as_base64_when_asked() {
     assert_eq!(json, expected);
     assert_eq!(image::load_from_memory(&picture).unwrap().to_rgb8().dimensions(), (80, 64));
     let file = ask(post(body.replace("true", "false"))).await;
-    assert_eq!(file.body, picture, "the same picture, byte for byte, whatever it comes in");
+    assert_eq!(file.body, picture, "the same picture in both forms, byte for byte");
 }
 
 #[actix_web::test]
-async fn without_a_seed_one_is_drawn_and_told() {
+async fn without_a_seed_a_random_one_is_reported() {
     let mut seeds = Vec::new();
     for _ in 0..3 {
         seeds.push(ask(post(r#"{"prompt": "a boat", "seed": null}"#)).await.header("x-seed").unwrap().parse::<u32>().unwrap());
@@ -49,7 +49,7 @@ async fn without_a_seed_one_is_drawn_and_told() {
 }
 
 #[actix_web::test]
-async fn a_prompt_that_was_cut_is_told_in_the_head_and_in_the_json() {
+async fn a_truncated_prompt_is_reported_in_the_headers_and_in_the_json() {
     // The fake model reads 75 words.
     let (all, more) = (vec!["boat"; 75].join(" "), vec!["boat"; 76].join(" "));
     for (prompt, negative_prompt, cut) in [(&all, &all, false), (&more, &all, true), (&all, &more, true), (&more, &more, true)] {
@@ -61,23 +61,23 @@ async fn a_prompt_that_was_cut_is_told_in_the_head_and_in_the_json() {
             assert_eq!((answer.status, answer.header("x-prompt-truncated")), (StatusCode::OK, cut.then_some("true")));
         }
         assert_eq!(json.json()["prompt_truncated"], cut);
-        assert_eq!(json.json()["prompt"], *prompt, "the prompt comes back whole, as it was sent");
+        assert_eq!(json.json()["prompt"], *prompt, "the prompt comes back in full");
     }
 }
 
 #[actix_web::test]
-async fn the_body_is_read_as_leniently_as_fastapi_reads_it() {
+async fn the_body_is_parsed_as_leniently_as_by_fastapi() {
     let body = r#"{"prompt": "a boat", "num_inference_steps": "30", "guidance_scale": "5", "width": 64.0, "return_base64": "yes",
                    "negative_prompt": null, "scheduler": null, "height": null, "nobody knows": [1]}"#;
     let answer = ask(post(body)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     assert_eq!(answer.json()["steps"], 30);
     let untyped = actix_web::test::TestRequest::post().uri("/generate").set_payload(r#"{"prompt": "a boat"}"#);
-    assert_eq!(ask(untyped).await.status, StatusCode::OK, "a body without a type is taken for JSON");
+    assert_eq!(ask(untyped).await.status, StatusCode::OK, "a body without a type counts as JSON");
 }
 
 #[actix_web::test]
-async fn what_goes_wrong_in_the_model_is_500_and_the_next_picture_is_made() {
+async fn failures_of_the_model_are_500_and_the_next_picture_is_made() {
     let server = Running::start(4).await;
     let client = reqwest::Client::new();
     let ask = |prompt: &'static str| client.post(server.url("/generate")).json(&json!({"prompt": prompt})).send();
@@ -92,7 +92,7 @@ async fn what_goes_wrong_in_the_model_is_500_and_the_next_picture_is_made() {
 }
 
 #[actix_web::test]
-async fn what_only_the_model_can_judge_is_422_all_the_same() {
+async fn faults_that_only_the_model_detects_are_422() {
     let answer = ask(post(r#"{"prompt": "refuse"}"#)).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let expected = json!({"detail": [{
@@ -100,7 +100,7 @@ async fn what_only_the_model_can_judge_is_422_all_the_same() {
         "ctx": {"error": "not with this scheduler"}
     }]});
     assert_eq!(answer.json(), expected);
-    // A model's own scheduler file that cannot be run is the model's refusal, and no failure.
+    // A model's own scheduler file that it cannot run is a refusal of the model, not a failure.
     let answer = ask(post(r#"{"prompt": "no scheduler"}"#)).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let detail = &answer.json()["detail"][0];
@@ -109,21 +109,21 @@ async fn what_only_the_model_can_judge_is_422_all_the_same() {
 }
 
 #[actix_web::test]
-async fn a_full_queue_is_429_with_the_time_to_come_back() {
+async fn a_full_queue_is_429_with_retry_after() {
     let server = Running::start(2).await;
     let _running = server.request("slow").await;
     let _waiting = server.request("slow").await;
     server.wait_for_jobs(2).await;
     let answer = reqwest::Client::new().post(server.url("/generate")).json(&json!({"prompt": "a boat"})).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 429);
-    assert_eq!(answer.headers()["retry-after"], "5", "the first guess, for no picture has been timed");
+    assert_eq!(answer.headers()["retry-after"], "5", "the initial estimate, because no picture has been timed yet");
     let body: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(body, json!({"detail": "the queue is full (2 places); try again in about 5 s"}));
 }
 
 #[actix_web::test]
-async fn numbers_are_read_as_fastapis_clients_write_them() {
-    for (steps, seed, guidance, told) in [
+async fn numbers_are_accepted_in_the_forms_that_fastapi_accepts() {
+    for (steps, seed, guidance, expected) in [
         ("3", "10", "7", "10"),
         ("3.0", "1e1", "true", "10"),
         (r#""3.0""#, r#"" 1_0 ""#, r#""7""#, "10"),
@@ -132,6 +132,6 @@ async fn numbers_are_read_as_fastapis_clients_write_them() {
     ] {
         let body = format!(r#"{{"prompt": "a boat", "num_inference_steps": {steps}, "seed": {seed}, "guidance_scale": {guidance}}}"#);
         let answer = ask(post(body.clone())).await;
-        assert_eq!((answer.status, answer.header("x-seed")), (StatusCode::OK, Some(told)), "{body}");
+        assert_eq!((answer.status, answer.header("x-seed")), (StatusCode::OK, Some(expected)), "{body}");
     }
 }

@@ -1,4 +1,5 @@
-//! Clients that hang up: their places are free at once, whether the job waits or runs, whether they close or only half-close.
+//! Clients that hang up: their slots are free at once, whether the job is queued or running, whether they close the connection or
+//! half-close it.
 
 use std::time::Duration;
 
@@ -22,14 +23,14 @@ async fn a_half_closed_connection_stops_the_running_job() {
     server.wait_for_jobs(1).await;
     client.shutdown().await.unwrap();
     server.wait_for_jobs(0).await;
-    // The other half is open still, and the server has closed it.
+    // The other half is still open, and the server has closed it.
     let mut rest = Vec::new();
     let read = tokio::time::timeout(PATIENCE, client.read_to_end(&mut rest)).await.expect("the server closes its half");
-    assert!(read.is_err() || rest.is_empty(), "no picture is sent to nobody: {rest:?}");
+    assert!(read.is_err() || rest.is_empty(), "no picture is sent: {rest:?}");
 }
 
 #[actix_web::test]
-async fn a_hang_up_frees_the_place_of_a_job_that_waits() {
+async fn a_hang_up_frees_the_slot_of_a_queued_job() {
     let server = Running::start(2).await;
     let running = server.request("slow").await;
     server.wait_for_jobs(1).await;
@@ -37,7 +38,7 @@ async fn a_hang_up_frees_the_place_of_a_job_that_waits() {
     server.wait_for_jobs(2).await;
     waiting.shutdown().await.unwrap();
     server.wait_for_jobs(1).await;
-    // The one that stayed on the line is untouched.
+    // The job of the other client is not affected.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(server.jobs.active(), 1);
     drop(running);
@@ -45,7 +46,7 @@ async fn a_hang_up_frees_the_place_of_a_job_that_waits() {
 }
 
 #[actix_web::test]
-async fn the_place_of_one_who_hung_up_goes_to_the_next() {
+async fn the_slot_of_a_client_that_hung_up_goes_to_the_next() {
     let server = Running::start(1).await;
     let gone = server.request("slow").await;
     server.wait_for_jobs(1).await;
@@ -56,12 +57,12 @@ async fn the_place_of_one_who_hung_up_goes_to_the_next() {
 }
 
 #[actix_web::test]
-async fn a_connection_is_used_again_for_the_next_picture() {
+async fn a_connection_is_reused_for_the_next_request() {
     let server = Running::start(1).await;
     let mut client = server.request("a boat").await;
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
-    // The end chunk of a PNG is the end of the answer.
+    // The last chunk of a PNG is the end of the answer.
     while !seen.ends_with(b"IEND\xaeB`\x82") {
         let count = tokio::time::timeout(PATIENCE, client.read(&mut buffer)).await.unwrap().unwrap();
         assert!(count > 0, "the server has closed the connection after {} bytes", seen.len());

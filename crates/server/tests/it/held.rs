@@ -1,4 +1,4 @@
-//! Requests that wait for their image or video: sent again under their own name, seen among the tasks, and cancelled from elsewhere.
+//! Requests that wait for their image or video: repeated with an idempotency key, listed among the tasks, and cancelled by another request.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn head<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
     answer.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
-/// What must be the same of two answers, and whether this one says that it was answered before.
+/// The parts of an answer that a replay must repeat, and whether it is marked as a replay.
 async fn parts(answer: Response) -> ((u16, String, Vec<u8>), bool) {
     let seed = head(&answer, "x-seed").unwrap().to_owned();
     let is_replayed = head(&answer, "idempotent-replayed") == Some("true");
@@ -38,7 +38,7 @@ async fn tasks(server: &Running) -> Vec<Value> {
     server.ask(Method::GET, "/api/v1/tasks", None).await.1.as_array().unwrap().clone()
 }
 
-/// The one task that there is, when it runs.
+/// The only task, once it runs.
 async fn running_task(server: &Running) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -54,11 +54,11 @@ async fn running_task(server: &Running) -> String {
 }
 
 #[actix_web::test]
-async fn a_request_with_a_name_is_answered_once_more_and_makes_one_job() {
+async fn repeated_requests_with_one_key_get_one_answer_and_make_one_job() {
     let server = start().await;
-    // Seeds are drawn anew for each request, so that equal ones show that the result is the same.
+    // Each request draws a new seed, so equal seeds show that the result is the same.
     for (path, body) in [("/generate", json!({"prompt": "stuck"})), ("/animate", picture())] {
-        // At once, and after the first was answered.
+        // Concurrently, and after the first was answered.
         let at_once = futures_util::future::join_all((0..3).map(|_| post(server.url(path), Some(path), body.clone()))).await;
         let mut seen = Vec::new();
         for answer in at_once {
@@ -69,14 +69,14 @@ async fn a_request_with_a_name_is_answered_once_more_and_makes_one_job() {
         assert_eq!(seen.iter().filter(|(_, is_replayed)| !is_replayed).count(), 1, "{path}");
         assert!(seen[3].1, "{path}");
         let other = post(server.url(path), None, body).await;
-        assert_ne!(head(&other, "x-seed").unwrap(), seen[0].0.1, "a request without a name is another");
+        assert_ne!(head(&other, "x-seed").unwrap(), seen[0].0.1, "a request without a key is a new one");
         assert!(head(&other, "idempotent-replayed").is_none());
     }
     assert_eq!(server.jobs.metrics().completed, 4);
 }
 
 #[actix_web::test]
-async fn another_request_under_the_name_is_refused() {
+async fn another_request_with_the_same_key_is_refused() {
     let server = start().await;
     assert_eq!(post(server.url("/generate"), Some("one"), json!({"prompt": "a boat"})).await.status().as_u16(), 200);
     for (path, body) in [
@@ -97,7 +97,7 @@ async fn another_request_under_the_name_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_request_that_waits_is_a_task_that_can_be_followed_and_cancelled() {
+async fn a_waiting_request_is_a_task_that_can_be_followed_and_cancelled() {
     let server = start().await;
     let waiting = tokio::spawn(post(server.url("/generate"), Some("one"), json!({"prompt": "slow"})));
     let id = running_task(&server).await;
@@ -115,10 +115,10 @@ async fn a_request_that_waits_is_a_task_that_can_be_followed_and_cancelled() {
     let kinds: Vec<_> = events.lines().filter_map(|line| line.strip_prefix("event: ")).filter(|kind| *kind != "progress").collect();
     assert_eq!(kinds, ["queued", "started", "cancelled"], "{events}");
     assert_eq!((tasks(&server).await.len(), server.jobs.active()), (0, 0));
-    assert_eq!(server.task(&id).await["status"], "cancelled", "who followed it can still ask");
+    assert_eq!(server.task(&id).await["status"], "cancelled", "its followers can still read it");
     assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 409);
 
-    // A video that waits, too; and the name is free for another try.
+    // The same for a waiting video; and the key is free for another attempt.
     let waiting = tokio::spawn(post(server.url("/generate"), Some("one"), json!({"prompt": "stuck"})));
     running_task(&server).await;
     let scenes = json!({"scenes": ["slow", "a star"]});

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: one job for one request, however often it is sent.
+//! `Idempotency-Key`: one job per request, however often it is sent.
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
 };
 
 async fn post(server: &Running, path: &str, key: &str, body: &Value) -> Response {
-    // Byte by byte the same for the same value.
+    // Equal values are serialized to equal bytes.
     let request = reqwest::Client::new().post(server.url(path)).header("idempotency-key", key).json(body);
     request.send().await.unwrap()
 }
@@ -26,7 +26,7 @@ const VIDEOS: &str = "/api/v1/videos/generate";
 const PICTURES: &str = "/api/v1/images/generate";
 
 #[actix_web::test]
-async fn the_same_request_is_answered_the_same_and_makes_one_job() {
+async fn a_repeated_request_gets_the_same_answer_and_makes_one_job() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::in_folder(folder.path(), settings(), engine(4).await).await;
     let body = clip(json!({"prompt": "a boat"}));
@@ -36,7 +36,7 @@ async fn the_same_request_is_answered_the_same_and_makes_one_job() {
     server.ended(first["task_id"].as_str().unwrap()).await;
     let again = post(&server, VIDEOS, "one", &body).await;
     assert_eq!((again.status().as_u16(), replayed(&again)), (200, Some("true")));
-    // As it was answered then, though it is completed by now.
+    // The answer of that time, although the job is completed by now.
     assert_eq!(again.json::<Value>().await.unwrap(), first);
     assert_eq!(tasks(&server).await, 1);
     server.end().await;
@@ -50,7 +50,7 @@ async fn the_same_request_is_answered_the_same_and_makes_one_job() {
 }
 
 #[actix_web::test]
-async fn another_request_under_the_same_name_is_refused() {
+async fn another_request_with_the_same_key_is_refused() {
     let server = start().await;
     let body = clip(json!({}));
     assert_eq!(post(&server, VIDEOS, "one", &body).await.status().as_u16(), 200);
@@ -67,7 +67,7 @@ async fn another_request_under_the_same_name_is_refused() {
 }
 
 #[actix_web::test]
-async fn requests_that_come_at_once_make_one_job() {
+async fn concurrent_requests_with_one_key_make_one_job() {
     let server = start().await;
     let body = clip(json!({}));
     let answers = futures_util::future::join_all((0..8).map(|_| post(&server, VIDEOS, "one", &body))).await;
@@ -83,7 +83,7 @@ async fn requests_that_come_at_once_make_one_job() {
 }
 
 #[actix_web::test]
-async fn a_picture_that_was_made_is_sent_again() {
+async fn a_finished_picture_is_sent_again() {
     let server = start().await;
     let body = json!({"prompt": "a boat", "width": 64, "height": 64});
     let first: Value = post(&server, PICTURES, "one", &body).await.json().await.unwrap();
@@ -94,7 +94,7 @@ async fn a_picture_that_was_made_is_sent_again() {
 }
 
 #[actix_web::test]
-async fn a_request_that_was_refused_leaves_its_name_free() {
+async fn a_refused_request_leaves_its_key_free() {
     let server = start().await;
     assert_eq!(post(&server, VIDEOS, "one", &clip(json!({"fps": 5}))).await.status().as_u16(), 422);
     assert_eq!(post(&server, VIDEOS, "one", &clip(json!({}))).await.status().as_u16(), 200);

@@ -1,8 +1,8 @@
-//! A thousand requests over 64 connections while the device is busy: each is answered as it should be or told when to come again, and
-//! every job that was taken ends.
+//! A thousand requests over 64 connections while the device is busy: each is answered, or refused with `Retry-After`, and every accepted
+//! job ends.
 //!
-//! For the first third of the requests a picture holds the device that never ends by itself, so that the queue is full; then its client
-//! hangs up, and jobs of some milliseconds follow each other.
+//! During the first third of the requests, a picture that never finishes occupies the device, so the queue is full; then its client hangs
+//! up, and jobs of some milliseconds follow each other.
 
 use std::{
     collections::BTreeMap,
@@ -27,12 +27,12 @@ const REQUESTS: usize = 1_000;
 const CONNECTIONS: usize = 64;
 /// Far fewer than there are connections.
 const PLACES: usize = 16;
-/// How long a client waits that is told to come again: much less than it is told, but not nothing.
+/// The time that a refused client waits: much less than `Retry-After`, but not nothing.
 const IMPATIENCE: Duration = Duration::from_millis(100);
-/// For all requests together, on any machine.
+/// The time limit of all requests together, on any machine.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// What is asked, in turns.
+/// The requests, in turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ask {
     /// `POST /generate`.
@@ -41,7 +41,7 @@ enum Ask {
     ClipTask,
     /// `POST /api/v1/images/generate`.
     PictureTask,
-    /// `GET /api/v1/tasks/{id}` of the task that was taken last.
+    /// `GET /api/v1/tasks/{id}` of the task that was accepted last.
     Task,
     /// `GET /api/v1/tasks`.
     Tasks,
@@ -67,7 +67,7 @@ impl Ask {
         matches!(self, Self::Picture | Self::ClipTask | Self::PictureTask)
     }
 
-    /// Whether it is a job that outlives its request.
+    /// Whether it makes a job that outlives its request.
     fn makes_a_task(self) -> bool {
         matches!(self, Self::ClipTask | Self::PictureTask)
     }
@@ -88,7 +88,7 @@ impl Ask {
     }
 }
 
-/// What the connections share.
+/// State shared by the connections.
 struct Load {
     server: Running,
     client: reqwest::Client,
@@ -100,9 +100,9 @@ struct Load {
 
 #[derive(Default)]
 struct Seen {
-    /// How often each was answered with which status.
+    /// The number of answers, by request and status.
     answers: BTreeMap<(Ask, u16), usize>,
-    /// The tasks that were taken.
+    /// The accepted tasks.
     tasks: Vec<String>,
 }
 
@@ -131,7 +131,7 @@ impl Load {
         status
     }
 
-    /// One connection's requests, one after another, until all are made.
+    /// The requests of one connection, one after another, until all are sent.
     async fn connection(&self) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +173,10 @@ async fn a_thousand_requests_are_all_answered_while_the_device_is_busy() {
     }
     assert_eq!(answers.values().sum::<usize>(), REQUESTS);
     for ask in TURNS.into_iter().filter(|ask| ask.makes_a_job()) {
-        assert!(answers.contains_key(&(ask, 200)) && answers.contains_key(&(ask, 429)), "some of {ask:?} are taken and some are not");
+        assert!(
+            answers.contains_key(&(ask, 200)) && answers.contains_key(&(ask, 429)),
+            "some of {ask:?} are accepted and some are refused"
+        );
     }
 
     let Load { server, .. } = &*load;
@@ -186,5 +189,5 @@ async fn a_thousand_requests_are_all_answered_while_the_device_is_busy() {
     let mut kept: Vec<String> = server.jobs.list("", page).await.unwrap().into_iter().map(|job| job.id).collect();
     kept.sort();
     tasks.sort();
-    assert_eq!(kept, tasks, "what was refused has left nothing");
+    assert_eq!(kept, tasks, "refused requests have left nothing");
 }

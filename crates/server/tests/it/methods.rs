@@ -1,4 +1,4 @@
-//! HEAD on every path that GET has, OPTIONS and `Allow` on every path: the paths are those of the description, so none can be missed.
+//! HEAD on every path that has GET, OPTIONS and `Allow` on every path: the paths come from /openapi.json, so none can be missed.
 
 use reqwest::{Client, Method, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -14,17 +14,17 @@ use crate::{
     task_client::{png, settings, start},
 };
 
-/// Paths with GET that are documentation, and so not described in it.
-const UNDESCRIBED: [&str; 7] = ["/openapi.json", "/docs", "/docs/", "/docs/swagger-ui.css", "/redoc", "/redoc/", "/api/v1/tasks/"];
+/// Paths with GET that are not in /openapi.json.
+const UNDOCUMENTED: [&str; 7] = ["/openapi.json", "/docs", "/docs/", "/docs/swagger-ui.css", "/redoc", "/redoc/", "/api/v1/tasks/"];
 
-/// The paths of the description, with their methods.
-async fn described(server: &Running) -> Vec<(String, Vec<String>)> {
+/// The paths of /openapi.json, with their methods.
+async fn documented(server: &Running) -> Vec<(String, Vec<String>)> {
     let api: Value = reqwest::get(server.url("/openapi.json")).await.unwrap().json().await.unwrap();
     let paths = api["paths"].as_object().unwrap();
     paths.iter().map(|(path, item)| (path.clone(), item.as_object().unwrap().keys().cloned().collect())).collect()
 }
 
-/// What stands in a head but for what no two answers have alike.
+/// The status and the headers, except those that differ between any two answers.
 fn head_of(answer: &Response) -> (StatusCode, HeaderMap) {
     let mut head = answer.headers().clone();
     for name in ["date", "x-request-id"] {
@@ -53,7 +53,7 @@ async fn upload(server: &Running) -> String {
 }
 
 #[actix_web::test]
-async fn head_is_answered_as_get_is_on_every_path() {
+async fn head_has_the_headers_of_get_on_every_path() {
     let server = start().await;
     let id = server.submit(json!({})).await;
     server.ended(&id).await;
@@ -62,12 +62,12 @@ async fn head_is_answered_as_get_is_on_every_path() {
     let text = text["job_id"].as_str().unwrap().to_owned();
     server.jobs.finished("", &text).await.unwrap();
     let upload = upload(&server).await;
-    let mut paths: Vec<String> = UNDESCRIBED.map(str::to_owned).to_vec();
-    for (path, methods) in described(&server).await {
+    let mut paths: Vec<String> = UNDOCUMENTED.map(str::to_owned).to_vec();
+    for (path, methods) in documented(&server).await {
         if !methods.iter().any(|method| method == "get") {
             continue;
         }
-        // Each of these has something to show; what a new path needs for that is to be added here.
+        // Each of these needs something to show; add what a new path needs here.
         paths.push(match path.as_str() {
             "/uploads/{name}" => upload.clone(),
             "/videos/{name}" => format!("/videos/video_{text}.mp4"),
@@ -85,7 +85,7 @@ async fn head_is_answered_as_get_is_on_every_path() {
         let headed = ask(Method::HEAD).await.unwrap();
         let (mut of_get, mut of_head) = (head_of(&got), head_of(&headed));
         if path == "/metrics" || path == "/health" {
-            // The one counts the request before, and the other tells the time.
+            // /metrics counts the previous request, and /health contains the time.
             assert!(of_get.1.remove("content-length").is_some() && of_head.1.remove("content-length").is_some());
         }
         assert_eq!(of_head, of_get, "{path}");
@@ -104,10 +104,10 @@ async fn head_is_answered_as_get_is_on_every_path() {
 }
 
 #[actix_web::test]
-async fn every_path_names_its_methods() {
+async fn every_path_lists_its_methods() {
     let server = start().await;
-    let mut paths = described(&server).await;
-    paths.extend(UNDESCRIBED.map(|path| (path.to_owned(), vec!["get".to_owned()])));
+    let mut paths = documented(&server).await;
+    paths.extend(UNDOCUMENTED.map(|path| (path.to_owned(), vec!["get".to_owned()])));
     for (path, methods) in paths {
         let has = |method: &str| methods.iter().any(|found| found == method);
         let named = [("get", "GET, HEAD"), ("post", "POST"), ("delete", "DELETE")];
@@ -130,7 +130,7 @@ async fn every_path_names_its_methods() {
 }
 
 #[actix_web::test]
-async fn head_tells_nobody_what_get_would_not() {
+async fn head_reveals_no_more_than_get() {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
     let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await).await;
     let body = json!({"text": "a boat"});
@@ -170,12 +170,12 @@ async fn head_tells_nobody_what_get_would_not() {
 }
 
 #[actix_web::test]
-async fn head_begins_nothing_and_holds_nothing() {
+async fn head_starts_nothing_and_holds_nothing() {
     let tasks = TasksSettings { streams_per_owner: 1, ..settings().tasks };
     let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
     let events = format!("/api/v1/tasks/{id}/events");
-    // The task does not end by itself, and a stream would not either.
+    // The task never finishes, and neither would a stream.
     for _ in 0..5 {
         let headed = tokio::time::timeout(PATIENCE, client().head(server.url(&events)).send()).await.expect("an answer").unwrap();
         assert_eq!(
@@ -187,7 +187,7 @@ async fn head_begins_nothing_and_holds_nothing() {
     assert_eq!(stream.status().as_u16(), 200);
     assert!(stream.chunk().await.unwrap().unwrap().starts_with(b"retry: "));
     let full = client().head(server.url(&events)).send().await.unwrap();
-    assert_eq!(full.status().as_u16(), 429, "as GET would be");
+    assert_eq!(full.status().as_u16(), 429, "as for GET");
     drop(stream);
 
     let (before, length) = (server.jobs.active(), "Content-Length: 18");
@@ -195,7 +195,7 @@ async fn head_begins_nothing_and_holds_nothing() {
     assert_eq!((head.status(), head.body()), (405, ""));
     assert_eq!(server.jobs.active(), before);
 
-    // Not a byte of a body stands between two answers on a connection.
+    // No byte of a body is between two answers on a connection.
     let mut connection = TcpStream::connect(server.address).await.unwrap();
     let ask = |first: &str| format!("{first} HTTP/1.1\r\nHost: localhost\r\n");
     let both = ask("HEAD /docs/swagger-ui.css") + "\r\n" + &ask("HEAD /none") + "\r\n" + &ask("GET /health") + "Connection: close\r\n\r\n";

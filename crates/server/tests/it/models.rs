@@ -30,7 +30,7 @@ fn setup(name: &str, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> +
     })
 }
 
-/// A server with the models "own", "turbo", whose load waits until it may, and "broken".
+/// A server with the models "own", "turbo", whose load waits for the flag, and "broken".
 async fn server(may_load: &Arc<AtomicBool>) -> Running {
     let may = Arc::clone(may_load);
     let waits = move |watch: &LoadWatch| {
@@ -79,7 +79,7 @@ async fn models_are_listed_loaded_and_unloaded() {
     let (status, answer) = server.ask(Method::POST, "/models/turbo/load", None).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
     assert_eq!(until(&server, "turbo", "loading").await["progress"], 0);
-    // A load that is not wanted any more is stopped.
+    // Unloading stops a load in progress.
     let (status, _) = server.ask(Method::POST, "/models/turbo/unload", None).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     until(&server, "turbo", "unloaded").await;
@@ -96,12 +96,12 @@ async fn models_are_listed_loaded_and_unloaded() {
 }
 
 #[actix_web::test]
-async fn a_task_says_that_its_model_is_being_loaded() {
+async fn a_task_shows_that_its_model_is_being_loaded() {
     let may_load = Arc::new(AtomicBool::new(false));
     let server = server(&may_load).await;
-    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"model": "turbo"})))).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    let path = format!("/api/v1/tasks/{}", taken["task_id"].as_str().unwrap());
+    let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"model": "turbo"})))).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    let path = format!("/api/v1/tasks/{}", submitted["task_id"].as_str().unwrap());
     until(&server, "turbo", "loading").await;
     let (_, task) = server.ask(Method::GET, &path, None).await;
     assert_eq!(task["status"], "pending", "{task}");
@@ -121,16 +121,16 @@ async fn a_task_says_that_its_model_is_being_loaded() {
 }
 
 #[actix_web::test]
-async fn a_model_that_cannot_be_loaded_says_why_and_the_others_serve() {
+async fn a_model_that_cannot_be_loaded_says_why_and_the_others_work() {
     let server = server(&Arc::new(AtomicBool::new(true))).await;
     let (status, answer) = server.ask(Method::POST, "/generate", Some(json!({"prompt": "a boat", "model": "broken"}))).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
-    let said = answer["detail"].as_str().unwrap();
-    assert!(said.contains("the model broken could not be loaded") && said.contains("truncated"), "{said}");
+    let message = answer["detail"].as_str().unwrap();
+    assert!(message.contains("the model broken could not be loaded") && message.contains("truncated"), "{message}");
     let model = model_of(&server, "broken").await;
     assert_eq!(model["state"], "failed", "{model}");
-    assert_eq!(model["reason"], "config.json: truncated", "where files lie is the operator's business");
-    // Every name that is listed can be given.
+    assert_eq!(model["reason"], "config.json: truncated", "paths are not for clients");
+    // Every listed name is accepted.
     for model in ["turbo", "own", "local", "local/own", "local/turbo"] {
         let body = json!({"prompt": "a boat", "model": model, "return_base64": true, "num_inference_steps": 2});
         let (status, answer) = server.ask(Method::POST, "/generate", Some(body)).await;
@@ -139,7 +139,7 @@ async fn a_model_that_cannot_be_loaded_says_why_and_the_others_serve() {
 }
 
 #[actix_web::test]
-async fn an_unknown_model_is_404_with_the_names_that_there_are_in_every_api() {
+async fn an_unknown_model_is_404_with_the_known_names_in_every_api() {
     let server = server(&Arc::new(AtomicBool::new(true))).await;
     let names = "there are local, local/own, turbo, broken";
     let picture = clip(json!({}))["image"].clone();

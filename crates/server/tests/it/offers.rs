@@ -1,4 +1,4 @@
-//! Requests that offer another protocol: they are answered in HTTP/1.1, and their bodies are as long as their heads say.
+//! Requests that offer another protocol: they are answered in HTTP/1.1, and their bodies have the declared length.
 
 use serde_json::json;
 use server::ServerSettings;
@@ -9,7 +9,7 @@ use crate::{
     task_client::{png, start},
 };
 
-/// Requests that offer another protocol, and what their bodies are. "N" stands for the length of the body, which is a good request.
+/// Headers that offer another protocol. "N" stands for the length of the body, which is a valid request.
 const OFFERS: [(&str, &[&str]); 12] = [
     ("a websocket", &["Connection: Upgrade", "Upgrade: websocket", "Content-Length: N"]),
     ("in capitals", &["Connection: upgrade", "Upgrade: WebSocket", "Content-Length: N"]),
@@ -26,8 +26,8 @@ const OFFERS: [(&str, &[&str]); 12] = [
 ];
 
 #[actix_web::test]
-async fn a_request_that_offers_another_protocol_is_answered_at_once() {
-    // A body that were waited for would be waited for beyond the test's end.
+async fn a_request_that_offers_another_protocol_is_answered_immediately() {
+    // If the server waited for more of the body, it would wait longer than the test.
     let settings = ServerSettings { body_timeout: PATIENCE * 10, ..ServerSettings::default() };
     let server = Running::with_settings(settings, engine(4).await).await;
     let body = r#"{"prompt": "a boat", "num_inference_steps": 1}"#;
@@ -36,14 +36,14 @@ async fn a_request_that_offers_another_protocol_is_answered_at_once() {
         let sent = if lines.contains("chunked") { format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()) } else { body.to_owned() };
         let head = format!("POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{lines}\r\n");
         let answer = exchange(server.address, format!("{head}{sent}")).await.0;
-        let asked = lines.contains("Expect");
-        assert_eq!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\n"), asked, "{name}: {answer}");
+        let expects = lines.contains("Expect");
+        assert_eq!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\n"), expects, "{name}: {answer}");
         let answer = Raw(answer.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n").to_owned());
         assert_eq!((answer.status(), answer.header("content-type")), (200, Some("image/png")), "{name}: {}", answer.0);
         assert_eq!((answer.header("connection"), answer.header("upgrade")), (Some("close"), None), "{name}: {}", answer.0);
     }
     let offer = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Content-Type: application/json"];
-    // What is behind the body is neither a part of it nor a request.
+    // Data after the body is neither a part of it nor a request.
     let behind = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let head = format!("POST /generate HTTP/1.1\r\n{}\r\nContent-Length: {}\r\n\r\n", offer.join("\r\n"), body.len());
     let answer = exchange(server.address, format!("{head}{body}{behind}")).await;
@@ -58,12 +58,12 @@ async fn a_request_that_offers_another_protocol_is_answered_at_once() {
 }
 
 #[actix_web::test]
-async fn a_stream_and_an_upload_are_whole_though_another_protocol_is_offered() {
+async fn streams_and_uploads_are_complete_although_another_protocol_is_offered() {
     let server = start().await;
     let id = server.submit(json!({})).await;
     server.ended(&id).await;
     let offer = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
-    // It ends with the connection, and is not framed as what it is not.
+    // The stream ends with the connection, and is not chunked.
     let stream = exchange(server.address, format!("GET /api/v1/tasks/{id}/events HTTP/1.1\r\n{offer}\r\n")).await;
     assert_eq!((stream.status(), stream.header("transfer-encoding")), (200, None), "{}", stream.0);
     assert!(stream.body().starts_with("retry: ") && stream.body().ends_with("\n\n"), "{}", stream.0);

@@ -1,4 +1,4 @@
-//! `/ready`, `/metrics`, and what a request leaves behind in them.
+//! `/ready`, `/metrics`, and the effects of requests on them.
 
 use std::{sync::mpsc, time::Instant};
 
@@ -12,7 +12,7 @@ use crate::{
     fake::{Engine, Running, ask, ask_engine, engine, model},
 };
 
-/// The numbers, as a client that accepts this is told them.
+/// The metrics, as a client with this `Accept` gets them.
 async fn metrics(server: &Running, accept: &str, media_type: &str) -> String {
     let answer = reqwest::Client::new().get(server.url("/metrics")).header("accept", accept).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), &answer.headers()["vary"]), (200, &"Accept".parse().unwrap()));
@@ -30,22 +30,22 @@ async fn open_metrics(server: &Running) -> String {
 }
 
 #[actix_web::test]
-async fn metrics_are_in_the_format_that_is_asked_for() {
+async fn metrics_are_in_the_format_that_accept_selects() {
     let server = Running::start(2).await;
     reqwest::get(server.url("/health")).await.unwrap();
     let open = open_metrics(&server).await;
     let text = metrics(&server, "*/*", "text/plain; version=0.0.4; charset=utf-8").await;
     let health = "framewright_http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"}";
     assert_eq!((value(&open, health), value(&text, health)), (1.0, 1.0));
-    // One format describes a counter under its name without the ending of its values, the other with it.
-    for (said, ending) in [(&open, ""), (&text, "_total")] {
+    // OpenMetrics describes a counter under its name without the suffix of its values, the text format with it.
+    for (metrics, ending) in [(&open, ""), (&text, "_total")] {
         for counter in ["framewright_http_requests", "framewright_jobs"] {
-            assert!(said.contains(&format!("\n# TYPE {counter}{ending} counter\n")), "{said}");
+            assert!(metrics.contains(&format!("\n# TYPE {counter}{ending} counter\n")), "{metrics}");
         }
-        let types: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let types: Vec<_> = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
         assert_eq!(types.iter().filter(|described| described.ends_with(" histogram")).count(), 4, "{types:?}");
-        // Every value belongs to what is described.
-        for line in said.lines().filter(|line| !line.starts_with('#')) {
+        // Every value belongs to a described metric.
+        for line in metrics.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
             let endings = ["", "_bucket", "_sum", "_count", if ending.is_empty() { "_total" } else { "" }];
             let described = endings
@@ -65,7 +65,7 @@ fn value(text: &str, series: &str) -> f64 {
 }
 
 #[actix_web::test]
-async fn a_server_is_ready_when_work_can_be_handed_in() {
+async fn a_server_is_ready_when_it_accepts_work() {
     let answer = ask(TestRequest::get().uri("/ready")).await;
     let ready = json!({"ready": true, "model_loaded": true, "store_writable": true, "detail": null});
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, ready));
@@ -87,19 +87,19 @@ async fn a_server_is_ready_when_work_can_be_handed_in() {
 async fn a_store_that_cannot_be_written_is_not_ready_while_health_answers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::in_folder(folder.path(), ServerSettings::default(), engine(2).await).await;
-    // Another program holds the database.
+    // Another program locks the database.
     let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let answer = reqwest::get(server.url("/ready")).await.unwrap();
     assert_eq!(answer.status().as_u16(), 503);
-    let said: Value = answer.json().await.unwrap();
-    assert_eq!((&said["store_writable"], &said["model_loaded"]), (&json!(false), &json!(true)), "{said}");
+    let ready: Value = answer.json().await.unwrap();
+    assert_eq!((&ready["store_writable"], &ready["model_loaded"]), (&json!(false), &json!(true)), "{ready}");
     assert_eq!(reqwest::get(server.url("/health")).await.unwrap().status().as_u16(), 200);
     other.execute_batch("ROLLBACK").unwrap();
 }
 
 #[actix_web::test]
-async fn metrics_tell_of_requests_jobs_and_the_machine() {
+async fn metrics_cover_requests_jobs_and_the_machine() {
     let settings = ServerSettings { resident_memory: || Some(1_234_567), ..ServerSettings::default() };
     let server = Running::with_settings(settings, engine(8).await).await;
     let client = reqwest::Client::new();
@@ -117,15 +117,15 @@ async fn metrics_tell_of_requests_jobs_and_the_machine() {
     let _slow = server.request("slow").await;
     server.wait_for_jobs(1).await;
 
-    let told = open_metrics(&server).await;
+    let scrape = open_metrics(&server).await;
     let requests = |method: &str, route: &str, status: &str| {
-        value(&told, &format!("framewright_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"))
+        value(&scrape, &format!("framewright_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"))
     };
     assert_eq!(requests("POST", "/generate-video", "200"), 2.0);
     assert_eq!(requests("GET", "/generation/{id}", "404"), 1.0);
     assert_eq!(requests("GET", "none", "404"), 1.0);
     assert_eq!(requests("other", "/", "405"), 1.0);
-    assert_eq!(value(&told, "framewright_http_request_seconds_count{method=\"GET\",route=\"/video-status\"}"), 1.0);
+    assert_eq!(value(&scrape, "framewright_http_request_seconds_count{method=\"GET\",route=\"/video-status\"}"), 1.0);
     for (series, expected) in [
         ("framewright_jobs_total{outcome=\"completed\"}", 2.0),
         ("framewright_jobs_total{outcome=\"failed\"}", 1.0),
@@ -140,17 +140,17 @@ async fn metrics_tell_of_requests_jobs_and_the_machine() {
         ("framewright_store_up", 1.0),
         ("process_resident_memory_bytes", 1_234_567.0),
     ] {
-        assert_eq!(value(&told, series), expected, "{series}");
+        assert_eq!(value(&scrape, series), expected, "{series}");
     }
-    assert!(value(&told, "framewright_artifact_bytes") > 1000.0);
-    // The first step of a run, whose beginning nobody saw, is not timed.
-    assert!(value(&told, "framewright_step_seconds_count{of=\"picture\"}") >= 3.0);
-    assert!(!told.contains("secret-name") && !told.contains(&id) && !told.contains("BREW"), "{told}");
-    assert!(told.ends_with("# EOF\n"));
+    assert!(value(&scrape, "framewright_artifact_bytes") > 1000.0);
+    // The first step of a run is not timed, because its start was not observed.
+    assert!(value(&scrape, "framewright_step_seconds_count{of=\"picture\"}") >= 3.0);
+    assert!(!scrape.contains("secret-name") && !scrape.contains(&id) && !scrape.contains("BREW"), "{scrape}");
+    assert!(scrape.ends_with("# EOF\n"));
 }
 
 #[actix_web::test]
-async fn metrics_want_a_key_where_there_are_keys_and_probes_do_not() {
+async fn metrics_need_a_key_and_probes_do_not() {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
     let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(2).await).await;
     let ask = |path: &str, key: Option<&str>| {
@@ -158,9 +158,9 @@ async fn metrics_want_a_key_where_there_are_keys_and_probes_do_not() {
         key.map_or(request.try_clone().unwrap(), |key| request.bearer_auth(key)).send()
     };
     assert_eq!(ask("/metrics", None).await.unwrap().status().as_u16(), 401);
-    let told = ask("/metrics", Some(ALICES_KEY)).await.unwrap().text().await.unwrap();
-    assert!(!told.contains("alice"), "{told}");
-    assert_eq!(value(&told, "framewright_http_requests_total{method=\"GET\",route=\"/metrics\",status=\"401\"}"), 1.0);
+    let scrape = ask("/metrics", Some(ALICES_KEY)).await.unwrap().text().await.unwrap();
+    assert!(!scrape.contains("alice"), "{scrape}");
+    assert_eq!(value(&scrape, "framewright_http_requests_total{method=\"GET\",route=\"/metrics\",status=\"401\"}"), 1.0);
     for open in ["/health", "/ready"] {
         assert_eq!(ask(open, None).await.unwrap().status().as_u16(), 200, "{open}");
     }

@@ -1,4 +1,4 @@
-//! `POST /api/v1/images/generate` and `/generate-i2i`: sizes, fields, and what becomes of a picture that nobody waits for.
+//! `POST /api/v1/images/generate` and `/generate-i2i`: sizes, fields, and pictures whose client has hung up.
 
 use std::{io::Cursor, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 
 const GENERATE: &str = "/api/v1/images/generate";
 
-async fn made(server: &Running, path: &str, body: Value) -> Value {
+async fn generate(server: &Running, path: &str, body: Value) -> Value {
     let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
     assert_eq!(status.as_u16(), 200, "{answer}");
     answer
@@ -30,10 +30,10 @@ fn size(answer: &Value) -> (u32, u32) {
 async fn a_picture_is_made_at_the_models_size_and_resized() {
     let server = start().await;
     let body = json!({"prompt": "A serene mountain landscape", "width": 1920, "height": 1080, "quality": "high", "seed": 5});
-    let answer = made(&server, GENERATE, body).await;
+    let answer = generate(&server, GENERATE, body).await;
     assert_eq!(size(&answer), (1920, 1080));
     assert_eq!((&answer["width"], &answer["height"]), (&json!(1920), &json!(1080)));
-    // The fake model's own is 64 x 72.
+    // The fake model's own size is 64 x 72.
     assert_eq!((&answer["native_width"], &answer["native_height"]), (&json!(88), &json!(64)));
     assert_eq!((&answer["service"], &answer["seed"]), (&json!("local"), &json!(5)));
     assert!(answer["duration"].as_f64().unwrap() >= 0.0);
@@ -50,7 +50,7 @@ async fn a_picture_is_made_at_the_models_size_and_resized() {
     let output = &task["result"]["result"];
     assert_eq!((&output["image_url"], &output["video_url"], &output["frames"]), (&json!(url), &Value::Null, &Value::Null));
     assert_eq!(output["native"], json!({"width": 88, "height": 64, "frames": null}));
-    // The answer's address is good for the next request, although it is no public one.
+    // The answer's URL works in the next request, although its address is not public.
     let next = server.submit(json!({ "image": url })).await;
     assert_eq!(server.ended(&next).await["status"], "completed");
     for none in [url.replace("image-0", "image-1"), server.url("/health"), url.replace("img_", "img-")] {
@@ -61,7 +61,7 @@ async fn a_picture_is_made_at_the_models_size_and_resized() {
 }
 
 #[actix_web::test]
-async fn every_field_does_something() {
+async fn every_field_takes_effect() {
     let server = start().await;
     let parameters = |answer: Value| answer["parameters"].as_str().unwrap().to_owned();
     let small = |changes: Value| {
@@ -77,29 +77,29 @@ async fn every_field_does_something() {
         (json!({"negative_prompt": "fog", "cfg_scale": 3}), "a boat\nNegative prompt: fog\nSteps: 30, Sampler: DDIM, CFG scale: 3,"),
         (json!({"service": "midjourney", "seed": 7}), "a boat\nSteps: 30, Sampler: DDIM, CFG scale: 7.5, Seed: 7,"),
     ] {
-        let answer = made(&server, GENERATE, small(changes.clone())).await;
+        let answer = generate(&server, GENERATE, small(changes.clone())).await;
         assert_eq!(answer["service"], "local");
-        let told = parameters(answer);
-        assert!(told.starts_with(expected), "{changes}: {told}");
+        let text = parameters(answer);
+        assert!(text.starts_with(expected), "{changes}: {text}");
     }
     let image = BASE64_STANDARD.encode(png());
     for (weight, strength) in [(json!(null), "0.3"), (json!(0.0), "1"), (json!(1.0), "0.033333")] {
         let body = small(json!({"image": image, "reference_weight": weight}));
-        let told = parameters(made(&server, "/api/v1/images/generate-i2i", body).await);
-        assert!(told.contains(&format!("Denoising strength: {strength}")), "{weight}: {told}");
+        let text = parameters(generate(&server, "/api/v1/images/generate-i2i", body).await);
+        assert!(text.contains(&format!("Denoising strength: {strength}")), "{weight}: {text}");
     }
     let services = server.ask(Method::GET, "/api/v1/images/services", None).await.1;
     assert_eq!(services, json!(["local"]));
 }
 
 #[actix_web::test]
-async fn every_fault_of_a_picture_is_told() {
+async fn every_fault_of_a_picture_is_reported() {
     let server = start().await;
     let body = json!({
         "width": 10, "height": 5000, "quality": "best", "service": "dalle", "style": 5, "seed": -2, "cfg_scale": 51, "steps": 0,
         "optimize_prompt": true, "reference_weight": 1.5, "callback_url": "http://localhost:1/"
     });
-    let told = |answer: &Value| -> Vec<String> {
+    let faults_of = |answer: &Value| -> Vec<String> {
         let faults = answer["detail"].as_array().unwrap();
         faults.iter().map(|fault| format!("{} {}", fault["loc"][1].as_str().unwrap(), fault["type"].as_str().unwrap())).collect()
     };
@@ -120,13 +120,13 @@ async fn every_fault_of_a_picture_is_told() {
         "optimize_prompt value_error",
         "callback_url value_error",
     ];
-    assert_eq!(told(&answer), expected, "{answer}");
+    assert_eq!(faults_of(&answer), expected, "{answer}");
     let (_, answer) = server.ask(Method::POST, GENERATE, Some(json!({"prompt": " ", "style": "oil"}))).await;
-    assert_eq!(told(&answer), ["prompt string_too_short"]);
+    assert_eq!(faults_of(&answer), ["prompt string_too_short"]);
 }
 
 #[actix_web::test]
-async fn what_cannot_be_made_is_told_as_such() {
+async fn failed_pictures_say_why() {
     let server = start().await;
     for (prompt, sentence) in
         [("broken", "Image generation failed: tokenizer: broken as told"), ("panic", "Image generation failed: internal error")]
@@ -135,7 +135,7 @@ async fn what_cannot_be_made_is_told_as_such() {
         let error = json!({"code": "INTERNAL_ERROR", "message": sentence, "details": {}});
         assert_eq!((status.as_u16(), answer), (500, json!({"detail": sentence, "error": error})));
     }
-    // What the model does not take is a fault of the request, under the name that the field has here.
+    // A refusal of the model is a fault of the request, under this API's field name.
     for (prompt, field, reason) in [("refuse", "steps", "not with this scheduler"), ("no scheduler", "scheduler", "field _class_name")] {
         let (status, answer) = server.ask(Method::POST, GENERATE, Some(json!({ "prompt": prompt }))).await;
         assert_eq!((status.as_u16(), &answer["detail"][0]["loc"]), (422, &json!(["body", field])), "{answer}");
@@ -144,7 +144,7 @@ async fn what_cannot_be_made_is_told_as_such() {
 }
 
 #[actix_web::test]
-async fn hanging_up_calls_a_picture_off_unless_it_can_be_asked_for_again() {
+async fn hanging_up_cancels_a_picture_unless_it_can_be_fetched_later() {
     let server = start().await;
     let client = reqwest::Client::new();
     let slow = |key: Option<&'static str>| {
@@ -154,7 +154,7 @@ async fn hanging_up_calls_a_picture_off_unless_it_can_be_asked_for_again() {
         }
         tokio::time::timeout(Duration::from_millis(300), request.send())
     };
-    assert!(slow(None).await.is_err(), "it never ends by itself");
+    assert!(slow(None).await.is_err(), "it never finishes");
     server.wait_for_jobs(0).await;
     let tasks = server.ask(Method::GET, "/api/v1/tasks", None).await.1;
     assert_eq!((tasks.as_array().unwrap().len(), &tasks[0]["status"]), (1, &json!("cancelled")));
@@ -165,7 +165,7 @@ async fn hanging_up_calls_a_picture_off_unless_it_can_be_asked_for_again() {
     assert_eq!((tasks.as_array().unwrap().len(), &tasks[0]["status"]), (2, &json!("processing")));
     let id = tasks[0]["task_id"].as_str().unwrap();
     assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
-    // Who asks once more is told what became of it.
+    // A repeated request gets the outcome.
     let answer = client.post(server.url(GENERATE)).json(&json!({"prompt": "slow"})).header("idempotency-key", "a").send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 410);
     assert_eq!(answer.json::<Value>().await.unwrap()["error"]["code"], "TASK_CANCELLED");

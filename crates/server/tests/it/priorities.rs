@@ -1,4 +1,4 @@
-//! Whose requests come first: a key's priority and its owner count for every way in, for jobs that are waited for as for those that are not.
+//! Scheduling: a key's priority and its owner apply to every route, and to held and stored jobs alike.
 
 use std::time::{Duration, Instant};
 
@@ -16,22 +16,22 @@ use crate::{
     task_client::{clip, png, settings},
 };
 
-/// Posts and goes on: the answer, whenever it comes.
+/// Sends a request in the background; the handle yields the answer.
 fn post(server: &Running, key: &str, path: &str, body: &Value) -> tokio::task::JoinHandle<Value> {
     let request = reqwest::Client::new().post(server.url(path)).bearer_auth(key).json(body);
     tokio::spawn(async move { request.send().await.unwrap().json().await.unwrap() })
 }
 
 #[actix_web::test]
-async fn what_an_urgent_key_asks_for_comes_before_what_another_does() {
+async fn jobs_of_an_urgent_key_come_first() {
     let keys = [("alice", ALICES_KEY, Priority::Low), ("bob", BOBS_KEY, Priority::High)];
     let keys = keys.map(|(name, key, priority)| ApiKey::new(name, key).unwrap().with_priority(priority)).to_vec();
     let access = AccessSettings { keys, ..AccessSettings::default() };
     let server = Running::with_settings(ServerSettings { access, ..settings() }, engine(8).await).await;
     let mut waiting = vec![post(&server, ALICES_KEY, "/generate", &json!({"prompt": "slow"}))];
     server.wait_for_jobs(1).await;
-    let taken = post(&server, ALICES_KEY, "/api/v1/videos/generate", &clip(json!({}))).await.unwrap();
-    let id = taken["task_id"].as_str().unwrap();
+    let submitted = post(&server, ALICES_KEY, "/api/v1/videos/generate", &clip(json!({}))).await.unwrap();
+    let id = submitted["task_id"].as_str().unwrap();
     let mine = server.jobs.get("alice", id).await.unwrap().unwrap();
     assert_eq!((mine.priority, mine.position), (Priority::Low, Some(0)));
 

@@ -1,4 +1,4 @@
-//! The names under which clients send fields: what other programs call them, misspelt ones, and values that have names of their own.
+//! The names under which clients send fields: other programs' names, misspelt ones, and values with aliases.
 
 use actix_web::http::StatusCode;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -9,11 +9,11 @@ use crate::{
     task_client::png,
 };
 
-async fn sent(path: &str, body: &Value) -> Answer {
+async fn send(path: &str, body: &Value) -> Answer {
     ask(post_to(path, body.to_string())).await
 }
 
-/// One good body for every shape of every route that takes one, made in a moment.
+/// One quick, valid body for every shape of every route with a body.
 fn bodies() -> Vec<(&'static str, Value)> {
     let image = BASE64_STANDARD.encode(png());
     vec![
@@ -36,8 +36,8 @@ fn with(body: &Value, more: Value) -> Value {
 }
 
 #[actix_web::test]
-async fn other_programs_names_of_fields_act() {
-    // As clients of AUTOMATIC1111, of OpenAI and of JavaScript send them.
+async fn other_programs_field_names_work() {
+    // As clients of AUTOMATIC1111, OpenAI and JavaScript send them.
     let parameters = |answer: Answer| answer.json()["parameters"].as_str().unwrap().to_owned();
     for (names, part) in [
         (
@@ -52,25 +52,25 @@ async fn other_programs_names_of_fields_act() {
         ),
     ] {
         let body = with(&json!({"prompt": "a boat", "return_base64": true}), names);
-        let answer = sent("/generate", &body).await;
+        let answer = send("/generate", &body).await;
         assert_eq!((answer.status, answer.header("x-ignored-fields")), (StatusCode::OK, None), "{body}: {}", answer.text());
         let parameters = parameters(answer);
         assert!(parameters.contains(part), "{body}: {parameters}");
     }
     let body =
         json!({"prompt": "a boat", "num_inference_steps": 4, "guidance_scale": 2, "sampler_index": "Heun", "width": 64, "height": 64});
-    let parameters = parameters(sent("/api/v1/images/generate", &body).await);
+    let parameters = parameters(send("/api/v1/images/generate", &body).await);
     assert!(parameters.contains("Steps: 4, Sampler: Heun, CFG scale: 2"), "{parameters}");
     let body = json!({"scenes": ["a", {"text": "b", "seconds": 1}], "steps": 3, "seconds": 2, "frame_rate": 10, "transition": "cut"});
-    let info = sent("/generate-video/info", &body).await.json();
+    let info = send("/generate-video/info", &body).await.json();
     assert_eq!((&info["total_frames"], &info["fps"], info.get("ignored_fields")), (&json!(30), &json!(10), None));
 }
 
 #[actix_web::test]
-async fn what_nobody_reads_is_named_on_every_route() {
+async fn unknown_keys_are_reported_on_every_route() {
     for (path, body) in bodies() {
         let body = with(&body, json!({"callback_ur": 1, "Ünknown": 2}));
-        let answer = sent(path, &body).await;
+        let answer = send(path, &body).await;
         assert!(answer.status.is_success(), "{path}: {}", String::from_utf8_lossy(&answer.body));
         let head = answer.header("x-ignored-fields").unwrap_or_else(|| panic!("{path} says nothing of {body}"));
         assert!(head.contains("callback_ur") && head.contains("\"%C3%9Cnknown\""), "{path}: {head}");
@@ -83,18 +83,18 @@ async fn what_nobody_reads_is_named_on_every_route() {
             );
         }
     }
-    // A picture's file, a refusal, and what stands inside of scenes and motions.
+    // The same for a picture's file, for a refusal, and inside scenes and motions.
     let misspelt = json!({"prompt": "a boat", "negative_promt": "a fox"});
-    let picture = sent("/generate", &misspelt).await;
+    let picture = send("/generate", &misspelt).await;
     assert_eq!(
         (picture.header("content-type"), picture.header("x-ignored-fields")),
         (Some("image/png"), Some("negative_promt;did_you_mean=negative_prompt"))
     );
-    let refused = sent("/generate", &json!({"promt": "a boat"})).await;
+    let refused = send("/generate", &json!({"promt": "a boat"})).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(refused.header("x-ignored-fields"), Some("promt;did_you_mean=prompt"));
     let inside = json!({"scenes": ["a", {"prompt": "b", "sede": 1, "motion": {"num_frame": 8}}], "motion": {"fps": 7}});
-    let named = sent("/generate-video/info", &inside).await.json()["ignored_fields"].take();
+    let named = send("/generate-video/info", &inside).await.json()["ignored_fields"].take();
     let expected = json!([
         {"field": "scenes.1.sede", "did_you_mean": "seed"},
         {"field": "scenes.1.motion.num_frame", "did_you_mean": "num_frames"},
@@ -104,7 +104,7 @@ async fn what_nobody_reads_is_named_on_every_route() {
 }
 
 #[actix_web::test]
-async fn a_request_that_is_answered_again_names_the_same() {
+async fn a_replayed_answer_reports_the_same_keys() {
     let body = json!({"image": BASE64_STANDARD.encode(png()), "duration": 1, "resolution": "64x48", "cfg": 3});
     let server = crate::fake::Running::start(4).await;
     let client = reqwest::Client::new();
@@ -128,19 +128,19 @@ async fn two_names_of_one_field_with_two_values_are_refused_by_both_names() {
         let has_steps = !(body.get("text").is_some() || body.get("script").is_some() || path == "/api/v1/videos/generate");
         let (field, key, values) =
             if has_steps { (field, key, (json!(5), json!(6))) } else { ("callback_url", "webhook", (json!("a"), json!("b"))) };
-        let answer = sent(path, &with(&body, json!({field: values.0, key: values.1}))).await;
+        let answer = send(path, &with(&body, json!({field: values.0, key: values.1}))).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
         let faults = answer.json()["detail"].take();
         let both = format!("{key} and {field} are names of one field, and their values differ");
-        let told = faults.as_array().unwrap().iter().filter(|fault| fault["msg"].as_str().unwrap().contains(&both)).count();
-        assert_eq!(told, 1, "{path}: {faults}");
+        let count = faults.as_array().unwrap().iter().filter(|fault| fault["msg"].as_str().unwrap().contains(&both)).count();
+        assert_eq!(count, 1, "{path}: {faults}");
     }
-    // The same value twice is no fault.
-    assert_eq!(sent("/generate", &json!({"prompt": "a", "steps": 5, "num_inference_steps": 5.0})).await.status, StatusCode::OK);
+    // The same value twice is not a fault.
+    assert_eq!(send("/generate", &json!({"prompt": "a", "steps": 5, "num_inference_steps": 5.0})).await.status, StatusCode::OK);
 }
 
 #[actix_web::test]
-async fn a_fault_stands_at_the_key_that_was_sent() {
+async fn a_fault_has_the_key_that_was_sent() {
     for (path, body, loc) in [
         ("/generate", json!({"prompt": "a", "steps": 0}), json!(["body", "steps"])),
         ("/generate", json!({"prompt": "a", "cfg": "high"}), json!(["body", "cfg"])),
@@ -154,7 +154,7 @@ async fn a_fault_stands_at_the_key_that_was_sent() {
         ("/api/v1/images/generate-i2i", json!({"prompt": "a", "image_url": "?"}), json!(["body", "image_url"])),
         ("/api/v1/videos/generate", json!({"image_url": "?"}), json!(["body", "image_url"])),
     ] {
-        let answer = sent(path, &body).await;
+        let answer = send(path, &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {body}: {}", answer.text());
         let faults = answer.json()["detail"].take();
         assert_eq!((faults.as_array().unwrap().len(), &faults[0]["loc"]), (1, &loc), "{path} {body}: {faults}");
@@ -164,20 +164,20 @@ async fn a_fault_stands_at_the_key_that_was_sent() {
 #[actix_web::test]
 async fn an_unknown_scheduler_is_answered_with_the_nearest() {
     for (name, nearest) in [("DPM++ 2S a", "dpmpp-2s"), ("eular", "euler"), ("DPM++ SDE Karras", "dpmpp-2m-sde-karras")] {
-        let fault = sent("/generate", &json!({"prompt": "a", "scheduler": name})).await.json()["detail"][0].take();
+        let fault = send("/generate", &json!({"prompt": "a", "scheduler": name})).await.json()["detail"][0].take();
         assert_eq!((&fault["type"], &fault["ctx"]["nearest"]), (&json!("enum"), &json!(nearest)), "{fault}");
         assert!(fault["msg"].as_str().unwrap().ends_with(&format!("did you mean '{nearest}'?")), "{fault}");
     }
-    let fault = sent("/generate-video/info", &json!({"scenes": ["a"], "join": "crosfade"})).await.json()["detail"][0].take();
+    let fault = send("/generate-video/info", &json!({"scenes": ["a"], "join": "crosfade"})).await.json()["detail"][0].take();
     assert_eq!(fault["ctx"]["nearest"], "crossfade");
 }
 
 #[actix_web::test]
-async fn a_seed_of_minus_one_is_drawn_and_told() {
+async fn a_seed_of_minus_one_is_drawn_and_reported() {
     for (path, body) in bodies() {
         let mut seeds = Vec::new();
         for _ in 0..2 {
-            let answer = sent(path, &with(&body, json!({"seed": -1}))).await;
+            let answer = send(path, &with(&body, json!({"seed": -1}))).await;
             assert!(answer.status.is_success(), "{path}: {}", String::from_utf8_lossy(&answer.body));
             let in_head = answer.header("x-seed").map(str::to_owned);
             seeds.push(in_head.unwrap_or_else(|| answer.json()["seed"].to_string()));
@@ -187,33 +187,33 @@ async fn a_seed_of_minus_one_is_drawn_and_told() {
         }
     }
     let scenes = json!({"scenes": [{"prompt": "a", "seed": -1}, "b"]});
-    assert_eq!(sent("/generate-video/info", &scenes).await.status, StatusCode::OK);
+    assert_eq!(send("/generate-video/info", &scenes).await.status, StatusCode::OK);
 }
 
 #[actix_web::test]
-async fn a_strength_is_the_other_side_of_a_reference_weight() {
+async fn a_strength_is_the_complement_of_a_reference_weight() {
     let body = json!({"prompt": "a boat", "image": BASE64_STANDARD.encode(png()), "width": 64, "height": 64});
     let strength = async |more: Value| {
-        let answer = sent("/api/v1/images/generate-i2i", &with(&body, more)).await;
+        let answer = send("/api/v1/images/generate-i2i", &with(&body, more)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         answer.json()["parameters"].as_str().unwrap().split("Denoising strength: ").nth(1).unwrap().split(',').next().unwrap().to_owned()
     };
     assert_eq!(strength(json!({"reference_weight": 0.4})).await, "0.6");
     assert_eq!(strength(json!({"denoising_strength": 0.6})).await, "0.6");
     assert_eq!(strength(json!({"reference_weight": 0.4, "strength": 0.6})).await, "0.6");
-    for (wrong, told) in [
+    for (wrong, message) in [
         (json!({"reference_weight": 0.4, "strength": 0.5}), "it says the same as reference_weight"),
         (json!({"strength": 1.5}), "a strength is 0 to 1"),
     ] {
-        let fault = sent("/api/v1/images/generate-i2i", &with(&body, wrong)).await.json()["detail"][0].take();
-        assert!(fault["loc"] == json!(["body", "strength"]) && fault["msg"].as_str().unwrap().contains(told), "{fault}");
+        let fault = send("/api/v1/images/generate-i2i", &with(&body, wrong)).await.json()["detail"][0].take();
+        assert!(fault["loc"] == json!(["body", "strength"]) && fault["msg"].as_str().unwrap().contains(message), "{fault}");
     }
-    let without = sent("/api/v1/images/generate", &json!({"prompt": "a", "width": 64, "height": 64, "strength": 0.5})).await;
+    let without = send("/api/v1/images/generate", &json!({"prompt": "a", "width": 64, "height": 64, "strength": 0.5})).await;
     assert_eq!(without.header("x-ignored-fields"), Some("strength"));
 }
 
 #[actix_web::test]
-async fn a_script_that_the_model_does_not_read_gets_a_remark() {
+async fn a_script_that_the_model_cannot_read_gets_a_remark() {
     let remark = "the model does not read the Cyrillic script, so that part of the prompt has little effect: write it in English";
     for (path, body) in [
         ("/generate", json!({"prompt": "красный круг", "return_base64": true})),
@@ -221,35 +221,35 @@ async fn a_script_that_the_model_does_not_read_gets_a_remark() {
         ("/generate-video", json!({"text": "красный круг"})),
         ("/api/v1/images/generate", json!({"prompt": "a boat", "negative_prompt": "красный круг", "width": 64, "height": 64})),
     ] {
-        let answer = sent(path, &body).await;
+        let answer = send(path, &body).await;
         assert_eq!((answer.status, answer.header("x-remarks")), (StatusCode::OK, Some(remark)), "{path}");
         if answer.header("content-type") == Some("application/json") {
             assert_eq!(answer.json()["remarks"], json!([remark]), "{path}");
         }
     }
     for prompt in ["café in Österreich, Đêm", "🦊🌙", "a fox, 5 €"] {
-        assert_eq!(sent("/generate", &json!({"prompt": prompt})).await.header("x-remarks"), None, "{prompt}");
+        assert_eq!(send("/generate", &json!({"prompt": prompt})).await.header("x-remarks"), None, "{prompt}");
     }
 }
 
 #[actix_web::test]
 async fn eta_is_a_field_of_every_body_of_an_image() {
-    let told = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";
+    let remark = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";
     let images = bodies().into_iter().filter(|(path, _)| *path == "/generate" || path.contains("/images/"));
     let mut tried = 0;
     for (path, body) in images {
-        let made = sent(path, &with(&body, json!({"eta": 0.5, "scheduler": "ddim"}))).await;
-        assert_eq!((made.status, made.header("x-remarks")), (StatusCode::OK, None), "{path}: {}", made.text());
-        let parameters = made.json()["parameters"].as_str().unwrap().to_owned();
+        let answer = send(path, &with(&body, json!({"eta": 0.5, "scheduler": "ddim"}))).await;
+        assert_eq!((answer.status, answer.header("x-remarks")), (StatusCode::OK, None), "{path}: {}", answer.text());
+        let parameters = answer.json()["parameters"].as_str().unwrap().to_owned();
         assert!(parameters.contains(", Eta DDIM: 0.5,"), "{path}: {parameters}");
-        let idle = sent(path, &with(&body, json!({"eta": 0.5, "scheduler": "euler"}))).await;
+        let idle = send(path, &with(&body, json!({"eta": 0.5, "scheduler": "euler"}))).await;
         assert_eq!(
             (idle.status, idle.header("x-remarks"), idle.json()["remarks"].take()),
-            (StatusCode::OK, Some(told), json!([told])),
+            (StatusCode::OK, Some(remark), json!([remark])),
             "{path}"
         );
         for (eta, kind) in [(json!(1.5), "less_than_equal"), (json!(-0.1), "greater_than_equal"), (json!("much"), "float_parsing")] {
-            let fault = sent(path, &with(&body, json!({"eta": eta}))).await.json()["detail"][0].take();
+            let fault = send(path, &with(&body, json!({"eta": eta}))).await.json()["detail"][0].take();
             assert_eq!((&fault["type"], &fault["loc"]), (&json!(kind), &json!(["body", "eta"])), "{path} {eta}: {fault}");
         }
         tried += 1;

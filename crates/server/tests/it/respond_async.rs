@@ -1,4 +1,4 @@
-//! `Prefer: respond-async`: a video that is waited for otherwise becomes a task.
+//! `Prefer: respond-async`: a held video becomes a task.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn until_done(server: &Running, client: &reqwest::Client, location: &str) 
 }
 
 #[actix_web::test]
-async fn videos_of_scenes_and_animations_need_not_be_waited_for() {
+async fn videos_of_scenes_and_animations_can_become_tasks() {
     let (server, client) = (Running::start(8).await, reqwest::Client::new());
     let picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC";
     let scenes = json!({"scenes": ["a boat", "a star"], "duration_per_scene": 0.5, "width": 64, "height": 64});
@@ -38,7 +38,7 @@ async fn videos_of_scenes_and_animations_need_not_be_waited_for() {
         assert_eq!(video.headers()["content-type"], "video/mp4");
         assert_eq!(&video.bytes().await.unwrap()[4..8], b"ftyp");
     }
-    // Faults are told at once, as without the preference.
+    // Faults are answered at once, as without the preference.
     let few = client.post(server.url("/generate-video")).header("Prefer", "respond-async").json(&json!({"scenes": ["a boat"]}));
     assert_eq!(few.send().await.unwrap().status().as_u16(), 400);
 }

@@ -1,4 +1,4 @@
-//! Pictures as clients and storages send them: under any label that leaves it open what they are, their bytes decide.
+//! Pictures as clients and storage servers send them: if a label does not exclude a picture, the bytes decide.
 
 use std::{fs, io::Cursor, net::SocketAddr};
 
@@ -26,7 +26,7 @@ fn picture(format: ImageFormat) -> Vec<u8> {
 
 const FORMATS: [ImageFormat; 3] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
 
-/// Sends a form whose one part has these lines.
+/// Sends a form with one part, which has these header lines.
 async fn upload(address: SocketAddr, part: &str, file: &[u8]) -> Raw {
     let body =
         [b"--edge\r\nContent-Disposition: form-data; name=\"character\"", part.as_bytes(), b"\r\n\r\n", file, b"\r\n--edge--\r\n"].concat();
@@ -38,18 +38,18 @@ async fn upload(address: SocketAddr, part: &str, file: &[u8]) -> Raw {
     exchange(address, [head.into_bytes(), body].concat()).await
 }
 
-/// The picture that an upload was stored as.
+/// The stored picture of an upload.
 fn stored(server: &FileServer, answer: &Raw) -> image::DynamicImage {
-    let told: Value = serde_json::from_str(answer.body()).unwrap();
-    let name = told["imageUrl"].as_str().unwrap().strip_prefix("/uploads/").unwrap();
+    let json: Value = serde_json::from_str(answer.body()).unwrap();
+    let name = json["imageUrl"].as_str().unwrap().strip_prefix("/uploads/").unwrap();
     image::load_from_memory(&fs::read(server.folder.path().join("uploads/_").join(name)).unwrap()).unwrap()
 }
 
 #[actix_web::test]
-async fn a_part_of_any_label_that_leaves_it_open_is_taken() {
+async fn a_part_with_any_label_that_may_be_a_picture_is_accepted() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for part in [
-        // Python's requests, and a field that is no file.
+        // Python's requests, and a field without a file name.
         "; filename=\"a.png\"",
         "",
         // Node's fetch; curl with .webp and .jfif.
@@ -64,7 +64,7 @@ async fn a_part_of_any_label_that_leaves_it_open_is_taken() {
         "; filename=\"a\"\r\nContent-Type: undefined",
         "; filename=\"a\"\r\nContent-Type: ",
         "; filename=\"a.png\"\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary",
-        // What is a picture as it stands is not in base64, whatever it says.
+        // Bytes that are a picture are not decoded as base64, whatever the header says.
         "; filename=\"a.png\"\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64",
     ] {
         for format in FORMATS {
@@ -85,7 +85,7 @@ async fn a_part_of_any_label_that_leaves_it_open_is_taken() {
 }
 
 #[actix_web::test]
-async fn a_file_of_another_kind_is_refused_as_what_it_is() {
+async fn a_file_of_another_kind_is_refused_by_its_kind() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (file, kind) in [(b"GIF89a\x01\0\x01\0".as_slice(), "a GIF"), (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC"), (b"%PDF-1.7", "a PDF")] {
         for part in ["; filename=\"a.png\"", "; filename=\"a.png\"\r\nContent-Type: image/png"] {
@@ -97,7 +97,7 @@ async fn a_file_of_another_kind_is_refused_as_what_it_is() {
     }
 }
 
-/// A JPEG whose camera lay on its side, as Exif says it.
+/// A JPEG of a rotated camera, according to its Exif data.
 fn sideways() -> Vec<u8> {
     let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0";
     let jpeg = picture(ImageFormat::Jpeg);
@@ -111,16 +111,16 @@ async fn an_upload_is_stored_upright() {
     assert_eq!(stored(&server, &answer).dimensions(), (24, 32), "a LONG is an orientation too");
 }
 
-/// A server that answers with a picture under the head lines that the request's query has, in base64.
+/// A server that answers with a picture and the header lines that the request's query contains, in base64.
 async fn storage() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut asked = vec![0; 4096];
-            let read = stream.read(&mut asked).await.unwrap_or_default();
-            let asked = String::from_utf8_lossy(&asked[..read]).into_owned();
-            let path = asked.split_whitespace().nth(1).unwrap_or_default();
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let path = request.split_whitespace().nth(1).unwrap_or_default();
             let (_, lines) = path.split_once('?').unwrap_or_default();
             let lines = String::from_utf8(base64::prelude::BASE64_URL_SAFE.decode(lines).unwrap_or_default()).unwrap_or_default();
             let file = picture(if path.starts_with("/webp") { ImageFormat::WebP } else { ImageFormat::Png });
@@ -131,7 +131,7 @@ async fn storage() -> SocketAddr {
     address
 }
 
-/// Asks for a video of the picture that the storage hands out under these head lines.
+/// Requests a video of the picture that the storage server serves with these header lines.
 async fn of_storage(server: &Running, storage: SocketAddr, lines: &str) -> (u16, Value) {
     let kind = if lines.len().is_multiple_of(2) { "png" } else { "webp" };
     let image = format!("http://{storage}/{kind}?{}", base64::prelude::BASE64_URL_SAFE.encode(lines));
@@ -141,13 +141,13 @@ async fn of_storage(server: &Running, storage: SocketAddr, lines: &str) -> (u16,
 }
 
 #[actix_web::test]
-async fn a_url_is_taken_whatever_its_storage_calls_the_picture() {
+async fn a_url_is_accepted_with_any_label_that_may_be_a_picture() {
     let storage = storage().await;
     let guard = GuardSettings { allow: vec![storage.to_string().parse().unwrap()], ..GuardSettings::default() };
     let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(64).await).await;
     for lines in [
         "",
-        // What boto3's put_object leaves.
+        // The default of boto3's put_object.
         "Content-Type: binary/octet-stream\r\n",
         "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=a\r\n",
         "Content-Type: image/jpg\r\n",
@@ -170,13 +170,13 @@ async fn a_url_is_taken_whatever_its_storage_calls_the_picture() {
         ("Content-Type: image/png\r\nContent-Encoding: gzip\r\n", "127.0.0.1: the answer is encoded (compressed), which is not undone"),
     ] {
         let (status, answer) = of_storage(&server, storage, lines).await;
-        let said = answer["detail"][0]["msg"].as_str().unwrap_or_default();
-        assert!(status == 422 && said.starts_with(&format!("Value error, {reason}")), "{lines:?}: {status} {answer}");
+        let message = answer["detail"][0]["msg"].as_str().unwrap_or_default();
+        assert!(status == 422 && message.starts_with(&format!("Value error, {reason}")), "{lines:?}: {status} {answer}");
     }
 }
 
 #[actix_web::test]
-async fn a_data_url_is_taken_by_its_bytes_and_refused_by_another_claim() {
+async fn a_data_url_is_accepted_by_its_bytes_and_refused_if_it_declares_another_type() {
     async fn animate(image: String) -> Answer {
         ask(post_to("/animate", json!({"image": image, "num_frames": 2}).to_string())).await
     }
@@ -192,8 +192,8 @@ async fn a_data_url_is_taken_by_its_bytes_and_refused_by_another_claim() {
         assert_eq!(animate(image.clone()).await.status, 200, "{image:.60}");
     }
     let refused = animate(format!("data:text/html;base64,{base64}")).await;
-    let said = "Value error, the data URL is declared as text/html, and a PNG, JPEG or WebP is wanted";
-    assert_eq!((refused.status.as_u16(), &refused.json()["detail"][0]["msg"]), (422, &json!(said)));
+    let message = "Value error, the data URL is declared as text/html, and a PNG, JPEG or WebP is wanted";
+    assert_eq!((refused.status.as_u16(), &refused.json()["detail"][0]["msg"]), (422, &json!(message)));
     let refused = ask(post_to("/api/v1/videos/generate", json!({"image": format!("data:video/mp4;base64,{base64}")}).to_string())).await;
     assert_eq!(refused.status, 422);
     assert!(refused.text().contains("the data URL is declared as video/mp4"), "{}", refused.text());

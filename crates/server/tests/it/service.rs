@@ -1,4 +1,4 @@
-//! `GET /`, `GET /health`, and paths and methods that there are not.
+//! `GET /`, `GET /health`, and unknown paths and methods.
 
 use std::{sync::mpsc, time::Instant};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::fake::{Engine, Running, ask, ask_engine, model, post};
 
 #[actix_web::test]
-async fn the_root_tells_what_runs_and_where_things_are() {
+async fn the_root_describes_the_service_and_its_endpoints() {
     let answer = ask(TestRequest::get().uri("/")).await;
     assert_eq!(answer.status, StatusCode::OK);
     let endpoints = json!({
@@ -48,7 +48,7 @@ async fn a_browser_gets_a_page_and_a_program_gets_json() {
 }
 
 #[actix_web::test]
-async fn health_has_the_keys_that_clients_look_for() {
+async fn health_has_the_keys_that_clients_expect() {
     let mut health = ask(TestRequest::get().uri("/health")).await.json();
     let timestamp = health["timestamp"].take();
     assert!(timestamp.as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
@@ -60,7 +60,7 @@ async fn health_has_the_keys_that_clients_look_for() {
 }
 
 #[actix_web::test]
-async fn while_the_model_loads_the_service_is_healthy_and_makes_no_pictures() {
+async fn while_the_model_loads_the_service_is_healthy_and_refuses_pictures() {
     let (go, wait) = mpsc::channel::<()>();
     let local = LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let _ = wait.recv();
@@ -78,12 +78,12 @@ async fn while_the_model_loads_the_service_is_healthy_and_makes_no_pictures() {
 }
 
 #[actix_web::test]
-async fn health_is_answered_while_a_picture_is_made() {
+async fn health_answers_while_a_picture_is_made() {
     let server = Running::start(1).await;
     let _slow = server.request("slow").await;
     server.wait_for_jobs(1).await;
     let health: serde_json::Value = reqwest::get(server.url("/health")).await.unwrap().json().await.unwrap();
-    // The slow picture never ends by itself, so this answer came before its end.
+    // The slow picture never finishes, so this answer came before its end.
     assert_eq!((&health["status"], &health["jobs"]), (&json!("healthy"), &json!(1)));
 }
 

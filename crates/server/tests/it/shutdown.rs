@@ -1,4 +1,4 @@
-//! The server's end: asked for, caused by the engine, or before the beginning.
+//! Shutdown: requested, caused by the model, or a failed start.
 
 use std::{
     net::TcpListener,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[actix_web::test]
-async fn the_end_answers_those_who_wait() {
+async fn a_shutdown_answers_waiting_requests() {
     let server = Running::start(2).await;
     let ask = || tokio::spawn(reqwest::Client::new().post(server.url("/generate")).json(&json!({"prompt": "slow"})).send());
     let clients = [ask(), ask()];
@@ -26,24 +26,24 @@ async fn the_end_answers_those_who_wait() {
         assert_eq!(answer.status().as_u16(), 503);
         assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), json!({"detail": "The server is shutting down"}));
     }
-    tokio::time::timeout(PATIENCE, server.ended).await.expect("the server ends").unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, server.ended).await.expect("the server exits").unwrap().unwrap();
 }
 
 #[actix_web::test]
-async fn a_model_that_cannot_be_loaded_ends_the_server_with_its_reason() {
+async fn a_model_that_cannot_be_loaded_stops_the_server_with_its_reason() {
     let load = || Err(diffusion_core::Error::file("unet/config.json", "missing"));
     let server = Running::with(Engine { local: LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap(), places: 4 }).await;
-    let ended = tokio::time::timeout(PATIENCE, server.ended).await.expect("the server ends").unwrap();
+    let ended = tokio::time::timeout(PATIENCE, server.ended).await.expect("the server exits").unwrap();
     assert_eq!(ended.unwrap_err().to_string(), "unet/config.json: missing");
 }
 
 #[actix_web::test]
-async fn a_port_in_use_is_told_by_its_number() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
+async fn a_port_in_use_is_reported_by_its_number() {
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = occupied.local_addr().unwrap().port();
     let settings = ServerSettings { port, ..ServerSettings::default() };
     let data = tempfile::tempdir().unwrap();
     let jobs = Checked::open(JobsSettings::new(data.path(), SystemTime::now), engine(1).await.local).await.unwrap();
-    let Err(error) = Server::bind(&settings, jobs.clone()) else { panic!("the port is taken") };
+    let Err(error) = Server::bind(&settings, jobs.clone()) else { panic!("the port is in use") };
     assert_eq!(error.to_string(), format!("port {port} of 127.0.0.1 is in use; choose another with --port"));
 }

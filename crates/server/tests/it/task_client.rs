@@ -1,4 +1,4 @@
-//! A client of the Tasks API, as tests need it.
+//! A test client of the Tasks API.
 
 use std::{
     io::Cursor,
@@ -13,12 +13,12 @@ use server::{ServerSettings, TasksSettings};
 
 use crate::fake::{PATIENCE, Running, engine};
 
-/// A server whose clips do what their prompts say: see the fake model. Four places.
+/// A server whose clips do what their prompts say (see the fake model), with a queue of four.
 pub(crate) async fn start() -> Running {
     Running::with_settings(settings(), engine(4).await).await
 }
 
-/// Prompts repaint the picture, and so reach the model.
+/// Prompts repaint the picture, so that they reach the model.
 pub(crate) fn settings() -> ServerSettings {
     let tasks = TasksSettings { repaint_strength: 0.5, ..TasksSettings::default() };
     ServerSettings { tasks, ..ServerSettings::default() }
@@ -31,7 +31,7 @@ pub(crate) fn png() -> Vec<u8> {
     file.into_inner()
 }
 
-/// The body of a clip that is made in a moment.
+/// The body of a quick clip.
 pub(crate) fn clip(changes: Value) -> Value {
     let mut body = json!({"image": BASE64_STANDARD.encode(png()), "duration": 1, "fps": 24, "resolution": "64x48", "seed": 3});
     body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -39,7 +39,7 @@ pub(crate) fn clip(changes: Value) -> Value {
 }
 
 impl Running {
-    /// One request; the answer's status and its JSON.
+    /// Sends a request; returns the answer's status and its JSON.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let mut request = reqwest::Client::new().request(method, self.url(path));
         if let Some(body) = body {
@@ -49,7 +49,7 @@ impl Running {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Hands in a clip; its id.
+    /// Submits a clip; returns its id.
     pub(crate) async fn submit(&self, changes: Value) -> String {
         let (status, answer) = self.ask(Method::POST, "/api/v1/videos/generate", Some(clip(changes))).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -62,7 +62,7 @@ impl Running {
         task
     }
 
-    /// The task as soon as it is as told.
+    /// Waits until the task satisfies the condition.
     pub(crate) async fn task_when(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -75,7 +75,7 @@ impl Running {
         }
     }
 
-    /// The task when it has ended.
+    /// Waits until the task has ended.
     pub(crate) async fn ended(&self, id: &str) -> Value {
         self.task_when(id, |task| task["completed_at"].is_string()).await
     }

@@ -1,4 +1,4 @@
-//! The Tasks API's videos: taken, told of, called off, and their files.
+//! The Tasks API's videos: submitting, reading, cancelling, and their files.
 
 use actix_web::http::StatusCode;
 use generation::video::ClipRules;
@@ -17,7 +17,7 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The count of frames in an MP4 file: the sample count of its one track.
+/// The number of frames in an MP4 file: the sample count of its one track.
 fn frames(mp4: &[u8]) -> u32 {
     let at = mp4.windows(4).position(|window| window == b"stsz").unwrap();
     u32::from_be_bytes(mp4[at + 12..at + 16].try_into().unwrap())
@@ -27,13 +27,13 @@ fn frames(mp4: &[u8]) -> u32 {
 async fn a_picture_becomes_a_video_that_can_be_fetched() {
     let server = Running::start(4).await;
     let body = clip(json!({"prompt": "Gentle camera pan", "camera_motion": "pan", "motion_strength": 0.6}));
-    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
-    assert_eq!(status.as_u16(), 200, "{taken}");
-    let id = taken["task_id"].as_str().unwrap();
+    let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
+    assert_eq!(status.as_u16(), 200, "{submitted}");
+    let id = submitted["task_id"].as_str().unwrap();
     assert!(id.len() == 16 && id.starts_with("vid_") && id[4..].bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-    assert_eq!(taken["status"], "pending");
-    assert_eq!(taken["message"], format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."));
-    assert!(taken["remarks"][0].as_str().unwrap().starts_with("The prompt changed nothing"), "{taken}");
+    assert_eq!(submitted["status"], "pending");
+    assert_eq!(submitted["message"], format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."));
+    assert!(submitted["remarks"][0].as_str().unwrap().starts_with("The prompt changed nothing"), "{submitted}");
 
     let task = server.ended(id).await;
     assert_eq!((&task["status"], &task["progress"], &task["error"]), (&json!("completed"), &json!(100), &Value::Null), "{task}");
@@ -47,7 +47,7 @@ async fn a_picture_becomes_a_video_that_can_be_fetched() {
     assert_eq!([&output["width"], &output["height"], &output["frames"]], [&json!(64), &json!(48), &json!(24)]);
     assert_eq!((&output["fps"], &output["seed"], &output["image_url"]), (&json!("24"), &json!(3), &Value::Null));
     assert_eq!(output["native"], json!({"width": 64, "height": 64, "frames": 15}));
-    assert_eq!(output["remarks"], taken["remarks"]);
+    assert_eq!(output["remarks"], submitted["remarks"]);
 
     let url = output["video_url"].as_str().unwrap();
     assert_eq!(url, server.url(&format!("/files/{id}/video.mp4")));
@@ -75,7 +75,7 @@ async fn a_picture_becomes_a_video_that_can_be_fetched() {
     assert_eq!((known.status().as_u16(), known.headers().get("content-length")), (304, None));
     let head = client.head(url).send().await.unwrap();
     assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &bytes.len().to_string().parse().unwrap()));
-    // None may change the bytes that the tag is a digest of, and a refusal is no file to keep.
+    // Caches must not change the bytes, whose digest is the tag, and must not keep a refusal as a file.
     for (answer, caching) in [(&head, "private, max-age=3600, no-transform"), (&known, "private, max-age=3600, no-transform")] {
         assert_eq!((&answer.headers()["cache-control"], &answer.headers()["etag"]), (&caching.parse().unwrap(), &tag.parse().unwrap()));
     }
@@ -95,7 +95,7 @@ async fn a_picture_becomes_a_video_that_can_be_fetched() {
 }
 
 #[actix_web::test]
-async fn files_that_there_are_not_are_404() {
+async fn unknown_files_are_404() {
     let server = start().await;
     let id = server.submit(json!({})).await;
     server.ended(&id).await;
@@ -112,7 +112,7 @@ async fn files_that_there_are_not_are_404() {
 }
 
 #[actix_web::test]
-async fn a_task_is_told_of_while_it_waits_and_while_it_is_made() {
+async fn queued_and_running_tasks_can_be_read_and_cancelled() {
     let server = start().await;
     let first = server.submit(json!({"prompt": "slow"})).await;
     let (second, third) = (server.submit(json!({})).await, server.submit(json!({})).await);
@@ -123,7 +123,7 @@ async fn a_task_is_told_of_while_it_waits_and_while_it_is_made() {
         let task = server.task(id).await;
         assert_eq!((&task["status"], &task["progress"], &task["queue_position"]), (&json!("pending"), &json!(0), &json!(position)));
     }
-    // Calling off works for the one that runs and for those that wait.
+    // Both running and queued tasks can be cancelled.
     for id in [&third, &first] {
         let (status, answer) = server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await;
         let expected = json!({"success": true, "message": format!("Task {id} has been cancelled"), "task_id": id});
@@ -133,7 +133,7 @@ async fn a_task_is_told_of_while_it_waits_and_while_it_is_made() {
         assert!(task["progress"].as_u64().unwrap() < 100);
         assert_eq!(server.ask(Method::GET, &format!("/api/v1/videos/{id}"), None).await.1["status"], "cancelled");
     }
-    // The device is free for the one between them.
+    // The device is free for the task between them.
     assert_eq!(server.ended(&second).await["status"], "completed");
     for (id, sentence) in [(&first, "has been cancelled already"), (&second, "is completed already")] {
         let (status, answer) = server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await;
@@ -145,7 +145,7 @@ async fn a_task_is_told_of_while_it_waits_and_while_it_is_made() {
 }
 
 #[actix_web::test]
-async fn unknown_tasks_are_404_in_both_shapes_of_errors() {
+async fn unknown_tasks_are_404_in_both_error_formats() {
     let server = start().await;
     let sentence = "Task not found: vid_000000000000";
     let expected = json!({"detail": sentence, "error": {"code": "TASK_NOT_FOUND", "message": sentence, "details": {}}});
@@ -167,11 +167,11 @@ async fn unknown_tasks_are_404_in_both_shapes_of_errors() {
 }
 
 #[actix_web::test]
-async fn why_a_task_failed_is_told_in_one_line() {
+async fn a_failed_task_has_a_reason_in_one_line() {
     let server = start().await;
     for (prompt, kind, code, message) in [
         ("broken", "VideoGenerationError", "model", "tokenizer: broken as told"),
-        // What a panic said is for the log.
+        // The message of a panic is in the log only.
         ("panic", "ServiceError", "internal", "internal error"),
     ] {
         let id = server.submit(json!({ "prompt": prompt })).await;
@@ -224,7 +224,7 @@ async fn tasks_are_listed_page_by_page() {
 }
 
 #[actix_web::test]
-async fn every_fault_is_told_and_nothing_is_made() {
+async fn every_fault_is_reported_and_nothing_is_made() {
     let body = json!({
         "image": "AAAA", "prompt": "x".repeat(2001), "duration": 0.5, "fps": 12, "resolution": "big", "motion_strength": 2,
         "camera_motion": "dolly", "optimize_prompt": true, "seed": -2, "callback_url": "http://127.0.0.1/"
@@ -232,7 +232,7 @@ async fn every_fault_is_told_and_nothing_is_made() {
     let answer = ask(post_to("/api/v1/videos/generate", body.to_string())).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let answer = answer.json();
-    let told: Vec<String> = answer["detail"]
+    let faults: Vec<String> = answer["detail"]
         .as_array()
         .unwrap()
         .iter()
@@ -249,7 +249,7 @@ async fn every_fault_is_told_and_nothing_is_made() {
         "seed greater_than_equal",
         "callback_url value_error",
     ];
-    assert_eq!(told, expected, "{answer}");
+    assert_eq!(faults, expected, "{answer}");
     assert_eq!((&answer["error"]["code"], &answer["error"]["details"]), (&json!("VALIDATION_ERROR"), &answer["detail"]));
 
     for (changes, field, sentence) in [
@@ -276,7 +276,7 @@ async fn every_fault_is_told_and_nothing_is_made() {
 }
 
 #[actix_web::test]
-async fn a_picture_is_fetched_from_where_the_operator_allows_it() {
+async fn a_picture_is_fetched_from_an_allowed_address() {
     let pictures = actix_web::HttpServer::new(|| {
         actix_web::App::new()
             .route("/a.png", actix_web::web::get().to(|| async { actix_web::HttpResponse::Ok().content_type("image/png").body(png()) }))
@@ -297,7 +297,7 @@ async fn a_picture_is_fetched_from_where_the_operator_allows_it() {
 }
 
 #[actix_web::test]
-async fn the_length_is_the_models_where_nobody_says() {
+async fn the_default_length_is_the_models() {
     let server = start().await;
     let id = server.submit(json!({"duration": null, "fps": null})).await;
     let output = server.ended(&id).await["result"]["result"].take();

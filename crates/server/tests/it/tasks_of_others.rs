@@ -1,4 +1,4 @@
-//! Whose a task is: with keys, its state, its events, its files and its name answer to the key that made it, and links open files alone.
+//! Ownership: with keys, only the owner's key reads a task's state, events and files, and links open files only.
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl Person<'_> {
     }
 
     async fn ended(&self, id: &str) -> Value {
-        // The stream's last event has the task.
+        // The stream closes when the task has ended.
         let events = self.send(Method::GET, &format!("/api/v1/tasks/{id}/events"), None, None).await;
         let _read_to_its_end = events.text().await.unwrap();
         self.json(Method::GET, &format!("/api/v1/tasks/{id}"), None).await.1
@@ -49,12 +49,12 @@ async fn serving() -> Running {
 }
 
 #[actix_web::test]
-async fn a_task_answers_to_its_owner_alone() {
+async fn a_task_is_visible_to_its_owner_only() {
     let server = serving().await;
     let [alice, bob, nobody] = [Some(ALICES_KEY), Some(BOBS_KEY), None].map(|key| Person { server: &server, key });
-    let (status, taken) = alice.json(Method::POST, "/api/v1/videos/generate", Some(clip(json!({})))).await;
-    assert_eq!(status, 200, "{taken}");
-    let id = taken["task_id"].as_str().unwrap();
+    let (status, submitted) = alice.json(Method::POST, "/api/v1/videos/generate", Some(clip(json!({})))).await;
+    assert_eq!(status, 200, "{submitted}");
+    let id = submitted["task_id"].as_str().unwrap();
     let task = alice.ended(id).await;
     assert_eq!(task["status"], "completed", "{task}");
 
@@ -69,13 +69,13 @@ async fn a_task_answers_to_its_owner_alone() {
         let (status, answer) = bob.json(method.clone(), &path, None).await;
         assert_eq!((status, &answer["error"]), (404, &unknown(id)), "{method} {path}");
         let (status, answer) = nobody.json(method.clone(), &path, None).await;
-        // What the gate refuses is in both shapes too.
+        // The gate's refusals have both formats too.
         assert_eq!((status, &answer["error"]["code"]), (401, &json!("HTTP_ERROR")), "{method} {path}");
     }
     assert_eq!(bob.json(Method::GET, "/api/v1/tasks", None).await.1, json!([]));
     assert_eq!(alice.json(Method::GET, "/api/v1/tasks", None).await.1[0]["task_id"], id);
 
-    // The file answers to its owner, and to whoever has the link.
+    // The file is for its owner, and for anyone with the link.
     let path = format!("/files/{id}/video.mp4");
     assert_eq!(alice.send(Method::GET, &path, None, None).await.status().as_u16(), 200);
     assert_eq!(bob.json(Method::GET, &path, None).await.0, 404);
@@ -88,7 +88,7 @@ async fn a_task_answers_to_its_owner_alone() {
 }
 
 #[actix_web::test]
-async fn a_picture_is_good_for_its_owners_next_request_alone() {
+async fn only_its_owner_can_use_a_picture_in_the_next_request() {
     let server = serving().await;
     let [alice, bob] = [ALICES_KEY, BOBS_KEY].map(|key| Person { server: &server, key: Some(key) });
     let body = json!({"prompt": "a boat", "width": 64, "height": 64});
@@ -100,14 +100,14 @@ async fn a_picture_is_good_for_its_owners_next_request_alone() {
 }
 
 #[actix_web::test]
-async fn every_owner_has_their_own_names() {
+async fn every_owner_has_their_own_idempotency_keys() {
     let server = serving().await;
     let [alice, bob] = [ALICES_KEY, BOBS_KEY].map(|key| Person { server: &server, key: Some(key) });
-    let mut taken = Vec::new();
+    let mut ids = Vec::new();
     for person in [alice, bob] {
         let answer = person.send(Method::POST, "/api/v1/videos/generate", Some(clip(json!({}))), Some("one")).await;
         assert!(!answer.headers().contains_key("idempotent-replayed"));
-        taken.push(answer.json::<Value>().await.unwrap()["task_id"].clone());
+        ids.push(answer.json::<Value>().await.unwrap()["task_id"].clone());
     }
-    assert_ne!(taken[0], taken[1]);
+    assert_ne!(ids[0], ids[1]);
 }

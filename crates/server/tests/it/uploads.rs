@@ -1,4 +1,4 @@
-//! The store of uploads: whose they are, and how long they stay.
+//! The store of uploads: ownership and removal.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ fn file() -> SentFile {
 }
 
 #[actix_web::test]
-async fn an_upload_is_its_owners() {
+async fn an_upload_belongs_to_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let store = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
     for owner in ["alice", "bob", ""] {
@@ -39,7 +39,7 @@ async fn an_upload_is_its_owners() {
 }
 
 #[actix_web::test]
-async fn a_folder_that_is_taken_away_is_not_made_again() {
+async fn a_folder_that_was_removed_is_not_created_again() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("uploads");
     let store = UploadStore::new(root.clone(), UploadLimits::default());
@@ -53,7 +53,7 @@ async fn a_folder_that_is_taken_away_is_not_made_again() {
 }
 
 #[actix_web::test]
-async fn the_old_and_the_too_many_go() {
+async fn old_and_excess_uploads_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let age = Duration::from_secs(1000);
     let measured = UploadStore::new(folder.path().join("measured"), UploadLimits::default());
@@ -72,16 +72,16 @@ async fn the_old_and_the_too_many_go() {
         names.push((owner, name));
     }
     let staged = folder.path().join("uploads/alice/.staged-1");
-    fs::write(&staged, "what a server left that died").unwrap();
+    fs::write(&staged, "left by a server that died").unwrap();
     assert_eq!(store.prune(SystemTime::now()).unwrap(), 2);
     let there: Vec<_> = names.iter().map(|(owner, name)| store.open(owner, name).is_ok()).collect();
     assert_eq!(there, [false, true, true, false]);
-    assert!(staged.exists(), "it may be being written");
+    assert!(staged.exists(), "it may still be written");
     assert_eq!(store.prune(SystemTime::now() + Duration::from_secs(4000)).unwrap(), 3);
 }
 
 #[actix_web::test]
-async fn whoever_stores_much_makes_room_with_their_own() {
+async fn the_owner_with_the_most_uploads_loses_files_first() {
     let folder = tempfile::tempdir().unwrap();
     let measured = UploadStore::new(folder.path().join("measured"), UploadLimits::default());
     let name = measured.save("", "character", file()).await.unwrap().name;
@@ -94,17 +94,17 @@ async fn whoever_stores_much_makes_room_with_their_own() {
     for _ in 0..6 {
         let last = store.save("alice", "character", file()).await.unwrap().name;
         assert!(store.open("alice", &last).is_ok(), "the newest stays");
-        assert!(count("alice") <= 2, "half of all is the most");
+        assert!(count("alice") <= 2, "half of the total is the limit");
     }
     assert!(store.open("bob", &bobs).is_ok());
-    // Three owners' halves are more than there is: who has most makes room.
+    // Three halves exceed the total: the owner with the most loses files.
     for owner in ["bob", "carol"] {
         store.save(owner, "character", file()).await.unwrap();
     }
     assert_eq!(["alice", "bob", "carol"].map(count).iter().sum::<usize>(), 4);
     assert_eq!(count("carol"), 1);
     assert!(count("alice") >= 1 && count("bob") >= 1);
-    // A store that has counted nothing yet counts what is there.
+    // A new store counts the existing files.
     let again = UploadStore::new(root.clone(), limits.shared_by(1));
     for _ in 0..3 {
         again.save("carol", "character", file()).await.unwrap();
@@ -117,14 +117,14 @@ async fn whoever_stores_much_makes_room_with_their_own() {
 }
 
 #[actix_web::test]
-async fn a_store_that_cannot_be_written_is_503_and_says_no_path() {
+async fn a_store_that_cannot_be_written_is_503_without_a_path() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("uploads"), "no folder").unwrap();
     let store = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
     let error = store.save("alice", "character", file()).await.unwrap_err();
-    let told = error.to_string();
+    let message = error.to_string();
     let response = actix_web::ResponseError::error_response(&Problem::from(error));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"));
-    assert!(told.starts_with("the file could not be stored: ") && !told.contains(folder.path().to_str().unwrap()), "{told}");
+    assert!(message.starts_with("the file could not be stored: ") && !message.contains(folder.path().to_str().unwrap()), "{message}");
 }

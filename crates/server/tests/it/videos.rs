@@ -1,4 +1,4 @@
-//! `POST /generate-video`, `POST /generate-video/info` and `POST /animate`: frames, headers, faults, and that nothing is left behind.
+//! `POST /generate-video`, `POST /generate-video/info` and `POST /animate`: frames, headers, faults, and cleaning up.
 
 use std::{fs, io::Cursor, time::Duration};
 
@@ -10,7 +10,7 @@ use server::ServerSettings;
 
 use crate::fake::{Answer, Running, ask, engine, post_to};
 
-/// The body of the service's own example, at a size that is encoded in a moment.
+/// The body of the service's own example, at a size that is quick to encode.
 fn example() -> Value {
     json!({
         "scenes": [
@@ -38,7 +38,7 @@ async fn info(body: &Value) -> Value {
     answer.json()
 }
 
-/// The count of frames in an MP4 file: the sample count of its one track.
+/// The number of frames in an MP4 file: the sample count of its one track.
 fn frames(mp4: &[u8]) -> u32 {
     let at = mp4.windows(4).position(|window| window == b"stsz").unwrap();
     u32::from_be_bytes(mp4[at + 12..at + 16].try_into().unwrap())
@@ -67,7 +67,7 @@ async fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[actix_web::test]
-async fn a_hero_and_a_long_prompt_show_in_the_head() {
+async fn a_hero_and_a_long_prompt_are_reported_in_the_headers() {
     let long = "a boat and ".repeat(30);
     let answer = video(&with(json!({"hero_description": "a red fox", "scenes": [long, "a star"], "duration_per_scene": 0.2}))).await;
     assert_eq!((answer.header("x-hero-used"), answer.header("x-prompt-truncated")), (Some("true"), Some("true")));
@@ -75,7 +75,7 @@ async fn a_hero_and_a_long_prompt_show_in_the_head() {
 }
 
 #[actix_web::test]
-async fn the_infos_arithmetic_is_the_services() {
+async fn the_info_has_the_services_arithmetic() {
     let expected = json!({
         "scenes_count": 3, "frames_per_scene": 72, "transition_frames": 12, "total_frames": 240, "total_duration_seconds": 10.0,
         "fps": 24, "resolution": "64x64", "estimated_generation_time_seconds": null
@@ -83,22 +83,22 @@ async fn the_infos_arithmetic_is_the_services() {
     assert_eq!(info(&example()).await, expected);
     let cut = info(&with(json!({"join": "cut", "fps": "30000/1001", "duration_per_scene": 1}))).await;
     assert_eq!((&cut["total_frames"], &cut["fps"], &cut["transition_frames"]), (&json!(87), &json!(30000.0 / 1001.0), &json!(0)));
-    // One scene is no video, but its length can be told.
+    // One scene is not a video, but has a length.
     assert_eq!(info(&with(json!({"scenes": ["a boat"]}))).await["total_frames"], 72);
     let own = json!({"scenes": ["a boat", {"prompt": "a star", "duration": 1.0, "join": "cut"}, "a sun"]});
     assert_eq!(info(&with(own)).await["total_frames"], 72 + 12 + 24 + 72);
 }
 
 #[actix_web::test]
-async fn an_estimate_comes_from_what_was_measured() {
+async fn an_estimate_comes_from_measurements() {
     let running = Running::start(4).await;
     let client = reqwest::Client::new();
     let ask = || client.post(running.url("/generate-video/info")).json(&example()).send();
     let estimate = |answer: Value| answer["estimated_generation_time_seconds"].clone();
     assert_eq!(estimate(ask().await.unwrap().json().await.unwrap()), Value::Null);
-    // "stuck" takes a second in its first step, but a picture's time beside its steps counts too.
-    let made = client.post(running.url("/generate")).json(&json!({"prompt": "stuck", "num_inference_steps": 5})).send().await.unwrap();
-    assert!(made.status().is_success());
+    // "stuck" takes a second in its first step, but the time outside the steps counts too.
+    let answer = client.post(running.url("/generate")).json(&json!({"prompt": "stuck", "num_inference_steps": 5})).send().await.unwrap();
+    assert!(answer.status().is_success());
     let seconds = estimate(ask().await.unwrap().json().await.unwrap()).as_f64().unwrap();
     assert!((3.0..10.0).contains(&seconds), "three pictures of a second each: {seconds}");
 }
@@ -112,14 +112,14 @@ async fn fewer_than_two_scenes_are_no_video() {
 }
 
 #[actix_web::test]
-async fn every_fault_is_told_with_its_place() {
+async fn every_fault_is_reported_with_its_place() {
     let body = with(json!({
         "fps": 0, "width": 100_000, "join": "wipe", "motion": {"num_frames": 1, "max_guidance_scale": "strong"},
         "scenes": ["a boat", 5, {"prompt": ""}, {"seed": -2, "motion": {"motion_bucket_id": 0}}, {"prompt": "a", "source": "film"}]
     }));
     let answer = video(&body).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text());
-    let told: Vec<String> = answer.json()["detail"]
+    let faults: Vec<String> = answer.json()["detail"]
         .as_array()
         .unwrap()
         .iter()
@@ -147,7 +147,7 @@ async fn every_fault_is_told_with_its_place() {
         "motion.max_guidance_scale float_parsing",
         "motion.num_frames greater_than_equal",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(faults, expected);
     let missing = ask(post_to("/generate-video/info", "{}")).await.json();
     assert_eq!(missing["detail"][0]["loc"], json!(["body", "scenes"]));
     let list = video(&with(json!({"scenes": "a boat"}))).await.json();
@@ -155,7 +155,7 @@ async fn every_fault_is_told_with_its_place() {
 }
 
 #[actix_web::test]
-async fn what_fails_behind_it_is_told_and_leaves_nothing() {
+async fn a_failure_is_reported_and_leaves_no_files() {
     let scratch = tempfile::tempdir().unwrap();
     let settings = ServerSettings { scratch: scratch.path().to_owned(), ..ServerSettings::default() };
     let running = Running::with_settings(settings, engine(4).await).await;
@@ -173,7 +173,7 @@ async fn what_fails_behind_it_is_told_and_leaves_nothing() {
     assert_eq!(refused.status().as_u16(), 422);
     assert_eq!(refused.json::<Value>().await.unwrap()["detail"][0]["loc"], json!(["body", "scheduler"]));
     assert!(ask("a boat").await.unwrap().status().is_success());
-    // Who hangs up gets no video, and leaves none.
+    // A client that hangs up gets no video, and leaves no files.
     let hung_up = tokio::time::timeout(Duration::from_millis(200), ask("slow")).await;
     assert!(hung_up.is_err());
     running.wait_for_jobs(0).await;
@@ -201,7 +201,7 @@ async fn a_picture_is_set_in_motion() {
 }
 
 #[actix_web::test]
-async fn a_picture_that_is_none_is_refused() {
+async fn invalid_pictures_are_refused() {
     let faults = |body: Value| async move {
         let answer = animate(body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -219,13 +219,13 @@ async fn a_picture_that_is_none_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_folder_that_is_gone_is_503_and_not_named() {
+async fn a_missing_folder_is_503_without_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ServerSettings { scratch: folder.path().join("nowhere-to-write"), ..ServerSettings::default() };
     let server = Running::with_settings(settings, engine(2).await).await;
     let answer = reqwest::Client::new().post(server.url("/generate-video")).json(&example()).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 503);
     assert!(answer.headers().contains_key("retry-after"));
-    let told = answer.text().await.unwrap();
-    assert!(told.contains("the folder for videos in the making cannot be used") && !told.contains("nowhere-to-write"), "{told}");
+    let message = answer.text().await.unwrap();
+    assert!(message.contains("the folder for videos in the making cannot be used") && !message.contains("nowhere-to-write"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Callbacks: told once the task has ended, signed, tried again, and not forgotten over a restart.
+//! Callbacks: sent when the task has ended, signed, retried, and kept across a restart.
 
 use std::{
     net::SocketAddr,
@@ -29,7 +29,7 @@ use crate::{
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// What a receiver was sent.
+/// A message as its receiver got it.
 #[derive(Clone, Debug)]
 struct Message {
     id: String,
@@ -43,7 +43,7 @@ impl Message {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// As a receiver verifies it, by the standard's text.
+    /// Verifies the message as a receiver does, by the standard's text.
     fn is_signed(&self) -> bool {
         let key = BASE64_STANDARD.decode(SECRET.strip_prefix("whsec_").unwrap()).unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -53,7 +53,7 @@ impl Message {
     }
 }
 
-/// A receiver that answers with these statuses, one after another, and with the last of them from then on.
+/// A receiver that answers with these statuses, one after another, and then keeps answering with the last.
 struct Receiver {
     address: SocketAddr,
     messages: Arc<Mutex<Vec<Message>>>,
@@ -107,7 +107,7 @@ impl Receiver {
         self.messages()
     }
 
-    /// Settings of a server that may ask this receiver, and tries again after such waits.
+    /// Settings of a server that may call this receiver, and retries after these delays.
     fn settings(&self, retries: &[Duration]) -> ServerSettings {
         let guard = GuardSettings { allow: vec![self.address.to_string().parse().unwrap()], ..GuardSettings::default() };
         let webhooks = WebhookSettings {
@@ -119,7 +119,7 @@ impl Receiver {
     }
 }
 
-/// Long enough for a message too many to come.
+/// Waits long enough for an excess message to arrive.
 async fn nothing_more(receiver: &Receiver, count: usize) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(receiver.messages().len(), count);
@@ -128,7 +128,7 @@ async fn nothing_more(receiver: &Receiver, count: usize) {
 const MOMENT: Duration = Duration::from_millis(20);
 
 #[actix_web::test]
-async fn a_callback_is_told_until_it_says_that_it_knows() {
+async fn a_callback_is_retried_until_it_is_acknowledged() {
     let receiver = Receiver::start(&[500, 302, 204]);
     let server = Running::with_settings(receiver.settings(&[MOMENT; 6]), engine(4).await).await;
     let id = server.submit(json!({"callback_url": receiver.url()})).await;
@@ -145,17 +145,17 @@ async fn a_callback_is_told_until_it_says_that_it_knows() {
     let body = body.as_object_mut().unwrap();
     body.retain(|key, _| key != "type" && key != "timestamp");
     assert_eq!(&Value::from(body.clone()), &task);
-    // Its address holds a secret, which is nobody's to read.
+    // The callback's address contains a secret, which must not be shown.
     assert!(!task.to_string().contains("token"));
     receiver.server.stop(false).await;
 }
 
 #[actix_web::test]
-async fn a_message_that_arrived_is_not_sent_again_while_that_cannot_be_written_down() {
+async fn a_delivered_message_is_not_sent_again_while_the_store_is_locked() {
     let receiver = Receiver::start(&[200]);
     let folder = tempfile::tempdir().unwrap();
     let server = Running::in_folder(folder.path(), receiver.settings(&[MOMENT; 6]), engine(4).await).await;
-    // The receiver answers when another program holds the database.
+    // The receiver answers while another program locks the database.
     let messages = Arc::clone(&receiver.messages);
     let (answer, answered) = std::sync::mpsc::channel::<()>();
     let (held, holds) = std::sync::mpsc::channel::<()>();
@@ -172,7 +172,7 @@ async fn a_message_that_arrived_is_not_sent_again_while_that_cannot_be_written_d
     drop(answer);
     silent.join().unwrap();
     receiver.wait_for(1).await;
-    // Longer than it takes to find out that it cannot be written down.
+    // Longer than the attempts to record the delivery take.
     tokio::time::sleep(Duration::from_secs(5)).await;
     nothing_more(&receiver, 1).await;
     other.execute_batch("ROLLBACK").unwrap();
@@ -181,7 +181,7 @@ async fn a_message_that_arrived_is_not_sent_again_while_that_cannot_be_written_d
 }
 
 #[actix_web::test]
-async fn every_end_is_told() {
+async fn every_outcome_is_sent() {
     let receiver = Receiver::start(&[200]);
     let server = Running::with_settings(receiver.settings(&[MOMENT]), engine(4).await).await;
     let failed = server.submit(json!({"prompt": "broken", "callback_url": receiver.url()})).await;
@@ -192,9 +192,9 @@ async fn every_end_is_told() {
     let body = json!({"prompt": "a boat", "width": 64, "height": 64, "callback_url": receiver.url()});
     let picture = server.ask(Method::POST, "/api/v1/images/generate", Some(body)).await.1;
     let messages = receiver.wait_for(3).await;
-    let told: Vec<Value> = messages.iter().map(|message| message.json()).map(|body| json!([body["type"], body["task_id"]])).collect();
+    let events: Vec<Value> = messages.iter().map(|message| message.json()).map(|body| json!([body["type"], body["task_id"]])).collect();
     let expected = [json!(["task.failed", failed]), json!(["task.cancelled", cancelled]), json!(["task.completed", picture["task_id"]])];
-    assert_eq!(told, expected);
+    assert_eq!(events, expected);
     assert_eq!(messages[0].json()["error"]["message"], "tokenizer: broken as told");
     assert_eq!(messages[2].json()["result"]["result"]["image_url"], picture["image_url"]);
     receiver.server.stop(false).await;
@@ -204,7 +204,7 @@ async fn every_end_is_told() {
 async fn a_message_outlives_the_server() {
     let receiver = Receiver::start(&[503, 503, 200]);
     let folder = tempfile::tempdir().unwrap();
-    // Two fail at once; the third is further away than the first server lives.
+    // Two attempts fail at once; the third is due after the first server has stopped.
     let first = Running::in_folder(folder.path(), receiver.settings(&[MOMENT, Duration::from_secs(2)]), engine(4).await).await;
     let id = first.submit(json!({"callback_url": receiver.url()})).await;
     receiver.wait_for(2).await;
@@ -212,14 +212,14 @@ async fn a_message_outlives_the_server() {
     let second = Running::in_folder(folder.path(), receiver.settings(&[MOMENT, Duration::from_secs(2)]), engine(4).await).await;
     let messages = receiver.wait_for(3).await;
     assert!(messages.iter().all(|message| message.is_signed() && message.id == format!("msg_{id}")));
-    // The first server's address is what its client knows.
+    // The URLs are those of the first server, which its client knows.
     assert_eq!(messages[0].body, messages[2].body);
     assert_eq!(second.task(&id).await["status"], "completed");
     receiver.server.stop(false).await;
 }
 
 #[actix_web::test]
-async fn a_receiver_that_is_gone_or_never_answers_is_given_up() {
+async fn a_receiver_that_is_gone_or_always_fails_is_given_up() {
     let gone = Receiver::start(&[410]);
     let server = Running::with_settings(gone.settings(&[MOMENT; 3]), engine(4).await).await;
     server.submit(json!({"callback_url": gone.url()})).await;
@@ -236,23 +236,23 @@ async fn a_receiver_that_is_gone_or_never_answers_is_given_up() {
 }
 
 #[actix_web::test]
-async fn a_receiver_that_does_not_answer_holds_up_no_other() {
+async fn a_receiver_that_does_not_answer_delays_no_other() {
     let receiver = Receiver::start(&[200]);
-    // It takes connections and says nothing.
+    // It accepts connections and sends nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut settings = receiver.settings(&[MOMENT]);
     settings.guard.allow.push(silent.local_addr().unwrap().to_string().parse().unwrap());
     let server = Running::with_settings(settings, engine(4).await).await;
     server.submit(json!({"callback_url": format!("http://{}/", silent.local_addr().unwrap())})).await;
     server.submit(json!({"callback_url": receiver.url()})).await;
-    // Long before the silent one's fifteen seconds are over.
+    // Long before the silent receiver's timeout of fifteen seconds.
     let started = Instant::now();
     receiver.wait_for(1).await;
     assert!(started.elapsed() < Duration::from_secs(10));
     receiver.server.stop(false).await;
 }
 
-/// What a receiver was sent, by the number in its path: those that are answered, and those that are left hanging.
+/// The messages to a receiver, by the number in their path: answered ones, and those left hanging.
 #[derive(Default)]
 struct Halves {
     answered: Vec<usize>,
@@ -269,7 +269,7 @@ async fn every_second(number: web::Path<usize>, halves: Data<Mutex<Halves>>) -> 
 }
 
 #[actix_web::test]
-async fn a_host_that_hangs_on_half_of_its_callbacks_is_told_the_other_half() {
+async fn a_host_that_hangs_on_half_of_its_callbacks_gets_the_other_half() {
     const CALLBACKS: usize = 30;
     let halves = Data::new(Mutex::new(Halves::default()));
     let shared = halves.clone();
@@ -281,7 +281,7 @@ async fn a_host_that_hangs_on_half_of_its_callbacks_is_told_the_other_half() {
     tokio::spawn(host);
     let guard = GuardSettings { allow: vec![address.to_string().parse().unwrap()], timeout: PATIENCE * 10, ..GuardSettings::default() };
     let webhooks = WebhookSettings {
-        // None that hangs ends before the test does: all others are told beside them, or not at all.
+        // No hanging message times out during the test: the others are sent beside them, or not at all.
         timeout: PATIENCE * 10,
         slow_after: MOMENT,
         poll: Duration::from_millis(10),
@@ -301,10 +301,10 @@ async fn a_host_that_hangs_on_half_of_its_callbacks_is_told_the_other_half() {
             answered.sort_unstable();
             hanging.sort_unstable();
             let half = |first| (first..CALLBACKS).step_by(2).collect::<Vec<_>>();
-            assert_eq!((answered, hanging), (half(0), half(1)), "each is told once");
+            assert_eq!((answered, hanging), (half(0), half(1)), "each is sent once");
             break;
         }
-        assert!(Instant::now() < deadline, "told: {answered:?}, hanging: {hanging:?}");
+        assert!(Instant::now() < deadline, "answered: {answered:?}, hanging: {hanging:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     handle.stop(false).await;
@@ -317,7 +317,7 @@ async fn a_callback_at_a_private_address_is_refused() {
     let body = clip(json!({"callback_url": receiver.url()}));
     let (status, answer) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
     assert_eq!((status.as_u16(), &answer["detail"][0]["loc"]), (422, &json!(["body", "callback_url"])));
-    // A name that the guard cannot judge without asking passes here, and is refused when it is told.
+    // A name that the guard cannot check without resolving it passes here, and is refused when the callback is sent.
     let id = server.submit(json!({"callback_url": "http://localhost:8080/"})).await;
     assert_eq!(server.ended(&id).await["status"], "completed");
     assert!(receiver.messages().is_empty());
@@ -325,17 +325,17 @@ async fn a_callback_at_a_private_address_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_job_that_cannot_be_read_is_not_tried_for_ever() {
+async fn a_job_that_cannot_be_read_is_not_retried_forever() {
     let receiver = Receiver::start(&[503]);
     let folder = tempfile::tempdir().unwrap();
-    // So many tries that the store is spoiled before the last.
+    // Enough attempts to damage the store before the last one.
     let waits = [Duration::from_millis(150); 20];
     let server = Running::in_folder(folder.path(), receiver.settings(&waits), engine(4).await).await;
     server.submit(json!({"callback_url": receiver.url()})).await;
     receiver.wait_for(1).await;
     let store = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
     store.busy_timeout(PATIENCE).unwrap();
-    // A damaged row is read as far as it can be, and told; without this table no completed job can be read.
+    // A damaged row would be read as far as possible, and sent; without this table no completed job can be read.
     store.execute_batch("ALTER TABLE artifacts RENAME TO lost").unwrap();
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,11 +1,11 @@
-//! Colours there and back: a decoder that believes the file's tags gives the colours that went in.
+//! Colour round trips: a decoder that honours the file's tags returns the original colours.
 
 use image::{Rgb, RgbImage};
 use video_encode::{Container, VideoEncoder};
 
 use crate::{decoded, place, settings};
 
-/// Limited range has 219 steps for 255 levels, and each of three planes is rounded.
+/// Limited range has 219 steps for 255 levels, and each of the three planes is rounded.
 const LEVELS: u8 = 2;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The other files: WebM, GIF, animated WebP, animated PNG.
+//! The other containers: WebM, GIF, animated WebP, animated PNG.
 
 use image::{
     AnimationDecoder as _,
@@ -25,7 +25,7 @@ fn webm_holds_vp9_or_av1() {
         ] {
             assert_eq!(found.get(key).map(String::as_str), Some(expected), "{name} {key}");
         }
-        // The file's, because the stream of a WebM has none.
+        // The file's duration, because a WebM stream has none.
         let arguments = ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path.to_str().unwrap()];
         assert_eq!(String::from_utf8(output("ffprobe", &arguments)).unwrap().trim(), "1.001000");
         for (number, frame) in decoded(&path, 96, 64).iter().enumerate() {
@@ -35,7 +35,8 @@ fn webm_holds_vp9_or_av1() {
     }
 }
 
-/// Delays of a GIF's frames in hundredths of a second, and whether it loops for ever, by its blocks (GIF89a, 23 and application extension).
+/// Delays of a GIF's frames in hundredths of a second, and whether it loops forever, from its blocks (GIF89a, 23 and application
+/// extension).
 fn gif_delays(bytes: &[u8]) -> (Vec<u16>, bool) {
     let loops = bytes.windows(16).any(|window| window.starts_with(b"NETSCAPE2.0") && window[11..] == [3, 1, 0, 0, 0]);
     let control = bytes.windows(8).filter(|window| window[..3] == [0x21, 0xf9, 4] && window[7] == 0);
@@ -68,8 +69,8 @@ fn a_still_gif_has_one_frame_and_its_delay() {
 }
 
 #[test]
-fn lossless_webp_is() {
-    // One frame, which is a still: the decoder that tests have blends those of an animation, and rounds when it does.
+fn lossless_webp_is_lossless() {
+    // A single frame, which is a still: the tests' decoder blends the frames of an animation, and rounds.
     let (_folder, path) = place("a.webp");
     write(&path, &EncoderSettings { quality: Quality::Lossless, ..settings(77, 50, "24", Container::WebP) }, 1);
     assert_eq!(image::open(&path).unwrap().to_rgb8(), painted(77, 50, 0));
@@ -81,7 +82,7 @@ fn webp_counts_thousandths_and_loops() {
         let (_folder, path) = place("a.webp");
         write(&path, &EncoderSettings { quality, ..settings(77, 50, "24", Container::WebP) }, 24);
         let bytes = std::fs::read(&path).unwrap();
-        // The ANIM chunk: length 6, background, how often it plays (0: for ever).
+        // The ANIM chunk: length 6, background, number of loops (0: forever).
         let animation = bytes.windows(14).find(|window| window.starts_with(b"ANIM")).unwrap();
         assert_eq!((&animation[4..8], &animation[12..]), (&[6, 0, 0, 0][..], &[0, 0][..]));
         let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
@@ -106,7 +107,7 @@ fn animated_png_keeps_every_pixel_and_loops() {
         let (_folder, path) = place("a.png");
         write(&path, &settings(77, 50, rate, Container::Apng), 12);
         let bytes = std::fs::read(&path).unwrap();
-        // The acTL chunk: how many frames, and how often it plays (0: for ever).
+        // The acTL chunk: number of frames, and of loops (0: forever).
         let control = bytes.windows(12).find(|window| window.starts_with(b"acTL")).unwrap();
         assert_eq!(&control[4..], [0, 0, 0, 12, 0, 0, 0, 0]);
         let decoder = PngDecoder::new(std::io::Cursor::new(bytes)).unwrap().apng().unwrap();

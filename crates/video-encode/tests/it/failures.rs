@@ -1,4 +1,4 @@
-//! What happens when a video cannot be written: an error that says so, no file, and the next one goes well.
+//! When a video cannot be written, there is an error, no file, and the next video works.
 
 use std::{fs, path::Path};
 
@@ -13,7 +13,7 @@ use crate::{
 const MOVIES: [Container; 5] = [Container::Mp4, Container::WebM, Container::Gif, Container::WebP, Container::Apng];
 
 #[test]
-fn dropping_leaves_nothing_and_what_was_there_stays() {
+fn dropping_leaves_nothing_and_keeps_the_existing_file() {
     for container in MOVIES {
         let (folder, path) = place(&format!("a.{container}"));
         fs::write(&path, b"before").unwrap();
@@ -25,7 +25,7 @@ fn dropping_leaves_nothing_and_what_was_there_stays() {
         drop(encoder);
         assert_eq!(names(folder.path()), [format!("a.{container}")]);
         assert_eq!(fs::read(&path).unwrap(), b"before");
-        // An encoder that has taken nothing, too.
+        // The same for an encoder that took no frame.
         drop(VideoEncoder::open(&path, &settings(64, 64, "24", container)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"before");
         write(&path, &settings(64, 64, "24", container), 3);
@@ -48,7 +48,7 @@ fn a_frame_of_another_size_ends_the_video() {
 }
 
 #[test]
-fn no_frames_are_no_video() {
+fn a_video_without_frames_is_an_error() {
     for container in MOVIES {
         let (folder, path) = place(&format!("a.{container}"));
         let encoder = VideoEncoder::open(&path, &settings(64, 48, "24", container)).unwrap();
@@ -58,7 +58,7 @@ fn no_frames_are_no_video() {
 }
 
 #[test]
-fn sizes_that_cannot_be_are_refused_before_anything_is_made() {
+fn invalid_sizes_are_refused_before_anything_is_created() {
     let (folder, path) = place("new/a.mp4");
     for (width, height) in [(0, 64), (64, 0), (100_000, 64), (u32::MAX, u32::MAX), (10_000, 10_000)] {
         let error = VideoEncoder::open(&path, &settings(width, height, "24", Container::Mp4)).unwrap_err();
@@ -68,22 +68,22 @@ fn sizes_that_cannot_be_are_refused_before_anything_is_made() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_known_at_once() {
+fn an_unwritable_folder_is_detected_at_once() {
     let (_folder, file) = place("file");
     fs::write(&file, b"").unwrap();
     for container in Container::ALL {
-        // Even root cannot make a file below a file.
+        // Even root cannot create a file below a file.
         let error = VideoEncoder::open(&file.join("a"), &settings(64, 64, "24", container)).unwrap_err();
         assert!(matches!(error, Error::File { .. }) && error.to_string().contains("file"), "{error}");
     }
-    // Nor replace a folder by one.
+    // Nor replace a folder with a file.
     let error = VideoEncoder::open(file.parent().unwrap(), &settings(64, 64, "24", Container::Mp4)).unwrap_err();
     assert!(matches!(error, Error::File { .. }), "{error}");
 }
 
 #[test]
-fn an_encoder_that_is_not_there_is_known_at_once() {
-    // No machine that tests run on has this one: it is part of macOS.
+fn a_missing_encoder_is_detected_at_once() {
+    // The test machines lack this encoder: it is part of macOS.
     let missing = EncoderSettings { codec: Codec::VideoToolbox, ..settings(64, 64, "24", Container::Mp4) };
     let (folder, path) = place("a.mp4");
     let error = VideoEncoder::open(&path, &missing).unwrap_err();
@@ -92,8 +92,8 @@ fn an_encoder_that_is_not_there_is_known_at_once() {
 }
 
 #[test]
-fn what_an_encoder_refuses_keeps_its_reason() {
-    // MPEG-4 part 2 counts its clock in 16 bits.
+fn an_encoders_refusal_keeps_its_reason() {
+    // MPEG-4 part 2 stores its clock in 16 bits.
     let rate = FrameRate { numerator: 999_983, denominator: 40_009 };
     let fine = EncoderSettings { codec: Codec::Mpeg4, frame_rate: rate, ..settings(64, 64, "24", Container::Mp4) };
     let (folder, path) = place("a.mp4");
@@ -102,7 +102,7 @@ fn what_an_encoder_refuses_keeps_its_reason() {
     assert!(names(folder.path()).is_empty());
 }
 
-/// Pushes noise until it fails or is done; the error.
+/// Pushes noise until it fails or all frames are pushed; returns the error.
 fn overfill(path: &Path, container: Container, frames: u32) -> Error {
     let mut encoder = VideoEncoder::open(path, &settings(160, 120, "24", container)).unwrap();
     for frame in 0..frames {
@@ -117,7 +117,7 @@ fn overfill(path: &Path, container: Container, frames: u32) -> Error {
 
 #[test]
 fn a_full_disk_midway_is_an_error_without_a_file_and_the_next_video_works() {
-    // 512 bytes or 1 KiB each, by the shell: 100 or 200 kB. A limit of file sizes fails writes as a full disk does, and raises a signal.
+    // The shell counts blocks of 512 bytes or 1 KiB: 100 or 200 kB. The file-size limit fails writes like a full disk, and raises a signal.
     in_own_process(&["sh", "-c", "ulimit -f 200; exec \"$@\"", "sh"], || {
         for container in MOVIES {
             // In the middle, and while the encoder's last frames or the index are written.
@@ -129,11 +129,11 @@ fn a_full_disk_midway_is_an_error_without_a_file_and_the_next_video_works() {
                 assert!(text.contains("File too large") && text.contains(path.to_str().unwrap()), "{text}");
                 assert!(names(folder.path()).is_empty(), "{container}: {:?}", names(folder.path()));
                 write(&path, &settings(64, 64, "24", container), 5);
-                // FFmpeg reads no animated WebP; its own tests look into it.
+                // FFmpeg cannot read animated WebP; its own tests check it.
                 assert!(container == Container::WebP || probe(&path)["width"] == "64");
             }
         }
-        // A picture that fits, and one that does not.
+        // A frame that fits, and one that does not.
         let (_folder, path) = place("frames");
         let mut encoder = VideoEncoder::open(&path, &settings(400, 400, "24", Container::PngFolder)).unwrap();
         encoder.push(&painted(400, 400, 0)).unwrap();
@@ -143,9 +143,9 @@ fn a_full_disk_midway_is_an_error_without_a_file_and_the_next_video_works() {
     });
 }
 
-/// The index of an MP4 gets its room in front at the very end, by moving everything else: a limit that only that exceeds.
+/// An MP4's index moves to the front at the very end, by shifting everything else: this limit is exceeded only then.
 #[test]
-fn a_disk_that_is_full_when_the_index_is_written_is_an_error_too() {
+fn a_disk_full_when_the_index_is_written_is_an_error_too() {
     const FRAMES: u32 = 400;
     let painted_video = || settings(96, 64, "24", Container::Mp4);
     let mut launcher = vec!["prlimit".to_owned()];

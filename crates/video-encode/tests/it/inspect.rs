@@ -1,4 +1,4 @@
-//! What is said of MP4 files that somebody else has made: whole ones, and those that are not what they should be.
+//! Inspection of MP4 files from elsewhere: complete ones, and invalid ones.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use video_encode::{Container, Error, FrameRate, VideoFacts, inspect};
 
 use crate::{output, place, settings, write};
 
-/// Why a file is no video.
+/// The reason why a file is not a video.
 fn refused(path: &std::path::Path) -> String {
     match inspect(path) {
         Err(Error::NotAVideo { reason, .. }) => reason,
@@ -15,7 +15,7 @@ fn refused(path: &std::path::Path) -> String {
 }
 
 #[test]
-fn a_whole_file_says_what_it_is() {
+fn a_whole_file_is_described() {
     for (width, height, rate, frames) in [(64, 48, "24", 12), (128, 96, "24000/1001", 37), (64, 64, "12.5", 1)] {
         let (_folder, path) = place("a.mp4");
         write(&path, &settings(width, height, rate, Container::Mp4), frames);
@@ -26,7 +26,7 @@ fn a_whole_file_says_what_it_is() {
 }
 
 #[test]
-fn a_file_of_another_program_with_its_index_behind_and_sound_is_read_too() {
+fn another_programs_file_with_trailing_index_and_sound_is_read() {
     let (_folder, path) = place("a.mp4");
     let text = path.to_str().unwrap();
     let sources = ["-f", "lavfi", "-i", "testsrc=size=160x120:rate=25:duration=1", "-f", "lavfi", "-i", "sine=duration=1"];
@@ -37,7 +37,7 @@ fn a_file_of_another_program_with_its_index_behind_and_sound_is_read_too() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_is_refused_wherever_the_cut_is() {
+fn a_truncated_file_is_refused_wherever_the_cut_is() {
     let (_folder, path) = place("a.mp4");
     write(&path, &settings(128, 96, "24", Container::Mp4), 48);
     let whole = fs::read(&path).unwrap();
@@ -49,7 +49,7 @@ fn a_file_that_was_cut_off_is_refused_wherever_the_cut_is() {
 }
 
 #[test]
-fn what_is_no_mp4_is_refused() {
+fn other_files_are_refused() {
     let (folder, path) = place("a.mp4");
     let boxes = b"\0\0\0\x18ftypisom\0\0\x02\0isommp41\0\0\0\x08free";
     let list = b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/segment.ts\n";
@@ -63,7 +63,7 @@ fn what_is_no_mp4_is_refused() {
         fs::write(&path, bytes).unwrap();
         assert_eq!(refused(&path), reason, "{}", String::from_utf8_lossy(bytes));
     }
-    // Sound alone, as MP4.
+    // An MP4 with sound only.
     let sound = folder.path().join("sound.mp4");
     output("ffmpeg", &["-v", "error", "-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", sound.to_str().unwrap()]);
     assert_eq!(refused(&sound), "it holds no video");

@@ -1,4 +1,4 @@
-//! Tests that need a process of their own, and what depends on the process: memory, processor cores.
+//! Tests that need their own process, and tests of process-wide effects: memory, processor cores.
 
 use std::{env, path::Path, process::Command};
 
@@ -6,7 +6,7 @@ use video_encode::{Container, VideoEncoder};
 
 use crate::{painted, place, settings, write};
 
-/// Tells the program that it was started by a test, for one test.
+/// Marks a child process that a test started for itself.
 const CHILD: &str = "VIDEO_ENCODE_TEST_CHILD";
 
 /// Whether this is the process that [`in_own_process`] started.
@@ -14,7 +14,7 @@ pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
 }
 
-/// Runs `body` in a process of its own, started through `launcher`: the calling test again, and nothing else.
+/// Runs `body` in a separate process, started through `launcher`, that runs only the calling test.
 pub(crate) fn in_own_process(launcher: &[&str], body: impl FnOnce()) {
     if is_child() {
         return body();
@@ -37,7 +37,7 @@ fn memory() -> u64 {
 
 const SIDES: (u32, u32) = (96, 64);
 
-/// Pushes so many frames; by how many kB memory grew at most after the first tenth of them.
+/// Pushes a number of frames; returns the maximum growth of memory in kB after the first tenth of them.
 fn growth(container: Container, frames: u32) -> u64 {
     let (_folder, path) = place(&format!("a.{container}"));
     let mut encoder = VideoEncoder::open(&path, &settings(SIDES.0, SIDES.1, "24", container)).unwrap();
@@ -61,7 +61,7 @@ fn memory_does_not_grow_with_the_video() {
         for (container, frames) in [(Container::Mp4, 3000), (Container::Gif, 1000), (Container::WebP, 1000), (Container::WebM, 1000)] {
             let kept = u64::from(frames) * u64::from(SIDES.0 * SIDES.1 * 3) / 1000;
             let kilobytes = growth(container, frames);
-            // What grows is the index, and what the allocator makes of it all.
+            // The index grows, and so does the allocator's overhead.
             assert!(kilobytes < 4_000 && kilobytes < kept / 4, "{container}: {kilobytes} kB, where all frames are {kept} kB");
         }
     });
@@ -81,9 +81,9 @@ fn the_same_frames_give_the_same_bytes() {
     }
 }
 
-/// A fixed bug: libx264's AVX-512 code read memory that it had not written, at widths like this one.
+/// Regression: libx264's AVX-512 code read uninitialized memory at widths like this one.
 #[test]
-fn what_the_heap_held_does_not_show_in_the_bytes() {
+fn stale_heap_contents_do_not_change_the_bytes() {
     let (_folder, path) = place("a.mp4");
     let mut found = Vec::new();
     for _ in 0..6 {
@@ -96,7 +96,7 @@ fn what_the_heap_held_does_not_show_in_the_bytes() {
 }
 
 #[test]
-fn the_number_of_cores_does_not_show_in_the_bytes() {
+fn the_number_of_cores_does_not_change_the_bytes() {
     const FOLDER: &str = "VIDEO_ENCODE_TEST_FOLDER";
     let containers = [Container::Mp4, Container::WebM, Container::Gif];
     if let Some(folder) = env::var_os(FOLDER) {
@@ -116,7 +116,7 @@ fn the_number_of_cores_does_not_show_in_the_bytes() {
 }
 
 #[test]
-fn encoders_may_move_between_threads() {
+fn encoders_can_move_between_threads() {
     let (_folder, path) = place("a.mp4");
     let mut encoder = VideoEncoder::open(&path, &settings(64, 64, "24", Container::Mp4)).unwrap();
     for frame in 0..4 {

@@ -1,6 +1,6 @@
-//! What FFmpeg's own programs, which share no code of ours, read in the files; and what happens when a file cannot be written.
+//! Checks the files with FFmpeg's own programs, which share no code with ours, and the behaviour when a file cannot be written.
 //!
-//! Frames are painted here. A test that needs a process of its own (limits, memory, processor cores) runs this program again for one test.
+//! Frames are painted here. A test that needs its own process (limits, memory, processor cores) runs this program again for that test.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod colour;
@@ -31,7 +31,7 @@ pub(crate) fn painted(width: u32, height: u32, frame: u32) -> RgbImage {
     })
 }
 
-/// A frame that no encoder makes small.
+/// A frame that does not compress.
 pub(crate) fn noise(width: u32, height: u32, frame: u32) -> RgbImage {
     let mut state = frame.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     RgbImage::from_fn(width, height, |_, _| {
@@ -44,7 +44,7 @@ pub(crate) fn settings(width: u32, height: u32, rate: &str, container: Container
     EncoderSettings::new(width, height, rate.parse::<FrameRate>().unwrap(), container)
 }
 
-/// Writes so many painted frames.
+/// Writes a number of painted frames.
 pub(crate) fn write(path: &Path, settings: &EncoderSettings, frames: u32) -> VideoFile {
     let mut encoder = VideoEncoder::open(path, settings).unwrap();
     for frame in 0..frames {
@@ -70,7 +70,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What a program prints; its failure is the test's.
+/// A program's standard output; fails the test if the program fails.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Vec<u8> {
     let output =
         Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}; apt-get install ffmpeg"));
@@ -78,7 +78,7 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Everything that ffprobe tells of the video stream and the file, with `nb_read_frames` counted by decoding all of it.
+/// Everything that ffprobe reports on the video stream and the file, with `nb_read_frames` counted by decoding all of it.
 pub(crate) fn probe(path: &Path) -> BTreeMap<String, String> {
     let arguments = ["-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "default=noprint_wrappers=1"];
     let mut arguments = arguments.to_vec();

@@ -1,10 +1,10 @@
-//! MP4: what the stream says of itself, and where the index lies.
+//! MP4: the stream's properties, and the position of the index.
 
 use video_encode::{Codec, Container, EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
 
 use crate::{decoded, noise, output, painted, place, probe, psnr, settings, write};
 
-/// The file's outermost boxes: their types, in order.
+/// The types of the file's outermost boxes, in order.
 fn boxes(bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = bytes;
@@ -19,7 +19,7 @@ fn boxes(bytes: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn it_is_what_browsers_play() {
+fn it_plays_in_browsers() {
     let (_folder, path) = place("a.mp4");
     let video = write(&path, &settings(128, 96, "24", Container::Mp4), 60);
     let found = probe(&path);
@@ -49,7 +49,7 @@ fn it_is_what_browsers_play() {
     let order = boxes(&bytes);
     let place_of = |name: &str| order.iter().position(|found| found == name).unwrap();
     assert!(place_of("ftyp") < place_of("moov") && place_of("moov") < place_of("mdat"), "{order:?}");
-    // No version of a library, which would make the bytes differ where the pictures do not.
+    // No library version, which would make the bytes differ where the frames do not.
     for version in ["x264", "Lavf", "Lavc"] {
         assert!(!bytes.windows(version.len()).any(|window| window == version.as_bytes()), "{version}");
     }
@@ -103,7 +103,7 @@ fn the_last_frame_stays_as_long_as_the_others() {
 }
 
 #[test]
-fn one_frame_is_a_video() {
+fn one_frame_makes_a_video() {
     let (_folder, path) = place("a.mp4");
     write(&path, &settings(64, 64, "24", Container::Mp4), 1);
     let found = probe(&path);
@@ -111,7 +111,7 @@ fn one_frame_is_a_video() {
 }
 
 #[test]
-fn odd_sides_get_their_edge_twice() {
+fn odd_sides_repeat_their_edge() {
     let (_folder, path) = place("a.mp4");
     let video = write(&path, &settings(65, 49, "24", Container::Mp4), 12);
     let found = probe(&path);
@@ -132,7 +132,7 @@ fn odd_sides_get_their_edge_twice() {
 }
 
 #[test]
-fn quality_and_bit_rate_are_heard() {
+fn quality_and_bit_rate_have_an_effect() {
     let size = |quality| {
         let (_folder, path) = place("a.mp4");
         write(&path, &EncoderSettings { quality, ..settings(160, 120, "25", Container::Mp4) }, 50).bytes
@@ -140,7 +140,7 @@ fn quality_and_bit_rate_are_heard() {
     let usual = size(Quality::Auto);
     assert_eq!(usual, size(Quality::Crf(18)));
     assert!(size(Quality::Crf(40)) < usual / 2 && size(Quality::Crf(5)) > usual);
-    // Four seconds of what takes all that it gets.
+    // Four seconds of content that uses every bit it gets.
     let (_folder, path) = place("a.mp4");
     let quality = Quality::BitRate(800_000);
     let mut encoder = VideoEncoder::open(&path, &EncoderSettings { quality, ..settings(160, 120, "25", Container::Mp4) }).unwrap();

@@ -1,4 +1,4 @@
-//! A folder of PNG files, and going on with one.
+//! A folder of PNG files, and resuming one.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ fn a_shorter_video_replaces_all_of_a_longer_one() {
 }
 
 #[test]
-fn another_run_goes_on_after_the_last_whole_frame() {
+fn another_run_resumes_after_the_last_whole_frame() {
     let (_folder, whole) = place("whole");
     write(&whole, &settings(40, 30, "24", Container::PngFolder), 8);
     let (_folder, path) = place("frames");
@@ -44,7 +44,7 @@ fn another_run_goes_on_after_the_last_whole_frame() {
     }
     drop(encoder);
     assert_eq!(PngFolder::whole_frames(&path), 5);
-    // What a power cut leaves, and what a kill does.
+    // The state after a power cut, and after a kill.
     let torn = read(&path, 4);
     fs::write(path.join(PngFolder::frame_name(4)), &torn[..torn.len() - 20]).unwrap();
     fs::write(path.join(".frame.part"), b"half").unwrap();

@@ -1,4 +1,4 @@
-//! Pictures of a video: the poster, and the contact sheet of a real run.
+//! Still images of a video: the poster, and the contact sheet of a real run.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use video_encode::{ContactSheet, Error, poster};
 use crate::{names, noise, painted, place, psnr};
 
 #[test]
-fn a_poster_takes_its_format_from_the_ending() {
+fn a_poster_takes_its_format_from_the_extension() {
     for (name, magic, decibels) in [
         ("a.png", &b"\x89PNG"[..], f64::INFINITY),
         ("a.JPG", b"\xff\xd8\xff", 32.0),

@@ -1,6 +1,6 @@
-//! An encoder or a decoder: the layers of a list, one after the other.
+//! An encoder or a decoder: runs the layers of a list one after the other.
 //!
-//! The invariant: an activation is freed as soon as it is replaced. At full size a decoder's are the largest of all.
+//! Invariant: an activation is freed as soon as it is replaced. At full size, a decoder's activations are the largest of all.
 
 use super::layers::{LayerShape, Layers};
 use crate::{
@@ -18,7 +18,7 @@ const EPS: f64 = 1e-6;
 /// Epsilon of the group norms over a clip.
 const TEMPORAL_EPS: f64 = 1e-5;
 
-/// Attention over all pixels with a single head, added to its input.
+/// Single-head attention over all pixels, with a residual connection.
 #[derive(Debug)]
 struct PixelAttention {
     group_norm: GroupNorm,
@@ -30,7 +30,7 @@ struct PixelAttention {
 
 impl PixelAttention {
     fn load(weights: &ComponentWeights, channels: usize, groups: usize) -> Result<Self> {
-        // Models saved before diffusers 0.18 have the names on the right.
+        // Models saved before diffusers 0.18 use the second names.
         let projection = |new: &str, old: &str| {
             let name = if weights.contains(&format!("{new}.weight")) || !weights.contains(&format!("{old}.weight")) { new } else { old };
             Linear::load(&weights.pp(name), channels, channels, true)
@@ -58,7 +58,7 @@ impl PixelAttention {
 enum Layer {
     Conv(Conv2d),
     Resnet(Box<ResnetBlock2d>),
-    /// Its images are the frames of one clip.
+    /// The images are the frames of one clip.
     ClipResnet(Box<SpatioTemporalResBlock>),
     Attention(Box<PixelAttention>),
     Downsample(Downsample2d),
@@ -72,7 +72,7 @@ enum Layer {
 pub(super) struct Coder(Vec<Layer>);
 
 impl Coder {
-    /// `is_temporal` says whether residual blocks work on a clip, too.
+    /// `is_temporal`: residual blocks also work over the frames of a clip.
     pub(super) fn load(weights: &ComponentWeights, layers: Layers, groups: usize, is_temporal: bool) -> Result<Self> {
         let time_channels = None;
         let load = |(name, shape)| -> Result<Layer> {

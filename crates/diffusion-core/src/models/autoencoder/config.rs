@@ -1,4 +1,4 @@
-//! vae/config.json of both classes. Absent fields take the class's defaults.
+//! The vae/config.json of both classes. Absent fields take the class's defaults.
 
 use serde_json::Value;
 
@@ -21,15 +21,15 @@ pub struct AutoencoderConfig<const TEMPORAL: bool> {
     pub latent_channels: usize,
     /// Groups of every group norm; 32 if `TEMPORAL`.
     pub norm_num_groups: usize,
-    /// Latents are multiplied by this for the UNet, so that their variance is about 1.
+    /// Factor of the latents for the UNet, which brings their variance to about 1.
     pub scaling_factor: f64,
-    /// Whether the model overflows in f16, by its makers' word; if `TEMPORAL`, its encoder.
+    /// Whether the model overflows in f16, according to its makers; if `TEMPORAL`, whether its encoder does.
     pub force_upcast: bool,
     /// Whether a 1x1 convolution follows the encoder.
     pub use_quant_conv: bool,
     /// Whether a 1x1 convolution precedes the decoder; not if `TEMPORAL`.
     pub use_post_quant_conv: bool,
-    /// Whether encoder and decoder have an attention in the middle; always if `TEMPORAL`, but for a decoder of one layer a resolution.
+    /// Whether encoder and decoder have an attention in the middle; always if `TEMPORAL`, except in a decoder with one layer a resolution.
     pub mid_block_add_attention: bool,
     /// (height, width) of the images that the model was trained on.
     pub sample_size: Option<(usize, usize)>,
@@ -42,7 +42,7 @@ pub type AutoencoderKlConfig = AutoencoderConfig<false>;
 pub type AutoencoderKlTemporalDecoderConfig = AutoencoderConfig<true>;
 
 impl<const TEMPORAL: bool> AutoencoderConfig<TEMPORAL> {
-    /// Reads the model's own JSON.
+    /// Parses the model's JSON.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
@@ -50,7 +50,7 @@ impl<const TEMPORAL: bool> AutoencoderConfig<TEMPORAL> {
         Ok(Self::read(json)?.0)
     }
 
-    /// As [`Self::from_json`], and the fields that the class ignores.
+    /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         let mut config = Self {
@@ -82,7 +82,7 @@ impl<const TEMPORAL: bool> AutoencoderConfig<TEMPORAL> {
         }
     }
 
-    /// The fields that AutoencoderKL alone has.
+    /// Reads the fields that only AutoencoderKL has.
     fn read_kl(&mut self, reader: &ConfigReader<'_>) -> Result<()> {
         self.norm_num_groups = reader.size("norm_num_groups", self.norm_num_groups)?;
         self.use_quant_conv = reader.flag("use_quant_conv", true)?;
@@ -91,12 +91,12 @@ impl<const TEMPORAL: bool> AutoencoderConfig<TEMPORAL> {
         let up = reader.block_types("up_block_types", &[()], &[("UpDecoderBlock2D", ())])?;
         reader.check_blocks("up_block_types", up.len(), self.block_out_channels.len())?;
         reader.choice("act_fn", (), &[("silu", ()), ("swish", ())])?;
-        // Other families' pipelines shift and scale latents by these; Stable Diffusion's do not read them.
+        // Other families' pipelines shift and scale latents by these; Stable Diffusion's pipelines do not read them.
         reader.harmless(&["shift_factor", "latents_mean", "latents_std"]);
         Ok(())
     }
 
-    /// How many pixels of the image one latent spans along each side: 8 for Stable Diffusion and Stable Video Diffusion.
+    /// Image pixels along a side for each latent: 8 for Stable Diffusion and Stable Video Diffusion.
     pub fn factor(&self) -> usize {
         1 << self.block_out_channels.len().saturating_sub(1).min(16)
     }

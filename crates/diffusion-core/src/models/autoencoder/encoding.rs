@@ -1,6 +1,6 @@
-//! Images to the distribution of their latents, the same in every class.
+//! Encoding of images to the distribution of their latents, the same in every class.
 //!
-//! It must not know how latents are decoded. Follows the encode methods of diffusers models/autoencoders/autoencoder_kl.py and
+//! This module must not depend on decoding. Follows the encode methods of diffusers models/autoencoders/autoencoder_kl.py and
 //! autoencoder_kl_temporal_decoder.py, and DiagonalGaussianDistribution of vae.py.
 
 use candle_core::{DType, Device, Tensor};
@@ -17,15 +17,15 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// diffusers' bounds of the logarithm of the variance.
+/// diffusers' bounds of the log-variance.
 const LOGVAR_RANGE: (f64, f64) = (-30.0, 20.0);
 
-/// The normal distribution of latents that an image is encoded to; not yet multiplied by the scaling factor.
+/// The normal distribution of an image's latents, not yet multiplied by the scaling factor.
 #[derive(Clone, Debug)]
 pub struct LatentDistribution {
     /// [batch, latent_channels, height / 8, width / 8].
     pub mean: Tensor,
-    /// The logarithm of the variance, within -30..=20; of the same shape.
+    /// The log-variance, within -30..=20; of the same shape.
     pub logvar: Tensor,
 }
 
@@ -45,7 +45,7 @@ impl LatentDistribution {
     }
 }
 
-/// An encoder with its 1x1 convolution, where it has one.
+/// An encoder with its 1x1 convolution, if it has one.
 #[derive(Debug)]
 pub(super) struct ImageEncoder {
     encoder: Coder,
@@ -57,7 +57,7 @@ pub(super) struct ImageEncoder {
 }
 
 impl ImageEncoder {
-    /// Reads `encoder` and `quant_conv` under an autoencoder's weights.
+    /// Loads `encoder` and `quant_conv` from an autoencoder's weights.
     pub(super) fn load<const TEMPORAL: bool>(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights) -> Result<Self> {
         let moments = 2 * config.latent_channels;
         let quant_conv = || Conv2d::load(&weights.pp("quant_conv"), moments, moments, Conv2dParams::same(1));
@@ -71,7 +71,7 @@ impl ImageEncoder {
         })
     }
 
-    /// Images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
+    /// Encodes images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
     pub(super) fn encode(&self, images: &Tensor, tiling: Option<Tiling>) -> Result<LatentDistribution> {
         let factor = self.factor;
         let fits = matches!(images.dims(), [_, channels, height, width] if *channels == self.in_channels

@@ -1,7 +1,7 @@
-//! The layers of an encoder and of a decoder in the order in which they run, from the configuration alone.
+//! The layers of an encoder and of a decoder in execution order, derived from the configuration alone.
 //!
-//! The invariant: this list is what is loaded, what runs, and what a plan counts. Follows diffusers models/autoencoders/vae.py,
-//! TemporalDecoder of autoencoder_kl_temporal_decoder.py, and the temporal decoder's blocks of models/unets/unet_3d_blocks.py.
+//! Invariant: loading, running and planning all use this list. Follows diffusers models/autoencoders/vae.py, TemporalDecoder of
+//! autoencoder_kl_temporal_decoder.py, and the temporal decoder's blocks of models/unets/unet_3d_blocks.py.
 
 use self::LayerShape::{Attention, Conv, Downsample, NormSilu, Resnet, TemporalConv, Upsample};
 use super::config::AutoencoderConfig;
@@ -50,8 +50,8 @@ impl<const TEMPORAL: bool> AutoencoderConfig<TEMPORAL> {
         let (widths, mut layers) = (&self.block_out_channels, Layers::new());
         let mut channels = widths.last().copied().unwrap_or(0);
         layers.push(("conv_in".into(), Conv { inputs: self.latent_channels, outputs: channels }));
-        // A temporal decoder's class makes `layers_per_block` residual blocks and one attention, and runs no block that has no attention
-        // before it.
+        // diffusers' temporal decoder creates `layers_per_block` residual blocks and one attention in the middle, but runs only the first
+        // block, and the pair of attention and second block if there is one.
         let is_whole = !TEMPORAL || self.layers_per_block > 1;
         push_middle(&mut layers, channels, is_whole && self.mid_block_add_attention, is_whole);
         for (level, &outputs) in widths.iter().rev().enumerate() {

@@ -1,9 +1,9 @@
-//! AutoencoderKL and AutoencoderKLTemporalDecoder: between images and latents, driven by vae/config.json.
+//! AutoencoderKL and AutoencoderKLTemporalDecoder: convert between images and latents, driven by vae/config.json.
 //!
-//! Both encode each image alone. AutoencoderKL decodes each image alone, the other decodes the frames of a clip together: frames of one
-//! call are one clip, and frames of another call are not seen. Knows nothing of scaling factors beyond holding the number: latents come in
-//! already divided by it and go out not yet multiplied. Follows diffusers models/autoencoders/autoencoder_kl.py and
-//! autoencoder_kl_temporal_decoder.py; the latter has no tiles, which are cut and blended as AutoencoderKL's, all frames together.
+//! Both encode each image alone. AutoencoderKL decodes each image alone, AutoencoderKLTemporalDecoder decodes the frames of a clip
+//! together: the frames of one call are one clip, independent of other calls. This module stores the scaling factor but does not apply it:
+//! latents come in already divided by it and go out not yet multiplied. Follows diffusers models/autoencoders/autoencoder_kl.py and
+//! autoencoder_kl_temporal_decoder.py; the latter has no tiling, which here works as AutoencoderKL's, with all frames together.
 
 mod coder;
 mod config;
@@ -44,14 +44,14 @@ pub type AutoencoderKl = Autoencoder<false>;
 pub type AutoencoderKlTemporalDecoder = Autoencoder<true>;
 
 impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
-    /// Reads the weights; attention names of both generations (`to_q`, `query`) are taken. Images of more than 1024 x 1024 pixels are coded
-    /// in tiles, see [`Tiling`].
+    /// Loads the weights; attention names of both generations (`to_q`, `query`) are accepted. Images of more than 1024 x 1024 pixels are
+    /// coded in tiles, see [`Tiling`].
     ///
-    /// A temporal decoder's encoder whose config says `force_upcast` is kept in f32 where the weights are asked for in f16, whose range it
-    /// exceeds; the decoder is not, as in diffusers' pipeline.
+    /// If the config of a temporal decoder has `force_upcast` and the weights are requested in f16, the encoder, which overflows there, is
+    /// kept in f32; the decoder is not, as in diffusers' pipeline.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights) -> Result<Self> {
         let upcasts = TEMPORAL && config.force_upcast && weights.dtype() == DType::F16;
         let encoder_weights = if upcasts { weights.in_f32() } else { weights.clone() };
@@ -67,33 +67,33 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
         })
     }
 
-    /// The same model with other tiling; `None` codes every image whole.
+    /// The same model with a different tiling; `None` codes every image whole.
     #[must_use]
     pub fn with_tiling(self, tiling: Option<Tiling>) -> Self {
         Self { tiling, ..self }
     }
 
-    /// When and how it codes images in tiles.
+    /// The tiling of large images.
     pub fn tiling(&self) -> Option<Tiling> {
         self.tiling
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the model was loaded with.
     pub fn config(&self) -> &AutoencoderConfig<TEMPORAL> {
         &self.config
     }
 
-    /// Images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
+    /// Encodes images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the channels are not the config's or height or width is no multiple of [`AutoencoderConfig::factor`].
+    /// [`Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`AutoencoderConfig::factor`].
     pub fn encode(&self, images: &Tensor) -> Result<LatentDistribution> {
         self.encoder.encode(images, self.tiling)
     }
 
-    /// Latents [batch, latent_channels, height, width], already divided by the scaling factor, to images [batch, out_channels,
-    /// factor * height, factor * width] in about [-1, 1] and the model's precision. To a temporal decoder the batch is the frames of one
-    /// clip.
+    /// Decodes latents [batch, latent_channels, height, width], already divided by the scaling factor, to images [batch, out_channels,
+    /// factor * height, factor * width] in about [-1, 1] and in the model's precision. For a temporal decoder, the batch is the frames of
+    /// one clip.
     ///
     /// # Errors
     /// [`Error::Shape`] if the channels are not the config's, or there are no latents.
@@ -101,10 +101,10 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
         self.decode_tiled(latents, self.tiling)
     }
 
-    /// The same with other tiling than the model's own; `None` decodes every image whole.
+    /// [`Self::decode`] with a different tiling than the model's own; `None` decodes every image whole.
     ///
     /// # Errors
-    /// As [`Self::decode`]; [`Error::Params`] if the tiling is not one.
+    /// As [`Self::decode`]; [`Error::Params`] if the tiling is invalid.
     pub fn decode_tiled(&self, latents: &Tensor, tiling: Option<Tiling>) -> Result<Tensor> {
         let factor = self.config.factor();
         let channels = self.config.latent_channels;
@@ -119,10 +119,10 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
         }
     }
 
-    /// How large the activations become that a decode of these latents holds, tiles taken into account.
+    /// The activation memory that decoding these latents takes, with tiling.
     ///
     /// # Errors
-    /// [`Error::Params`] if the tiling is not one.
+    /// [`Error::Params`] if the tiling is invalid.
     pub fn planned_decode(&self, batch: usize, height: usize, width: usize) -> Result<ActivationPlan> {
         let factor = self.config.factor();
         let tiles = Tiling::of_picture(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;

@@ -1,4 +1,4 @@
-//! The activations of a decode and an encode, counted as `forward` makes them.
+//! The activations of a decode and an encode, counted along `forward`.
 
 use super::{
     config::AutoencoderConfig,
@@ -7,13 +7,13 @@ use super::{
 use crate::models::plan::{ActivationPlan, Blocks, Walk};
 
 impl<const TEMPORAL: bool> AutoencoderConfig<TEMPORAL> {
-    /// The activations if this many images, or the frames of a clip, are decoded at once, whole, from latents of that size. Computes;
-    /// nothing is run.
+    /// The activations of decoding this many images, or the frames of a clip, at once and without tiles, from latents of this size. Only
+    /// computes; runs nothing.
     pub fn planned_decode(&self, images: usize, height: usize, width: usize) -> ActivationPlan {
         planned(Walk::new(if TEMPORAL { Blocks::Clips } else { Blocks::Images }, images, height, width), self.decoder_layers())
     }
 
-    /// The same if images of that size in pixels are encoded.
+    /// The activations of encoding images of this size in pixels.
     pub fn planned_encode(&self, images: usize, height: usize, width: usize) -> ActivationPlan {
         planned(Walk::new(Blocks::Images, images, height, width), self.encoder_layers())
     }
@@ -43,7 +43,7 @@ mod tests {
     };
 
     #[test]
-    fn stable_diffusions_coder_is_as_large_as_counted_by_hand() -> Result<()> {
+    fn stable_diffusions_plan_matches_a_count_by_hand() -> Result<()> {
         let config = AutoencoderKlConfig::from_json(&RandomWeights::new("sd15", 0)?.config(Component::Vae)?)?;
         // From 256 to 128 channels at the image's size: the input, its norm and the first result.
         let found = config.planned_decode(1, 64, 64);
@@ -56,8 +56,8 @@ mod tests {
         Ok(())
     }
 
-    /// At Stable Video Diffusion's size, 576 x 1024 pixels, the enlarged image of 256 channels is the largest: with all 25 frames of the
-    /// extended model it exceeds 2^31 elements.
+    /// At Stable Video Diffusion's size, 576 x 1024 pixels, the enlarged image of 256 channels is the largest activation: with all 25
+    /// frames of the extended model it exceeds 2^31 elements.
     #[test]
     fn a_decode_at_real_size_is_as_large_as_planned() -> Result<()> {
         let config = AutoencoderKlTemporalDecoderConfig::from_json(&RandomWeights::new("svd", 0)?.config(Component::Vae)?)?;
@@ -71,7 +71,7 @@ mod tests {
         }
         assert!(config.planned_decode(14, 72, 128).largest_elements < 1 << 31);
         assert!(config.planned_decode(25, 72, 128).largest_elements > 1 << 31);
-        // Frames add up, and nothing overflows where nonsense is asked for.
+        // Frames add up, and absurd sizes saturate instead of overflowing.
         assert_eq!(config.planned_decode(8, 16, 16).peak_elements, 8 * config.planned_decode(1, 16, 16).peak_elements);
         assert_eq!(config.planned_decode(usize::MAX, usize::MAX / 4, 8).peak_elements, usize::MAX);
         Ok(())

@@ -1,29 +1,29 @@
-//! Coding a large picture in overlapping tiles, so that memory does not grow with the picture.
+//! Tiling: codes a large image in overlapping tiles, so that memory does not grow with the image.
 //!
-//! Tiles differ from the whole (each has its own group statistics and attention), so they overlap and are blended linearly.
-//! Follows diffusers' AutoencoderKL.tiled_encode and tiled_decode, numbers included: the overlap is a quarter of a tile.
+//! A tile's result differs from the whole image's (each tile has its own group statistics and attention), so tiles overlap and are blended
+//! linearly. Follows diffusers' AutoencoderKL.tiled_encode and tiled_decode, including the numbers: the overlap is a quarter of a tile.
 
 use candle_core::Tensor;
 
 use crate::{Error, Result};
 
-/// When and how a picture is coded in tiles.
+/// When and how an image is coded in tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
-    /// Pictures of more pixels than this are coded in tiles.
+    /// Images with more pixels than this are coded in tiles.
     pub above_pixels: usize,
-    /// A tile's side in pixels of the picture; a multiple of the autoencoder's factor.
+    /// A tile's side in image pixels; a multiple of the autoencoder's factor.
     pub tile_sample_min_size: usize,
 }
 
 impl Default for Tiling {
-    /// Tiles of 512 pixels for pictures of more than 1024 x 1024.
+    /// Tiles of 512 pixels for images of more than 1024 x 1024.
     fn default() -> Self {
         Self { above_pixels: 1024 * 1024, tile_sample_min_size: 512 }
     }
 }
 
-/// Which way a picture goes: it decides whose side is larger.
+/// The direction of the coding: it decides which of source and target is larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Encode,
@@ -31,8 +31,8 @@ pub(super) enum Direction {
 }
 
 impl Tiling {
-    /// The tiling, if a picture of these dimensions [.., height, width], each of `pixels` along a side, exceeds its bound. `factor` is the
-    /// ratio of a picture's side to its latents'.
+    /// The tiling, if an input with the dimensions [.., height, width], whose elements span `pixels` image pixels along a side, exceeds the
+    /// bound. `factor` is the ratio of an image's side to its latents'.
     ///
     /// # Errors
     /// [`Error::Params`] as [`Self::checked`].
@@ -51,7 +51,8 @@ impl Tiling {
         Err(Error::Params { field: "tile_sample_min_size", reason: format!("{side} is no multiple of {factor} from {} up", 4 * factor) })
     }
 
-    /// Codes `x` [batch, channels, height, width] tile by tile, all of the batch together. `factor` is the ratio of a picture's side to its latents'.
+    /// Codes `x` [batch, channels, height, width] tile by tile, the whole batch together. `factor` is the ratio of an image's side to its
+    /// latents'.
     pub(super) fn run(&self, x: &Tensor, factor: usize, direction: Direction, code: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let (sample, latent) = (self.tile_sample_min_size, self.tile_sample_min_size / factor);
         let (source, target) = match direction {
@@ -87,7 +88,7 @@ impl Tiling {
     }
 }
 
-/// `tile` with its first `extent` lines along `dim` faded in from the last ones of the tile `before` it.
+/// `tile` with its first `extent` lines along `dim` cross-faded from the last ones of the tile `before` it.
 fn blended(before: &Tensor, tile: &Tensor, dim: usize, extent: usize) -> Result<Tensor> {
     let extent = extent.min(before.dim(dim)?).min(tile.dim(dim)?);
     if extent == 0 {

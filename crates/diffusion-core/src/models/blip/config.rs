@@ -1,8 +1,8 @@
-//! config.json of a BLIP captioning model, with transformers' defaults for what it leaves out.
+//! The config.json of a BLIP captioning model, with transformers' defaults for absent fields.
 //!
-//! It must not know tensors. The invariant: what a configuration asks for and the model does not do is refused by name. Follows transformers
-//! models/blip/configuration_blip.py; the numbers of blip-image-captioning-base and -large are in their own files, which say more than the
-//! class does (12 heads in the decoder, where the class has 8).
+//! This module must not depend on tensors. Invariant: a configuration that requests something unimplemented is refused, and the error names
+//! the field. Follows transformers models/blip/configuration_blip.py; the values of blip-image-captioning-base and -large are in their own
+//! files, which differ from the class's defaults (12 heads in the decoder, where the class has 8).
 
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ const FILE: &str = "config.json";
 const VISION: &str = "config.json: vision_config";
 const TEXT: &str = "config.json: text_config";
 
-/// Fields of every transformers configuration that say nothing of what is computed here: training, sampling (transformers 5 does not read it
-/// from here either) and how the file was written.
+/// Fields of every transformers configuration that do not affect the computation here: training, sampling (transformers 5 does not read it
+/// from here either) and provenance of the file.
 const HARMLESS: &[&str] = &[
     "add_cross_attention",
     "architectures",
@@ -83,9 +83,9 @@ const HARMLESS: &[&str] = &[
 /// config.json.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlipConfig {
-    /// The image encoder's.
+    /// The image encoder's configuration.
     pub vision: BlipVisionConfig,
-    /// The text decoder's.
+    /// The text decoder's configuration.
     pub text: BlipTextConfig,
 }
 
@@ -94,17 +94,17 @@ pub struct BlipConfig {
 pub struct BlipVisionConfig {
     /// Channels of the hidden states.
     pub hidden_size: usize,
-    /// Channels within the feed-forward part.
+    /// Channels inside the feed-forward layer.
     pub intermediate_size: usize,
     /// The number of layers.
     pub num_hidden_layers: usize,
     /// The number of attention heads.
     pub num_attention_heads: usize,
-    /// Pixels along a side of a picture.
+    /// Pixels along a side of an image.
     pub image_size: usize,
-    /// Pixels along a side of what becomes one token.
+    /// Pixels along a side of a patch, which becomes one token.
     pub patch_size: usize,
-    /// The activation of the feed-forward part.
+    /// The activation of the feed-forward layer.
     pub hidden_act: Activation,
     /// The epsilon of every layer norm.
     pub layer_norm_eps: f64,
@@ -113,11 +113,11 @@ pub struct BlipVisionConfig {
 /// `text_config` in config.json.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlipTextConfig {
-    /// Entries of the vocabulary: BERT's 30,522 and two of BLIP's own.
+    /// Entries of the vocabulary: BERT's 30,522 and two that BLIP adds.
     pub vocab_size: usize,
     /// Channels of the hidden states.
     pub hidden_size: usize,
-    /// Channels within the feed-forward part.
+    /// Channels inside the feed-forward layer.
     pub intermediate_size: usize,
     /// The number of layers.
     pub num_hidden_layers: usize,
@@ -125,18 +125,18 @@ pub struct BlipTextConfig {
     pub num_attention_heads: usize,
     /// The most tokens of a text.
     pub max_position_embeddings: usize,
-    /// The activation of the feed-forward part and of the head.
+    /// The activation of the feed-forward layer and of the head.
     pub hidden_act: Activation,
     /// The epsilon of every layer norm.
     pub layer_norm_eps: f64,
     /// The token that every caption begins with.
     pub bos_token_id: u32,
-    /// The token that ends a caption. (`eos_token_id` does not: transformers passes this one to `generate` in its place.)
+    /// The token that ends a caption. (Not `eos_token_id`: transformers passes `sep_token_id` to `generate` instead.)
     pub sep_token_id: u32,
 }
 
 impl BlipConfig {
-    /// Reads the model's own JSON; absent fields take transformers' defaults.
+    /// Parses the model's JSON; absent fields take transformers' defaults.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
@@ -144,14 +144,14 @@ impl BlipConfig {
         Ok(Self::read(json)?.0)
     }
 
-    /// As [`Self::from_json`], and the fields that the classes ignore.
+    /// [`Self::from_json`], with the fields that the classes ignore.
     ///
     /// # Errors
     /// As [`Self::from_json`].
     pub fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         reader.only("model_type", &json!("blip"))?;
-        // The models that answer questions and match texts have parts of the same names.
+        // BLIP models for question answering and for text matching have parts of the same names.
         reader.only("architectures", &json!(["BlipForConditionalGeneration"]))?;
         reader.only("tie_word_embeddings", &json!(true))?;
         let empty = json!({});
@@ -184,7 +184,7 @@ impl BlipVisionConfig {
         reader.check_patch_size(config.image_size, config.patch_size)?;
         reader.only("num_channels", &json!(3))?;
         reader.harmless(HARMLESS);
-        // The image encoder has neither words nor masks.
+        // The image encoder has no vocabulary and no masks.
         reader.harmless(&["bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "is_decoder", "tie_word_embeddings"]);
         Ok((config, reader.ignored()))
     }
@@ -212,11 +212,11 @@ impl BlipTextConfig {
             sep_token_id: token("sep_token_id", 102)?,
         };
         reader.check_heads(config.hidden_size, config.num_attention_heads)?;
-        // Without it the layers have no attention to the picture.
+        // Without it, the layers have no cross-attention to the image.
         reader.only("is_decoder", &json!(true))?;
         reader.only("tie_word_embeddings", &json!(true))?;
         reader.harmless(HARMLESS);
-        // One text at a time is never padded.
+        // Single texts are never padded.
         reader.harmless(&["eos_token_id", "pad_token_id"]);
         Ok((config, reader.ignored()))
     }

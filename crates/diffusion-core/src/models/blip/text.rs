@@ -1,8 +1,8 @@
-//! BLIP's text decoder: tokens and an encoded picture to scores of the next token.
+//! BLIP's text decoder: from tokens and an encoded image to the logits of the next token.
 //!
-//! Knows nothing of words, nor of how the next token is chosen. The invariant: a token's scores do not depend on whether the tokens before it
-//! came with it or are in the cache. The picture's keys and values are made once, and all texts of a run share them. Follows
-//! BlipTextLMHeadModel of transformers models/blip/modeling_blip_text.py.
+//! This module does not depend on tokenization or on how the next token is chosen. Invariant: a token's logits do not depend on whether the
+//! tokens before it come in the same call or are in the cache. The image's keys and values are computed once, and all texts of a run share
+//! them. Follows BlipTextLMHeadModel of transformers models/blip/modeling_blip_text.py.
 
 use candle_core::{DType, Tensor};
 
@@ -13,7 +13,7 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// A projection, + input, norm: what each part of a layer ends in.
+/// Projection, residual connection and norm: the end of each part of a layer.
 #[derive(Debug)]
 struct Output {
     dense: Linear,
@@ -32,7 +32,7 @@ impl Output {
     }
 }
 
-/// Queries, keys, values and what follows; the keys' and values' input may be the picture.
+/// An attention; the input of keys and values may be the image.
 #[derive(Debug)]
 struct Attention {
     query: Linear,
@@ -58,7 +58,7 @@ impl Attention {
     }
 }
 
-/// What queries attend to: [texts, tokens, hidden] each.
+/// Keys and values of an attention: [texts, tokens, hidden] each.
 #[derive(Clone, Debug)]
 struct KeysAndValues {
     keys: Tensor,
@@ -70,13 +70,13 @@ impl KeysAndValues {
         Ok(Self { keys: run(&self.keys)?, values: run(&self.values)? })
     }
 
-    /// With those of more tokens behind them.
-    fn followed_by(&self, more: &Self) -> Result<Self> {
+    /// Appends the keys and values of further tokens.
+    fn append(&self, more: &Self) -> Result<Self> {
         Ok(Self { keys: Tensor::cat(&[&self.keys, &more.keys], 1)?, values: Tensor::cat(&[&self.values, &more.values], 1)? })
     }
 }
 
-/// Attention to the text, to the picture, feed-forward.
+/// Self-attention, cross-attention to the image, and feed-forward.
 #[derive(Debug)]
 struct DecoderLayer {
     attention: Attention,
@@ -100,19 +100,19 @@ impl DecoderLayer {
         })
     }
 
-    /// [texts, tokens, hidden] to the same shape; `past` becomes what the next tokens attend to.
+    /// Maps [texts, tokens, hidden] to the same shape; `past` is extended by these tokens.
     fn forward(&self, x: &Tensor, past: &mut Option<KeysAndValues>, picture: &KeysAndValues) -> Result<Tensor> {
         let (texts, tokens, hidden) = x.dims3()?;
         let new = self.attention.keys_and_values(x)?;
         let all = match past.take() {
-            Some(past) => past.followed_by(&new)?,
+            Some(past) => past.append(&new)?,
             None => new,
         };
         let params = AttentionParams { heads: self.heads, causal: tokens > 1, upcast: false };
         let mixed = attention(&self.attention.query.forward(x)?, &all.keys, &all.values, params)?;
         let x = self.attention.output.forward(&mixed, x)?;
         *past = Some(all);
-        // Every token of every text sees the same picture, so they are the queries of one attention.
+        // Every token of every text attends to the same image, so they form the queries of one attention.
         let query = self.cross_attention.query.forward(&x)?.reshape((1, texts * tokens, hidden))?;
         let params = AttentionParams { causal: false, ..params };
         let mixed = attention(&query, &picture.keys, &picture.values, params)?.reshape((texts, tokens, hidden))?;
@@ -121,13 +121,13 @@ impl DecoderLayer {
     }
 }
 
-/// A picture as the decoder's layers attend to it.
+/// The image's keys and values in each decoder layer.
 #[derive(Clone, Debug)]
 pub struct BlipImageContext {
     layers: Vec<KeysAndValues>,
 }
 
-/// What the decoder keeps of the tokens that it has seen, text by text; 38 MB a text at the published models' 512 tokens in f32.
+/// The decoder's key-value cache of the tokens seen so far; 38 MB a text for the published models' 512 tokens in f32.
 #[derive(Clone, Debug)]
 pub struct BlipCache {
     layers: Vec<Option<KeysAndValues>>,
@@ -135,10 +135,10 @@ pub struct BlipCache {
 }
 
 impl BlipCache {
-    /// Takes the texts of these indices, in this order; one may stand there several times.
+    /// Selects the texts with these indices, in this order; an index may occur several times.
     ///
     /// # Errors
-    /// Only if the device fails, or an index is none of a text.
+    /// Only if the device fails, or an index is out of range.
     pub fn select(&mut self, texts: &[u32]) -> Result<()> {
         for layer in self.layers.iter_mut().flatten() {
             let index = Tensor::new(texts, layer.keys.device())?;
@@ -147,13 +147,13 @@ impl BlipCache {
         Ok(())
     }
 
-    /// How many tokens of each text it holds.
+    /// Number of tokens of each text in the cache.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 }
 
-/// The text decoder with its head.
+/// The text decoder with its language model head.
 #[derive(Debug)]
 pub struct BlipTextDecoder {
     word_embeddings: Tensor,
@@ -162,17 +162,17 @@ pub struct BlipTextDecoder {
     layers: Vec<DecoderLayer>,
     transform: Linear,
     transform_norm: LayerNorm,
-    /// The word embeddings again, as a matrix from states to scores.
+    /// The word embeddings again, as the matrix from states to logits.
     decoder: Linear,
     config: BlipTextConfig,
 }
 
 impl BlipTextDecoder {
-    /// Reads the weights under `text_decoder`, for pictures of `picture` channels. The head's matrix is the word embeddings' whether the
-    /// file has it again or not, as in transformers.
+    /// Loads the weights under `text_decoder`, for image embeddings of `picture` channels. The head's matrix is always the word embeddings,
+    /// whether the file repeats it or not, as in transformers.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &BlipTextConfig, picture: usize, weights: &ComponentWeights) -> Result<Self> {
         let (bert, head) = (weights.pp("text_decoder.bert"), weights.pp("text_decoder.cls.predictions"));
         let (embeddings, layers) = (bert.pp("embeddings"), bert.pp("encoder.layer"));
@@ -190,15 +190,15 @@ impl BlipTextDecoder {
         })
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the decoder was loaded with.
     pub fn config(&self) -> &BlipTextConfig {
         &self.config
     }
 
-    /// One picture's `image_embeds` [1, tokens, channels] as the layers attend to them.
+    /// Prepares one image's `image_embeds` [1, tokens, channels] for the layers' cross-attention.
     ///
     /// # Errors
-    /// [`Error::Shape`] if that is not their shape.
+    /// [`Error::Shape`] if they have another shape.
     pub fn image_context(&self, image_embeds: &Tensor) -> Result<BlipImageContext> {
         if !matches!(image_embeds.dims(), [1, tokens, _] if *tokens > 0) {
             let expected = "[1, tokens, channels]".into();
@@ -208,13 +208,13 @@ impl BlipTextDecoder {
         Ok(BlipImageContext { layers })
     }
 
-    /// A cache that has seen nothing.
+    /// An empty cache.
     pub fn new_cache(&self) -> BlipCache {
         BlipCache { layers: vec![None; self.layers.len()], tokens: 0 }
     }
 
-    /// The scores of the token that follows: `ids` [texts, tokens] (u32) come behind what `cache` holds of the same texts, and the result is
-    /// [texts, vocab_size], f32, on the CPU. Several tokens at once can only come first.
+    /// The logits of the next token: `ids` [texts, tokens] (u32) follow the tokens in `cache` of the same texts, and the result is [texts,
+    /// vocab_size], f32, on the CPU. Several tokens at once are allowed only with an empty cache.
     ///
     /// # Errors
     /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if an id is not in the vocabulary.

@@ -1,7 +1,6 @@
-//! BLIP's image encoder: a picture to one vector a patch, and one for the whole.
+//! BLIP's image encoder: from an image to one vector for each patch and one for the whole image.
 //!
-//! Knows nothing of where the pixels come from: they arrive resized and normalised (`preprocess::blip_pixels`). Follows BlipVisionModel of
-//! transformers models/blip/modeling_blip.py.
+//! Pixels arrive resized and normalised (`preprocess::blip_pixels`). Follows BlipVisionModel of transformers models/blip/modeling_blip.py.
 
 use candle_core::Tensor;
 
@@ -15,7 +14,7 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// norm, attention, + input, norm, feed-forward, + that.
+/// A pre-norm layer: norm, attention, residual, norm, feed-forward, residual.
 #[derive(Debug)]
 struct EncoderLayer {
     layer_norm1: LayerNorm,
@@ -65,10 +64,10 @@ pub struct BlipVisionModel {
 }
 
 impl BlipVisionModel {
-    /// Reads the weights under `vision_model`.
+    /// Loads the weights under `vision_model`.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`crate::Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &BlipVisionConfig, weights: &ComponentWeights) -> Result<Self> {
         let vision = weights.pp("vision_model");
         let (embeddings, layers) = (vision.pp("embeddings"), vision.pp("encoder.layers"));
@@ -86,20 +85,20 @@ impl BlipVisionModel {
         })
     }
 
-    /// Pixels [batch, 3, image_size, image_size], normalised, in any float type, to what the layers begin with: [batch, 1 + patches,
-    /// hidden_size] in the model's precision, the whole picture's token first.
+    /// Embeds pixels [batch, 3, image_size, image_size], normalised, in any float type, as the layers' input: [batch, 1 + patches,
+    /// hidden_size] in the model's precision, the class token first.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the pixels do not fit the config.
+    /// [`crate::Error::Shape`] if the pixels do not match the config.
     pub fn embed(&self, pixels: &Tensor) -> Result<Tensor> {
         self.embeddings.forward(pixels)
     }
 
-    /// Pixels as for [`Self::embed`] to `image_embeds` [batch, 1 + patches, hidden_size]. `before_layer` is called before each layer and
-    /// may end the run with its error.
+    /// Encodes pixels as for [`Self::embed`] to `image_embeds` [batch, 1 + patches, hidden_size]. `before_layer` is called before each
+    /// layer; its error stops the run.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the pixels do not fit the config; whatever `before_layer` returns.
+    /// [`crate::Error::Shape`] if the pixels do not match the config; any error of `before_layer`.
     pub fn forward(&self, pixels: &Tensor, before_layer: &dyn Fn() -> Result<()>) -> Result<Tensor> {
         let mut x = self.embed(pixels)?;
         for layer in &self.layers {

@@ -1,4 +1,4 @@
-//! What one family of UNets has in the skeleton's blocks.
+//! The trait of a UNet family: the blocks that it puts into the skeleton.
 
 use std::fmt::Debug;
 
@@ -13,31 +13,31 @@ pub(in crate::models) enum Stage {
     Up,
 }
 
-/// Where a residual block or a transformer stands.
+/// The position of a residual block or a transformer.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::models) struct Site<'a> {
     pub(in crate::models) stage: Stage,
     pub(in crate::models) level: &'a UNetLevel,
 }
 
-/// A UNet's configuration, as far as it decides what the skeleton is made of.
+/// A UNet's configuration, which decides what the skeleton consists of.
 pub(in crate::models) trait UNetFamily: Clone + Debug {
     /// A residual block.
     type Resnet: Debug;
     /// A transformer.
     type Transformer: Debug;
-    /// What the blocks of one call are given beside the activations.
+    /// Inputs of a call's blocks besides the activations.
     type Call<'a>;
 
     fn shape(&self) -> UNetShape<'_>;
 
-    /// A residual block from `inputs` channels to those of its level.
+    /// Loads a residual block from `inputs` channels to those of its level.
     fn load_resnet(&self, weights: &ComponentWeights, site: Site<'_>, inputs: usize) -> Result<Self::Resnet>;
 
     fn load_transformer(&self, weights: &ComponentWeights, site: Site<'_>) -> Result<Self::Transformer>;
 
     fn forward_resnet(resnet: &Self::Resnet, x: &Nhwc, call: &Self::Call<'_>) -> Result<Nhwc>;
 
-    /// The result may have more images than `x`: those of a call that share what came before.
+    /// The result may have more images than `x`: all those of a call that shared the computation so far.
     fn forward_transformer(transformer: &Self::Transformer, x: &Nhwc, call: &mut Self::Call<'_>) -> Result<Nhwc>;
 }

@@ -1,7 +1,7 @@
-//! The layers of a UNet in the order in which they run: as a list from the configuration, and loaded.
+//! The layers of a UNet in execution order: as a list derived from the configuration, and loaded.
 //!
-//! It must not know what a residual block or a transformer computes: a [`UNetFamily`] says. The invariants: the list is what is loaded,
-//! what runs, and what a plan counts; an activation is freed as soon as it is replaced, unless it is a skip. Follows diffusers
+//! This module must not depend on what a residual block or a transformer computes, which a [`UNetFamily`] defines. Invariants: loading,
+//! running and planning all use the list; an activation is freed as soon as it is replaced, unless it is a skip. Follows diffusers
 //! models/unets/unet_2d_blocks.py and unet_3d_blocks.py.
 
 use self::LayerShape::{Conv, Downsample, NormSilu, PopSkip, PushSkip, Resnet, Transformer, Upsample};
@@ -24,7 +24,7 @@ pub(super) enum LayerShape<'a> {
         outputs: usize,
         kernel: usize,
     },
-    /// To the channels of the site's level.
+    /// Changes the channels to those of the site's level.
     Resnet {
         inputs: usize,
         site: Site<'a>,
@@ -34,7 +34,7 @@ pub(super) enum LayerShape<'a> {
     Upsample(usize),
     /// Keeps the activations as a skip.
     PushSkip(usize),
-    /// Joins the latest skip to the activations; the channels of both.
+    /// Concatenates the latest skip to the activations; with the channels of both.
     PopSkip(usize),
     /// Group norm, then SiLU.
     NormSilu(usize),
@@ -44,7 +44,7 @@ pub(super) enum LayerShape<'a> {
 pub(super) type Layers<'a> = Vec<(String, LayerShape<'a>)>;
 
 impl<'a> UNetShape<'a> {
-    /// The layers down to the middle, which keep skips, and the layers up from there, which take them.
+    /// The layers down to and including the middle, which push skips, and the layers up from there, which pop them.
     pub(super) fn layers(&self) -> (Layers<'a>, Layers<'a>) {
         let (mut down, mut up) = (Layers::new(), Layers::new());
         let (count, first) = (self.levels.len(), self.first_channels());
@@ -89,7 +89,7 @@ impl<'a> UNetShape<'a> {
     }
 }
 
-/// A residual block and, if the block `attends`, a transformer.
+/// Adds a residual block and, if the block `attends`, a transformer.
 fn push_layer<'a>(layers: &mut Layers<'a>, block: &str, index: usize, channels: &mut usize, site: Site<'a>, attends: bool) {
     layers.push((format!("{block}.resnets.{index}"), Resnet { inputs: *channels, site }));
     layers.extend(attends.then(|| (format!("{block}.attentions.{index}"), Transformer(site))));
@@ -132,8 +132,8 @@ impl<F: UNetFamily> Layer<F> {
         if let Self::Transformer(transformer) = self { Some(transformer) } else { None }
     }
 
-    /// Frees `x`. Images share a skip that has fewer as in [`Nhwc::repeat`]. Enlarges to the size of the next skip, which for odd sizes is
-    /// not twice the size.
+    /// Runs the layer and frees `x`. A skip with fewer images is repeated as in [`Nhwc::repeat`]. An upsampling layer enlarges to the size
+    /// of the next skip, which for odd sizes is not twice the size.
     pub(super) fn forward(&self, x: Nhwc, call: &mut F::Call<'_>, skips: &mut Vec<Nhwc>) -> Result<Nhwc> {
         match self {
             Self::Conv(conv) => conv.forward(&x),

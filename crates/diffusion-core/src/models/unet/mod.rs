@@ -1,8 +1,8 @@
 //! The skeleton of every UNet: time embedding, down blocks, middle, up blocks, and the convolutions around them.
 //!
-//! A [`UNetFamily`] says what the residual blocks and the transformers are. The skeleton must not know texts, frames, guidance or
+//! A [`UNetFamily`] defines the residual blocks and the transformers. The skeleton must not depend on texts, frames, guidance or
 //! schedulers. Follows the forward methods of diffusers models/unets/unet_2d_condition.py and unet_spatio_temporal_condition.py, which
-//! agree in all that is written here.
+//! agree on everything implemented here.
 
 mod family;
 mod layers;
@@ -30,18 +30,19 @@ use crate::{Result, ops::Nhwc, weights::ComponentWeights};
 pub(super) struct UNet<F: UNetFamily> {
     sinusoids: Sinusoids,
     time_embedding: TimestepEmbedding,
-    /// Shrinks the activations and keeps skips; the middle ends it. A ControlNet is a copy of it that adds to what it hands to `up`.
+    /// Shrinks the activations and keeps skips, up to and including the middle. A ControlNet is a copy of it whose results are added to the
+    /// inputs of `up`.
     down: Vec<Layer<F>>,
-    /// Enlarges the activations and takes the skips.
+    /// Enlarges the activations and concatenates the skips.
     up: Vec<Layer<F>>,
     config: F,
 }
 
 impl<F: UNetFamily> UNet<F> {
-    /// Reads the weights that the config asks for.
+    /// Loads the weights that the config requires.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`crate::Error::Weights`] if a tensor is missing or has the wrong shape.
     pub(super) fn load(config: &F, weights: &ComponentWeights) -> Result<Self> {
         let shape = config.shape();
         let ((down, up), first) = (shape.layers(), shape.first_channels());
@@ -55,7 +56,7 @@ impl<F: UNetFamily> UNet<F> {
         })
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the model was loaded with.
     pub(super) fn config(&self) -> &F {
         &self.config
     }
@@ -65,13 +66,13 @@ impl<F: UNetFamily> UNet<F> {
         self.time_embedding.placement()
     }
 
-    /// In the order in which `forward` runs them.
+    /// The transformers in execution order.
     pub(super) fn transformers(&self) -> impl Iterator<Item = &F::Transformer> {
         self.down.iter().chain(&self.up).filter_map(Layer::transformer)
     }
 
-    /// [rows, time_channels]: the sum of the timestep's embedding and of `added`, what else is embedded for the call, after its SiLU. `cond`
-    /// as in [`TimestepEmbedding::forward`].
+    /// The sum of the timestep's embedding and of `added`, the call's other embeddings, after its SiLU: [rows, time_channels]. `cond` as in
+    /// [`TimestepEmbedding::forward`].
     pub(super) fn time(&self, timestep: f64, cond: Option<&Tensor>, added: Option<&Tensor>) -> Result<Tensor> {
         let time = self.time_embedding.forward(&self.sinusoids.embed(timestep)?, cond)?;
         match added {
@@ -80,9 +81,8 @@ impl<F: UNetFamily> UNet<F> {
         }
     }
 
-    /// What the model predicts for `sample` [images, in_channels, height, width] in any float type. The result is [images, out_channels,
-    /// height, width] in the model's precision, of as many images as the transformers gave. Height and width need not be multiples of
-    /// anything.
+    /// Predicts the noise in `sample` [images, in_channels, height, width] of any float type. The result is [images, out_channels, height,
+    /// width] in the model's precision, with as many images as the transformers return. Height and width may be any size.
     pub(super) fn forward(&self, sample: &Tensor, call: &mut F::Call<'_>) -> Result<Tensor> {
         let (dtype, device) = self.placement();
         let mut hidden = Nhwc::from_nchw(&sample.to_dtype(dtype)?.to_device(device)?)?;

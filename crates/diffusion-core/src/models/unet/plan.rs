@@ -1,10 +1,10 @@
-//! The activations of a UNet's call, counted as `forward` makes them.
+//! The activations of a UNet's call, counted along `forward`.
 
 use super::{layers::LayerShape, shape::UNetShape};
 use crate::models::plan::{ActivationPlan, Blocks, Walk};
 
 impl UNetShape<'_> {
-    /// The plan for so many images with latents of that size; see [`Walk::new`].
+    /// The plan for this many images with latents of this size; see [`Walk::new`].
     pub(in crate::models) fn planned(&self, blocks: Blocks, images: usize, height: usize, width: usize) -> ActivationPlan {
         let mut walk = Walk::new(blocks, images, height, width);
         let mut larger_sizes = Vec::new();

@@ -1,6 +1,6 @@
-//! What a UNet's configuration says about its skeleton: the resolutions, and the layers before and after them.
+//! The shape of a UNet's skeleton as its configuration defines it: the resolutions, and the layers before and after them.
 //!
-//! It must not know which class of UNet a file is for.
+//! This module must not depend on a UNet class.
 
 use crate::{
     Result,
@@ -22,17 +22,17 @@ pub struct UNetLevel {
     pub heads: usize,
     /// Transformer blocks after each residual block; in a video model pairs of a spatial and a temporal one.
     pub transformer_layers: usize,
-    /// Channels of what the transformers attend to beside the image.
+    /// Channels of the states that the transformers cross-attend to.
     pub cross_attention_dim: usize,
-    /// Whether the first attention of each transformer block attends to the text, too.
+    /// Whether the first attention of each transformer block is a cross-attention to the text too.
     pub only_cross_attention: bool,
 }
 
-/// The names of block types in a file, and whether each has transformers.
+/// The names of block types in a file, and whether each one has transformers.
 type BlockTypes = [(&'static str, bool); 2];
 
 impl UNetLevel {
-    /// Reads all resolutions. `heads` reads the number of heads at each of so many; no level is `only_cross_attention`.
+    /// Reads all resolutions. `heads` reads the number of heads at each of the given number of levels; no level is `only_cross_attention`.
     pub(in crate::models) fn read(
         reader: &ConfigReader<'_>,
         (down_types, up_types): (BlockTypes, BlockTypes),
@@ -64,7 +64,7 @@ impl UNetLevel {
         Ok(blocks.zip(attentions).map(level).collect())
     }
 
-    /// Refuses heads, which `field` names, that do not divide the channels where there are attentions.
+    /// Refuses numbers of heads, from the field `field`, that do not divide the channels of a level with attentions.
     pub(in crate::models) fn check_heads(levels: &[Self], has_mid_block: bool, reader: &ConfigReader<'_>, field: &str) -> Result<()> {
         for (index, level) in levels.iter().enumerate() {
             let in_middle = has_mid_block && index + 1 == levels.len();

@@ -1,6 +1,6 @@
-//! unet/config.json.
+//! unet/config.json of an image model.
 //!
-//! `attention_head_dim` is the NUMBER of heads: diffusers misnamed it once and keeps to it. Absent fields take the class's defaults.
+//! `attention_head_dim` is the NUMBER of heads: diffusers misnamed it once and keeps the name. Absent fields take the class's defaults.
 
 use serde_json::{Value, json};
 
@@ -18,9 +18,9 @@ const FILE: &str = "unet/config.json";
 /// unet/config.json, by resolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UNet2dConfig {
-    /// The latents' (height, width) that the model was trained on.
+    /// (height, width) of the latents that the model was trained on.
     pub sample_size: Option<(usize, usize)>,
-    /// Channels of the input: 4, or 9 for inpainting models (latents, mask, masked picture).
+    /// Channels of the input: 4, or 9 for inpainting models (latents, mask, masked image).
     pub in_channels: usize,
     /// Channels of the output.
     pub out_channels: usize,
@@ -28,7 +28,7 @@ pub struct UNet2dConfig {
     pub levels: Vec<UNetLevel>,
     /// Whether there is a UNetMidBlock2DCrossAttn.
     pub has_mid_block: bool,
-    /// The mid block's residual blocks are divided by this.
+    /// Divisor of the mid block's residual blocks.
     pub mid_block_scale_factor: f64,
     /// Padding of the downsampling convolutions.
     pub downsample_padding: usize,
@@ -44,7 +44,7 @@ pub struct UNet2dConfig {
     pub time_channels: usize,
     /// Channels of the guidance embedding of consistency models.
     pub time_cond_proj_dim: Option<usize>,
-    /// Whether attention scores are made in f32 whatever the precision.
+    /// Whether attention scores are computed in f32 whatever the precision.
     pub upcast_attention: bool,
     /// Side of the first convolution's kernel.
     pub conv_in_kernel: usize,
@@ -53,7 +53,7 @@ pub struct UNet2dConfig {
 }
 
 impl UNet2dConfig {
-    /// Reads the model's own JSON.
+    /// Parses the model's JSON.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
@@ -61,14 +61,14 @@ impl UNet2dConfig {
         Ok(Self::read(json)?.0)
     }
 
-    /// As [`Self::from_json`], and the fields that the class ignores.
+    /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
-        refuse_what_is_missing(&reader)?;
+        refuse_unimplemented(&reader)?;
         let levels = levels(&reader)?;
         let first = levels.first().map_or(0, |level| level.channels);
         let has_mid_block = reader.optional_choice("mid_block_type", Some(true), &[("UNetMidBlock2DCrossAttn", true)])?.is_some();
-        // What nothing is built with is not looked at.
+        // These fields are not validated if no layer uses them.
         reader.harmless(&["mid_block_scale_factor", "downsample_padding"]);
         let config = Self {
             sample_size: reader.optional_extent("sample_size")?,
@@ -92,12 +92,12 @@ impl UNet2dConfig {
         Ok((config, reader.ignored()))
     }
 
-    /// How large a call's activations become, for so many texts and latents of that size; computed, nothing is run.
+    /// Activation sizes of a call for this many texts and latents of this size; only computes, runs nothing.
     pub fn planned(&self, texts: usize, height: usize, width: usize) -> ActivationPlan {
         self.shape().planned(Blocks::Images, texts, height, width)
     }
 
-    /// What fields must satisfy together.
+    /// Checks constraints between fields.
     fn check(&self, reader: &ConfigReader<'_>) -> Result<()> {
         for (field, kernel) in [("conv_in_kernel", self.conv_in_kernel), ("conv_out_kernel", self.conv_out_kernel)] {
             if kernel.is_multiple_of(2) {
@@ -127,8 +127,8 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
     let mut levels = UNetLevel::read(reader, (down_types, up_types), 1280, |count| {
         let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
-        let by_its_right_name = reader.is_present("num_attention_heads");
-        if by_its_right_name { reader.sizes_by_level("num_attention_heads", 8, count) } else { Ok(heads) }
+        let has_num_attention_heads = reader.is_present("num_attention_heads");
+        if has_num_attention_heads { reader.sizes_by_level("num_attention_heads", 8, count) } else { Ok(heads) }
     })?;
     let only_cross_attention = reader.flags_by_level("only_cross_attention", false, levels.len())?;
     for (level, only_cross_attention) in levels.iter_mut().zip(only_cross_attention) {
@@ -137,8 +137,8 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     Ok(levels)
 }
 
-/// Fields of the class that switch on what is not implemented here, and those that change nothing at inference.
-fn refuse_what_is_missing(reader: &ConfigReader<'_>) -> Result<()> {
+/// Refuses fields of the class that enable unimplemented features, and marks those that have no effect at inference.
+fn refuse_unimplemented(reader: &ConfigReader<'_>) -> Result<()> {
     for field in [
         "addition_embed_type",
         "encoder_hid_dim",
@@ -158,8 +158,8 @@ fn refuse_what_is_missing(reader: &ConfigReader<'_>) -> Result<()> {
     reader.none_of("class_embed_type", &["timestep", "identity", "projection", "simple_projection"])?;
     reader.only("resnet_time_scale_shift", &json!("default"))?;
     reader.only("time_embedding_type", &json!("positional"))?;
-    // Dropout is for training, but None is no number to torch. A linear projection is told from a 1x1 convolution by the weights' shape,
-    // and both compute the same. The others belong to block types and embeddings that are refused.
+    // Dropout is for training, but torch does not accept None as its value. A linear projection differs from a 1x1 convolution only in its
+    // weights' shape, and both compute the same. The other fields belong to block types and embeddings that are refused.
     reader.number("dropout", 0.0)?;
     reader.flag("use_linear_projection", false)?;
     reader.harmless(&[
@@ -180,16 +180,16 @@ mod tests {
     use crate::weights::{Component, RandomWeights, WeightSource};
 
     #[test]
-    fn stable_diffusions_skips_are_as_large_as_counted_by_hand() -> Result<()> {
+    fn stable_diffusions_skips_match_a_count_by_hand() -> Result<()> {
         let config = UNet2dConfig::from_json(&RandomWeights::new("sd15", 0)?.config(Component::Unet)?)?;
         let found = config.planned(2, 64, 64);
         let at = |side: usize, channels: usize| 2 * side * side * channels;
-        // conv_in and two layers, then a halved one and two layers at each further level.
+        // conv_in and two layers, then a downsampled one and two layers at each further level.
         let skips = 3 * at(64, 320) + at(32, 320) + 2 * at(32, 640) + at(16, 640) + 2 * at(16, 1280) + 3 * at(8, 1280);
         assert_eq!(found.skip_elements, skips);
         // The feed-forward layers at the finest resolution.
         assert_eq!(found.largest_elements, at(64, 8 * 320));
-        // The up block's first layer at the finest resolution: the transformer, and two skips left.
+        // The up block's first layer at the finest resolution: the transformer, and the two remaining skips.
         assert_eq!(found.peak_elements, at(64, 10 * 320 + 2 * 320));
         assert_eq!(config.planned(usize::MAX, usize::MAX / 4, 8).peak_elements, usize::MAX);
         Ok(())

@@ -15,7 +15,7 @@ use crate::{
     weights::ComponentWeights,
 };
 
-/// What the blocks of one call are given.
+/// Inputs of one call's blocks.
 pub(in crate::models) struct Call<'a> {
     /// [batch or a divisor of it, time_channels], after its SiLU.
     pub(super) time: Tensor,
@@ -62,7 +62,7 @@ impl UNetFamily for UNet2dConfig {
             layers: site.level.transformer_layers,
             cross_attention_dim: site.level.cross_attention_dim,
             groups: self.norm_num_groups,
-            // The first attention of the middle is always over the image.
+            // The first attention of the middle is always a self-attention.
             only_cross_attention: site.level.only_cross_attention && site.stage != Stage::Middle,
             upcast_attention: self.upcast_attention,
         };

@@ -1,11 +1,11 @@
 //! UNet2DConditionModel: the noise predictor of Stable Diffusion 1.x and 2.x, driven by unet/config.json.
 //!
-//! Knows nothing of schedulers or guidance. The invariant: it computes what diffusers' class computes from the same config, or the
+//! This module does not depend on schedulers or guidance. Invariant: it computes the same as diffusers' class with the same config, or the
 //! config is refused. Follows diffusers models/unets/unet_2d_condition.py.
 //!
-//! Two things are done once where diffusers does them again and again, with the same numbers: what the text states alone decide is made
-//! into a [`TextContext`] before the first step, and what comes before the first attention to the text is computed once for all texts
-//! that share a sample (the halves of classifier-free guidance).
+//! Two things are computed once where diffusers repeats them, with the same results: whatever depends on the text states alone goes into a
+//! [`TextContext`] before the first step, and the layers before the first cross-attention run once for all texts that share a sample (the
+//! halves of classifier-free guidance).
 
 mod config;
 mod family;
@@ -21,18 +21,18 @@ use super::{
 };
 use crate::{Error, Result, ops::repeat_images, weights::ComponentWeights};
 
-/// Texts as one UNet sees them: their keys and values in each of its attentions to them, which are the same at every step.
+/// Texts prepared for one UNet: their keys and values in each of its cross-attentions, which are the same at every step.
 ///
-/// Made by [`UNet2dConditionModel::text_context`], and of use to that model only.
+/// Made by [`UNet2dConditionModel::text_context`], and valid only for that model.
 #[derive(Clone, Debug)]
 pub struct TextContext {
     batch: usize,
-    /// In the order in which the model's attentions take them.
+    /// In the order of the model's cross-attentions.
     keys_values: Vec<KeysValues>,
 }
 
 impl TextContext {
-    /// How many texts it holds.
+    /// Number of texts.
     pub fn batch(&self) -> usize {
         self.batch
     }
@@ -43,25 +43,25 @@ impl TextContext {
 pub struct UNet2dConditionModel(UNet<UNet2dConfig>);
 
 impl UNet2dConditionModel {
-    /// Reads the weights that the config asks for.
+    /// Loads the weights that the config requires.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &UNet2dConfig, weights: &ComponentWeights) -> Result<Self> {
         Ok(Self(UNet::load(config, weights)?))
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the model was loaded with.
     pub fn config(&self) -> &UNet2dConfig {
         self.0.config()
     }
 
-    /// What texts give the model, made once for all the steps of a run.
+    /// Prepares texts for the model, once for all steps of a run.
     ///
     /// `encoder_hidden_states` is [texts, tokens, cross_attention_dim] in any float type.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the states do not fit the config.
+    /// [`Error::Shape`] if the states do not match the config.
     pub fn text_context(&self, encoder_hidden_states: &Tensor) -> Result<TextContext> {
         let batch = match encoder_hidden_states.dims() {
             [batch, tokens, _] if batch * tokens > 0 => *batch,
@@ -76,16 +76,16 @@ impl UNet2dConditionModel {
         Ok(TextContext { batch, keys_values: attentions.map(|attention| attention.keys_values(&text)).collect::<Result<_>>()? })
     }
 
-    /// What the model predicts for noisy latents.
+    /// Predicts the noise in noisy latents.
     ///
-    /// `sample` is [batch, in_channels, height, width] in any float type, and `batch` divides the number of texts: text i is for image
-    /// i % batch. The halves of classifier-free guidance are one image with two texts, and what does not depend on the text is computed
-    /// once for both. `timestep` may be fractional and is one for the batch; `timestep_cond` [batch or 1, time_cond_proj_dim] is the
-    /// guidance embedding of consistency models, and may be left out as in diffusers. The result is [texts, out_channels, height, width]
-    /// in the model's precision. Height and width need not be multiples of anything.
+    /// `sample` is [batch, in_channels, height, width] in any float type, and `batch` divides the number of texts: text i belongs to image
+    /// i % batch. The halves of classifier-free guidance are one image with two texts, and whatever does not depend on the text is computed
+    /// once for both. `timestep` may be fractional and is the same for the whole batch; `timestep_cond` [batch or 1, time_cond_proj_dim] is
+    /// the guidance embedding of consistency models, and may be `None` as in diffusers. The result is [texts, out_channels, height, width]
+    /// in the model's precision. Height and width may be any size.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a tensor does not fit the config or the texts.
+    /// [`Error::Shape`] if a tensor does not match the config or the texts.
     pub fn forward(&self, sample: &Tensor, timestep: f64, text: &TextContext, timestep_cond: Option<&Tensor>) -> Result<Tensor> {
         let (batch, channels) = match sample.dims() {
             [batch, channels, height, width] if batch * height * width > 0 => (*batch, *channels),
@@ -99,9 +99,9 @@ impl UNet2dConditionModel {
             let expected = format!("[1 or {batch}, time_cond_proj_dim]");
             return Err(Error::Shape { what: "timestep_cond", expected, found: cond.dims().to_vec() });
         }
-        // The activations have the sample's batch until the first attention to the text, the texts' from there on.
+        // Activations have the sample's batch until the first cross-attention, and the texts' from there on.
         let mut call = Call { time: self.0.time(timestep, timestep_cond, None)?, text: TextReader::new(&text.keys_values) };
-        // A model without attention to the text predicts the same for all texts.
+        // A model without cross-attention predicts the same for all texts.
         repeat_images(&self.0.forward(sample, &mut call)?, text.batch)
     }
 }

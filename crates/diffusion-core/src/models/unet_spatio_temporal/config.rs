@@ -1,7 +1,7 @@
 //! unet/config.json of a video model.
 //!
-//! Absent fields take the class's defaults. Group norms of this class always have 32 groups, and the epsilons are written into its
-//! blocks, so neither is in the file.
+//! Absent fields take the class's defaults. Group norms of this class always have 32 groups, and the epsilons are hard-coded in its blocks,
+//! so neither is in the file.
 
 use serde_json::Value;
 
@@ -16,19 +16,19 @@ use crate::{
 
 const FILE: &str = "unet/config.json";
 const HEADS: &str = "num_attention_heads";
-/// diffusers writes this into the class, whatever the model.
+/// Hard-coded in diffusers' class, whatever the model.
 pub(super) const GROUPS: usize = 32;
 
 /// unet/config.json, by resolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UNetSpatioTemporalConfig {
-    /// The latents' (height, width) that the file names; Stable Video Diffusion's says 96, and it was trained at 72x128.
+    /// (height, width) of the latents according to the file; Stable Video Diffusion's says 96, although it was trained at 72x128.
     pub sample_size: Option<(usize, usize)>,
-    /// Channels of the input: the noisy latents' and the picture's.
+    /// Channels of the input: those of the noisy latents plus those of the image latents.
     pub in_channels: usize,
     /// Channels of the output.
     pub out_channels: usize,
-    /// Frames that the model was trained on, and makes unless told otherwise.
+    /// Frames that the model was trained on, and the default length of a clip.
     pub num_frames: usize,
     /// Channels of the image embedding that the frames attend to.
     pub cross_attention_dim: usize,
@@ -41,7 +41,7 @@ pub struct UNetSpatioTemporalConfig {
 }
 
 impl UNetSpatioTemporalConfig {
-    /// Reads the model's own JSON.
+    /// Parses the model's JSON.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
@@ -49,7 +49,7 @@ impl UNetSpatioTemporalConfig {
         Ok(Self::read(json)?.0)
     }
 
-    /// As [`Self::from_json`], and the fields that the class ignores.
+    /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         let levels = levels(&reader)?;
@@ -67,12 +67,12 @@ impl UNetSpatioTemporalConfig {
         Ok((config, reader.ignored()))
     }
 
-    /// How many added time ids the model takes: fps, motion bucket and noise augmentation for Stable Video Diffusion.
+    /// Number of added time ids: fps, motion bucket and noise augmentation for Stable Video Diffusion.
     pub fn added_time_ids(&self) -> usize {
         self.projection_class_embeddings_input_dim.checked_div(self.addition_time_embed_dim).unwrap_or(0)
     }
 
-    /// How large a call's activations become, for latents of that size; computed, nothing is run.
+    /// Activation sizes of a call for latents of this size; only computes, runs nothing.
     pub fn planned(&self, batch: usize, num_frames: usize, height: usize, width: usize) -> ActivationPlan {
         self.shape().planned(Blocks::Clips, batch.saturating_mul(num_frames), height, width)
     }
@@ -82,7 +82,7 @@ impl UNetSpatioTemporalConfig {
         4 * self.levels.first().map_or(0, |level| level.channels)
     }
 
-    /// What fields must satisfy together.
+    /// Checks constraints between fields.
     fn check(&self, reader: &ConfigReader<'_>) -> Result<()> {
         let (all, each) = (self.projection_class_embeddings_input_dim, self.addition_time_embed_dim);
         if !all.is_multiple_of(each) {
@@ -97,7 +97,7 @@ impl UNetSpatioTemporalConfig {
     }
 }
 
-/// The same at all levels: there is one image embedding.
+/// `cross_attention_dim`, which must be the same at all levels because there is one image embedding.
 fn cross_attention_dim(reader: &ConfigReader<'_>, levels: &[UNetLevel]) -> Result<usize> {
     let dims: Vec<usize> = levels.iter().map(|level| level.cross_attention_dim).collect();
     match dims.split_first() {
@@ -110,7 +110,7 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     let down_types = [("CrossAttnDownBlockSpatioTemporal", true), ("DownBlockSpatioTemporal", false)];
     let up_types = [("CrossAttnUpBlockSpatioTemporal", true), ("UpBlockSpatioTemporal", false)];
     UNetLevel::read(reader, (down_types, up_types), 1024, |count| match reader.sizes_by_level(HEADS, 0, count)? {
-        // No number of a file is zero: absent, and the class's default is for four levels.
+        // A number in the file cannot be zero, so zero means absent; the class's default is for four levels.
         absent if absent.contains(&0) && count == 4 => Ok(vec![5, 10, 20, 20]),
         absent if absent.contains(&0) => Err(reader.refuse(HEADS, format!("is missing, and there are {count} levels"))),
         heads => Ok(heads),

@@ -1,7 +1,7 @@
 //! The blocks of this UNet: residual blocks and transformers over frames and over clips.
 //!
-//! The epsilons are those that diffusers' blocks really have: the `resnet_eps=1e-5` that its UNet passes reaches none of them, and
-//! the defaults differ from block to block.
+//! The epsilons are the ones that diffusers' blocks actually use: the `resnet_eps=1e-5` that its UNet passes reaches none of them, and the
+//! defaults differ from block to block.
 
 use candle_core::Tensor;
 
@@ -23,7 +23,7 @@ const PLAIN_DOWN_AND_MIDDLE_EPS: f64 = 1e-5;
 /// The epsilon of CrossAttnDownBlockSpatioTemporal and of both up blocks.
 const OTHER_EPS: f64 = 1e-6;
 
-/// What the blocks of one call are given.
+/// Inputs of one call's blocks.
 pub(in crate::models) struct Call<'a> {
     /// [clips, time_channels], after its SiLU.
     pub(super) time: Tensor,

@@ -1,11 +1,11 @@
 //! UNetSpatioTemporalConditionModel: the noise predictor of Stable Video Diffusion, driven by unet/config.json.
 //!
-//! Knows nothing of schedulers or guidance. The invariant: it computes what diffusers' class computes from the same config, or the
+//! This module does not depend on schedulers or guidance. Invariant: it computes the same as diffusers' class with the same config, or the
 //! config is refused. Follows diffusers models/unets/unet_spatio_temporal_condition.py.
 //!
-//! What diffusers does again and again is done once, or not at all, with the same numbers: the attentions to the one token of the
-//! picture's embedding are made into an [`ImageContext`] before the first step, the blends of residual blocks are folded into their
-//! weights, and no tensor is permuted between frames and pixels.
+//! Computations that diffusers repeats are done once, or avoided, with the same results: the cross-attentions to the one token of the image
+//! embedding become an [`ImageContext`] before the first step, the blends of residual blocks are folded into their weights, and no tensor
+//! is permuted between frames and pixels.
 
 mod config;
 mod family;
@@ -22,18 +22,18 @@ use super::{
 };
 use crate::{Error, Result, weights::ComponentWeights};
 
-/// Pictures as one UNet sees their embeddings, which is the same at every step and in every frame.
+/// Image embeddings prepared for one UNet, which are the same at every step and in every frame.
 ///
-/// Made by [`UNetSpatioTemporalConditionModel::image_context`], and of use to that model only.
+/// Made by [`UNetSpatioTemporalConditionModel::image_context`], and valid only for that model.
 #[derive(Clone, Debug)]
 pub struct ImageContext {
     batch: usize,
-    /// In the order in which the model's transformers take them.
+    /// In the order of the model's transformers.
     vectors: Vec<ContextVectors>,
 }
 
 impl ImageContext {
-    /// How many pictures it holds, that is clips.
+    /// Number of images, which is the number of clips.
     pub fn batch(&self) -> usize {
         self.batch
     }
@@ -48,10 +48,10 @@ pub struct UNetSpatioTemporalConditionModel {
 }
 
 impl UNetSpatioTemporalConditionModel {
-    /// Reads the weights that the config asks for, less those that a single token of context makes idle.
+    /// Loads the weights that the config requires, except those that a single token of context makes redundant.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &UNetSpatioTemporalConfig, weights: &ComponentWeights) -> Result<Self> {
         let (ids, time) = (config.projection_class_embeddings_input_dim, config.time_channels());
         Ok(Self {
@@ -61,17 +61,18 @@ impl UNetSpatioTemporalConditionModel {
         })
     }
 
-    /// The configuration that it was loaded with.
+    /// The configuration that the model was loaded with.
     pub fn config(&self) -> &UNetSpatioTemporalConfig {
         self.unet.config()
     }
 
-    /// What pictures give the model, made once for all the steps of a run.
+    /// Prepares image embeddings for the model, once for all steps of a run.
     ///
-    /// `encoder_hidden_states` is [batch, 1, cross_attention_dim] in any float type: one token a picture, zeros for guidance's other half.
+    /// `encoder_hidden_states` is [batch, 1, cross_attention_dim] in any float type: one token for each image, zeros for the unconditional
+    /// half of guidance.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the states do not fit the config, or there is more than one token.
+    /// [`Error::Shape`] if the states do not match the config, or there is more than one token.
     pub fn image_context(&self, encoder_hidden_states: &Tensor) -> Result<ImageContext> {
         let channels = self.config().cross_attention_dim;
         let batch = match encoder_hidden_states.dims() {
@@ -87,15 +88,15 @@ impl UNetSpatioTemporalConditionModel {
         Ok(ImageContext { batch, vectors: vectors.collect::<Result<_>>()? })
     }
 
-    /// What the model predicts for the noisy latents of clips.
+    /// Predicts the noise in the noisy latents of clips.
     ///
-    /// `sample` is [batch, frames, in_channels, height, width] in any float type: noisy latents and the picture's side by side.
-    /// `timestep` is one for the batch and usually no whole number; clip i has the context's picture i. `added_time_ids` is
-    /// [batch, ids] in f32: for Stable Video Diffusion frames a second less one, motion bucket, and noise augmentation. The result is
-    /// [batch, frames, out_channels, height, width] in the model's precision. Height and width need not be multiples of anything.
+    /// `sample` is [batch, frames, in_channels, height, width] in any float type: noisy latents and image latents side by side. `timestep`
+    /// is the same for the whole batch and usually fractional; clip i uses image i of the context. `added_time_ids` is [batch, ids] in f32:
+    /// for Stable Video Diffusion frames per second minus one, motion bucket, and noise augmentation. The result is [batch, frames,
+    /// out_channels, height, width] in the model's precision. Height and width may be any size.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a tensor does not fit the config or the context.
+    /// [`Error::Shape`] if a tensor does not match the config or the context.
     pub fn forward(&self, sample: &Tensor, timestep: f64, context: &ImageContext, added_time_ids: &Tensor) -> Result<Tensor> {
         let (clips, inputs) = (context.batch, self.config().in_channels);
         let (num_frames, height, width) = match sample.dims() {
@@ -113,14 +114,14 @@ impl UNetSpatioTemporalConditionModel {
         Ok(output.reshape((clips, num_frames, self.config().out_channels, height, width))?)
     }
 
-    /// [clips, time_channels]: the added ids' embeddings.
+    /// The embeddings of the added ids: [clips, time_channels].
     fn added(&self, added_time_ids: &Tensor, clips: usize) -> Result<Tensor> {
         let count = self.config().added_time_ids();
         if added_time_ids.dims() != [clips, count] {
             let expected = format!("[{clips}, {count}]");
             return Err(Error::Shape { what: "added_time_ids", expected, found: added_time_ids.dims().to_vec() });
         }
-        // As f32 whatever the precision: a motion bucket of 127 is a bf16 number, the noise augmentation of 0.02 is not.
+        // In f32 whatever the precision: bf16 can represent a motion bucket of 127, but not the noise augmentation of 0.02.
         let ids: Vec<f64> = added_time_ids.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         let ids = self.id_sinusoids.embed_all(&ids)?.reshape((clips, self.config().projection_class_embeddings_input_dim))?;
         self.add_embedding.forward(&ids, None)

@@ -1,10 +1,10 @@
-//! A clip: a given picture, in motion for as long as is wanted, at the wanted rate and size, seen by a camera that may move.
+//! A clip: a given image, in motion for as long as is wanted, at the wanted rate and size, seen by a camera that may move.
 //!
 //! It must not know encoders or where a request came from: frames leave through a sink, one by one, and no more than a few are held. The
 //! invariants: a clip has exactly the frames that are asked for, each of exactly the size that is asked for; frame k is the same
-//! whichever frame the making begins with; nothing is squeezed: the picture is cut to the video's proportions before all else.
+//! whichever frame the making begins with; nothing is squeezed: the image is cut to the video's proportions before all else.
 //!
-//! The walk of a picture: cut to the video's proportions about its middle; repainted by a prompt, where that is asked for; set in motion
+//! The way of the image: cut to the video's proportions about its middle; repainted by a prompt, where that is asked for; set in motion
 //! at the model's size, window after window; brought to the video's rate, each frame mixed of its two neighbours in time; and what the
 //! camera sees of it brought to the video's size with Lanczos, edges between pixels included, so that a slow camera does not tremble.
 
@@ -14,33 +14,31 @@ use image::RgbImage;
 
 pub use self::camera::{Camera, TRAVEL};
 use super::{
-    ImageToImageParams, MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
-    film::Film,
-    params::first_user_step,
+    Activity, ImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, Start, VideoContext, first_user_step,
+    image_to_video::Windows,
+    progress::{FrameProgress, VideoRun, VideoSize},
     retime::Retime,
-    scenes::{Activity, SceneMonitor},
-    windows::Windows,
 };
 use crate::{
     Error, Result,
-    frames::FrameSink,
-    journal::{Journal, Kept, Run},
+    journal::Run,
     preprocess::{self, Part},
 };
 
-/// How the picture is repainted before it moves.
+/// How the image is repainted before it moves.
 #[derive(Clone, Debug)]
 pub struct RepaintParams {
-    /// The prompt and the settings; the size is best [`StableDiffusion::size_for`] the video's proportions.
-    pub picture: TextToImageParams,
-    /// How much of the picture is repainted, in [0, 1]: `steps * strength` of the steps are run.
+    /// The prompt and the settings, the size best [`StableDiffusion::size_for`] the video's proportions. Its start is noise: the clip's
+    /// image takes that place.
+    pub image: ImageParams,
+    /// How much of the image is repainted, in [0, 1]: `steps * strength` of the steps are run.
     pub strength: f64,
 }
 
 /// One clip.
 #[derive(Clone, Debug)]
 pub struct ClipParams {
-    /// The picture; what the video's proportions have no room for is cut off at both ends alike.
+    /// The image; what the video's proportions have no room for is cut off at both ends alike.
     pub image: RgbImage,
     /// How it is repainted first; `None` leaves it as it is.
     pub repaint: Option<RepaintParams>,
@@ -106,13 +104,13 @@ impl ClipParams {
             (None, _) => Ok(()),
             (Some(_), None) => refuse("prompt", "there is no model that could repaint the picture"),
             (Some(repaint), Some(painter)) => {
-                repaint.picture.check(painter.pixels_per_latent())?;
-                first_user_step(repaint.picture.num_inference_steps, repaint.strength).map(|_| ())
+                repaint.image.check_from_noise("the repainting of a clip's image", painter.pixels_per_latent())?;
+                first_user_step(repaint.image.num_inference_steps, repaint.strength).map(|_| ())
             }
         }
     }
 
-    /// The model's work in all, in steps of a picture.
+    /// The model's work in all, in steps of an image.
     fn work(&self, windows: &Windows<'_>) -> f64 {
         self.repaint.as_ref().map_or(0.0, RepaintParams::work) + windows.work() as f64
     }
@@ -120,101 +118,68 @@ impl ClipParams {
 
 impl RepaintParams {
     fn work(&self) -> f64 {
-        self.strength * self.picture.num_inference_steps as f64
+        self.strength * self.image.num_inference_steps as f64
     }
 }
 
 impl StableVideoDiffusion {
     /// What this model makes for a clip of so many frames at such a rate.
     pub fn native_frames(&self, motion: &MotionParams, frames: usize, fps: f64) -> NativeFrames {
-        let windows = self.windows(motion, frames, fps);
+        let windows = Windows::new(self, motion, frames, fps);
         let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
         NativeFrames { width, height, frames: windows.needed, windows: windows.runs(), window_frames: windows.frames_of_a_run() }
     }
 
     /// How many frames of a video at such a rate one window is enough for.
     pub fn frames_of_a_window(&self, motion: &MotionParams, fps: f64) -> usize {
-        let last = self.windows(motion, 1, fps).frames_of_a_run().saturating_sub(1) as f64;
+        let last = Windows::new(self, motion, 1, fps).frames_of_a_run().saturating_sub(1) as f64;
         let seconds = last / f64::from(motion.conditioning_fps.max(1));
         // What rounding took from a whole number is given back: 3 / 7 * 7 may be less than 3.
         (seconds * fps + 1e-9) as usize + 1
     }
 
-    /// Makes a clip of a picture, frame by frame; `painter` repaints the picture where that is asked for.
+    /// Makes a clip of an image, frame by frame; `painter` repaints the image where that is asked for. All frames reach the sink from
+    /// `first_frame` on, and what the context's journal has of the clip is not made again.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
     /// the monitor breaks; [`Error::NonFinite`] if a model's numbers overflow; [`Error::Candle`] from the device.
-    pub fn clip(
-        &self,
-        params: &ClipParams,
-        painter: Option<&StableDiffusion>,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-    ) -> Result<()> {
-        self.clip_kept(params, painter, monitor, sink, &mut ())
-    }
-
-    /// As [`Self::clip`], with what was kept of the same clip before: all frames reach the sink from `first_frame` on, and what was kept
-    /// is not made again.
-    ///
-    /// # Errors
-    /// As [`Self::clip`].
-    pub fn clip_kept(
-        &self,
-        params: &ClipParams,
-        painter: Option<&StableDiffusion>,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<()> {
+    pub fn clip(&self, params: &ClipParams, painter: Option<&StableDiffusion>, context: VideoContext<'_>) -> Result<()> {
         params.check(self, painter)?;
         if params.first_frame >= params.frames {
             return Ok(());
         }
-        let windows = self.windows(&params.motion, params.frames, params.fps);
-        let mut film = Film::new(sink, monitor, params.first_frame, (1, params.frames, params.work(&windows)));
-        let picture = self.first_picture(params, painter, &mut film, journal)?;
-        film.begin(0, Activity::Motion)?;
+        let windows = Windows::new(self, &params.motion, params.frames, params.fps);
+        let size = VideoSize { scenes: 1, frames: params.frames, work: params.work(&windows) };
+        let mut video = VideoRun::new(context, params.first_frame, size);
+        let image = self.first_image(params, painter, &mut video)?;
+        video.progress.begin(0, Activity::Motion)?;
         let mut retime = params.retime();
-        let mut take = |frame: &RgbImage, film: &mut Film<'_>| {
+        let mut take = |frame: &RgbImage, progress: &mut FrameProgress<'_>| {
             retime.take(frame.clone(), |frame| {
-                if film.is_behind() {
-                    film.skip_to(film.position() + 1);
+                if progress.is_behind() {
+                    progress.skip_to(progress.position() + 1);
                     return Ok(());
                 }
-                let part = params.camera.part(frame.dimensions(), film.position(), params.frames);
+                let part = params.camera.part(frame.dimensions(), progress.position(), params.frames);
                 let seen = preprocess::resized_part(&frame, part, params.width, params.height)?;
-                film.push(|| seen)
+                progress.push(|| seen)
             })
         };
-        windows.show(picture, (0, params.seed), &mut film, &mut take, journal)
+        windows.show(image, (0, params.seed), &mut video, &mut take)
     }
 
-    fn windows<'a>(&'a self, motion: &'a MotionParams, frames: usize, fps: f64) -> Windows<'a> {
-        Windows { model: self, motion, needed: Retime::needed(motion.conditioning_fps.into(), fps, frames) }
-    }
-
-    /// The picture that is set in motion: cut to the video's proportions, and repainted where that is asked for.
-    fn first_picture(
-        &self,
-        params: &ClipParams,
-        painter: Option<&StableDiffusion>,
-        film: &mut Film<'_>,
-        journal: &mut dyn Journal,
-    ) -> Result<RgbImage> {
+    /// The image that is set in motion: cut to the video's proportions, and repainted where that is asked for.
+    fn first_image(&self, params: &ClipParams, painter: Option<&StableDiffusion>, video: &mut VideoRun<'_>) -> Result<RgbImage> {
         let part = Part::covering(params.image.dimensions(), (params.width, params.height));
         let Some((repaint, painter)) = params.repaint.as_ref().zip(painter) else {
             let (width, height) = params.motion.size.unwrap_or_else(|| self.default_size());
             return preprocess::resized_part(&params.image, part, width, height);
         };
-        let init_image = preprocess::resized_part(&params.image, part, repaint.picture.width, repaint.picture.height)?;
-        film.begin(0, Activity::Picture)?;
-        film.begin_run(repaint.work());
-        let call = ImageToImageParams { base: repaint.picture.clone(), init_image, strength: repaint.strength };
-        let kept = Kept::new(journal, Run::Scene { scene: 0 });
-        let picture = painter.picture(PictureParams::ImageToImage(&call), film, kept)?;
-        film.end_run();
-        Ok(picture)
+        let init_image = preprocess::resized_part(&params.image, part, repaint.image.width, repaint.image.height)?;
+        video.progress.begin(0, Activity::Image)?;
+        let start = Start::Image { init_image, strength: repaint.strength };
+        let call = ImageParams { start, ..repaint.image.clone() };
+        video.run(Run::Scene { scene: 0 }, repaint.work(), |context| painter.image(&call, context))
     }
 }

@@ -1,11 +1,12 @@
 //! Image to video: a loaded Stable Video Diffusion model with its one verb. Follows diffusers' `StableVideoDiffusionPipeline.__call__`.
 //!
-//! It must not know where frames go: they leave through a [`FrameSink`] as soon as they are decoded. The invariant: the noise is drawn in
-//! diffusers' order, what is added to the picture and then the frames' own; latents are f32 on the CPU between steps, for they begin at
+//! It must not know where frames go: they leave through a sink as soon as they are decoded. The invariant: the noise is drawn in
+//! diffusers' order, what is added to the image and then the frames' own; latents are f32 on the CPU between steps, because they begin at
 //! 700 times their deviation; and a call's frames are decoded in diffusers' chunks, which do not see one another.
 
-mod leaving;
+mod frame_emitter;
 mod params;
+mod windows;
 
 use std::sync::OnceLock;
 
@@ -13,15 +14,22 @@ use candle_core::{DType, Tensor};
 use image::RgbImage;
 
 pub use params::{ImageToVideoParams, MotionParams};
+pub(super) use windows::Windows;
 
-use self::leaving::Leaving;
-use super::{division::Division, latent_colours::LatentColours, memory::Weighed, sizes};
+use self::frame_emitter::{FrameEmitter, RunOutput};
+use super::{
+    Activity, VideoContext,
+    decode_split::DecodeSplit,
+    latent_colours::LatentColours,
+    memory::Weighed,
+    progress::{FrameProgress, VideoRun, VideoSize},
+    sizes,
+};
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
-    frames::FrameSink,
     guidance::{VideoConditioning, VideoConditions},
-    journal::{Kept, Run},
+    journal::{Run, RunJournal},
     models::{
         AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipVisionConfig, ClipVisionModelWithProjection,
         UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig,
@@ -54,7 +62,7 @@ pub struct StableVideoDiffusion {
     /// The weights as they are held, in bytes.
     pub(super) weight_bytes: u64,
     scheduler: SchedulerConfig,
-    /// Found out when they are first wanted.
+    /// Fitted when they are first wanted.
     colours: OnceLock<LatentColours>,
 }
 
@@ -84,7 +92,7 @@ impl StableVideoDiffusion {
         Ok(Self { name, policy, image_processor, image_encoder, unet, vae, weight_bytes, scheduler, colours: OnceLock::new() })
     }
 
-    /// What a person would call the model: the folder's path, the hub id, "nano-svd (embedded)".
+    /// The model's name for people: the folder's path, the hub id, "nano-svd (embedded)".
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -94,17 +102,17 @@ impl StableVideoDiffusion {
         &self.policy
     }
 
-    /// The noise predictor, for those who measure or check it by itself.
+    /// The noise predictor, to be measured or checked by itself.
     pub fn unet(&self) -> &UNetSpatioTemporalConditionModel {
         &self.unet
     }
 
-    /// The autoencoder, for those who measure or check it by itself.
+    /// The autoencoder, to be measured or checked by itself.
     pub fn vae(&self) -> &AutoencoderKlTemporalDecoder {
         &self.vae
     }
 
-    /// The image encoder, for those who measure or check it by itself.
+    /// The image encoder, to be measured or checked by itself.
     pub fn image_encoder(&self) -> &ClipVisionModelWithProjection {
         &self.image_encoder
     }
@@ -134,53 +142,45 @@ impl StableVideoDiffusion {
         self.unet.config().num_frames
     }
 
-    /// Makes the frames of one video from a picture and leaves them in `sink`, in order, each as soon as it is decoded.
+    /// Makes the frames of one video from an image and hands them to the context's sink, in order, each as soon as it is decoded. What
+    /// the context's journal has of it is not made again.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Cancelled`] if the monitor breaks, at a step or at a frame;
     /// [`Error::Sink`] with what the sink said; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
-    pub fn image_to_video(&self, params: &ImageToVideoParams, monitor: &mut dyn StepMonitor, sink: &mut dyn FrameSink) -> Result<()> {
-        self.image_to_video_kept(params, monitor, sink, Kept::new(&mut (), Run::Motion { scene: 0, run: 0 }))
+    pub fn image_to_video(&self, params: &ImageToVideoParams, context: VideoContext<'_>) -> Result<()> {
+        let work = params.motion.num_inference_steps as f64;
+        let size = VideoSize { scenes: 1, frames: self.num_frames(&params.motion), work };
+        let VideoRun { mut progress, journal } = VideoRun::new(context, 0, size);
+        progress.set_activity(0, Activity::Motion);
+        progress.begin_run(work);
+        self.run(params, &mut progress, RunJournal::new(journal, Run::Motion { scene: 0, run: 0 }))
     }
 
-    /// As [`Self::image_to_video`], with what was kept of the same call before: all frames reach the sink, those that were kept without
-    /// being made again.
-    ///
-    /// # Errors
-    /// As [`Self::image_to_video`].
-    pub fn image_to_video_kept(
-        &self,
-        params: &ImageToVideoParams,
-        monitor: &mut dyn StepMonitor,
-        sink: &mut dyn FrameSink,
-        mut kept: Kept<'_>,
-    ) -> Result<()> {
+    /// One run of the model: its steps and its frames go to `output`, and what the journal has of it is not made again.
+    fn run<'a>(&self, params: &ImageToVideoParams, output: &'a mut dyn RunOutput, journal: RunJournal<'a>) -> Result<()> {
         params.check(self.pixels_per_latent())?;
         let motion = &params.motion;
-        let num_frames = motion.num_frames.unwrap_or_else(|| self.default_num_frames());
+        let num_frames = self.num_frames(motion);
         let chunk = self.decode_chunk(motion, num_frames)?;
         let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
-        let mut leaving = Leaving { frames: num_frames, done: 0, monitor, sink };
-        while leaving.done < num_frames
-            && let Some(frame) = kept.picture(leaving.done, (width, height))
-        {
-            if leaving.done == 0 {
-                leaving.monitor.on_kept();
-            }
-            leaving.push(frame)?;
-        }
-        if leaving.done == num_frames {
+        let mut emitter = FrameEmitter::new(num_frames, output, journal);
+        if emitter.push_kept((width, height))? {
             return Ok(());
         }
         let side = |pixels: u32| (pixels / self.pixels_per_latent()) as usize;
         let shape = [num_frames, self.vae.config().latent_channels, side(height), side(width)];
-        let latents = kept.latents_or(&shape, leaving.monitor, |monitor| self.latents(params, &shape, monitor))?;
-        let division = Division::new(chunk, (width, height), self.vae.tiling());
-        leaving.decode(division, &mut kept, |frames, division| {
+        let latents = emitter.latents_or(&shape, |monitor| self.latents(params, &shape, monitor))?;
+        emitter.decode(DecodeSplit::new(chunk, (width, height), self.vae.tiling()), |frames, split| {
             let together = latents.narrow(0, frames.start, frames.len())?;
             let scaled = (together * (1.0 / self.vae.config().scaling_factor))?;
-            self.vae.decode_tiled(&scaled, division.tiling(self.vae.tiling()))
+            self.vae.decode_tiled(&scaled, split.tiling(self.vae.tiling()))
         })
+    }
+
+    /// How many frames a run has.
+    fn num_frames(&self, motion: &MotionParams) -> usize {
+        motion.num_frames.unwrap_or_else(|| self.default_num_frames())
     }
 
     /// The finished latents of a call's frames, of this shape.
@@ -197,7 +197,7 @@ impl StableVideoDiffusion {
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 
-    /// A small picture of a frame's clean latents, [1, channels, height, width].
+    /// A small image of a frame's clean latents, [1, channels, height, width].
     fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
         let config = self.vae.config();
         let colours = LatentColours::known(&self.colours, config.latent_channels, |latents| {
@@ -206,22 +206,22 @@ impl StableVideoDiffusion {
         colours.paint(latents, self.pixels_per_latent())
     }
 
-    /// Checks what can be known of a call without its picture.
+    /// Checks what can be known of a call without its image.
     pub(super) fn check(&self, motion: &MotionParams) -> Result<()> {
         motion.check(self.pixels_per_latent())
     }
 
-    /// The given picture as the noise predictor wants it; draws one tensor of noise.
+    /// The given image as the noise predictor wants it; draws one tensor of noise.
     fn conditions(&self, params: &ImageToVideoParams, noise: &mut SeededNoise) -> Result<VideoConditions> {
         let pixels = preprocess::clip_pixels(&params.image, CLIP_SIDE, &self.image_processor)?;
         let image_embeds = self.image_encoder.forward(&pixels)?;
         let motion = &params.motion;
         let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
-        let picture = preprocess::image_tensor(&params.image, width, height)?;
-        let added = (noise.randn(picture.dims())? * motion.noise_aug_strength)?;
+        let image = preprocess::image_tensor(&params.image, width, height)?;
+        let added = (noise.randn(image.dims())? * motion.noise_aug_strength)?;
         Ok(VideoConditions {
             image_embeds,
-            image_latents: self.vae.encode(&(picture + added)?)?.mode(),
+            image_latents: self.vae.encode(&(image + added)?)?.mode(),
             added_time_ids: [
                 motion.conditioning_fps.saturating_sub(1) as f32,
                 motion.motion_bucket_id as f32,
@@ -230,8 +230,8 @@ impl StableVideoDiffusion {
         })
     }
 
-    /// How many frames are decoded together: as many as were asked for, or all, as far as the largest tensor of it stays one that every
-    /// device can index.
+    /// How many frames are decoded together: as many as were asked for, or all, unless a tensor of it would be larger than every device
+    /// can index.
     fn decode_chunk(&self, motion: &MotionParams, num_frames: usize) -> Result<usize> {
         let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
         let latents = |side: u32| (side / self.pixels_per_latent()) as usize;
@@ -253,6 +253,12 @@ impl StableVideoDiffusion {
     /// Pixels to a side of a latent: 8 in Stable Video Diffusion.
     fn pixels_per_latent(&self) -> u32 {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
+    }
+}
+
+impl RunOutput for FrameProgress<'_> {
+    fn push_frame(&mut self, frame: RgbImage) -> Result<()> {
+        self.push(|| frame)
     }
 }
 

@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use crate::{Error, Result};
 
-/// How a picture is set in motion; the part that a scene of a longer video has too.
+/// How an image is set in motion; the part that a scene of a longer video has too.
 #[derive(Clone, Debug)]
 pub struct MotionParams {
     /// (width, height) of the frames in pixels, multiples of 8 (of the autoencoder's factor, where that is larger); `None` for the
@@ -16,13 +16,13 @@ pub struct MotionParams {
     pub num_frames: Option<usize>,
     /// Denoising steps, at least 1.
     pub num_inference_steps: usize,
-    /// Frames a second that the model is told, at least 1; says nothing of how fast the frames are played.
+    /// The frame rate that the model is conditioned on, at least 1; not the rate at which the frames are played.
     pub conditioning_fps: u32,
     /// How much should move; the models know 1 to 255.
     pub motion_bucket_id: u32,
-    /// How much noise is added to the picture, 0 or more: more moves it further from the picture.
+    /// How much noise is added to the image, 0 or more: more moves the video further from the image.
     pub noise_aug_strength: f64,
-    /// How strongly the picture is followed in the first frame.
+    /// How strongly the image is followed in the first frame.
     pub min_guidance_scale: f64,
     /// The same in the last frame; 1 or less means no guidance in any, and a model call costs half.
     pub max_guidance_scale: f64,
@@ -52,7 +52,7 @@ impl Default for MotionParams {
 /// One call of image to video.
 #[derive(Clone, Debug)]
 pub struct ImageToVideoParams {
-    /// The picture that is set in motion; resized to the wanted size where it differs.
+    /// The image that is set in motion; resized to the wanted size where it differs.
     pub image: RgbImage,
     /// How it moves.
     pub motion: MotionParams,
@@ -61,7 +61,7 @@ pub struct ImageToVideoParams {
 }
 
 impl ImageToVideoParams {
-    /// A picture with diffusers' settings and seed 0.
+    /// An image with diffusers' settings and seed 0.
     pub fn new(image: RgbImage) -> Self {
         Self { image, motion: MotionParams::default(), seed: 0 }
     }

@@ -1,99 +1,113 @@
-//! The frames of a join through pictures between two scenes.
+//! The frames of a join through images between two scenes.
 //!
-//! It must not know how such a picture is made. The invariant: pictures reach the film in order, and no more wait to be decoded than are
+//! It must not know how such an image is made. The invariant: frames leave in order, and no more images wait to be decoded than are
 //! decoded together.
 
 use candle_core::Tensor;
 use image::RgbImage;
 
-use super::{Film, ScenesParams};
+use super::{ScenesParams, VideoRun};
 use crate::{
     Result,
-    denoise::StepMonitor as _,
-    journal::{Journal, Kept, Run},
-    pipelines::{StableDiffusion, TextToImageParams, interpolate::Between},
+    denoise::StepMonitor,
+    journal::{Run, RunJournal},
+    pipelines::{ImageParams, RunContext, StableDiffusion, image::Between},
     preprocess,
 };
 
-/// Pixels that are decoded at once where several pictures are: one of 512 x 512, or sixteen of 128 x 128.
+/// Pixels that are decoded at once where several images are: one of 512 x 512, or sixteen of 128 x 128.
 const DECODED_PIXELS: u64 = 512 * 512;
 
-/// How many pictures of (width, height) pixels are decoded at once.
+/// How many images of (width, height) pixels are decoded at once.
 pub(in crate::pipelines) fn decoded_together((width, height): (u32, u32)) -> usize {
     let pixels = (u64::from(width) * u64::from(height)).max(1);
     usize::try_from(DECODED_PIXELS / pixels).unwrap_or(usize::MAX).max(1)
 }
 
+/// What there is of an image between two scenes once its run is done.
+enum Finished {
+    /// The journal had it.
+    Image(RgbImage),
+    /// It waits to be decoded.
+    Latents(Tensor),
+}
+
 impl StableDiffusion {
-    /// The frames of a join through pictures between the scenes; `scene` is the one behind it.
+    /// The frames of a join through images between the scenes; `scene` is the one behind it.
     pub(super) fn push_between(
         &self,
-        (from, to): (&TextToImageParams, &TextToImageParams),
+        (from, to): (&ImageParams, &ImageParams),
         (scene, frames): (usize, usize),
         params: &ScenesParams,
-        film: &mut Film<'_>,
-        journal: &mut dyn Journal,
+        video: &mut VideoRun<'_>,
     ) -> Result<()> {
         let size = (from.width, from.height);
         let together = decoded_together(size);
-        // Made when it is first wanted: where all pictures were kept, there is no need to read the texts.
+        // Made when it is first needed: where the journal has all images, the texts need not be read.
         let mut between = None;
-        let mut waiting = Waiting { model: self, pictures: Vec::new(), size: (params.width, params.height) };
+        let mut waiting = Waiting { model: self, latents: Vec::new(), size: (params.width, params.height) };
         for frame in 0..frames {
-            if film.is_behind() {
-                film.skip_to(film.position() + 1);
+            if video.progress.is_behind() {
+                video.progress.skip_to(video.progress.position() + 1);
                 continue;
             }
             let run = Run::Between { scene, frame };
-            film.begin_run(from.num_inference_steps as f64);
-            if let Some(picture) = Kept::new(journal, run).picture(0, size) {
-                film.on_kept();
-                film.end_run();
-                waiting.push_all(film, journal)?;
-                waiting.push(&picture, film)?;
-                continue;
-            }
-            let latents = Kept::new(journal, run).latents_or(&self.latents_shape(from), film, |monitor| {
-                let between = match &between {
-                    Some(between) => between,
-                    None => between.insert(Between::new(self, from, to)?),
+            let finished = video.run(run, from.num_inference_steps as f64, |RunContext { monitor, journal, run }| {
+                let mut journal = RunJournal::new(journal, run);
+                if let Some(image) = journal.image(0, size) {
+                    monitor.on_kept();
+                    return Ok(Finished::Image(image));
+                }
+                let make = |monitor: &mut dyn StepMonitor| {
+                    let between = match &between {
+                        Some(between) => between,
+                        None => between.insert(Between::new(self, from, to)?),
+                    };
+                    between.latents((frame + 1) as f64 / (frames + 1) as f64, monitor)
                 };
-                between.latents((frame + 1) as f64 / (frames + 1) as f64, monitor)
+                journal.latents_or(&self.latents_shape(from), monitor, make).map(Finished::Latents)
             })?;
-            film.end_run();
-            waiting.pictures.push((run, latents));
-            if waiting.pictures.len() >= together {
-                waiting.push_all(film, journal)?;
+            match finished {
+                Finished::Image(image) => {
+                    waiting.push_all(video)?;
+                    waiting.push(&image, video)?;
+                }
+                Finished::Latents(latents) => {
+                    waiting.latents.push((run, latents));
+                    if waiting.latents.len() >= together {
+                        waiting.push_all(video)?;
+                    }
+                }
             }
         }
-        waiting.push_all(film, journal)
+        waiting.push_all(video)
     }
 }
 
-/// Finished latents that are decoded together, and what becomes of the pictures.
+/// Finished latents that are decoded together, and what becomes of their images.
 struct Waiting<'a> {
     model: &'a StableDiffusion,
-    pictures: Vec<(Run, Tensor)>,
+    latents: Vec<(Run, Tensor)>,
     /// A frame's, in pixels.
     size: (u32, u32),
 }
 
 impl Waiting<'_> {
     /// Decodes all that wait, and hands them on.
-    fn push_all(&mut self, film: &mut Film<'_>, journal: &mut dyn Journal) -> Result<()> {
-        let (runs, latents): (Vec<Run>, Vec<Tensor>) = std::mem::take(&mut self.pictures).into_iter().unzip();
+    fn push_all(&mut self, video: &mut VideoRun<'_>) -> Result<()> {
+        let (runs, latents): (Vec<Run>, Vec<Tensor>) = std::mem::take(&mut self.latents).into_iter().unzip();
         if runs.is_empty() {
             return Ok(());
         }
-        let pictures = self.model.decode_pictures(&latents, film)?;
-        for (run, picture) in runs.into_iter().zip(&pictures) {
-            Kept::new(journal, run).keep_picture(0, picture);
+        let images = self.model.decode_images(&latents, &mut video.progress)?;
+        for (run, image) in runs.into_iter().zip(&images) {
+            video.journal.keep_image(run, 0, image);
         }
-        pictures.iter().try_for_each(|picture| self.push(picture, film))
+        images.iter().try_for_each(|image| self.push(image, video))
     }
 
-    fn push(&self, picture: &RgbImage, film: &mut Film<'_>) -> Result<()> {
-        let frame = preprocess::resized(picture, self.size.0, self.size.1)?;
-        film.push(|| frame)
+    fn push(&self, image: &RgbImage, video: &mut VideoRun<'_>) -> Result<()> {
+        let frame = preprocess::resized(image, self.size.0, self.size.1)?;
+        video.progress.push(|| frame)
     }
 }

@@ -1,9 +1,9 @@
-//! Videos of scenes: a picture for each prompt, held for a while, and joins between them.
+//! Videos of scenes: an image for each prompt, held for a while or set in motion, and joins between them.
 //!
 //! It must not know encoders or where a request came from: frames leave through a sink, one by one, and no more than a few are held. The
 //! invariants: a video has the frames that its [`Timeline`] says; frame k is the same whichever frame the rendering begins with, so that
-//! one that was broken off can go on. Scenes are made at the model's own size and brought to the video's with Lanczos, as the service
-//! does whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
+//! a video that was broken off can continue. Scenes are made at the model's own size and brought to the video's with Lanczos, as in the
+//! service whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
 
 mod between;
 mod moving;
@@ -14,14 +14,14 @@ use image::RgbImage;
 pub(super) use self::between::decoded_together;
 use self::moving::push_moving;
 pub use self::timeline::{Span, Timeline, scene_frames};
-use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, blend::blend, film::Film, interpolate};
-use crate::{
-    Error, Result,
-    denoise::StepReport,
-    frames::FrameSink,
-    journal::{Journal, Kept, Run},
-    preprocess,
+use super::{
+    Activity, ImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, VideoContext,
+    blend::blend,
+    image::check_sizes,
+    image_to_video::Windows,
+    progress::{VideoRun, VideoSize},
 };
+use crate::{Error, Result, journal::Run, preprocess};
 
 /// How one scene goes over into the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub enum Join {
         /// Frames between the scenes; 0 is a cut.
         frames: usize,
     },
-    /// Through pictures between the two: noise turned, texts mixed, each denoised anew. Frame i of n is at (i + 1) / (n + 1) of the
-    /// way, so that no picture of a scene is shown twice.
+    /// Through images between the two: noise turned, texts mixed, each denoised anew. Frame i of n is at (i + 1) / (n + 1) of the
+    /// way, so that no image of a scene is shown twice.
     Slerp {
         /// Frames between the scenes; 0 is a cut.
         frames: usize,
@@ -63,11 +63,11 @@ impl Join {
 /// One scene.
 #[derive(Clone, Debug)]
 pub struct SceneParams {
-    /// How its picture is made; the size is best the model's own.
-    pub picture: TextToImageParams,
+    /// How its image is made: from noise, best at the model's own size.
+    pub image: ImageParams,
     /// How many frames it has of its own.
     pub frames: usize,
-    /// How its picture moves; `None` holds it still.
+    /// How its image moves; `None` holds it still.
     pub motion: Option<MotionParams>,
 }
 
@@ -114,7 +114,7 @@ impl ScenesParams {
             return Err(Error::Params { field: "fps", reason: format!("{} is no number of frames in a second", self.fps) });
         }
         for (index, scene) in self.scenes.iter().enumerate() {
-            scene.picture.check(pixels_per_latent)?;
+            scene.image.check_from_noise("a scene's image", pixels_per_latent)?;
             match (&scene.motion, motion) {
                 (None, _) => {}
                 (Some(moves), Some(model)) => model.check(moves)?,
@@ -127,163 +127,88 @@ impl ScenesParams {
                 if scene.motion.is_some() || before.motion.is_some() {
                     return Err(Error::Params { field: "join", reason: "there are pictures in between only between still scenes".into() });
                 }
-                interpolate::check_sizes(&before.picture, &scene.picture)?;
+                check_sizes(&before.image, &scene.image)?;
             }
         }
         Ok(())
-    }
-}
-
-/// What is being made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// A scene's picture.
-    Picture,
-    /// A picture between two scenes.
-    Between,
-    /// A scene's picture in motion.
-    Motion,
-}
-
-/// How far a video is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SceneProgress {
-    /// The scene being made, from 0; of a join, the scene behind it.
-    pub scene: usize,
-    /// All scenes.
-    pub scenes: usize,
-    /// What is being made of it.
-    pub activity: Activity,
-    /// Steps done of the model run that is on.
-    pub step: usize,
-    /// Steps of that run; 0 until its first is done.
-    pub steps: usize,
-    /// Frames done, those included that were there before.
-    pub frame: usize,
-    /// All frames.
-    pub frames: usize,
-    /// Model work done, in steps of a picture; for an estimate of the time left.
-    pub work_done: f64,
-    /// Model work in all.
-    pub work_total: f64,
-}
-
-/// Sees every step and every frame; returns `Break` to stop, which the pipeline answers with [`Error::Cancelled`].
-pub trait SceneMonitor {
-    /// Called when something new begins, after every model step, and after every frame that was pushed.
-    fn on_progress(&mut self, progress: &SceneProgress) -> std::ops::ControlFlow<()>;
-
-    /// Called after every model step, before [`Self::on_progress`] is: for those who want to see what the step shows.
-    fn on_model_step(&mut self, _step: &StepReport<'_>) {}
-
-    /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
-    fn on_step_down(&mut self, _what: &str) {}
-}
-
-/// A monitor that sees nothing and never stops.
-impl SceneMonitor for () {
-    fn on_progress(&mut self, _: &SceneProgress) -> std::ops::ControlFlow<()> {
-        std::ops::ControlFlow::Continue(())
     }
 }
 
 impl StableDiffusion {
-    /// Makes a video of scenes, frame by frame; `motion` sets the pictures of those in motion that are to move.
+    /// Makes a video of scenes, frame by frame; `motion` sets the images of moving scenes in motion. All frames reach the sink from
+    /// `first_frame` on, and what the context's journal has of the video is not made again.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
     /// the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
-    pub fn scenes(
-        &self,
-        params: &ScenesParams,
-        motion: Option<&StableVideoDiffusion>,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-    ) -> Result<()> {
-        self.scenes_kept(params, motion, monitor, sink, &mut ())
-    }
-
-    /// As [`Self::scenes`], with what was kept of the same video before: all frames reach the sink from `first_frame` on, and pictures
-    /// that were kept are not made again.
-    ///
-    /// # Errors
-    /// As [`Self::scenes`].
-    pub fn scenes_kept(
-        &self,
-        params: &ScenesParams,
-        motion: Option<&StableVideoDiffusion>,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<()> {
+    pub fn scenes(&self, params: &ScenesParams, motion: Option<&StableVideoDiffusion>, context: VideoContext<'_>) -> Result<()> {
         params.check(self.pixels_per_latent(), motion)?;
         let timeline = params.timeline();
-        let size = (params.scenes.len(), timeline.frames(), work(params, motion, &timeline));
-        let mut film = Film::new(sink, monitor, params.first_frame, size);
+        let size = VideoSize { scenes: params.scenes.len(), frames: timeline.frames(), work: work(params, motion, &timeline) };
+        let mut video = VideoRun::new(context, params.first_frame, size);
         // The scene before and its last frame.
         let mut before: Option<(&SceneParams, RgbImage)> = None;
         for (index, scene) in params.scenes.iter().enumerate() {
+            let start = timeline.scene(index).map_or(0, |span| span.start);
             if timeline.end_of_say(index) <= params.first_frame {
-                film.skip_to(timeline.scene(index).map_or(0, |span| span.end()));
+                video.progress.skip_to(timeline.scene(index).map_or(0, |span| span.end()));
                 before = None;
                 continue;
             }
-            film.begin(index, Activity::Picture)?;
-            film.begin_run(scene.picture.num_inference_steps as f64);
-            let kept = Kept::new(journal, Run::Scene { scene: index });
-            let picture = self.picture(PictureParams::TextToImage(&scene.picture), &mut film, kept)?;
-            film.end_run();
+            video.progress.begin(index, Activity::Image)?;
+            let steps = scene.image.num_inference_steps as f64;
+            let image = video.run(Run::Scene { scene: index }, steps, |context| self.image(&scene.image, context))?;
             if let (Some(motion), Some(moves)) = (motion, &scene.motion) {
                 let join = params.join_before(index);
                 if before.is_none() {
-                    // The join is a cut, or all there.
-                    film.skip_to(timeline.scene(index).map_or(0, |span| span.start));
+                    // The join is a cut, or the caller has all of it.
+                    video.progress.skip_to(start);
                 }
                 let last = before.as_ref().map(|(_, last)| last);
-                let last = push_moving(motion, (scene, moves), picture, (join, last), params, (index, &mut film), journal)?;
+                let last = push_moving(motion, (index, scene, moves), image, (join, last), params, &mut video)?;
                 before = last.map(|last| (scene, last));
                 continue;
             }
-            let picture = preprocess::resized(&picture, params.width, params.height)?;
+            let image = preprocess::resized(&image, params.width, params.height)?;
             match (params.join_before(index), &before) {
                 (Join::Crossfade { frames }, Some((_, last))) => {
                     for i in 0..frames {
-                        film.push(|| blend(last, &picture, i, frames))?;
+                        video.progress.push(|| blend(last, &image, i, frames))?;
                     }
                 }
                 (Join::Slerp { frames }, Some((scene_before, _))) => {
-                    film.begin(index, Activity::Between)?;
-                    let ends = (&scene_before.picture, &scene.picture);
-                    self.push_between(ends, (index, frames), params, &mut film, journal)?;
+                    video.progress.begin(index, Activity::Between)?;
+                    self.push_between((&scene_before.image, &scene.image), (index, frames), params, &mut video)?;
                 }
                 (Join::Cut, _) => {}
-                // The scene before has no say any more: all of the join is there.
-                (Join::Crossfade { .. } | Join::Slerp { .. }, None) => film.skip_to(timeline.scene(index).map_or(0, |span| span.start)),
+                // The scene before is not made any more: the caller has all of the join.
+                (Join::Crossfade { .. } | Join::Slerp { .. }, None) => video.progress.skip_to(start),
             }
             for _ in 0..scene.frames {
-                film.push(|| picture.clone())?;
+                video.progress.push(|| image.clone())?;
             }
-            before = Some((scene, picture));
+            before = Some((scene, image));
         }
         Ok(())
     }
 }
 
-/// The model's work in all, in steps of a picture, of what is not there yet.
+/// The model's work in all, in steps of an image, without what the caller has already.
 fn work(params: &ScenesParams, motion: Option<&StableVideoDiffusion>, timeline: &Timeline) -> f64 {
     let of_scene = |(index, scene): (usize, &SceneParams)| {
         if timeline.end_of_say(index) <= params.first_frame {
             return 0;
         }
         let wanted = |span: Span| span.end().saturating_sub(span.start.max(params.first_frame));
-        // A picture between two scenes takes the first one's steps.
+        // An image between two scenes takes the first one's steps.
         let before = index.checked_sub(1).and_then(|before| params.scenes.get(before));
         let between = match (params.join_before(index), before) {
-            (Join::Slerp { .. }, Some(before)) => timeline.join_before(index).map_or(0, wanted) * before.picture.num_inference_steps,
+            (Join::Slerp { .. }, Some(before)) => timeline.join_before(index).map_or(0, wanted) * before.image.num_inference_steps,
             _ => 0,
         };
-        let moving = motion.zip(scene.motion.as_ref()).map_or(0, |(model, motion)| moving::work(model, motion, scene.frames, params.fps));
-        scene.picture.num_inference_steps + between + moving
+        let moving = motion.zip(scene.motion.as_ref());
+        let moving = moving.map_or(0, |(model, motion)| Windows::new(model, motion, scene.frames, params.fps).work());
+        scene.image.num_inference_steps + between + moving
     };
     params.scenes.iter().enumerate().map(of_scene).sum::<usize>() as f64
 }

@@ -1,4 +1,4 @@
-//! Damage in a cache and answers that are not what was asked for: each is found, told, and healed, or refused with nothing kept.
+//! Damage in a cache and wrong responses: each is detected, reported and repaired, or refused with nothing kept.
 
 use std::{fs, path::Path};
 
@@ -11,14 +11,14 @@ use super::{COMMIT, Fault, HubServer, UNET, blob_of, fetch, fetch_and_hear, rang
 
 const TEXT: &str = "text_encoder/config.json";
 
-/// A cache with the model, and a server that has not been asked for anything since.
+/// A cache with the model, and a server without requests so far.
 fn filled() -> (HubServer, tempfile::TempDir) {
     let cache = tempfile::tempdir().unwrap();
     fetch(&settings(&HubServer::start(repository(), COMMIT), cache.path())).unwrap();
     (HubServer::start(repository(), COMMIT), cache)
 }
 
-/// Damages the blob of a file: under its links, as a broken disk does.
+/// Damages the blob of a file in place, as a failing disk does.
 fn overwrite(cache: &Path, name: &str, bytes: &[u8]) {
     fs::write(blob_of(cache, name), bytes).unwrap();
 }
@@ -27,13 +27,13 @@ fn is_whole(cache: &Path, name: &str) -> bool {
     fs::read(root(cache).join("snapshots").join(COMMIT).join(name)).is_ok_and(|bytes| bytes == repository()[name])
 }
 
-/// The files that were said to be damaged.
+/// The files reported as damaged.
 fn damaged(heard: &[HubEvent]) -> Vec<&str> {
     heard.iter().filter_map(|event| if let HubEvent::Damaged { file, .. } = event { Some(&**file) } else { None }).collect()
 }
 
 #[test]
-fn a_blob_of_the_wrong_length_is_found_by_any_fetch_and_fetched_again() {
+fn any_fetch_repairs_a_blob_of_the_wrong_length() {
     for name in [UNET, TEXT] {
         let whole = &repository()[name];
         for wrong in [whole[..whole.len() - 1].to_vec(), Vec::new(), [whole, &b"more"[..]].concat()] {
@@ -52,7 +52,7 @@ fn a_blob_of_the_wrong_length_is_found_by_any_fetch_and_fetched_again() {
 }
 
 #[test]
-fn other_bytes_of_the_right_length_are_found_when_asked_for_and_fetched_again() {
+fn a_content_check_repairs_a_blob_of_the_right_length() {
     for name in [UNET, TEXT] {
         let (server, cache) = filled();
         let mut flipped = repository()[name].clone();
@@ -79,7 +79,7 @@ fn a_damaged_file_in_a_snapshot_without_links_is_fetched_again() {
     folder.unwrap();
     assert_eq!(damaged(&heard), [UNET]);
     assert!(is_whole(cache.path(), UNET));
-    // And where the blob is whole beside it, without a request.
+    // If the blob is whole beside it, without a request.
     fs::remove_file(&pointer).unwrap();
     fs::write(&pointer, b"short").unwrap();
     let before = ranges(&server.requests()).len();
@@ -89,7 +89,7 @@ fn a_damaged_file_in_a_snapshot_without_links_is_fetched_again() {
 }
 
 #[test]
-fn a_blob_that_is_a_folder_or_a_link_to_nowhere_is_no_file() {
+fn a_dangling_link_is_replaced_and_a_folder_is_an_error() {
     let (server, cache) = filled();
     fs::remove_file(blob_of(cache.path(), UNET)).unwrap();
     std::os::unix::fs::symlink("/nowhere/at/all", blob_of(cache.path(), UNET)).unwrap();
@@ -102,13 +102,13 @@ fn a_blob_that_is_a_folder_or_a_link_to_nowhere_is_no_file() {
 }
 
 #[test]
-fn what_an_earlier_download_left_is_trusted_only_as_far_as_the_digest() {
+fn leftovers_of_an_earlier_download_are_verified_by_the_digest() {
     let unet = &repository()[UNET];
     let zeros = vec![0; unet.len()];
     let wrong: Vec<u8> = unet[..2_000_000].iter().map(|byte| byte ^ 1).collect();
     let tail = [&unet[..2_000_001], &zeros[2_000_001..]].concat();
     let wrong_and_right = [&wrong[..], &unet[2_000_000..]].concat();
-    // What is left, and the ranges that are asked for. No zero stands at the places where the whole ones end.
+    // The leftover, and the requested ranges. There are no zeros at the positions where the valid parts end.
     let table: [(&[u8], &[&str]); 5] =
         [(&zeros, &[""]), (&tail, &["bytes=2000001-"]), (unet, &[]), (&wrong, &["bytes=2000000-", ""]), (&wrong_and_right, &[""])];
     assert!(unet[2_000_000] != 0 && unet.last() != Some(&0));
@@ -124,7 +124,7 @@ fn what_an_earlier_download_left_is_trusted_only_as_far_as_the_digest() {
 }
 
 #[test]
-fn a_mirror_that_sends_another_content_is_found_out_and_nothing_of_it_is_kept() {
+fn wrong_content_of_a_mirror_is_detected_and_not_kept() {
     let pages: [(Fault, &str); 3] =
         [(Fault::OtherBytes, "does not match the digest"), (Fault::Page, "of text/html"), (Fault::Encoded, "encoded as gzip")];
     for name in [UNET, TEXT] {
@@ -138,7 +138,7 @@ fn a_mirror_that_sends_another_content_is_found_out_and_nothing_of_it_is_kept() 
             let kept =
                 blobs.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with(&blob(name, &repository()[name])));
             assert_eq!(kept.count(), 0, "{fault:?}");
-            // The next one is served right.
+            // The next response is right.
             fetch(&settings(&server, cache.path())).unwrap();
             assert!(is_whole(cache.path(), name));
         }
@@ -146,7 +146,7 @@ fn a_mirror_that_sends_another_content_is_found_out_and_nothing_of_it_is_kept() 
 }
 
 #[test]
-fn a_page_in_the_place_of_the_rest_costs_nothing_of_what_is_there() {
+fn a_page_instead_of_the_rest_does_not_discard_the_partial_file() {
     let server = HubServer::start(repository(), COMMIT);
     server.fault(UNET, 1, Fault::BreakAfter(1_500_000));
     server.fault(UNET, 2, Fault::Page);
@@ -158,8 +158,8 @@ fn a_page_in_the_place_of_the_rest_costs_nothing_of_what_is_there() {
 }
 
 #[test]
-fn a_rest_that_is_none_is_found_out_and_the_whole_fetched() {
-    // Ranges that begin elsewhere, ranges refused, and a rest of another content.
+fn a_wrong_range_leads_to_a_fetch_of_the_whole_file() {
+    // Ranges that start elsewhere, refused ranges, and a rest with different content.
     for fault in [Fault::OtherRange(5), Fault::NoSuchRange, Fault::OtherBytes] {
         let server = HubServer::start(repository(), COMMIT);
         server.fault(UNET, 1, Fault::BreakAfter(1_500_000));
@@ -172,7 +172,7 @@ fn a_rest_that_is_none_is_found_out_and_the_whole_fetched() {
 }
 
 #[test]
-fn an_answer_without_a_length_may_be_whole_or_broken() {
+fn a_response_without_a_length_may_be_whole_or_interrupted() {
     let server = HubServer::start(repository(), COMMIT);
     server.fault(TEXT, 1, Fault::NoLength(None));
     server.fault(UNET, 1, Fault::NoLength(Some(1_500_000)));
@@ -183,13 +183,13 @@ fn an_answer_without_a_length_may_be_whole_or_broken() {
 }
 
 #[test]
-fn offline_a_damaged_file_is_named_and_never_loaded() {
+fn offline_a_damaged_file_is_reported_and_never_loaded() {
     let (server, cache) = filled();
     let offline = HubSettings { offline: true, ..settings(&server, cache.path()) };
     fetch_and_hear(&offline, Check::Content).0.unwrap();
     let pointer = root(cache.path()).join("snapshots").join(COMMIT).join(UNET);
 
-    // A byte, which only a look at the content finds.
+    // A changed byte, which only a content check finds.
     let mut flipped = repository()[UNET].clone();
     flipped[10] ^= 1;
     overwrite(cache.path(), UNET, &flipped);
@@ -197,13 +197,13 @@ fn offline_a_damaged_file_is_named_and_never_loaded() {
     let error = fetch_and_hear(&offline, Check::Content).0.unwrap_err();
     assert!(matches!(&error, Error::File { file, reason } if *file == pointer && reason.contains("SHA-256")), "{error}");
 
-    // A length, which every load looks at.
+    // A wrong length, which every load finds.
     overwrite(cache.path(), UNET, b"short");
     for check in [Check::Length, Check::Content] {
         let error = fetch_and_hear(&offline, check).0.unwrap_err();
         assert!(matches!(&error, Error::File { file, reason } if *file == pointer && reason.contains("5 bytes")), "{error}");
     }
-    // Without a list of digests there is nothing to hold the files against.
+    // Without a list of digests, the files cannot be verified.
     fs::remove_dir_all(root(cache.path()).join("trees")).unwrap();
     fetch(&offline).unwrap();
     assert!(fetch_and_hear(&offline, Check::Content).0.unwrap_err().to_string().contains("cannot be verified"));
@@ -211,7 +211,7 @@ fn offline_a_damaged_file_is_named_and_never_loaded() {
 }
 
 #[test]
-fn a_list_in_the_cache_that_is_damaged_or_unsafe_is_as_good_as_none() {
+fn a_damaged_or_unsafe_listing_in_the_cache_is_ignored() {
     let (server, cache) = filled();
     let list = root(cache.path()).join("trees").join(format!("{COMMIT}.json"));
     let text = fs::read_to_string(&list).unwrap();
@@ -222,6 +222,6 @@ fn a_list_in_the_cache_that_is_damaged_or_unsafe_is_as_good_as_none() {
         fs::write(&list, bad).unwrap();
         fetch(&offline).unwrap();
         fetch(&settings(&server, cache.path())).unwrap();
-        assert_eq!(fs::read_to_string(&list).unwrap(), text, "written anew");
+        assert_eq!(fs::read_to_string(&list).unwrap(), text, "rewritten");
     }
 }

@@ -1,5 +1,5 @@
-//! A server on loopback that has the shape of a hub: one repository, its commit, its tree in pages, and its files with ranges; weights are
-//! in Git LFS. It can be told to fail in the ways that networks and mirrors fail, and remembers every request.
+//! A fake hub on loopback: one repository, its commit, its tree in pages, and its files with ranges; weights are in Git LFS. It can be made
+//! to fail in the ways that networks and mirrors fail, and records every request.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,7 +14,7 @@ use std::{
 use serde_json::{Value, json};
 use sha1::Digest as _;
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -22,28 +22,28 @@ pub(super) struct Request {
     pub(super) headers: HashMap<String, String>,
 }
 
-/// What goes wrong with an answer.
+/// What goes wrong with a response.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// The connection closes after so many bytes of the body.
+    /// The connection closes after this many bytes of the body.
     BreakAfter(usize),
     /// An error without a body.
     Status(u16),
-    /// The whole file, whatever range was asked for.
+    /// The whole file, whatever the requested range.
     IgnoreRange,
     /// 302 to the same path on another server, as a hub does for large files.
     RedirectTo(String),
-    /// 206 with a range that begins so many bytes later than was asked for, and says so.
+    /// 206 with a Content-Range that starts this many bytes later than requested.
     OtherRange(usize),
     /// 416, as from a server that holds a shorter file.
     NoSuchRange,
-    /// As many bytes as there should be, of another content.
+    /// The right number of bytes with different content.
     OtherBytes,
-    /// 200 and a page that says that something went wrong.
+    /// 200 and an HTML page with an error.
     Page,
-    /// The whole file without a word of its length, or the first so many bytes of it; then the connection closes.
+    /// The whole file without a length, or its first bytes up to this many; then the connection closes.
     NoLength(Option<usize>),
-    /// A body that is said to be compressed.
+    /// A body declared as compressed.
     Encoded,
 }
 
@@ -51,7 +51,7 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     commit: String,
     requests: Mutex<Vec<Request>>,
-    /// By file and by the how-manieth GET of that file (from 1).
+    /// By file and by number of the GET of that file (from 1).
     faults: Mutex<HashMap<(String, usize), Fault>>,
     gets: Mutex<HashMap<String, usize>>,
     refusal: Mutex<Option<(u16, Option<String>)>>,
@@ -84,7 +84,7 @@ impl HubServer {
                     break;
                 }
                 let state = Arc::clone(&served);
-                // A connection that breaks is the client's to notice.
+                // The client has to notice an interrupted connection.
                 std::thread::spawn(move || stream.map(|stream| state.answer(&stream)));
             }
         });
@@ -99,7 +99,7 @@ impl HubServer {
         self.state.requests.lock().unwrap().clone()
     }
 
-    /// The `nth` GET of a file goes wrong.
+    /// The `nth` GET of a file fails with `fault`.
     pub(super) fn fault(&self, file: &str, nth: usize, fault: Fault) {
         self.state.faults.lock().unwrap().insert((file.into(), nth), fault);
     }
@@ -108,7 +108,7 @@ impl HubServer {
         self.state.faults.lock().unwrap().clear();
     }
 
-    /// Everything is answered with this status and error code.
+    /// Every request gets this status and error code.
     pub(super) fn refuse(&self, status: u16, code: Option<&str>) {
         *self.state.refusal.lock().unwrap() = Some((status, code.map(str::to_owned)));
     }
@@ -141,7 +141,7 @@ impl State {
             if request.path.contains("cursor=half") {
                 return send_json(stream, "", &entries.skip(half).collect());
             }
-            // As a mirror passes it on: with the address of the hub behind it, where nobody may follow.
+            // As a mirror passes it on: with the address of the hub behind it, which clients must not follow.
             let next = format!("Link: <https://hub.invalid{path}?recursive=true&cursor=half>; rel=\"next\"\r\n");
             return send_json(
                 stream,
@@ -204,12 +204,12 @@ impl State {
     }
 }
 
-/// The name that a cache gives to a file's blob: the SHA-256 of its content if it is in Git LFS, else git's id of it.
+/// The name of a file's blob in a cache: the SHA-256 of its content if it is in Git LFS, else its git id.
 pub(super) fn blob(name: &str, bytes: &[u8]) -> String {
     if is_lfs(name) { hex(&sha2::Sha256::digest(bytes)) } else { git_id(bytes) }
 }
 
-/// Git's id of what it keeps of a file: the file itself, or a pointer to what is in Git LFS.
+/// The git id of a file's object: the file itself, or the pointer to its content in Git LFS.
 pub(super) fn git_blob(name: &str, bytes: &[u8]) -> String {
     let pointer = || format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n", blob(name, bytes), bytes.len());
     if is_lfs(name) { git_id(pointer().as_bytes()) } else { git_id(bytes) }

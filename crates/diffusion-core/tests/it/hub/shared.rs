@@ -1,5 +1,5 @@
-//! One cache, several clients: names and locks as Python's huggingface_hub 1.33 and 2.4 write them, what it and others have left, and two
-//! fetches at once. What Python writes is written here by hand; `scripts/check-hub` holds the two clients side by side.
+//! One cache shared by several clients: names and locks as Python's huggingface_hub 1.33 and 2.4 write them, leftovers of different
+//! clients, and concurrent fetches. These tests write Python's files by hand; `scripts/check-hub` runs both clients side by side.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ use super::{
 
 const TEXT: &str = "text_encoder/config.json";
 
-/// Fills a cache with every file of the repository as Python's client does; `linked` is false where it cannot make links.
+/// Fills a cache with every file of the repository, as Python's client does; `linked` is false if it cannot make links.
 fn filled_by_python(cache: &Path, linked: bool) {
     let root = root(cache);
     for folder in ["blobs", "refs"] {
@@ -39,18 +39,18 @@ fn filled_by_python(cache: &Path, linked: bool) {
     }
 }
 
-/// Lets a file look as if nobody had written to it for an hour.
+/// Makes a file look as if it had not been written to for an hour.
 fn rest(file: &Path) {
     File::options().write(true).open(file).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
 }
 
-/// How many files were asked for.
+/// Number of requested files.
 fn fetched(server: &HubServer) -> usize {
     server.requests().iter().filter(|request| request.path.contains("/resolve/")).count()
 }
 
 #[test]
-fn names_are_those_of_pythons_client() {
+fn names_match_pythons_client() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     let folder = fetch(&settings(&server, cache.path())).unwrap();
@@ -69,7 +69,7 @@ fn names_are_those_of_pythons_client() {
         tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by huggingface_hub.")
     );
 
-    // What is not in the repository though it was looked for; nothing else.
+    // Markers for optional files that the repository lacks, and no others.
     let absent = root.join(".no_exist").join(COMMIT).join("tokenizer");
     let mut names: Vec<_> = fs::read_dir(&absent).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -93,13 +93,13 @@ fn names_are_those_of_pythons_client() {
         (unet["blob_id"].as_str(), unet["xet_hash"].as_str()),
         (Some(&*git_blob(UNET, &repository()[UNET])), Some(&*"c".repeat(64)))
     );
-    // Nothing is left lying about.
+    // No files are left over.
     assert_eq!(fs::read_dir(root.join("refs")).unwrap().count(), 1);
     assert_eq!(fs::read_dir(root.join("blobs")).unwrap().count(), WANTED);
 }
 
 #[test]
-fn what_python_has_fetched_is_not_fetched_again() {
+fn files_fetched_by_python_are_not_fetched_again() {
     for linked in [true, false] {
         let server = HubServer::start(repository(), COMMIT);
         let cache = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ fn what_python_has_fetched_is_not_fetched_again() {
         verified.unwrap();
         assert_eq!((fetched(&server), heard), (0, Vec::new()), "linked: {linked}");
     }
-    // The blobs are there, of another commit, and the snapshot is not.
+    // The blobs exist, from another commit, but the snapshot does not.
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     filled_by_python(cache.path(), true);
@@ -120,7 +120,7 @@ fn what_python_has_fetched_is_not_fetched_again() {
 }
 
 #[test]
-fn a_blob_in_pythons_store_for_several_repositories_is_used_and_never_written_through() {
+fn a_blob_in_pythons_shared_store_is_used_and_never_overwritten() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     filled_by_python(cache.path(), true);
@@ -138,11 +138,11 @@ fn a_blob_in_pythons_store_for_several_repositories_is_used_and_never_written_th
 }
 
 #[test]
-fn half_finished_files_of_any_client_are_continued() {
+fn partial_files_of_any_client_are_resumed() {
     let unet = &repository()[UNET];
     let (sha, git) = (blob(UNET, unet), git_blob(UNET, unet));
     // Older Python clients and this program; Python since 1.33, killed just now or long ago; this program when it named blobs by git ids,
-    // and when it was killed just now.
+    // and this program killed just now.
     let table = [
         (format!("{sha}.incomplete"), false, false),
         (format!("{sha}.1a2b3c4d.incomplete"), false, true),
@@ -155,7 +155,7 @@ fn half_finished_files_of_any_client_are_continued() {
         let cache = tempfile::tempdir().unwrap();
         let blobs = root(cache.path()).join("blobs");
         fs::create_dir_all(&blobs).unwrap();
-        // A shorter one, one that is too long, and one of another blob do not matter.
+        // A shorter one, one that is too long, and one of another blob have no effect.
         fs::write(blobs.join(format!("{sha}.00000000.incomplete")), &unet[..10]).unwrap();
         fs::write(blobs.join(format!("{sha}.00000001.incomplete")), [&unet[..], b"more"].concat()).unwrap();
         fs::write(blobs.join("0000.incomplete"), unet).unwrap();
@@ -171,7 +171,8 @@ fn half_finished_files_of_any_client_are_continued() {
         assert_eq!(fs::read(folder.join(UNET)).unwrap(), *unet);
         assert_eq!(ranges(&server.requests()), ["bytes=2000001-"], "{name}");
         assert!(!empty.exists());
-        // One that another machine's client may still write to is left to it; the next fetch clears it away when it has been at rest.
+        // A file that another machine's client may still write to is not removed; the next fetch removes it once it has not changed for a
+        // while.
         assert_eq!(file.exists(), *stays, "{name}");
         if *stays {
             rest(&file);
@@ -182,7 +183,7 @@ fn half_finished_files_of_any_client_are_continued() {
 }
 
 #[test]
-fn two_at_once_fetch_each_file_once() {
+fn concurrent_fetches_download_each_file_once() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     let settings = settings(&server, cache.path());
@@ -196,7 +197,7 @@ fn two_at_once_fetch_each_file_once() {
 }
 
 #[test]
-fn a_file_that_another_client_is_fetching_is_waited_for_and_not_fetched() {
+fn a_file_that_another_client_is_fetching_is_awaited() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     let locks = cache.path().join(".locks/models--someone--tiny");
@@ -210,7 +211,7 @@ fn a_file_that_another_client_is_fetching_is_waited_for_and_not_fetched() {
     let folder = diffusion_core::hub::fetch_model("someone/tiny", None, &settings, Check::Length, &mut |event| {
         if let HubEvent::Waiting { file } = event {
             waited.push(file);
-            // The other one comes to its end, and clears its lock away, as some versions do.
+            // The other client finishes, and removes its lock, as some versions do.
             fs::write(blob_of(cache.path(), UNET), &repository()[UNET]).unwrap();
             fs::remove_file(&held).unwrap();
             lock.take();
@@ -218,15 +219,15 @@ fn a_file_that_another_client_is_fetching_is_waited_for_and_not_fetched() {
     });
     assert_eq!(fs::read(folder.unwrap().join(UNET)).unwrap(), repository()[UNET]);
     assert_eq!((waited, ranges(&server.requests()).len()), (vec![UNET.to_owned()], 0));
-    assert!(held.exists(), "locked anew, on a file that others see");
+    assert!(held.exists(), "locked again, on a file that others see");
 }
 
 #[test]
-fn a_cache_that_an_older_version_filled_loads_and_is_given_the_names_of_today() {
+fn a_cache_of_an_older_version_loads_and_gets_todays_names() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     filled_by_python(cache.path(), true);
-    // What version 0.1.0 wrote: every blob by git's id, and no listing. Another commit has the same weights.
+    // As version 0.1.0 wrote it: every blob by its git id, and no listing. Another commit has the same weights.
     let (root, unet) = (root(cache.path()), &repository()[UNET]);
     let weights: Vec<_> = repository().into_iter().filter(|(name, _)| name.ends_with(".safetensors") || name.ends_with(".bin")).collect();
     let other = root.join("snapshots/abc/of/another/weights");
@@ -247,10 +248,10 @@ fn a_cache_that_an_older_version_filled_loads_and_is_given_the_names_of_today() 
     assert_eq!(heard.iter().filter(|event| matches!(event, HubEvent::Renamed { .. })).count(), 3);
     assert!(blob_of(cache.path(), UNET).is_file() && !root.join("blobs").join(git_blob(UNET, unet)).exists());
     assert_eq!(fs::read(other).unwrap(), *unet);
-    // Once and for all.
+    // Only once.
     assert_eq!(fetch_and_hear(&settings(&server, cache.path()), Check::Content).1, Vec::new());
 
-    // A damaged blob is given no digest's name.
+    // A damaged blob does not get a digest as its name.
     let cache = tempfile::tempdir().unwrap();
     filled_by_python(cache.path(), true);
     let root = super::root(cache.path());
@@ -267,7 +268,7 @@ fn a_cache_that_an_older_version_filled_loads_and_is_given_the_names_of_today() 
 }
 
 #[test]
-fn a_hub_in_trouble_leaves_the_cache() {
+fn a_failing_hub_leaves_the_cache() {
     let server = HubServer::start(repository(), COMMIT);
     let cache = tempfile::tempdir().unwrap();
     let folder = fetch(&settings(&server, cache.path())).unwrap();

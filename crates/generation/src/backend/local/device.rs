@@ -16,7 +16,8 @@ use std::{
 };
 
 use diffusion_core::{
-    journal::{Journal, Kept, Run},
+    journal::{Journal, Run},
+    pipelines::{RunContext, VideoContext},
     preprocess::{self, Part},
     schedulers::SchedulerKind,
 };
@@ -28,8 +29,8 @@ use super::{
     caught::{NotLoaded, panic_text},
     loader::{Loaded, Loader},
     metrics::StepMetrics,
-    model::{DeviceModel, LoadedModel, ModelStatus, Picture},
-    monitors::{PictureMonitor, StepClock, VideoMonitor, Watched},
+    model::{DeviceModel, ImageOutput, LoadedModel, ModelStatus},
+    monitors::{ImageJobMonitor, StepClock, VideoJobMonitor, Watched},
     parameters,
     pool::{DEFAULT, Pool, Stage, Step},
 };
@@ -333,9 +334,10 @@ impl Device {
             watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
             let mut monitor =
-                PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), metrics: Some(&self.metrics) };
-            let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
-            let Picture { image, truncated } = of_model(|| resident.model.picture(spec, seed, &mut monitor, kept))?;
+                ImageJobMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), metrics: Some(&self.metrics) };
+            let run = Run::Image { index: usize::try_from(part).unwrap_or(usize::MAX) };
+            let context = RunContext::new(&mut monitor).with_journal(journal, run);
+            let ImageOutput { image, truncated } = of_model(|| resident.model.image(spec, seed, context))?;
             self.learn(index, spec, &resident.info, &monitor.clock);
             let image = of_model(|| brought_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, &resident.info);
@@ -366,9 +368,10 @@ impl Device {
         let mut writer = VideoWriter::open(output, &shape)?;
         let first_frame = writer.first_frame();
         let started = self.now();
-        let mut monitor = VideoMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics };
+        let mut monitor = VideoJobMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics };
         let mut shown = PreviewingSink::new(&mut writer, first_frame, watched.previewer);
-        let made = of_model(|| resident.model.video(spec, first_frame, &mut monitor, &mut shown, journal));
+        let context = VideoContext::new(&mut monitor, &mut shown).with_journal(journal);
+        let made = of_model(|| resident.model.video(spec, first_frame, context));
         let truncated = made.map_err(video_file::unwrapped)?;
         let took = self.since(started).saturating_sub(watched.previewer.spent());
         self.pool.learn(index, |timings| timings.video(spec, &shape, took));
@@ -391,8 +394,8 @@ impl Device {
         let (progress, _) = watch::channel(JobProgress::default());
         let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &|| self.wanted.load(Ordering::Relaxed) > 0, previewer: &previewer };
-        let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
-        match caught(|| of_model(|| resident.model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
+        let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
+        match caught(|| of_model(|| resident.model.image(&spec, 0, RunContext::new(&mut monitor)))) {
             Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
         }

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use diffusion_core::{
     Result,
-    denoise::StepMonitor,
-    frames::FrameSink,
-    journal::{Journal, Kept},
-    pipelines::scenes::SceneMonitor,
+    pipelines::{RunContext, VideoContext},
 };
 use image::RgbImage;
 
@@ -19,20 +16,20 @@ use crate::{
 
 /// What a model makes of a spec and a seed.
 #[derive(Clone, Debug)]
-pub struct Picture {
-    /// The picture.
+pub struct ImageOutput {
+    /// The image.
     pub image: RgbImage,
-    /// The texts that were cut for it; empty if all was read.
+    /// The texts that were truncated for it; empty if the model read all.
     pub truncated: Vec<TruncatedText>,
 }
 
-/// What the device's thread asks of a model. Implementers keep no state between calls that a panic could leave half-changed.
+/// A model on the device's thread. Implementers keep no state between calls that a panic could leave half-changed.
 pub trait DeviceModel: Send {
-    /// Makes one picture from a spec and a seed (the spec's own seed is picture 0's), or what of it is not kept yet.
+    /// Makes one image from a spec and a seed (the spec's own seed is image 0's). What the context's journal has of it is not made again.
     ///
     /// # Errors
     /// Whatever keeps the pipeline from it; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture>;
+    fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput>;
 
     /// What a video will be, before its first frame; loads what is needed to know.
     ///
@@ -40,18 +37,12 @@ pub trait DeviceModel: Send {
     /// If a model that it needs cannot be loaded.
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape>;
 
-    /// Makes a video from frame `first_frame` on, and tells which texts were cut. What the journal has of it is not made again.
+    /// Makes a video from frame `first_frame` on, and returns the texts that were truncated. What the context's journal has of it is not
+    /// made again.
     ///
     /// # Errors
-    /// As [`Self::picture`]; [`diffusion_core::Error::Sink`] if the sink refuses a frame.
-    fn video(
-        &mut self,
-        spec: &VideoSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<Vec<TruncatedText>>;
+    /// As [`Self::image`]; [`diffusion_core::Error::Sink`] if the sink refuses a frame.
+    fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>>;
 }
 
 /// A model that is ready. The device's thread owns it, wherever it was loaded.
@@ -64,23 +55,23 @@ pub struct LoadedModel {
     pub model: Box<dyn DeviceModel>,
 }
 
-/// Where the default model stands, for those who ask whether the service works.
+/// The state of the default model, for health checks.
 #[derive(Clone, Debug)]
 pub enum ModelStatus {
     /// The model is being loaded.
     Loading,
-    /// Pictures can be asked for.
+    /// Jobs can begin at once.
     Ready(Arc<ModelInfo>),
     /// The model could not be loaded, or its device is lost; the reason in one line.
     Failed(String),
 }
 
-/// Where a model stands.
+/// The state of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelState {
-    /// It is loaded when it is wanted.
+    /// It is loaded when a job needs it.
     Unloaded,
-    /// It is wanted, and room is being made for it, or another is loaded before it.
+    /// A job needs it. Room is being made for it, or another model is loaded before it.
     Queued,
     /// It is being loaded.
     Loading {

@@ -1,4 +1,4 @@
-//! What watches a run of a model: its progress, its steps' times, its previews, and whether it goes on.
+//! The monitors of a model's runs: progress, step times, previews and cancellation.
 //!
 //! It must not know models or who waits for a job.
 
@@ -9,7 +9,7 @@ use std::{
 
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
-    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
+    pipelines::{Activity, VideoMonitor, VideoProgress},
 };
 use tokio::sync::watch;
 
@@ -29,7 +29,7 @@ impl Watched<'_> {
     }
 }
 
-/// When the steps of a picture were done.
+/// When the steps of an image were done.
 pub(super) struct StepClock {
     now: fn() -> Instant,
     pub(super) started: Instant,
@@ -42,7 +42,7 @@ impl StepClock {
         Self { now, started: now(), first: None, last: None }
     }
 
-    /// A step is done. Returns what it took, unless it is the first, whose beginning nobody saw.
+    /// Records a step. Returns how long it took; `None` for the first, whose beginning was not seen.
     fn tick(&mut self, step: usize) -> Option<Duration> {
         let now = (self.now)();
         self.first.get_or_insert(now);
@@ -50,7 +50,7 @@ impl StepClock {
         before.map(|(_, then)| now.saturating_duration_since(then))
     }
 
-    /// Leaves out time that was just spent on something else.
+    /// Excludes time that was just spent on something else.
     fn leave_out(&mut self, time: Duration) {
         self.started += time;
         for instant in self.first.iter_mut().chain(self.last.as_mut().map(|(_, instant)| instant)) {
@@ -58,7 +58,7 @@ impl StepClock {
         }
     }
 
-    /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
+    /// How many steps there were and how long they took; the first, whose beginning was not seen, counts as an average one.
     pub(super) fn steps(&self) -> Option<(usize, Duration)> {
         let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
         let seconds = last.saturating_duration_since(self.first?).as_secs_f64() / (steps - 1) as f64;
@@ -66,7 +66,7 @@ impl StepClock {
     }
 }
 
-pub(super) struct PictureMonitor<'a> {
+pub(super) struct ImageJobMonitor<'a> {
     pub(super) watched: &'a Watched<'a>,
     pub(super) part: u32,
     pub(super) parts: u32,
@@ -75,7 +75,7 @@ pub(super) struct PictureMonitor<'a> {
     pub(super) metrics: Option<&'a watch::Sender<StepMetrics>>,
 }
 
-impl StepMonitor for PictureMonitor<'_> {
+impl StepMonitor for ImageJobMonitor<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         if let (Some(took), Some(metrics)) = (self.clock.tick(step.step), self.metrics) {
             metrics.send_modify(|metrics| metrics.picture_steps.add(took));
@@ -93,17 +93,17 @@ impl StepMonitor for PictureMonitor<'_> {
     }
 }
 
-pub(super) struct VideoMonitor<'a> {
+pub(super) struct VideoJobMonitor<'a> {
     pub(super) watched: &'a Watched<'a>,
     pub(super) now: fn() -> Instant,
-    /// The step that was last seen to be done, and when.
+    /// The last step that was done, and when.
     pub(super) last: Option<(usize, Instant)>,
     pub(super) metrics: &'a watch::Sender<StepMetrics>,
 }
 
-impl VideoMonitor<'_> {
-    /// Times a step that follows right upon another of the same run; what lies between runs is no step.
-    fn time_step(&mut self, progress: &SceneProgress) {
+impl VideoJobMonitor<'_> {
+    /// Times a step that directly follows another of the same run; the time between runs is no step.
+    fn time_step(&mut self, progress: &VideoProgress) {
         if self.last.is_some_and(|(step, _)| step == progress.step) {
             return;
         }
@@ -111,7 +111,7 @@ impl VideoMonitor<'_> {
         if let Some((_, then)) = self.last.filter(|(step, _)| step + 1 == progress.step) {
             let took = now.saturating_duration_since(then);
             self.metrics.send_modify(|metrics| match progress.activity {
-                Activity::Picture | Activity::Between => metrics.picture_steps.add(took),
+                Activity::Image | Activity::Between => metrics.picture_steps.add(took),
                 Activity::Motion => metrics.motion_steps.add(took),
             });
         }
@@ -119,8 +119,8 @@ impl VideoMonitor<'_> {
     }
 }
 
-impl SceneMonitor for VideoMonitor<'_> {
-    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+impl VideoMonitor for VideoJobMonitor<'_> {
+    fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         self.time_step(progress);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         self.watched.progress.send_replace(JobProgress {

@@ -1,8 +1,8 @@
-//! A provider as a backend: asks it for a video, waits, and brings the file here.
+//! A provider as a backend: requests a video, polls for it, and downloads the file.
 //!
-//! It must not know any provider, nor stores. The invariants: what the provider is asked, and its id, are in the job's record before anything
-//! else is done; a job that waits holds no thread and none of its pictures; the file that it returns is a whole MP4 video; a job that is
-//! broken off goes on at the provider, and one that is cancelled does not.
+//! It must not know any provider, nor stores. Invariants: the request and the provider's id are in the job's record before anything depends
+//! on them; a waiting job holds no thread and none of its pictures; the file that it returns is a complete MP4 video; an interrupted job
+//! continues at the provider, a cancelled one does not.
 
 pub mod record;
 
@@ -32,34 +32,33 @@ use crate::{
     work::Work,
 };
 
-/// How many recent videos the estimate looks back on.
-const REMEMBERED: usize = 8;
-/// The share of the progress that is reached when the provider is done: what is left is the download.
-const MADE: f64 = 0.95;
+/// How many recent videos the estimate averages.
+const RECENT_VIDEOS: usize = 8;
+/// The progress at which the provider is done: the rest is the download.
+const SHARE_BEFORE_DOWNLOAD: f64 = 0.95;
 
-/// How long a provider is waited for that is told of a cancelled job.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a provider may take to answer a cancellation.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a provider is used; the operator's choice.
+/// The operator's settings for a provider.
 #[derive(Clone, Debug)]
 pub struct RemoteSettings {
-    /// Jobs that it works on at once; at least 1.
+    /// The number of jobs that it works on at once; at least 1.
     pub slots: usize,
-    /// Tries of a call that fails for a reason that passes, and of a download; at least 1.
+    /// Attempts of a call that fails for a transient reason, and of a download; at least 1.
     pub tries: u32,
-    /// The pause after the first failed try.
+    /// The pause after the first failed attempt.
     pub pause: Duration,
-    /// How many times as long each further pause is, at least 1.
+    /// The factor by which each further pause is longer, at least 1.
     pub backoff: f64,
-    /// What a video may take.
+    /// The limits of a video's download.
     pub download: DownloadLimits,
-    /// The clock that jobs are timed with: `Instant::now`.
+    /// The clock that times jobs: `Instant::now`.
     pub now: fn() -> Instant,
 }
 
 impl RemoteSettings {
-    /// 8 jobs at once, 4 tries, two seconds of pause and each further one twice as long, the usual limits of downloads, and the given clock
-    /// (`Instant::now`).
+    /// 8 jobs at once, 4 attempts, pauses of two seconds that double, the default download limits, and the given clock (`Instant::now`).
     pub fn new(now: fn() -> Instant) -> Self {
         Self { slots: 8, tries: 4, pause: Duration::from_secs(2), backoff: 2.0, download: DownloadLimits::default(), now }
     }
@@ -77,12 +76,12 @@ pub struct RemoteBackend {
 }
 
 impl RemoteBackend {
-    /// The provider; its videos are fetched through the guard.
+    /// Videos of the provider are fetched through the guard.
     pub fn new(provider: Arc<dyn Provider>, guard: Guard, settings: RemoteSettings) -> Self {
         Self { provider, guard, captions: None, settings, recent: Mutex::default() }
     }
 
-    /// The same, which can read a prompt from a picture.
+    /// Adds an interrogator that can read a prompt from an image.
     #[must_use]
     pub fn with_captions(self, captions: Arc<dyn Interrogator>) -> Self {
         Self { captions: Some(captions), ..self }
@@ -99,14 +98,14 @@ impl RemoteBackend {
         spec.check(self.provider.as_ref())
     }
 
-    /// Who reads the prompt, and from what.
+    /// The interrogator that reads the prompt, and the image to read.
     fn caption_of<'a>(&'a self, request: &'a VideoRequest) -> Result<(&'a dyn Interrogator, &'a InputImage), ProviderError> {
         let unset = || self.error(ErrorKind::Settings, "prompt: no interrogator is set up that could read one from the image");
         let missing = || self.error(ErrorKind::InvalidRequest, "image: required where the prompt is to be read from it");
         Ok((self.captions.as_deref().ok_or_else(unset)?, request.image.as_ref().ok_or_else(missing)?))
     }
 
-    /// Asks for the prompt, if that is still to be done, and then for the video.
+    /// Reads the prompt if that is still to be done, then requests the video.
     async fn make(&self, mut spec: RemoteVideoSpec, caller: &Caller, file: &Path) -> Result<(VideoFacts, u64), BackendError> {
         let Caller { id: job, cancel, progress, keep } = caller;
         let record = keep.record();
@@ -119,13 +118,14 @@ impl RemoteBackend {
         }
         let on_progress = |percent: Option<u32>| {
             let Some(percent) = percent else { return };
-            progress.send_modify(|progress| progress.share = progress.share.max(f64::from(percent.min(100)) / 100.0 * MADE));
+            progress
+                .send_modify(|progress| progress.share = progress.share.max(f64::from(percent.min(100)) / 100.0 * SHARE_BEFORE_DOWNLOAD));
         };
         let mut tried = 1;
         loop {
             let this = Run {
                 provider: self.provider.as_ref(),
-                // It is asked for once: in a later round the record has the provider's id.
+                // Used in the first round only: later the record has the provider's id.
                 request: std::mem::take(&mut spec.request),
                 model: spec.provider_model(),
                 memory: &StateOf(keep.as_ref()),
@@ -139,15 +139,15 @@ impl RemoteBackend {
                 Err(RunError::Provider(error)) => return Err(error.into()),
                 Err(RunError::Lost(_)) => return Err(BackendError::Cancelled),
                 Err(RunError::Stopped { stop, is_told }) => {
-                    if is_told || self.is_told_late(stop, caller).await {
+                    if is_told || self.cancel_late(stop, caller).await {
                         keep.told().await;
                     }
                     return Err(BackendError::Cancelled);
                 }
             };
-            progress.send_modify(|progress| progress.share = progress.share.max(MADE));
-            let error = match self.bring(source, cancel, file).await {
-                // A link that has expired, or a file that was cut off, may be whole the next time that the provider is asked for it.
+            progress.send_modify(|progress| progress.share = progress.share.max(SHARE_BEFORE_DOWNLOAD));
+            let error = match self.fetch(source, cancel, file).await {
+                // A link may have expired, or the file may have been cut off: the next answer of the provider may lead to a complete one.
                 Err(BackendError::Remote(error)) if error.kind == ErrorKind::Result && !id.is_empty() && tried < self.settings.tries => {
                     error
                 }
@@ -164,30 +164,30 @@ impl RemoteBackend {
 
     async fn read_prompt(&self, request: &VideoRequest, Caller { cancel, keep, .. }: &Caller) -> Result<String, BackendError> {
         let (captions, image) = self.caption_of(request)?;
-        // It is not asked for twice: the interrogator tries again by itself, as long as that costs nothing.
+        // Not retried here: the interrogator retries by itself, as long as that costs nothing.
         let prompt = tokio::select! {
             prompt = captions.caption(image) => prompt?,
             _ = cancel.stopped() => return Err(BackendError::Cancelled),
         };
-        // Every start of the job has to ask for the same, whatever becomes of the machine.
+        // Every start of the job must send the same prompt, even after a power loss.
         let record = RemoteRecord { prompt: Some(prompt.clone()), ..keep.record() };
         keep.keep(&record, Outlives::Machine).await.map_err(|_| BackendError::Cancelled)?;
         Ok(prompt)
     }
 
-    /// Tells the provider of a job that was cancelled when its run had been broken off already; whether it has taken that.
-    async fn is_told_late(&self, stop: RunStop, Caller { id: job, cancel, keep, .. }: &Caller) -> bool {
+    /// Cancels at the provider a job that was cancelled after its run had been interrupted; true if the provider accepted it.
+    async fn cancel_late(&self, stop: RunStop, Caller { id: job, cancel, keep, .. }: &Caller) -> bool {
         let record = keep.record();
         let (RunStop::GoingDown, Some(Stop::Cancelled), Some(id)) = (stop, cancel.why(), record.id()) else { return false };
-        let told = self.abandon(id).await;
-        if let Err(error) = &told {
-            tracing::warn!(%job, %error, "its provider does not hear that it is cancelled");
+        let accepted = self.abandon(id).await;
+        if let Err(error) = &accepted {
+            tracing::warn!(%job, %error, "could not tell the provider that the job is cancelled");
         }
-        told.is_ok()
+        accepted.is_ok()
     }
 
-    /// Downloads the video and looks at it; with its length.
-    async fn bring(&self, source: Source, cancel: &CancelSwitch, file: &Path) -> Result<(VideoFacts, u64), BackendError> {
+    /// Downloads and inspects the video; returns its length too.
+    async fn fetch(&self, source: Source, cancel: &CancelSwitch, file: &Path) -> Result<(VideoFacts, u64), BackendError> {
         let fetched = tokio::select! {
             fetched = download(self.provider.name(), source, &self.guard, &self.settings.download, file) => fetched,
             _ = cancel.stopped() => return Err(BackendError::Cancelled),
@@ -196,31 +196,31 @@ impl RemoteBackend {
         let bytes = match fetched {
             Ok(bytes) => bytes,
             Err(DownloadError::Provider(error)) => return Err(error.into()),
-            // A full disk is none of the provider's faults: the job waits for room, and the video is fetched again.
+            // A full disk is not the provider's fault: the job waits for space, and the video is fetched again.
             Err(DownloadError::Disk(source)) => return Err(video_encode::Error::File { path, doing: "writing", source }.into()),
         };
         let inspected = tokio::task::spawn_blocking(move || video_encode::inspect(&path)).await;
         match inspected {
             Ok(Ok(facts)) => Ok((facts, bytes)),
             Ok(Err(video_encode::Error::NotAVideo { reason, .. })) => {
-                Err(self.error(ErrorKind::Result, &format!("what came in place of a video cannot be used: {reason}")).into())
+                Err(self.error(ErrorKind::Result, &format!("the provider's file is not a usable video: {reason}")).into())
             }
             Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(BackendError::Internal("the video could not be looked at".to_owned())),
+            Err(_) => Err(BackendError::Internal("the video could not be inspected".to_owned())),
         }
     }
 
-    fn took(&self, time: Duration) {
+    fn record_duration(&self, time: Duration) {
         // No code panics while it holds the lock.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.push_back(time);
-        if recent.len() > REMEMBERED {
+        if recent.len() > RECENT_VIDEOS {
             recent.pop_front();
         }
     }
 }
 
-/// What a run tells the job, and is told by it.
+/// A job's id and channels, as its run uses them.
 struct Caller {
     id: String,
     cancel: CancelSwitch,
@@ -275,7 +275,7 @@ impl Backend for RemoteBackend {
 
     async fn abandon(&self, remote_id: &str) -> Result<(), BackendError> {
         let late = |_| self.error(ErrorKind::Unavailable, "no answer in time");
-        Ok(timeout(PATIENCE, self.provider.cancel(remote_id)).await.map_err(late)??)
+        Ok(timeout(CANCEL_TIMEOUT, self.provider.cancel(remote_id)).await.map_err(late)??)
     }
 
     async fn run(&self, work: Arc<Work>, job: JobContext) -> Result<JobOutput, BackendError> {
@@ -284,13 +284,13 @@ impl Backend for RemoteBackend {
         let JobContext { id, cancel, progress, output, remote, .. } = job;
         let (keep, path) = (remote.ok_or_else(missing)?, output.ok_or_else(missing)?.path);
         let is_resumed = keep.record().state.id.is_some();
-        // Usually nobody else has it, and nothing is copied.
+        // Usually this is the only reference, and nothing is copied.
         let Work::Video(VideoSpec::Remote(spec)) = Arc::unwrap_or_clone(work) else { return Err(missing()) };
         let seed = spec.request.seed.unwrap_or_default();
         progress.send_modify(|progress| progress.started = true);
         let (facts, bytes) = self.make(spec, &Caller { id, cancel, progress, keep }, &path).await?;
         if !is_resumed {
-            self.took((self.settings.now)().saturating_duration_since(began));
+            self.record_duration((self.settings.now)().saturating_duration_since(began));
         }
         let VideoFacts { width, height, frames, frame_rate, codec } = facts;
         let frames = usize::try_from(frames).unwrap_or(usize::MAX);

@@ -1,18 +1,18 @@
-//! The jobs that wait for a backend, and which of them is served next.
+//! The queue of jobs that wait for a backend, and the order in which they are served.
 //!
-//! It must not know backends but by number, nor where jobs are kept. The invariants: it takes at most so many jobs, the running ones
-//! included (jobs that were taken in an earlier life of the program come in beyond that); a cancelled job that waits leaves at once; once
-//! closed, it takes and hands out nothing more. No owner holds more than their share of the places, so that one who fills theirs again
-//! and again leaves room for the others. A provider's jobs have places of their own: a hundred videos that are waited for elsewhere keep nobody
-//! from this machine's device.
+//! It must not know backends except by number, nor where jobs are kept. Invariants:
 //!
-//! A job whose model is not loaded is passed over by jobs of loaded models, so that models are not swapped for every job, but within a bound
-//! ([`PASSED`], [`PASSED_FOR`]): then others' models go for its own, and nobody waits for ever.
+//! * The queue holds a bounded number of jobs, running ones included. (Jobs of an earlier run of the program are added beyond the bound.)
+//! * A waiting job that is cancelled leaves at once. A closed queue takes and hands out nothing.
+//! * No owner holds more than their share of the places, so an owner who refills theirs again and again leaves places for the others.
+//! * A provider's jobs have places of their own: a hundred videos that are made elsewhere block none of this machine's work.
 //!
-//! Who is served next: the most urgent; among those the owner who has had the least of the backends' time; among theirs the oldest. Time
-//! is counted from when an owner last had nothing here: who comes back starts level with whoever has had least among those who are
-//! here, so that nobody saves up turns while away, and nobody can keep others waiting with many jobs. (This is fair queueing by start
-//! times, as networks do it for packets.)
+//! A job whose model is not loaded is passed over by jobs of loaded models, so that models are not swapped for every job. This is bounded
+//! ([`PASSED`], [`PASSED_FOR`]): then a loaded model is evicted for it, so no job starves.
+//!
+//! Order: the highest priority first; then the owner who has had the least backend time; then the oldest job. An owner's time counts from
+//! when they last had no job here. An owner who returns starts level with the present owner who has had least, so turns cannot be saved up
+//! while away, and nobody can keep others waiting with many jobs. (This is start-time fair queueing, as networks use it for packets.)
 
 #[cfg(test)]
 mod tests;
@@ -26,35 +26,35 @@ use std::{
 
 use crate::{backend::Readiness, work::Priority};
 
-/// How many recent jobs the estimate of waiting times looks back on.
+/// How many recent jobs the estimate of waiting times averages.
 const REMEMBERED_JOBS: usize = 8;
 /// The estimate while no job has finished yet.
 const FIRST_GUESS: Duration = Duration::from_secs(5);
 
-/// How many jobs of loaded models are served in the place of one whose model is not, before a loaded model goes for its own.
+/// How many jobs of loaded models may pass a job whose model is not loaded, before a loaded model is evicted for it.
 const PASSED: u32 = 16;
-/// How long such jobs are served in its place; what comes first counts.
+/// How long such jobs may pass it; whichever bound is reached first applies.
 const PASSED_FOR: Duration = Duration::from_secs(60);
 
-/// A job that waits.
+/// A waiting job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Its number in this queue, from 1, given by [`Queue::push`].
     pub(crate) number: u64,
     /// Its id.
     pub(crate) id: String,
-    /// Whose it is.
+    /// Its owner.
     pub(crate) owner: String,
     pub(crate) priority: Priority,
-    /// The model of this machine that makes it, where it names one.
+    /// The local model that makes it, if it names one.
     pub(crate) model: Option<String>,
-    /// The backends that take it.
+    /// The backends that accept it.
     pub(crate) backends: BackendSet,
-    /// When it came in.
+    /// When it arrived.
     pub(crate) handed_in: Instant,
 }
 
-/// Some of at most 64 backends, by number.
+/// A set of backends by number; at most 64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BackendSet(u64);
 
@@ -82,12 +82,12 @@ impl BackendSet {
     }
 }
 
-/// What a backend does next.
+/// A backend's next steps.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// The job that it begins.
+    /// The job to start.
     pub(crate) entry: Option<Entry>,
-    /// The model that it should load.
+    /// The model to load.
     pub(crate) load: Option<Wanted>,
 }
 
@@ -95,53 +95,53 @@ pub(crate) struct Taken {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) model: Option<String>,
-    /// Whether others may go for it.
+    /// Whether others may be evicted for it.
     pub(crate) may_swap: bool,
 }
 
-/// How many jobs a part of the queue takes.
+/// The capacity of a part of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Places {
-    /// In all, the running ones included.
+    /// In total, the running ones included.
     pub(crate) all: usize,
-    /// Of one owner.
+    /// For one owner.
     pub(crate) per_owner: usize,
 }
 
-/// A part of the queue with places of its own: this machine's backends together, or a remote one by its number.
+/// A part of the queue with places of its own: this machine's backends together, or one remote backend by its number.
 pub(crate) type Part = Option<usize>;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
     local: Places,
-    /// The places of remote backends.
+    /// The capacity of each remote backend.
     remote: BTreeMap<usize, Places>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// In the order in which they came.
+    /// In order of arrival.
     waiting: Vec<Entry>,
-    /// The owners of jobs on their way in, for whom a place is kept; one entry for each job.
+    /// The owners of jobs for which a place is reserved; one entry per job.
     reserved: Vec<(Part, String)>,
-    /// The jobs that run: number, owner, and the backend's number.
+    /// The running jobs: number, owner, and the backend's number.
     running: Vec<(u64, String, usize)>,
-    /// The backends' time that each owner has had who has a job here.
+    /// The backend time used by each owner who has a job here.
     served: BTreeMap<String, Duration>,
     recent: VecDeque<Duration>,
     last_number: u64,
-    /// How many jobs were served in the place of one whose model is not loaded, since a model last went for another, and since when.
+    /// How many jobs have passed one whose model is not loaded since the last eviction, and since when.
     passed: u32,
     passed_since: Option<Instant>,
-    /// The backends that will never work again.
+    /// The backends that are lost for good.
     lost: BackendSet,
-    /// Nothing is taken in or handed out any more, and the running jobs go on.
+    /// Nothing is accepted or handed out any more; running jobs continue.
     draining: bool,
     closed: bool,
 }
 
-/// Why a job is not taken in.
+/// Why a job is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PushError {
     Full {
@@ -151,14 +151,14 @@ pub(crate) enum PushError {
         waiting: usize,
     },
     Closed,
-    /// Every backend that takes the job is lost.
+    /// Every backend that accepts the job is lost.
     Lost,
 }
 
-/// A place that is kept; it is free again when this is dropped.
+/// A reserved place; it is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    /// None once a job has it.
+    /// `None` once a job has used it.
     queue: Option<Arc<Queue>>,
     part: Part,
     owner: String,
@@ -167,14 +167,14 @@ pub(crate) struct Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
-            queue.lock().give_back(self.part, &self.owner);
+            queue.lock().release(self.part, &self.owner);
         }
     }
 }
 
 impl Queue {
-    /// `remote` are the slots of remote backends, by their numbers. Each has twice as many places as slots, or as many as there are for local
-    /// jobs if that is more; an owner has the same share of them.
+    /// `remote` are the slots of remote backends, by number. Each has twice as many places as slots, but at least as many as there are for
+    /// local jobs; an owner's share is in proportion.
     pub(crate) fn new(capacity: usize, capacity_per_owner: usize, remote: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let local = Places { all: capacity.max(1), per_owner: capacity_per_owner.max(1) };
         let of_slots = |slots: usize| {
@@ -185,17 +185,17 @@ impl Queue {
         Self { local, remote, state: Mutex::default() }
     }
 
-    /// The places of a part.
+    /// The capacity of a part.
     pub(crate) fn places(&self, part: Part) -> Places {
         part.and_then(|backend| self.remote.get(&backend)).copied().unwrap_or(self.local)
     }
 
-    /// The part that takes the jobs of these backends: jobs of a remote one go to no other.
+    /// The part that the jobs of these backends belong to: a remote backend's jobs go to no other.
     pub(crate) fn part_of(&self, backends: BackendSet) -> Part {
         self.remote.keys().copied().find(|remote| backends.contains(*remote))
     }
 
-    /// Keeps a place for a job that cannot come in yet.
+    /// Reserves a place for a job that cannot be queued yet.
     pub(crate) fn reserve(self: &Arc<Self>, part: Part, owner: &str) -> Result<Reservation, PushError> {
         let mut state = self.lock();
         self.check(&state, part, owner)?;
@@ -203,29 +203,29 @@ impl Queue {
         Ok(Reservation { queue: Some(Arc::clone(self)), part, owner: owner.to_owned() })
     }
 
-    /// Takes in a job that has a place, or was taken before, and returns its number.
+    /// Queues a job that has a reservation or was accepted before, and returns its number.
     pub(crate) fn push(&self, mut entry: Entry, place: Option<Reservation>) -> Result<u64, PushError> {
         let mut state = self.lock();
         entry.backends.remove(state.lost);
         if state.closed || entry.backends.is_empty() {
             let error = if state.closed { PushError::Closed } else { PushError::Lost };
-            // The reservation's own drop wants the lock.
+            // Dropping the reservation takes the lock.
             drop(state);
             return Err(error);
         }
         if let Some(mut place) = place
             && place.queue.take().is_some()
         {
-            state.give_back(place.part, &place.owner);
+            state.release(place.part, &place.owner);
         }
         state.last_number += 1;
         entry.number = state.last_number;
-        state.take_in(entry);
+        state.add(entry);
         Ok(state.last_number)
     }
 
-    /// The next job for a backend, which runs from now on, and the model that should be loaded for the one whose turn it would be;
-    /// `readiness` tells whether a job's model is there. Nothing where no job waits, or none is handed out any more.
+    /// A backend's next job, which counts as running from now on, and the model to load for the job whose turn it is. `readiness` tells
+    /// whether a job's model is loaded. Empty if no job waits, or the queue hands out nothing any more.
     pub(crate) fn take(&self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> Taken {
         let mut state = self.lock();
         if state.closed || state.draining {
@@ -239,7 +239,7 @@ impl Queue {
         Taken { entry: Some(entry), load }
     }
 
-    /// Frees a running job's place. `has_ended` for jobs that ran to their end, whose times the estimate goes by.
+    /// Frees a running job's place. `has_ended` if the job was completed, so that its time counts in the estimate.
     pub(crate) fn done(&self, number: u64, took: Duration, has_ended: bool) {
         let mut state = self.lock();
         if let Some(index) = state.running.iter().position(|(running, ..)| *running == number) {
@@ -257,7 +257,7 @@ impl Queue {
         }
     }
 
-    /// Takes a waiting job out; false if it runs or is gone.
+    /// Removes a waiting job; false if it runs or is gone.
     pub(crate) fn remove(&self, number: u64) -> bool {
         let mut state = self.lock();
         let Some(index) = state.waiting.iter().position(|entry| entry.number == number) else { return false };
@@ -266,7 +266,7 @@ impl Queue {
         true
     }
 
-    /// Takes a backend out of the choice of every job, now and later, and returns the jobs that no backend takes any more.
+    /// Removes a backend from the choice of every present and future job, and returns the jobs that no backend accepts any more.
     pub(crate) fn lose(&self, backend: usize) -> Vec<Entry> {
         let mut state = self.lock();
         state.lost.insert(backend);
@@ -277,29 +277,29 @@ impl Queue {
         lost
     }
 
-    /// Takes nothing more and hands nothing out, while the running jobs go on.
+    /// Accepts nothing more and hands nothing out; running jobs continue.
     pub(crate) fn drain(&self) {
         self.lock().draining = true;
     }
 
-    /// Takes nothing more, and returns the jobs that waited.
+    /// Accepts nothing more, and returns the waiting jobs.
     pub(crate) fn close(&self) -> Vec<Entry> {
         let mut state = self.lock();
         state.closed = true;
         std::mem::take(&mut state.waiting)
     }
 
-    /// The jobs that hold a place: those that wait and those that run.
+    /// The number of jobs that hold a place: waiting and running.
     pub(crate) fn jobs(&self) -> usize {
         self.lock().jobs()
     }
 
-    /// The jobs that wait.
+    /// The number of waiting jobs.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }
 
-    /// Whether a job of this owner's would find a place now.
+    /// Whether there is a place for a job of this owner now.
     pub(crate) fn check_room(&self, part: Part, owner: &str) -> Result<(), PushError> {
         self.check(&self.lock(), part, owner)
     }
@@ -317,14 +317,14 @@ impl Queue {
         if theirs >= places.per_owner {
             return Err(PushError::OwnerFull { waiting: theirs });
         }
-        // A place is free when the running job ends: at most one job's time. Without a running one, the first that waits must run first.
+        // A place is free when a running job ends: after one job's time at most. If none runs, the first that waits must run first.
         if all >= places.all {
             return Err(PushError::Full { retry_after: state.usual_time() });
         }
         Ok(())
     }
 
-    /// The part and the owner of each job that holds a place, or has one kept.
+    /// The part and the owner of each job that holds or has reserved a place.
     fn holders<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (Part, &'a str)> {
         let waiting = state.waiting.iter().map(|entry| (self.part_of(entry.backends), entry.owner.as_str()));
         let is_remote = |backend: usize| Some(backend).filter(|backend| self.remote.contains_key(backend));
@@ -332,20 +332,19 @@ impl Queue {
         waiting.chain(running).chain(state.reserved.iter().map(|(part, owner)| (*part, owner.as_str())))
     }
 
-    /// How many jobs wait for a remote backend, and how many it has.
+    /// The numbers of jobs that wait for a remote backend and that run there.
     pub(crate) fn of_remote(&self, backend: usize) -> (usize, usize) {
         let state = self.lock();
         let waiting = state.waiting.iter().filter(|entry| entry.backends.contains(backend)).count();
         (waiting, state.running.iter().filter(|(.., running)| *running == backend).count())
     }
 
-    /// The running jobs' numbers, and those of their backends.
+    /// The running jobs' numbers, with their backends' numbers.
     pub(crate) fn running(&self) -> Vec<(u64, usize)> {
         self.lock().running.iter().map(|(number, _, backend)| (*number, *backend)).collect()
     }
 
-    /// The waiting jobs in the order in which they would be served if nothing else came in and each took as long as the
-    /// recent ones.
+    /// The waiting jobs in the order in which they would be served if no other job came and each took as long as the recent ones.
     pub(crate) fn order(&self) -> Vec<(u64, BackendSet)> {
         let state = self.lock();
         let each = state.usual_time();
@@ -357,7 +356,7 @@ impl Queue {
         }
         let mut order = Vec::with_capacity(state.waiting.len());
         for priority in Priority::ALL.into_iter().rev() {
-            // Each owner's jobs in the order in which they came, the next first.
+            // Each owner's jobs in order of arrival.
             let mut of: BTreeMap<&str, VecDeque<(usize, &Entry)>> = BTreeMap::new();
             for (place, entry) in state.waiting.iter().enumerate().filter(|(_, entry)| entry.priority == priority) {
                 of.entry(entry.owner.as_str()).or_default().push_back((place, entry));
@@ -378,13 +377,13 @@ impl Queue {
         order
     }
 
-    /// How long a job takes, by the recent ones; `None` if there are none yet.
+    /// The mean duration of recent jobs; `None` if there are none yet.
     pub(crate) fn usual_time(&self) -> Option<Duration> {
         self.lock().measured_time()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code panics while it holds the lock, and every change to the state is whole.
+        // No code panics while it holds the lock, and every change leaves the state consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -394,24 +393,24 @@ impl State {
         self.waiting.len() + self.running.len()
     }
 
-    /// The index of the job that a backend serves next, and the model that should be loaded meanwhile.
+    /// The index of a local backend's next job, and the model to load meanwhile.
     fn next_of(&mut self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> (Option<usize>, Option<Wanted>) {
         let had = |entry: &Entry| self.served.get(&entry.owner).copied().unwrap_or_default();
         let turn = |entry: &Entry| (Reverse(entry.priority), had(entry));
         let open = || self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
-        // Of several that are equal the first is taken, which is the oldest.
+        // `min_by_key` returns the first of equal elements, which is the oldest.
         let Some((first, entry)) = open().min_by_key(|(_, entry)| turn(entry)) else { return (None, None) };
         let standing = readiness(entry);
         if standing == Readiness::Ready {
             return (Some(first), None);
         }
-        // None that is less urgent begins meanwhile: it might have the backend for long.
+        // No job of lower priority starts meanwhile: it might occupy the backend for long.
         let priority = entry.priority;
         let ready = open().filter(|(_, entry)| entry.priority == priority && readiness(entry) == Readiness::Ready);
         let instead = ready.min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index);
         match standing {
             Readiness::Ready | Readiness::Loading => (instead, None),
-            // A model goes now, and should not be wanted again at this moment.
+            // A model is being evicted; a job of it must not start now and need it again.
             Readiness::Queued => (None, None),
             Readiness::Cold => {
                 let is_over =
@@ -428,8 +427,8 @@ impl State {
         }
     }
 
-    /// The index of the job that a remote backend serves next: no device's time is shared there, so among the most urgent the owner comes first
-    /// who has the fewest jobs there.
+    /// The index of a remote backend's next job. Remote jobs share no device time, so among the highest priority the owner with the fewest
+    /// jobs there comes first.
     fn next_of_remote(&self, backend: usize) -> Option<usize> {
         let mut has: BTreeMap<&str, usize> = BTreeMap::new();
         for (_, owner, _) in self.running.iter().filter(|(.., running)| *running == backend) {
@@ -440,13 +439,13 @@ impl State {
         open.min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index)
     }
 
-    fn give_back(&mut self, part: Part, owner: &str) {
+    fn release(&mut self, part: Part, owner: &str) {
         if let Some(index) = self.reserved.iter().position(|(of, reserved)| *of == part && reserved == owner) {
             self.reserved.swap_remove(index);
         }
     }
 
-    fn take_in(&mut self, entry: Entry) {
+    fn add(&mut self, entry: Entry) {
         if !self.served.contains_key(&entry.owner) {
             let least = self.served.values().min().copied().unwrap_or_default();
             self.served.insert(entry.owner.clone(), least);

@@ -3,15 +3,15 @@
 
 use super::*;
 
-/// A backend with room for two models, which loads what it is told to at once; and how often it did.
+/// A backend with memory for two models that loads what it should at once and counts the loads.
 #[derive(Default)]
-struct Room {
+struct FakeBackend {
     /// The least recently used first.
     ready: Vec<String>,
     loads: usize,
 }
 
-impl Room {
+impl FakeBackend {
     fn readiness(&self, entry: &Entry) -> Readiness {
         if self.ready.contains(entry.model.as_ref().unwrap()) { Readiness::Ready } else { Readiness::Cold }
     }
@@ -44,9 +44,9 @@ fn entry(number: usize, owner: &str, model: &str, now: Instant) -> Entry {
     }
 }
 
-/// Serves all that waits, each job for so long; returns the ids in the order in which they were served, and the loads.
+/// Serves all waiting jobs, each for the same time; returns the ids in the order in which they were served, and the number of loads.
 fn served(queue: &Queue, each: Duration, mut now: Instant) -> (Vec<usize>, usize) {
-    let (mut room, mut order) = (Room::default(), Vec::new());
+    let (mut room, mut order) = (FakeBackend::default(), Vec::new());
     while queue.waiting() > 0 {
         let Taken { entry, load } = queue.take(0, now, |entry| room.readiness(entry));
         assert!(entry.is_some() || load.is_some(), "nothing waits for ever");
@@ -65,7 +65,7 @@ fn served(queue: &Queue, each: Duration, mut now: Instant) -> (Vec<usize>, usize
 
 const MODELS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// Forty jobs over four models, in turn.
+/// Forty jobs over four models, round robin.
 fn burst(owners: &[&str], now: Instant) -> Queue {
     let queue = Queue::new(64, 64, []);
     for number in 0..40 {
@@ -75,7 +75,7 @@ fn burst(owners: &[&str], now: Instant) -> Queue {
 }
 
 #[test]
-fn a_burst_swaps_at_most_twice_as_often_as_the_best_order_and_starves_nobody() {
+fn a_burst_swaps_at_most_twice_as_often_as_the_best_order_and_starves_no_job() {
     let now = Instant::now();
     for owners in [&["x"][..], &["x", "y", "z"]] {
         let (order, loads) = served(&burst(owners, now), Duration::from_millis(100), now);
@@ -83,7 +83,7 @@ fn a_burst_swaps_at_most_twice_as_often_as_the_best_order_and_starves_nobody() {
         assert!((4..=8).contains(&loads), "{loads} loads");
         assert_eq!(order.len(), 40);
         for (place, number) in order.iter().enumerate() {
-            // As many turns of others as there are models without room.
+            // At most as many jobs of others as there are models that do not fit.
             let late = place.saturating_sub(*number);
             assert!(late <= 3 * PASSED as usize, "job {number} is served at place {place}: {order:?}");
         }
@@ -91,16 +91,16 @@ fn a_burst_swaps_at_most_twice_as_often_as_the_best_order_and_starves_nobody() {
 }
 
 #[test]
-fn a_job_whose_model_is_not_loaded_waits_for_so_long_at_most() {
+fn the_wait_of_a_job_whose_model_is_not_loaded_is_bounded() {
     let now = Instant::now();
     let (order, _) = served(&burst(&["x"], now), PASSED_FOR / 2, now);
-    // Job 2 is the first of a model without room: two others pass it, then a model goes for its own.
+    // Job 2 is the first whose model does not fit: two others pass it, then a model is evicted for its own.
     let place = order.iter().position(|number| *number == 2).unwrap();
     assert!(place <= 6, "it is served at place {place}: {order:?}");
 }
 
 #[test]
-fn a_more_urgent_job_lets_no_other_begin_while_its_model_is_loaded() {
+fn no_less_urgent_job_begins_while_the_model_of_a_more_urgent_one_is_loaded() {
     let (queue, now) = (Queue::new(8, 8, []), Instant::now());
     queue.push(entry(0, "x", "a", now), None).unwrap();
     queue.push(Entry { priority: Priority::High, ..entry(1, "y", "b", now) }, None).unwrap();

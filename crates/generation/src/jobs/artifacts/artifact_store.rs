@@ -1,9 +1,9 @@
 //! The contract of an artifact store.
 //!
-//! * A file appears whole or not at all, and is persisted when [`ArtifactStore::put`] returns. `put` over a file of the same name replaces it.
+//! * A file appears complete or not at all, and is persisted when [`ArtifactStore::put`] returns. `put` replaces a file of the same name.
 //! * A file is read through an [`ArtifactReader`]; a name from a store never becomes a path elsewhere.
-//! * `put` of a [`Content::File`] takes the file away from where it was staged. Repeating such a `put` after it succeeded returns the same
-//!   artifact, so that a job whose row could not be written is placed again.
+//! * `put` of a [`Content::File`] moves the file out of its staging folder. A repeated `put` after a successful one returns the same
+//!   artifact, so that a job whose row could not be written can be placed again.
 //! * Names are plain ([`is_plain_name`]).
 
 use std::{
@@ -18,13 +18,13 @@ use sha2::{Digest as _, Sha256};
 use super::reader::ArtifactReader;
 use crate::jobs::{error::StoreError, record::Artifact};
 
-/// The longest id and file name.
-const LONGEST_NAME: usize = 64;
+/// The maximum length of an id or a file name.
+const MAX_NAME_LENGTH: usize = 64;
 
-/// Whether a name is one that a store gives to files and folders: letters, digits, `_`, `-`, and `.` inside.
+/// Whether a store may give this name to a file or folder: letters, digits, `_`, `-`, and `.` except at the start.
 pub fn is_plain_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_plain) && !name.starts_with('.')
+    !name.is_empty() && name.len() <= MAX_NAME_LENGTH && name.bytes().all(is_plain) && !name.starts_with('.')
 }
 
 /// Refuses names that are not plain.
@@ -32,21 +32,22 @@ pub(super) fn check_names(job: &str, name: &str) -> Result<(), StoreError> {
     if is_plain_name(job) && is_plain_name(name) {
         return Ok(());
     }
-    let source = io::Error::new(io::ErrorKind::InvalidInput, "no plain name: letters, digits, _, - and . inside, at most 64");
+    let source =
+        io::Error::new(io::ErrorKind::InvalidInput, "not a plain name: use at most 64 letters, digits, _, - and, except at the start, .");
     Err(StoreError::Folder { path: Path::new(job).join(name), source })
 }
 
-/// The SHA-256 digest of a file's bytes, as text.
+/// The SHA-256 digest of the bytes, in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// A digest as text.
+/// A digest in hexadecimal.
 pub(super) fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is put.
+/// The content to put.
 #[derive(Debug)]
 pub enum Content<'a> {
     /// These bytes.
@@ -55,28 +56,28 @@ pub enum Content<'a> {
     File(PathBuf),
 }
 
-/// Keeps files; the contract stands at the head of this file. Every method fails with [`StoreError`].
+/// Keeps files; the module documentation has the contract. Every method fails with [`StoreError`].
 #[async_trait]
 pub trait ArtifactStore: std::fmt::Debug + Send + Sync {
-    /// Puts a file in its place.
+    /// Puts a file in place.
     async fn put(&self, job: &str, name: &str, media_type: &str, content: Content<'_>) -> Result<Artifact, StoreError>;
 
-    /// Opens a job's file to be read; `None` if there is no such file, or its name is not plain, or something other than a file is there.
+    /// Opens a job's file for reading; `None` if there is no such file, its name is not plain, or it is not a regular file.
     async fn open(&self, job: &str, name: &str) -> Result<Option<ArtifactReader>, StoreError>;
 
-    /// Removes all files of a job; none is no error.
+    /// Removes all files of a job; no error if there are none.
     async fn remove(&self, job: &str) -> Result<(), StoreError>;
 
-    /// Removes one file of a job; none is no error.
+    /// Removes one file of a job; no error if it is not there.
     async fn remove_file(&self, job: &str, name: &str) -> Result<(), StoreError>;
 
-    /// Fails where the next image could not be stored.
+    /// Fails if another image could not be stored now.
     async fn check_room(&self) -> Result<(), StoreError>;
 
     /// The jobs that have files, by name.
     async fn jobs_with_files(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Removes the files of `known` jobs that are not among `kept`; what belongs to no known job stays, with a warning. Jobs that are open
-    /// must be among `kept`: a file may be in place before its job is completed.
+    /// Removes the files of `known` jobs that are not among `kept`; files of unknown jobs stay, with a warning. Unfinished jobs must be
+    /// among `kept`: a file may be in place before its job is completed.
     async fn sweep(&self, kept: &HashSet<String>, known: &HashSet<String>) -> Result<(), StoreError>;
 }

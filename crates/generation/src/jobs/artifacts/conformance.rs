@@ -1,4 +1,4 @@
-//! What every artifact store must do, tested over each of them.
+//! The contract tests, run over each artifact store.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -32,14 +32,14 @@ macro_rules! contract {
 }
 
 contract! {
-    a_file_appears_whole_and_over_an_older_one,
-    a_staged_file_is_taken_away_and_putting_it_again_returns_the_same,
+    a_file_appears_complete_and_replaces_an_older_one,
+    a_staged_file_is_moved_and_a_repeated_put_returns_the_same_artifact,
     ranges_are_read_in_chunks_up_to_the_end,
-    a_reader_reads_what_it_opened,
-    names_that_are_not_plain_name_no_file,
-    removed_files_are_gone_and_the_others_stay,
+    a_reader_keeps_reading_the_file_that_it_opened,
+    names_that_are_not_plain_are_refused,
+    only_removed_files_are_gone,
     a_sweep_removes_files_of_known_jobs_that_are_not_kept,
-    there_is_room,
+    an_empty_store_has_room,
 }
 
 const PNG: &str = "image-0.png";
@@ -52,18 +52,18 @@ async fn put(store: &dyn ArtifactStore, job: &str, name: &str, bytes: &[u8]) {
     store.put(job, name, "image/png", Content::Bytes(bytes)).await.unwrap();
 }
 
-async fn a_file_appears_whole_and_over_an_older_one(store: &dyn ArtifactStore, _root: &Path) {
+async fn a_file_appears_complete_and_replaces_an_older_one(store: &dyn ArtifactStore, _root: &Path) {
     assert!(store.open("a", PNG).await.unwrap().is_none());
     put(store, "a", PNG, b"an older one").await;
     let artifact = store.put("a", PNG, "image/png", Content::Bytes(b"abc")).await.unwrap();
     assert_eq!((artifact.name.as_str(), artifact.media_type.as_str(), artifact.bytes, artifact.expired), (PNG, "image/png", 3, false));
-    // SHA-256's own example of "abc".
+    // The NIST example digest of "abc".
     assert_eq!(artifact.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!(reader(store, "a", PNG).await.read_all().await.unwrap(), b"abc");
     assert_eq!(store.jobs_with_files().await.unwrap(), ["a"]);
 }
 
-async fn a_staged_file_is_taken_away_and_putting_it_again_returns_the_same(store: &dyn ArtifactStore, root: &Path) {
+async fn a_staged_file_is_moved_and_a_repeated_put_returns_the_same_artifact(store: &dyn ArtifactStore, root: &Path) {
     let scratch = Scratch::open(root).unwrap();
     let put = |path: &PathBuf| {
         let path = path.clone();
@@ -100,7 +100,7 @@ async fn ranges_are_read_in_chunks_up_to_the_end(store: &dyn ArtifactStore, _roo
     assert!(reader(store, "a", "empty.png").await.read_all().await.unwrap().is_empty());
 }
 
-async fn a_reader_reads_what_it_opened(store: &dyn ArtifactStore, _root: &Path) {
+async fn a_reader_keeps_reading_the_file_that_it_opened(store: &dyn ArtifactStore, _root: &Path) {
     put(store, "a", PNG, b"first").await;
     let first = reader(store, "a", PNG).await;
     put(store, "a", PNG, b"another").await;
@@ -110,7 +110,7 @@ async fn a_reader_reads_what_it_opened(store: &dyn ArtifactStore, _root: &Path) 
     }
 }
 
-async fn names_that_are_not_plain_name_no_file(store: &dyn ArtifactStore, _root: &Path) {
+async fn names_that_are_not_plain_are_refused(store: &dyn ArtifactStore, _root: &Path) {
     for wrong in ["", ".", "..", ".hidden", "a/b", "../a", "a\\b", "a\0", "ä", "a b", &"x".repeat(65)] {
         for (job, name) in [(wrong, PNG), ("a", wrong)] {
             assert!(store.put(job, name, "image/png", Content::Bytes(b"")).await.is_err(), "{job}/{name}");
@@ -122,7 +122,7 @@ async fn names_that_are_not_plain_name_no_file(store: &dyn ArtifactStore, _root:
     }
 }
 
-async fn removed_files_are_gone_and_the_others_stay(store: &dyn ArtifactStore, _root: &Path) {
+async fn only_removed_files_are_gone(store: &dyn ArtifactStore, _root: &Path) {
     for name in [PNG, "image-1.png"] {
         put(store, "a", name, b"abc").await;
         put(store, "b", name, b"abc").await;
@@ -149,6 +149,6 @@ async fn a_sweep_removes_files_of_known_jobs_that_are_not_kept(store: &dyn Artif
     assert_eq!(store.jobs_with_files().await.unwrap(), ["kept", "unknown"]);
 }
 
-async fn there_is_room(store: &dyn ArtifactStore, _root: &Path) {
+async fn an_empty_store_has_room(store: &dyn ArtifactStore, _root: &Path) {
     store.check_room().await.unwrap();
 }

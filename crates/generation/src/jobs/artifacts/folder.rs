@@ -1,8 +1,8 @@
-//! The files of jobs in a folder, where each appears whole or not at all.
+//! An artifact store in a folder, where each file appears complete or not at all.
 //!
-//! The invariants: a file is staged in `staging/<job>/` and moved to `artifacts/<job>/<name>` by one rename on the same file system; a
-//! reader of `artifacts` never sees a part of a file (only a lost machine leaves one, of a job that is not completed and makes it again);
-//! both the file and the entry in its folder are on the disk when [`ArtifactStore::put`] returns; no link leads a reader out of the folder.
+//! Invariants: a file is staged in `staging/<job>/` and moved to `artifacts/<job>/<name>` by one rename on the same file system; a reader
+//! of `artifacts` never sees a partial file (only a power loss can leave one, of a job that is not completed and makes it again); the file
+//! and its directory entry are on the disk when [`ArtifactStore::put`] returns; no symbolic link leads a reader out of the folder.
 
 use std::{
     collections::HashSet,
@@ -29,10 +29,10 @@ use crate::{
     sandbox::{self, SandboxError, SandboxedFile},
 };
 
-/// Bytes that are read at once for a digest.
+/// Bytes per read while computing a digest.
 const CHUNK: usize = 1 << 16;
-/// Bytes for which there must be room: those of an image.
-const ROOM: usize = 1 << 20;
+/// Free bytes that `check_room` asks for: the size of an image.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// The store; clones share the folder.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ struct Root {
 }
 
 impl FolderArtifacts {
-    /// The store in a folder; created if need be, for this user alone.
+    /// The store in a folder, which is created if needed, accessible to this user only.
     ///
     /// # Errors
     /// [`StoreError::Folder`] if a folder cannot be created.
@@ -56,13 +56,13 @@ impl FolderArtifacts {
         Ok(Self { root: Arc::new(Root { artifacts: root.join(ARTIFACTS), staging: root.join(STAGING) }) })
     }
 
-    /// Runs what blocks off the async threads.
+    /// Runs blocking work off the async threads.
     async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Root) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let root = Arc::clone(&self.root);
-        // Joining fails only where the runtime shuts down, or the work panicked.
+        // Joining fails only if the runtime shuts down or the work panicked.
         tokio::task::spawn_blocking(move || work(&root)).await.map_err(|_| StoreError::ShuttingDown)?
     }
 }
@@ -106,7 +106,7 @@ impl ArtifactStore for FolderArtifacts {
     }
 
     async fn jobs_with_files(&self) -> Result<Vec<String>, StoreError> {
-        // By the names that jobs give to files; other files took no work of ours.
+        // Counts only files that jobs write; others are not results of ours.
         let is_file = |name: &str| name == "video.mp4" || (name.starts_with("image-") && name.ends_with(".png"));
         self.off_thread(move |root| folders::jobs_in(&root.artifacts, is_file)).await
     }
@@ -121,14 +121,14 @@ impl ArtifactStore for FolderArtifacts {
     }
 }
 
-/// A [`Content`] of its own.
+/// An owned [`Content`].
 enum Staged {
     Bytes(Vec<u8>),
     File(PathBuf),
 }
 
 impl Root {
-    /// Puts a file in its place, over one of an earlier attempt; returns its length and digest.
+    /// Puts a file in place, replacing that of an earlier attempt; returns its length and digest.
     fn put(&self, job: &str, name: &str, staged: Staged) -> Result<(u64, String), StoreError> {
         let folder = self.artifacts.join(job);
         let placed = folder.join(name);
@@ -136,13 +136,13 @@ impl Root {
             Staged::Bytes(bytes) => {
                 let staged = self.staging.join(job).join(name);
                 folders::make_again(&self.staging)?;
-                // It is synced in its place.
+                // Synced once it is in place.
                 artifact::write_unsynced(&staged, &bytes)?;
                 (staged, (bytes.len() as u64, sha256(&bytes)))
             }
             Staged::File(path) => match digest(&path) {
                 Ok(digest) => (path, digest),
-                // It is in its place already where the job's row could not be written after an earlier put.
+                // It is already in place if the job's row could not be written after an earlier put.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && placed.is_file() => {
                     return digest_of_placed(&placed).map_err(refused(&placed));
                 }
@@ -152,7 +152,8 @@ impl Root {
         let place = || {
             fs::create_dir_all(&folder)?;
             fs::rename(&staged, &placed)?;
-            // All of it is there before the first sync, which on common file systems takes all of it along; the others then cost little.
+            // Everything is written before the first sync, which on common file systems flushes all of it; the other syncs then cost
+            // little.
             sync(&placed)?;
             sync(&folder)?;
             sync(&self.artifacts)
@@ -176,22 +177,22 @@ impl Root {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&path)(error)),
             Ok(()) | Err(_) => {}
         }
-        // The folder goes with its last file; while there are others it stays.
+        // The folder is removed with its last file; while it has others, this fails and it stays.
         let _stays = fs::remove_dir(folder);
         Ok(())
     }
 
-    /// Fails where the next image could not be stored. What is written is removed before it reaches the disk.
+    /// Fails if another image could not be stored. The probe file is removed before its bytes reach the disk.
     fn check_room(&self) -> Result<(), StoreError> {
         folders::make_again(&self.staging)?;
-        let probe = || tempfile::Builder::new().prefix(PROBE).tempfile_in(&self.staging)?.write_all(&vec![1; ROOM]);
+        let probe = || tempfile::Builder::new().prefix(PROBE).tempfile_in(&self.staging)?.write_all(&vec![1; PROBE_BYTES]);
         probe().map_err(refused(&self.staging))
     }
 }
 
 fn digest_of_placed(placed: &Path) -> io::Result<(u64, String)> {
     let digest = digest(placed)?;
-    // The earlier put may have failed behind the rename.
+    // The earlier put may have failed after the rename.
     sync(placed)?;
     placed.ancestors().skip(1).take(2).try_for_each(sync)?;
     Ok(digest)
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_link_leads_a_reader_elsewhere() {
+    async fn no_link_leads_a_reader_out_of_the_folder() {
         let (root, store) = store();
         store.put("a", "image-0.png", "image/png", Content::Bytes(b"abc")).await.unwrap();
         let artifacts = root.path().join(ARTIFACTS);
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_that_no_job_made_stay_where_they_are() {
+    async fn files_of_no_job_are_left_alone() {
         let (root, store) = store();
         let artifacts = root.path().join(ARTIFACTS);
         fs::write(artifacts.join("notes.txt"), "mine").unwrap();
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn room_is_looked_for_and_nothing_of_it_stays() {
+    async fn the_probe_for_free_space_leaves_nothing_behind() {
         let (root, store) = store();
         let staging = root.path().join(STAGING);
         store.check_room().await.unwrap();

@@ -1,6 +1,6 @@
-//! The files of jobs in memory.
+//! An artifact store in memory.
 //!
-//! It keeps what it is given until it is removed: whoever puts files bounds them.
+//! It keeps every file until it is removed; the caller must bound them.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -42,10 +42,10 @@ impl ArtifactStore for MemoryArtifacts {
         let bytes: Arc<[u8]> = match content {
             Content::Bytes(bytes) => bytes.into(),
             Content::File(path) => {
-                let taken = path.clone();
-                let take = move || fs::read(&taken).and_then(|bytes| fs::remove_file(&taken).map(|()| bytes));
-                let taken = tokio::task::spawn_blocking(take).await.map_err(|_| StoreError::ShuttingDown)?;
-                match (taken, self.find(job, name)) {
+                let staged = path.clone();
+                let read_and_remove = move || fs::read(&staged).and_then(|bytes| fs::remove_file(&staged).map(|()| bytes));
+                let read = tokio::task::spawn_blocking(read_and_remove).await.map_err(|_| StoreError::ShuttingDown)?;
+                match (read, self.find(job, name)) {
                     (Ok(bytes), _) => bytes.into(),
                     (Err(error), Some(placed)) if error.kind() == io::ErrorKind::NotFound => placed,
                     (Err(error), _) => return Err(refused(&path)(error)),

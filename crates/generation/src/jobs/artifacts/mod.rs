@@ -1,7 +1,6 @@
-//! What keeps the files of jobs: [`ArtifactStore`] is the contract, [`FolderArtifacts`] keeps them on disk, and [`MemoryArtifacts`] in
-//! memory.
+//! Stores of job files: [`ArtifactStore`] is the contract, [`FolderArtifacts`] keeps files on disk, [`MemoryArtifacts`] in memory.
 //!
-//! It must not know the job store or what a file holds. `conformance` tests the contract over each of them.
+//! It must not know the job store or what a file contains. `conformance` tests the contract over each store.
 
 mod artifact_store;
 mod folder;

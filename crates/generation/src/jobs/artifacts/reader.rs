@@ -1,7 +1,7 @@
-//! A file of a job, open to be read in part or whole.
+//! An open file of a job, for reading all or part of it.
 //!
-//! It must not know where the file is kept. The invariant: what is read are bytes of the file that was opened, even if it was replaced or
-//! removed since; never fewer than asked for without an error.
+//! It must not know where the file is kept. Invariant: all bytes come from the file that was opened, even if it was replaced or removed
+//! since; a read that returns fewer bytes than requested, other than at the end of the file, is an error.
 
 use std::{fs::File, io, sync::Arc};
 
@@ -19,15 +19,15 @@ enum Source {
 }
 
 impl ArtifactReader {
-    /// Of a file on disk.
+    /// Reads a file on disk.
     ///
     /// # Errors
-    /// The operating system's, if its length cannot be read.
+    /// The operating system's error, if the length cannot be read.
     pub fn file(file: File) -> io::Result<Self> {
         Ok(Self { bytes: file.metadata()?.len(), source: Source::File(Arc::new(file)) })
     }
 
-    /// Of a file in memory.
+    /// Reads a file in memory.
     pub(super) fn memory(bytes: Arc<[u8]>) -> Self {
         Self { bytes: bytes.len() as u64, source: Source::Memory(bytes) }
     }
@@ -37,15 +37,15 @@ impl ArtifactReader {
         self.bytes
     }
 
-    /// Reads `limit` bytes from an offset, fewer only where the file ends. For a stream of a range, call it with a chunk's length until the
+    /// Reads `limit` bytes from an offset, fewer only at the end of the file. To stream a range, call it with a chunk's length until the
     /// range is read.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] if the offset is behind the end; the operating system's, and
-    /// [`io::ErrorKind::UnexpectedEof`] if the file was cut short.
+    /// [`io::ErrorKind::InvalidInput`] if the offset is beyond the end; [`io::ErrorKind::UnexpectedEof`] if the file was truncated; the
+    /// operating system's errors.
     pub async fn read_at(&self, offset: u64, limit: usize) -> io::Result<Vec<u8>> {
         let Some(left) = self.bytes.checked_sub(offset) else {
-            let message = format!("offset {offset} is behind the end of a file of {} bytes", self.bytes);
+            let message = format!("offset {offset} is beyond the end of a file of {} bytes", self.bytes);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         };
         let count = usize::try_from(left).map_or(limit, |left| left.min(limit));
@@ -66,7 +66,7 @@ impl ArtifactReader {
         }
     }
 
-    /// Reads all of a file that is known to be small.
+    /// Reads all of a small file.
     ///
     /// # Errors
     /// As [`Self::read_at`].

@@ -19,7 +19,7 @@ use crate::{
     work::Priority,
 };
 
-pub(super) async fn of_workers_that_claim_at_once_one_gets_the_job(store: &Store, clock: &Clock) {
+pub(super) async fn one_of_several_concurrent_claims_wins(store: &Store, clock: &Clock) {
     insert(store, new_job("x")).await;
     for epoch in 1..=3 {
         let mut claims = JoinSet::new();
@@ -46,7 +46,7 @@ async fn assert_fenced(store: &Store, lease: &Lease) {
     assert_eq!(format!("{before:?}"), format!("{after:?}"), "nothing has changed");
 }
 
-pub(super) async fn a_worker_whose_lease_was_lost_changes_nothing(store: &Store, clock: &Clock) {
+pub(super) async fn a_worker_without_its_lease_changes_nothing(store: &Store, clock: &Clock) {
     let old = insert_and_claim(store, "x").await;
     clock.advance(LEASE);
     let new = claim(store, "x").await.unwrap();
@@ -67,7 +67,7 @@ pub(super) async fn a_worker_whose_lease_was_lost_changes_nothing(store: &Store,
     }
 }
 
-pub(super) async fn a_lease_lasts_as_long_as_its_worker_gives_signs_of_life(store: &Store, clock: &Clock) {
+pub(super) async fn a_lease_lasts_while_its_worker_renews_it(store: &Store, clock: &Clock) {
     let lease = insert_and_claim(store, "x").await;
     let almost = LEASE - Duration::from_millis(1);
     for percent in [10, 20] {
@@ -101,8 +101,12 @@ pub(super) async fn a_job_is_cancelled_or_completed_but_never_both(store: &Store
         let (completed, cancelled) = (completed.await.unwrap(), cancelled.await.unwrap());
         let job = get(store, &id).await;
         match cancelled {
-            Cancelled::Done(told) => assert_eq!((told.state, completed, job.state), (JobState::Cancelled, false, JobState::Cancelled)),
-            Cancelled::Finished(told) => assert_eq!((told.state, completed, job.state), (JobState::Completed, true, JobState::Completed)),
+            Cancelled::Done(cancelled) => {
+                assert_eq!((cancelled.state, completed, job.state), (JobState::Cancelled, false, JobState::Cancelled))
+            }
+            Cancelled::Finished(finished) => {
+                assert_eq!((finished.state, completed, job.state), (JobState::Completed, true, JobState::Completed))
+            }
             Cancelled::Unknown => panic!("it is there"),
         }
         assert_eq!(kinds(store, &id).await, ["queued", "started", job.state.name()]);
@@ -110,7 +114,7 @@ pub(super) async fn a_job_is_cancelled_or_completed_but_never_both(store: &Store
     }
 }
 
-pub(super) async fn a_cancelled_job_takes_no_more_from_its_worker(store: &Store, _clock: &Clock) {
+pub(super) async fn a_cancelled_job_refuses_its_workers_writes(store: &Store, _clock: &Clock) {
     let lease = insert_and_claim(store, "x").await;
     assert!(matches!(store.cancel("b", "x").await.unwrap(), Cancelled::Unknown));
     assert!(matches!(store.cancel("a", "x").await.unwrap(), Cancelled::Done(job) if job.state == JobState::Cancelled));
@@ -123,7 +127,7 @@ pub(super) async fn a_cancelled_job_takes_no_more_from_its_worker(store: &Store,
     assert_eq!(kinds(store, "y").await, ["queued", "cancelled"]);
 }
 
-pub(super) async fn a_job_that_gets_no_further_fails_after_so_many_attempts(store: &Store, clock: &Clock) {
+pub(super) async fn a_job_without_progress_fails_after_the_maximum_of_attempts(store: &Store, clock: &Clock) {
     for (id, is_restarted) in [("x", true), ("y", false)] {
         insert(store, new_job(id)).await;
         let lose = || async {
@@ -136,9 +140,9 @@ pub(super) async fn a_job_that_gets_no_further_fails_after_so_many_attempts(stor
         for attempt in 0..5 {
             let Claimed::Work(lease, _, _) = store.claim(id, "worker", 3).await.unwrap() else { panic!("{id}: attempt {attempt}") };
             match attempt {
-                // It gets further, so it may try as often again.
+                // Progress resets the idle attempts.
                 1 => assert!(store.record_progress(&lease, progress(7), Synced::Now).await.unwrap()),
-                // It gets as far as before.
+                // No progress: the same percentage as before.
                 2.. => assert!(store.record_progress(&lease, progress(7), Synced::Now).await.unwrap()),
                 _ => {}
             }
@@ -151,11 +155,11 @@ pub(super) async fn a_job_that_gets_no_further_fails_after_so_many_attempts(stor
         assert_eq!(error.message, "the server went down 3 times while it worked on this, each time at 7 %");
         assert!(store.recover().await.unwrap().is_empty());
         let due = store.due_deliveries(10).await.unwrap();
-        assert!(due.iter().any(|delivery| delivery.event == "failed" && delivery.job == id), "its callback is told");
+        assert!(due.iter().any(|delivery| delivery.event == "failed" && delivery.job == id), "its callback is notified");
     }
 }
 
-pub(super) async fn a_released_job_has_no_attempt_less(store: &Store, _clock: &Clock) {
+pub(super) async fn a_released_attempt_does_not_count_as_idle(store: &Store, _clock: &Clock) {
     insert(store, new_job("x")).await;
     for attempt in 1..=5 {
         let Claimed::Work(lease, _, _) = store.claim("x", "worker", 1).await.unwrap() else { panic!("attempt {attempt}") };
@@ -173,9 +177,9 @@ pub(super) async fn running_jobs_wait_again_after_a_restart(store: &Store, _cloc
     let (x, z) = (claim(store, "x").await.unwrap(), claim(store, "z").await.unwrap());
     assert!(store.complete(&z, &outcome(), &[]).await.unwrap());
     let waiting = store.recover().await.unwrap();
-    let told: Vec<_> = waiting.iter().map(|job| (job.id.as_str(), job.owner.as_str(), job.priority, job.parts)).collect();
+    let queued: Vec<_> = waiting.iter().map(|job| (job.id.as_str(), job.owner.as_str(), job.priority, job.parts)).collect();
     let normal = Priority::Normal;
-    assert_eq!(told, [("w", "a", normal, 1), ("x", "a", normal, 1), ("y", "a", Priority::Low, 1)]);
+    assert_eq!(queued, [("w", "a", normal, 1), ("x", "a", normal, 1), ("y", "a", Priority::Low, 1)]);
     let last = store.events("a", "x", 0, 100).await.unwrap().unwrap().pop().unwrap();
     assert_eq!((last.kind.as_str(), last.data), ("requeued", json!({"reason": "the server was restarted"})));
     assert_fenced(store, &x).await;

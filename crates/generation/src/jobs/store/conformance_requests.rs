@@ -1,4 +1,4 @@
-//! Conformance of what a caller puts in and gets back: jobs, names, lists, events.
+//! Conformance of a caller's requests: jobs, idempotency keys, lists, events.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -53,7 +53,7 @@ pub(super) async fn a_job_goes_through_its_states_and_each_is_announced(store: &
     assert_eq!((job.outcome, job.error), (Some(outcome()), None));
     assert_eq!(job.artifacts, [file("image-0.png", 7), file("image-1.png", 8)]);
     let events = store.events("a", "x", 0, 100).await.unwrap().unwrap();
-    let told: Vec<_> = events.iter().map(|event| (event.kind.as_str(), event.data.clone())).collect();
+    let announced: Vec<_> = events.iter().map(|event| (event.kind.as_str(), event.data.clone())).collect();
     let expected = [
         ("queued", json!({})),
         ("started", json!({"attempt": 1})),
@@ -61,7 +61,7 @@ pub(super) async fn a_job_goes_through_its_states_and_each_is_announced(store: &
         ("part", json!({"part": 1})),
         ("completed", json!({"files": ["image-0.png", "image-1.png"]})),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(announced, expected);
     assert_eq!((events[0].at, events[1].at, events[4].at), (created, started, clock.now()));
 
     let lease = insert_and_claim(store, "y").await;
@@ -76,7 +76,7 @@ pub(super) async fn a_job_goes_through_its_states_and_each_is_announced(store: &
     }
 }
 
-pub(super) async fn work_comes_back_to_the_bit(store: &Store, _clock: &Clock) {
+pub(super) async fn work_is_read_back_bit_for_bit(store: &Store, _clock: &Clock) {
     insert(store, new_job("x")).await;
     let Claimed::Work(_, work, _) = store.claim("x", "worker", 5).await.unwrap() else { panic!("it waits") };
     let Work::Image(spec) = work.as_ref() else { panic!("images went in") };
@@ -91,7 +91,7 @@ fn named(id: &str, owner: &str, key: &str, fingerprint: &str) -> NewJob {
     NewJob { owner: owner.into(), idempotency, ..new_job(id) }
 }
 
-pub(super) async fn a_request_with_a_name_makes_one_job(store: &Store, clock: &Clock) {
+pub(super) async fn an_idempotency_key_makes_one_job(store: &Store, clock: &Clock) {
     let soon = Instant::now() + Duration::from_secs(60);
     let first = store.insert(named("x", "a", "key", "one"), None, soon).await.unwrap();
     let again = store.insert(named("y", "a", "key", "one"), None, soon).await.unwrap();
@@ -116,7 +116,7 @@ pub(super) async fn a_request_with_a_name_makes_one_job(store: &Store, clock: &C
     assert!(!store.insert(named("y", "a", "key", "another"), None, soon).await.unwrap().replayed, "the name went with its job");
 }
 
-pub(super) async fn twins_that_come_at_once_make_one_job(store: &Store, _clock: &Clock) {
+pub(super) async fn concurrent_duplicates_make_one_job(store: &Store, _clock: &Clock) {
     let mut twins = JoinSet::new();
     for index in 0..8 {
         let store = Arc::clone(store);
@@ -124,9 +124,9 @@ pub(super) async fn twins_that_come_at_once_make_one_job(store: &Store, _clock: 
             async move { store.insert(named(&format!("x{index}"), "a", "key", "one"), None, Instant::now() + LEASE).await.unwrap() },
         );
     }
-    let taken = twins.join_all().await;
-    assert_eq!(taken.iter().filter(|taken| !taken.replayed).count(), 1);
-    let ids: HashSet<&str> = taken.iter().map(|taken| taken.job.id.as_str()).collect();
+    let inserted = twins.join_all().await;
+    assert_eq!(inserted.iter().filter(|inserted| !inserted.replayed).count(), 1);
+    let ids: HashSet<&str> = inserted.iter().map(|inserted| inserted.job.id.as_str()).collect();
     assert_eq!((ids.len(), self::ids(store, "a", page()).await.len()), (1, 1));
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn events_are_returned_after_a_number(store: &Store, _clock: &C
     assert!(store.events("b", "x", 0, 100).await.unwrap().is_none());
 }
 
-pub(super) async fn another_owners_job_is_as_if_it_were_not_there(store: &Store, _clock: &Clock) {
+pub(super) async fn another_owners_job_is_invisible(store: &Store, _clock: &Clock) {
     insert_and_claim(store, "x").await;
     assert!(store.get("b", "x").await.unwrap().is_none());
     assert!(store.events("b", "x", 0, 10).await.unwrap().is_none());
@@ -196,7 +196,7 @@ pub(super) async fn another_owners_job_is_as_if_it_were_not_there(store: &Store,
     assert_eq!(store.state("x").await.unwrap(), Some(JobState::Running), "a worker asks for every owner");
 }
 
-pub(super) async fn what_there_is_not_is_no_error(store: &Store, clock: &Clock) {
+pub(super) async fn missing_jobs_and_files_are_no_error(store: &Store, clock: &Clock) {
     let lease = Lease { job: "x".into(), epoch: 1 };
     assert!(store.get("a", "x").await.unwrap().is_none() && store.state("x").await.unwrap().is_none());
     assert!(claim(store, "x").await.is_none());

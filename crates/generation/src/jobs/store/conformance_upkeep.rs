@@ -1,4 +1,4 @@
-//! Conformance of webhook messages, retention and numbers.
+//! Conformance of webhook messages, retention and counters.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -46,8 +46,8 @@ pub(super) async fn messages_are_tried_until_they_arrive(store: &Store, clock: &
     assert!(store.due_deliveries(10).await.unwrap().is_empty());
 }
 
-pub(super) async fn many_messages_that_are_due_hide_no_others(store: &Store, clock: &Clock) {
-    // The first are due longest.
+pub(super) async fn many_due_messages_delay_no_others(store: &Store, clock: &Clock) {
+    // The first ones have been due longest.
     for (owner, name, host, tries, count) in [
         ("a", "again", "slow.example", 1, 9),
         ("a", "first", "slow.example", 0, 9),
@@ -71,7 +71,7 @@ pub(super) async fn many_messages_that_are_due_hide_no_others(store: &Store, clo
     assert_eq!(store.due_deliveries(100).await.unwrap().len(), 22);
 }
 
-pub(super) async fn jobs_are_forgotten_when_nothing_of_them_is_kept(store: &Store, clock: &Clock) {
+pub(super) async fn jobs_without_kept_files_or_due_messages_are_forgotten(store: &Store, clock: &Clock) {
     for (id, files) in [("x", vec![file("image-0.png", 7), file("image-1.png", 8)]), ("y", vec![file("video.mp4", 100)])] {
         let lease = insert_and_claim(store, id).await;
         clock.advance(Duration::from_secs(1));
@@ -125,22 +125,22 @@ async fn count(store: &Store) -> Stats {
     }
 }
 
-pub(super) async fn numbers_agree_with_counting(store: &Store, clock: &Clock) {
+pub(super) async fn counters_agree_with_counting(store: &Store, clock: &Clock) {
     let mut random: u64 = 1;
     let mut draw = move |below: u64| {
-        // Knuth's multiplier of MMIX.
+        // Knuth's MMIX linear congruential generator.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % below
     };
     let mut leases: HashMap<String, Lease> = HashMap::new();
-    let mut made = 0;
+    let mut inserted = 0;
     for step in 0..300 {
-        let id = format!("x{}", draw(made + 1));
+        let id = format!("x{}", draw(inserted + 1));
         let owner = if draw(4) == 0 { "b" } else { "a" };
         match draw(11) {
             0..=2 => {
-                insert(store, NewJob { owner: owner.into(), ..new_job(&format!("x{made}")) }).await;
-                made += 1;
+                insert(store, NewJob { owner: owner.into(), ..new_job(&format!("x{inserted}")) }).await;
+                inserted += 1;
             }
             3 | 4 => {
                 if let Some(lease) = claim(store, &id).await {

@@ -1,6 +1,6 @@
-//! What must hold of every job in a store, whoever keeps it.
+//! The rules that hold for every job in every store.
 //!
-//! It must not know how a store is read: each implementer states the [`Facts`], and the rules are here once.
+//! It must not know how a store is read: each implementation provides the [`Facts`], and the rules are here once.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::{
     jobs::{spend::SpendState, state::JobState},
 };
 
-/// A job as it is stored.
+/// A stored job.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) id: String,
-    /// `None` if it is none of ours.
+    /// `None` if it is not a state that this program knows.
     pub(super) state: Option<JobState>,
     pub(super) epoch: u64,
     pub(super) attempts: u32,
@@ -27,23 +27,23 @@ pub(super) struct Facts {
     pub(super) has_outcome: bool,
     pub(super) has_error: bool,
     pub(super) has_callback: bool,
-    /// Files, whether they are kept or were removed since.
+    /// The number of files, kept or removed since.
     pub(super) files: u64,
-    /// Whether a provider makes it.
+    /// Whether it is a provider's job.
     pub(super) is_remote: bool,
-    /// Where its money is; `None` if there is no row for it.
+    /// The state of its reservation; `None` if it has none.
     pub(super) spend: Option<String>,
-    /// The provider's id, by which it is found.
+    /// The provider's id by which it can be found.
     pub(super) remote_id: Option<String>,
-    /// How far the provider has it.
+    /// Its record at the provider.
     pub(super) record: Option<RemoteRecord>,
-    /// Numbers and kinds of its events, in the order in which they are returned.
+    /// Ids and kinds of its events, in the order in which they are returned.
     pub(super) events: Vec<(i64, String)>,
     /// The events that its webhook messages announce.
     pub(super) deliveries: Vec<String>,
 }
 
-/// What contradicts itself in a job, a sentence each.
+/// Adds a sentence for each contradiction in a job.
 pub(super) fn check(job: &Facts, found: &mut Vec<String>) {
     let mut rule = |holds: bool, broken: &dyn fmt::Display| {
         if !holds {
@@ -87,8 +87,11 @@ pub(super) fn check(job: &Facts, found: &mut Vec<String>) {
     rule(job.is_remote || job.record.is_none(), &"it is local, and a provider has a record of it");
     let recorded = job.record.as_ref().and_then(|record| record.id());
     rule(recorded == job.remote_id.as_deref(), &"it is found by another id than the provider's");
-    let told = job.events.iter().filter(|(_, kind)| kind == "remote").count();
-    rule(told == usize::from(recorded.is_some()), &format_args!("its provider's id is {}, and told {told} times", set(recorded.is_some())));
+    let id_events = job.events.iter().filter(|(_, kind)| kind == "remote").count();
+    rule(
+        id_events == usize::from(recorded.is_some()),
+        &format_args!("its provider's id is {}, and announced {id_events} times", set(recorded.is_some())),
+    );
 
     let due = usize::from(ended && job.has_callback);
     let messages = job.deliveries.len();

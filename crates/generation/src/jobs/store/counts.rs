@@ -1,12 +1,11 @@
-//! How many jobs are in each state, and what is kept of them: numbers that change with each transition, so that asking costs the same with
-//! many jobs as with few.
+//! Counters of jobs by state and of kept files, updated with each transition, so that reading them is as fast with many jobs as with few.
 //!
-//! It must not know where jobs are stored. A number that damaged rows would take below zero stays there.
+//! It must not know where jobs are stored. A counter that damaged rows would take below zero stays at zero.
 
 use super::Stats;
 use crate::jobs::state::JobState;
 
-/// The numbers.
+/// The counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     jobs: [u64; JobState::ALL.len()],
@@ -15,7 +14,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// A job came into a state.
+    /// A job has entered a state.
     pub(super) fn entered(&mut self, state: JobState) {
         self.entered_by(state, 1);
     }
@@ -26,14 +25,14 @@ impl Counts {
         }
     }
 
-    /// A job went out of a state.
+    /// A job has left a state.
     pub(super) fn left(&mut self, state: JobState) {
         if let Some(count) = self.jobs.get_mut(state as usize) {
             *count = count.saturating_sub(1);
         }
     }
 
-    /// Files came to those that are kept.
+    /// Files were added to the kept ones.
     pub(super) fn kept(&mut self, files: u64, bytes: u64) {
         self.kept_files += files;
         self.kept_bytes = self.kept_bytes.saturating_add(bytes);
@@ -45,7 +44,7 @@ impl Counts {
         self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
     }
 
-    /// The numbers as a caller gets them; states without jobs are left out.
+    /// The counters for callers; states without jobs are left out.
     pub(super) fn stats(&self) -> Stats {
         let counted = JobState::ALL.into_iter().zip(self.jobs);
         Stats { jobs: counted.filter(|(_, count)| *count > 0).collect(), kept_bytes: self.kept_bytes, kept_files: self.kept_files }

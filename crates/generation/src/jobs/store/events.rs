@@ -1,4 +1,4 @@
-//! The words of events and failures that every job store writes, so that all write the same.
+//! The events and failures that every job store writes, so that all write the same.
 //!
 //! It must not know where they are stored.
 
@@ -12,9 +12,9 @@ use crate::{
     },
 };
 
-/// Why a job waits again that ran when the program ended.
+/// Why a job that ran when the program exited waits again.
 pub(super) const RESTARTED: &str = "the server was restarted";
-/// Why a job waits again whose worker gave no sign of life.
+/// Why a job whose worker stopped renewing its lease waits again.
 pub(super) const LEASE_EXPIRED: &str = "its worker's lease expired";
 
 /// The kind of the event that announces a transition to a state.
@@ -26,7 +26,7 @@ pub(super) const fn kind(transition: Transition, next: JobState) -> &'static str
     }
 }
 
-/// The state that an event of this kind announces; `None` for progress.
+/// The state that an event of this kind announces; `None` for events without a transition.
 pub(super) fn announces(kind: &str) -> Option<JobState> {
     match kind {
         "queued" | "requeued" => Some(JobState::Queued),
@@ -36,7 +36,7 @@ pub(super) fn announces(kind: &str) -> Option<JobState> {
     }
 }
 
-/// The data of "started": which attempt it is, from 1.
+/// The data of "started": the number of the attempt, from 1.
 pub(super) fn attempt(attempt: u32) -> Value {
     json!({ "attempt": attempt })
 }
@@ -56,13 +56,13 @@ pub(super) fn remote(provider: &str, id: &str) -> Value {
     json!({ "provider": provider, "id": id })
 }
 
-/// A remote job as its readers see it.
+/// A remote job for its readers.
 pub(super) fn remote_job(provider: String, record: Option<&RemoteRecord>) -> RemoteJob {
     let id = record.and_then(|record| record.id()).map(str::to_owned);
     RemoteJob { provider, id, prompt: record.and_then(|record| record.prompt.clone()) }
 }
 
-/// The data of "completed": the files' names.
+/// The data of "completed": the names of the files.
 pub(super) fn files<'a>(names: impl Iterator<Item = &'a str>) -> Value {
     json!({ "files": names.collect::<Vec<_>>() })
 }
@@ -72,13 +72,13 @@ pub(super) fn failure(error: &JobError) -> Value {
     json!({ "kind": error.kind.name(), "message": error.message, "retryable": error.retryable })
 }
 
-/// The failure of a job that was claimed too often without getting further.
+/// The failure of a job that was claimed too often without progress.
 pub(super) fn crashed(idle: u32, percent: u32) -> JobError {
     let message = format!("the server went down {idle} times while it worked on this, each time at {percent} %");
     JobError { kind: JobErrorKind::Crashed, message, retryable: false }
 }
 
-/// The failure of a job that cannot be read any more.
+/// The failure of a job whose row cannot be read any more.
 pub(super) fn unreadable(message: String) -> JobError {
     JobError { kind: JobErrorKind::Internal, message, retryable: false }
 }

@@ -1,20 +1,19 @@
 //! The contract of a job store.
 //!
-//! * Every call is atomic: it happened whole or not at all, and what happened is persisted when the call returns (but for
-//!   [`Synced::Later`]).
+//! * Every call is atomic, and its effect is persisted when the call returns (except with [`Synced::Later`]).
 //! * A job changes its state by [`JobState::after`] only, together with the event that announces it. Numbers of jobs and of events only
-//!   rise, and are never used again.
-//! * Work is handed out by [`JobStore::claim`] alone. A claim raises the job's epoch, and every write of a worker carries the epoch of its
-//!   [`Lease`]: a write under another epoch than the job's, or to a job that does not run, changes nothing and returns `false`. The worker
-//!   then stops at its next step.
-//! * A lease lasts for [`LEASE`] from the claim, and from each [`JobStore::renew`] and [`JobStore::record_progress`] that returned `true`. A
-//!   job whose lease has expired may be claimed again, with the next epoch; until then its worker may still write.
+//!   increase, and are never reused.
+//! * Work is handed out by [`JobStore::claim`] only. A claim increments the job's epoch, and every write of a worker carries the epoch of
+//!   its [`Lease`]: a write with another epoch, or to a job that does not run, changes nothing and returns `false`. The worker then stops
+//!   at its next step.
+//! * A lease lasts for [`LEASE`] from the claim, and from each [`JobStore::renew`] and [`JobStore::record_progress`] that returned `true`.
+//!   A job whose lease has expired may be claimed again, with the next epoch; until then its worker may still write.
 //! * The store reads its own clock; no caller's clock decides anything.
-//! * A job is cancelled by its owner whatever the epoch; the worker learns of it by its next write.
-//! * How far a provider has a job is persisted by [`JobStore::record_remote`], like a worker's other writes; a claim hands it back.
-//! * What a remote job may cost is reserved by its [`JobStore::insert`], and settled by whatever ends it: spent if it is completed, or if the
-//!   provider was asked; else free again. What was spent is known however soon the job is forgotten.
-//! * Another owner's job is as if it were not there.
+//! * An owner can cancel a job at any epoch; the worker learns of it by its next write.
+//! * A job's record at its provider is persisted by [`JobStore::record_remote`], like a worker's other writes; a claim returns it.
+//! * The price of a remote job is reserved by its [`JobStore::insert`], and settled by the call that ends the job: spent if it is completed
+//!   or the provider was asked, otherwise released. Spending stays known after the job is forgotten.
+//! * To an owner, other owners' jobs do not exist.
 //! * A damaged row is returned as far as it can be read ([`Job::damage`]) and hides no other.
 
 use std::{
@@ -38,7 +37,7 @@ use crate::{
     work::{Priority, Work},
 };
 
-/// How long a worker holds a job without a sign of life.
+/// How long a lease lasts without renewal.
 pub const LEASE: Duration = Duration::from_secs(30);
 
 /// A worker's hold on a job.
@@ -46,68 +45,68 @@ pub const LEASE: Duration = Duration::from_secs(30);
 pub struct Lease {
     /// The job's id.
     pub job: String,
-    /// Which claim of this job it is, from 1.
+    /// The number of this claim of the job, from 1.
     pub epoch: u64,
 }
 
-/// What a claim returns.
+/// The result of a claim.
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// The job runs now, and the caller holds it. Of a remote job that a provider knows something of, the last record.
+    /// The job runs now, and the caller holds its lease. For a remote job, the last record, if there is one.
     Work(Lease, Arc<Work>, Option<RemoteRecord>),
     /// There is nothing to do: the job has ended, has just failed for good, or another worker holds it.
     Nothing,
 }
 
-/// A job that waits, as a queue needs it.
+/// A waiting job, as a queue needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedJob {
     /// Its id.
     pub id: String,
-    /// Whose it is.
+    /// The owner.
     pub owner: String,
-    /// How urgent it is.
+    /// The priority.
     pub priority: Priority,
-    /// The images or scenes that progress is counted in.
+    /// The number of images or scenes in which progress is counted.
     pub parts: u32,
-    /// The provider that makes it; none for local work.
+    /// The provider that makes it; `None` for local work.
     pub provider: Option<String>,
-    /// The model of this machine that makes it, where it names one.
+    /// The local model that makes it, if it names one.
     pub model: Option<String>,
 }
 
-/// A cancelled job whose provider has not been told.
+/// A cancelled job whose provider has not been told yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntoldCancel {
     /// The job's id.
     pub job: String,
     /// The provider.
     pub provider: String,
-    /// The provider's id of it.
+    /// The provider's id of the job.
     pub remote_id: String,
 }
 
-/// How far a job is, for its row and its events.
+/// A job's progress, for its row and its events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProgressRecord {
     /// Whole percent, at most 99.
     pub percent: u32,
-    /// The event's kind: "progress", or "part" when an image or a scene was finished.
+    /// The event's kind: "progress", or "part" if an image or a scene was finished.
     pub kind: &'static str,
     /// The event's data.
     pub data: Value,
 }
 
-/// When what is written is on the disk, which takes the disk a while; the end of the program undoes neither.
+/// When a write is synced to the disk, which is slow. A crash of the program undoes neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Synced {
-    /// When the call returns.
+    /// Before the call returns.
     Now,
-    /// With the next write that is synced at once. A lost machine may forget it.
+    /// With the next synced write. A power loss may undo it.
     Later,
 }
 
-/// A file that is kept.
+/// A kept file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptFile {
     /// Its job's id.
@@ -120,118 +119,118 @@ pub struct KeptFile {
     pub finished_at: SystemTime,
 }
 
-/// The ids of a store's jobs, for those who tidy up beside it.
+/// The ids of a store's jobs, for cleaning up files beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobIds {
-    /// Every job's.
+    /// All jobs.
     pub known: HashSet<String>,
-    /// Those that have not ended.
+    /// Unfinished jobs.
     pub open: HashSet<String>,
-    /// Those whose files are kept.
+    /// Jobs with kept files.
     pub with_files: HashSet<String>,
 }
 
-/// How jobs stand, in numbers.
+/// Counts of jobs and files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// How many jobs are in each state.
+    /// The number of jobs in each state.
     pub jobs: Vec<(JobState, u64)>,
-    /// Bytes of files that are kept.
+    /// The bytes of kept files.
     pub kept_bytes: u64,
-    /// Files that are kept.
+    /// The number of kept files.
     pub kept_files: u64,
 }
 
-/// Keeps jobs; the contract stands at the head of this file.
+/// Keeps jobs; the module documentation has the contract.
 ///
-/// Every method fails with [`StoreError`] where the store cannot be read or written, and then nothing has changed. Cancel safety: a call whose
-/// future is dropped may still take place.
+/// Every method fails with [`StoreError`] if the store cannot be read or written; nothing has changed then. Cancel safety: a call may still
+/// take effect after its future is dropped.
 #[async_trait]
 pub trait JobStore: std::fmt::Debug + Send + Sync {
-    /// Persists a job, unless the same request was taken before: then that job is returned as replayed. A remote one has a booking, which is
-    /// [refused](SubmitError::OverBudget) if the month's budget has no room for it. Gives up at `until`.
+    /// Persists a job, unless the same request was accepted before: then that job is returned as replayed. A remote job has a booking,
+    /// which is [refused](SubmitError::OverBudget) if it exceeds the month's budget. Gives up at `until`.
     async fn insert(&self, new: NewJob, booking: Option<Booking>, until: Instant) -> Result<Inserted, SubmitError>;
 
-    /// The job that was taken under this name; an error if the name was used with another request.
+    /// The job that was submitted with this idempotency key; an error if the key was used with another request.
     async fn find_replay(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError>;
 
-    /// Returns every running job to the queue, whoever holds it, and lists all that wait, the oldest first. For the only user of a store, at its
-    /// start.
+    /// Returns every running job to the queue, whichever worker holds it, and lists all waiting jobs, the oldest first. For the only user
+    /// of a store, at its start.
     async fn recover(&self) -> Result<Vec<QueuedJob>, StoreError>;
 
-    /// Hands a job out: it runs from now on, and its attempts count one more. One that was claimed `most_idle` times without getting any
-    /// further fails instead, unless a provider has it: then it is no fault of the job's. The start may be [`Synced::Later`].
+    /// Hands a job out: it runs from now on, and its attempts increase by one. A job that was claimed `most_idle` times without progress
+    /// fails instead, unless a provider has it: then the crashes are not the job's fault. The start may be [`Synced::Later`].
     async fn claim(&self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError>;
 
-    /// Prolongs a lease.
+    /// Renews a lease.
     async fn renew(&self, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Persists how far a job is.
+    /// Persists a job's progress.
     async fn record_progress(&self, lease: &Lease, progress: ProgressRecord, synced: Synced) -> Result<bool, StoreError>;
 
-    /// Persists how far a provider has a job. An id that becomes known is announced by an event, and is progress.
+    /// Persists a job's record at its provider. A new id is announced by an event, and counts as progress.
     async fn record_remote(&self, lease: &Lease, record: &RemoteRecord, synced: Synced) -> Result<bool, StoreError>;
 
-    /// Ends a job whose files are in place.
+    /// Completes a job whose files are in place.
     async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError>;
 
-    /// Ends a job that cannot be done; `charge` says what becomes of what was reserved for it.
+    /// Ends a job as failed; `charge` settles its reservation.
     async fn fail(&self, lease: &Lease, error: &JobError, charge: Charge) -> Result<bool, StoreError>;
 
-    /// Returns a job to the queue through no fault of its own: the attempt does not count as idle.
+    /// Returns a job to the queue without blame: the attempt does not count as idle.
     async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError>;
 
-    /// Cancels an owner's job, unless it has ended. If a provider has it, that is to be told too ([`Self::untold_cancels`]).
+    /// Cancels an owner's job, unless it has ended. If a provider has it, the provider has to be told too ([`Self::untold_cancels`]).
     async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError>;
 
-    /// The cancelled jobs whose providers have not been told, the oldest first.
+    /// The cancelled jobs whose providers have not been told yet, the oldest first.
     async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError>;
 
-    /// Notes that a provider was told that a job is cancelled, or need not be.
+    /// Records that a job's provider has been told of the cancellation, or need not be.
     async fn cancel_told(&self, id: &str) -> Result<(), StoreError>;
 
-    /// Where a job stands, whoever's it is.
+    /// A job's state, for any owner.
     async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError>;
 
     /// An owner's job.
     async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError>;
 
-    /// The newest of an owner's jobs that a provider knows under this id.
+    /// The newest of an owner's jobs with this provider id.
     async fn find_remote(&self, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError>;
 
-    /// What an owner, or each of them, has had of each provider in a month, by owner and provider.
+    /// The usage in a month, of one owner or of all, by owner and provider.
     async fn usage(&self, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError>;
 
     /// A page of an owner's jobs.
     async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError>;
 
-    /// What happened to an owner's job after an event's number, the oldest first; `None` if there is no such job.
+    /// The events of an owner's job after an event's number, the oldest first; `None` if there is no such job.
     async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError>;
 
     /// Webhook messages that are due: the oldest of each owner, then the second of each, and so on.
     async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Notes that a message was tried: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
+    /// Records an attempt to deliver a message: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
     async fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>) -> Result<(), StoreError>;
 
-    /// Every file that is kept, the oldest first.
+    /// All kept files, the oldest first.
     async fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError>;
 
-    /// Notes that a file is no longer kept.
+    /// Records that a file is no longer kept.
     async fn file_removed(&self, id: &str, name: &str) -> Result<(), StoreError>;
 
-    /// Forgets jobs that ended before a time, have no files left and no messages due; returns how many.
+    /// Forgets jobs that ended before this time and have neither kept files nor due messages; returns how many.
     async fn forget_before(&self, time: SystemTime) -> Result<usize, StoreError>;
 
     /// The ids of all jobs.
     async fn ids(&self) -> Result<JobIds, StoreError>;
 
-    /// How jobs stand. Costs no more with many jobs than with few.
+    /// Counts of jobs and files. As fast with many jobs as with few.
     async fn stats(&self) -> Result<Stats, StoreError>;
 
-    /// Fails where the next job could not be persisted.
+    /// Fails if another job could not be persisted now.
     async fn check_writable(&self) -> Result<(), StoreError>;
 
-    /// What contradicts itself in the whole store, a sentence each; empty if nothing does.
+    /// Contradictions in the whole store, one sentence each; empty if there are none.
     async fn inconsistencies(&self) -> Result<Vec<String>, StoreError>;
 }

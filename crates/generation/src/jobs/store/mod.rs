@@ -1,7 +1,6 @@
-//! What keeps jobs: [`JobStore`] is the contract, [`SqliteStore`] keeps the jobs that outlive the program, and [`MemoryStore`] those that a
-//! caller waits for.
+//! Job stores: [`JobStore`] is the contract, [`SqliteStore`] keeps stored jobs, which outlive the program, and [`MemoryStore`] held jobs.
 //!
-//! It must not know backends, files or HTTP. `conformance` tests the contract over each of them.
+//! It must not know backends, files or HTTP. `conformance` tests the contract over each store.
 
 mod consistency;
 mod counts;

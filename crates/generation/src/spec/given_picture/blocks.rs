@@ -1,9 +1,9 @@
-//! Where JPEG, PNG and WebP files keep what decides a picture's orientation.
+//! Finds the blocks in JPEG, PNG and WebP files that may state a picture's orientation.
 //!
-//! It must not know what the blocks say. The decoders' own readers do not do: they take one block of several, end at a PNG's pixels, and know
-//! neither XMP nor raw profiles. The invariants: what a damaged file breaks off is not looked for, and nothing fails; compressed texts
-//! grow to [`MAX_TEXT`] bytes each and [`MAX_TEXTS`] together, and a longer one is as good as absent. The reference is what Pillow 13 has in
-//! `Image.info` when a file is loaded (`JpegImagePlugin`, `PngImagePlugin`, `WebPImagePlugin`), keyed as there.
+//! It must not know what the blocks contain. The decoders' own readers do not suffice: they read one block of several, stop at a PNG's
+//! pixels, and know neither XMP nor raw profiles. Invariants: a truncated file never fails, it only has no blocks after the cut; compressed
+//! texts expand to [`MAX_TEXT`] bytes each and [`MAX_TEXTS`] in total, and a longer one counts as absent. Reference: Pillow 13's
+//! `Image.info` of a loaded file (`JpegImagePlugin`, `PngImagePlugin`, `WebPImagePlugin`), with the same keys.
 
 use std::{borrow::Cow, io::Read as _};
 
@@ -12,19 +12,19 @@ use image::ImageFormat;
 
 use super::exif::PREFIX;
 
-/// What one compressed text may grow to, in bytes: Pillow's `MAX_TEXT_CHUNK`.
+/// The maximum length of a decompressed text, in bytes: Pillow's `MAX_TEXT_CHUNK`.
 const MAX_TEXT: u64 = 1 << 20;
-/// What all compressed texts of a file may grow to: Pillow's `MAX_TEXT_MEMORY`.
+/// The maximum length of all decompressed texts of a file: Pillow's `MAX_TEXT_MEMORY`.
 const MAX_TEXTS: u64 = 64 << 20;
 
 /// The blocks of a file that may state an orientation.
 #[derive(Debug, Default)]
 pub(super) struct Blocks<'a> {
-    /// `exif`: a TIFF directory, with its prefix or without.
+    /// `exif`: a TIFF directory, with or without its prefix.
     pub(super) exif: Option<Cow<'a, [u8]>>,
-    /// `Raw profile type exif`: the same in hexadecimal, as ImageMagick has written it into PNG files.
+    /// `Raw profile type exif`: the same in hexadecimal, as ImageMagick wrote it into PNG files.
     pub(super) raw_profile: Option<Cow<'a, [u8]>>,
-    /// `XML:com.adobe.xmp`: XMP as a PNG's text.
+    /// `XML:com.adobe.xmp`: XMP as a PNG text.
     pub(super) xmp_text: Option<Cow<'a, [u8]>>,
     /// `xmp`: XMP as bytes.
     pub(super) xmp: Option<Cow<'a, [u8]>>,
@@ -34,7 +34,7 @@ pub(super) struct Blocks<'a> {
 
 /// The blocks of a file of this format.
 pub(super) fn blocks(file: &[u8], format: ImageFormat) -> Blocks<'_> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of another crate: formats that are not read")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is another crate's, and other formats are not read")]
     match format {
         ImageFormat::Jpeg => of_jpeg(file),
         ImageFormat::Png => of_png(file),
@@ -43,7 +43,7 @@ pub(super) fn blocks(file: &[u8], format: ImageFormat) -> Blocks<'_> {
     }
 }
 
-/// The segments before the first scan. Exif in several segments is put together, of several XMP packets the last counts.
+/// The segments before the first scan. Exif in several segments is concatenated; the last of several XMP packets counts.
 fn of_jpeg(file: &[u8]) -> Blocks<'_> {
     let mut found = Blocks { is_cut: true, ..Blocks::default() };
     let mut rest = file;
@@ -57,7 +57,7 @@ fn of_jpeg(file: &[u8]) -> Blocks<'_> {
         let length = usize::from(u16::from_be_bytes(*length)).saturating_sub(2);
         let Some((data, behind)) = data.split_at_checked(length) else { break };
         if marker == 0xda {
-            // Inside of a scan a byte of 0xff never stands before this one: it is the end, or the file has none.
+            // In scan data, 0xff 0xd9 only occurs as the end marker; without it the file is cut off.
             found.is_cut = !behind.windows(2).rev().any(|bytes| bytes == [0xff, 0xd9]);
             break;
         }
@@ -76,7 +76,7 @@ fn of_jpeg(file: &[u8]) -> Blocks<'_> {
     found
 }
 
-/// The next marker's second byte, and what is behind it. Fill bytes and stray bytes are passed over.
+/// The second byte of the next marker, and the rest after it. Fill bytes and stray bytes are skipped.
 fn next_marker(mut bytes: &[u8]) -> Option<(u8, &[u8])> {
     loop {
         let start = bytes.iter().position(|byte| *byte == 0xff)?;
@@ -89,7 +89,7 @@ fn next_marker(mut bytes: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-/// Chunks before and behind the pixels. Of several with one key the last counts.
+/// Chunks before and after the pixels. The last of several with the same key counts.
 fn of_png(file: &[u8]) -> Blocks<'_> {
     let mut found = Blocks::default();
     let mut texts_left = MAX_TEXTS;
@@ -100,12 +100,12 @@ fn of_png(file: &[u8]) -> Blocks<'_> {
         let Some((data, behind)) = behind.split_at_checked(u32::from_be_bytes(*length) as usize) else { break };
         let (sum, behind) = behind.split_first_chunk().unwrap_or((&[0; 4], &[]));
         rest = behind;
-        // Pillow checks sums before the pixels only.
+        // Pillow verifies checksums before the pixels only.
         let is_whole = || seen_pixels || u32::from_be_bytes(*sum) == checksum(kind, data);
         match kind {
             b"IDAT" => seen_pixels = true,
             b"IEND" => break,
-            // The next picture of an animation begins.
+            // The next frame of an animation begins.
             b"fcTL" if seen_pixels => break,
             b"eXIf" if is_whole() => found.exif = Some([PREFIX, data].concat().into()),
             b"tEXt" if is_whole() => {
@@ -119,7 +119,7 @@ fn of_png(file: &[u8]) -> Blocks<'_> {
             b"zTXt" if is_whole() => {
                 if let Some((key, [0, packed @ ..])) = split(data)
                     && is_wanted(key)
-                    && let Some(text) = unpacked(packed, &mut texts_left)
+                    && let Some(text) = decompress(packed, &mut texts_left)
                 {
                     found.insert_text(key, text.unwrap_or_default().into());
                 }
@@ -140,16 +140,18 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// A text in UTF-8 that may be compressed: key, 0, flag, method, language, 0, key in that language, 0, text.
+    /// A UTF-8 text that may be compressed: key, 0, flag, method, language, 0, translated key, 0, text.
     fn insert_international(&mut self, data: &'a [u8], texts_left: &mut u64) {
         let Some((key, [is_packed, method, rest @ ..])) = split(data) else { return };
-        let Some((language, (key_there, text))) = split(rest).and_then(|(language, rest)| Some((language, split(rest)?))) else { return };
+        let Some((language, (translated_key, text))) = split(rest).and_then(|(language, rest)| Some((language, split(rest)?))) else {
+            return;
+        };
         if !is_wanted(key) {
             return;
         }
         let text: Cow<[u8]> = match (is_packed, method) {
             (0, _) => text.into(),
-            (_, 0) => match unpacked(text, texts_left) {
+            (_, 0) => match decompress(text, texts_left) {
                 Some(Some(text)) => text.into(),
                 Some(None) | None => return,
             },
@@ -158,7 +160,7 @@ impl<'a> Blocks<'a> {
         if key == XMP {
             self.xmp = Some(text.clone());
         }
-        if [language, key_there, &text].iter().all(|part| str::from_utf8(part).is_ok()) {
+        if [language, translated_key, &text].iter().all(|part| str::from_utf8(part).is_ok()) {
             self.insert_text(key, text);
         }
     }
@@ -178,14 +180,14 @@ fn checksum(kind: &[u8], data: &[u8]) -> u32 {
     sum.sum()
 }
 
-/// What is before the first zero byte, and what is behind it.
+/// The bytes before and after the first zero byte.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     Some((bytes.get(..end)?, bytes.get(end + 1..)?))
 }
 
-/// A compressed text, up to where it breaks off; `Some(None)` if it is damaged, `None` if it is longer than a text may be.
-fn unpacked(packed: &[u8], left: &mut u64) -> Option<Option<Vec<u8>>> {
+/// A decompressed text, up to where it is cut off; `Some(None)` if it is damaged, `None` if it exceeds the limit.
+fn decompress(packed: &[u8], left: &mut u64) -> Option<Option<Vec<u8>>> {
     let limit = MAX_TEXT.min(*left);
     let mut text = Vec::new();
     let read = ZlibDecoder::new(packed).take(limit + 1).read_to_end(&mut text);
@@ -198,7 +200,7 @@ fn unpacked(packed: &[u8], left: &mut u64) -> Option<Option<Vec<u8>>> {
     }
 }
 
-/// The first chunk of each kind that the head announces: libwebp's demuxer gives Pillow no other.
+/// The first chunk of each kind that the header announces: libwebp's demuxer returns no others to Pillow.
 fn of_webp(file: &[u8]) -> Blocks<'_> {
     let mut found = Blocks::default();
     for (kind, data) in webp_chunks(file) {
@@ -214,15 +216,15 @@ fn of_webp(file: &[u8]) -> Blocks<'_> {
     found
 }
 
-/// Flags of a WebP's extended head.
+/// Flags of a WebP's extended header.
 pub(super) const WEBP_XMP: u8 = 0x04;
 pub(super) const WEBP_EXIF: u8 = 0x08;
 pub(super) const WEBP_ALPHA: u8 = 0x10;
 
-/// Where the flags of a WebP's extended head stand.
+/// The offset of the flags of a WebP's extended header.
 pub(super) const WEBP_FLAGS: usize = 20;
 
-/// The flags of a WebP file; none if it has no extended head.
+/// The flags of a WebP file; 0 if it has no extended header.
 pub(super) fn webp_flags(file: &[u8]) -> u8 {
     match file.get(12..16) {
         Some(b"VP8X") => file.get(WEBP_FLAGS).copied().unwrap_or_default(),
@@ -230,7 +232,7 @@ pub(super) fn webp_flags(file: &[u8]) -> u8 {
     }
 }
 
-/// The chunks of a WebP file behind its head; where the file breaks off they end.
+/// The chunks of a WebP file after its header, up to where the file is cut off.
 pub(super) fn webp_chunks(file: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     let length = file.get(4..).and_then(|rest| rest.first_chunk()).map_or(0, |length| u32::from_le_bytes(*length) as usize);
     let mut rest = file.get(..length.saturating_add(8)).unwrap_or(file).get(12..).unwrap_or_default();
@@ -273,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_grows_too_long_is_as_good_as_absent() {
+    fn a_text_that_expands_beyond_the_limit_counts_as_absent() {
         let text = |length: usize| [b"XML:com.adobe.xmp\0\0".as_slice(), &packed(&vec![b' '; length])].concat();
         let length = |file: &[u8]| of_png(file).xmp_text.map(|text| text.len());
         assert_eq!(length(&png(&[(b"zTXt", text(MAX_TEXT as usize))])), Some(MAX_TEXT as usize));
         assert_eq!(length(&png(&[(b"zTXt", text(MAX_TEXT as usize + 1))])), None);
-        // Together they have a limit too: of the last nothing is unpacked any more.
+        // There is a limit on the total too: the last text is not decompressed any more.
         let many = |count: usize| {
             let long = [b"Raw profile type exif\0\0".as_slice(), &packed(&vec![b' '; MAX_TEXT as usize])].concat();
             png(&[vec![(b"zTXt", long); count], vec![(b"zTXt", text(9))]].concat())
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_breaks_off_is_not_looked_for() {
+    fn a_truncated_block_counts_as_absent() {
         let exif = [PREFIX, b"II\x2a\0"].concat();
         let jpeg = [b"\xff\xd8\xff\xe1\0\x0c".as_slice(), &exif].concat();
         assert_eq!(of_jpeg(&jpeg).exif.as_deref(), Some(exif.as_slice()));
@@ -302,7 +304,7 @@ mod tests {
         for end in 0..webp.len() {
             assert_eq!(of_webp(&webp[..end]).exif, None, "{end}");
         }
-        // The last four bytes are a sum that nobody asks for behind the pixels.
+        // The last four bytes are a checksum, which is not verified after the pixels.
         for end in 0..png.len() - 4 {
             assert_eq!(of_png(&png[..end]).exif, None, "{end}");
         }

@@ -1,35 +1,35 @@
-//! The orientation in an Exif block, judged as Pillow 13 judges it.
+//! Reads the orientation in an Exif block as Pillow 13 does.
 //!
-//! Exif is a TIFF directory of tags (CIPA DC-008). This reads one tag of it and must not know where the block lay. The invariants: nothing
-//! outside of the block is read, whatever its offsets say; the work is linear in the block's length. What is damaged and what is odd but
-//! readable is told apart as in Pillow's `ImageFileDirectory_v2.load`: a value of another integer type counts, two values count as the
-//! first, a directory that breaks off counts up to there.
+//! Exif is a TIFF directory of tags (CIPA DC-008). This module reads one tag, and must not know where the block came from. Invariants:
+//! nothing outside the block is read, whatever its offsets are; the work is linear in the block's length. The tolerance for damage is that
+//! of Pillow's `ImageFileDirectory_v2.load`: a value of another integer type counts, the first of several values counts, and a truncated
+//! directory counts up to the cut.
 
 use std::collections::BTreeSet;
 
-/// What stands before the directory in JPEG files, and in WebP and PNG files of some writers.
+/// The prefix of the directory in JPEG files, and in WebP and PNG files of some writers.
 pub(super) const PREFIX: &[u8] = b"Exif\0\0";
 
-/// Orientation's tag.
+/// The orientation tag.
 const ORIENTATION: u16 = 0x0112;
 
-/// The block is no TIFF directory.
+/// The block is not a TIFF directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// The orientation that a block states: `None` if it states none, `Some(0)` if what it states is none of the eight.
+/// The orientation in a block: `None` if it has none, `Some(0)` if the value is not one of the eight.
 ///
 /// # Errors
-/// [`Unreadable`] if the block's head is not that of a TIFF file. Pillow raises there and asks nothing else.
+/// [`Unreadable`] if the block does not begin with a TIFF header. Pillow raises an error then and looks no further.
 pub(super) fn orientation(block: &[u8]) -> Result<Option<u8>, Unreadable> {
-    // Up to two: some writers add the prefix to a block that has it.
+    // Removed up to twice: some writers add the prefix to a block that already has it.
     let block = block.strip_prefix(PREFIX).unwrap_or(block);
     let block = block.strip_prefix(PREFIX).unwrap_or(block);
     if block.is_empty() {
         return Ok(None);
     }
     let big_endian = match block.get(..4) {
-        // The latter of each pair has its 42 the wrong way round, which Pillow reads too.
+        // The second of each pair has its 42 in the wrong byte order, which Pillow accepts too.
         Some(b"MM\0\x2a" | b"MM\x2a\0") => true,
         Some(b"II\x2a\0" | b"II\0\x2a") => false,
         _ => return Err(Unreadable),
@@ -66,15 +66,15 @@ impl<'a> Block<'a> {
         self.array(start).map(u32::from_be_bytes)
     }
 
-    /// The orientation in the directory at this offset. `None` where the directory breaks off before it.
+    /// The orientation in the directory at this offset. `None` if the directory is cut off before it.
     fn orientation(&self, directory: usize) -> Option<u8> {
         let mut seen = BTreeSet::new();
-        // Of all values that lie outside of the directory: together they cannot be longer than the block that they lie in.
+        // The bytes of all values outside the directory: together they cannot be longer than the block.
         let mut outside = 0_u64;
         for index in 0..usize::from(self.u16(directory)?) {
             let entry = directory + 2 + 12 * index;
             let (tag, kind, count) = (self.u16(entry)?, self.u16(entry + 2)?, self.u32(entry + 4)?);
-            // The whole entry has to be there.
+            // The whole entry has to be present.
             self.slice(entry, 12)?;
             let Some(kind) = Kind::of(kind) else { continue };
             if seen.contains(&tag) {
@@ -103,7 +103,7 @@ impl<'a> Block<'a> {
         None
     }
 
-    /// Whether the value here, the first if there are several, is this number.
+    /// Whether the (first) value here equals this number.
     fn is(&self, kind: Kind, at: usize, number: u8) -> bool {
         let integer = match kind {
             Kind::Bytes => None,
@@ -124,17 +124,17 @@ impl<'a> Block<'a> {
         integer == Some(i64::from(number))
     }
 
-    /// A fraction that is a whole number.
+    /// A fraction, if it is a whole number.
     fn ratio(&self, numerator: Option<i64>, denominator: Option<i64>) -> Option<i64> {
         let (numerator, denominator) = (numerator?, denominator?);
         (denominator != 0 && numerator % denominator == 0).then(|| numerator / denominator)
     }
 }
 
-/// TIFF's types of values.
+/// TIFF's value types.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// Bytes, text and the undefined: they are never a number to Pillow.
+    /// Bytes, text and undefined data, which are never a number to Pillow.
     Bytes,
     Short,
     Long,

@@ -1,10 +1,10 @@
-//! A caller's picture, read from its file's bytes: bounded, upright as its camera meant it, and in the colours that diffusers sees.
+//! Reads a caller's picture from the bytes of its file: bounded, upright as the camera intended, and in the colours that diffusers sees.
 //!
-//! It must not know where the bytes come from, nor what they are called: they alone say what they are. The invariants: no more memory is
-//! taken for a picture than the limit, however few bytes its file has; the pixels are those that diffusers' `load_image` gives under
-//! Pillow 13, which is `ImageOps.exif_transpose` and then `convert("RGB")`. That drops an alpha channel and shows the colours beneath it; a
-//! caller who wants them over white paints them so. A mask is the same picture in grey, as `VaeImageProcessor` makes it
-//! (`convert("L")`). Profiles and gamma change nothing, there as here.
+//! It must not know where the bytes come from or what the file is called: the format is detected from the bytes alone. Invariants: decoding
+//! a picture takes no more memory than the limit, however small its file is; the pixels are those of diffusers' `load_image` under Pillow
+//! 13, that is `ImageOps.exif_transpose` and then `convert("RGB")`. This drops an alpha channel and shows the colours beneath it; a caller
+//! who wants them over white has to flatten the picture. A mask is the same picture in grey, as `VaeImageProcessor` makes it
+//! (`convert("L")`). Colour profiles and gamma are ignored, as in Pillow.
 
 mod blocks;
 mod exif;
@@ -19,20 +19,20 @@ use std::{
 use diffusion_core::regular_file;
 use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 
-/// The longest side, in pixels.
+/// The maximum side length, in pixels.
 pub const MAX_SIDE: u32 = 8192;
-/// The most memory that a picture may take when it is read: the longest sides with four bytes a pixel.
+/// The maximum memory of a decoded picture: the maximum sides with four bytes per pixel.
 pub const MAX_DECODED_BYTES: u64 = 256 << 20;
-/// The longest file, in bytes: no picture within the limits takes more.
+/// The maximum file length, in bytes: no picture within the limits needs more.
 const MAX_FILE_BYTES: u64 = 2 * MAX_DECODED_BYTES;
 
-/// Why a picture is not read.
+/// Why a picture cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// It is no file of a kind that is read.
-    #[error("the file is no PNG, JPEG or WebP{}", .0.map(|kind| format!(": it is {kind}")).unwrap_or_default())]
+    /// The file format is not supported.
+    #[error("the file is not a PNG, JPEG or WebP{}", .0.map(|kind| format!(": it is {kind}")).unwrap_or_default())]
     Format(Option<&'static str>),
-    /// A JPEG that ends before its picture does. The decoder would paint the rest grey.
+    /// A JPEG that ends before its picture does. The decoder would fill the rest with grey.
     #[error("the file is cut off: it ends before its picture does")]
     Cut,
     /// It is damaged.
@@ -41,19 +41,19 @@ pub enum PictureError {
     /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// The file is longer than any picture's.
+    /// The file is longer than any permitted picture's.
     #[error("the file has more than {MAX_FILE_BYTES} bytes")]
     TooLong,
-    /// It would take too much memory.
+    /// Decoding it would take too much memory.
     #[error("the picture would take {bytes} bytes of memory, and {MAX_DECODED_BYTES} is the limit")]
     TooLarge {
-        /// What it would take.
+        /// The bytes that it would take.
         bytes: u64,
     },
 }
 
 impl PictureError {
-    /// What the file is instead of a picture that is read, where that is known: "a HEIC".
+    /// The name of an unsupported format, if it was recognised: "a HEIC".
     pub fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Format(kind) => *kind,
@@ -65,22 +65,22 @@ impl PictureError {
 /// The bytes of a picture's file.
 ///
 /// # Errors
-/// [`PictureError`] if the file cannot be read or is longer than any picture's.
+/// [`PictureError`] if the file cannot be read or is too long.
 pub fn file(path: &Path) -> Result<Vec<u8>, PictureError> {
     let mut bytes = Vec::new();
     regular_file::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES { Err(PictureError::TooLong) } else { Ok(bytes) }
 }
 
-/// Whether bytes begin as those of a picture that is read.
+/// Whether the bytes begin like a supported picture.
 pub fn is_picture(bytes: &[u8]) -> bool {
     format(bytes).is_ok()
 }
 
-/// A picture in red, green and blue.
+/// An RGB picture.
 ///
 /// # Errors
-/// [`PictureError`] if it is none, or over a limit.
+/// [`PictureError`] if it is not a picture, or over a limit.
 pub fn rgb(file: Vec<u8>) -> Result<RgbImage, PictureError> {
     read(file).map(DynamicImage::into_rgb8)
 }
@@ -88,15 +88,15 @@ pub fn rgb(file: Vec<u8>) -> Result<RgbImage, PictureError> {
 /// A picture as a mask: white repaints, black keeps.
 ///
 /// # Errors
-/// [`PictureError`] if it is none, or over a limit.
+/// [`PictureError`] if it is not a picture, or over a limit.
 pub fn mask(file: Vec<u8>) -> Result<GrayImage, PictureError> {
     rgb(file).map(|picture| pixels::grey(&picture))
 }
 
-/// A picture of 8 bits a channel, with its alpha channel if it has one.
+/// A picture with 8 bits per channel, including its alpha channel if it has one.
 ///
 /// # Errors
-/// [`PictureError`] if it is none, or over a limit.
+/// [`PictureError`] if it is not a picture, or over a limit.
 pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
     let format = format(&file)?;
     let blocks = blocks::blocks(&file, format);
@@ -106,7 +106,7 @@ pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
     let orientation = orientation::orientation(&blocks);
     let is_clipped = pixels::is_clipped(&file, format);
     if format == ImageFormat::WebP {
-        promise_nothing_absent(&mut file);
+        clear_flags_of_missing_chunks(&mut file);
     }
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     let mut limits = image::Limits::default();
@@ -124,7 +124,7 @@ pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
     Ok(image)
 }
 
-/// What the bytes are, by their first few.
+/// The format, detected from the first bytes.
 fn format(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
     match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
@@ -132,7 +132,7 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
     }
 }
 
-/// What callers send instead, by name.
+/// The names of other formats that callers send.
 fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'G', b'I', b'F', b'8', ..] => Some("a GIF"),
@@ -148,25 +148,25 @@ fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Takes back what a WebP's head announces and its body lacks: the decoder refuses such a file, which tools leave that cut metadata out.
-fn promise_nothing_absent(file: &mut [u8]) {
-    let mut promised = blocks::webp_flags(file);
-    if promised == 0 {
+/// Clears flags in a WebP's header whose chunks are missing: the decoder refuses such files, which are left by tools that strip metadata.
+fn clear_flags_of_missing_chunks(file: &mut [u8]) {
+    let mut announced = blocks::webp_flags(file);
+    if announced == 0 {
         return;
     }
     let kinds: Vec<[u8; 4]> = blocks::webp_chunks(file).map(|(kind, _)| *kind).collect();
     let has = |kind: &[u8; 4]| kinds.contains(kind);
     if !has(b"EXIF") {
-        promised &= !blocks::WEBP_EXIF;
+        announced &= !blocks::WEBP_EXIF;
     }
     if !has(b"XMP ") {
-        promised &= !blocks::WEBP_XMP;
+        announced &= !blocks::WEBP_XMP;
     }
-    // Pixels without loss have their alpha channel in themselves.
+    // Lossless pixels include their alpha channel.
     if has(b"VP8 ") && !has(b"ALPH") {
-        promised &= !blocks::WEBP_ALPHA;
+        announced &= !blocks::WEBP_ALPHA;
     }
     if let Some(flags) = file.get_mut(blocks::WEBP_FLAGS) {
-        *flags = promised;
+        *flags = announced;
     }
 }

@@ -1,19 +1,19 @@
-//! Which way up a picture is, as Pillow 13's `ImageOps.exif_transpose` decides it.
+//! A picture's orientation, as Pillow 13's `ImageOps.exif_transpose` determines it.
 //!
 //! It must not know file formats. The order of precedence is that of `Image.getexif`: the Exif block; the raw profile if there is no Exif
-//! block; XMP if neither states an orientation. What is stated but none of the eight decides too: the picture stays as it is. The invariant:
-//! a damaged block leaves the picture as it is. (Pillow raises on some of them, and no picture is better served by that.)
+//! block; XMP if neither has an orientation. An invalid value takes precedence too: the picture stays as it is. Invariant: a damaged block
+//! leaves the picture as it is. (Pillow raises errors for some of them, which would help no one.)
 
 use image::metadata::Orientation;
 
 use super::{blocks::Blocks, exif};
 
-/// How the picture is to be turned.
+/// The transformation that turns the picture upright.
 pub(super) fn orientation(blocks: &Blocks<'_>) -> Orientation {
     stated(blocks).and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms)
 }
 
-/// The number that the blocks state.
+/// The orientation number in the blocks.
 fn stated(blocks: &Blocks<'_>) -> Option<u8> {
     let in_exif = match (&blocks.exif, &blocks.raw_profile) {
         (Some(exif), _) => exif::orientation(exif),
@@ -27,10 +27,10 @@ fn stated(blocks: &Blocks<'_>) -> Option<u8> {
     in_exif.ok()?.or_else(in_xmp)
 }
 
-/// The bytes of a raw profile: an empty line, its name, its length, and hexadecimal in lines.
+/// The bytes of a raw profile: an empty line, its name, its length, and lines of hexadecimal digits.
 fn of_hexadecimal(profile: &[u8]) -> Option<Vec<u8>> {
     let lines = profile.splitn(4, |byte| *byte == b'\n').nth(3).unwrap_or_default();
-    // Lines are joined before pairs are read, so that one may begin with the second digit of a pair; blanks stand between pairs only.
+    // Lines are joined before pairs are read, so a pair may continue on the next line; blanks may stand between pairs only.
     let mut digits = lines.iter().copied().filter(|byte| *byte != b'\n');
     let mut bytes = Vec::with_capacity(lines.len() / 2);
     while let Some(first) = digits.next() {
@@ -43,7 +43,7 @@ fn of_hexadecimal(profile: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The digit behind the first `tiff:Orientation="` or `tiff:Orientation>`. No XML is read: neither does Pillow.
+/// The digit after the first `tiff:Orientation="` or `tiff:Orientation>`. No XML is parsed, as in Pillow.
 fn of_xmp(xmp: &[u8]) -> Option<u8> {
     const NAME: &[u8] = b"tiff:Orientation";
     xmp.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).find_map(|(start, _)| {

@@ -1,27 +1,30 @@
-//! Pixels as Pillow 13's `Image.convert` makes them: 16 bits brought to 8, colour brought to grey.
+//! Pixel conversions as in Pillow 13's `Image.convert`: 16 bits to 8, colour to grey.
 //!
-//! It must not know files but for one byte of a PNG's head. The reference is Pillow's `Convert.c` and the modes that `PngImagePlugin`
-//! gives each kind of PNG.
+//! It must not know files, except for one byte of a PNG's header. Reference: Pillow's `Convert.c`, and the modes that `PngImagePlugin`
+//! assigns to each kind of PNG.
 
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Pixel, RgbImage};
 
-/// Whether a file's 16-bit values are cut at 255 instead of divided by 256.
+/// Whether a file's 16-bit values are clipped at 255 instead of divided by 256.
 ///
-/// Pillow reads 16-bit grey as its mode `I;16`, which `convert` clips, so that all but the 256 darkest of 65,536 greys are white; it does
-/// the same where one grey is marked as transparent (tRNS). 16-bit colour, and grey with an alpha channel, it reads as their high bytes.
+/// Pillow reads 16-bit grey as its mode `I;16`, which `convert` clips, so that all but the 256 darkest of 65,536 greys become white; the
+/// same applies if one grey is marked as transparent (tRNS). Of 16-bit colour, and of grey with an alpha channel, it takes the high bytes.
 pub(super) fn is_clipped(file: &[u8], format: ImageFormat) -> bool {
-    /// Where a PNG's head has its colour type, of which 0 is grey.
+    /// The offset of the colour type in a PNG's header; 0 is grey.
     const COLOUR_TYPE: usize = 25;
     format == ImageFormat::Png && file.get(COLOUR_TYPE) == Some(&0)
 }
 
-/// The picture with 8 bits a channel.
+/// The picture with 8 bits per channel.
 pub(super) fn of_eight_bits(picture: DynamicImage, is_clipped: bool) -> DynamicImage {
     let narrowed = |value: u16| if is_clipped { value.min(255) as u8 } else { (value >> 8) as u8 };
-    #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of another crate, which may grow: the rest has 8 bits a channel")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum is another crate's and may grow; all other variants have 8 bits per channel"
+    )]
     match picture {
         DynamicImage::ImageLuma16(picture) => DynamicImage::ImageLuma8(mapped(&picture, narrowed)),
-        // The alpha channel beside a clipped grey is nothing or all.
+        // The alpha values beside a clipped grey are either 0 or the maximum.
         DynamicImage::ImageLumaA16(picture) => DynamicImage::ImageLumaA8(mapped(&picture, narrowed)),
         DynamicImage::ImageRgb16(picture) => DynamicImage::ImageRgb8(mapped(&picture, narrowed)),
         DynamicImage::ImageRgba16(picture) => DynamicImage::ImageRgba8(mapped(&picture, narrowed)),
@@ -41,7 +44,7 @@ where
     into
 }
 
-/// Grey by ITU-R 601-2 in Pillow's 16-bit fractions; grey stays what it is.
+/// Converts to grey by ITU-R 601-2 with Pillow's 16-bit coefficients.
 pub(super) fn grey(picture: &RgbImage) -> GrayImage {
     let grey = |[red, green, blue]: [u8; 3]| (u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16;
     GrayImage::from_fn(picture.width(), picture.height(), |x, y| image::Luma([grey(picture.get_pixel(x, y).0) as u8]))

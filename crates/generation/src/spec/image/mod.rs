@@ -1,4 +1,4 @@
-//! Images: from a raw request to a validated one.
+//! Images: from an unchecked request to a validated spec.
 
 mod request;
 mod spec;

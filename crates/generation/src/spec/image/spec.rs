@@ -1,5 +1,5 @@
-//! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so whoever holds a spec
-//! holds numbers inside their limits. A stored spec is one that was validated before it was stored.
+//! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so all numbers in a spec are
+//! inside their limits. A stored spec was validated before it was stored.
 
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
 use image::{GrayImage, RgbImage};
@@ -10,13 +10,13 @@ use crate::{
     spec::{stored_picture, stored_text},
 };
 
-/// What a picture is made from.
+/// What the image generation starts from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageMode {
-    /// From noise alone.
+    /// Noise only.
     TextToImage,
-    /// From noise over a picture.
+    /// A picture with added noise.
     ImageToImage {
         /// The picture to start from.
         #[serde(with = "stored_picture::rgb")]
@@ -24,7 +24,7 @@ pub enum ImageMode {
         /// How much of it is repainted, 0 to 1.
         strength: f64,
     },
-    /// From noise over a part of a picture.
+    /// A picture with noise added to a part.
     Inpaint {
         /// The picture to start from.
         #[serde(with = "stored_picture::rgb")]
@@ -38,7 +38,7 @@ pub enum ImageMode {
 }
 
 impl ImageMode {
-    /// The strength, where there is a picture to start from.
+    /// The strength, if there is a picture to start from.
     pub fn strength(&self) -> Option<f64> {
         match self {
             Self::TextToImage => None,
@@ -50,7 +50,7 @@ impl ImageMode {
 /// A validated request: every value is inside its limits, and every default is filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageSpec {
-    /// Jobs that were stored by an older version do not say: the default model makes them.
+    /// Absent in jobs stored by older versions: the default model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     pub(crate) prompt: String,
@@ -72,7 +72,7 @@ pub struct ImageSpec {
 }
 
 impl ImageSpec {
-    /// What this request does not do with a model as it seems to, a sentence each.
+    /// Parameters of this request that have no effect with a model, one sentence each.
     pub fn remarks_on(&self, model: &ModelInfo) -> Vec<String> {
         let mut remarks = model.unread_scripts([self.prompt(), self.negative_prompt()]);
         let scheduler = self.scheduler().or(model.scheduler);
@@ -83,7 +83,7 @@ impl ImageSpec {
         remarks
     }
 
-    /// The model that makes it, by the operator's name; `None` is the default model.
+    /// The model, by the operator's name; `None` for the default model.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
@@ -108,17 +108,17 @@ impl ImageSpec {
         self.guidance_scale
     }
 
-    /// Width in pixels as the model makes it, a multiple of 8.
+    /// The width in pixels at which the model makes the picture, a multiple of 8.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Height in pixels as the model makes it, a multiple of 8.
+    /// The height in pixels at which the model makes the picture, a multiple of 8.
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// (width, height) in pixels that the picture is brought to when it is made; `None` leaves it as it is.
+    /// (width, height) in pixels to which the finished picture is resized; `None` keeps its size.
     pub fn output_size(&self) -> Option<(u32, u32)> {
         self.output_size
     }
@@ -138,22 +138,22 @@ impl ImageSpec {
         self.seed.wrapping_add(index.into())
     }
 
-    /// The scheduler that was asked for; `None` is the model's own.
+    /// The requested scheduler; `None` for the model's own.
     pub fn scheduler(&self) -> Option<SchedulerName> {
         self.scheduler
     }
 
-    /// The share of fresh noise in a step, 0 to 1; `None` is the scheduler's own. One that takes none ignores it.
+    /// The share of fresh noise in a step, 0 to 1; `None` for the scheduler's own. Schedulers without it ignore it.
     pub fn eta(&self) -> Option<f64> {
         self.eta
     }
 
-    /// How many of the text encoder's last layers are left out.
+    /// The number of the text encoder's last layers to skip.
     pub fn clip_skip(&self) -> u32 {
         self.clip_skip
     }
 
-    /// What the picture is made from.
+    /// What the image generation starts from.
     pub fn mode(&self) -> &ImageMode {
         &self.mode
     }

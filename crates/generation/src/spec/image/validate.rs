@@ -1,6 +1,6 @@
-//! From an [`ImageRequest`] to an [`ImageSpec`], or to every fault at once.
+//! From an [`ImageRequest`] to an [`ImageSpec`], or to all errors at once.
 //!
-//! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero.
+//! Invariant: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero.
 
 use diffusion_core::schedulers::SchedulerName;
 use image::RgbImage;
@@ -15,18 +15,18 @@ use crate::{
     },
 };
 
-/// Denoising steps when none are asked for.
+/// The default number of denoising steps.
 pub const DEFAULT_STEPS: u32 = 25;
-/// Guidance when none is asked for: the default of diffusers' pipelines.
+/// The default guidance scale: that of diffusers' pipelines.
 pub const DEFAULT_GUIDANCE_SCALE: f64 = 7.5;
-/// Strength when none is asked for: between diffusers' defaults for image to image (0.8) and for inpainting (1.0 or 0.75 by version).
+/// The default strength: between diffusers' defaults for image to image (0.8) and for inpainting (1.0 or 0.75 by version).
 pub const DEFAULT_STRENGTH: f64 = 0.75;
 
 impl ImageRequest {
-    /// Checks everything, and fills in what was left out from the model's own defaults.
+    /// Checks everything, and fills in the model's defaults.
     ///
     /// # Errors
-    /// Every field that is wrong, in the order of the struct's fields.
+    /// All invalid fields, in the order of the struct's fields.
     pub fn validate(self, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Vec<FieldError>> {
         let mut check = Check::default();
         let defaults = &model.defaults;
@@ -83,7 +83,7 @@ impl ImageRequest {
     }
 }
 
-/// The initial picture's size, rounded down to what a picture may have; without one, the model's own.
+/// The initial picture's size, clamped and rounded down to valid sides; without one, the model's own.
 fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInfo) -> (u32, u32) {
     let fitted = |side: u32| side.clamp(limits.side.0, limits.side.1) / SIDE_MULTIPLE * SIDE_MULTIPLE;
     match init_image {
@@ -103,7 +103,7 @@ impl Check {
         self.fail("output_size", format!("{width} x {height}"), FieldErrorKind::Value { error })
     }
 
-    /// The scheduler that was asked for, which one must be where the model's own cannot be run.
+    /// The requested scheduler; required if the model's own cannot be run.
     fn scheduler_of(&mut self, name: Option<String>, model: &ModelInfo) -> Option<SchedulerName> {
         if name.is_none() && model.defaults.scheduler.is_none() && model.scheduler.is_none() && !model.scheduler_reason.is_empty() {
             let error = format!("the model's own scheduler cannot be run, so name one ({})", model.scheduler_reason);

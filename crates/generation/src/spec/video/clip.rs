@@ -1,7 +1,7 @@
-//! Clips: a given picture in motion for as long as is wanted, as a caller wrote it and as it is once it is checked.
+//! Clips: a given picture in motion for any duration; the unchecked request and the validated spec.
 //!
-//! It must not know which API asks: what one of them allows that another does not arrives as [`ClipRules`]. The invariant: a [`ClipSpec`]'s
-//! fields are private, so whoever holds one holds numbers inside their limits; and what is stored of one comes back as it was.
+//! It must not know which API is used: differences between APIs arrive as [`ClipRules`]. Invariants: a [`ClipSpec`]'s fields are private,
+//! so all its numbers are inside their limits; a stored spec is read back unchanged.
 
 use diffusion_core::{pipelines::clip::Camera, schedulers::SchedulerName};
 use image::RgbImage;
@@ -11,20 +11,20 @@ use video_encode::FrameRate;
 use super::{FpsRequest, MotionRequest, MotionSpec};
 use crate::spec::{stored_picture, stored_text};
 
-/// A clip, unchecked; [`ClipRequest::validate`] is the only way on.
+/// A clip, unchecked; [`ClipRequest::validate`] turns it into a spec.
 ///
 /// Integers are wide for the same reason as in [`crate::ImageRequest`].
 #[derive(Clone, Debug, Default)]
 pub struct ClipRequest {
-    /// The model that makes it, by the name that the operator gave it. Default: the server's default model.
+    /// The model, by the operator's name for it. Default: the server's default model.
     pub model: Option<String>,
-    /// The picture. Required. Cut to the video's proportions about its middle, so that nothing is squeezed.
+    /// The picture. Required. It is cropped to the video's proportions about its centre, so that nothing is squeezed.
     pub image: Option<RgbImage>,
-    /// What the picture is repainted to show before it moves. Default: it is not repainted; nor is it where this is blank.
+    /// What the picture is repainted to show before it moves. Default, or if blank: it is not repainted.
     pub prompt: Option<String>,
     /// What the repainted picture should not show. Default: nothing.
     pub negative_prompt: Option<String>,
-    /// How much of the picture is repainted where there is a prompt, 0 (nothing: it stays as it is) to 1. Default: the rules'.
+    /// How much of the picture is repainted if there is a prompt, 0 (nothing: it stays as it is) to 1. Default: the rules'.
     pub strength: Option<f64>,
     /// Denoising steps of the repainted picture, of which `strength` are run. Default 25.
     pub num_inference_steps: Option<i128>,
@@ -32,49 +32,49 @@ pub struct ClipRequest {
     pub guidance_scale: Option<f64>,
     /// The scheduler of the repainted picture. Default: the model's own.
     pub scheduler: Option<String>,
-    /// How long the video lasts, in seconds. Default: as long as one run of the motion model is enough for (3.4 seconds of Stable Video
-    /// Diffusion XT's 25 frames at 7 a second).
+    /// The duration of the video, in seconds. Default: that of one run of the motion model (3.4 seconds with Stable Video Diffusion XT's 25
+    /// frames at 7 per second).
     pub duration: Option<f64>,
-    /// Frames in a second. Default: the rules'.
+    /// Frames per second. Default: the rules'.
     pub fps: Option<FpsRequest>,
-    /// A frame's size in pixels, as "1280x720". Default: what `quality` says, then the rules', then the size that the motion model is
-    /// run at.
+    /// A frame's size in pixels, as "1280x720". Default: from `quality`, otherwise the rules', otherwise the size at which the motion model
+    /// runs.
     pub resolution: Option<String>,
-    /// The longer side, in pixels, of the frames as the motion model makes them, as far as the model goes: see
-    /// [`diffusion_core::pipelines::StableVideoDiffusion::size_for`]. Where there is no `resolution`, that of the video too, in the
-    /// picture's proportions. Default: about as many pixels as the model was made for.
+    /// The longer side, in pixels, of the motion model's frames, within the model's range: see
+    /// [`diffusion_core::pipelines::StableVideoDiffusion::size_for`]. Without a `resolution`, also that of the video, in the picture's
+    /// proportions. Default: about as many pixels as the model was made for.
     pub quality: Option<String>,
-    /// How much moves, 0 to 1: another way to say the motion bucket, 1 + `motion_strength` x 254 to the nearest whole number. Default: the
-    /// bucket's.
+    /// The amount of motion, 0 to 1: an alternative to the motion bucket, 1 + `motion_strength` x 254 rounded to the nearest integer.
+    /// Default: the bucket's.
     pub motion_strength: Option<f64>,
     /// How the camera moves: "static", "pan" (to the right), "tilt" (upwards) or "zoom" (in). Default: static.
     pub camera_motion: Option<String>,
-    /// The seed. Required: whoever wants a random one draws it, for nothing below the roof does.
+    /// The seed. Required: a caller who wants a random one draws it, because this crate draws none.
     pub seed: Option<i128>,
-    /// How the picture moves. `conditioning_fps` (default 7, Stable Video Diffusion's own rate) is also the rate at which the model's
-    /// frames follow one another; those between them are mixed.
+    /// The motion parameters. `conditioning_fps` (default 7, Stable Video Diffusion's own rate) is also the rate of the model's frames;
+    /// frames in between are interpolated.
     pub motion: MotionRequest,
 }
 
-/// What an API allows of a clip, inside the service's own [`crate::Limits`], and what it takes for granted.
+/// An API's limits and defaults for clips, inside the server's own [`crate::Limits`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClipRules {
-    /// The shortest and the longest that a clip lasts, in seconds.
+    /// The minimum and maximum duration, in seconds.
     pub seconds: (f64, f64),
-    /// The lowest and the highest frame rate.
+    /// The minimum and maximum frame rate.
     pub fps: (f64, f64),
-    /// The frame rate when nobody says.
+    /// The default frame rate.
     pub default_fps: FrameRate,
-    /// (width, height) of a frame when nobody says; `None` for that of the motion model's frames.
+    /// The default (width, height) of a frame; `None` for that of the motion model's frames.
     pub default_size: Option<(u32, u32)>,
-    /// The lowest and the highest quality.
+    /// The minimum and maximum quality.
     pub quality: (u32, u32),
-    /// How much is repainted when there is a prompt and nobody says.
+    /// The default strength if there is a prompt.
     pub strength: f64,
 }
 
-/// 1 to 10 seconds at 1 to 120 frames a second, 30 when nobody says; the size of the model's own frames; qualities of 256 to 1024 pixels;
-/// four tenths repainted, which changes a picture's look and leaves what stands where in it.
+/// 1 to 10 seconds at 1 to 120 frames per second, default 30; the size of the model's own frames; qualities of 256 to 1024 pixels; a
+/// strength of 0.4, which changes a picture's look but keeps its composition.
 impl Default for ClipRules {
     fn default() -> Self {
         Self {
@@ -101,7 +101,7 @@ pub struct RepaintSpec {
 }
 
 impl RepaintSpec {
-    /// What the picture then shows; not blank.
+    /// What the picture shows afterwards; not blank.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
@@ -126,16 +126,16 @@ impl RepaintSpec {
         self.guidance_scale
     }
 
-    /// The scheduler that was asked for; `None` is the model's own.
+    /// The requested scheduler; `None` for the model's own.
     pub fn scheduler(&self) -> Option<SchedulerName> {
         self.scheduler
     }
 }
 
-/// A validated request for a clip: every value is inside its limits, and every default is filled in that no model decides.
+/// A validated request for a clip: every value is inside its limits, and all defaults that do not depend on a model are filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClipSpec {
-    /// Jobs that were stored by an older version do not say: the default model makes them.
+    /// Absent in jobs stored by older versions: the default model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     #[serde(with = "stored_picture::rgb")]
@@ -153,7 +153,7 @@ pub struct ClipSpec {
 }
 
 impl ClipSpec {
-    /// The model that makes it, by the operator's name; `None` is the default model.
+    /// The model, by the operator's name; `None` for the default model.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
@@ -163,12 +163,12 @@ impl ClipSpec {
         &self.image
     }
 
-    /// How it is repainted before it moves; `None` leaves it as it is.
+    /// How it is repainted before it moves; `None` keeps it as it is.
     pub fn repaint(&self) -> Option<&RepaintSpec> {
         self.repaint.as_ref()
     }
 
-    /// How it moves; `conditioning_fps` is the rate at which the model's frames follow one another.
+    /// The motion parameters; `conditioning_fps` is the rate of the model's frames.
     pub fn motion(&self) -> &MotionSpec {
         &self.motion
     }
@@ -178,12 +178,12 @@ impl ClipSpec {
         self.camera
     }
 
-    /// The video's frames: `duration * fps` to the nearest whole number; `None` for as many as one run of the motion model is enough for.
+    /// The video's number of frames: `duration * fps` rounded to the nearest integer; `None` for those of one run of the motion model.
     pub fn frames(&self) -> Option<usize> {
         self.frames
     }
 
-    /// Frames in a second.
+    /// Frames per second.
     pub fn fps(&self) -> FrameRate {
         self.fps
     }
@@ -193,7 +193,7 @@ impl ClipSpec {
         self.size
     }
 
-    /// The longer side of the motion model's frames, as far as the model goes; `None` for about as many pixels as it was made for.
+    /// The longer side of the motion model's frames, within the model's range; `None` for about as many pixels as it was made for.
     pub fn longer_side(&self) -> Option<u32> {
         self.longer_side
     }
@@ -203,7 +203,7 @@ impl ClipSpec {
         self.seed
     }
 
-    /// The proportions that the picture is cut to, as a size.
+    /// The proportions to which the picture is cropped, as a size.
     pub fn proportions(&self) -> (u32, u32) {
         self.size.unwrap_or_else(|| self.image.dimensions())
     }

@@ -1,6 +1,6 @@
-//! What of a local video a provider can be asked for.
+//! Converts a local video to a provider's request.
 //!
-//! It must not know any provider: what one does not take is left out by [`RemoteVideoSpec::relax`].
+//! It must not know any provider: [`RemoteVideoSpec::relax`] drops what one does not accept.
 
 use remote_providers::{ImageFormat, InputImage, Shot, VideoRequest};
 
@@ -8,8 +8,8 @@ use super::{ClipSpec, RemoteVideoSpec, ScenesSpec, VideoSpec};
 use crate::png;
 
 impl RemoteVideoSpec {
-    /// What a provider can be asked for in place of a local video; `None` where it has no words for it (a picture that moves by motion
-    /// buckets alone). Everything that the local request says is in it: see [`Self::relax`].
+    /// The request to a provider in place of a local video; `None` if it cannot be expressed (a picture animated by motion buckets alone).
+    /// It contains everything in the local request: see [`Self::relax`].
     pub fn from_local(spec: &VideoSpec, model: &str) -> Option<Self> {
         let request = match spec {
             VideoSpec::Scenes(spec) => of_scenes(spec),
@@ -54,7 +54,7 @@ fn of_clip(spec: &ClipSpec) -> Option<VideoRequest> {
     })
 }
 
-/// Providers count in whole seconds; a video is rather longer than was asked for than shorter.
+/// Providers count in whole seconds; rounded up, because a longer video is better than a shorter one.
 fn whole_seconds(seconds: f64) -> u32 {
     (seconds.ceil() as u32).max(1)
 }

@@ -1,10 +1,10 @@
-//! Videos: from a raw request to a validated one, and from frames to a file.
+//! Videos: from an unchecked request to a validated spec, and from frames to a file.
 //!
-//! * [`ScenesRequest`], [`AnimationRequest`] and [`ClipRequest`] are what a caller wrote; their `validate` makes a [`VideoSpec`]'s three
-//!   kinds of them;
-//! * [`VideoOutput`](crate::video::VideoOutput) says which file is written and how; [`VideoWriter`](crate::video::VideoWriter) writes it,
-//!   and is opened before the first frame is made;
-//! * [`Timings`](crate::video::Timings) is how fast this machine has been, and what a video will take.
+//! * [`ScenesRequest`], [`AnimationRequest`] and [`ClipRequest`] are what a caller sent; their `validate` returns the three local kinds of
+//!   a [`VideoSpec`];
+//! * [`VideoOutput`](crate::video::VideoOutput) tells where and how a file is written; [`VideoWriter`](crate::video::VideoWriter) writes
+//!   it, and is opened before the first frame is made;
+//! * [`Timings`](crate::video::Timings) are this machine's measured speeds, from which the duration of a video is estimated.
 
 mod clip;
 mod instead;

@@ -1,12 +1,12 @@
-//! Videos that a provider makes: what it is asked for.
+//! Videos that a provider makes, and their requests.
 //!
-//! It must not know any provider. The invariant: a provider's own [`check`](remote_providers::Provider::check) judges the request; nothing
+//! It must not know any provider. Invariant: the provider's own [`check`](remote_providers::Provider::check) validates the request; nothing
 //! here does.
 
 use remote_providers::{Provider, ProviderError, VideoRequest};
 use serde::{Deserialize, Serialize};
 
-/// The provider of a model: its name up to the first slash.
+/// The provider of a model: the part of its name before the first slash.
 pub(crate) fn provider_of(model: &str) -> &str {
     model.split('/').next().unwrap_or_default()
 }
@@ -15,22 +15,22 @@ pub(crate) fn provider_of(model: &str) -> &str {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RemoteVideoSpec {
     /// The provider's name, a slash, and the provider's own name of the model: "bedrock/nova-reel", "replicate/owner/name". The provider's
-    /// name alone stands for the model that the operator has set.
+    /// name alone means the model that the operator has set.
     pub model: String,
-    /// What the provider is asked for.
+    /// The request to the provider.
     pub request: VideoRequest,
-    /// Whether the prompt is taken from the first frame, by an interrogator, before the provider is asked.
+    /// Whether an interrogator reads the prompt from the first frame before the provider is asked.
     #[serde(default)]
     pub caption_first: bool,
 }
 
 impl RemoteVideoSpec {
-    /// A request to a model as it is.
+    /// A plain request to a model.
     pub fn new(model: impl Into<String>, request: VideoRequest) -> Self {
         Self { model: model.into(), request, caption_first: false }
     }
 
-    /// The provider: the model's name up to the first slash.
+    /// The provider: the part of the model's name before the first slash.
     pub fn provider(&self) -> &str {
         provider_of(&self.model)
     }
@@ -40,7 +40,7 @@ impl RemoteVideoSpec {
         self.model.split_once('/').map_or("", |(_, model)| model)
     }
 
-    /// Asks the provider whether it makes this.
+    /// Checks with the provider whether it makes this.
     ///
     /// # Errors
     /// The provider's refusal.
@@ -48,16 +48,16 @@ impl RemoteVideoSpec {
         if !self.caption_first {
             return provider.check(self.provider_model(), &self.request);
         }
-        // The prompt is not known yet; any will do for the rest.
+        // The prompt is not known yet; any text will do to check the rest.
         let request = VideoRequest { prompt: "a prompt".to_owned(), ..self.request.clone() };
         provider.check(self.provider_model(), &request)
     }
 
-    /// Leaves out what matters least of what is asked for, so that a provider that makes no such thing makes what it can. `false` when
-    /// nothing is left to leave out: the prompts and the first frame stay.
+    /// Drops the least important part of the request, so that a provider which does not support it can make the rest. `false` if nothing is
+    /// left to drop: the prompts and the first frame stay.
     ///
-    /// Least matters the seed, which gives another model's picture anyway; then the rate, the size and the length, in this order; then the
-    /// division into shots, whose texts become one.
+    /// First the seed, which gives a different picture with another model anyway; then the rate, the size, the length and the negative
+    /// prompt, in this order; then the division into shots, whose texts are joined.
     pub fn relax(&mut self) -> bool {
         let request = &mut self.request;
         if request.seed.take().is_some() || request.fps.take().is_some() {

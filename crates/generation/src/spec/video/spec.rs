@@ -1,5 +1,5 @@
-//! Validated requests for videos. Their fields are private: validation is the only way to make one, so whoever holds a spec holds numbers
-//! inside their limits.
+//! Validated requests for videos. Their fields are private: validation is the only way to make one, so all numbers in a spec are inside
+//! their limits.
 
 use diffusion_core::{
     pipelines::scenes::{Join, Timeline},
@@ -20,14 +20,14 @@ pub enum VideoSpec {
     Scenes(ScenesSpec),
     /// A picture in motion, for one run of a model.
     Animation(AnimationSpec),
-    /// A picture in motion for as long as is wanted.
+    /// A picture in motion, for any duration.
     Clip(ClipSpec),
     /// A video that a provider makes.
     Remote(RemoteVideoSpec),
 }
 
 impl VideoSpec {
-    /// The scenes that progress is counted in; 1 where there are none.
+    /// The number of scenes in which progress is counted; 1 for videos without scenes.
     pub fn parts(&self) -> u32 {
         match self {
             Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
@@ -35,7 +35,7 @@ impl VideoSpec {
         }
     }
 
-    /// The seed that the request was given; 0 where it was left to a provider.
+    /// The request's seed; 0 if it is left to a provider.
     pub fn seed(&self) -> u64 {
         match self {
             Self::Scenes(spec) => spec.seed,
@@ -45,7 +45,7 @@ impl VideoSpec {
         }
     }
 
-    /// The model of this machine that makes it, by the operator's name; `None` is the default model, or a provider's.
+    /// The local model that makes it, by the operator's name; `None` for the default model, or a provider's.
     pub fn model(&self) -> Option<&str> {
         match self {
             Self::Scenes(spec) => spec.model(),
@@ -55,7 +55,7 @@ impl VideoSpec {
         }
     }
 
-    /// What a provider is asked for, where one makes it.
+    /// The provider's request, if a provider makes it.
     pub fn remote(&self) -> Option<&RemoteVideoSpec> {
         match self {
             Self::Remote(spec) => Some(spec),
@@ -64,7 +64,7 @@ impl VideoSpec {
     }
 }
 
-/// How a picture is set in motion.
+/// Motion parameters of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MotionSpec {
     pub(crate) num_frames: Option<u32>,
@@ -78,7 +78,7 @@ pub struct MotionSpec {
 }
 
 impl MotionSpec {
-    /// Frames that the model makes at once; `None` is as many as it was made for.
+    /// The number of frames that the model makes at once; `None` for as many as it was made for.
     pub fn num_frames(&self) -> Option<u32> {
         self.num_frames
     }
@@ -88,12 +88,12 @@ impl MotionSpec {
         self.num_inference_steps
     }
 
-    /// The frame rate that the model is told, at least 1.
+    /// The frame rate that conditions the model, at least 1.
     pub fn conditioning_fps(&self) -> u32 {
         self.conditioning_fps
     }
 
-    /// How much moves, at least 1.
+    /// The amount of motion, at least 1.
     pub fn motion_bucket_id(&self) -> u32 {
         self.motion_bucket_id
     }
@@ -113,7 +113,7 @@ impl MotionSpec {
         self.max_guidance_scale
     }
 
-    /// Frames that are decoded at once, at least 1; `None` is all.
+    /// The number of frames that are decoded at once, at least 1; `None` for all.
     pub fn decode_chunk_size(&self) -> Option<u32> {
         self.decode_chunk_size
     }
@@ -130,7 +130,7 @@ pub struct SceneSpec {
 }
 
 impl SceneSpec {
-    /// What it shows, the hero's description in front; not blank.
+    /// What it shows, including the hero's description; not blank.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
@@ -145,12 +145,12 @@ impl SceneSpec {
         self.seed
     }
 
-    /// Its own frames.
+    /// The number of its own frames.
     pub fn frames(&self) -> usize {
         self.frames
     }
 
-    /// How it moves; `None` if it stands still.
+    /// Its motion parameters; `None` for a still scene.
     pub fn motion(&self) -> Option<&MotionSpec> {
         self.motion.as_ref()
     }
@@ -159,7 +159,7 @@ impl SceneSpec {
 /// A validated request for a video of scenes: every value is inside its limits, and every default is filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenesSpec {
-    /// Jobs that were stored by an older version do not say: the default model makes them.
+    /// Absent in jobs stored by older versions: the default model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     pub(crate) scenes: Vec<SceneSpec>,
@@ -174,7 +174,7 @@ pub struct ScenesSpec {
     pub(crate) fps: FrameRate,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Jobs that were stored by an older version do not say.
+    /// Absent in jobs stored by older versions.
     #[serde(default)]
     pub(crate) proportional: bool,
     pub(crate) frames_per_scene: usize,
@@ -183,7 +183,7 @@ pub struct ScenesSpec {
 }
 
 impl ScenesSpec {
-    /// The model that makes it, by the operator's name; `None` is the default model.
+    /// The model, by the operator's name; `None` for the default model.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
@@ -198,7 +198,7 @@ impl ScenesSpec {
         &self.joins
     }
 
-    /// Whether a hero's description stands before the prompts.
+    /// Whether a hero's description precedes the prompts.
     pub fn has_hero(&self) -> bool {
         self.has_hero
     }
@@ -213,66 +213,66 @@ impl ScenesSpec {
         self.guidance_scale
     }
 
-    /// The scheduler that was asked for; `None` is the model's own.
+    /// The requested scheduler; `None` for the model's own.
     pub fn scheduler(&self) -> Option<SchedulerName> {
         self.scheduler
     }
 
-    /// Frames in a second.
+    /// Frames per second.
     pub fn fps(&self) -> FrameRate {
         self.fps
     }
 
-    /// Pixels across a frame.
+    /// The width of a frame in pixels.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels down a frame.
+    /// The height of a frame in pixels.
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// Whether pictures are made in the video's proportions; else at the model's own size, and squeezed.
+    /// Whether pictures are made in the video's proportions; otherwise at the model's own size, and squeezed.
     pub fn proportional(&self) -> bool {
         self.proportional
     }
 
-    /// The frames of a scene that does not say otherwise.
+    /// The default number of frames of a scene.
     pub fn frames_per_scene(&self) -> usize {
         self.frames_per_scene
     }
 
-    /// The frames of a join that does not say otherwise.
+    /// The default number of frames of a join.
     pub fn transition_frames(&self) -> u32 {
         self.transition_frames
     }
 
-    /// The seed of scene 0, where that names none of its own.
+    /// The default seed of scene 0.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Whether a scene moves.
+    /// Whether any scene moves.
     pub fn moves(&self) -> bool {
         self.scenes.iter().any(|scene| scene.motion.is_some())
     }
 
-    /// Which frames are whose.
+    /// Which frames belong to which scene or join.
     pub fn timeline(&self) -> Timeline {
         Timeline::new(self.scenes.iter().map(|scene| scene.frames), &self.joins)
     }
 
-    /// How long the video lasts, in seconds.
+    /// The duration of the video, in seconds.
     pub fn seconds(&self) -> f64 {
         self.timeline().frames() as f64 / self.fps.as_f64()
     }
 }
 
-/// A validated request for a picture in motion.
+/// A validated request for an animated picture.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnimationSpec {
-    /// Jobs that were stored by an older version do not say: the default model makes them.
+    /// Absent in jobs stored by older versions: the default model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     #[serde(with = "stored_picture::rgb")]
@@ -285,7 +285,7 @@ pub struct AnimationSpec {
 }
 
 impl AnimationSpec {
-    /// The model that makes it, by the operator's name; `None` is the default model.
+    /// The model, by the operator's name; `None` for the default model.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
@@ -295,17 +295,17 @@ impl AnimationSpec {
         &self.image
     }
 
-    /// How it moves.
+    /// The motion parameters.
     pub fn motion(&self) -> &MotionSpec {
         &self.motion
     }
 
-    /// Frames in a second.
+    /// Frames per second.
     pub fn fps(&self) -> FrameRate {
         self.fps
     }
 
-    /// (width, height) in pixels, multiples of 8; `None` is the model's own.
+    /// (width, height) in pixels, multiples of 8; `None` for the model's own.
     pub fn size(&self) -> Option<(u32, u32)> {
         self.size
     }

@@ -1,7 +1,7 @@
-//! From requests for videos to specs, or to every fault at once.
+//! From requests for videos to specs, or to all errors at once.
 //!
-//! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero; and the frames that
-//! a spec says are the frames that its video has.
+//! Invariants: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero; its video has exactly the
+//! frames that the spec states.
 
 use diffusion_core::pipelines::scenes::{Join, Timeline, scene_frames};
 use video_encode::FrameRate;
@@ -17,27 +17,27 @@ use crate::{
     },
 };
 
-/// How long a scene lasts when nobody says, in seconds.
+/// The default duration of a scene, in seconds.
 pub const DEFAULT_SCENE_SECONDS: f64 = 3.0;
-/// Frames in a second of a video of scenes when nobody says.
+/// The default frame rate of a video of scenes.
 pub const DEFAULT_FPS: u32 = 24;
-/// Pixels of a side of a video of scenes when nobody says, whatever the model's own size.
+/// The default side of a video of scenes in pixels, whatever the model's own size.
 pub const DEFAULT_SIDE: u32 = 512;
-/// Frames between two scenes when nobody says.
+/// The default number of frames between two scenes.
 pub const DEFAULT_TRANSITION_FRAMES: u32 = 12;
-/// The frame rate that a motion model is told when nobody says: diffusers' default.
+/// The default frame rate that conditions a motion model: diffusers' default.
 pub const DEFAULT_CONDITIONING_FPS: u32 = 7;
-/// How much moves when nobody says: diffusers' default, the middle of what the model was trained on.
+/// The default motion bucket: diffusers' default, the middle of the range that the model was trained on.
 pub const DEFAULT_MOTION_BUCKET_ID: u32 = 127;
-/// Noise added to the picture when nobody says: diffusers' default.
+/// The default noise added to the picture: diffusers' default.
 pub const DEFAULT_NOISE_AUG_STRENGTH: f64 = 0.02;
-/// Guidance of the first and of the last frame when nobody says: diffusers' defaults.
+/// The default guidance of the first and of the last frame: diffusers' defaults.
 pub const DEFAULT_MOTION_GUIDANCE: (f64, f64) = (1.0, 3.0);
 
 /// The motion bucket of a motion strength of 1: the highest that Stable Video Diffusion was trained on.
 pub(super) const MAX_BUCKET_OF_STRENGTH: u32 = 255;
 
-/// The most frames that Stable Video Diffusion's models were made for.
+/// The largest number of frames that a Stable Video Diffusion model was made for.
 const USUAL_FRAMES: u32 = 25;
 
 /// The names of the joins.
@@ -45,11 +45,11 @@ pub const JOINS: [&str; 3] = ["cut", "crossfade", "slerp"];
 /// The names of a scene's sources.
 pub const SOURCES: [&str; 2] = ["still", "moving"];
 
-/// A join by name, its frames not yet known.
+/// A join by name; its number of frames is the argument.
 type MakeJoin = fn(usize) -> Join;
 
 impl ScenesRequest {
-    /// Fills in what the operator has set for the model, where the request leaves it out.
+    /// Fills in the operator's defaults for the model.
     pub fn fill_in(&mut self, defaults: &ModelDefaults) {
         self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
         self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
@@ -58,10 +58,10 @@ impl ScenesRequest {
         }
     }
 
-    /// Checks everything, and fills in what was left out.
+    /// Checks everything, and fills in the defaults.
     ///
     /// # Errors
-    /// Every field that is wrong, the request's own first, then each scene's.
+    /// All invalid fields: the request's own first, then each scene's.
     pub fn validate(self, limits: &Limits) -> Result<ScenesSpec, Vec<FieldError>> {
         let mut check = Check::default();
         let video = &limits.video;
@@ -86,7 +86,7 @@ impl ScenesRequest {
         let motion = check.motion(self.motion, DEFAULT_CONDITIONING_FPS, limits);
         check.group = None;
 
-        // What a scene inherits stands in with its default where it is wrong, so that the scenes' own faults show too.
+        // An invalid value that scenes inherit is replaced by its default, so that the scenes' own errors are found too.
         let base = SceneDefaults {
             limits,
             hero: &hero,
@@ -100,23 +100,23 @@ impl ScenesRequest {
         };
         let base_join = base.join;
         let mut joins = Vec::new();
-        let mut made = Vec::new();
+        let mut scene_specs = Vec::new();
         for (index, scene) in scenes.into_iter().flatten().enumerate() {
             check.scene = Some(index);
             if let Some((scene, join)) = check.scene(scene, index, &base) {
-                made.push(scene);
+                scene_specs.push(scene);
                 joins.push(join);
             }
         }
         check.scene = None;
         joins.pop();
-        check.video(&made, &joins, limits);
+        check.video(&scene_specs, &joins, limits);
 
         let spec = || {
             let (fps, transition_frames) = (fps?, transition_frames?);
             Some(ScenesSpec {
                 model: model_name(self.model),
-                scenes: made,
+                scenes: scene_specs,
                 joins,
                 has_hero: !hero.is_empty(),
                 num_inference_steps: num_inference_steps?,
@@ -136,10 +136,10 @@ impl ScenesRequest {
 }
 
 impl AnimationRequest {
-    /// Checks everything, and fills in what was left out.
+    /// Checks everything, and fills in the defaults.
     ///
     /// # Errors
-    /// Every field that is wrong, in the order of the struct's fields.
+    /// All invalid fields, in the order of the struct's fields.
     pub fn validate(self, limits: &Limits) -> Result<AnimationSpec, Vec<FieldError>> {
         let mut check = Check::default();
         let image = match self.image {
@@ -147,11 +147,11 @@ impl AnimationRequest {
             Some(image) => check.not_empty("image", image.dimensions()).then_some(image),
         };
         let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_CONDITIONING_FPS), limits.video.fps);
-        // A video's own rate is what its motion is made for, as far as that is a number that the model knows.
-        let told = fps.map_or(DEFAULT_CONDITIONING_FPS, |fps| {
+        // The motion is conditioned on the video's own rate, within the range that the model knows.
+        let default_rate = fps.map_or(DEFAULT_CONDITIONING_FPS, |fps| {
             (fps.as_f64().round() as u32).clamp(limits.video.conditioning_fps.0, limits.video.conditioning_fps.1)
         });
-        let motion = check.motion(self.motion, told, limits);
+        let motion = check.motion(self.motion, default_rate, limits);
         let size = match (self.width, self.height) {
             (None, None) => Some(None),
             (Some(width), Some(height)) => {
@@ -171,7 +171,7 @@ impl AnimationRequest {
     }
 }
 
-/// What a scene takes from the request where it says nothing itself.
+/// The values that a scene inherits from the request.
 struct SceneDefaults<'a> {
     limits: &'a Limits,
     hero: &'a str,
@@ -197,13 +197,13 @@ impl Check {
         }
     }
 
-    /// A scene and the join behind it.
+    /// A scene, and the join after it.
     fn scene(&mut self, scene: SceneRequest, index: usize, base: &SceneDefaults<'_>) -> Option<(SceneSpec, Join)> {
         let limits = base.limits;
         let prompt = self.prompt(scene.prompt, limits);
         let negative_prompt = scene.negative_prompt.unwrap_or_else(|| base.negative_prompt.to_owned());
         let negative_fits = self.not_too_long("negative_prompt", &negative_prompt, limits);
-        // The request's seed plus the index, which the limit keeps from overflowing.
+        // The request's seed plus the index; the limit prevents an overflow.
         let default_seed = i128::from(base.seed.saturating_add(index as u64).min(limits.max_seed));
         let seed = self.seed(Some(scene.seed.unwrap_or(default_seed)), limits);
         let seconds = self.seconds("duration", scene.duration, base.seconds, limits);
@@ -239,7 +239,7 @@ impl Check {
         Some((SceneSpec { prompt, negative_prompt, seed: seed?, frames, motion }, join))
     }
 
-    /// Bounds what a run of a motion model holds; what is the model's own is bounded by its makers.
+    /// Bounds the memory of a motion model's run; defaults of the model itself are bounded by its makers.
     fn motion_pixels(&mut self, motion: Option<&MotionSpec>, size: Option<(u32, u32)>, limits: &Limits) {
         let (Some(motion), Some((width, height))) = (motion, size) else { return };
         let frames = motion.num_frames.unwrap_or(USUAL_FRAMES);
@@ -263,7 +263,7 @@ impl Check {
         self.fail("duration", frames, FieldErrorKind::Value { error })
     }
 
-    /// Bounds what only the scenes together decide.
+    /// Checks the limits of all scenes together.
     fn video(&mut self, scenes: &[SceneSpec], joins: &[Join], limits: &Limits) {
         let video = &limits.video;
         let frames = Timeline::new(scenes.iter().map(|scene| scene.frames), joins).frames();
@@ -284,7 +284,7 @@ impl Check {
         for (index, (join, pair)) in joins.iter().zip(scenes.windows(2)).enumerate() {
             if matches!(join, Join::Slerp { .. }) && pair.iter().any(|scene| scene.motion.is_some()) {
                 self.scene = Some(index);
-                let error = "a moving scene can be cut or crossfaded: only between still ones are there pictures in between".to_owned();
+                let error = "a moving scene can only be cut or crossfaded: slerp makes pictures between still scenes".to_owned();
                 self.fail::<()>("join", "slerp", FieldErrorKind::Value { error });
             }
         }

@@ -1,7 +1,7 @@
-//! From a request for a clip to its spec, or to every fault at once.
+//! From a request for a clip to its spec, or to all errors at once.
 //!
-//! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero; and the frames and
-//! the size that a spec says are those that its video has.
+//! Invariants: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero; its video has exactly the
+//! frames and the size that the spec states.
 
 use diffusion_core::pipelines::clip::Camera;
 use image::RgbImage;
@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl ClipRequest {
-    /// Fills in what the operator has set for the model, where the request leaves it out.
+    /// Fills in the operator's defaults for the model.
     pub fn fill_in(&mut self, defaults: &ModelDefaults) {
         self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
         self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
@@ -31,10 +31,10 @@ impl ClipRequest {
         }
     }
 
-    /// Checks everything, and fills in what was left out.
+    /// Checks everything, and fills in the defaults.
     ///
     /// # Errors
-    /// Every field that is wrong, in the order of the struct's fields.
+    /// All invalid fields, in the order of the struct's fields.
     pub fn validate(self, rules: &ClipRules, limits: &Limits) -> Result<ClipSpec, Vec<FieldError>> {
         let mut check = Check::default();
         let video = &limits.video;
@@ -127,7 +127,7 @@ fn bucket(strength: f64) -> u32 {
     1 + (strength * f64::from(MAX_BUCKET_OF_STRENGTH - 1)).round() as u32
 }
 
-/// The size of a video in a picture's proportions, by its longer side; the shorter is even, as encoders want it.
+/// The size of a video in a picture's proportions, from its longer side; the shorter one is even, as encoders require.
 fn of_longer_side(longer: u32, image: &RgbImage, min_side: u32) -> (u32, u32) {
     let (width, height) = (f64::from(image.width().max(1)), f64::from(image.height().max(1)));
     let shorter = f64::from(longer) * width.min(height) / width.max(height);
@@ -136,12 +136,12 @@ fn of_longer_side(longer: u32, image: &RgbImage, min_side: u32) -> (u32, u32) {
 }
 
 impl Check {
-    /// The video's frames, to the nearest whole number.
+    /// The video's number of frames, rounded to the nearest integer.
     fn frames(&mut self, seconds: f64, fps: FrameRate, limits: &Limits) -> Option<usize> {
         let frames = (seconds * fps.as_f64()).round() as usize;
         let max = limits.video.max_frames;
         if frames == 0 {
-            let error = format!("the video would have no frame: at {fps} frames in a second, half of one is not over by then");
+            let error = format!("the video would have no frame: at {fps} frames per second, that is less than half a frame");
             return self.fail("duration", seconds, FieldErrorKind::Value { error });
         }
         if frames > max {
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strengths_fill_the_buckets_that_the_model_was_trained_on() {
+    fn strengths_span_the_buckets_that_the_model_was_trained_on() {
         assert_eq!([0.0, 0.25, 0.5, 0.6, 1.0].map(bucket), [1, 65, 128, 153, 255]);
     }
 

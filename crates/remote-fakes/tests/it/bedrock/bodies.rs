@@ -1,4 +1,4 @@
-//! What Bedrock and Nova Reel check of a request's body.
+//! Bedrock's and Nova Reel's checks of a request's body.
 
 use std::io::Cursor;
 
@@ -44,7 +44,7 @@ fn with_image(format: &str, bytes: &str) -> Value {
 }
 
 #[tokio::test]
-async fn requests_without_a_mistake_are_carried_out() {
+async fn correct_requests_are_carried_out() {
     let world = World::new().await;
     let right = file(RgbImage::new(1280, 720), ImageFormat::Png);
     let opaque = file(RgbaImage::from_pixel(1280, 720, image::Rgba([9, 9, 9, 255])), ImageFormat::Png);
@@ -138,7 +138,7 @@ async fn each_mistake_in_the_body_is_a_validation_exception() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused_by_its_type_or_its_bytes() {
+async fn bodies_that_are_not_json_are_refused_by_type_or_bytes() {
     let world = World::new().await;
     let mut typed = world.start(&text_video());
     typed.headers[0].1 = "text/plain".to_owned();
@@ -154,7 +154,7 @@ async fn what_is_no_json_is_refused_by_its_type_or_its_bytes() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_used_makes_the_same_video_or_a_conflict() {
+async fn a_reused_token_gives_the_same_video_or_a_conflict() {
     let world = World::new().await;
     let arn = world.begin().await;
     assert_eq!(world.begin().await, arn);

@@ -1,4 +1,4 @@
-//! Bedrock refuses each mistake by itself, with Amazon's status, error name and field: requests are written and signed by hand.
+//! Bedrock refuses each single mistake with Amazon's status, error name and field: requests are written and signed by hand.
 
 mod bodies;
 mod signatures;
@@ -16,7 +16,7 @@ use crate::raw::{Answer, send};
 
 const BUCKET: &str = "fw-videos";
 
-/// A Bedrock, and the S3 that it writes to.
+/// A Bedrock fake and its S3.
 struct World {
     bedrock: Bedrock,
     _s3: S3,
@@ -30,7 +30,7 @@ impl World {
         Self { bedrock: Bedrock::start(account.clone(), &s3).await.unwrap(), _s3: s3, account }
     }
 
-    /// A start without a mistake; a test makes one.
+    /// A correct start; each test adds one mistake.
     fn start(&self, body: &Value) -> SignedRequest {
         let mut request = SignedRequest::new(&self.account, "bedrock", "POST", "/async-invoke", SystemTime::now());
         request.body = body.to_string().into_bytes();
@@ -64,7 +64,7 @@ fn encoded(arn: &str) -> String {
     arn.replace(':', "%3A").replace('/', "%2F")
 }
 
-/// A right request for one shot.
+/// A correct request for one shot.
 fn text_video() -> Value {
     json!({
         "modelId": "amazon.nova-reel-v1:1",
@@ -78,7 +78,7 @@ fn text_video() -> Value {
     })
 }
 
-/// The same body with another value at a place; `null` removes what is there.
+/// The same body with another value at a place; `null` removes the field.
 fn but(mut body: Value, pointer: &str, value: Value) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let fields = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
@@ -93,7 +93,7 @@ fn but(mut body: Value, pointer: &str, value: Value) -> Value {
 #[track_caller]
 fn assert_refused(answer: &Answer, name: &str, status: u16, code: &str, words: &str) {
     let given = answer.header("x-amzn-errortype").unwrap_or_default();
-    // Amazon's own names have an address behind a colon.
+    // Amazon appends an address to its error names, after a colon.
     assert_eq!((answer.status, given.split(':').next().unwrap()), (status, code), "{name}: {}", answer.text());
     let message = answer.json()["message"].as_str().unwrap().to_owned();
     assert!(message.contains(words), "{name}: {message}");

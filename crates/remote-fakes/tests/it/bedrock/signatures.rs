@@ -1,4 +1,4 @@
-//! Who may ask: signatures, bearer tokens, keys that end, and the path that is signed.
+//! Authentication: signatures, bearer tokens, keys that expire, and the signed path.
 
 use std::time::{Duration, SystemTime};
 
@@ -37,7 +37,7 @@ async fn each_mistake_in_the_signature_is_named() {
     let nearly = SignedRequest { time: SystemTime::now() - Duration::from_secs(200), ..right.clone() };
     assert_eq!(world.send(&nearly).await.status, 200);
 
-    // What the header itself lacks.
+    // Missing parts of the header.
     let url = world.bedrock.url();
     let signed = right.sign(&world.account, url.strip_prefix("http://").unwrap());
     let change = |from: &str, to: &str| {
@@ -64,7 +64,7 @@ async fn each_mistake_in_the_signature_is_named() {
     assert_eq!(world.bedrock.begun(), 1);
 }
 
-/// The same headers, with another last digit of the signature.
+/// The same headers, with the last digit of the signature changed.
 fn flip_last(headers: &[(String, String)]) -> Vec<(String, String)> {
     let mut headers = headers.to_vec();
     let signature = &mut headers.iter_mut().find(|(name, _)| name == "authorization").unwrap().1;
@@ -93,7 +93,7 @@ async fn an_arn_is_encoded_in_the_path_and_once_more_for_the_signature() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_stands_for_a_signature() {
+async fn a_bearer_token_replaces_a_signature() {
     let world = World::new().await;
     let ask = |token: &str| {
         let headers = [("content-type".to_owned(), "application/json".to_owned()), ("authorization".to_owned(), format!("Bearer {token}"))];
@@ -107,7 +107,7 @@ async fn a_bearer_token_stands_for_a_signature() {
 }
 
 #[tokio::test]
-async fn temporary_keys_end() {
+async fn temporary_keys_expire() {
     let world = World::new().await;
     let account = Account {
         session_token: Some("a-session-token".to_owned()),
@@ -119,6 +119,6 @@ async fn temporary_keys_end() {
     let keyless = world.send(&world.start(&text_video())).await;
     assert_refused(&keyless, "without the token", 403, "UnrecognizedClientException", "security token");
     world.bedrock.clock.advance(Duration::from_secs(61));
-    let ended = SignedRequest { time: world.bedrock.clock.now(), ..world.start(&text_video()) };
-    assert_refused(&world.send_by(&ended, &account).await, "ended", 403, "ExpiredTokenException", "expired");
+    let expired = SignedRequest { time: world.bedrock.clock.now(), ..world.start(&text_video()) };
+    assert_refused(&world.send_by(&expired, &account).await, "expired", 403, "ExpiredTokenException", "expired");
 }

@@ -1,7 +1,7 @@
-//! What comes from the environment: addresses, region, keys, profiles, roles and bearer tokens, as every program on Amazon's SDKs has them.
+//! Configuration from the environment: addresses, region, keys, profiles, roles and bearer tokens, as in every program on Amazon's SDKs.
 //!
-//! A process's environment cannot be changed while tests run beside each other, so each case runs this program once more, with nothing but
-//! the variables of the case: [`variables_lead_to_bedrock_and_s3`] is the test that finds itself in there.
+//! A process's environment cannot be changed while tests run in parallel, so each case runs this program again with only its own variables;
+//! [`variables_lead_to_bedrock_and_s3`] is the test that the child runs.
 
 use std::{
     env,
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use super::{BUCKET, World, fetch, fresh, text};
 
-/// The variable that a program finds itself a child by; the settings as JSON.
+/// Marks a child process; its value is the settings as JSON.
 const CHILD: &str = "FRAMEWRIGHT_TEST_BEDROCK_CHILD";
 
-/// In the child: makes a video with nothing set but a bucket, and prints what came of it.
+/// In the child: makes a video with only a bucket set, and prints the result.
 async fn child(settings: &str) {
     let wanted: Value = serde_json::from_str(settings).unwrap();
     let pace = Pace {
@@ -36,14 +36,14 @@ async fn child(settings: &str) {
     };
     let result = make(settings).await;
     let result = result.unwrap_or_else(|error| json!({"kind": format!("{:?}", error.kind), "error": error.to_string()}));
-    // After a line that the test program has begun.
+    // Starts a new line, because the test program has begun one.
     let mut out = io::stdout();
     writeln!(out, "\n{result}").unwrap();
 }
 
 async fn make(settings: BedrockSettings) -> remote_providers::Result<Value> {
     let provider = Bedrock::connect(settings).await?;
-    // Only for what it persists: this world's servers are not asked.
+    // Only persists the state: this world's servers are not used.
     let world = World::new().await;
     let finished = world.run(&provider, &text(), fresh("job-1")).await?;
     let link = provider.link(&finished.id).await?.unwrap();
@@ -52,11 +52,11 @@ async fn make(settings: BedrockSettings) -> remote_providers::Result<Value> {
     Ok(json!({"length": length, "link": link.as_str()}))
 }
 
-/// Runs this program with these variables and no others, and returns what it prints.
+/// Runs this program with only these variables, and returns the printed result.
 async fn run(variables: &[(&str, &str)], settings: Value) -> Value {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "bedrock::environment::variables_lead_to_bedrock_and_s3", "--nocapture"]).env_clear();
-    // Neither files of the machine's own nor its metadata service.
+    // Disables the machine's own files and its metadata service.
     let nothing = [
         ("AWS_CONFIG_FILE", "/dev/null"),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
@@ -70,7 +70,7 @@ async fn run(variables: &[(&str, &str)], settings: Value) -> Value {
     serde_json::from_str(shown.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{shown}"))).unwrap()
 }
 
-/// The variables that lead to a world's servers.
+/// The variables with a world's addresses.
 fn addresses(world: &World) -> [(String, String); 3] {
     [
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".to_owned(), world.bedrock.url()),
@@ -79,7 +79,7 @@ fn addresses(world: &World) -> [(String, String); 3] {
     ]
 }
 
-/// A child that finds this world's servers, with some variables more.
+/// Runs a child with this world's addresses and further variables.
 async fn run_in(world: &World, more: &[(&str, &str)], settings: Value) -> Value {
     let addresses = addresses(world);
     let mut variables: Vec<_> = addresses.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -113,7 +113,7 @@ async fn variables_lead_to_bedrock_and_s3() {
     let world = World::new().await;
     assert_made(&world, &run_in(&world, &static_keys(&account), json!({})).await);
 
-    // One address for all services is what those have that have none of their own.
+    // One address for all services applies to those without an address of their own.
     let world = World::new().await;
     let (bedrock, s3) = (world.bedrock.url(), world.s3.url());
     let addresses = [("AWS_ENDPOINT_URL", bedrock.as_str()), ("AWS_ENDPOINT_URL_S3", &s3), ("AWS_REGION", "us-east-1")];
@@ -148,7 +148,7 @@ async fn a_profile_has_keys_region_and_addresses() {
     }
 }
 
-/// Keys that end.
+/// An account with temporary keys.
 fn temporary() -> Account {
     Account { access_key: "ASIATEMPORARY".to_owned(), session_token: Some("a-session-token/+=".to_owned()), ..Account::default() }
 }
@@ -158,7 +158,7 @@ fn in_minutes(minutes: i64) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Amazon's Security Token Service, as far as a role needs it.
+/// A fake of Amazon's Security Token Service with the calls that a role needs.
 async fn sts() -> Server {
     let account = temporary();
     let answer = move |request: &Recorded| {
@@ -202,7 +202,7 @@ async fn a_profiles_role_is_assumed() {
 }
 
 #[tokio::test]
-async fn a_role_is_assumed_by_a_token_in_a_file() {
+async fn a_role_is_assumed_with_a_token_from_a_file() {
     let (world, sts) = (World::with(temporary()).await, sts().await);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "a-web-identity").unwrap();
@@ -216,7 +216,7 @@ async fn a_role_is_assumed_by_a_token_in_a_file() {
 }
 
 #[tokio::test]
-async fn a_containers_role_ends_its_links_with_itself() {
+async fn links_expire_with_a_containers_role() {
     let world = World::with(temporary()).await;
     let account = temporary();
     let container = Server::start(move |request| {
@@ -232,14 +232,14 @@ async fn a_containers_role_ends_its_links_with_itself() {
     let variables = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", address.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a-container")];
     let result = run_in(&world, &variables, json!({})).await;
     assert_made(&world, &result);
-    // The keys end in twenty minutes, so a link that claimed an hour would claim too much.
+    // The keys expire in twenty minutes, so a link must not claim an hour.
     let link = url::Url::parse(result["link"].as_str().unwrap()).unwrap();
     let life: u64 = link.query_pairs().find(|(name, _)| name == "X-Amz-Expires").unwrap().1.parse().unwrap();
     assert!((600..=1200).contains(&life), "{life}");
 }
 
 #[tokio::test]
-async fn the_bearer_token_of_the_environment_wins_and_is_not_sent_in_the_open() {
+async fn the_environments_bearer_token_wins_and_is_not_sent_over_plain_http() {
     let account = Account { bearer: Some("a-bearer-token".to_owned()), ..Account::default() };
     let world = World::with(account.clone()).await;
     let [id, secret] = static_keys(&account);
@@ -247,7 +247,7 @@ async fn the_bearer_token_of_the_environment_wins_and_is_not_sent_in_the_open() 
     let result = run_in(&world, &[id, secret, bearer], json!({})).await;
     assert_refused(&world, &result, "Settings", &["AWS_BEARER_TOKEN_BEDROCK", "plain-http endpoint", "https"]);
 
-    // Without keys the video could be paid for and not be fetched.
+    // Without keys, the video would be billed but could not be fetched.
     let result = run_in(&world, &[bearer], json!({"bearer_over_http": true})).await;
     assert_refused(&world, &result, "Credentials", &["S3", "access keys are needed beside it"]);
 

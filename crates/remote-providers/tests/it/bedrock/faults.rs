@@ -1,4 +1,4 @@
-//! What goes wrong at Amazon's side: each fault ends as its own kind, with what a person can do, and is asked about again where that helps.
+//! Faults on Amazon's side: each maps to its own kind with advice, and is retried if that helps.
 
 use std::{path::Path, time::Duration};
 
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::{World, checked_all, fetch, fresh, text};
 
-/// A provider that is short-tempered where the fault is a stall, so that it ends soon; a slow machine needs time for all others.
+/// A provider with a short timeout for a stall, so that the test is quick; with a long one for other faults, because of slow machines.
 async fn meeting(world: &World, fault: &Fault) -> Bedrock {
     let timeout = if *fault == Fault::Stall { Duration::from_millis(400) } else { Duration::from_secs(60) };
     Bedrock::connect(BedrockSettings { timeout, ..world.settings() }).await.unwrap()
 }
 
-/// Asserts an error's kind, and that what a person sees has these words and the advice of its kind.
+/// Asserts an error's kind, and that its message contains these words and its kind's advice.
 #[track_caller]
 fn assert_error(error: &ProviderError, kind: ErrorKind, words: &[&str]) {
     assert_eq!(error.kind, kind, "{error}");
@@ -54,13 +54,13 @@ async fn each_fault_of_a_start_has_its_kind() {
         assert!(world.bedrock.faults.all_taken());
         let after = matches!(fault, Fault::RetryAfter(..)).then_some(Duration::from_secs(7));
         assert_eq!(error.retry_after, after, "{fault:?}");
-        // The provider itself asks once: the loop is what tries again.
+        // The provider sends one request: retries are the loop's task.
         assert_eq!(world.starts().len(), 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn what_passes_is_waited_out_and_what_does_not_ends_at_once() {
+async fn transient_faults_are_retried_and_permanent_ones_fail_at_once() {
     let world = World::new().await;
     let provider = world.provider().await;
     for fault in [Fault::Status(429, "ThrottlingException"), Fault::Status(503, "ServiceUnavailableException")] {
@@ -73,7 +73,7 @@ async fn what_passes_is_waited_out_and_what_does_not_ends_at_once() {
     assert!(world.bedrock.faults.all_taken());
     assert_eq!((world.starts().len(), world.bedrock.begun()), (3, 1));
 
-    // Three tries are all that a start has.
+    // A start has three attempts.
     for _ in 0..3 {
         world.bedrock.faults.push("start", Fault::Status(429, "ThrottlingException"));
     }
@@ -115,7 +115,7 @@ async fn the_content_filter_is_named_at_the_start_and_at_the_end() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_api_does_not_have_is_named() {
+async fn an_undocumented_answer_is_named() {
     let world = World::new().await;
     let provider = world.provider().await;
     for _ in 0..4 {
@@ -123,7 +123,7 @@ async fn an_answer_that_the_api_does_not_have_is_named() {
     }
     let error = world.run(&provider, &text(), fresh("job-1")).await.unwrap_err();
     assert_error(&error, ErrorKind::Protocol, &["\"Succeeded\"", "base URL"]);
-    // Once is no reason to give up what is paid for.
+    // A single unknown answer is no reason to abandon a billed job.
     world.bedrock.faults.push("get", Fault::WrongWord("Succeeded"));
     world.run(&provider, &text(), fresh("job-2")).await.unwrap();
 
@@ -176,7 +176,7 @@ async fn an_id_that_a_store_cannot_keep_is_refused() {
 }
 
 #[tokio::test]
-async fn a_question_begins_nothing_and_what_is_not_found_is_the_job() {
+async fn a_query_starts_nothing_and_not_found_means_the_job() {
     let world = World::new().await;
     let provider = world.provider().await;
     let unknown = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghij12";
@@ -193,7 +193,7 @@ async fn a_question_begins_nothing_and_what_is_not_found_is_the_job() {
 }
 
 #[tokio::test]
-async fn what_is_no_service_of_amazons_is_told_by_its_status() {
+async fn an_answer_from_another_server_is_mapped_by_its_status() {
     let world = World::new().await;
     for (status, kind) in [
         (401, ErrorKind::Credentials),
@@ -209,7 +209,7 @@ async fn what_is_no_service_of_amazons_is_told_by_its_status() {
         let error = checked_all(provider.start("", &text(), "job-1").await.unwrap_err());
         assert_error(&error, kind, &[&format!("status {status}")]);
     }
-    // A port that nobody listens at.
+    // A port without a listener.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let provider = Bedrock::connect(BedrockSettings { endpoint: Some(url), ..world.settings() }).await.unwrap();
@@ -219,7 +219,7 @@ async fn what_is_no_service_of_amazons_is_told_by_its_status() {
 }
 
 #[tokio::test]
-async fn each_fault_of_the_video_leaves_no_file_and_says_what_to_do() {
+async fn each_download_fault_leaves_no_file_and_gives_advice() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("video.mp4");
     let small = DownloadLimits { max_bytes: 100_000, timeout: Duration::from_secs(60) };
@@ -248,7 +248,7 @@ async fn each_fault_of_the_video_leaves_no_file_and_says_what_to_do() {
     }
 }
 
-/// After any fault of the download, the job's id is enough to have the video.
+/// After any download fault, the job's id suffices to fetch the video.
 async fn fetch_again(world: &World, limits: &DownloadLimits, file: &Path) {
     let known = world.states().pop().unwrap();
     let finished = world.run(&world.provider().await, &text(), known).await.unwrap();

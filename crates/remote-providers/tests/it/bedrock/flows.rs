@@ -1,4 +1,4 @@
-//! Videos from the request to the file, and what is asked for once only.
+//! Videos from the request to the file, and requests that must be sent only once.
 
 use remote_fakes::{Fault, bedrock::OWNER};
 use remote_providers::{
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{BUCKET, World, fetch, fresh, images, text};
 
-/// Each task with the input that it is asked with; images are left out of it.
+/// Each task with its expected input.
 fn tasks() -> Vec<(VideoRequest, Value)> {
     let config = |more: Value| {
         let mut config = json!({"fps": 24, "dimension": "1280x720"});
@@ -78,7 +78,7 @@ async fn every_task_runs_from_the_request_to_the_file() {
             "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": format!("s3://{BUCKET}/clips")}},
         });
         assert_eq!(world.starts().iter().map(|start| start.json()).collect::<Vec<_>>(), [body]);
-        // Once for each InProgress, once more for the end.
+        // One poll per InProgress, and one for the final status.
         let polls: Vec<_> = world.bedrock.requests().into_iter().filter(|request| request.method == "GET").collect();
         assert_eq!(polls.len(), 4);
         assert!(polls.iter().all(|poll| poll.path == format!("/async-invoke/{}", id.replace(':', "%3A").replace('/', "%2F"))));
@@ -92,7 +92,7 @@ async fn every_task_runs_from_the_request_to_the_file() {
 }
 
 #[tokio::test]
-async fn an_option_decides_the_task_where_two_would_do() {
+async fn an_option_selects_the_task_if_two_are_possible() {
     let world = World::new().await;
     let provider = world.provider().await;
     let options = Map::from_iter([("taskType".to_owned(), json!("MULTI_SHOT_AUTOMATED"))]);
@@ -116,7 +116,7 @@ async fn a_bucket_needs_no_prefix_and_a_model_may_have_any_id() {
 }
 
 #[tokio::test]
-async fn two_starts_with_one_token_are_one_video_and_the_same_bytes() {
+async fn two_starts_with_one_token_make_one_video_and_send_the_same_bytes() {
     let world = World::new().await;
     let provider = world.provider().await;
     let request = VideoRequest { image: Some(images::frame()), seed: Some(7), ..text() };
@@ -132,7 +132,7 @@ async fn two_starts_with_one_token_are_one_video_and_the_same_bytes() {
     let starts = world.starts();
     assert!(starts.iter().all(|start| start.body == starts[0].body));
 
-    // The same token for something else is refused, and it is not known what the first was.
+    // The same token with other parameters is refused, and the state of the first job is unknown.
     let error = world.run(&provider, &text(), fresh("job-1")).await.unwrap_err();
     assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Uncertain, Some("ConflictException")), "{error}");
     provider.start("", &request, "job-2").await.unwrap();
@@ -140,7 +140,7 @@ async fn two_starts_with_one_token_are_one_video_and_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_and_paid_for_once() {
+async fn a_lost_start_is_retried_and_billed_once() {
     let lost = [
         ("stalled", Fault::Stall),
         ("broken off before its head", Fault::CloseAfterBytes(0)),
@@ -160,12 +160,12 @@ async fn a_lost_answer_is_asked_for_again_and_paid_for_once() {
 }
 
 #[tokio::test]
-async fn a_job_is_taken_up_by_what_was_stored_of_it() {
+async fn a_job_is_resumed_from_its_stored_state() {
     let world = World::new().await;
     world.bedrock.set_polls(0);
     let first = world.run(&world.provider().await, &text(), fresh("job-1")).await.unwrap();
 
-    // By its id, the settings of another time notwithstanding.
+    // By its id, even with changed settings.
     let moved = BedrockSettings { bucket: "another-bucket".to_owned(), prefix: None, ..world.settings() };
     let provider = Bedrock::connect(moved).await.unwrap();
     let known = RemoteState { asked: true, id: Some(first.id.clone()), ..fresh("job-1") };
@@ -174,20 +174,20 @@ async fn a_job_is_taken_up_by_what_was_stored_of_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
     assert!(fetch(second, &DownloadLimits::default(), file.path()).await.unwrap() > 0);
 
-    // By its token, where the program ended between the question and the answer.
+    // By its token, if the program exited before the answer arrived.
     let asked = RemoteState { asked: true, ..fresh("job-1") };
     let third = world.run(&world.provider().await, &text(), asked).await.unwrap();
     assert_eq!((third.id, world.bedrock.begun()), (first.id, 1));
 }
 
 #[tokio::test]
-async fn each_status_has_its_meaning() {
+async fn each_status_is_interpreted() {
     let world = World::new().await;
     let provider = world.provider().await;
     let Started::Pending(id) = provider.start("", &text(), "job-1").await.unwrap() else { panic!("finished at the start") };
     assert!(matches!(provider.poll(&id).await.unwrap(), Status::Pending(None)));
     assert!(matches!(provider.poll(&id).await.unwrap(), Status::Finished(_)));
-    // One that is finished stays finished, and cancelling it changes nothing: there is no such call.
+    // A finished job stays finished, and cancelling it sends nothing, because there is no such call.
     let before = world.bedrock.requests().len();
     provider.cancel(&id).await.unwrap();
     assert_eq!(world.bedrock.requests().len(), before);

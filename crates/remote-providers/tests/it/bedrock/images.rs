@@ -1,4 +1,4 @@
-//! Images on their way to Nova Reel: exactly 1280x720, nowhere transparent, whatever came.
+//! Images for Nova Reel: always exactly 1280x720 and opaque, whatever the input.
 
 use std::io::Cursor;
 
@@ -22,17 +22,17 @@ fn jpeg(image: impl Into<DynamicImage>) -> InputImage {
     InputImage { bytes: bytes.into_inner(), format: ImageFormat::Jpeg, source_url: None }
 }
 
-/// An image that fits.
+/// An image that needs no fitting.
 pub(super) fn frame() -> InputImage {
     png(RgbImage::from_fn(1280, 720, |x, y| Rgb([(x / 5) as u8, (y / 3) as u8, 90])))
 }
 
-/// How [`frame`] is sent: as it is.
+/// [`frame`] as it is sent: unchanged.
 pub(super) fn input() -> Value {
     json!({"format": "png", "source": {"bytes": frame().base64()}})
 }
 
-/// A JPEG file that says of itself that it lies on its side: EXIF's orientation 6.
+/// A JPEG file with EXIF orientation 6, which means that it lies on its side.
 fn turned(image: RgbImage) -> InputImage {
     let mut file = jpeg(image);
     let tiff = [&b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"[..]].concat();
@@ -42,7 +42,7 @@ fn turned(image: RgbImage) -> InputImage {
     file
 }
 
-/// What a request's image became.
+/// The image that is sent for a given input.
 async fn sent(image: InputImage) -> (InputImage, RgbImage) {
     let world = World::new().await;
     let provider = world.provider().await;
@@ -72,7 +72,7 @@ async fn an_image_that_fits_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_transparent_becomes_white() {
+async fn transparent_parts_become_white() {
     let half = RgbaImage::from_fn(1280, 720, |x, _| Rgba([200, 0, 0, if x < 640 { 0 } else { 255 }]));
     let (_, seen) = sent(png(half)).await;
     assert!(is_near(*seen.get_pixel(100, 300), [255, 255, 255]) && is_near(*seen.get_pixel(1200, 300), [200, 0, 0]));
@@ -82,7 +82,7 @@ async fn what_is_transparent_becomes_white() {
 
 #[tokio::test]
 async fn an_image_of_another_shape_fills_the_frame() {
-    // Bands at top and bottom are what a square loses.
+    // A square loses bands at the top and the bottom.
     let square = RgbImage::from_fn(800, 800, |_, y| if (175..625).contains(&y) { Rgb([0, 200, 0]) } else { Rgb([200, 0, 0]) });
     let (_, seen) = sent(png(square)).await;
     for (x, y) in [(0, 8), (1279, 8), (640, 360), (0, 711), (1279, 711)] {
@@ -96,14 +96,14 @@ async fn an_image_of_another_shape_fills_the_frame() {
 
 #[tokio::test]
 async fn a_photograph_stands_upright() {
-    // Turned a quarter to the right, the left side is the top.
+    // After a quarter turn to the right, the left side is at the top.
     let lying = RgbImage::from_fn(720, 1280, |x, _| if x < 360 { Rgb([0, 0, 220]) } else { Rgb([220, 0, 0]) });
     let (_, seen) = sent(turned(lying)).await;
     assert!(is_near(*seen.get_pixel(640, 60), [0, 0, 220]) && is_near(*seen.get_pixel(640, 660), [220, 0, 0]));
 }
 
 #[tokio::test]
-async fn what_is_no_image_is_refused_before_it_is_asked_for() {
+async fn an_invalid_image_is_refused_without_a_request() {
     let world = World::new().await;
     let provider = world.provider().await;
     let named = |image: InputImage| VideoRequest { image: Some(image), ..text() };
@@ -113,7 +113,7 @@ async fn what_is_no_image_is_refused_before_it_is_asked_for() {
     assert!(error.reason.contains("image is no jpeg file"), "{error}");
     let error = check_error(&provider, "", &named(png(RgbImage::new(20_000, 1))));
     assert!(error.reason.contains("20000x1") && error.reason.contains("16384"), "{error}");
-    // Its head is right, so it is found when it is read.
+    // Its header is valid, so the fault shows when it is decoded.
     let whole = frame().bytes;
     let cut = InputImage { bytes: whole[..whole.len() / 2].to_vec(), ..frame() };
     provider.check("", &named(cut.clone())).unwrap();

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{World, fresh, keys, text};
 
-/// A finished video's id, and a link to it.
+/// The provider, a finished video's id, and a link to it.
 async fn linked(world: &World) -> (Bedrock, String, Url) {
     world.bedrock.set_polls(0);
     let provider = world.provider().await;
@@ -18,7 +18,7 @@ async fn linked(world: &World) -> (Bedrock, String, Url) {
     (provider, id, url)
 }
 
-/// The status and the body of a request that brings nothing but the address.
+/// Status and body of a request without any headers of ours.
 async fn get(url: impl reqwest::IntoUrl) -> (u16, String) {
     let answer = Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap();
     let status = answer.status().as_u16();
@@ -30,7 +30,7 @@ fn value(url: &Url, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_link_is_good_for_an_hour_and_needs_no_header() {
+async fn a_link_is_valid_for_an_hour_and_needs_no_header() {
     let world = World::new().await;
     let (provider, id, url) = linked(&world).await;
     let names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
@@ -48,7 +48,7 @@ async fn a_link_is_good_for_an_hour_and_needs_no_header() {
     let (status, body) = get(url).await;
     assert!(status == 403 && body.contains("AccessDenied") && body.contains("Request has expired"), "{body}");
 
-    // One that is made anew is signed by the clock of this machine, from which the service's is an hour away; the time goes back.
+    // A new link is signed by this machine's clock, from which the fake's is an hour away; so the fake's clock is turned back.
     world.s3.clock.turn_back(Duration::from_secs(3601));
     let again = provider.link(&id).await.unwrap().unwrap();
     assert_eq!(get(again).await.0, 200);
@@ -78,7 +78,7 @@ async fn a_link_that_was_altered_is_refused() {
 }
 
 #[tokio::test]
-async fn there_is_no_link_before_there_is_a_video() {
+async fn there_is_no_link_before_the_video_exists() {
     let world = World::new().await;
     world.bedrock.set_polls(2);
     let provider = world.provider().await;
@@ -91,7 +91,7 @@ async fn there_is_no_link_before_there_is_a_video() {
 }
 
 #[tokio::test]
-async fn a_links_life_is_the_operators_up_to_a_week() {
+async fn the_operator_sets_a_links_lifetime_up_to_a_week() {
     let world = World::new().await;
     let (_, id, _) = linked(&world).await;
     let week = Duration::from_secs(7 * 24 * 3600);
@@ -119,7 +119,7 @@ async fn temporary_keys_sign_with_their_token() {
     let url = provider.link(&id).await.unwrap().unwrap();
     assert_eq!(value(&url, "X-Amz-Security-Token"), "a-session-token/+=");
     assert_eq!(get(url.clone()).await.0, 200);
-    // Once they have ended, a link that is younger than its hour is refused too.
+    // Once the keys have expired, a link younger than its hour is refused too.
     world.s3.clock.advance(Duration::from_secs(7201));
     assert_ne!(get(url).await.0, 200);
     world.bedrock.clock.advance(Duration::from_secs(7201));

@@ -22,7 +22,7 @@ use crate::{drive::checked, flow::guard};
 
 const BUCKET: &str = "fw-videos";
 
-/// A Bedrock, the S3 that it writes to, and what a run persists.
+/// A fake Bedrock, the fake S3 that it writes to, and the persisted states of a run.
 struct World {
     s3: S3,
     bedrock: bedrock::Bedrock,
@@ -40,7 +40,7 @@ impl World {
         Self { s3, bedrock, states: Mutex::default() }
     }
 
-    /// Settings that name everything, so that nothing of the machine's own is asked for.
+    /// Complete settings, so that nothing of the machine's own configuration is used.
     fn settings(&self) -> BedrockSettings {
         let pace = Pace {
             initial_wait: Duration::ZERO,
@@ -52,7 +52,7 @@ impl World {
             region: Some("us-east-1".to_owned()),
             prefix: Some("clips".to_owned()),
             keys: Some(keys(&Account::default())),
-            // Blank, so that a token in the environment of whoever runs the tests is not taken.
+            // Blank, so that a token from the environment of the test run is ignored.
             bearer_token: Some(SecretString::from("")),
             endpoint: Some(self.bedrock.url()),
             s3_endpoint: Some(self.s3.url()),
@@ -65,7 +65,7 @@ impl World {
         Bedrock::connect(self.settings()).await.unwrap()
     }
 
-    /// Has a provider make a video, as a job of this token.
+    /// Makes a video with a provider, as the job with this state.
     async fn run(&self, provider: &Bedrock, request: &VideoRequest, state: RemoteState) -> Result<Finished, ProviderError> {
         let asked = Run {
             provider,
@@ -89,7 +89,7 @@ impl World {
         self.bedrock.requests().into_iter().filter(|request| request.method == "POST").collect()
     }
 
-    /// The answers that a running job has given so far.
+    /// The states that a run has persisted so far.
     fn states(&self) -> Vec<RemoteState> {
         self.states.lock().unwrap().clone()
     }
@@ -119,7 +119,7 @@ fn text() -> VideoRequest {
     VideoRequest { prompt: "a red fox in the snow".to_owned(), ..VideoRequest::default() }
 }
 
-/// Fetches a finished video into a file.
+/// Downloads a finished video into a file.
 async fn fetch(finished: Finished, limits: &DownloadLimits, file: &Path) -> Result<u64, ProviderError> {
     download("bedrock", finished.source, &guard(), limits, file).await.map_err(|error| match error {
         DownloadError::Provider(error) => checked_all(error),
@@ -127,7 +127,7 @@ async fn fetch(finished: Finished, limits: &DownloadLimits, file: &Path) -> Resu
     })
 }
 
-/// What holds for every error, also where keys are concerned.
+/// Checks that hold for every error, including that keys do not leak.
 fn checked_all(error: ProviderError) -> ProviderError {
     let error = checked(error);
     let all = format!("{error} {error:?}");

@@ -1,4 +1,4 @@
-//! What Nova Reel and Bedrock refuse is refused here first, or explained: each mistake names its field, its value and the limit.
+//! Requests that Nova Reel and Bedrock refuse are refused locally first, or explained: each error names its field, its value and the limit.
 
 use remote_fakes::aws::Account;
 use remote_providers::{AwsKeys, Bedrock, BedrockSettings, ErrorKind, Provider as _, Shot, VideoRequest};
@@ -57,7 +57,7 @@ async fn a_request_that_nova_reel_refuses_is_not_sent() {
     for (request, words) in table {
         let error = check_error(&provider, "", &request);
         assert!(words.iter().all(|words| error.reason.contains(words)), "{words:?}: {error}");
-        // A start refuses it too, and neither asks.
+        // A start refuses it too, and neither sends a request.
         assert_eq!(provider.start("", &request, "job-1").await.unwrap_err(), error);
     }
     let mut long = shots(2);
@@ -69,7 +69,7 @@ async fn a_request_that_nova_reel_refuses_is_not_sent() {
     assert!(error.reason.contains("\"nova-canvas\"") && error.reason.contains("nova-reel"), "{error}");
     assert!(world.bedrock.requests().is_empty());
 
-    // The limits themselves are taken, and counted in characters as Amazon counts.
+    // The limits themselves are accepted; they count characters, as Amazon does.
     for request in [
         VideoRequest { prompt: prompt(512), seed: Some(2_147_483_646), ..text() },
         VideoRequest { prompt: prompt(4000), seconds: Some(12), ..text() },
@@ -92,7 +92,7 @@ async fn version_one_makes_one_shot_only() {
     world.run(&provider, &text(), fresh("job-1")).await.unwrap();
 }
 
-/// A provider with some settings changed asks, is refused, and its error names the cause.
+/// Asserts that a run with these settings is refused, and that its error names the cause.
 async fn refused(world: &World, settings: BedrockSettings, kind: ErrorKind, code: &str, words: &str) {
     let provider = Bedrock::connect(settings).await.unwrap();
     let error = world.run(&provider, &text(), fresh("job-1")).await.unwrap_err();
@@ -139,7 +139,7 @@ async fn wrong_settings_are_named_by_the_error() {
     let settings = BedrockSettings { bucket: "another-bucket".to_owned(), ..world.settings() };
     refused(&world, settings, ErrorKind::Settings, "ValidationException", "Output Config").await;
 
-    // A bucket whose name is no name is found before, or by Amazon.
+    // An invalid bucket name is found locally, or else by Amazon.
     let world = World::new().await;
     for bucket in ["Videos", "ab", "under_score", "s3://videos", ""] {
         let error = Bedrock::connect(BedrockSettings { bucket: bucket.to_owned(), ..world.settings() }).await.unwrap_err();
@@ -150,7 +150,7 @@ async fn wrong_settings_are_named_by_the_error() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_is_named() {
+async fn a_wrong_clock_is_named() {
     let world = World::new().await;
     world.bedrock.clock.advance(Duration::from_secs(3600));
     refused(&world, world.settings(), ErrorKind::Credentials, "InvalidSignatureException", "Signature expired").await;
@@ -175,7 +175,7 @@ async fn settings_that_cannot_work_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_wins_over_keys_and_is_not_sent_in_the_open() {
+async fn a_bearer_token_wins_over_keys_and_is_not_sent_over_plain_http() {
     let account = Account { bearer: Some("a-bearer-token".to_owned()), ..Account::default() };
     let world = World::with(account.clone()).await;
     let bearer = || Some(SecretString::from("a-bearer-token"));
@@ -189,7 +189,7 @@ async fn a_bearer_token_wins_over_keys_and_is_not_sent_in_the_open() {
     assert_eq!(Bedrock::connect(loud).await.unwrap_err().kind, ErrorKind::Settings);
     assert!(world.bedrock.requests().is_empty());
 
-    // Over https it is taken, though keys are set; where the operator says so, over http too.
+    // Over https it is used although keys are set; over http only if the operator allows it.
     let safe = BedrockSettings { bearer_token: bearer(), endpoint: Some("https://127.0.0.1:1".to_owned()), ..world.settings() };
     Bedrock::connect(safe).await.unwrap();
     let open = BedrockSettings { bearer_token: bearer(), bearer_over_http: true, ..world.settings() };
@@ -200,12 +200,12 @@ async fn a_bearer_token_wins_over_keys_and_is_not_sent_in_the_open() {
     super::fetch(finished, &remote_providers::DownloadLimits::default(), file.path()).await.unwrap();
     assert!(world.s3.requests().iter().all(|request| request.header("authorization").is_none()));
 
-    // A blank one is none.
+    // A blank token counts as none.
     let blank = BedrockSettings { bearer_token: Some(SecretString::from(" ")), ..world.settings() };
     world.run(&Bedrock::connect(blank).await.unwrap(), &text(), fresh("job-2")).await.unwrap();
     assert!(world.starts().last().unwrap().header("authorization").unwrap().starts_with("AWS4-HMAC-SHA256 "));
 
-    // One that Bedrock does not know.
+    // A token that Bedrock does not know.
     let wrong = BedrockSettings { bearer_token: Some(SecretString::from("another")), bearer_over_http: true, ..world.settings() };
     let error = world.run(&Bedrock::connect(wrong).await.unwrap(), &text(), fresh("job-3")).await.unwrap_err();
     assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Credentials, Some("AccessDeniedException")), "{error}");

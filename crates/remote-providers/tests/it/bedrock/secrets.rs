@@ -1,4 +1,4 @@
-//! Where secrets must not be: in what is shown of a provider, in what is persisted, and in what is logged at the finest level.
+//! Secrets must not appear in a provider's debug output, in persisted state, or in logs, even at trace level.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use tracing::{Level, instrument::WithSubscriber as _};
 
 use super::{World, checked_all, fetch, fresh, keys, text};
 
-/// An account whose every secret is easily found.
+/// An account whose secrets are easy to find.
 fn account() -> Account {
     Account {
         secret_key: "a-secret-key/+".to_owned(),
@@ -29,7 +29,7 @@ fn assert_without_secrets(text: &str) {
     }
 }
 
-/// What is logged.
+/// Captures the log.
 #[derive(Clone, Debug, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -51,7 +51,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_what_is_shown_of_a_provider() {
+async fn no_secret_is_in_a_providers_debug_output() {
     let world = World::with(account()).await;
     let settings = BedrockSettings {
         keys: Some(keys(&account())),
@@ -94,7 +94,7 @@ async fn no_secret_is_logged_at_any_level() {
         };
         everything.with_subscriber(subscriber.finish()).await;
         let logged = log.text();
-        // Our own words are there, so the log was kept.
+        // Our own messages are present, so the log was captured.
         assert!(logged.contains("not started; trying again") && logged.contains("ThrottlingException"), "{logged}");
         assert_without_secrets(&logged);
     }

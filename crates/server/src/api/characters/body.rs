@@ -1,7 +1,7 @@
-//! Understanding the body of a video of a character, and what is kept of it.
+//! Parsing the body of a character video, and its metadata.
 //!
-//! It must not know how a job is handed in. The invariant: the cheap is judged before the dear, so that nothing is fetched for a body that
-//! is wrong anyway.
+//! It must not know how a job is submitted. The invariant: cheap checks come first, so nothing is fetched for a body that is invalid
+//! anyway.
 
 use actix_web::HttpRequest;
 use generation::{
@@ -21,15 +21,15 @@ use crate::{
     state::{ApiState, Maker},
 };
 
-/// How long a video lasts when nobody says, and how long it may, in seconds.
+/// The default duration, and its range, in seconds.
 const DEFAULT_SECONDS: u32 = 5;
 const SECONDS: (u32, u32) = (1, 10);
-/// The longer side when nobody says, in pixels.
+/// The default longer side, in pixels.
 const DEFAULT_QUALITY: &str = "768";
-/// Frames in a second: this API has no words for it.
+/// Frames per second: this API has no field for them.
 const FPS: f64 = 24.0;
 
-/// A request for a video of a character as clients of this API write it.
+/// A request for a character video, in this API's format.
 #[derive(Clone, Default)]
 pub(crate) struct Character {
     source: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) struct Character {
 }
 
 body_table! {
-    /// What `POST /generate-video` takes for a character in motion. Keys that no field has are ignored, and named in the answer.
+    /// The body of `POST /generate-video` for a character in motion. Unknown keys are ignored, and named in the answer.
     pub(crate) CHARACTER: Character, CharacterBody as "CharacterToVideoRequest",
     example {"characterImageUrl": EXAMPLE_PICTURE, "script": "The boat sails away at sunset", "duration": 5, "quality": DEFAULT_QUALITY},
     {
@@ -57,16 +57,16 @@ body_table! {
         quality: Text(|r| &mut r.quality).or(|| DEFAULT_QUALITY.into()),
         /// The noise's seed. Drawn at random if absent or -1.
         seed: Seed(Limits::DEFAULT.max_seed, |r| &mut r.seed),
-        /// Who makes it: "local", a name that `GET /models` lists, a service's name, or a service's and a model's; an unknown name is 404 with
-        /// those that there are. Absent: as the operator has set it.
+        /// What makes it: "local", a name that `GET /models` lists, a service's name, or a service's and a model's; an unknown name is 404
+        /// with the known ones. Absent: as the operator has set it.
         model: Text(|r| &mut r.model),
-        /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+        /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
         callback_url: Text(|r| &mut r.callback_url),
     }
 }
 
 impl Body<Character> {
-    /// What is missing or of another type is told at once, before anything is fetched; then the picture is fetched, and the rest checked.
+    /// Missing fields and wrong types are reported before anything is fetched; then the picture is fetched, and the rest validated.
     pub(crate) async fn into_spec(
         mut self,
         request: &HttpRequest,
@@ -87,7 +87,7 @@ impl Body<Character> {
         let own_model = if let Maker::Local(name) = &maker { name.clone() } else { None };
         let mut request = ClipRequest {
             model: own_model.clone(),
-            // Faults of the other fields are told without a picture; no more is made of this one.
+            // A stand-in: the other fields are validated without the picture.
             image: Some(image::RgbImage::new(1, 1)),
             prompt: script_used.then(|| script.clone()),
             strength: Some(strength),
@@ -115,7 +115,7 @@ impl Body<Character> {
                 let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
                 let model = state.ready_model(own_model.as_deref())?;
                 let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
-                (VideoSpec::Clip(spec), [about_script(&script, strength)].into_iter().chain(remarks).collect())
+                (VideoSpec::Clip(spec), [script_note(&script, strength)].into_iter().chain(remarks).collect())
             }
             Maker::Remote(model) => {
                 let request = VideoRequest {
@@ -125,7 +125,7 @@ impl Body<Character> {
                     seed: seed.and_then(|seed| u64::try_from(seed).ok()),
                     ..VideoRequest::default()
                 };
-                // Its image-to-video models read pictures alone.
+                // Hugging Face's image-to-video models take no text.
                 let reads_script = !model.starts_with("huggingface/");
                 let script_is = if reads_script { "the script is its prompt" } else { "it reads no script" };
                 let made_by = format!("{model} makes the video: {script_is}, and the quality is its own");
@@ -150,7 +150,7 @@ impl Body<Character> {
     }
 }
 
-fn about_script(script: &str, strength: f64) -> String {
+fn script_note(script: &str, strength: f64) -> String {
     if script.trim().is_empty() {
         "The script is empty, so the picture moves as it is".into()
     } else if strength > 0.0 {
@@ -160,7 +160,7 @@ fn about_script(script: &str, strength: f64) -> String {
     }
 }
 
-/// The faults under the names that the fields have here.
+/// The faults, under this API's field names.
 fn renamed(errors: Vec<FieldError>) -> Vec<FieldError> {
     let renamed = errors.into_iter().map(|error| {
         let field = match error.field {

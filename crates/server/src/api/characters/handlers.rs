@@ -1,9 +1,10 @@
-//! Characters in motion: `POST /upload-character`, the videos that `POST /generate-video` makes of them, `GET /generation/{id}`,
-//! `GET /generations` and `GET /uploads/{name}`.
+//! Characters in motion: `POST /upload-character`, the videos that `POST /generate-video` makes of them, `GET /generation/{id}`, `GET
+//! /generations` and `GET /uploads/{name}`.
 //!
-//! The API is that of a small service before a hosted Stable Video Diffusion. What it promised and did not do is done here: `duration` and
-//! `quality` act, and the script guides how the picture is repainted before it moves (at the operator's strength; at 0 it does not, and the
-//! answer says so). The invariants: a generation answers to its owner alone, and what it says of itself was noted when it was taken.
+//! The API is that of a small front end to a hosted Stable Video Diffusion. What that one documented but did not do works here: `duration`
+//! and `quality` take effect, and the script guides how the picture is repainted before it moves (with the operator's strength; at 0 it
+//! does not, and the answer says so). The invariants: a generation is visible to its owner only, and its description was stored when it was
+//! accepted.
 
 use std::time::SystemTime;
 
@@ -40,12 +41,12 @@ use crate::{
     state::{ApiState, Maker},
 };
 
-/// How many jobs are read at once, of which some may be of another API.
+/// Jobs per page while listing; some may belong to another API.
 const PAGE: usize = 200;
 
-/// Takes the picture of a character.
+/// Uploads the picture of a character.
 ///
-/// It is read and written anew as a PNG file, under a name of ours.
+/// It is decoded and written again as a PNG file, under a new name.
 #[utoipa::path(
     post,
     path = "/upload-character",
@@ -57,10 +58,10 @@ const PAGE: usize = 200;
     ),
     responses(
         (status = 200, description = "Where the picture is", body = Uploaded),
-        (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
+        (status = 400, description = "The form cannot be read, or the file is not a picture", body = ErrorBody),
         (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
-        (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
+        (status = 413, description = "The file is too large, or takes more space as a PNG file than one key may use", body = ErrorBody),
+        (status = 415, description = "The body is not multipart/form-data", body = ErrorBody),
         (status = 422, description = "The form has no file named character", body = ValidationErrorBody),
         (status = 503, description = "The server is busy with other large requests, or its disk cannot be used: `detail` says why", body = ErrorBody),
     )
@@ -82,18 +83,18 @@ async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody
 
 /// A character's picture.
 ///
-/// Answers to the key that sent it, or by a signed link.
+/// Requires the key that uploaded it, or a signed link.
 #[utoipa::path(
     get,
     path = "/uploads/{name}",
     tag = "characters",
-    params(("name" = String, Path, description = "As `imageUrl` has it", example = "character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")),
+    params(("name" = String, Path, description = "The name in `imageUrl`", example = "character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")),
     responses(
         (status = 200, description = "The picture", body = PngFile, content_type = "image/png"),
         (status = 206, description = "A part of it", body = PngFile, content_type = "image/png"),
         FileAnswers,
         StoreProblems,
-        (status = 404, description = "There is no such picture, or it is another's", body = ErrorBody),
+        (status = 404, description = "There is no such picture, or it belongs to another key", body = ErrorBody),
     )
 )]
 pub(crate) async fn uploaded(
@@ -107,20 +108,20 @@ pub(crate) async fn uploaded(
     let opened =
         web::block(move || -> Result<ArtifactReader, SandboxError> { Ok(ArtifactReader::file(uploads.open(&caller.owner, &name)?.file)?) });
     let file = opened.await??;
-    // Its name is given to no other, and it is never written to: that says as much as a digest.
+    // The name is unique and the file never changes, so the name identifies the contents as well as a digest would.
     Ok(FileAnswer { file, name: tag.clone(), media_type: "image/png".into(), tag }.to(&request))
 }
 
-/// Takes a video of a character.
+/// Accepts a character video.
 pub(crate) async fn generate(
     request: &HttpRequest,
-    mut asked: Submission,
+    mut submission: Submission,
     body: Body<Character>,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let caller = asked.caller.clone();
-    if let Some(before) = asked.before(state).await? {
-        return taken(request, before, &caller, state);
+    let caller = submission.caller.clone();
+    if let Some(earlier) = submission.before(state).await? {
+        return accepted(request, earlier, &caller, state);
     }
     let maker = match &body.request.model {
         Some(name) => state.services.named(name)?,
@@ -130,35 +131,35 @@ pub(crate) async fn generate(
         state.ready_model(name.as_deref())?;
     }
     let base_url = state.access.base_url(request);
-    asked.callback_url.clone_from(&body.request.callback_url);
+    submission.callback_url.clone_from(&body.request.callback_url);
     let (spec, metadata) = body.into_spec(request, Asker { owner: &caller.owner, base_url: &base_url }, maker, state).await?;
     let metadata = JobMetadata::Character(metadata);
-    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(spec), metadata).await?;
-    taken(request, submitted, &caller, state)
+    let submitted = submission.submit(state, Uuid::new_v4().to_string(), Work::Video(spec), metadata).await?;
+    accepted(request, submitted, &caller, state)
 }
 
-fn taken(
+fn accepted(
     request: &HttpRequest,
     Submitted { job, replayed, .. }: Submitted,
     caller: &Caller,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let generation = shown(&job, caller, state).ok_or_else(Problem::internal)?;
+    let generation = generation_of(&job, caller, state).ok_or_else(Problem::internal)?;
     RequestNotes::new(generation.ignored_fields.clone(), Vec::new()).tell(request);
     let mut answer = HttpResponse::Ok().json(generation);
     idempotency::mark(&mut answer, replayed);
     Ok(answer)
 }
 
-/// A generation as it stands; none if the job is of another API.
-fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
+/// The generation's current state; `None` if the job belongs to another API.
+fn generation_of(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
     let Some(JobMetadata::Character(metadata)) = JobMetadata::of(job) else { return None };
     let (status, error) = match job.state {
         JobState::Queued => ("pending", None),
         JobState::Running => ("processing", None),
         JobState::Completed => ("completed", None),
         JobState::Failed => ("failed", job.error.as_ref().map(|error| error.message.clone())),
-        // This API has no word for it, and its clients ask again for ever while they read one that they do not know.
+        // This API has no word for it, and its clients poll forever while they read an unknown status.
         JobState::Cancelled => ("failed", Some("cancelled".to_owned())),
     };
     let link = |path: &str| state.access.link(caller, path, SystemTime::now());
@@ -170,7 +171,7 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
         notes.push("The video is no longer kept: it was removed for its age or to make room".into());
     }
     if job.outcome.as_ref().is_some_and(|outcome| outcome.truncated) {
-        notes.push("The end of the script was left out, for the model reads no more".into());
+        notes.push("The end of the script was left out: it is longer than the model reads".into());
     }
     Some(Generation {
         id: job.id.clone(),
@@ -204,13 +205,13 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
     })
 }
 
-/// RFC 3339 in UTC with three digits of a second, as browsers write it.
+/// RFC 3339 in UTC with milliseconds, as browsers write it.
 fn timestamp(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).and_then(|time| time.round(Unit::Millisecond)).unwrap_or_default();
     format!("{time:.3}")
 }
 
-/// One generation, as it stands.
+/// One generation, in its current state.
 #[utoipa::path(
     get,
     path = "/generation/{id}",
@@ -219,16 +220,16 @@ fn timestamp(time: SystemTime) -> String {
     responses(
         (status = 200, description = "How it stands", body = Generation),
         StoreProblems,
-        (status = 404, description = "There is no such generation, or it is another's", body = ErrorBody),
+        (status = 404, description = "There is no such generation, or it belongs to another key", body = ErrorBody),
     )
 )]
 pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     let job = state.jobs.get(&caller.owner, &id).await?;
-    let found = job.and_then(|job| shown(&job, &caller, &state)).ok_or(Problem::missing("Generation not found"))?;
+    let found = job.and_then(|job| generation_of(&job, &caller, &state)).ok_or(Problem::missing("Generation not found"))?;
     Ok(HttpResponse::Ok().json(found))
 }
 
-/// All generations of the caller's, the newest first.
+/// All generations of the caller, newest first.
 ///
 /// All that are kept, up to 1000; `limit` asks for fewer.
 #[utoipa::path(
@@ -239,7 +240,7 @@ pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<Api
     responses(
         (status = 200, description = "The generations", body = Vec<Generation>),
         StoreProblems,
-        (status = 422, description = "The limit is none", body = ValidationErrorBody),
+        (status = 422, description = "The limit is invalid", body = ValidationErrorBody),
     )
 )]
 pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
@@ -256,7 +257,7 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
             .await?;
         let Some(last) = page.last() else { break };
         beyond = Some(last.number);
-        found.extend(page.iter().filter_map(|job| shown(job, &caller, &state)));
+        found.extend(page.iter().filter_map(|job| generation_of(job, &caller, &state)));
         if page.len() < PAGE {
             break;
         }
@@ -265,7 +266,7 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
     Ok(HttpResponse::Ok().json(found))
 }
 
-/// The limit that a query asks for.
+/// The `limit` of a query.
 fn limit(query: &str) -> Result<usize, Problem> {
     let query = query_values(query);
     let mut fields = Fields::of(&query, "query");

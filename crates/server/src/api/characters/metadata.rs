@@ -1,13 +1,13 @@
-//! What is kept with a video of a character, for its later answers.
+//! The stored metadata of a character video, for later answers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::http::request_notes::IgnoredField;
 
-/// A character's metadata.
+/// A character video's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CharacterMetadata {
-    /// What the caller called this server: messages to a callback have no request of their own to tell it by.
+    /// The base URL of the request: a callback has no request to derive it from.
     pub(crate) base_url: String,
     pub(crate) character_image_url: String,
     pub(crate) script: String,
@@ -17,7 +17,7 @@ pub(crate) struct CharacterMetadata {
     pub(crate) notes: Vec<String>,
     pub(crate) seed: Option<u64>,
     #[serde(default)]
-    /// Whether a service was to make it: one that a service makes all the same has overflowed to it.
+    /// Whether it was submitted to a provider. If not, a video that a provider makes is an overflow.
     pub(crate) by_service: bool,
     #[serde(default)]
     pub(crate) ignored_fields: Vec<IgnoredField>,

@@ -1,7 +1,7 @@
-//! Where a `characterImageUrl` leads: to an upload of the caller's own, or out into the world.
+//! Resolves a `characterImageUrl`: to one of the caller's uploads, or to an address elsewhere.
 //!
-//! The invariants: a path is one of our uploads or nothing, and is opened by the sandbox in its owner's folder; whatever names another host
-//! is fetched through the guard alone.
+//! The invariants: a path is one of our uploads or nothing, and the sandbox opens it in its owner's folder; an address on another host is
+//! fetched through the guard only.
 
 use actix_web::web;
 use generation::{field_error::shortened, sandbox::SandboxError};
@@ -14,17 +14,17 @@ use crate::{
     state::{ApiState, Maker},
 };
 
-/// Where uploads are.
+/// The path of uploads.
 const UPLOADS: &str = "/uploads/";
 
-/// A picture that was found, and what it is called in answers.
+/// A resolved picture, and its name in answers.
 pub(crate) struct Found {
     pub(crate) picture: GivenPicture,
-    /// The path of an upload, without what a signed link has behind it; or the address as it was given, a data URL shortened.
+    /// The path of an upload, without a signed link's query; or the address as given, a data URL shortened.
     pub(crate) name: String,
 }
 
-/// The picture, for whoever is to make something of it.
+/// Loads the picture for its maker.
 pub(crate) async fn find(source: &str, asker: Asker<'_>, maker: &Maker, state: &ApiState) -> Result<Found, SourceError> {
     let source = source.trim();
     if let Some(name) = upload_name(source, asker.base_url) {
@@ -37,14 +37,14 @@ pub(crate) async fn find(source: &str, asker: Asker<'_>, maker: &Maker, state: &
         return Err(SourceError::Refused(format!("it is neither a path under {UPLOADS} nor an http or https address nor a data URL")));
     }
     let picture = state.pictures_for(maker).picture(source.to_owned(), asker).await?;
-    // Answers have no use for a picture's own bytes.
+    // Answers do not need the data of a data URL.
     let name = if is_data { shortened(source).into_owned() } else { source.to_owned() };
     Ok(Found { picture, name })
 }
 
-/// The name of the upload that a path, or an address of ours, is that of.
+/// The name of the upload that a path or one of our addresses refers to.
 fn upload_name(source: &str, base_url: &str) -> Option<String> {
-    // A signed link's query is not needed by whoever has the key, and says nothing about which file.
+    // With the key, a signed link's query is not needed, and it does not identify the file.
     let plain = |path: &str| path.split(['?', '#']).next().and_then(|path| path.strip_prefix(UPLOADS)).map(str::to_owned);
     if source.starts_with('/') {
         return plain(source);
@@ -77,7 +77,7 @@ mod tests {
     use super::upload_name;
 
     #[test]
-    fn uploads_are_told_from_the_rest_of_the_world() {
+    fn uploads_are_distinguished_from_other_addresses() {
         let base = "http://localhost:8000";
         for (source, name) in [
             ("/uploads/character_1.png", Some("character_1.png")),

@@ -1,6 +1,6 @@
 //! Reading a request for `POST /api/v1/i2v`: its name, and the address of its image.
 //!
-//! It must not know jobs. The invariant: a name that could not stand in a callback's address is refused, not changed.
+//! It must not know jobs. The invariant: a name that cannot be part of a callback's address is refused, not changed.
 
 use actix_web::HttpRequest;
 use serde_json::Value;
@@ -10,12 +10,12 @@ use crate::{
     inputs::{Body, EXAMPLE_PICTURE, body_table, detail, value_fault},
 };
 
-/// Where a request's name stands.
+/// The header with a request's name.
 pub(crate) const NAME: &str = "x-request-id";
 /// The longest name, in bytes.
 const MAX_NAME: usize = 255;
 
-/// A request as clients of this API write it.
+/// A request in this API's format.
 #[derive(Default)]
 pub(crate) struct I2v {
     image_id: Option<String>,
@@ -23,20 +23,20 @@ pub(crate) struct I2v {
 }
 
 body_table! {
-    /// What `POST /api/v1/i2v` takes.
+    /// The body of `POST /api/v1/i2v`.
     I2V: I2v, I2vBody as "ImageToVideoRequest",
     example {"image_id": EXAMPLE_PICTURE},
     {
-        /// The image: an http or https address of a PNG, JPEG or WebP file, its base64, or a data URL. HTML entities in an address (`&amp;`,
-        /// `&#x2F;`) are undone.
+        /// The image: an http or https address of a PNG, JPEG or WebP file, its base64, or a data URL. HTML entities in an address
+        /// (`&amp;`, `&#x2F;`) are decoded.
         image_id: Text(|r| &mut r.image_id).required().checked(),
-        /// Who makes it: "local", a name that `GET /models` lists, a service's name, or a service's and a model's; an unknown name is 404 with
-        /// those that there are. Absent: as the operator has set it.
+        /// What makes it: "local", a name that `GET /models` lists, a service's name, or a service's and a model's; an unknown name is 404
+        /// with the known ones. Absent: as the operator has set it.
         model: Text(|r| &mut r.model),
     }
 }
 
-/// A request that can be understood.
+/// A valid request.
 pub(crate) struct Read {
     pub(crate) name: String,
     pub(crate) image: String,
@@ -46,7 +46,7 @@ pub(crate) struct Read {
 /// Reads it.
 ///
 /// # Errors
-/// 422 with every fault, those of the head first, as FastAPI has it.
+/// 422 with every fault, those of the headers first, in FastAPI's format.
 pub(crate) fn read(request: &HttpRequest, bytes: &[u8]) -> Result<Read, Problem> {
     let (name, body) = (name_of(request), I2V.parse(bytes)?);
     let fields = body.judged(Ok(()));
@@ -73,12 +73,12 @@ fn name_of(request: &HttpRequest) -> Result<String, Box<ValidationErrorDetail>> 
     name.map(str::to_owned).ok_or_else(|| Box::new(value_fault(place(), &sentence, Value::Null)))
 }
 
-/// Addresses leave `.` and `..` out, however they are escaped.
+/// URLs normalize `.` and `..` away, however they are escaped.
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()) && !matches!(name, "." | "..")
 }
 
-/// An address without HTML's entities. Clients of this API take addresses out of pages, some escaped twice.
+/// The address with HTML entities decoded. Clients of this API copy addresses from pages, some escaped twice.
 fn without_entities(text: &str) -> String {
     let once = html_escape::decode_html_entities(text);
     once.replace("&#x2F;", "/").replace("&#x3D;", "=").replace("&amp;", "&")
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_and_the_body_are_judged_together() {
+    fn faults_of_head_and_body_are_reported_together() {
         let missing = json!(["missing", ["header", "x-request-id"]]);
         let image = json!(["missing", ["body", "image_id"]]);
         assert_eq!(faults(TestRequest::post(), json!({})), [missing.clone(), image.clone()]);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn entities_are_undone_and_parameters_stay() {
+    fn entities_are_decoded_and_parameters_stay() {
         for (text, expected) in [
             ("https://a.example/a.png?x=1&amp;y=2", "https://a.example/a.png?x=1&y=2"),
             ("https:&#x2F;&#x2F;a.example&#47;a.png?x&#x3D;1", "https://a.example/a.png?x=1"),

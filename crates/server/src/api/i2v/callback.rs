@@ -1,6 +1,6 @@
-//! What a G.A.M.E agent's requests API is told of a job that has ended.
+//! The callback message to a G.A.M.E agent's requests API when a job has ended.
 //!
-//! It must not know where that is, nor the key: [`GameCallback`] does.
+//! It must not know the address or the key: [`GameCallback`] does.
 
 use generation::jobs::{Job, JobState};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
     webhooks::{Message, game::GameCallback},
 };
 
-/// The message; `None` if it was to go to an address that is the operator's no more.
+/// The message; `None` if its address is no longer the operator's current one.
 pub(crate) fn message(callback: &GameCallback, access: &Access, (job, metadata): (&Job, &I2vMetadata), url: &str) -> Option<Message> {
     let is_current = url == callback.url(&metadata.request_id);
     is_current.then(|| callback.message(body(job, Links { access, base_url: &metadata.base_url }).to_string().into_bytes()))

@@ -1,7 +1,7 @@
-//! `POST /api/v1/i2v`: takes an image that is to move.
+//! `POST /api/v1/i2v`: accepts an image to animate.
 //!
-//! The order of things: the request's own name first, for one that was taken before is answered again whatever has become of its image; then
-//! the image, so that a wrong address is told at once and not by a callback; then the job, which is on the disk before the answer.
+//! The order matters: the request's name first, because a known name gets its answer again whatever has happened to its image; then the
+//! image, so that a wrong address is reported at once and not by a callback; then the job, which is on disk before the answer.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -31,17 +31,17 @@ use crate::{
     state::{ApiState, Maker},
 };
 
-/// The id of the task that a request made.
+/// The id of the request's task.
 const TASK_ID: HeaderName = HeaderName::from_static("x-task-id");
-/// Frames in a second of a video that is made here: what Pika is asked for.
+/// Frames per second of a video made here: the rate that Pika is asked for.
 const FPS: f64 = 24.0;
 
-/// Sets an image in motion, and tells a G.A.M.E agent's requests API when that is done.
+/// Sets an image in motion, and notifies a G.A.M.E agent's requests API when that is done.
 ///
-/// Answers at once. A prompt is read from the image where the operator has set up an interrogator, and the video is made by the service that
-/// `routing.i2v` names, or here. The end is told by `POST {callback address}/{x-request-id}/callback` if the operator has set one; in any
-/// case `GET /api/v1/tasks/{id}` tells of it, with the id of the header `x-task-id`. A request whose `x-request-id` was taken before makes
-/// nothing anew, and is answered with the task that the first one made.
+/// Answers at once. A prompt is read from the image if the operator has set up an interrogator, and the video is made by the service that
+/// `routing.i2v` names, or here. The result is posted to `POST {callback address}/{x-request-id}/callback` if the operator has set an
+/// address; `GET /api/v1/tasks/{id}` always has it, with the id of the header `x-task-id`. A request whose `x-request-id` was used before
+/// makes nothing new; its answer is the first request's task.
 #[utoipa::path(
     post,
     path = "/api/v1/i2v",
@@ -51,11 +51,11 @@ const FPS: f64 = 24.0;
     responses(
         (
             status = 200,
-            description = "The request is taken, and will end",
+            description = "The request is accepted",
             body = Accepted,
             headers(
                 ("x-task-id" = String, description = "The task's id, for `GET /api/v1/tasks/{id}`"),
-                ("Idempotent-Replayed" = String, description = "true if the request was taken before; else absent"),
+                ("Idempotent-Replayed" = String, description = "true if the request was accepted before; else absent"),
             )
         ),
         JsonBodyProblems,
@@ -66,21 +66,21 @@ const FPS: f64 = 24.0;
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = taken(&request, caller, &mut body, &state).await;
+    let answer = accept(&request, caller, &mut body, &state).await;
     body.held_by(answer)
 }
 
-async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let body::Read { name, image: address, body } = body::read(request, &bytes)?;
-    let mut asked = Submission::named(caller, body::NAME, &name);
-    if let Some(before) = asked.before(state).await? {
-        return Ok(answer(request, name, before));
+    let mut submission = Submission::named(caller, body::NAME, &name);
+    if let Some(earlier) = submission.before(state).await? {
+        return Ok(answer(request, name, earlier));
     }
     RequestNotes::new(body.named.ignored.clone(), Vec::new()).tell(request);
     let base_url = state.access.base_url(request);
-    let asker = Asker { owner: &asked.caller.owner, base_url: &base_url };
+    let asker = Asker { owner: &submission.caller.owner, base_url: &base_url };
     let maker = match &body.request.model {
         Some(name) => state.services.named(name)?,
         None => state.services.default_maker(state.services.i2v.as_ref()),
@@ -99,16 +99,16 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
             (VideoSpec::Remote(spec), remarks)
         }
     };
-    asked.callback_url = state.services.callback.as_ref().map(|callback| callback.url(&name));
+    submission.callback_url = state.services.callback.as_ref().map(|callback| callback.url(&name));
     let notes = RequestNotes::new(body.named.ignored, remarks);
     let by_service = spec.remote().is_some();
     let seed = (!by_service).then(|| spec.seed());
     let metadata = JobMetadata::I2v(I2vMetadata { base_url, request_id: name.clone(), notes, seed, by_service });
-    let submitted = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
+    let submitted = submission.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     Ok(answer(request, name, submitted))
 }
 
-/// What this machine makes of the image.
+/// The clip that this machine makes of the image.
 fn local(body: &Body<I2v>, model: Option<String>, image: RgbImage, state: &ApiState) -> Result<VideoSpec, Problem> {
     state.ready_model(model.as_deref())?;
     let request = ClipRequest {
@@ -121,7 +121,7 @@ fn local(body: &Body<I2v>, model: Option<String>, image: RgbImage, state: &ApiSt
     Ok(VideoSpec::Clip(body.judged(request.validate(&ClipRules::default(), &state.limits))?))
 }
 
-/// The same for one request, however its job stands by now.
+/// The same answer for one request, whatever the state of its job.
 fn answer(request: &HttpRequest, name: String, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
     I2vMetadata::of(&job).notes.tell(request);
     let mut answer = HttpResponse::Ok().json(Accepted::new(name));

@@ -1,10 +1,10 @@
-//! `POST /api/v1/i2v`: an image set in motion, whose end is told to a G.A.M.E agent's requests API.
+//! `POST /api/v1/i2v`: sets an image in motion, and posts the result to a G.A.M.E agent's requests API.
 //!
-//! The API is that of a small service before Pika and Replicate: a name in the request's head, an image's address in its body, an answer at
-//! once, and a callback with the video. What it did not do is done here: a name that comes again makes nothing twice, the callback is tried
-//! until it arrives, the name is escaped in its address, and the job can be asked after as a task, whose id stands in the answer's head.
+//! The API is that of a small front end to Pika and Replicate: a name in the request's headers, an image's address in its body, an answer
+//! at once, and a callback with the video. It adds what that one lacks: a repeated name makes nothing twice, the callback is retried until
+//! it arrives, the name is escaped in the callback's address, and the job can be polled as a task, whose id is in the answer's headers.
 //!
-//! * [`body`] reads the request, [`handlers`] takes it, [`callback`] writes what is told at its end, [`metadata`] is what is kept for that.
+//! * [`body`] parses the request, [`handlers`] accepts it, [`callback`] writes the final message, [`metadata`] is stored for that.
 
 mod body;
 pub(crate) mod callback;

@@ -1,14 +1,14 @@
-//! The title of a video, as the callback tells it.
+//! The title of a video in its callback.
 //!
-//! The API that this one is compatible with reads it from the name of Pika's file, which is the prompt with underscores, a seed behind it and
-//! a folder before it. The prompt itself is known here, and goes through the same rule.
+//! The API that this one is compatible with derives it from the name of Pika's file: the prompt with underscores, a seed after it and a
+//! folder before it. Here the prompt itself is known, and the same rule applies to it.
 
 use percent_encoding::percent_decode_str;
 
-/// The title where nothing says one.
+/// The title if there is no prompt.
 const UNTITLED: &str = "Generated Video";
 
-/// The title that a prompt, or the path of a file that is called by one, gives.
+/// The title from a prompt, or from the path of a file named after one.
 pub(crate) fn title(text: Option<&str>) -> String {
     let text = text.unwrap_or_default();
     let file = text.strip_suffix(".mp4");
@@ -26,7 +26,7 @@ pub(crate) fn title(text: Option<&str>) -> String {
     }
 }
 
-/// A file's name without the `_seed123` at its end.
+/// A file name without `_seed123` at its end.
 fn without_seed(name: &str) -> &str {
     match name.rsplit_once("_seed") {
         Some((name, seed)) if !seed.is_empty() && seed.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -39,7 +39,7 @@ mod tests {
     use super::title;
 
     #[test]
-    fn a_title_is_the_first_of_the_prompts_phrases() {
+    fn a_title_is_the_prompts_first_phrase() {
         for (text, expected) in [
             (Some("a Red Boat on the sea, digital art, trending"), "A red boat on the sea"),
             (Some("a_red_boat"), "A red boat"),

@@ -1,7 +1,7 @@
 //! `POST /generate`: one picture, as a PNG file or as base64 in JSON.
 //!
-//! It is a held job: a client that hangs up makes actix drop the handler, which drops the [`generation::jobs::HeldJob`], which cancels the job.
-//! Nothing else is needed, and nothing may keep that alive elsewhere.
+//! It is a held job: when the client hangs up, actix drops the handler, which drops the [`generation::jobs::HeldJob`], which cancels the
+//! job. Nothing else may keep the held job alive.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ use crate::{
                 ("X-Seed" = u64, description = "The seed that the picture was made with"),
                 (
                     "X-Prompt-Truncated" = bool,
-                    description = "true if the prompt or the negative prompt was cut, for the model reads no more; else absent"
+                    description = "true if the prompt or the negative prompt was longer than the model reads, and was cut; else absent"
                 ),
                 ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )
@@ -89,7 +89,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let metadata = JobMetadata::Task(TaskMetadata { base_url, notes: notes.clone(), seed, ..TaskMetadata::default() });
     let (job, replayed) = submission.hold(state, "img", Work::Image(spec.clone()), None, metadata).await?;
     let output = finished(state, "Generation", job).await?;
-    // The request asks for one image, so one is what comes.
+    // The request asks for one image.
     let JobOutput::Images(images) = Arc::unwrap_or_clone(output).output else { return Err(Problem::internal()) };
     let image = images.into_iter().next().ok_or_else(Problem::internal)?;
     let mut response = if return_base64 { as_json(&image, &spec, &model, notes) } else { as_file(image) };
@@ -97,8 +97,8 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     Ok(response)
 }
 
-/// What stands in the head of both kinds of answer.
-fn made(image: &GeneratedImage) -> HttpResponseBuilder {
+/// The headers of both kinds of answer.
+fn response_head(image: &GeneratedImage) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header(("X-Seed", image.seed.to_string()));
     if !image.truncated.is_empty() {
@@ -108,7 +108,7 @@ fn made(image: &GeneratedImage) -> HttpResponseBuilder {
 }
 
 fn as_file(image: GeneratedImage) -> HttpResponse {
-    made(&image)
+    response_head(&image)
         .content_type(ContentType::png())
         .insert_header((CACHE_CONTROL, AS_MADE))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.png\"", Uuid::new_v4())))
@@ -116,7 +116,7 @@ fn as_file(image: GeneratedImage) -> HttpResponse {
 }
 
 fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo, notes: RequestNotes) -> HttpResponse {
-    made(image).json(GenerateResponse {
+    response_head(image).json(GenerateResponse {
         success: true,
         prompt: spec.prompt().to_owned(),
         steps: spec.num_inference_steps(),

@@ -1,6 +1,6 @@
-//! The body of `POST /generate`, and the fields of every body that images are made of.
+//! The body of `POST /generate`, and the fields that all image bodies share.
 //!
-//! Names and shapes are those of the service that this API is compatible with; keys that it lacks are additions, never replacements.
+//! Names and shapes are those of the service that this API is compatible with; new keys are additions, never replacements.
 
 use generation::{
     ImageRequest, Limits,
@@ -12,7 +12,7 @@ use crate::inputs::{Holds, Row, body_table, field_names::one_picture, rows};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// A request for an image, and how it is answered.
+/// A request for an image, and the format of its answer.
 #[derive(Default)]
 pub(crate) struct Generate {
     pub(crate) image: ImageRequest,
@@ -27,20 +27,20 @@ impl Holds<ImageRequest> for Generate {
 }
 
 body_table! {
-    /// What `POST /generate` takes. What other programs call a field is understood too (`steps`, `cfg_scale`, `sampler_name`, ..); keys
-    /// that no field has are ignored, and named in the answer's `X-Ignored-Fields`.
+    /// The body of `POST /generate`. Other programs' names of a field are accepted too (`steps`, `cfg_scale`, `sampler_name`, ..); unknown
+    /// keys are ignored, and named in the answer's `X-Ignored-Fields`.
     pub(crate) GENERATE: Generate, GenerateRequest as "GenerateRequest",
     example {"prompt": "a red circle on a blue background", "num_inference_steps": 25, "return_base64": false},
     [
         &rows! { Generate;
-            /// What the picture shows. The model reads its first 75 tokens; the answer's `X-Prompt-Truncated` tells if there are more.
+            /// What the picture shows. The model reads its first 75 tokens; the answer's `X-Prompt-Truncated` says if there are more.
             prompt: Text(|r| &mut r.image.prompt).required().length(1, LIMITS.max_prompt_chars),
-            /// Denoising steps: more is better and slower.
+            /// Denoising steps: more steps are better and slower.
             num_inference_steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps).or(|| DEFAULT_STEPS.into()),
-            /// Answer with JSON that holds the picture as base64, instead of with the PNG itself.
+            /// Answer with JSON that contains the picture as base64, instead of with the PNG itself.
             return_base64: Truth(|r| &mut r.return_base64),
-            /// The noise's seed: the same request with the same seed gives the same bytes. Drawn at random if absent or -1, and told in the
-            /// answer.
+            /// The noise's seed: the same request with the same seed gives the same bytes. Drawn at random if absent or -1; the answer
+            /// tells which.
             seed: Seed(LIMITS.max_seed, |r| &mut r.image.seed),
             /// What the picture should not show.
             negative_prompt: Text(|r| &mut r.image.negative_prompt).length(0, LIMITS.max_prompt_chars),
@@ -55,18 +55,18 @@ body_table! {
     ]
 }
 
-/// The rows of every body that an image is made of; a new field of all of them goes here.
+/// The fields that all image bodies share; add a new common field here.
 pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 5] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
-        /// unknown name is 404 with those that there are.
+        /// unknown name is 404 with the known ones.
         model: Text(|r| &mut r.held().model),
-        /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are understood
+        /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are accepted
         /// too.
         scheduler: Scheduler(|r| &mut r.held().scheduler),
         sampler: Silent(|_, _, _| {}),
-        /// The share of fresh noise in a step, for the schedulers that take one: `ddim` and `tcd`, 0 if absent, and `euler-ancestral`, 1 if
-        /// absent. With others it does nothing, which the answer's remarks say.
+        /// The share of fresh noise in a step, for the schedulers that use it: `ddim` and `tcd` (0 if absent), and `euler-ancestral` (1 if
+        /// absent). With others it has no effect, and the answer's remarks say so.
         eta: Number(SHARE, |r| &mut r.held().eta),
         n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_picture))),
     }

@@ -1,4 +1,4 @@
-//! `POST /generate`: a picture that is waited for.
+//! `POST /generate`: one picture, in the answer itself.
 
 pub(crate) mod generate;
 pub(crate) mod generate_body;

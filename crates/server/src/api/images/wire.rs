@@ -1,11 +1,11 @@
-//! What `POST /generate` answers, as it stands on the wire and in /openapi.json.
+//! The answer of `POST /generate`, as on the wire and in /openapi.json.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::IgnoredField;
 
-/// What `POST /generate` answers if `return_base64` is true.
+/// The answer of `POST /generate` if `return_base64` is true.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct GenerateResponse {
     /// True.
@@ -35,16 +35,16 @@ pub(crate) struct GenerateResponse {
     /// The model that made it.
     #[schema(example = "nano-sd (embedded)")]
     pub(crate) model: String,
-    /// How it was made, as it stands in the PNG's `parameters` text chunk.
+    /// How it was made, as in the PNG's `parameters` text chunk.
     #[schema(example = "a red circle on a blue background\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 42, Size: 128x128")]
     pub(crate) parameters: String,
     /// Whether the prompt or the negative prompt is longer than the model reads, so that its end was left out.
     #[schema(example = false)]
     pub(crate) prompt_truncated: bool,
-    /// The keys of the body that no field has; absent if there are none.
+    /// Unknown keys of the body; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ignored_fields: Vec<IgnoredField>,
-    /// What the request may not do as it seems to, in sentences; absent if there is nothing to say.
+    /// Ways in which the request may not do what it seems to, in sentences; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) remarks: Vec<String>,
 }

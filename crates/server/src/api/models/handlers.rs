@@ -1,6 +1,6 @@
 //! Listing, loading and unloading models.
 //!
-//! It must not know how a model is loaded. The invariant: an answer tells how things stand when it is written, and never waits for a load.
+//! It must not know how a model is loaded. The invariant: an answer shows the current state, and never waits for a load.
 
 use std::future::{Future, ready};
 
@@ -18,16 +18,16 @@ use crate::{
 
 /// The models of this machine.
 ///
-/// Each with its state. A request names one in its `model`.
+/// Each with its state. A request selects one by its name in `model`.
 #[utoipa::path(get, path = "/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
 pub(crate) fn list(state: Data<ApiState>) -> impl Future<Output = Json<Models>> {
     ready(Json(Models { models: state.local().models().into_iter().map(Model::from).collect() }))
 }
 
-/// Has a model loaded.
+/// Loads a model.
 ///
-/// Answers at once; `GET /models` tells how far it is. Where there is no room for all, the least recently used models go for it, once the job
-/// that runs has ended.
+/// Answers at once; `GET /models` shows the progress. If memory is short, the least recently used models are unloaded for it, once the
+/// running job has ended.
 #[utoipa::path(
     post,
     path = "/models/{name}/load",
@@ -35,7 +35,7 @@ pub(crate) fn list(state: Data<ApiState>) -> impl Future<Output = Json<Models>> 
     params(("name" = String, Path, description = "The model's name, as `GET /models` has it", example = "turbo")),
     responses(
         (status = 202, description = "It is loaded, or will be", body = Model),
-        (status = 404, description = "There is no such model: `detail` names those that there are", body = ErrorBody),
+        (status = 404, description = "There is no such model: `detail` names the known ones", body = ErrorBody),
         (status = 503, description = "The device is lost", body = ErrorBody),
     )
 )]
@@ -43,9 +43,9 @@ pub(crate) fn load(name: Path<String>, state: Data<ApiState>) -> impl Future<Out
     ready(state.local().load_model(&name).map_err(Problem::from).and_then(|()| accepted(&name, &state)))
 }
 
-/// Has a model unloaded.
+/// Unloads a model.
 ///
-/// Answers at once. A job that runs with it ends first; a load is stopped. It is loaded again when a request wants it.
+/// Answers at once. A job that runs with it ends first; a load is stopped. It is loaded again when a request needs it.
 #[utoipa::path(
     post,
     path = "/models/{name}/unload",
@@ -53,7 +53,7 @@ pub(crate) fn load(name: Path<String>, state: Data<ApiState>) -> impl Future<Out
     params(("name" = String, Path, description = "The model's name, as `GET /models` has it", example = "turbo")),
     responses(
         (status = 202, description = "It is unloaded, or will be", body = Model),
-        (status = 404, description = "There is no such model: `detail` names those that there are", body = ErrorBody),
+        (status = 404, description = "There is no such model: `detail` names the known ones", body = ErrorBody),
     )
 )]
 pub(crate) fn unload(name: Path<String>, state: Data<ApiState>) -> impl Future<Output = Result<HttpResponse, Problem>> {

@@ -7,7 +7,7 @@ use actix_web::web::ServiceConfig;
 
 use crate::http::path;
 
-/// Adds the routes. A model's name may hold slashes.
+/// Adds the routes. A model's name may contain slashes.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .service(path("/models").get(handlers::list))

@@ -1,4 +1,4 @@
-//! A model as it stands on the wire and in /openapi.json.
+//! A model, as on the wire and in /openapi.json.
 
 use generation::{ModelState, ModelView};
 use serde::Serialize;
@@ -14,33 +14,33 @@ pub(crate) struct Models {
 /// A model.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Model {
-    /// The name that requests give in `model`.
+    /// The name by which requests select it in `model`.
     #[schema(example = "turbo")]
     pub(crate) name: String,
-    /// Whether requests that name no model have this one.
+    /// Whether requests without `model` use it.
     #[schema(example = false)]
     pub(crate) default: bool,
-    /// "unloaded", "queued", "loading", "ready" or "failed". One that is unloaded or has failed is loaded when a request wants it.
+    /// "unloaded", "queued", "loading", "ready" or "failed". An unloaded or failed model is loaded when a request needs it.
     #[schema(example = "ready")]
     pub(crate) state: &'static str,
     /// How much of it is read, in percent, while it is loading; else absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100, example = json!(null))]
     pub(crate) progress: Option<u32>,
-    /// Why it could not be loaded; absent unless it has failed.
+    /// Why loading failed; absent unless it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(null))]
     pub(crate) reason: Option<String>,
-    /// What it holds while it is loaded, in bytes; null while that is not known.
+    /// The memory that it takes while loaded, in bytes; null while unknown.
     #[schema(example = 2_132_000_000_u64)]
     pub(crate) memory_bytes: Option<u64>,
-    /// How often it was loaded since the server started.
+    /// How many times it was loaded since the server started.
     #[schema(example = 1)]
     pub(crate) loads: u64,
-    /// The precision of its noise predictor: "f32", "bf16" or "f16"; null while that is not known.
+    /// The precision of its noise predictor: "f32", "bf16" or "f16"; null while unknown.
     #[schema(example = "bf16")]
     pub(crate) precision: Option<String>,
-    /// The width in pixels of an image whose request names none; null while that is not known.
+    /// The width in pixels of an image whose request names none; null while unknown.
     #[schema(example = 512)]
     pub(crate) width: Option<u32>,
     /// Its height, likewise.

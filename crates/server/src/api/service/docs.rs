@@ -1,6 +1,6 @@
-//! The documentation for programs: `/openapi.json`, from the handlers and the wire types.
+//! `/openapi.json`: the API documentation for programs, generated from the handlers and the wire types.
 //!
-//! A new API's handlers are listed here; where its problems have a shape of their own, a modifier puts that in the place of FastAPI's.
+//! A new API's handlers are listed here. If its problems have their own format, a modifier replaces FastAPI's with it.
 
 use std::sync::OnceLock;
 
@@ -76,12 +76,12 @@ use crate::{
 )]
 pub(crate) struct ApiDoc;
 
-/// Says how a key is sent, so that the pages have a place to enter one. It is wanted only where the operator has set one.
+/// Declares how a key is sent, so that the documentation pages can ask for one. It is optional, because the server may have no keys.
 struct Keys;
 
 impl Modify for Keys {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, where the server has any")).build();
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, if the server has any")).build();
         let components = api.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
         let with_key = ComponentsBuilder::from(components).security_scheme("key", SecurityScheme::Http(scheme)).build();
         api.components = Some(with_key);
@@ -90,31 +90,31 @@ impl Modify for Keys {
     }
 }
 
-/// Adds to every route what the gate before it may answer, where the route does not tell of that status itself.
+/// Adds the gate's answers to every route that does not document the status itself.
 struct GateAnswers;
 
-/// What the gate answers on every route.
+/// Answers of the gate on every route.
 const ON_EVERY_ROUTE: [(&str, &str); 3] = [
     ("400", "The request's host cannot be understood"),
     ("403", "A page of another site sent the request, or a signed link has expired"),
-    ("421", "The request names a host that is none of this server's"),
+    ("421", "The request names a host that is not this server's"),
 ];
-/// What it answers where a key is wanted, if the server has any.
+/// Its further answers on routes that need a key, if the server has any.
 const ON_ROUTES_WITH_KEYS: [(&str, &str); 2] =
-    [("401", "There is no valid key in the request"), ("429", "Too many requests with this key, in a minute or at once")];
+    [("401", "There is no valid key in the request"), ("429", "Too many requests with this key, per minute or at once")];
 
 impl Modify for GateAnswers {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for (path, operation) in operations(api) {
-            tell(operation, &ON_EVERY_ROUTE);
+            document(operation, &ON_EVERY_ROUTE);
             if !access::is_open(path) {
-                tell(operation, &ON_ROUTES_WITH_KEYS);
+                document(operation, &ON_ROUTES_WITH_KEYS);
             }
         }
     }
 }
 
-fn tell(operation: &mut Operation, answers: &[(&str, &str)]) {
+fn document(operation: &mut Operation, answers: &[(&str, &str)]) {
     for (status, description) in answers {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
         let answer = ResponseBuilder::new().description(*description).content("application/json", content).build();
@@ -122,12 +122,12 @@ fn tell(operation: &mut Operation, answers: &[(&str, &str)]) {
     }
 }
 
-/// Adds the headers that say something of a request's body to every answer of success to one.
+/// Adds the headers about ignored fields and remarks to every successful POST answer.
 struct NoteHeaders;
 
 impl Modify for NoteHeaders {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        // A form has one field, and a route of its own.
+        // The upload form has one field and no notes.
         let operations =
             api.paths.paths.iter_mut().filter(|(path, _)| *path != "/upload-character").filter_map(|(_, item)| item.post.as_mut());
         for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
@@ -136,30 +136,32 @@ impl Modify for NoteHeaders {
                     IGNORED_FIELDS.into(),
                     header(
                         Type::String,
-                        "Keys of the body that no field has, each with the field that was probably meant (an RFC 9651 list); else absent",
+                        "Unknown keys of the body, each with the field that was probably meant (an RFC 9651 list); else absent",
                     ),
                 );
-                answer.headers.insert(REMARKS.into(), header(Type::String, "What the request may not do as it seems to; else absent"));
+                answer
+                    .headers
+                    .insert(REMARKS.into(), header(Type::String, "Ways in which the request may not do what it seems to; else absent"));
             }
         }
     }
 }
 
-/// Adds when to ask again to every 503: a disk that is full or gone has that header wherever it is met.
+/// Adds `Retry-After` to every 503: any of them may come from a disk that is full or missing.
 struct RetryHeaders;
 
 impl Modify for RetryHeaders {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for (_, operation) in operations(api) {
             if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("503") {
-                let seconds = || header(Type::Integer, "Seconds until it is worth asking again; absent if nobody can tell");
+                let seconds = || header(Type::Integer, "Seconds until a retry is worthwhile; absent if unknown");
                 answer.headers.entry("Retry-After".into()).or_insert_with(seconds);
             }
         }
     }
 }
 
-/// Describes the problems of the Tasks API as it renders them.
+/// Describes the problems of the Tasks API in its own format.
 struct TaskProblems;
 
 impl Modify for TaskProblems {

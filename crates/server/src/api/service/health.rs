@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use crate::{api::service::wire::HealthResponse, state::ApiState};
 
-/// What stands for the device until the model is loaded.
+/// The device until the model is loaded.
 pub(crate) const NO_DEVICE: &str = "not set";
 
 /// Whether the service is up, and whether its model is loaded.
@@ -23,7 +23,7 @@ pub(crate) async fn health(state: Data<ApiState>) -> Json<HealthResponse> {
         model_loaded: device.is_some(),
         device: device.unwrap_or_else(|| NO_DEVICE.to_owned()),
         version: env!("CARGO_PKG_VERSION").into(),
-        // Rounding fails only at the ends of time.
+        // Rounding fails only at the limits of the time range.
         timestamp: now.round(Unit::Millisecond).unwrap_or(now).to_string(),
         jobs: state.jobs.active(),
     })

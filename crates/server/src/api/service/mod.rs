@@ -1,4 +1,4 @@
-//! The service itself: what runs here, whether it is well, its numbers and its documentation.
+//! The service itself: its description, health, metrics and documentation.
 
 pub(crate) mod docs;
 pub(crate) mod health;

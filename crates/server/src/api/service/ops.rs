@@ -1,6 +1,6 @@
-//! `GET /ready` and `GET /metrics`: what a machine asks that looks after the server.
+//! `GET /ready` and `GET /metrics`, for orchestration and monitoring.
 //!
-//! `/health` says that the program answers, and waits for nothing; `/ready` says that work can be handed in.
+//! `/health` says that the program answers, and waits for nothing; `/ready` says that it accepts work.
 
 use std::time::{Duration, Instant};
 
@@ -17,21 +17,21 @@ use crate::{
     state::ApiState,
 };
 
-/// How long the store may take to answer: one that is slower is not ready.
-const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// The time that the store has to answer; a slower one is not ready.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether work can be handed in: the model is loaded, jobs can be written down and files stored, and the server is not shutting down.
+/// Whether the server accepts work: the model is loaded, jobs and files can be stored, and the server is not shutting down.
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "service",
     responses(
-        (status = 200, description = "Work can be handed in", body = ReadyResponse),
+        (status = 200, description = "The server accepts work", body = ReadyResponse),
         (
             status = 503,
-            description = "It cannot: `detail` says why",
+            description = "It does not: `detail` says why",
             body = ReadyResponse,
-            headers(("Retry-After" = u64, description = "Seconds until it is worth asking again"))
+            headers(("Retry-After" = u64, description = "Seconds until a retry is worthwhile"))
         ),
     )
 )]
@@ -42,10 +42,10 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
         ModelStatus::Failed(_) => Err("The model cannot be used".to_owned()),
     };
     let check = async {
-        match tokio::time::timeout(STORE_PATIENCE, state.jobs.check_writable()).await {
+        match tokio::time::timeout(STORE_TIMEOUT, state.jobs.check_writable()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
-                // Its words name folders, which are the operator's business.
+                // The error may name folders, which only the operator should see.
                 tracing::error!(%error, "not ready: the store of jobs cannot be written to");
                 Err(format!("The store of jobs cannot be written to: {}", error.fault()))
             }
@@ -70,9 +70,9 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
     }
 }
 
-/// Numbers for Prometheus.
+/// Metrics for Prometheus.
 ///
-/// In OpenMetrics' text format where `Accept` names it, as Prometheus does; else in Prometheus' text format 0.0.4.
+/// In OpenMetrics' text format if `Accept` names it, as Prometheus does; else in Prometheus' text format 0.0.4.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -80,7 +80,7 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
     responses(
         (
             status = 200,
-            description = "The numbers",
+            description = "The metrics",
             content((String = "text/plain"), (String = "application/openmetrics-text")),
             headers(("Vary" = String, description = "Accept"))
         ),
@@ -88,7 +88,7 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
     )
 )]
 pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let stats = match tokio::time::timeout(STORE_PATIENCE, state.jobs.stats()).await {
+    let stats = match tokio::time::timeout(STORE_TIMEOUT, state.jobs.stats()).await {
         Ok(Ok(stats)) => Some(stats),
         Ok(Err(error)) => {
             tracing::error!(%error, "the store of jobs cannot be read");
@@ -99,8 +99,8 @@ pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Resu
     let providers = state.jobs.provider_metrics();
     let usage = match providers.is_empty() {
         true => Vec::new(),
-        // What it cannot tell now it tells the next time.
-        false => tokio::time::timeout(STORE_PATIENCE, state.jobs.usage(None, state.jobs.month()))
+        // If the store is too slow now, the next scrape has the numbers.
+        false => tokio::time::timeout(STORE_TIMEOUT, state.jobs.usage(None, state.jobs.month()))
             .await
             .ok()
             .and_then(Result::ok)

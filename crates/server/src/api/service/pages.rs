@@ -1,7 +1,7 @@
-//! The pages of the documentation: Swagger UI at `/docs` and Redoc at `/redoc`.
+//! The documentation pages: Swagger UI at `/docs` and Redoc at `/redoc`.
 //!
-//! Both work with no network: their scripts are compiled into the program (Swagger UI's by utoipa-swagger-ui, Redoc's by aide), and a
-//! content security policy keeps the browser from asking anyone else.
+//! Both work without a network: their scripts are compiled into the program (Swagger UI's by utoipa-swagger-ui, Redoc's by aide), and a
+//! content security policy keeps the browser from contacting other hosts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,7 @@ use actix_web::{
 
 use crate::http::Problem;
 
-/// Scripts and styles from here only; Redoc searches in a worker that it makes from a blob.
+/// Scripts and styles from this server only; Redoc searches in a worker that it creates from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'";
 
@@ -64,12 +64,12 @@ pub(crate) async fn swagger_file(file: Path<String>) -> Result<HttpResponse, Pro
 pub(crate) async fn redoc_page() -> HttpResponse {
     static PAGE: OnceLock<Bytes> = OnceLock::new();
     let html = PAGE.get_or_init(|| {
-        // A megabyte of script: made once, and shared by reference after that. Its footer's logo lies on another host, so it is left out.
+        // A megabyte of script: built once, then shared by reference. The footer's logo is on another host, so it is hidden.
         let html = aide::redoc::Redoc::new("/openapi.json").with_title("Framewright - Redoc").html();
         let style = "<style>body { margin: 0 } img[src^=\"https:\"] { display: none }</style>";
         let icon = "<link rel=\"icon\" type=\"image/png\" href=\"/docs/favicon-32x32.png\">";
         let html = html.replacen("</head>", &format!("{style}\n    {icon}\n  </head>"), 1);
-        // Its template leaves room for a bar on top, which there is none of.
+        // The template reserves space for a bar on top, which this page does not have.
         Bytes::from(html.replacen("scrollYOffset: 50", "scrollYOffset: 0, requiredPropsFirst: true", 1))
     });
     page(html.clone())

@@ -1,7 +1,7 @@
-//! `GET /`: what runs here, and where to find the rest: JSON for programs, a page for people.
+//! `GET /`: what runs here, and links to the rest: JSON for programs, a page for people.
 //!
-//! The keys are those of four services whose clients may ask: what they call alike stands once, and their endpoints stand together. The
-//! page loads nothing and runs no script. The invariant: only a client that asks for HTML gets it.
+//! The JSON has the keys of four services whose clients may call this one: common keys appear once, and the endpoints are merged. The page
+//! loads nothing and runs no script. The invariant: only a client that asks for HTML gets it.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -19,10 +19,10 @@ use crate::{
     state::ApiState,
 };
 
-/// The page, with names in braces for what is filled in.
+/// The page, with placeholders in braces.
 const PAGE: &str = include_str!("root_page.html");
 
-/// What runs here, and where to find the rest.
+/// What runs here, and links to the rest.
 ///
 /// A browser, which accepts `text/html`, gets a page.
 #[utoipa::path(get, path = "/", tag = "service", responses((
@@ -37,7 +37,7 @@ pub(crate) async fn root(request: HttpRequest, state: Data<ApiState>) -> HttpRes
     } else {
         HttpResponse::Ok().json(summary(&status))
     };
-    // A cache must not give a program what a browser was answered.
+    // A cache must not serve a browser's page to a program.
     answer.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
     answer
 }
@@ -61,7 +61,7 @@ fn summary(status: &ModelStatus) -> RootResponse {
     }
 }
 
-/// Whether the client likes HTML at least as much as JSON, and says so: `*/*` alone is what programs send.
+/// Whether the client explicitly accepts HTML, and prefers it at least as much as JSON: programs send only `*/*`.
 fn wants_page(request: &HttpRequest) -> bool {
     let texts = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     let (mut html, mut json) = (0.0, 0.0);
@@ -89,7 +89,7 @@ fn page(status: &ModelStatus, base_url: &str) -> String {
     values.into_iter().fold(PAGE.to_owned(), |page, (name, value)| page.replace(name, &escaped(value)))
 }
 
-/// A text between tags or in an attribute.
+/// Escapes a text for use between tags or in an attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('{', "&#123;")
 }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_for_those_who_ask_for_one() {
+    fn only_a_client_that_asks_for_html_gets_the_page() {
         let wants = |accept: &str| wants_page(&TestRequest::get().insert_header((ACCEPT, accept)).to_http_request());
         for page in [
             "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_text_and_never_markup() {
+    fn values_are_escaped() {
         let page = page(&ModelStatus::Loading, "http://localhost:8000/<script>alert(1)</script> {url}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &#123;url}") && !page.contains("<script"), "{page}");
     }

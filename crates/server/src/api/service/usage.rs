@@ -1,6 +1,6 @@
-//! `GET /api/v1/usage`: what a key has had of services in a month, and what it cost.
+//! `GET /api/v1/usage`: the videos that a key has had made at services in a month, and their cost.
 //!
-//! The invariant: a key sees its own spending and no other's.
+//! The invariant: a key sees only its own spending.
 
 use actix_web::{
     HttpRequest,
@@ -18,53 +18,53 @@ use crate::{
     state::ApiState,
 };
 
-/// What a key has had of services in a month.
+/// A key's use of services in a month.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Usage)]
 pub(crate) struct UsageBody {
     /// The month, in UTC.
     #[schema(example = "2026-11")]
     month: String,
-    /// The key's name; empty where the server has no keys.
+    /// The key's name; empty if the server has no keys.
     #[schema(example = "alice")]
     key: String,
-    /// What the finished videos cost, in US dollars, by the operator's prices.
+    /// The cost of the finished videos in US dollars, at the operator's prices.
     #[schema(example = 1.92)]
     spent_usd: f64,
-    /// What is reserved for videos that are being made.
+    /// The sum reserved for videos in progress.
     #[schema(example = 0.48)]
     reserved_usd: f64,
-    /// The same for each service that was asked.
+    /// The same for each service that was used.
     services: Vec<ServiceUsage>,
 }
 
-/// What a key has had of one service in a month.
+/// A key's use of one service in a month.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceUsage {
     /// The service.
     #[schema(example = "bedrock")]
     service: String,
-    /// Videos that were asked for, whatever became of them.
+    /// Requested videos, whatever their outcome.
     #[schema(example = 5)]
     videos: u64,
-    /// What they cost, in US dollars.
+    /// Their cost, in US dollars.
     #[schema(example = 1.92)]
     spent_usd: f64,
-    /// What is reserved for those that are being made.
+    /// The sum reserved for those in progress.
     #[schema(example = 0.48)]
     reserved_usd: f64,
 }
 
-/// What you have had of services in a month, and what it cost.
+/// Your use of services in a month, and its cost.
 #[utoipa::path(
     get,
     path = "/api/v1/usage",
     tag = "service",
-    params(("month" = Option<String>, Query, description = "The month, in UTC; this one if absent", example = "2026-11")),
+    params(("month" = Option<String>, Query, description = "The month, in UTC; the current one if absent", example = "2026-11")),
     responses(
-        (status = 200, description = "By service; services that were not asked are absent", body = UsageBody),
+        (status = 200, description = "By service; services that were not used are absent", body = UsageBody),
         StoreProblems,
-        (status = 422, description = "That is no month", body = ValidationErrorBody),
+        (status = 422, description = "The month is invalid", body = ValidationErrorBody),
     )
 )]
 pub(crate) async fn usage(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<Json<UsageBody>, Problem> {

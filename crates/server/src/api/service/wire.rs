@@ -1,9 +1,9 @@
-//! What the routes of the service itself answer.
+//! Answers of the routes of the service itself.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What `GET /` answers.
+/// The answer of `GET /`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RootResponse {
     /// "running".
@@ -18,10 +18,10 @@ pub(crate) struct RootResponse {
     /// "framewright".
     #[schema(example = "framewright")]
     pub(crate) name: String,
-    /// That it runs, in words.
+    /// A sentence that says that it runs.
     #[schema(example = "Framewright is running")]
     pub(crate) message: String,
-    /// What it does, in a sentence.
+    /// A sentence that says what it does.
     #[schema(example = "Pictures and videos from text, made on this machine.")]
     pub(crate) description: String,
     /// The program's version.
@@ -33,7 +33,7 @@ pub(crate) struct RootResponse {
     /// The documentation, to read.
     #[schema(example = "/redoc")]
     pub(crate) redoc: String,
-    /// Where to find what.
+    /// The endpoints.
     pub(crate) endpoints: Endpoints,
 }
 
@@ -46,10 +46,10 @@ pub(crate) struct Endpoints {
     /// Makes a video: of scenes, of a character, or from a text.
     #[schema(example = "/generate-video")]
     pub(crate) generate_video: String,
-    /// Tells what a video of scenes will be.
+    /// Describes a video of scenes without making it.
     #[schema(example = "/generate-video/info")]
     pub(crate) video_info: String,
-    /// Tells how a video from a text stands.
+    /// The state of a video from a text.
     #[schema(example = "/video-status")]
     pub(crate) video_status: String,
     /// Sets a picture in motion.
@@ -59,28 +59,28 @@ pub(crate) struct Endpoints {
     #[serde(rename = "/api/v1/i2v")]
     #[schema(example = "Sets an image in motion, and tells the callback when it is done")]
     pub(crate) i2v: String,
-    /// Takes the picture of a character.
+    /// Uploads the picture of a character.
     #[schema(example = "/upload-character")]
     pub(crate) upload_character: String,
     /// Lists the videos of characters; one of them is at `/generation/{id}`.
     #[schema(example = "/generations")]
     pub(crate) generations: String,
-    /// Tells what services have cost.
+    /// What services have cost.
     #[schema(example = "/api/v1/usage")]
     pub(crate) usage: String,
-    /// Where the paths of the Tasks API begin.
+    /// The prefix of the Tasks API.
     #[schema(example = "/api/v1")]
     pub(crate) rest_api: String,
-    /// Where the paths of OpenAI's API would begin: null, for they are not served.
+    /// The prefix of an OpenAI-compatible API: null, because there is none.
     #[schema(example = json!(null))]
     pub(crate) openai_compatible: Option<String>,
-    /// Tells whether the service is up.
+    /// Whether the service is up.
     #[schema(example = "/health")]
     pub(crate) health: String,
-    /// Tells whether work can be handed in.
+    /// Whether the service accepts work.
     #[schema(example = "/ready")]
     pub(crate) ready: String,
-    /// Numbers for Prometheus.
+    /// Metrics for Prometheus.
     #[schema(example = "/metrics")]
     pub(crate) metrics: String,
     /// The documentation, to try out.
@@ -118,24 +118,24 @@ impl Default for Endpoints {
     }
 }
 
-/// What `GET /ready` answers.
+/// The answer of `GET /ready`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReadyResponse {
-    /// Whether work can be handed in.
+    /// Whether the server accepts work.
     #[schema(example = true)]
     pub(crate) ready: bool,
     /// Whether the model is loaded.
     #[schema(example = true)]
     pub(crate) model_loaded: bool,
-    /// Whether jobs can be written down.
+    /// Whether jobs can be stored.
     #[schema(example = true)]
     pub(crate) store_writable: bool,
-    /// Why it is not ready; null where it is.
+    /// Why it is not ready; null if it is.
     #[schema(example = json!(null))]
     pub(crate) detail: Option<String>,
 }
 
-/// What `GET /health` answers.
+/// The answer of `GET /health`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HealthResponse {
     /// "healthy": the service answers, whether or not its model is loaded yet.
@@ -144,7 +144,7 @@ pub(crate) struct HealthResponse {
     /// "framewright".
     #[schema(example = "framewright")]
     pub(crate) service: String,
-    /// Whether pictures can be asked for.
+    /// Whether pictures can be requested.
     pub(crate) model_loaded: bool,
     /// "cpu", "cuda" or "metal"; "not set" until the model is loaded.
     #[schema(example = "cpu")]
@@ -155,7 +155,7 @@ pub(crate) struct HealthResponse {
     /// The server's time, RFC 3339 in UTC.
     #[schema(format = DateTime, example = "2026-11-21T12:00:00.000Z")]
     pub(crate) timestamp: String,
-    /// The pictures that wait or are being made.
+    /// The number of jobs that are queued or running.
     #[schema(example = 0)]
     pub(crate) jobs: usize,
 }

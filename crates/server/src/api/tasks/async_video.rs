@@ -1,7 +1,7 @@
-//! Long work whose caller would rather not wait for it: with `Prefer: respond-async` (RFC 7240, section 4.1) a video that is answered
-//! when it is made becomes a stored job, which no lost connection and no restart loses. The answer is 202 and a task of the Tasks API.
+//! `Prefer: respond-async` (RFC 7240, section 4.1) on routes that answer with a video: the video becomes a stored job, which survives lost
+//! connections and restarts. The answer is 202 and a task of the Tasks API.
 //!
-//! It must not know what is made. The invariant: without the preference nothing here has a say.
+//! It must not know what is made. The invariant: requests without the preference never get here.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -25,31 +25,31 @@ use crate::{
     state::ApiState,
 };
 
-/// The job that makes the video, for those who would rather not wait
+/// The job that makes the video, for clients that do not want to wait
 #[derive(utoipa::IntoResponses)]
 #[response(
     status = 202,
     headers(
-        ("Location" = String, description = "Where to ask how it stands"),
+        ("Location" = String, description = "The path of the task"),
         ("Preference-Applied" = String, description = "respond-async"),
     )
 )]
-pub(crate) struct TaskAccepted(#[expect(dead_code, reason = "it describes an answer, and is never made")] VideoTaskResponse);
+pub(crate) struct TaskAccepted(#[expect(dead_code, reason = "it only documents an answer")] VideoTaskResponse);
 
-/// Makes a job of the video that `read` makes of the request, or finds the one that the same request made before.
+/// Submits the video that `read` parses from the request, or finds the job of an earlier identical request.
 pub(crate) async fn answer(
     request: &HttpRequest,
-    asked: Submission,
+    submission: Submission,
     state: &ApiState,
     read: impl Future<Output = Result<(VideoSpec, RequestNotes), Problem>>,
 ) -> Result<HttpResponse, Problem> {
-    let Submitted { job, replayed, .. } = match asked.before(state).await? {
+    let Submitted { job, replayed, .. } = match submission.before(state).await? {
         Some(submitted) => submitted,
         None => {
             let (spec, notes) = read.await?;
             let metadata =
                 TaskMetadata { base_url: state.access.base_url(request), notes, seed: Some(spec.seed()), ..TaskMetadata::default() };
-            asked.submit(state, new_id("vid"), Work::Video(spec), JobMetadata::Task(metadata)).await?
+            submission.submit(state, new_id("vid"), Work::Video(spec), JobMetadata::Task(metadata)).await?
         }
     };
     let id = &job.id;

@@ -1,7 +1,7 @@
-//! Understanding the body of `POST /api/v1/videos/generate`.
+//! Parsing the body of `POST /api/v1/videos/generate`.
 //!
-//! It must not know where a picture comes from: its source is a text here, and whoever fetches it hands the picture back. The invariant:
-//! all that is wrong with the other fields is told before anything is fetched.
+//! It must not know where a picture comes from: here its source is a text, and the caller supplies the loaded picture. The invariant: all
+//! faults of the other fields are reported before anything is fetched.
 
 use diffusion_core::pipelines::clip::Camera;
 use generation::{
@@ -24,15 +24,15 @@ const LIMITS: Limits = Limits::DEFAULT;
 const SECONDS: (f64, f64) = (1.0, 10.0);
 /// The bounds of a video's frame rate.
 const FPS: (f64, f64) = (24.0, 60.0);
-/// The size of a video and of a picture when nobody says.
+/// The default size of a video and of a picture.
 pub(super) const DEFAULT_SIZE: (u32, u32) = (1920, 1080);
-/// The services that clients name.
+/// The services that a request can name.
 const SERVICES: [&str; 7] = ["local", "veo3", "veo", "bedrock", "pika", "replicate", "huggingface"];
 const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'veo3', 'veo', 'bedrock', 'pika', 'replicate' or 'huggingface'");
-/// How much moves when nobody says.
+/// The default strength of the motion.
 const DEFAULT_MOTION_STRENGTH: f64 = 0.5;
 
-/// A request for a video as clients of this API write it.
+/// A request for a video, in this API's format.
 #[derive(Default)]
 pub(crate) struct Clip {
     pub(crate) clip: ClipRequest,
@@ -46,23 +46,24 @@ pub(crate) struct Clip {
 }
 
 body_table! {
-    /// What `POST /api/v1/videos/generate` takes. Other programs' names of the fields are understood; keys that no field has are ignored,
-    /// and named in the answer's `ignored_fields`.
+    /// The body of `POST /api/v1/videos/generate`. Other programs' names of the fields are accepted; unknown keys are ignored, and named in
+    /// the answer's `ignored_fields`.
     CLIP: Clip, VideoTaskBody as "VideoTaskRequest",
     example {
         "image": EXAMPLE_PICTURE, "duration": 5, "fps": 30, "resolution": "1280x720", "motion_strength": 0.5, "camera_motion": "pan"
     },
     {
-        /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cut to the video's
+        /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cropped to the video's
         /// proportions about its middle.
         image: Text(|r| &mut r.source).required(),
-        /// What happens, where a service makes the video. Here, where the operator lets prompts repaint the picture before it moves, what it
-        /// is to show; else it changes nothing, for the motion model knows no texts. The answer's `remarks` say which.
+        /// What happens, if a service makes the video. On this machine, what the repainted picture shows, if the operator lets prompts
+        /// repaint the picture before it moves; otherwise the prompt has no effect, because the motion model reads no text. The answer's
+        /// `remarks` say which.
         prompt: Text(|r| &mut r.clip.prompt).length(0, LIMITS.max_prompt_chars),
-        /// How long the video lasts, in seconds: `duration * fps` frames to the nearest whole number, made in as many runs of the model
-        /// as it takes, each going on from the last frame of the one before. As long as one run is enough for, if absent.
+        /// How long the video lasts, in seconds: `duration * fps` frames, rounded to a whole number. Long videos take several runs of the
+        /// model, each of which continues from the last frame of the previous one. If absent: the length of one run.
         duration: Number(SECONDS, |r| &mut r.clip.duration),
-        /// Frames in a second. Those between two frames of the model's are mixed.
+        /// Frames per second. Frames between two of the model's are interpolated.
         fps: Number(FPS, |r| &mut r.fps).or(|| 30.into()),
         /// "WIDTHxHEIGHT" in pixels. The model makes frames of its own size, which the result names; they are resized.
         resolution: Text(|r| &mut r.clip.resolution).or(|| format!("{}x{}", DEFAULT_SIZE.0, DEFAULT_SIZE.1).into()),
@@ -72,42 +73,42 @@ body_table! {
         camera_motion: Text(|r| &mut r.clip.camera_motion)
             .one_of(|| Camera::ALL.map(Camera::name).to_vec())
             .or(|| Camera::default().name().into()),
-        /// true is refused: there is nothing here that rewrites prompts.
+        /// true is refused: this server does not rewrite prompts.
         optimize_prompt: Truth(|r| &mut r.optimize_prompt),
         /// The noise's seed: the same request with the same seed gives the same video. Drawn at random if absent or -1.
         seed: Seed(LIMITS.max_seed, |r| &mut r.clip.seed),
-        /// Who makes it: "local", "veo3" or another service's name. A service that is not set up leaves it to this machine, and the answer's
-        /// `remarks` say so. Absent: as the operator has set it.
+        /// What makes it: "local", "veo3" or another service's name. If the service is not set up, this machine makes the video, and the
+        /// answer's `remarks` say so. Absent: as the operator has set it.
         service: Text(|r| &mut r.service).one_of(|| SERVICES.to_vec()),
-        /// Who makes it, by a model's name: "local", a name that `GET /models` lists, a service's name, or a service's and a model's
-        /// ("veo/veo_3_1", "replicate/owner/name"); an unknown name is 404 with those that there are. It counts before `service`.
+        /// What makes it, by a model's name: "local", a name that `GET /models` lists, a service's name, or a service's and a model's
+        /// ("veo/veo_3_1", "replicate/owner/name"); an unknown name is 404 with the known ones. It takes precedence over `service`.
         model: Text(|r| &mut r.model),
-        /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+        /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
         callback_url: Text(|r| &mut r.callback_url),
     }
 }
 
-/// Why a body is refused whose `optimize_prompt` is true.
+/// The fault of a body whose `optimize_prompt` is true.
 pub(super) const NO_OPTIMIZER: TypeFault = ("value_error", "Value error, no prompt optimizer is configured");
 
-const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no texts. The operator can let prompts repaint the picture \
+const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model reads no text. The operator can let prompts repaint the picture \
                            before it moves (tasks.repaint_strength).";
 
 impl Clip {
-    /// Whether this machine is named, where it makes the video.
+    /// Whether the request names this machine explicitly; meaningful only if its maker is local.
     pub(super) fn names_this_machine(&self) -> bool {
         self.model.is_some() || self.service.as_deref() == Some("local")
     }
 }
 
-/// A body as far as it can be read, and who makes what it asks for.
+/// A parsed body, and the maker that it selects.
 pub(crate) struct Parsed {
     pub(crate) body: Body<Clip>,
     pub(crate) maker: Maker,
     pub(crate) notes: RequestNotes,
 }
 
-/// Reads the fields that are there, and what is to be said of them; faults are kept for [`Body::check`].
+/// Parses the fields and makes the remarks on them; faults are kept for [`Body::check`].
 pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, guard: &Guard) -> Result<Parsed, Problem> {
     let mut body = CLIP.parse(body)?;
     check_callback(&mut body, |clip| clip.callback_url.as_deref(), guard);
@@ -131,7 +132,7 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, 
     Ok(Parsed { body, maker, notes })
 }
 
-/// Who makes it, and a remark where that is not the service that was named.
+/// The maker, and a remark if it is not the service that was named.
 fn maker(body: &mut Body<Clip>, services: &Services) -> Result<(Maker, Option<String>), Problem> {
     let Clip { service, model, .. } = &body.request;
     let (service, model) = (service.clone(), model.clone());
@@ -150,11 +151,11 @@ fn maker(body: &mut Body<Clip>, services: &Services) -> Result<(Maker, Option<St
     })
 }
 
-/// What services have no words for.
+/// A remark on the fields that services have no parameter for.
 fn idle_at_services(request: &ClipRequest) -> Vec<String> {
     let idle = [("motion_strength", request.motion_strength.is_some()), ("camera_motion", request.camera_motion.is_some())];
     let idle: Vec<_> = idle.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
-    let remark = || format!("{} changed nothing: services are told in the prompt how things move.", idle.join(" and "));
+    let remark = || format!("{} changed nothing: at a service, the prompt alone says how things move.", idle.join(" and "));
     (!idle.is_empty()).then(remark).into_iter().collect()
 }
 
@@ -170,7 +171,7 @@ fn remarks(request: &ClipRequest, settings: &TasksSettings) -> Vec<String> {
 }
 
 impl Body<Clip> {
-    /// Checks all but the picture.
+    /// Validates all fields but the picture.
     ///
     /// # Errors
     /// 422 with every fault.
@@ -178,7 +179,7 @@ impl Body<Clip> {
         self.spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits).map(drop)
     }
 
-    /// What a service is asked for. What the request leaves to this API's defaults is left to the service.
+    /// The request to a provider. Fields that the caller left to this API's defaults are left to the provider.
     pub(crate) fn remote_request(&self, image: InputImage) -> VideoRequest {
         let given = |field: &str| self.named.json.get(field).is_some_and(|value| !value.is_null());
         let clip = &self.request.clip;
@@ -194,12 +195,12 @@ impl Body<Clip> {
         }
     }
 
-    /// The spec of what is to be made of the picture.
+    /// The spec of the clip that this machine makes of the picture.
     ///
     /// # Errors
     /// 422 with every fault.
     pub(crate) fn spec(&self, image: Option<RgbImage>, limits: &Limits) -> Result<ClipSpec, Problem> {
-        // Thirty frames a second are the rules' own default.
+        // The rules' own default is thirty frames per second.
         let rules = ClipRules { seconds: SECONDS, fps: FPS, default_size: Some(DEFAULT_SIZE), ..ClipRules::default() };
         self.judged(ClipRequest { image, ..self.request.clip.clone() }.validate(&rules, limits))
     }

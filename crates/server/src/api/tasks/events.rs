@@ -1,9 +1,9 @@
-//! `GET /api/v1/tasks/{id}/events`: what happens to a task, as it happens, as server-sent events.
+//! `GET /api/v1/tasks/{id}/events`: the events of a task as server-sent events, as they happen.
 //!
-//! It follows the HTML standard's chapter on them. An event's `id:` is its number in the store, so a client that comes back with
-//! `Last-Event-ID` misses nothing, even over a restart of the server. The invariants: the stream is made as it is taken, a batch at a time,
-//! so a slow reader holds no memory; it ends behind the event that ends the task, and who comes back after that is told so by 204, which
-//! keeps a browser from asking again; an owner has a bounded number of them.
+//! It follows the HTML standard's chapter on them. An event's `id:` is its number in the store, so a client that reconnects with
+//! `Last-Event-ID` misses nothing, even across a restart of the server. The invariants: the stream is produced as it is read, one batch at
+//! a time, so a slow reader holds no memory; it closes after the event that ends the task, and a client that reconnects after that gets
+//! 204, which stops a browser from retrying; an owner has a bounded number of streams.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,61 +33,61 @@ use crate::{
     state::ApiState,
 };
 
-/// Events that are read from the store at once.
+/// Events read from the store at once.
 const BATCH: usize = 64;
-/// What a browser waits before it asks again, in milliseconds.
+/// The time after which a browser reconnects.
 const RETRY: Duration = Duration::from_secs(2);
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-/// A proxy that compresses holds events back until it has enough of them, unless it may not transform them; one that caches would, too.
+/// A compressing proxy holds events back until it has enough of them, unless it may not transform them; a caching proxy does the same.
 const CACHING: &str = "no-store, no-cache, no-transform";
-/// Tells proxies that buffer (nginx) to pass each event on at once.
+/// Makes buffering proxies (nginx) pass each event on at once.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Where a reader is.
+/// A reader's position.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what is read field by field")]
+#[expect(dead_code, reason = "it only documents parameters, which are read one by one")]
 pub(crate) struct EventsQuery {
-    /// As the header `Last-Event-ID`, for clients that cannot send one; the header counts before it.
+    /// Like the header `Last-Event-ID`, for clients that cannot send it; the header takes precedence.
     #[param(minimum = 0)]
     last_event_id: Option<i64>,
-    /// Whether small pictures of what is being made are sent meanwhile, as events "preview" without an `id:`.
+    /// Whether to send small previews of the work in progress, as events "preview" without an `id:`.
     #[param(default = false)]
     previews: Option<bool>,
 }
 
-/// What happens to a task, as it happens: server-sent events.
+/// The events of a task, as they happen: server-sent events.
 ///
-/// `event:` is "queued", "started", "progress", "part", "requeued" (the server went down and takes it up again), "completed", "failed" or
-/// "cancelled"; `data:` is JSON with `task_id`, `status` and `at`, and `progress` in percent where it has changed; the last event has the
-/// whole `task`. The stream ends behind it. With `previews=true` there are events "preview" in between, at most two a second, whose data
-/// has `task_id`, `width`, `height` and `image`, a data URL: roughly what a step is coming to (with `part`, `step` and `steps`), or a
-/// finished frame of the video (with `frame`). They have no `id:` and are not told again.
+/// `event:` is "queued", "started", "progress", "part", "requeued" (the server went down, and runs the task again), "completed", "failed"
+/// or "cancelled"; `data:` is JSON with `task_id`, `status` and `at`, and `progress` in percent when it has changed; the last event has the
+/// whole `task`, and the stream closes after it. With `previews=true` there are events "preview" in between, at most two a second, whose
+/// data has `task_id`, `width`, `height` and `image`, a data URL: roughly the image that a step leads to (with `part`, `step` and `steps`),
+/// or a finished frame of the video (with `frame`). They have no `id:` and are not repeated.
 #[utoipa::path(
     get,
     path = "/api/v1/tasks/{id}/events",
     tag = "tasks",
     params(
         ("id" = String, Path, description = "The task's id", example = "vid_abc123def456"),
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The last event that was seen: those behind it are sent"),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The last event that was received: those after it are sent"),
         EventsQuery
     ),
     responses(
         (status = 200, description = "The events", body = StreamedEvent, content_type = "text/event-stream"),
-        (status = 204, description = "The task has ended, and its last event was seen"),
+        (status = 204, description = "The task has ended, and its last event was received"),
         StoreProblems,
         (status = 404, description = "There is no such task", body = ErrorBody),
-        (status = 422, description = "The number of the last event is none", body = ValidationErrorBody),
-        (status = 429, description = "You follow as many tasks as you may", body = ErrorBody, headers(("Retry-After" = u64))),
+        (status = 422, description = "The number of the last event is invalid", body = ValidationErrorBody),
+        (status = 429, description = "You follow as many tasks as the limit allows", body = ErrorBody, headers(("Retry-After" = u64))),
     )
 )]
 pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     let (id, owner) = (id.into_inner(), caller.owner);
     let query = query(&request)?;
-    let place = state.streams.open(&owner, state.tasks.streams_per_owner)?;
+    let open_stream = state.streams.open(&owner, state.tasks.streams_per_owner)?;
     let jobs = state.jobs.clone();
-    // Before the first look, so that nothing that happens in between is missed.
+    // Subscribe before the first read, so that no event in between is missed.
     let (changes, stopping) = (jobs.subscribe(&id), jobs.stopping());
     let job = jobs.get(&owner, &id).await?.ok_or_else(|| task_not_found(&id))?;
     if job.state.is_final() && jobs.events(&owner, &id, query.after, 1).await?.is_none_or(|events| events.is_empty()) {
@@ -107,7 +107,7 @@ pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String
         previews: None,
         changes,
         stopping,
-        _place: place,
+        _open_stream: open_stream,
     };
     let greeting = format!("retry: {}\n\n", RETRY.as_millis());
     let stream = stream::unfold(Next::Greeting(reader, greeting), step);
@@ -118,10 +118,10 @@ pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String
         .streaming(stream))
 }
 
-/// What a request for a stream says.
+/// The parameters of a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Query {
-    /// The event that the client saw last; 0 if it saw none.
+    /// The last event that the client received; 0 if none.
     after: i64,
     previews: bool,
 }
@@ -129,7 +129,7 @@ struct Query {
 fn query(request: &HttpRequest) -> Result<Query, Problem> {
     let number = |value: &Value| match integer(value)? {
         ..0 => Err(("greater_than_equal", "Input should be greater than or equal to 0")),
-        // A number that no event has yet is as good as the last one's.
+        // A number beyond the last event is treated like the last one.
         number => Ok(i64::try_from(number).unwrap_or(i64::MAX)),
     };
     let header: Map<String, Value> = request
@@ -139,16 +139,16 @@ fn query(request: &HttpRequest) -> Result<Query, Problem> {
         .map(|seen| (LAST_EVENT_ID.to_owned(), Value::from(seen.to_str().unwrap_or_default())))
         .collect();
     let mut headers = Fields::of(&header, "header");
-    let seen = headers.read(LAST_EVENT_ID, number);
+    let from_header = headers.read(LAST_EVENT_ID, number);
     let values = query_values(request.query_string());
     let mut fields = Fields::of(&values, "query");
-    let asked = fields.read("last_event_id", number);
+    let from_query = fields.read("last_event_id", number);
     let previews = fields.read("previews", boolean).unwrap_or(false);
     let faults: Vec<ValidationErrorDetail> = headers.faults.into_iter().chain(fields.faults).collect();
-    if faults.is_empty() { Ok(Query { after: seen.or(asked).unwrap_or(0), previews }) } else { Err(Problem::invalid(faults)) }
+    if faults.is_empty() { Ok(Query { after: from_header.or(from_query).unwrap_or(0), previews }) } else { Err(Problem::invalid(faults)) }
 }
 
-/// A stream's reader and what it has seen.
+/// The reader of a stream, and its position.
 struct Reader {
     access: Arc<Access>,
     jobs: Jobs,
@@ -158,14 +158,14 @@ struct Reader {
     after: i64,
     heartbeat: Duration,
     wants_previews: bool,
-    /// What is being made, while it is, for those who want to see that.
+    /// Previews of the running job, if the client wants them.
     previews: Option<Previews>,
     changes: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
-    _place: OpenStream,
+    _open_stream: OpenStream,
 }
 
-/// What a stream does next.
+/// The next step of a stream.
 enum Next {
     Greeting(Reader, String),
     More(Reader),
@@ -181,7 +181,7 @@ async fn step(next: Next) -> Option<(Result<Bytes, actix_web::Error>, Next)> {
 }
 
 impl Reader {
-    /// The next events, or a sign of life; `None` at the end.
+    /// The next events, or a heartbeat; `None` when the stream closes.
     async fn more(mut self) -> Option<(String, Next)> {
         loop {
             self.changes.mark_unchanged();
@@ -200,28 +200,28 @@ impl Reader {
                 let is_end = ended(last).is_some();
                 let mut text = String::new();
                 for event in &events {
-                    text.push_str(&self.written(event).await);
+                    text.push_str(&self.event_text(event).await);
                 }
                 return Some((text, if is_end { Next::End } else { Next::More(self) }));
             }
-            let said = tokio::select! {
+            let text = tokio::select! {
                 changed = self.changes.changed() => {
                     changed.ok()?;
                     None
                 }
-                preview = next_preview(&mut self.previews) => Some(shown(&self.id, &preview)),
-                // The client comes back by itself, to the server's next life.
+                preview = next_preview(&mut self.previews) => Some(preview_event(&self.id, &preview)),
+                // The client reconnects by itself once the server has restarted.
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 () = tokio::time::sleep(self.heartbeat) => Some(": still here\n\n".to_owned()),
             };
-            if let Some(said) = said {
-                return Some((said, Next::More(self)));
+            if let Some(text) = text {
+                return Some((text, Next::More(self)));
             }
         }
     }
 
-    /// An event as it stands in the stream.
-    async fn written(&self, event: &JobEvent) -> String {
+    /// An event in the stream's format.
+    async fn event_text(&self, event: &JobEvent) -> String {
         let mut data = Map::new();
         data.insert("task_id".to_owned(), Value::from(self.id.as_str()));
         data.insert("status".to_owned(), json!(status(event)));
@@ -236,13 +236,13 @@ impl Reader {
             data.insert("progress".to_owned(), Value::from(task_view::progress(&job)));
             data.insert("task".to_owned(), serde_json::to_value(task_view::task(&job, links)).unwrap_or_default());
         }
-        // JSON has no line's end inside.
+        // Serialized JSON contains no line break.
         format!("id: {}\nevent: {}\ndata: {}\n\n", event.id, event.kind, Value::Object(data))
     }
 }
 
-/// A preview as it stands in the stream: without a number, for it is not told again.
-fn shown(id: &str, preview: &Preview) -> String {
+/// A preview in the stream's format: without an id, because it is not repeated.
+fn preview_event(id: &str, preview: &Preview) -> String {
     let Preview { of, width, height, png } = preview;
     let (frame, part, step, steps) = match *of {
         PreviewOf::Step { part, step, steps } => (None, Some(part), Some(step), Some(steps)),
@@ -250,11 +250,11 @@ fn shown(id: &str, preview: &Preview) -> String {
     };
     let image = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
     let data = PreviewData { frame, height: *height, image, part, step, steps, task_id: id.to_owned(), width: *width };
-    // It holds nothing that JSON cannot.
+    // It contains nothing that JSON cannot represent.
     format!("event: preview\ndata: {}\n\n", serde_json::to_string(&data).unwrap_or_default())
 }
 
-/// The next preview, if there will be one; else never.
+/// The next preview; pending forever if there will be none.
 async fn next_preview(previews: &mut Option<Previews>) -> Arc<Preview> {
     if let Some(wanted) = previews
         && let Some(preview) = wanted.next().await
@@ -265,12 +265,12 @@ async fn next_preview(previews: &mut Option<Previews>) -> Arc<Preview> {
     std::future::pending().await
 }
 
-/// How the task ended, if this is its last event.
+/// The final state, if this is the task's last event.
 fn ended(event: &JobEvent) -> Option<JobState> {
     event.kind.parse().ok().filter(|state: &JobState| state.is_final())
 }
 
-/// Where the task stood after an event.
+/// The state of the task after an event.
 fn status(event: &JobEvent) -> TaskStatus {
     match event.kind.as_str() {
         "queued" | "requeued" => TaskStatus::Pending,
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_event_is_told_by_header_or_query() {
+    fn the_last_event_comes_from_the_header_or_the_query() {
         let read = |uri: &str, header: Option<&str>| {
             let mut request = TestRequest::get().uri(uri);
             if let Some(header) = header {
@@ -304,10 +304,10 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_is_what_its_description_says() {
+    fn a_preview_matches_its_schema() {
         let schema = serde_json::to_value(<PreviewData as utoipa::PartialSchema>::schema()).unwrap();
         for of in [PreviewOf::Step { part: 0, step: 1, steps: 2 }, PreviewOf::Frame { frame: 3 }] {
-            let event = shown("vid_a", &Preview { of, width: 96, height: 64, png: vec![1] });
+            let event = preview_event("vid_a", &Preview { of, width: 96, height: 64, png: vec![1] });
             let data: Value = serde_json::from_str(event.trim_end().strip_prefix("event: preview\ndata: ").unwrap()).unwrap();
             assert_eq!((&data["image"], &data["task_id"]), (&json!("data:image/png;base64,AQ=="), &json!("vid_a")));
             assert!(data.as_object().unwrap().keys().all(|key| schema["properties"].get(key).is_some()), "{data} {schema}");

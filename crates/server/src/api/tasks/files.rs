@@ -1,4 +1,4 @@
-//! `GET /files/{job}/{name}`: a job's file, whole or in part, whichever API made it.
+//! `GET /files/{job}/{name}`: a job's file, whole or in part, for jobs of every API.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -14,7 +14,7 @@ use crate::{
 
 /// A job's file.
 ///
-/// Whole, or the part that `Range` asks for. Its URL stands in the task's result.
+/// Whole, or the part that `Range` asks for. The task's result has its URL.
 #[utoipa::path(
     get,
     path = "/files/{job}/{name}",
@@ -29,9 +29,9 @@ use crate::{
         ),
         (
             status = 206,
-            description = "The part that was asked for",
+            description = "The requested part",
             content((Mp4File = "video/mp4"), (PngFile = "image/png")),
-            headers(("Content-Range" = String, description = "Which part of how many bytes"))
+            headers(("Content-Range" = String, description = "The range of the part, and the total number of bytes"))
         ),
         FileAnswers,
         StoreProblems,

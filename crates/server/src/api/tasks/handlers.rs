@@ -1,4 +1,4 @@
-//! `GET /api/v1/tasks`, `GET` and `DELETE /api/v1/tasks/{id}`: how tasks stand, and calling them off.
+//! `GET /api/v1/tasks`, `GET` and `DELETE /api/v1/tasks/{id}`: listing, reading and cancelling tasks.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -20,17 +20,17 @@ use crate::{
     state::ApiState,
 };
 
-/// Which tasks, and in which order.
+/// The filter and the order of a list.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what is read field by field")]
+#[expect(dead_code, reason = "it only documents parameters, which are read one by one")]
 pub(crate) struct ListQuery {
-    /// How many at most.
+    /// The maximum number of tasks.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<i64>,
-    /// Only those behind the task of this id: the last of the page before.
+    /// Only tasks after the one with this id: the last of the previous page.
     after: Option<String>,
-    /// Only those that stand here.
+    /// Only tasks with this status.
     #[param(inline)]
     status: Option<TaskStatus>,
     /// Whether the newest come first.
@@ -38,11 +38,11 @@ pub(crate) struct ListQuery {
     order: Option<Order>,
 }
 
-/// Which come first.
+/// The task that comes first.
 #[derive(utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(default = "desc")]
-#[expect(dead_code, reason = "it describes what is read field by field")]
+#[expect(dead_code, reason = "it only documents a parameter")]
 pub(crate) enum Order {
     /// The oldest.
     Asc,
@@ -50,9 +50,9 @@ pub(crate) enum Order {
     Desc,
 }
 
-/// Your tasks, the newest first.
+/// Your tasks, newest first.
 ///
-/// A page that is full has a `Link` with `rel="next"` in its head.
+/// A full page has a `Link` header with `rel="next"`.
 #[utoipa::path(
     get,
     path = "/api/v1/tasks",
@@ -63,10 +63,10 @@ pub(crate) enum Order {
             status = 200,
             description = "The tasks",
             body = Vec<TaskSummary>,
-            headers(("Link" = String, description = "Where the next page is, if this one is full"))
+            headers(("Link" = String, description = "The next page, if this one is full"))
         ),
         StoreProblems,
-        (status = 404, description = "There is no task of the id in `after`", body = ErrorBody),
+        (status = 404, description = "There is no task with the id in `after`", body = ErrorBody),
         (status = 422, description = "The query is wrong", body = ValidationErrorBody),
     )
 )]
@@ -93,7 +93,7 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
     Ok(response.json(jobs.iter().map(task_view::summary).collect::<Vec<_>>()))
 }
 
-/// A task as it stands.
+/// A task in its current state.
 #[utoipa::path(
     get,
     path = "/api/v1/tasks/{id}",
@@ -112,7 +112,7 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
     Ok(Json(task_view::task(&job, Links { access: &state.access, base_url: &base_url })))
 }
 
-/// Calls a task off: one that waits at once, one that is being made at its next step.
+/// Cancels a task: a queued one at once, a running one at its next step.
 #[utoipa::path(
     delete,
     path = "/api/v1/tasks/{id}",
@@ -122,7 +122,7 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
         (status = 200, description = "It is cancelled", body = CancelResponse),
         StoreProblems,
         (status = 404, description = "There is no such task", body = ErrorBody),
-        (status = 409, description = "It has ended, and stays as it ended", body = ErrorBody),
+        (status = 409, description = "It has already ended, and is unchanged", body = ErrorBody),
     )
 )]
 pub(crate) async fn cancel(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<CancelResponse>, Problem> {
@@ -137,7 +137,7 @@ pub(crate) async fn cancel(caller: Caller, id: Path<String>, state: Data<ApiStat
 struct Query {
     limit: usize,
     after: Option<String>,
-    /// A name that is known.
+    /// A known status name.
     status: Option<String>,
     newest_first: bool,
 }

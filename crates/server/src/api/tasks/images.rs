@@ -1,7 +1,7 @@
 //! `POST /api/v1/images/generate` and `/generate-i2i`: a picture, which the answer waits for.
 //!
-//! It is a task like the others: listed, kept, and found by its id. The invariant: where nobody but this connection could learn what became
-//! of it, hanging up calls it off; a request with a name of its own (`Idempotency-Key`) or with a callback goes on, and is asked for again.
+//! It is a task like the others: listed, kept, and found by its id. The invariant: if only this connection could learn the result, hanging
+//! up cancels the task; a request with an `Idempotency-Key` or a callback keeps running, and its result can be fetched later.
 
 use std::future::Future;
 
@@ -37,10 +37,10 @@ use crate::{
 /// The picture's name in its task.
 const PICTURE: &str = "image-0.png";
 
-/// What both routes answer.
+/// The answers of both routes.
 #[derive(utoipa::IntoResponses)]
-#[expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
-enum Made {
+#[expect(dead_code, reason = "it only documents answers")]
+enum PictureResponses {
     /// The picture
     #[response(status = 200, headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent")))]
     Picture(PictureTaskResponse),
@@ -48,17 +48,17 @@ enum Made {
 
 /// Makes a picture from a text.
 ///
-/// Waits until it is made. Hanging up calls it off, unless the request has an `Idempotency-Key` or a `callback_url`.
+/// Waits until it is made. Hanging up cancels it, unless the request has an `Idempotency-Key` or a `callback_url`.
 #[utoipa::path(
     post,
     path = "/api/v1/images/generate",
     tag = "tasks",
     request_body = PictureTaskBody,
     params(IdempotencyHeader),
-    responses(Made, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
+    responses(PictureResponses, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    answered(&request, caller, payload, &state, false).await
+    respond(&request, caller, payload, &state, false).await
 }
 
 /// Makes a picture from a text and a picture.
@@ -70,10 +70,10 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     tag = "tasks",
     request_body = PictureFromPictureBody,
     params(IdempotencyHeader),
-    responses(Made, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
+    responses(PictureResponses, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
 )]
 pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    answered(&request, caller, payload, &state, true).await
+    respond(&request, caller, payload, &state, true).await
 }
 
 /// The names of the services that make pictures: this machine.
@@ -87,13 +87,13 @@ pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
     std::future::ready(Json(vec![SERVICE]))
 }
 
-async fn answered(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
+async fn respond(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = made(request, caller, &mut body, state, wants_picture).await;
+    let answer = try_respond(request, caller, &mut body, state, wants_picture).await;
     body.held_by(answer)
 }
 
-async fn made(
+async fn try_respond(
     request: &HttpRequest,
     caller: Caller,
     body: &mut RequestBody,
@@ -115,7 +115,7 @@ async fn made(
             let mut picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
             submission.callback_url = picture.request.callback_url.take();
             let is_kept = submission.can_be_asked_after();
-            let Submitted { job, replayed, .. } = submitted(request, picture, &base_url, submission, state).await?;
+            let Submitted { job, replayed, .. } = submit(request, picture, &base_url, submission, state).await?;
             (job, replayed, is_kept)
         }
     };
@@ -123,10 +123,10 @@ async fn made(
     let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
     let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| task_not_found(&job.id))?;
     if let Some(fault) = job.held_up_by {
-        // One that nobody can come back for is called off.
+        // A job without a name or a callback is cancelled when `waiting` is dropped.
         return Err(held_up(fault));
     }
-    // It has ended. One that waits for the program's next life is not kept: a caller who has no name for it is told to ask anew.
+    // The job has ended. A shutdown returns early above, which cancels an unnamed job: its caller is asked to send the request again.
     waiting.is_kept = true;
     TaskMetadata::of(&job).notes.tell(request);
     let mut response = answer(&job, &state.jobs, Links { access: &state.access, base_url: &base_url }).await?;
@@ -134,7 +134,7 @@ async fn made(
     Ok(response)
 }
 
-async fn submitted(
+async fn submit(
     request: &HttpRequest,
     mut picture: Body<Picture>,
     base_url: &str,
@@ -159,7 +159,7 @@ async fn submitted(
         }
     };
     let limits = state.limits.clone();
-    // A given picture is resized.
+    // A blocking task, because it resizes the given picture.
     let spec = web::block(move || picture.picture_spec(image, &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
     let (remarks, spec) = spec.await??;
     notes.remarks = remarks;
@@ -168,7 +168,7 @@ async fn submitted(
     submission.submit(state, new_id("img"), Work::Image(spec), JobMetadata::Task(metadata)).await
 }
 
-/// A job that somebody waits for; called off when they are gone, unless they can come back for it.
+/// A job with a waiting caller; dropping it cancels the job unless the caller can fetch the result later.
 struct Waiting {
     jobs: Jobs,
     owner: String,
@@ -178,12 +178,12 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // Outside of a runtime nothing runs any more that could be called off.
+        // Without a runtime no job is running.
         if let (false, Ok(runtime)) = (self.is_kept, tokio::runtime::Handle::try_current()) {
             let (jobs, owner, id) = (self.jobs.clone(), std::mem::take(&mut self.owner), std::mem::take(&mut self.id));
             runtime.spawn(async move {
                 if let Err(error) = jobs.cancel(&owner, &id).await {
-                    tracing::warn!(%error, job = id, "nobody waits for it any more, and it cannot be called off");
+                    tracing::warn!(%error, job = id, "cannot cancel a job whose caller has hung up");
                 }
             });
         }

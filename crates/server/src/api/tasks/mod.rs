@@ -1,13 +1,13 @@
-//! The Tasks API under `/api/v1`: videos and pictures as tasks that outlive their connection, made by the local models.
+//! The Tasks API under `/api/v1`: videos and pictures as tasks that outlive their connection.
 //!
-//! Paths, keys and status words are those of a service in front of a hosted video model, so that its clients keep working; keys that it
-//! lacks are additions, and where its source and its documentation differ, the documentation counts.
+//! Paths, keys and status words are those of a service in front of a hosted video model, so that its clients keep working; new keys are
+//! additions. Where its source and its documentation differ, the documentation wins.
 //!
-//! * [`videos`] and [`images`] take requests, [`handlers`] tells how they stand, [`events`] tells of it as it happens;
-//! * [`clip_body`] and [`picture_body`] are the bodies, [`wire`] is what is answered, [`task_view`] writes a job down as a task;
-//! * [`problems`] gives every error below `/api/v1` the `error` object that these clients look for, beside FastAPI's `detail`.
+//! * [`videos`] and [`images`] accept requests, [`handlers`] lists, reads and cancels tasks, [`events`] streams their events;
+//! * [`clip_body`] and [`picture_body`] parse the bodies, [`wire`] has the answers, [`task_view`] renders a job as a task;
+//! * [`problems`] gives every error below `/api/v1` the `error` object that these clients expect, beside FastAPI's `detail`.
 //!
-//! The invariant: what a task says of itself comes from the job store; nothing is remembered here.
+//! The invariant: a task's state comes from the job store; this module keeps none.
 
 pub(crate) mod async_video;
 mod clip_body;
@@ -28,7 +28,7 @@ use actix_web::web;
 use crate::http::path;
 
 /// Adds the routes.
-#[expect(deprecated, reason = "the older way to ask is kept for those who use it")]
+#[expect(deprecated, reason = "the older status route is kept for its clients")]
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(path("/api/v1/videos/generate").post(videos::generate))

@@ -1,7 +1,6 @@
-//! Understanding the bodies of `POST /api/v1/images/generate` and `/generate-i2i`.
+//! Parsing the bodies of `POST /api/v1/images/generate` and `/generate-i2i`.
 //!
-//! The invariant: the model makes a picture at about its own number of pixels, in the proportions that are asked for; what is asked for
-//! beyond that is resizing.
+//! The invariant: the model makes a picture of about its own number of pixels, in the requested proportions; the rest is resizing.
 
 use diffusion_core::preprocess::{self, Part};
 use generation::{
@@ -24,31 +23,31 @@ use crate::{
 const LIMITS: Limits = Limits::DEFAULT;
 /// The bounds of a picture's sides.
 const SIDE: (u32, u32) = (64, 4096);
-/// The services that clients name; whichever it is, this machine makes the picture.
+/// The services that a request can name; this machine makes the picture in any case.
 const SERVICES: [&str; 4] = ["local", "doubao", "nano_banana", "midjourney"];
 const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'doubao', 'nano_banana' or 'midjourney'");
-/// The qualities with their steps, and the quality when nobody says.
+/// The qualities with their steps. The default is `DEFAULT_STEPS`.
 const QUALITIES: [(&str, u32); 4] = [("low", 10), ("medium", 20), ("high", 30), ("ultra", 50)];
 const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'low', 'medium', 'high' or 'ultra'");
 const DEFAULT_STEPS: u32 = 30;
-/// How much of a given picture stays when nobody says.
+/// The default weight of a given picture.
 const DEFAULT_REFERENCE_WEIGHT: f64 = 0.7;
-/// Proportions beyond 4:1 are none that a model has seen.
+/// Models have not been trained on proportions beyond 4:1.
 const LONGEST: f64 = 4.0;
 
-/// A request for a picture as clients of this API write it.
+/// A request for a picture, in this API's format.
 #[derive(Default)]
 pub(crate) struct Picture {
-    /// All but its size, and what of it hangs on other fields.
+    /// All fields except the size and those derived from others.
     image: ImageRequest,
     service: Option<String>,
     quality: Option<String>,
     style: Option<String>,
     width: Option<i128>,
     height: Option<i128>,
-    /// How much of the given picture stays.
+    /// The share of the given picture that stays.
     reference_weight: Option<f64>,
-    /// How much of it is painted anew.
+    /// The share of it that is repainted.
     strength: Option<f64>,
     /// The given picture, as the caller names or sends it.
     pub(crate) source: Option<String>,
@@ -62,7 +61,7 @@ impl Picture {
         self.image.model.as_deref()
     }
 
-    /// The name of that model as this machine has it.
+    /// Sets the model by its name on this machine.
     pub(crate) fn set_model(&mut self, model: Option<String>) {
         self.image.model = model;
     }
@@ -75,15 +74,15 @@ impl Holds<ImageRequest> for Picture {
 }
 
 body_table! {
-    /// What `POST /api/v1/images/generate` takes. Other programs' names of the fields are understood; keys that no field has are ignored,
-    /// and named in the answer's `ignored_fields`.
+    /// The body of `POST /api/v1/images/generate`. Other programs' names of the fields are accepted; unknown keys are ignored, and named in
+    /// the answer's `ignored_fields`.
     PICTURE: Picture, PictureTaskBody as "PictureTaskRequest",
     example {"prompt": "a peaceful sunrise over mountains with mist", "width": 1920, "height": 1080, "quality": "high"},
     [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &TASK]
 }
 
 body_table! {
-    /// What `POST /api/v1/images/generate-i2i` takes: all that `POST /api/v1/images/generate` takes, and a picture.
+    /// The body of `POST /api/v1/images/generate-i2i`: that of `POST /api/v1/images/generate`, and a picture.
     PICTURE_FROM_PICTURE: Picture, PictureFromPictureBody as "PictureFromPictureRequest",
     example {
         "image": EXAMPLE_PICTURE, "prompt": "the sea at night with boats and a moon", "reference_weight": 0.5, "width": 1024, "height": 1024
@@ -91,15 +90,15 @@ body_table! {
     [
         &PROMPT,
         &rows! { Picture;
-            /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cut to the wanted
+            /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cropped to the requested
             /// proportions about its middle.
             image: Text(|r| &mut r.source).required().checked(),
         },
         &SIZE,
         &rows! { Picture;
-            /// How much of it stays: 1 - `reference_weight` of the steps are run on it, and at least one.
+            /// How much of it stays: 1 - `reference_weight` of the steps run on it, and at least one.
             reference_weight: Number(SHARE, |r| &mut r.reference_weight).or(|| DEFAULT_REFERENCE_WEIGHT.into()),
-            /// The same said the other way round, as diffusers says it: the share of the steps.
+            /// The same from the other end, as in diffusers: the share of the steps.
             strength: Number(SHARE, |r| &mut r.strength),
         },
         &SETTINGS,
@@ -114,39 +113,39 @@ const PROMPT: [Row<Picture>; 1] = rows! { Picture;
 };
 
 const SIZE: [Row<Picture>; 3] = rows! { Picture;
-    /// Which service is meant to make it. Whichever is named, this machine does, and says so in the answer.
+    /// The service that should make it. This machine makes it in any case, and the answer says so.
     service: Text(|r| &mut r.service).one_of(|| SERVICES.to_vec()).or(|| "local".into()),
-    /// Pixels across. The model makes the picture at about its own number of pixels in these proportions, then it is resized; the answer
-    /// names both sizes.
+    /// Width in pixels. The model makes the picture at about its own number of pixels in these proportions, then it is resized; the answer
+    /// has both sizes.
     width: Whole(SIDE, |r| &mut r.width).checked().or(|| DEFAULT_SIZE.0.into()),
-    /// Pixels down.
+    /// Height in pixels.
     height: Whole(SIDE, |r| &mut r.height).checked().or(|| DEFAULT_SIZE.1.into()),
 };
 
 const SETTINGS: [Row<Picture>; 6] = rows! { Picture;
-    /// How many denoising steps: 10, 20, 30 or 50.
+    /// The number of denoising steps: 10, 20, 30 or 50.
     quality: Text(|r| &mut r.quality).one_of(|| QUALITIES.map(|(name, _)| name).to_vec()).or(|| "high".into()),
-    /// Stands behind the prompt, after a comma: "watercolour".
+    /// Appended to the prompt after a comma: "watercolour".
     style: Text(|r| &mut r.style).length(0, LIMITS.max_prompt_chars),
     /// What the picture should not show.
     negative_prompt: Text(|r| &mut r.image.negative_prompt).length(0, LIMITS.max_prompt_chars),
-    /// The noise's seed. Drawn at random if absent or -1, and told in the answer.
+    /// The noise's seed. Drawn at random if absent or -1; the answer tells which.
     seed: Seed(LIMITS.max_seed, |r| &mut r.image.seed),
-    /// How closely the picture follows the prompt; 1 or less turns it off.
+    /// How closely the picture follows the prompt; 1 or less turns guidance off.
     cfg_scale: Number(LIMITS.guidance_scale, |r| &mut r.image.guidance_scale).or(|| DEFAULT_GUIDANCE_SCALE.into()),
-    /// Denoising steps, whatever `quality` says.
+    /// Denoising steps; takes precedence over `quality`.
     steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps),
 };
 
 const TASK: [Row<Picture>; 2] = rows! { Picture;
-    /// true is refused: there is nothing here that rewrites prompts.
+    /// true is refused: this server does not rewrite prompts.
     optimize_prompt: Truth(|r| &mut r.optimize_prompt),
-    /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+    /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
     callback_url: Text(|r| &mut r.callback_url),
 };
 
-/// Reads the fields that are there; faults are kept for [`Body::check_picture`]. `wants_picture` where one is to start from: else what is said
-/// of one is ignored.
+/// Parses the fields; faults are kept for [`Body::check_picture`]. With `wants_picture` the body needs a picture to start from; without it,
+/// fields about one are ignored.
 pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<Body<Picture>, Problem> {
     let mut body = if wants_picture { &PICTURE_FROM_PICTURE } else { &PICTURE }.parse(body)?;
     check_callback(&mut body, |picture| picture.callback_url.as_deref(), guard);
@@ -165,7 +164,7 @@ pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<B
     let Picture { image, style, .. } = &mut body.request;
     image.num_inference_steps = image.num_inference_steps.or(steps.map(|(_, steps)| steps.into()));
     image.seed.get_or_insert_with(|| random_seed().into());
-    // A prompt of blanks stays one, and is told so.
+    // A blank prompt stays blank, so that it is refused.
     if let (Some(prompt), Some(style)) = (&mut image.prompt, style)
         && !prompt.trim().is_empty()
         && !style.trim().is_empty()
@@ -175,7 +174,7 @@ pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<B
     Ok(body)
 }
 
-/// How much of a given picture stays: as it is said here, or as the share that is painted anew, as diffusers and AUTOMATIC1111 say it.
+/// Reads the weight of a given picture from `reference_weight`, or from its complement `strength`, as in diffusers and AUTOMATIC1111.
 fn check_weight(body: &mut Body<Picture>) {
     let Picture { reference_weight, strength, .. } = body.request;
     let value = |error: String| FieldErrorKind::Value { error };
@@ -185,7 +184,7 @@ fn check_weight(body: &mut Body<Picture>) {
             return;
         }
         (None, Some(_)) => Some(("strength", value("a strength is 0 to 1".into()))),
-        // Six digits, so that 0.3 and 0.7 make one.
+        // Rounded to six digits, so that 0.3 and 0.7 make 1.
         (Some(weight), Some(strength)) if ((weight + strength - 1.0) * 1e6).round() != 0.0 => {
             let error = format!("it says the same as reference_weight, which would be {}: give one of them", 1.0 - strength);
             Some(("strength", value(error)))
@@ -199,14 +198,14 @@ fn check_weight(body: &mut Body<Picture>) {
 }
 
 impl Body<Picture> {
-    /// What is to be said of the body before it is checked.
+    /// The notes on the body before it is validated.
     pub(crate) fn notes(&self, model: &ModelInfo) -> RequestNotes {
         let image = &self.request.image;
         let texts = [&image.prompt, &image.negative_prompt].into_iter().flatten();
         RequestNotes::new(self.named.ignored.clone(), model.unread_scripts(texts.map(String::as_str)))
     }
 
-    /// Checks all but the given picture.
+    /// Validates all fields but the given picture.
     ///
     /// # Errors
     /// 422 with every fault.
@@ -214,7 +213,7 @@ impl Body<Picture> {
         self.picture_spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits, model).map(drop)
     }
 
-    /// The spec of what is to be made, of the given picture where there is one. Resizes that, which takes a moment.
+    /// The spec of the picture. Resizes the given picture, if any, which takes a moment.
     ///
     /// # Errors
     /// 422 with every fault.
@@ -240,17 +239,17 @@ impl Body<Picture> {
         self.judged(request.validate(limits, model).map_err(|errors| errors.into_iter().map(renamed).collect()))
     }
 
-    /// The share of the steps that are run on the given picture: at least one step's.
+    /// The share of the steps that run on the given picture: at least one step.
     fn strength(&self, steps: i128) -> f64 {
         let weight = self.request.reference_weight.unwrap_or(DEFAULT_REFERENCE_WEIGHT);
         let steps = steps.max(1) as f64;
-        // Six digits, so that 1 - 0.7 is 0.3; and a little more than a step's share, which may have been rounded down.
+        // Rounded to six digits, so that 1 - 0.7 is 0.3. The minimum is slightly above one step's share, which may have been rounded down.
         let strength = ((1.0 - weight) * 1e6).round() / 1e6;
         strength.max((1.0 / steps).next_up()).min(1.0)
     }
 }
 
-/// The name that a field of an [`ImageRequest`] has here.
+/// This API's name for a field of an [`ImageRequest`].
 pub(crate) fn picture_field(field: &str) -> &str {
     match field {
         "num_inference_steps" => "steps",
@@ -261,7 +260,7 @@ pub(crate) fn picture_field(field: &str) -> &str {
     }
 }
 
-/// A field under the name that it has here.
+/// The fault under this API's field name.
 fn renamed(error: FieldError) -> FieldError {
     let field = picture_field(error.field);
     FieldError { field, ..error }
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_makes_about_as_many_pixels_as_it_was_made_for() {
+    fn the_native_size_has_about_the_models_own_number_of_pixels() {
         let native = |own: (u32, u32), wanted| native_size(wanted, &Limits::DEFAULT, &model(own.0, own.1));
         assert_eq!(native((512, 512), (1920, 1080)), (680, 384));
         assert_eq!(native((512, 512), (4096, 4096)), (512, 512));

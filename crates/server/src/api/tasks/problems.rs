@@ -1,4 +1,4 @@
-//! Problems as the Tasks API says them: an `error` object beside FastAPI's `detail`; and those that tasks alone have.
+//! The Tasks API's format of problems, an `error` object beside FastAPI's `detail`; and problems that only tasks have.
 
 use actix_web::http::StatusCode;
 use generation::jobs::{DiskFault, JobState};
@@ -9,12 +9,12 @@ use crate::{
     http::Problem,
 };
 
-/// There is no such task, or it is another's.
+/// There is no such task, or it belongs to another key.
 pub(crate) fn task_not_found(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "task_not_found", format!("Task not found: {id}"))
 }
 
-/// The task has ended, and stays as it ended.
+/// The task has already ended, and is unchanged.
 pub(crate) fn task_ended(id: &str, state: JobState) -> Problem {
     let ended = match state {
         JobState::Completed => "is completed already",
@@ -25,17 +25,17 @@ pub(crate) fn task_ended(id: &str, state: JobState) -> Problem {
     Problem::new(StatusCode::CONFLICT, "task_ended", format!("Task {id} {ended}"))
 }
 
-/// The task that is waited for was called off.
+/// The awaited task was cancelled.
 pub(crate) fn task_cancelled(id: &str) -> Problem {
     Problem::new(StatusCode::GONE, "task_cancelled", format!("Task {id} has been cancelled"))
 }
 
-/// What was made waits for the disk, and is stored by itself as soon as that lets it.
+/// The finished picture waits for the disk, and is stored as soon as the disk permits.
 pub(crate) fn held_up(fault: DiskFault) -> Problem {
     Problem::disk(fault, format!("The picture cannot be stored now: {fault}"))
 }
 
-/// The body of a problem, in the vocabulary of the service that these clients know.
+/// The body of a problem, in the vocabulary of the service that these clients expect.
 pub(crate) fn rendered(problem: &Problem) -> Value {
     let code = match (problem.code, problem.status.as_u16()) {
         ("task_not_found", _) => "TASK_NOT_FOUND",
@@ -66,7 +66,7 @@ pub(crate) fn rendered(problem: &Problem) -> Value {
             serde_json::to_value(TaskValidationErrorBody { detail, error: TaskValidationErrorObject { code, message, details } })
         }
     };
-    // They hold nothing that JSON cannot.
+    // They contain nothing that JSON cannot represent.
     body.unwrap_or_default()
 }
 

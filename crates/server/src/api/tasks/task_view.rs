@@ -1,6 +1,6 @@
-//! A job written down as a task: where it stands, how far it is, and where its files are to be had.
+//! Renders a job as a task: its state, its progress and the URLs of its files.
 //!
-//! It must not know requests; whoever asks says how links begin. The invariant: 100 % is said of a completed job alone.
+//! It must not know requests; the caller supplies the base URL. The invariant: only a completed job has 100 %.
 
 use std::time::SystemTime;
 
@@ -21,23 +21,23 @@ use crate::{
     },
 };
 
-/// How the links of an answer are written.
+/// The context for the links of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Links<'a> {
     pub(crate) access: &'a Access,
-    /// Where its reader finds this server, without a final slash.
+    /// The server's URL as its reader reaches it, without a final slash.
     pub(crate) base_url: &'a str,
 }
 
 impl Links<'_> {
-    /// Where a job's file is to be had.
+    /// The URL of a job's file.
     pub(crate) fn file(&self, job: &Job, name: &str) -> String {
         let owner = Caller::named(&job.owner);
         let path = self.access.link(&owner, &format!("/files/{}/{name}", job.id), SystemTime::now());
         format!("{}{path}", self.base_url)
     }
 
-    /// Where a job's video is to be had.
+    /// The URL of a job's video.
     pub(crate) fn video(&self, job: &Job) -> Option<String> {
         self.first(job, "video/")
     }
@@ -48,7 +48,7 @@ impl Links<'_> {
     }
 }
 
-/// The task, whole.
+/// The complete task.
 pub(crate) fn task(job: &Job, links: Links<'_>) -> Task {
     Task {
         task_id: job.id.clone(),
@@ -71,7 +71,7 @@ pub(crate) fn task(job: &Job, links: Links<'_>) -> Task {
     }
 }
 
-/// The task as it stands in a list.
+/// The task as an entry of a list.
 pub(crate) fn summary(job: &Job) -> TaskSummary {
     TaskSummary {
         task_id: job.id.clone(),
@@ -85,7 +85,7 @@ pub(crate) fn summary(job: &Job) -> TaskSummary {
     }
 }
 
-/// The task as the older route tells of it.
+/// The task in the older route's format.
 pub(crate) fn video_status(job: &Job, links: Links<'_>) -> VideoStatus {
     VideoStatus {
         task_id: job.id.clone(),
@@ -130,7 +130,7 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
     Some(TaskResult { service: service.to_owned(), result: output, duration: rounded(outcome.seconds) })
 }
 
-/// How far a job is, in whole percent; 100 is said only of what is there.
+/// The progress in whole percent; 100 only once the job is completed.
 pub(crate) fn progress(job: &Job) -> u32 {
     match job.state {
         JobState::Completed => 100,
@@ -143,7 +143,7 @@ fn message(job: &Job) -> String {
         return damage.clone();
     }
     if let Some(fault) = job.held_up_by {
-        return format!("Waiting: {fault}; it goes on by itself when that is mended");
+        return format!("Waiting: {fault}; the task continues when that is fixed");
     }
     if let Some((name, state)) = &job.waits_for {
         return match share_of(state) {
@@ -162,7 +162,7 @@ fn message(job: &Job) -> String {
     }
 }
 
-/// How much of a model is read that is being loaded.
+/// The share of a model that has been loaded, if it is loading.
 fn share_of(state: &ModelState) -> Option<f64> {
     if let ModelState::Loading { share } = state { Some(*share) } else { None }
 }
@@ -176,12 +176,12 @@ fn eta(job: &Job) -> Option<f64> {
     job.eta.map(|eta| rounded(eta.as_secs_f64()))
 }
 
-/// Tenths of a second are all that a forecast is good for, and milliseconds all that a measurement is.
+/// Rounded to milliseconds, the precision of a measurement.
 pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
-/// Whether a video is made, of which a failed job has nothing but its id to tell by.
+/// Whether the job makes a video. For a failed job only the id shows it.
 fn is_video(job: &Job) -> bool {
     !job.id.starts_with("img_")
 }
@@ -189,11 +189,11 @@ fn is_video(job: &Job) -> bool {
 /// RFC 3339 in UTC, with Z, to the millisecond.
 pub(crate) fn time(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH);
-    // Rounding fails only at the ends of time.
+    // Rounding fails only at the limits of the time range.
     time.round(Unit::Millisecond).unwrap_or(time).to_string()
 }
 
-/// The word for a state.
+/// The status of a state.
 pub(crate) fn status(state: JobState) -> TaskStatus {
     state.into()
 }

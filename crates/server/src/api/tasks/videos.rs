@@ -1,7 +1,7 @@
-//! `POST /api/v1/videos/generate`: a picture set in motion, as a task; and the older way to ask how it stands.
+//! `POST /api/v1/videos/generate`: sets a picture in motion, as a task; and the older status route.
 //!
-//! The order of things: the request's own name first, for one that was answered before is answered again whatever has become of its
-//! picture; then the fields; then the picture; then the job, which is on the disk before the answer.
+//! The order matters: the `Idempotency-Key` first, because a repeated request gets its answer again whatever has happened to its picture;
+//! then the fields; then the picture; then the job, which is on disk before the answer.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -33,9 +33,9 @@ use crate::{
     state::{ApiState, Maker},
 };
 
-/// Takes a picture to be set in motion.
+/// Sets a picture in motion.
 ///
-/// Answers at once with the task's id; ask `GET /api/v1/tasks/{id}` how it stands, or follow `/api/v1/tasks/{id}/events`.
+/// Answers at once with the task's id; poll `GET /api/v1/tasks/{id}`, or follow `/api/v1/tasks/{id}/events`.
 #[utoipa::path(
     post,
     path = "/api/v1/videos/generate",
@@ -45,7 +45,7 @@ use crate::{
     responses(
         (
             status = 200,
-            description = "The task is taken, and will end",
+            description = "The task is accepted",
             body = VideoTaskResponse,
             headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
         ),
@@ -57,11 +57,11 @@ use crate::{
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = taken(&request, caller, &mut body, &state).await;
+    let answer = accept(&request, caller, &mut body, &state).await;
     body.held_by(answer)
 }
 
-/// How a video's task stands. `GET /api/v1/tasks/{id}` tells more.
+/// The state of a video's task. `GET /api/v1/tasks/{id}` has more.
 #[utoipa::path(
     get,
     path = "/api/v1/videos/{id}",
@@ -86,18 +86,18 @@ pub(crate) async fn status(
     Ok(Json(task_view::video_status(&job, Links { access: &state.access, base_url: &base_url })))
 }
 
-async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let (bytes, held) = state.read_large(body, request, &caller.owner).await?;
-    let mut asked = Submission::by(caller, request, &bytes).await?;
-    if let Some(Submitted { job, replayed, .. }) = asked.before(state).await? {
+    let mut submission = Submission::by(caller, request, &bytes).await?;
+    if let Some(Submitted { job, replayed, .. }) = submission.before(state).await? {
         return Ok(answer(request, &job, replayed));
     }
     let (tasks, services, guard) = (state.tasks.clone(), state.services.clone(), state.guard.clone());
-    // The picture alone is wanted from here on, and a body may be long.
+    // Parsing consumes the body, which may be long: only the picture is needed from here on.
     let parsed = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &services, &guard)).await??;
     let Parsed { body: mut clip, maker, mut notes } = parsed;
-    asked.stays_here = matches!(maker, Maker::Local(_)) && clip.request.names_this_machine();
+    submission.stays_here = matches!(maker, Maker::Local(_)) && clip.request.names_this_machine();
     if let Maker::Local(name) = &maker {
         let model = state.ready_model(name.as_deref())?;
         clip.request.clip.fill_in(&model.defaults);
@@ -108,14 +108,14 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     notes.tell(request);
     clip.check(&state.limits)?;
     let base_url = state.access.base_url(request);
-    // A body without a picture did not pass the check.
+    // `check` refuses a body without a picture.
     let source = clip.request.source.take().ok_or_else(Problem::internal)?;
-    let image = state.pictures_for(&maker).picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }).await;
+    let image = state.pictures_for(&maker).picture(source, Asker { owner: &submission.caller.owner, base_url: &base_url }).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.fault("image", reason),
         SourceError::Failed(error) => *error,
     })?;
-    asked.callback_url = clip.request.callback_url.take();
+    submission.callback_url = clip.request.callback_url.take();
     let spec = match maker {
         Maker::Local(_) => VideoSpec::Clip(clip.spec(Some(image.picture), &state.limits)?),
         Maker::Remote(model) => {
@@ -128,12 +128,12 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     };
     let seed = spec.remote().map_or(Some(spec.seed()), |remote| remote.request.seed);
     let metadata = JobMetadata::Task(TaskMetadata { base_url, native_size: None, notes, seed, by_service: spec.remote().is_some() });
-    let Submitted { job, replayed, .. } = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
+    let Submitted { job, replayed, .. } = submission.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     drop(held);
     Ok(answer(request, &job, replayed))
 }
 
-/// The same for one request, however its task stands by now.
+/// The same answer for one request, whatever the state of its task.
 fn answer(request: &HttpRequest, job: &Job, replayed: bool) -> HttpResponse {
     let id = &job.id;
     let TaskMetadata { notes, seed, .. } = TaskMetadata::of(job);

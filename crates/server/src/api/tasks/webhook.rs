@@ -1,4 +1,4 @@
-//! What a callback is told when its job has ended.
+//! The callback message when a job has ended.
 
 use generation::jobs::Job;
 use guarded_http::HeaderMap;
@@ -13,7 +13,7 @@ use crate::{
     webhooks::Message,
 };
 
-/// The task as `GET /api/v1/tasks/{id}` tells of it, and what has happened to it.
+/// The task as in `GET /api/v1/tasks/{id}`, and the event.
 pub(crate) fn message(access: &Access, job: &Job, event: &str) -> Message {
     let metadata = TaskMetadata::of(job);
     let task = task_view::task(job, Links { access, base_url: &metadata.base_url });

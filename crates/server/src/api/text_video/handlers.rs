@@ -1,8 +1,8 @@
-//! A video from a text: one of the three things that `POST /generate-video` makes, and `GET /video-status`, which tells how it stands.
+//! A video from a text: one of the three bodies of `POST /generate-video`, and `GET /video-status`, which reports its state.
 //!
-//! The API is that of a small service before Amazon's Nova Reel: six seconds at 24 frames a second, 1280x720. The operator or the request
-//! decides where they are made; here they are made of one scene, a picture of the text set in motion. The invariant: what Bedrock makes has
-//! Bedrock's ARN for its id, where that is known in time; the server's own id stands for the same job for good.
+//! The API is that of a small front end to Amazon's Nova Reel: six seconds of 1280x720 at 24 frames per second. The operator or the request
+//! decides where the video is made; on this machine it is one scene, a picture of the text set in motion. The invariant: a video that
+//! Bedrock makes has Bedrock's ARN as its id, if the ARN is known in time; the server's own id also stays valid for it.
 
 use std::time::{Duration, SystemTime};
 
@@ -29,22 +29,22 @@ use crate::{
     state::{ApiState, Maker, Services},
 };
 
-/// How long a video is, its rate and its size: what Nova Reel makes.
+/// Length, frame rate and size of a video: those of Nova Reel.
 const SECONDS: u32 = 6;
 const FPS: u32 = 24;
 const SIZE: (u32, u32) = (1280, 720);
 
-/// How long a service may take to say that it has begun, or why it does not: after that the answer has the server's own id.
-const START_PATIENCE: Duration = Duration::from_secs(10);
-/// How the ids of Bedrock's jobs begin.
+/// The time that a service has to start or to refuse; after that the answer has the server's own id.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// The prefix of Bedrock's job ids.
 const ARN: &str = "arn:";
 
-/// This server remembers what it asked for, and asks Amazon about nothing else.
+/// The server only looks up jobs that it started itself, never others at Amazon.
 const UNKNOWN_ARN: &str = "Job not found: no video of this ARN was asked for through this server with this key";
 
-/// The highest seed: one below what a signed 32-bit number holds, as Nova Reel has it.
+/// The highest seed: one below the largest signed 32-bit number, as in Nova Reel.
 const MAX_SEED: u64 = 2_147_483_646;
-/// The seed when nobody says.
+/// The default seed.
 const DEFAULT_SEED: u32 = 42;
 
 /// A request for a video from a text.
@@ -57,7 +57,7 @@ pub(crate) struct Text {
 }
 
 body_table! {
-    /// What `POST /generate-video` takes for a video from a text: six seconds of 1280x720 at 24 frames a second. Keys that no field has are
+    /// The body of `POST /generate-video` for a video from a text: six seconds of 1280x720 at 24 frames per second. Unknown keys are
     /// ignored, and named in the answer.
     pub(crate) TEXT: Text, TextBody as "TextToVideoRequest",
     example {"text": "a peaceful sunrise over mountains with mist", "seed": 42},
@@ -66,29 +66,29 @@ body_table! {
         text: Text(|r| &mut r.text).required().checked().length(1, 512),
         /// The noise's seed; null or -1 draws one at random.
         seed: Seed(MAX_SEED, |r| &mut r.seed).checked().or(|| DEFAULT_SEED.into()),
-        /// Who makes it: "local", a name that `GET /models` lists, a service's name ("bedrock"), or a service's and a model's
-        /// ("bedrock/nova-reel"); an unknown name is 404 with those that there are. Absent: as the operator has set it.
+        /// What makes it: "local", a name that `GET /models` lists, a service's name ("bedrock"), or a service's and a model's
+        /// ("bedrock/nova-reel"); an unknown name is 404 with the known ones. Absent: as the operator has set it.
         model: Text(|r| &mut r.model),
-        /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+        /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
         callback_url: Text(|r| &mut r.callback_url),
     }
 }
 
-/// Takes a video from a text.
+/// Accepts a video from a text.
 pub(crate) async fn generate(
     request: &HttpRequest,
-    mut asked: Submission,
+    mut submission: Submission,
     mut body: Body<Text>,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    if let Some(before) = asked.before(state).await? {
-        return Ok(taken(request, before));
+    if let Some(earlier) = submission.before(state).await? {
+        return Ok(accepted(request, earlier));
     }
     let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
     check_callback(&mut body, |text| text.callback_url.as_deref(), &state.guard);
     let maker = maker(&body, &state.services)?;
-    asked.stays_here = matches!(maker, Maker::Local(_)) && body.request.model.is_some();
+    submission.stays_here = matches!(maker, Maker::Local(_)) && body.request.model.is_some();
     let name = if let Maker::Local(name) = &maker { name.clone() } else { None };
     let model = state.ready_model(name.as_deref());
     let defaults = model.as_ref().map(|model| model.defaults.clone()).unwrap_or_default();
@@ -105,17 +105,17 @@ pub(crate) async fn generate(
             VideoSpec::Scenes(spec)
         }
     };
-    asked.callback_url = body.request.callback_url;
+    submission.callback_url = body.request.callback_url;
     let by_service = spec.remote().is_some();
     let metadata = JobMetadata::TextVideo(TextVideoMetadata { base_url: state.access.base_url(request), seed, notes, by_service });
-    let mut submitted = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
+    let mut submitted = submission.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     if submitted.job.remote.is_some() {
-        submitted.job = begun(submitted.job, state).await?;
+        submitted.job = wait_for_start(submitted.job, state).await?;
     }
-    Ok(taken(request, submitted))
+    Ok(accepted(request, submitted))
 }
 
-/// Who makes it; an unknown name is 404.
+/// The maker; an unknown name is 404.
 fn maker(body: &Body<Text>, services: &Services) -> Result<Maker, Problem> {
     match &body.request.model {
         Some(name) => services.named(name),
@@ -123,7 +123,7 @@ fn maker(body: &Body<Text>, services: &Services) -> Result<Maker, Problem> {
     }
 }
 
-/// What a service is asked for.
+/// The request to a provider.
 fn remote_request(spec: &ScenesSpec) -> VideoRequest {
     VideoRequest {
         prompt: spec.scenes().first().map(|scene| scene.prompt().to_owned()).unwrap_or_default(),
@@ -135,13 +135,13 @@ fn remote_request(spec: &ScenesSpec) -> VideoRequest {
     }
 }
 
-/// The job as soon as its service has begun, or as it stands when that takes longer than a caller should wait.
+/// The job once its provider has started it, or as it is if that takes longer than a caller should wait.
 ///
 /// # Errors
-/// Why the service does not begin.
-async fn begun(job: Job, state: &ApiState) -> Result<Job, Problem> {
+/// The provider's reason for not starting it.
+async fn wait_for_start(job: Job, state: &ApiState) -> Result<Job, Problem> {
     let is_decided = |job: &Job| job.remote_id().is_some() || job.state.is_final();
-    let waited = tokio::time::timeout(START_PATIENCE, state.jobs.until(&job.owner, &job.id, is_decided)).await;
+    let waited = tokio::time::timeout(START_TIMEOUT, state.jobs.until(&job.owner, &job.id, is_decided)).await;
     let Ok(Ok(Some(now))) = waited else { return Ok(job) };
     match (&now.state, &now.error) {
         (JobState::Failed, Some(error)) => Err(Problem::not_begun(error)),
@@ -149,13 +149,13 @@ async fn begun(job: Job, state: &ApiState) -> Result<Job, Problem> {
     }
 }
 
-/// The id that callers of this API know a job by: the ARN of what Bedrock makes.
+/// The id by which callers of this API know a job: the ARN if Bedrock makes it.
 fn job_id(job: &Job) -> String {
     job.remote_id().filter(|id| id.starts_with(ARN)).unwrap_or(&job.id).to_owned()
 }
 
-/// The same for one request, however its job stands by now.
-fn taken(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
+/// The same answer for one request, whatever the state of its job.
+fn accepted(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
     let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
     notes.tell(request);
     let mut answer = HttpResponse::Ok().json(TextStatus {
@@ -173,12 +173,12 @@ fn taken(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> H
     answer
 }
 
-/// What is to be made.
+/// The spec of the video.
 fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, limits: &Limits) -> Result<ScenesSpec, Problem> {
     body.judged(Ok(()))?;
     let scene = SceneRequest { prompt: body.request.text.clone(), source: Some("moving".into()), ..SceneRequest::default() };
     let default_seed = || match body.named.json.get("seed") {
-        // Explicit null is no default, nor is -1.
+        // An explicit null does not mean the default seed, nor does -1.
         Some(_) => i128::from(u64::from(random_seed()) % (MAX_SEED + 1)),
         None => DEFAULT_SEED.into(),
     };
@@ -189,27 +189,27 @@ fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, li
         fps: Some(FpsRequest::Number(FPS.into())),
         width: Some(SIZE.0.into()),
         height: Some(SIZE.1.into()),
-        // What the model knows as round stays round.
+        // Keeps circles round when frames are resized.
         proportional: true,
         seed: Some(body.request.seed.unwrap_or_else(default_seed)),
         ..ScenesRequest::default()
     };
     request.fill_in(defaults);
-    // The limits that the service ships with allow all of this; others may not.
+    // The default limits allow all of this; an operator's may not.
     body.judged(request.validate(limits))
 }
 
-/// Tells how a video from a text stands.
+/// The state of a video from a text.
 #[utoipa::path(
     get,
     path = "/video-status",
     tag = "generation",
     params(("job_id" = String, Query, description = "The id that `POST /generate-video` gave: the server's own, or Amazon's ARN")),
     responses(
-        (status = 200, description = "How it stands", body = TextStatus),
+        (status = 200, description = "The state of the video", body = TextStatus),
         StoreProblems,
-        (status = 404, description = "There is no such job, or it is another's", body = ErrorBody),
-        (status = 422, description = "No id was given", body = ValidationErrorBody),
+        (status = 404, description = "There is no such job, or it belongs to another key", body = ErrorBody),
+        (status = 422, description = "The id is missing", body = ValidationErrorBody),
     )
 )]
 pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
@@ -227,7 +227,7 @@ pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Da
     Ok(HttpResponse::Ok().json(status(job, id, link)))
 }
 
-/// Where a finished video is: at its service for an hour, where that gives links; else here.
+/// The URL of a finished video: its service's link, valid for an hour, if the service gives links; else this server's.
 async fn link(request: &HttpRequest, caller: &Caller, job: &Job, state: &ApiState) -> Option<String> {
     if let (JobState::Completed, Some(remote)) = (job.state, &job.remote)
         && let Some(id) = &remote.id
@@ -240,7 +240,7 @@ async fn link(request: &HttpRequest, caller: &Caller, job: &Job, state: &ApiStat
 
 fn status(job: Job, id: &str, video_url: Option<String>) -> TextStatus {
     let (status, message) = match job.state {
-        // The upstream's word, in lower case, is what this API's clients know.
+        // This API's clients expect the upstream's word in lower case.
         JobState::Queued | JobState::Running => ("inprogress", "Video generation inprogress".to_owned()),
         JobState::Completed => ("completed", "Video generation completed successfully".to_owned()),
         JobState::Failed => {
@@ -274,10 +274,10 @@ mod tests {
     #[test]
     fn a_text_is_six_seconds_of_one_moving_scene() {
         let body = |json: Value| scenes(&TEXT.read(json.as_object().unwrap().clone()), None, &ModelDefaults::default(), &Limits::DEFAULT);
-        let made = body(json!({"text": "a boat"})).unwrap();
-        assert_eq!((made.timeline().frames(), made.fps().to_string(), made.seed()), (144, "24".into(), 42));
-        assert_eq!((made.width(), made.height(), made.moves()), (1280, 720, true));
-        assert_eq!(made.scenes()[0].prompt(), "a boat");
+        let spec = body(json!({"text": "a boat"})).unwrap();
+        assert_eq!((spec.timeline().frames(), spec.fps().to_string(), spec.seed()), (144, "24".into(), 42));
+        assert_eq!((spec.width(), spec.height(), spec.moves()), (1280, 720, true));
+        assert_eq!(spec.scenes()[0].prompt(), "a boat");
         assert_eq!(body(json!({"text": "a boat", "seed": 2_147_483_646})).unwrap().seed(), 2_147_483_646);
         for drawn in [json!(null), json!(-1)] {
             let seeds: Vec<u64> = (0..4).map(|_| body(json!({"text": "a boat", "seed": drawn})).unwrap().seed()).collect();

@@ -1,4 +1,4 @@
-//! What is kept with a video from a text, for its later answers.
+//! The stored metadata of a text video, for later answers.
 
 use generation::jobs::Job;
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ use crate::{api::overflow, http::request_notes::RequestNotes};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TextVideoMetadata {
-    /// What the caller called this server: messages to a callback have no request of their own to tell it by.
+    /// The base URL of the request: a callback has no request to derive it from.
     pub(crate) base_url: String,
     pub(crate) seed: Option<u64>,
     #[serde(flatten)]
     pub(crate) notes: RequestNotes,
-    /// Whether a service was to make it: one that a service makes all the same has overflowed to it.
+    /// Whether it was submitted to a provider. If not, a video that a provider makes is an overflow.
     pub(crate) by_service: bool,
 }
 
 impl TextVideoMetadata {
-    /// That of a job, with a remark if it has overflowed.
+    /// The metadata of a job, with a remark if it has overflowed.
     pub(crate) fn of(job: &Job) -> Self {
         let mut metadata: Self = serde_json::from_value(job.metadata.data.clone()).unwrap_or_default();
         overflow::tell(job, metadata.by_service, &mut metadata.notes.remarks);

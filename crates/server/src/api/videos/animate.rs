@@ -33,7 +33,7 @@ use crate::{
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// A request for an animation, its picture still a text.
+/// A request for an animation, with its picture still as text.
 #[derive(Default)]
 struct Animate {
     request: AnimationRequest,
@@ -47,30 +47,30 @@ impl Holds<MotionRequest> for Animate {
 }
 
 body_table! {
-    /// What `POST /animate` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named in the
-    /// answer's `X-Ignored-Fields`.
+    /// The body of `POST /animate`. Other programs' names of the fields are accepted; unknown keys are ignored, and named in the answer's
+    /// `X-Ignored-Fields`.
     ANIMATE: Animate, AnimateBody as "AnimateRequest",
     example {"image": EXAMPLE_PICTURE, "motion_bucket_id": 127, "seed": 42},
     [
         &rows! { Animate;
             /// The picture: base64 of a PNG, JPEG or WebP file, or a data URL.
             image: Text(|r| &mut r.image).required(),
-            /// The model whose motion model sets it in motion, by a name that `GET /models` lists; the default one if absent. An unknown name is
-            /// 404 with those that there are.
+            /// The model whose motion model is used, by a name that `GET /models` lists; the default one if absent. An unknown name is 404
+            /// with the known ones.
             model: Text(|r| &mut r.request.model),
         },
         &motion_run(),
         &rows! { Animate;
-            /// Frames in a second, which the model is told too unless `conditioning_fps` says otherwise.
+            /// Frames per second. The model is conditioned on the same rate unless `conditioning_fps` is set.
             fps: Other(fps_schema, |r, fields, name| r.request.fps = fields.read(name, fps)),
         },
         &motion_settings(),
         &rows! { Animate;
-            /// Pixels across, a multiple of 8; the model's own if absent.
+            /// Width in pixels, a multiple of 8; the model's own if absent.
             width: Side(LIMITS.side, |r| &mut r.request.width),
-            /// Pixels down, a multiple of 8; the model's own if absent.
+            /// Height in pixels, a multiple of 8; the model's own if absent.
             height: Side(LIMITS.side, |r| &mut r.request.height),
-            /// The noise's seed. Drawn at random if absent or -1, and told in the answer.
+            /// The noise's seed. Drawn at random if absent or -1; the answer tells which.
             seed: Seed(LIMITS.max_seed, |r| &mut r.request.seed),
         },
     ]
@@ -78,8 +78,8 @@ body_table! {
 
 /// Sets a picture in motion.
 ///
-/// Waits until the video is made. Hanging up cancels it. With `Prefer: respond-async` it makes a job instead, which
-/// `GET /api/v1/tasks/{id}` tells of.
+/// Waits until the video is made. Hanging up cancels it. With `Prefer: respond-async` it becomes a job instead; poll `GET
+/// /api/v1/tasks/{id}`.
 #[utoipa::path(
     post,
     path = "/animate",
@@ -94,7 +94,7 @@ body_table! {
             content_type = "video/mp4",
             headers(
                 ("Content-Disposition" = String, description = "attachment, with a unique file name"),
-                ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
+                ("X-Video-FPS" = String, description = "Frames per second: a number or a fraction"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
                 ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )
@@ -121,7 +121,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let (limits, services) = (state.limits.clone(), Arc::clone(&state.services));
     let submission = Submission::by(caller, request, &bytes).await?;
     let read = async {
-        // A large picture takes a while to decode, and much memory while it is.
+        // A large picture takes long to decode, and needs much memory meanwhile.
         let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
         actix_web::web::block(move || spec(&bytes, &limits, &services)).await?
     };
@@ -140,11 +140,11 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let spec = spec?;
     drop(held);
     let fps = spec.fps().to_string();
-    let made = make(state, request, submission, VideoSpec::Animation(spec), notes).await?;
-    Ok(made.answer(|response| insert(response, "X-Video-FPS", &fps)))
+    let video = make(state, request, submission, VideoSpec::Animation(spec), notes).await?;
+    Ok(video.answer(|response| insert(response, "X-Video-FPS", &fps)))
 }
 
-/// What a body asks for, or all that is wrong with it; and what is to be said of it.
+/// The spec of a body or all its faults, and the notes on it.
 fn spec(body: &[u8], limits: &Limits, services: &Services) -> Result<(Result<AnimationSpec, Problem>, RequestNotes), Problem> {
     let mut body = ANIMATE.parse(body)?;
     let mut request = std::mem::take(&mut body.request.request);

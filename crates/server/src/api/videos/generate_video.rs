@@ -1,7 +1,7 @@
-//! `POST /generate-video`: one route that three services have, each with a body of its own.
+//! `POST /generate-video`: one route that three services have, each with its own body.
 //!
-//! Which of them is meant shows in the keys that each requires and the others do not know. The invariant: a body that could be two, or
-//! none, is refused with the three named; it is never guessed at.
+//! The keys tell the bodies apart: each requires keys that the others do not have. The invariant: an ambiguous body is refused with an
+//! error that names the three; there is no guessing.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -42,11 +42,11 @@ use crate::{
     state::ApiState,
 };
 
-/// The three bodies, as a person would name them.
+/// The three bodies, in words.
 const SHAPES: &str = "{\"scenes\": [..]} is a video of scenes, {\"characterImageUrl\": .., \"script\": ..} a character in motion, \
                       {\"text\": ..} a video from a text";
 
-/// Which video is asked for.
+/// The kind of video that a body requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Scenes,
@@ -57,7 +57,7 @@ enum Shape {
 impl Shape {
     const ALL: [Self; 3] = [Self::Scenes, Self::Character, Self::Text];
 
-    /// The keys that tell it from the others.
+    /// The keys that identify it.
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Scenes => &["scenes"],
@@ -66,7 +66,7 @@ impl Shape {
         }
     }
 
-    /// The one that a body has. A key that is null counts only where no other does.
+    /// The shape of a body. A null key counts only if no other does.
     fn of(json: &Map<String, Value>) -> Result<Self, Problem> {
         let with = |counts: &dyn Fn(&Value) -> bool| -> Vec<Self> {
             let is_there = |key: &str| json.iter().any(|(name, value)| is_same_name(name, key) && counts(value));
@@ -90,7 +90,7 @@ impl Shape {
     }
 }
 
-/// A body by its shape.
+/// A body of one of the shapes.
 enum AnyBody {
     Scenes(Box<Body<ScenesRequest>>),
     Character(Body<Character>),
@@ -108,13 +108,13 @@ impl AnyBody {
     }
 }
 
-/// What `POST /generate-video` takes: the keys tell which of the three it is.
+/// The body of `POST /generate-video`: the keys tell which of the three it is.
 #[derive(utoipa::ToSchema)]
 #[schema(as = AnyVideoRequest)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "it describes what is read field by field, and is never made")]
+#[expect(dead_code, reason = "it only documents a body")]
 pub(crate) enum VideoBody {
-    /// A video of scenes, which is waited for.
+    /// A video of scenes, in the answer itself.
     Scenes(ScenesBody),
     /// A character in motion, as a job.
     Character(CharacterBody),
@@ -122,24 +122,24 @@ pub(crate) enum VideoBody {
     Text(TextBody),
 }
 
-/// What `POST /generate-video` answers for a job.
+/// The answer of `POST /generate-video` for a job.
 #[derive(utoipa::ToSchema)]
 #[schema(as = VideoJob)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
+#[expect(dead_code, reason = "it only documents answers")]
 pub(crate) enum VideoJobAnswer {
-    /// Of a character in motion.
+    /// A character in motion.
     Character(Generation),
-    /// Of a video from a text.
+    /// A video from a text.
     Text(TextStatus),
 }
 
 /// Makes a video: of scenes, of a character, or from a text.
 ///
-/// The keys of the body tell which. `scenes` is waited for, and the answer is the video; hanging up cancels it. With `Prefer:
-/// respond-async` it makes a job instead, which `GET /api/v1/tasks/{id}` tells of. `characterImageUrl` and
-/// `script` make a job that `GET /generation/{id}` tells of; `text` makes one that `GET /video-status` tells of. A body with keys of two, or
-/// of none, is refused. Requests that make a job honour `Idempotency-Key`.
+/// The keys of the body tell which. With `scenes` the answer is the video itself; hanging up cancels it, and with `Prefer: respond-async`
+/// it becomes a job instead: poll `GET /api/v1/tasks/{id}`. `characterImageUrl` and `script` make a job: poll `GET /generation/{id}`.
+/// `text` makes a job: poll `GET /video-status`. A body with keys of two kinds, or of none, is refused. All of them honour
+/// `Idempotency-Key`.
 #[utoipa::path(
     post,
     path = "/generate-video",
@@ -153,12 +153,12 @@ pub(crate) enum VideoJobAnswer {
             content((Mp4File = "video/mp4"), (VideoJobAnswer = "application/json")),
             headers(
                 ("Content-Disposition" = String, description = "attachment, with a unique file name; with a video of scenes only"),
-                ("X-Video-Scenes" = u64, description = "How many scenes it has"),
-                ("X-Video-Duration" = f64, description = "How long it lasts, in seconds"),
-                ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
-                ("X-Hero-Used" = bool, description = "Whether a hero's description stands before the prompts"),
+                ("X-Video-Scenes" = u64, description = "The number of scenes"),
+                ("X-Video-Duration" = f64, description = "Its length in seconds"),
+                ("X-Video-FPS" = String, description = "Frames per second: a number or a fraction"),
+                ("X-Hero-Used" = bool, description = "Whether a hero's description is prepended to the prompts"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
-                ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
+                ("X-Prompt-Truncated" = bool, description = "true if a text was longer than the model reads, and was cut; else absent"),
                 ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )
         ),
@@ -169,7 +169,7 @@ pub(crate) enum VideoJobAnswer {
         ServiceProblems,
         NotMade,
         (status = 400, description = "The body is not JSON, or there are fewer than two scenes", body = ErrorBody),
-        (status = 422, description = "Fields of the body are wrong, or it is none of the three or two of them", body = ValidationErrorBody),
+        (status = 422, description = "Fields of the body are wrong, or it matches none of the three bodies, or two of them", body = ValidationErrorBody),
     )
 )]
 pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -187,9 +187,9 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     });
     match body.await?? {
         AnyBody::Scenes(body) if respond_async::is_wanted(request) => {
-            let asked = Submission::by(caller, request, &bytes).await?;
+            let submission = Submission::by(caller, request, &bytes).await?;
             let spec = std::future::ready(scenes::scenes(request, *body, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
-            async_video::answer(request, asked, state, spec).await
+            async_video::answer(request, submission, state, spec).await
         }
         AnyBody::Scenes(body) => scenes::video(request, Submission::by(caller, request, &bytes).await?, *body, state).await,
         AnyBody::Character(body) => {
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_required_keys_tell_the_shapes_apart() {
+    fn the_required_keys_identify_the_shape() {
         let shape = |json: Value| Shape::of(json.as_object().unwrap()).ok();
         for (body, expected) in [
             (json!({"scenes": []}), Some(Shape::Scenes)),

@@ -1,4 +1,4 @@
-//! Videos of scenes and pictures in motion, which are waited for; and the files of stored videos.
+//! Videos of scenes and pictures in motion, in the answer itself; and the files of stored videos.
 
 pub(crate) mod animate;
 pub(crate) mod generate_video;

@@ -1,8 +1,8 @@
-//! A video of scenes as an MP4 file, which is one of the three things that `POST /generate-video` makes
-//! ([`crate::api::videos::generate_video`]); and `POST /generate-video/info`: what it will be.
+//! A video of scenes as an MP4 file, one of the three bodies of `POST /generate-video` ([`crate::api::videos::generate_video`]); and `POST
+//! /generate-video/info`, which describes it.
 //!
-//! It is a held job, as that of `POST /generate` is: a client that hangs up cancels it. The video lies in a folder of its own, which goes when
-//! nobody needs the job's result any more; the answer is read from the open file, whose name may be gone by then.
+//! It is a held job, like that of `POST /generate`: a client that hangs up cancels it. The video is in a temporary folder, which is removed
+//! when nothing needs the job's result any more; the answer streams from the open file, which may already be unlinked.
 
 use std::{fs::File, io, sync::Arc};
 
@@ -40,10 +40,10 @@ use crate::{
     state::ApiState,
 };
 
-/// What a failure says could not be done.
+/// The operation that failure messages name.
 const WHAT: &str = "Video generation";
 
-/// What a video will be: its frames, its length, and how long it will take here.
+/// Describes a video: its frames, its length, and the time to make it here.
 #[utoipa::path(
     post,
     path = "/generate-video/info",
@@ -61,7 +61,7 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
     body.held_by(answer)
 }
 
-/// The video of scenes that a body describes, and what is to be said of the body.
+/// The spec of a body with scenes, and the notes on the body.
 pub(crate) fn scenes(request: &HttpRequest, body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, RequestNotes), Problem> {
     let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
@@ -75,7 +75,7 @@ pub(crate) fn scenes(request: &HttpRequest, body: Body<ScenesRequest>, state: &A
     Ok((spec, notes))
 }
 
-/// What is to be made, and the model that makes it, if it can be asked for.
+/// The spec, and its model or the reason why that is unavailable.
 fn spec(mut body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, Result<Arc<ModelInfo>, Problem>), Problem> {
     let mut request = std::mem::take(&mut body.request);
     request.seed.get_or_insert_with(|| random_seed().into());
@@ -95,11 +95,11 @@ pub(crate) async fn video(
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
     let (spec, notes) = scenes(request, body, state)?;
-    let made = make(state, request, submission, VideoSpec::Scenes(spec.clone()), notes).await?;
-    Ok(made.answer(|response| {
+    let video = make(state, request, submission, VideoSpec::Scenes(spec.clone()), notes).await?;
+    Ok(video.answer(|response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
-            // As Python prints it: always with a point.
+            // As Python prints it: always with a decimal point.
             ("X-Video-Duration", format!("{:?}", spec.seconds())),
             ("X-Video-FPS", spec.fps().to_string()),
             ("X-Hero-Used", spec.has_hero().to_string()),
@@ -126,35 +126,35 @@ async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
         total_duration_seconds: spec.seconds(),
         fps: fps_number(&spec),
         resolution: format!("{}x{}", spec.width(), spec.height()),
-        // Tenths of a second are all that a forecast is good for.
+        // A forecast is accurate to tenths of a second at best.
         estimated_generation_time_seconds: estimate.map(|time| (time.as_secs_f64() * 10.0).ceil() / 10.0),
         ignored_fields,
     }))
 }
 
-/// A whole number where it is one.
+/// The frame rate, as an integer if it is whole.
 fn fps_number(spec: &ScenesSpec) -> serde_json::Number {
     let fps = spec.fps();
     let float = || serde_json::Number::from_f64(fps.as_f64()).unwrap_or_else(|| fps.numerator.into());
     if fps.denominator == 1 { fps.numerator.into() } else { float() }
 }
 
-/// The folder for videos in the making cannot be used.
+/// The folder for videos in progress is unusable.
 pub(crate) fn scratch(error: io::Error) -> Problem {
     tracing::error!(%error, "the folder for videos in the making cannot be used");
     let fault = DiskFault::of_io(&error);
     Problem::disk(fault, format!("Video generation failed: the folder for videos in the making cannot be used: {fault}"))
 }
 
-/// A video that is made and open.
+/// A finished video with its open file.
 pub(crate) struct MadeVideo {
     file: ArtifactReader,
-    /// What made it; its folder goes with this.
+    /// The job's output; dropping it removes the video's folder.
     output: Arc<HeldOutput>,
     replayed: bool,
 }
 
-/// Makes a video for a caller who waits, and opens its file.
+/// Makes a video for a waiting caller, and opens its file.
 pub(crate) async fn make(
     state: &ApiState,
     request: &HttpRequest,
@@ -176,7 +176,7 @@ pub(crate) async fn make(
 }
 
 impl MadeVideo {
-    /// The file as an attachment, with what `add` puts in its head. It answers a POST, so conditions and ranges mean nothing to it.
+    /// The file as an attachment, with the headers that `add` sets. It answers a POST, so conditions and ranges do not apply.
     pub(crate) fn answer(self, add: impl FnOnce(&mut HttpResponse)) -> HttpResponse {
         let name = DispositionParam::Filename(format!("video_{}.mp4", Uuid::new_v4()));
         let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };

@@ -1,6 +1,6 @@
-//! Understanding the body of `POST /generate-video` and `/generate-video/info`: scenes, each a text or an object.
+//! Parsing the body of `POST /generate-video` and `/generate-video/info`: scenes, each a text or an object.
 //!
-//! The command reads its `--scenes FILE.json` with it too, through [`parse_scenes`].
+//! The command line parses its `--scenes FILE.json` with it too, through [`parse_scenes`].
 
 use generation::{
     Limits, VideoLimits,
@@ -21,44 +21,44 @@ const LIMITS: Limits = Limits::DEFAULT;
 const VIDEO: VideoLimits = LIMITS.video;
 
 body_table! {
-    /// What `POST /generate-video` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named
-    /// in the answer's `X-Ignored-Fields`.
+    /// The body of `POST /generate-video` with scenes. Other programs' names of the fields are accepted; unknown keys are ignored, and
+    /// named in the answer's `X-Ignored-Fields`.
     pub(crate) SCENES: ScenesRequest, ScenesBody as "GenerateVideoRequest",
     example {
         "scenes": ["a peaceful sunrise over mountains with mist", "a beach at noon with boats", "a snowy forest at night under the moon"],
         "num_inference_steps": 25, "duration_per_scene": 3.0, "fps": 24, "width": 512, "height": 512, "transition_frames": 12
     },
     {
-        /// What is shown, one after another: texts, or objects where a scene differs from the rest. At least two.
+        /// The scenes in their order: texts, or objects for scenes that differ from the rest. At least two.
         scenes: Other(scenes_schema, |r, fields, name| r.scenes = scenes(fields, name)).required().inside(|| SCENE.facts()),
-        /// Stands before each scene's prompt, so that a character stays the same.
+        /// Prepended to each scene's prompt, so that a character stays the same.
         hero_description: Text(|r| &mut r.hero_description).length(0, LIMITS.max_prompt_chars),
         /// Denoising steps of each picture.
         num_inference_steps: Whole(LIMITS.steps, |r| &mut r.num_inference_steps).or(|| DEFAULT_STEPS.into()),
         /// How long a scene lasts, in seconds: `trunc(duration * fps)` frames.
         duration_per_scene: Number(VIDEO.scene_seconds, |r| &mut r.duration_per_scene).or(|| DEFAULT_SCENE_SECONDS.into()),
-        /// Frames in a second: a number, or a fraction as a text ("30000/1001").
+        /// Frames per second: a number, or a fraction as a text ("30000/1001").
         fps: Other(fps_schema, |r, fields, name| r.fps = fields.read(name, fps)),
-        /// Pixels across a frame; pictures are made at the model's own size and resized. An odd number is raised by one.
+        /// Width of a frame in pixels; pictures are made at the model's own size and resized. An odd number is raised by one.
         width: Whole(VIDEO.side, |r| &mut r.width).or(|| DEFAULT_SIDE.into()),
-        /// Pixels down a frame. Width x height is at most 2097152.
+        /// Height of a frame in pixels. Width x height is at most 2097152.
         height: Whole(VIDEO.side, |r| &mut r.height).or(|| DEFAULT_SIDE.into()),
         /// Frames between two scenes.
         transition_frames: Whole(VIDEO.transition_frames, |r| &mut r.transition_frames).or(|| DEFAULT_TRANSITION_FRAMES.into()),
-        /// How scenes go over into one another: at once, by crossfade, or through pictures between them.
+        /// How a scene changes to the next: at once, by crossfade, or through pictures in between.
         join: Text(|r| &mut r.join).one_of(|| JOINS.to_vec()).or(|| "crossfade".into()),
-        /// Scene k has the seed plus k, unless it has its own. Drawn at random if absent or -1, and told in the answer.
+        /// The seed of scene k is this plus k, unless the scene has its own. Drawn at random if absent or -1; the answer tells which.
         seed: Seed(LIMITS.max_seed, |r| &mut r.seed),
         /// What no scene should show.
         negative_prompt: Text(|r| &mut r.negative_prompt).length(0, LIMITS.max_prompt_chars),
-        /// How closely the pictures follow the prompts; 1 or less turns it off.
+        /// How closely the pictures follow the prompts; 1 or less turns guidance off.
         guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.guidance_scale).or(|| DEFAULT_GUIDANCE_SCALE.into()),
-        /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are understood
+        /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are accepted
         /// too.
         scheduler: Scheduler(|r| &mut r.scheduler),
         sampler: Silent(|_, _, _| {}),
         /// Which model of this machine makes it, by a name that `GET /models` lists; the default one if absent. An unknown name is 404 with
-        /// those that there are.
+        /// the known ones.
         model: Text(|r| &mut r.model),
         /// How moving scenes move.
         motion: Object(|r, fields, name| r.motion = nested(fields, name, &MOTION).unwrap_or_default()).inside(|| MOTION.facts()),
@@ -72,7 +72,7 @@ body_table! {
     {
         /// What it shows.
         prompt: Text(|r| &mut r.prompt).required().length(1, LIMITS.max_prompt_chars),
-        /// What it should not show, in the place of the request's.
+        /// What it should not show; replaces the request's.
         negative_prompt: Text(|r| &mut r.negative_prompt).length(0, LIMITS.max_prompt_chars),
         /// Its own seed; -1 draws one at random.
         seed: DrawnSeed(LIMITS.max_seed, |r| &mut r.seed),
@@ -80,9 +80,9 @@ body_table! {
         duration: Number(VIDEO.scene_seconds, |r| &mut r.duration),
         /// Whether its picture stands still or is set in motion; still if absent, unless it has a motion.
         source: Text(|r| &mut r.source).one_of(|| SOURCES.to_vec()),
-        /// How it moves, in the place of the request's; makes it a moving one.
+        /// How it moves; replaces the request's, and makes the scene a moving one.
         motion: Object(|r, fields, name| r.motion = nested(fields, name, &MOTION)).inside(|| MOTION.facts()),
-        /// How it goes over into the next scene.
+        /// How it changes to the next scene.
         join: Text(|r| &mut r.join).one_of(|| JOINS.to_vec()),
         /// Frames between it and the next scene.
         transition_frames: Whole(VIDEO.transition_frames, |r| &mut r.transition_frames),
@@ -92,39 +92,39 @@ body_table! {
 static MOTION: Table<MotionRequest> =
     Table::new("Motion", "How a picture is set in motion.", || Value::Null, &[&motion_run(), &motion_settings()]);
 
-/// The rows of a motion model's run.
+/// The fields of a motion model's run.
 pub(super) const fn motion_run<R: Holds<MotionRequest>>() -> [Row<R>; 2] {
     rows! { R;
-        /// Frames that the model makes at once; as many as it was made for if absent.
+        /// Frames that the model makes in one run; the number that it was trained for if absent.
         num_frames: Whole(VIDEO.num_frames, |r| &mut r.held().num_frames),
         /// Denoising steps.
         num_inference_steps: Whole(LIMITS.steps, |r| &mut r.held().num_inference_steps).or(|| DEFAULT_STEPS.into()),
     }
 }
 
-/// The rows of how a motion model moves a picture.
+/// The fields of a motion model's conditioning.
 pub(super) const fn motion_settings<R: Holds<MotionRequest>>() -> [Row<R>; 6] {
     rows! { R;
-        /// The frame rate that the model is told.
+        /// The frame rate that the model is conditioned on.
         conditioning_fps: Whole(VIDEO.conditioning_fps, |r| &mut r.held().conditioning_fps).or(|| DEFAULT_CONDITIONING_FPS.into()),
         /// How much moves: from hardly anything (1) to a lot (255).
         motion_bucket_id: Whole(VIDEO.motion_bucket_id, |r| &mut r.held().motion_bucket_id).or(|| DEFAULT_MOTION_BUCKET_ID.into()),
-        /// Noise added to the picture first: more lets the video leave it further behind.
+        /// Noise added to the picture first: with more of it, the video departs further from the picture.
         noise_aug_strength: Number(VIDEO.noise_aug_strength, |r| &mut r.held().noise_aug_strength)
             .or(|| DEFAULT_NOISE_AUG_STRENGTH.into()),
         /// Guidance of the first frame.
         min_guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.held().min_guidance_scale).or(|| DEFAULT_MOTION_GUIDANCE.0.into()),
         /// Guidance of the last frame.
         max_guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.held().max_guidance_scale).or(|| DEFAULT_MOTION_GUIDANCE.1.into()),
-        /// Frames that are decoded at once: fewer need less memory, and flicker more. All if absent.
+        /// Frames decoded at once: fewer need less memory, and flicker more. All if absent.
         decode_chunk_size: Whole(VIDEO.decode_chunk_size, |r| &mut r.held().decode_chunk_size),
     }
 }
 
-/// Reads a body of `POST /generate-video` from a file's bytes, and the keys that nobody reads: whatever it lacks is left open.
+/// Parses a body of `POST /generate-video` from a file's bytes. Returns the request, with absent fields unset, and the ignored keys.
 ///
 /// # Errors
-/// Everything that is wrong with it but for limits, in one line.
+/// All faults except violated limits, in one line.
 pub fn parse_scenes(body: &[u8]) -> Result<(ScenesRequest, Vec<IgnoredField>), String> {
     let one_line = |faults: &[ValidationErrorDetail]| {
         let place = |loc: &[Value]| {
@@ -146,7 +146,7 @@ pub fn parse_scenes(body: &[u8]) -> Result<(ScenesRequest, Vec<IgnoredField>), S
 fn scenes(body: &mut Fields<'_>, name: &'static str) -> Option<Vec<SceneRequest>> {
     let entries = body.required(name, list)?;
     let mut scenes = Vec::new();
-    // More than there may be are refused by their number, whatever is in them.
+    // Longer lists are refused for their length, whatever the entries are.
     for (index, entry) in entries.iter().enumerate().take(MOST_ENTRIES) {
         let place = [Value::from(name), Value::from(index)];
         scenes.push(match entry {

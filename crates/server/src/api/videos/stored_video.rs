@@ -1,4 +1,4 @@
-//! The video of a stored job: where it is told to be, and `GET /videos/video_{id}.mp4`.
+//! The video of a stored job: its path, and `GET /videos/video_{id}.mp4`.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,7 +16,7 @@ use crate::{
 /// The name of a job's video among its files.
 const FILE: &str = "video.mp4";
 
-/// The path of a job's video; none if there is none, or it is no longer kept.
+/// The path of a job's video; `None` if there is none, or it is no longer kept.
 pub(crate) fn path(job: &Job) -> Option<String> {
     let is_there = job.artifacts.iter().any(|artifact| artifact.name == FILE && !artifact.expired);
     is_there.then(|| format!("/videos/video_{}.mp4", job.id))
@@ -24,18 +24,18 @@ pub(crate) fn path(job: &Job) -> Option<String> {
 
 /// A job's video.
 ///
-/// Answers to the key that made it, or by a signed link. Ranges are served, so that a browser can seek.
+/// Requires the key that made it, or a signed link. Ranges are served, so that a browser can seek.
 #[utoipa::path(
     get,
     path = "/videos/{name}",
     tag = "characters",
-    params(("name" = String, Path, description = "video_ID.mp4, as `videoUrl` has it", example = "video_vid_0123456789ab.mp4")),
+    params(("name" = String, Path, description = "video_ID.mp4, as in `videoUrl`", example = "video_vid_0123456789ab.mp4")),
     responses(
         (status = 200, description = "The video", body = Mp4File, content_type = "video/mp4"),
         (status = 206, description = "A part of it", body = Mp4File, content_type = "video/mp4"),
         FileAnswers,
         StoreProblems,
-        (status = 404, description = "There is no such video, or it is another's", body = ErrorBody),
+        (status = 404, description = "There is no such video, or it belongs to another key", body = ErrorBody),
         (status = 410, description = "It is no longer kept", body = ErrorBody),
     )
 )]

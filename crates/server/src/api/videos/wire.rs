@@ -1,4 +1,4 @@
-//! What the video routes take and answer beside the tables of [`crate::api::videos::scenes_body`] and [`crate::api::videos::animate`].
+//! Wire types of the video routes beside the tables of [`crate::api::videos::scenes_body`] and [`crate::api::videos::animate`].
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,43 +8,43 @@ use crate::{api::videos::scenes_body::SceneObject, http::IgnoredField};
 /// One scene: its prompt, or an object.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "it describes what is read field by field, and is never made")]
+#[expect(dead_code, reason = "it only documents a body")]
 pub(crate) enum Scene {
     /// Its prompt.
     #[schema(example = "a boat at sunset")]
     Prompt(String),
-    /// What differs from the rest.
+    /// The fields in which it differs from the rest.
     Object(SceneObject),
 }
 
-/// What `POST /generate-video/info` answers.
+/// The answer of `POST /generate-video/info`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VideoInfo {
-    /// The scenes.
+    /// The number of scenes.
     #[schema(example = 3)]
     pub(crate) scenes_count: usize,
-    /// Frames of a scene that does not say otherwise.
+    /// Frames of a scene without its own duration.
     #[schema(example = 72)]
     pub(crate) frames_per_scene: usize,
-    /// Frames of a join that does not say otherwise.
+    /// Frames of a transition without its own length.
     #[schema(example = 12)]
     pub(crate) transition_frames: u32,
     /// All frames.
     #[schema(example = 240)]
     pub(crate) total_frames: usize,
-    /// How long the video lasts, in seconds.
+    /// The length of the video in seconds.
     #[schema(example = 10.0)]
     pub(crate) total_duration_seconds: f64,
-    /// Frames in a second.
+    /// Frames per second.
     #[schema(value_type = f64, example = 24)]
     pub(crate) fps: serde_json::Number,
     /// "WIDTHxHEIGHT".
     #[schema(example = "512x512")]
     pub(crate) resolution: String,
-    /// How long the models will take, from what was measured on this machine; null if nothing like it was measured yet.
+    /// Estimated seconds to make it, from times measured on this machine; null if nothing similar has been measured yet.
     #[schema(example = 0.6)]
     pub(crate) estimated_generation_time_seconds: Option<f64>,
-    /// The keys of the body that no field has; absent if there are none.
+    /// Unknown keys of the body; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ignored_fields: Vec<IgnoredField>,
 }

@@ -1,14 +1,13 @@
-//! The problems that many routes share, as /openapi.json describes them: a route lists their families, and after them what it says
-//! otherwise.
+//! The problems that many routes share, for /openapi.json: a route lists their families, then its exceptions.
 //!
-//! Bodies are FastAPI's here; [`crate::api::service::docs`] puts those of another API in their place.
-#![expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
+//! The bodies are FastAPI's; [`crate::api::service::docs`] replaces them for APIs with their own format.
+#![expect(dead_code, reason = "it only documents answers")]
 
 use utoipa::IntoResponses;
 
 use crate::http::error_bodies::{ErrorBody, ValidationErrorBody};
 
-/// Of a route with a JSON body.
+/// Problems of routes with a JSON body.
 #[derive(IntoResponses)]
 pub(crate) enum JsonBodyProblems {
     /// The body is not JSON
@@ -17,10 +16,10 @@ pub(crate) enum JsonBodyProblems {
     /// The body did not arrive in time
     #[response(status = 408, example = json!({"detail": "Request body too slow: it did not arrive within 30 s"}))]
     TooSlow(ErrorBody),
-    /// The body is too long
+    /// The body is too large
     #[response(status = 413, example = json!({"detail": "Request body too large: the limit is 1048576 bytes"}))]
     TooLarge(ErrorBody),
-    /// The body is announced as something other than JSON
+    /// The body is declared as something other than JSON
     #[response(
         status = 415,
         example = json!({"detail": "Unsupported Media Type: send the body as application/json, not text/plain"})
@@ -31,7 +30,7 @@ pub(crate) enum JsonBodyProblems {
     Invalid(ValidationErrorBody),
 }
 
-/// Of a route whose body may name a model or a provider.
+/// Problems of routes whose body may name a model or a provider.
 #[derive(IntoResponses)]
 #[response(
     status = 404,
@@ -40,10 +39,10 @@ pub(crate) enum JsonBodyProblems {
 )]
 pub(crate) struct ModelProblems(ErrorBody);
 
-/// Of a route that makes a job.
+/// Problems of routes that make a job.
 #[derive(IntoResponses)]
 pub(crate) enum QueueProblems {
-    /// The queue is full, or you have as many jobs waiting as you may
+    /// The queue is full, or you have as many jobs waiting as the limit allows
     #[response(
         status = 429,
         headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free")),
@@ -55,10 +54,10 @@ pub(crate) enum QueueProblems {
     Unavailable(ErrorBody),
 }
 
-/// Of a route whose job a service may make.
+/// Problems of routes whose job a service may run.
 #[derive(IntoResponses)]
 pub(crate) enum ServiceProblems {
-    /// The month's budget for the service, or yours, has no room for it: `budget` says how it stands
+    /// The video would exceed the month's budget for the service, or yours: `budget` has the sums
     #[response(
         status = 402,
         example = json!({
@@ -70,12 +69,12 @@ pub(crate) enum ServiceProblems {
         })
     )]
     OverBudget(ErrorBody),
-    /// The service that makes it has failed, or its settings are not enough: `detail` says why
+    /// The service has failed, or its settings are incomplete: `detail` says why
     #[response(status = 502, example = json!({"detail": "bedrock: the security token is invalid (UnrecognizedClientException); the operator has to check the provider's key"}))]
     ServiceFailed(ErrorBody),
 }
 
-/// Of a route that waits for a job.
+/// Problems of routes that wait for a job.
 #[derive(IntoResponses)]
 pub(crate) enum NotMade {
     /// The task was cancelled meanwhile
@@ -86,25 +85,25 @@ pub(crate) enum NotMade {
     Failed(ErrorBody),
 }
 
-/// Of a route that asks the store of jobs or the disk.
+/// Problems of routes that use the job store or the disk.
 #[derive(IntoResponses)]
 #[response(
     status = 503,
-    description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why",
+    description = "The server is shutting down, or its disk or its job store cannot be used: `detail` says why",
     example = json!({"detail": "The store of jobs cannot be used: the disk is full"})
 )]
 pub(crate) struct StoreProblems(ErrorBody);
 
-/// Of a route that gives a file, to requests with conditions or a range.
+/// Answers of routes that serve a file, to requests with conditions or a range.
 #[derive(IntoResponses)]
 pub(crate) enum FileAnswers {
-    /// The client has it already: `If-None-Match` names its ETag
+    /// The client already has this version: `If-None-Match` names its ETag
     #[response(status = 304)]
     Unchanged,
     /// Precondition failed: `If-Match` does not match its ETag
     #[response(status = 412)]
     Another,
-    /// It has no such part
+    /// The requested range is outside the file
     #[response(status = 416)]
     NoSuchPart,
 }

@@ -1,7 +1,7 @@
-//! What the errors of the crate below mean over HTTP.
+//! Maps the errors of the crate below to problems.
 //!
-//! The mapping is exhaustive: a new error below does not compile until it has a status here. The invariant: no answer tells where files
-//! lie, which is the operator's business and stands in the log.
+//! The mapping is exhaustive: a new error below does not compile until it has a status here. The invariant: no answer contains a path of a
+//! file; only the operator's log does.
 
 use actix_web::http::StatusCode;
 use generation::{
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::Problem;
 use crate::http::error_bodies::{BudgetBody, ValidationErrorDetail, usd};
 
-/// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
+/// `Retry-After` of failures that may be temporary, in seconds: by then memory may be free.
 const FAILED_SECONDS: u64 = 30;
 
 impl From<Refusal> for Problem {
@@ -27,15 +27,15 @@ impl From<Refusal> for Problem {
             Refusal::UnknownModel { .. } => Self::new(StatusCode::NOT_FOUND, MODEL_NOT_FOUND, message),
             Refusal::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
             Refusal::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
-            Refusal::Provider(ref error) => of_provider(error, refusal.field()),
+            Refusal::Provider(ref error) => provider_problem(error, refusal.field()),
             Refusal::UnknownProvider { .. } => Self::invalid(vec![value_error("body", "model", &message, false)]),
             Refusal::StoredOnly { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
         }
     }
 }
 
-/// What a service says of a request before it is asked for the video; the field that is to blame, if it is one.
-fn of_provider(error: &ProviderError, field: Option<&str>) -> Problem {
+/// A provider's error before the video was requested; `field` is the field at fault, if any.
+fn provider_problem(error: &ProviderError, field: Option<&str>) -> Problem {
     let message = error.to_string();
     let problem = |status, code| Problem::new(status, code, message.clone()).of_service(error.provider);
     match error.kind {
@@ -62,7 +62,7 @@ impl From<SubmitError> for Problem {
         let message = error.to_string();
         match error {
             SubmitError::QueueFull { retry_after, .. } => {
-                // Whole seconds, rounded up: zero would ask for a storm.
+                // Whole seconds, rounded up: zero would cause a retry storm.
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", message).retry_after(seconds.max(1))
             }
@@ -70,7 +70,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Refused(refusal) => refusal.into(),
             SubmitError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
             SubmitError::IdempotencyConflict { .. } => Self::invalid(vec![value_error("header", "Idempotency-Key", &message, false)]),
-            // RFC 9110, 15.5.3: reserved, and what every service before money answers.
+            // 402 is reserved (RFC 9110, 15.5.3), but it is what paid services use.
             SubmitError::OverBudget(over) => {
                 let budget = BudgetBody {
                     service: over.provider.clone(),
@@ -95,31 +95,32 @@ impl From<StoreError> for Problem {
         if matches!(error, StoreError::ShuttingDown) {
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", error.to_string());
         }
-        tracing::error!(%error, "what is stored of jobs cannot be used");
+        tracing::error!(%error, "the job store cannot be used");
         let fault = error.fault();
         Self::disk(fault, format!("The store of jobs cannot be used: {fault}"))
     }
 }
 
-/// The code of a request for a model that there is not.
+/// The code of a request for an unknown model.
 const MODEL_NOT_FOUND: &str = "model_not_found";
 
 impl Problem {
-    /// A request names a model that there is not; `known` says which there are.
+    /// The request names an unknown model; `known` lists the known ones.
     pub(crate) fn model_not_found(model: &str, known: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, MODEL_NOT_FOUND, format!("Model {:?}: {known}", shortened(model)))
     }
 
-    /// A held job has no result; `what` was waited for.
+    /// A held job has no result; `what` is the operation.
     pub(crate) fn not_made(what: &str, error: &BackendError) -> Self {
         if let BackendError::Cancelled = error {
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "The server is shutting down");
         }
-        // What only the model can judge, such as steps that a scheduler cannot space, or a scheduler file that a scheduler cannot run.
+        // Faults that only the model can detect, such as a step count that a scheduler cannot space, or a scheduler file that it cannot
+        // run.
         if let Some((field, reason)) = error.refusal() {
             return Self::invalid(vec![value_error("body", field, &reason, true)]);
         }
-        tracing::error!(%error, "an image or a video that was waited for could not be made");
+        tracing::error!(%error, "a held job failed");
         let message = match error {
             BackendError::Internal(_) => error.to_string(),
             BackendError::Cancelled
@@ -139,8 +140,8 @@ impl Problem {
         }
     }
 
-    /// A service does not begin a video; a request that another would serve better is the caller's to change, as Bedrock's own
-    /// ValidationException is.
+    /// A service does not start a video. If another request would succeed, it is the caller's fault, like Bedrock's own
+    /// ValidationException.
     pub(crate) fn not_begun(error: &JobError) -> Self {
         let message = format!("Failed to start video generation: {}", error.message);
         match error.kind {
@@ -159,7 +160,7 @@ impl Problem {
         }
     }
 
-    /// A stored job has failed; `what` was waited for.
+    /// A stored job has failed; `what` is the operation.
     pub(crate) fn job_failed(what: &str, error: &JobError) -> Self {
         let message = format!("{what} failed: {}", error.message);
         match error.retryable {
@@ -169,7 +170,7 @@ impl Problem {
     }
 }
 
-/// The fault of a field that only the backend can judge; `explained` says the reason in its context, too.
+/// The fault of a field that only the backend can detect; with `explained`, the context has the reason too.
 fn value_error(place: &str, field: &str, reason: &str, explained: bool) -> ValidationErrorDetail {
     ValidationErrorDetail {
         kind: "value_error".into(),

@@ -1,8 +1,8 @@
-//! A problem: everything that a handler can answer but success.
+//! Problems: all answers of handlers except successful ones.
 //!
-//! It must not know the rooms above: each turns its own errors into problems beside those errors, by a `From` that is exhaustive, and
-//! [`generation`] does so for the errors of the crate below. The invariants: a problem is complete when it is made, and stays in its
-//! response's extensions, from which [`crate::routes`] renders it for the APIs whose shape is not FastAPI's.
+//! It must not know the modules above: each converts its own errors to problems by an exhaustive `From` beside them, and [`generation`]
+//! converts the errors of the crate below. The invariants: a problem is complete when it is created, and stays in its response's
+//! extensions, from which [`crate::routes`] renders it for the APIs whose format is not FastAPI's.
 
 pub(crate) mod documented;
 mod generation;
@@ -25,57 +25,57 @@ use crate::http::{
     request_memory::{BUSY_SECONDS, Busy},
 };
 
-/// What went wrong, for every API to say in its own shape.
+/// An error, which every API renders in its own format.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
     /// The status.
     pub(crate) status: StatusCode,
-    /// A word for programs, which stays as it is: `queue_full`.
+    /// A stable word for programs: `queue_full`.
     pub(crate) code: &'static str,
     /// A sentence for people: what is wrong, the limit, what to do.
     pub(crate) message: String,
-    /// Every fault of the request's fields, in order; none where the request is not at fault by a field.
+    /// Every fault of the request's fields, in order; empty if no field is at fault.
     pub(crate) fields: Vec<ValidationErrorDetail>,
-    /// When it is worth asking again, in seconds, where that is known.
+    /// The seconds after which a retry is worthwhile, if known.
     pub(crate) retry_after: Option<u64>,
-    /// The methods that the path has, where it lacks the one that was asked.
+    /// The methods of the path, if it lacks the requested one.
     pub(crate) allow: Option<String>,
-    /// What there is to say of a service, where one was to make it.
+    /// Details about the service that should have run the job, if any.
     pub(crate) about: Option<Box<AboutService>>,
 }
 
-/// What there is to say of a service; apart, because few problems have it.
+/// Details about a service; boxed, because few problems have them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AboutService {
-    /// The service that is to blame, where it is not this machine.
+    /// The service at fault, if it is not this machine.
     pub(crate) service: Option<&'static str>,
-    /// How a month's budget stands, where that has no room for what was asked for.
+    /// The state of a month's budget that the request would exceed.
     pub(crate) budget: Option<BudgetBody>,
 }
 
 impl Problem {
-    /// With a status, a code and a sentence.
+    /// A problem with a status, a code and a sentence.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), fields: Vec::new(), retry_after: None, allow: None, about: None }
     }
 
-    /// The same, with when to ask again.
+    /// Sets `Retry-After`.
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// The same, with the service that is to blame.
+    /// Sets the service at fault.
     pub(crate) fn of_service(self, service: &'static str) -> Self {
         Self { about: Some(Box::new(AboutService { service: Some(service), budget: None })), ..self }
     }
 
-    /// The same, with the budget that has no room for it.
+    /// Sets the exceeded budget.
     pub(crate) fn over_budget(self, budget: BudgetBody) -> Self {
         Self { about: Some(Box::new(AboutService { service: None, budget: Some(budget) })), ..self }
     }
 
-    /// How a month's budget stands, where that has no room for what was asked for.
+    /// The state of a month's budget that the request would exceed.
     pub(crate) fn budget(&self) -> Option<&BudgetBody> {
         self.about.as_ref()?.budget.as_ref()
     }
@@ -85,7 +85,7 @@ impl Problem {
         Self::missing("Not Found")
     }
 
-    /// There is no such thing, or it is another's; the sentence says which.
+    /// The resource does not exist, or belongs to another key; the sentence says which kind it is.
     pub(crate) fn missing(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
@@ -95,7 +95,7 @@ impl Problem {
         Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed") }
     }
 
-    /// The body is announced as something else than the route takes.
+    /// The body is declared as a type that the route does not accept.
     pub(crate) fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
     }
@@ -110,7 +110,7 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", format!("Request body too large: the limit is {limit} bytes"))
     }
 
-    /// The body does not come to its end.
+    /// The body did not arrive in time.
     pub(crate) fn body_too_slow(timeout: Duration) -> Self {
         let message = format!("Request body too slow: it did not arrive within {} s", timeout.as_secs_f64());
         Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message)
@@ -121,23 +121,23 @@ impl Problem {
         Self { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_error", "Request validation failed") }
     }
 
-    /// A disk or the store on it cannot be used. It is 503 (RFC 9110, 15.6.4) and not 507: a full disk is an operator's to mend and comes
-    /// back, clients and proxies send the request again after `Retry-After`, and 507 (RFC 4918, 11.5) forbids them to do so unasked.
+    /// A disk or the store on it is unusable. It is 503 (RFC 9110, 15.6.4) rather than 507: a full disk is temporary, because the operator
+    /// can free it, and clients and proxies retry a 503 after `Retry-After`, which 507 (RFC 4918, 11.5) forbids without a user's action.
     pub(crate) fn disk(fault: DiskFault, message: String) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", message).retry_after(seconds_until_mended(fault))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", message).retry_after(retry_seconds(fault))
     }
 
-    /// A fault of ours.
+    /// An internal fault.
     pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal Server Error")
     }
 }
 
-/// How an API says a problem: the body of the answer.
+/// Renders a problem as an API's body.
 pub(crate) type Renderer = fn(&Problem) -> Value;
 
-/// When it is worth asking again, in seconds: another program's transaction is a moment, room is made by a person.
-fn seconds_until_mended(fault: DiskFault) -> u64 {
+/// The seconds after which a retry is worthwhile: another program's transaction is short, but a person has to free disk space.
+fn retry_seconds(fault: DiskFault) -> u64 {
     match fault {
         DiskFault::Locked => 2,
         DiskFault::Full | DiskFault::ReadOnly | DiskFault::TooManyFiles | DiskFault::Gone | DiskFault::Damaged | DiskFault::Failing => 30,
@@ -150,7 +150,7 @@ impl From<Busy> for Problem {
     }
 }
 
-/// Work on a thread of its own panicked.
+/// A blocking task panicked.
 impl From<BlockingError> for Problem {
     fn from(_: BlockingError) -> Self {
         Self::internal()
@@ -171,7 +171,7 @@ impl ResponseError for Problem {
             response.insert_header((ALLOW, allow.as_str()));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            // Bearer alone: a browser that is offered Basic asks people for a password, and then sends it to every page's liking.
+            // Bearer only: a browser that is offered Basic prompts for a password, and then sends it with the requests of any page.
             response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"framewright\""));
         }
         let mut response = match self.fields.as_slice() {

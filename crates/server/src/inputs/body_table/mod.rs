@@ -1,8 +1,8 @@
-//! One table a body: its fields in the order in which faults are told, each a [`Row`] with its name, type, bounds, description, and the place
-//! in the request that it fills. The reader, the known names and the schema in /openapi.json all come from the rows.
+//! One table per body: its fields in the order in which faults are reported, each a [`Row`] with its name, type, bounds, description, and
+//! the part of the request that it fills. The parser, the known names and the schema in /openapi.json all come from the rows.
 //!
-//! It must not know any one body. The invariant: a field that has no row is neither read nor described, and the bounds in a schema are the
-//! constants that are checked.
+//! It must not know any particular body. The invariant: a field without a row is neither read nor documented, and the bounds in a schema
+//! are the constants that are checked.
 
 mod row;
 
@@ -21,39 +21,39 @@ use crate::{
     },
 };
 
-/// The fields of a JSON object, which fill an `R`.
+/// The fields of a JSON object that fill an `R`.
 pub(crate) struct Table<R: 'static> {
     name: &'static str,
     about: &'static str,
     example: fn() -> Value,
-    /// In groups, so that tables can share them.
+    /// In groups, so that tables can share rows.
     rows: &'static [&'static [Row<R>]],
     facts: OnceLock<Facts>,
 }
 
-/// What a table says, whatever it fills.
+/// A table's metadata, independent of the type that it fills.
 pub(crate) struct Facts {
     name: &'static str,
     shape: Shape,
     /// The schema.
     pub(crate) schema: Value,
-    /// The tables of its fields.
+    /// The tables of its object fields.
     inside: Vec<&'static Facts>,
 }
 
 impl Facts {
-    /// Where the schema is found.
+    /// The reference to the schema.
     pub(crate) fn reference(&self) -> String {
         format!("#/components/schemas/{}", self.name)
     }
 
-    /// The schemas that this one refers to.
+    /// The schemas that this one refers to, directly or indirectly.
     pub(crate) fn referred(&self) -> Vec<(&'static str, &Value)> {
         self.inside.iter().flat_map(|table| [vec![(table.name, &table.schema)], table.referred()].concat()).collect()
     }
 }
 
-/// What holds a request that has rows of its own, for tables that share those rows.
+/// A request that contains another with rows of its own, so that tables can share those rows.
 pub(crate) trait Holds<T> {
     fn held(&mut self) -> &mut T;
 }
@@ -65,7 +65,7 @@ impl<T> Holds<T> for T {
 }
 
 impl<R> Table<R> {
-    /// A table of a schema's name and description, an example that is accepted as it stands (or null), and its rows.
+    /// A table with a schema's name and description, an example that is accepted unchanged (or null), and its rows.
     pub(crate) const fn new(name: &'static str, about: &'static str, example: fn() -> Value, rows: &'static [&'static [Row<R>]]) -> Self {
         Self { name, about, example, rows, facts: OnceLock::new() }
     }
@@ -74,7 +74,7 @@ impl<R> Table<R> {
         self.rows.iter().copied().flatten()
     }
 
-    /// What it says.
+    /// The table's metadata.
     pub(crate) fn facts(&self) -> &Facts {
         self.facts.get_or_init(|| {
             let inside: Vec<_> = self.rows().filter_map(|row| Some((row.name, row.inside?()))).collect();
@@ -94,14 +94,14 @@ impl<R> Table<R> {
 }
 
 impl<R: Default> Table<R> {
-    /// Fills a request with an object's fields, and leaves what is wrong with them in `fields`.
+    /// Fills a request from an object's fields; faults are added to `fields`.
     pub(crate) fn fill(&self, fields: &mut Fields<'_>) -> R {
         let mut request = R::default();
         self.rows().for_each(|row| row.read(&mut request, fields));
         request
     }
 
-    /// Reads a body that is parsed already.
+    /// Reads a parsed body.
     pub(crate) fn read(&'static self, json: Map<String, Value>) -> Body<R> {
         let shape = &self.facts().shape;
         let named = NamedBody::new(json, shape);
@@ -113,13 +113,13 @@ impl<R: Default> Table<R> {
     /// Parses and reads a body.
     ///
     /// # Errors
-    /// If it is no JSON object.
+    /// If it is not a JSON object.
     pub(crate) fn parse(&'static self, body: &[u8]) -> Result<Body<R>, Problem> {
         Ok(self.read(parse_object(body)?))
     }
 }
 
-/// Reads an object that stands in a field.
+/// Reads an object in a field.
 pub(crate) fn nested<R: Default>(fields: &mut Fields<'_>, name: &'static str, table: &Table<R>) -> Option<R> {
     let value = fields.get(name).filter(|value| !value.is_null())?;
     let Value::Object(object) = value else {
@@ -128,24 +128,24 @@ pub(crate) fn nested<R: Default>(fields: &mut Fields<'_>, name: &'static str, ta
     };
     let mut inner = fields.inside(object, &[name.into()]);
     let request = table.fill(&mut inner);
-    // What is wrong inside is told first.
+    // Faults inside the object come first.
     fields.faults.splice(0..0, inner.faults);
     Some(request)
 }
 
-/// A body that was read.
+/// A parsed body.
 pub(crate) struct Body<R> {
-    /// What its fields filled.
+    /// The request that its fields filled.
     pub(crate) request: R,
-    /// What is wrong with it so far.
+    /// The faults found so far.
     pub(crate) faults: Vec<ValidationErrorDetail>,
-    /// Its fields as they were sent.
+    /// Its fields as sent.
     pub(crate) named: NamedBody,
     shape: &'static Shape,
 }
 
 impl<R> Body<R> {
-    /// What the validation made of the request, or all that is wrong with the body.
+    /// The validated value, or all faults of the body.
     ///
     /// # Errors
     /// 422 with every fault, in the order of the table.
@@ -153,22 +153,22 @@ impl<R> Body<R> {
         judged(validated, self.faults.clone(), &self.named, self.shape.fields())
     }
 
-    /// Looks at the fields once more, and keeps what is found to be wrong.
+    /// Examines the fields again, and keeps the faults that `at` finds.
     pub(crate) fn look(&mut self, at: impl FnOnce(&mut Fields<'_>)) {
         let mut fields = Fields::new(&self.named.json);
         at(&mut fields);
         self.faults.extend(fields.faults);
     }
 
-    /// The fault of a field that only looking beyond the body shows.
+    /// The fault of a field that shows only outside the body.
     pub(crate) fn fault(&self, field: &str, error: String) -> Problem {
         let faults = vec![value_error(field, error, self.named.json.get(field).unwrap_or(&Value::Null))];
         Problem::invalid(self.named.at_sent_keys(faults))
     }
 }
 
-/// Declares a table, and a type that stands for it where a route's description names its body. The rows are those of [`rows`], or groups of
-/// such rows in brackets.
+/// Declares a table, and a type that represents it where a route's documentation names its body. The rows are those of [`rows`], or groups
+/// of such rows in brackets.
 macro_rules! body_table {
     ($(#[doc = $about:literal])+ $vis:vis $table:ident: $request:ty, $body:ident as $name:literal, example $example:tt, {$($rows:tt)+}) => {
         $crate::inputs::body_table::body_table! {
@@ -204,7 +204,7 @@ macro_rules! body_table {
 }
 pub(crate) use body_table;
 
-/// Rows of requests of a type: each a description, the field's name, its [`Kind`], and what else [`Row`] says of it.
+/// Rows for a request type: each has a description, the field's name, its [`Kind`], and calls of further [`Row`] methods.
 macro_rules! rows {
     ($request:ty; $($(#[doc = $about:literal])* $name:ident: $kind:ident($($value:tt)*) $(.$method:ident($($argument:tt)*))*),+ $(,)?) => {
         [$($crate::inputs::body_table::Row::<$request>::new(
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_those_of_types_and_of_rows_that_check() {
+    fn faults_come_from_types_and_from_checked_rows() {
         for (json, kinds) in [
             (json!({}), &[("name", "missing")] as &[_]),
             (json!({"name": null}), &[("name", "string_type")]),
@@ -308,7 +308,7 @@ mod tests {
             "example": {"name": "a"},
         });
         assert_eq!(ORDER.facts().schema, expected);
-        // What utoipa reads of it is the same, but for the numbers' form.
+        // utoipa parses it to the same schema, except for the format of numbers.
         let schema = serde_json::to_value(<OrderBody as utoipa::PartialSchema>::schema()).unwrap_or_default();
         assert_eq!(schema, expected);
         let referred: Vec<_> = ORDER.facts().referred().into_iter().map(|(name, _)| name).collect();

@@ -1,6 +1,6 @@
-//! The rows of a table: what a field is called, what it takes, within which bounds, and which part of a request it fills.
+//! The rows of a table: a field's name, type and bounds, and the part of a request that it fills.
 //!
-//! It must not know any one request. A row reads its field as pydantic does ([`Fields`]), and makes its property of the schema.
+//! It must not know any particular request. A row reads its field as pydantic does ([`Fields`]), and makes its property of the schema.
 
 use diffusion_core::schedulers::SchedulerName;
 use generation::{FieldErrorKind, limits::SIDE_MULTIPLE};
@@ -30,7 +30,7 @@ type Place<R, T> = fn(&mut R) -> &mut Option<T>;
 /// Reads the field of this name, and whatever belongs to it.
 type Reader<R> = fn(&mut R, &mut Fields<'_>, &'static str);
 
-/// What a field takes, with its bounds, and what it fills.
+/// A field's type, with its bounds and the part of the request that it fills.
 pub(crate) enum Kind<R: 'static> {
     /// A text.
     Text(Place<R, String>),
@@ -38,21 +38,21 @@ pub(crate) enum Kind<R: 'static> {
     Whole((u32, u32), Place<R, i128>),
     /// A side in pixels: a multiple of 8.
     Side((u32, u32), Place<R, i128>),
-    /// A seed up to a highest; -1 is none, for one to be drawn, as in AUTOMATIC1111's requests.
+    /// A seed up to a maximum; -1 means none, so that one is drawn later, as in AUTOMATIC1111's requests.
     Seed(u64, Place<R, i128>),
-    /// As the last, drawn at once where it is -1: for a seed that nobody draws later.
+    /// The same, but -1 draws a seed at once: for seeds that are not drawn later.
     DrawnSeed(u64, Place<R, i128>),
     /// A number.
     Number((f64, f64), Place<R, f64>),
-    /// A truth value, which is false if absent.
+    /// A boolean, false if absent.
     Truth(Place<R, bool>),
-    /// A scheduler's name; a `sampler`, which other programs send beside it, has a part in it.
+    /// A scheduler's name; combined with `sampler`, which other programs send beside it.
     Scheduler(Place<R, String>),
-    /// An object with a table of its own: see [`Row::inside`] and [`super::nested`].
+    /// An object with its own table: see [`Row::inside`] and [`super::nested`].
     Object(Reader<R>),
-    /// What this reader makes of it, with this schema.
+    /// A field with its own reader and schema.
     Other(fn() -> Value, Reader<R>),
-    /// As the last, left out of the schema.
+    /// The same without a schema: an undocumented field.
     Silent(Reader<R>),
 }
 
@@ -67,27 +67,27 @@ impl<R> Row<R> {
         Self { length: Some((min, max)), ..self }
     }
 
-    /// The value when there is none, for the schema: whoever uses the request fills it in.
+    /// The default value, for the schema only: the user of the request applies it.
     pub(crate) const fn or(self, default: fn() -> Value) -> Self {
         Self { default: Some(default), ..self }
     }
 
-    /// The texts that it takes, for the schema.
+    /// The allowed texts, for the schema only.
     pub(crate) const fn one_of(self, choices: fn() -> Vec<&'static str>) -> Self {
         Self { choices: Some(choices), ..self }
     }
 
-    /// The table of the object that it takes, or of the list's objects.
+    /// The table of the object, or of a list's objects.
     pub(crate) const fn inside(self, table: fn() -> &'static Facts) -> Self {
         Self { inside: Some(table), ..self }
     }
 
-    /// It may not be null, and should be there: that it is, the validation checks.
+    /// Marks the field as required and not null. The validation checks that it is present.
     pub(crate) const fn required(self) -> Self {
         Self { is_required: true, ..self }
     }
 
-    /// That it is there, and its bounds, are checked when it is read: for fields that the validation does not know.
+    /// Checks presence and bounds when the field is read: for fields that the validation does not know.
     pub(crate) const fn checked(self) -> Self {
         Self { is_checked: true, ..self }
     }
@@ -127,7 +127,7 @@ impl<R> Row<R> {
         None
     }
 
-    /// Its property of the schema, if it has one.
+    /// Its property of the schema, if it is documented.
     pub(super) fn schema(&self) -> Option<Value> {
         let of = |kind: &str| if self.is_required { json!(kind) } else { json!([kind, "null"]) };
         let whole = |min: i64, max: u64| json!({"type": of("integer"), "format": "int64", "minimum": min, "maximum": max});
@@ -160,7 +160,7 @@ impl<R> Row<R> {
     }
 }
 
-/// The rule of a text's length that it breaks; blanks alone are as short as nothing.
+/// The violated length rule, if any; a blank text counts as empty.
 fn too_short_or_long(text: &str, (min, max): (usize, usize)) -> Option<FieldErrorKind> {
     if min > 0 && text.trim().is_empty() {
         return Some(FieldErrorKind::StringTooShort { min_length: min });

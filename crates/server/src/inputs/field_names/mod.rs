@@ -1,7 +1,7 @@
-//! The names under which clients send fields: our own, in any spelling, and those that other programs have for the same thing.
+//! The names under which clients send fields: our own, in any spelling, and other programs' names for the same thing.
 //!
-//! It must not know any one request: a [`Shape`] says which fields an object has. The invariant: what a client sends either acts under its
-//! field's own name, or is named as ignored; two names of one field with different values are a fault.
+//! It must not know any particular request: a [`Shape`] lists an object's fields. The invariant: a key either acts under its field's own
+//! name, or is reported as ignored; two names of one field with different values are a fault.
 
 mod synonyms;
 
@@ -20,20 +20,20 @@ use crate::{
     inputs::faults::{detail, echo, value_fault},
 };
 
-/// So many ignored fields are named, and so many conflicts told; a body may have a hundred thousand.
+/// The maximum number of reported ignored fields, and of reported conflicts; a body may have a hundred thousand.
 const MOST_NAMED: usize = 32;
 
-/// So many entries of a list are looked at. A longer one is refused by its length.
+/// The maximum number of examined entries of a list. A longer list is refused by its length.
 pub(crate) const MOST_ENTRIES: usize = Limits::DEFAULT.video.max_scenes + 1;
 
-/// No name of a field is longer, in bytes.
+/// The maximum length of a field name, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// The fields of an object, and the objects that stand in some of them, alone or in a list.
+/// The fields of an object, and the objects in some of them, alone or in a list.
 pub(crate) struct Shape {
     fields: Vec<&'static str>,
     inside: Vec<(&'static str, &'static Shape)>,
-    /// The field of each name, squashed: a body may have a million keys.
+    /// The field of each normalized name, hashed because a body may have a million keys.
     names: HashMap<String, &'static str>,
 }
 
@@ -47,17 +47,17 @@ impl Shape {
                 names.entry(squashed(synonym)).or_insert(*field);
             }
         }
-        // What is a field itself is no other's synonym.
+        // A field's own name takes precedence over another's synonym.
         names.extend(fields.iter().map(|field| (squashed(field), *field)));
         Self { fields, inside, names }
     }
 
-    /// The fields, in the order in which their faults are told.
+    /// The fields, in the order in which their faults are reported.
     pub(crate) fn fields(&self) -> &[&'static str] {
         &self.fields
     }
 
-    /// The field that a client means by a key.
+    /// The field that a key refers to.
     fn field(&self, key: &str) -> Option<&'static str> {
         if key.len() > LONGEST_NAME {
             return None;
@@ -71,26 +71,26 @@ impl Shape {
 pub(crate) struct NamedBody {
     /// The body.
     pub(crate) json: Map<String, Value>,
-    /// The keys that nobody reads.
+    /// The ignored keys.
     pub(crate) ignored: Vec<IgnoredField>,
-    /// Where a field stands now, and the key that it was sent under.
+    /// The place of each renamed field, with the key under which it was sent.
     renamed: HashMap<Vec<Value>, String>,
-    /// Fields that were sent twice, under two names and with two values.
+    /// Faults of fields that were sent under two names with two values.
     conflicts: Vec<ValidationErrorDetail>,
 }
 
 impl NamedBody {
-    /// Finds out which field each key means.
+    /// Resolves each key to its field.
     pub(crate) fn new(json: Map<String, Value>, shape: &Shape) -> Self {
         let mut body = Self::default();
         body.json = body.object(json, shape, &mut vec!["body".into()]);
         body
     }
 
-    /// The faults of a body, those of its names among them, at the keys that the client sent.
+    /// The faults of a body, with the keys that the client sent.
     pub(crate) fn at_sent_keys(&self, faults: Vec<ValidationErrorDetail>) -> Vec<ValidationErrorDetail> {
         let as_sent = |mut fault: ValidationErrorDetail| {
-            // What stands inside first: the places are those of the own names.
+            // Innermost first, because the recorded places use the fields' own names.
             for length in (1..=fault.loc.len()).rev() {
                 let key = fault.loc.get(..length).and_then(|place| self.renamed.get(place));
                 if let (Some(key), Some(last)) = (key, fault.loc.get_mut(length - 1)) {
@@ -102,14 +102,14 @@ impl NamedBody {
         faults.into_iter().map(as_sent).collect()
     }
 
-    /// Fields that were sent under two names, with two values.
+    /// Faults of fields that were sent under two names with two values.
     pub(crate) fn conflicts(&self) -> &[ValidationErrorDetail] {
         &self.conflicts
     }
 
     fn object(&mut self, json: Map<String, Value>, shape: &Shape, place: &mut Vec<Value>) -> Map<String, Value> {
         let mut named = Map::new();
-        // Fields under their own names first, so that a synonym is told from them.
+        // Own names first, so that a synonym's conflict is reported at the synonym.
         let (own, other): (Vec<_>, Vec<_>) = json.into_iter().partition(|(key, _)| shape.fields.contains(&key.as_str()));
         for (key, value) in own.into_iter().chain(other) {
             match shape.field(&key) {
@@ -148,7 +148,7 @@ impl NamedBody {
         }
     }
 
-    /// Puts a value in its field, if no other name of that field was there before.
+    /// Puts a value in its field, unless another name of that field came first.
     fn take(&mut self, named: &mut Map<String, Value>, (field, key): (&'static str, String), value: Value, place: &[Value]) {
         let is_own = field == key;
         if value.is_null() && !is_own {
@@ -169,7 +169,7 @@ impl NamedBody {
         named.insert(field.to_owned(), value);
     }
 
-    /// `"size": "512x768"`, as OpenAI's clients say it, where a body has two numbers.
+    /// `"size": "512x768"`, as OpenAI's clients send it, for a body with two numbers.
     fn take_size(&mut self, named: &mut Map<String, Value>, key: &str, value: &Value, place: &[Value]) {
         let Some((width, height)) = value.as_str().and_then(sides) else {
             let sentence = "it is no WIDTHxHEIGHT in pixels, as \"512x768\"";
@@ -199,7 +199,7 @@ impl NamedBody {
     }
 }
 
-/// Whether a key says both sides of an object that has them as two fields.
+/// Whether a key gives both sides of an object that has them as two fields.
 fn is_size(key: &str, value: &Value, shape: &Shape) -> bool {
     let has_sides = shape.fields.contains(&"width") && shape.fields.contains(&"height");
     has_sides && !value.is_null() && ["size", "resolution"].contains(&squashed(key).as_str())
@@ -211,7 +211,7 @@ fn sides(text: &str) -> Option<(u32, u32)> {
     Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
 }
 
-/// Whether two values say the same: 25, 25.0 and "25" do.
+/// Whether two values are the same: 25, 25.0 and "25" are.
 fn is_equal(a: &Value, b: &Value) -> bool {
     let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
     match (number(a), number(b)) {
@@ -220,7 +220,7 @@ fn is_equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// The fault of a list of pictures where one is all that a request makes.
+/// The fault of a number of pictures other than one, because a request makes one.
 pub(crate) fn one_picture(value: &Value) -> Option<ValidationErrorDetail> {
     let is_one = value.is_null() || is_equal(value, &Value::from(1)) || value.as_str().is_some_and(|text| text.trim() == "1");
     let sentence = "Input should be 1: a request makes one picture; send another with the next seed for the next one";
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_names_act_and_what_nobody_reads_is_named() {
+    fn other_programs_names_work_and_unknown_keys_are_reported() {
         let body = named(json!({
             "prompt": "a", "steps": 5, "cfg": 3.5, "negativePrompt": "b", "size": "64x128", "model": "sd", "negative_promt": 1,
             "scenes": ["x", {"text": "y", "seconds": 2, "sede": 3}], "duration": null,
@@ -288,8 +288,8 @@ mod tests {
         let fault =
             |loc: Value| ValidationErrorDetail { loc: loc.as_array().unwrap().clone(), ..detail("x", vec![], String::new(), Value::Null) };
         let faults = [json!(["body", "num_inference_steps"]), json!(["body", "scenes", 1, "prompt"]), json!(["body", "prompt"])].map(fault);
-        let told: Vec<_> = body.at_sent_keys(faults.to_vec()).into_iter().map(|fault| Value::from(fault.loc)).collect();
-        assert_eq!(told, [json!(["body", "steps"]), json!(["body", "scenes", 1, "text"]), json!(["body", "prompt"])]);
+        let places: Vec<_> = body.at_sent_keys(faults.to_vec()).into_iter().map(|fault| Value::from(fault.loc)).collect();
+        assert_eq!(places, [json!(["body", "steps"]), json!(["body", "scenes", 1, "text"]), json!(["body", "prompt"])]);
         let inside = named(json!({"Scenes": [{"text": 5}]})).at_sent_keys(vec![fault(json!(["body", "scenes", 0, "prompt"]))]);
         assert_eq!(Value::from(inside[0].loc.clone()), json!(["body", "Scenes", 0, "text"]));
     }
@@ -316,14 +316,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_very_many_keys_is_named_in_part() {
+    fn only_some_of_very_many_ignored_keys_are_reported() {
         let body = named(Value::Object((0..100_000).map(|key| (format!("{key}{}", "x".repeat(200)), Value::Null)).collect()));
         assert_eq!(body.ignored.len(), MOST_NAMED);
         assert!(body.ignored.iter().all(|ignored| ignored.field.len() < 110));
     }
 
     #[test]
-    fn of_very_many_conflicts_some_are_told() {
+    fn only_some_of_very_many_conflicts_are_reported() {
         let spelt = |name: &str, number: u32| format!("{name}{number:017b}").replace('0', "-").replace('1', "_");
         let flat = named((0..100_000).map(|number| (spelt("steps", number), Value::from(number))).collect());
         let sizes = named((0..100_000).map(|number| (spelt("size", number), Value::from(1))).collect());

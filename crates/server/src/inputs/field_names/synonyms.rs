@@ -1,9 +1,9 @@
-//! What other programs call the fields of our bodies: one table for all of them.
+//! Other programs' names for the fields of our bodies: one table for all bodies.
 //!
-//! It must not know any one body. The invariant: a name stands for one thing. Sources: the requests of AUTOMATIC1111, ComfyUI, OpenAI,
+//! It must not know any particular body. The invariant: a name means one thing. Sources: the requests of AUTOMATIC1111, ComfyUI, OpenAI,
 //! Replicate and stable-diffusion.cpp, and the parameters of diffusers' pipelines.
 
-/// Names of one thing. Spelling is no difference: `numSteps`, `NUM_STEPS` and `num_steps` are one name.
+/// Names of one field per row. Spelling does not matter: `numSteps`, `NUM_STEPS` and `num_steps` are one name.
 pub(super) const SYNONYMS: [&[&str]; 23] = [
     &["prompt", "positive_prompt", "text_prompt", "text", "script", "inputs"],
     &["negative_prompt", "negative", "neg_prompt", "negative_text"],
@@ -30,7 +30,7 @@ pub(super) const SYNONYMS: [&[&str]; 23] = [
     &["callback_url", "callback", "webhook", "webhook_url"],
 ];
 
-/// What is left of a name without its spelling.
+/// A name without its spelling: lower-case letters without separators.
 pub(super) fn squashed(name: &str) -> String {
     letters(name).collect()
 }
@@ -39,7 +39,7 @@ fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase)
 }
 
-/// Whether two names differ by their spelling at most.
+/// Whether two names differ at most in their spelling.
 pub(crate) fn is_same_name(a: &str, b: &str) -> bool {
     letters(a).eq(letters(b))
 }

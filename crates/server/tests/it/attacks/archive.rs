@@ -1,11 +1,11 @@
-//! Files made by hand, chunk by chunk: PNGs that say what no encoder says, and the beginnings of other kinds of files.
+//! Files built by hand, chunk by chunk: PNGs that no encoder writes, and the first bytes of other formats.
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 
 /// A PNG's first eight bytes.
 pub(super) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// A picture as a file of this kind.
+/// A picture encoded in this format.
 pub(super) fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut file = std::io::Cursor::new(Vec::new());
     let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 7) as u8, (y * 5) as u8, 99]));
@@ -23,7 +23,7 @@ pub(super) fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     chunk
 }
 
-/// A PNG's head: its sides, the bits of a sample and the kind of its colours.
+/// A PNG's header chunk: its sides, the bits per sample and the colour type.
 pub(super) fn header(width: u32, height: u32, bits: u8, colours: u8) -> Vec<u8> {
     let mut data = Vec::new();
     data.extend_from_slice(&width.to_be_bytes());
@@ -32,7 +32,7 @@ pub(super) fn header(width: u32, height: u32, bits: u8, colours: u8) -> Vec<u8> 
     chunk(b"IHDR", &data)
 }
 
-/// The chunks of a PNG, with their heads and checksums.
+/// The chunks of a PNG, with their headers and checksums.
 pub(super) fn chunks(png: &[u8]) -> Vec<([u8; 4], &[u8])> {
     let mut rest = &png[PNG.len()..];
     let mut found = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn chunks(png: &[u8]) -> Vec<([u8; 4], &[u8])> {
     found
 }
 
-/// A PNG with another head, and more chunks behind that.
+/// A PNG with another header chunk, and further chunks after it.
 pub(super) fn altered(png: &[u8], head: Option<Vec<u8>>, more: &[Vec<u8>]) -> Vec<u8> {
     let mut file = PNG.to_vec();
     for (kind, chunk) in chunks(png) {
@@ -59,9 +59,9 @@ pub(super) fn altered(png: &[u8], head: Option<Vec<u8>>, more: &[Vec<u8>]) -> Ve
     file
 }
 
-/// So many zeros as zlib writes them: a thousandth of their length.
+/// `count` zeros compressed by zlib: a thousandth of their length.
 pub(super) fn zeros(count: usize) -> Vec<u8> {
-    // A PNG's data are such zeros: one row of grey pixels, with the byte of its filter.
+    // A PNG's data are such zeros: one row of grey pixels, after the filter byte.
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, u32::try_from(count - 1).unwrap(), 1);
     encoder.set_color(png::ColorType::Grayscale);
@@ -72,7 +72,7 @@ pub(super) fn zeros(count: usize) -> Vec<u8> {
     data.collect()
 }
 
-/// The checksum of PNG's specification, bit by bit.
+/// The checksum of the PNG specification, bit by bit.
 fn crc(bytes: &[u8]) -> u32 {
     let mut sum = u32::MAX;
     for byte in bytes {

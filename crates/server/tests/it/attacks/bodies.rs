@@ -1,4 +1,4 @@
-//! Bodies that are too long, too slow, or not what they say: each is refused while it is still being sent.
+//! Bodies that are too long, too slow, or malformed: each is refused while it is still being sent.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ const SHORT: Duration = Duration::from_millis(300);
 const FORM: &str = "Content-Type: multipart/form-data; boundary=edge";
 const PART: &str = "--edge\r\nContent-Disposition: form-data; name=\"character\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n";
 
-/// A part that is no file.
+/// A part without a file.
 fn field(name: &str, value: &str) -> String {
     format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
-/// The type's line, the body in one piece, and the status that refuses it.
+/// The row's name, the `Content-Type` line, the body in one piece, and the status that refuses it.
 fn rows() -> Vec<(&'static str, &'static str, String, u16)> {
     let many = |count: usize| field("a", "b").repeat(count);
     let heads: String = (0..40).map(|number| format!("X-{number}: y\r\n")).collect();
@@ -63,7 +63,7 @@ fn rows() -> Vec<(&'static str, &'static str, String, u16)> {
 }
 
 #[actix_web::test]
-async fn a_form_that_is_none_is_refused() {
+async fn malformed_forms_are_refused() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     let mut wrong = Vec::new();
     for (name, kind, body, status) in rows() {
@@ -75,13 +75,13 @@ async fn a_form_that_is_none_is_refused() {
     }
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(server.stored(), Vec::<String>::new());
-    // The longest file that is taken is read to its end, and then is no picture.
+    // The longest accepted file is read to its end, and then refused because it is not a picture.
     let longest = "x".repeat(UPLOAD_BYTES);
     let answer = pictures::upload(server.address, "filename=\"a\"", "image/png", longest.as_bytes()).await;
     assert!(answer.body().contains("File must be an image: a PNG"), "{}", answer.0);
 }
 
-/// The head's last lines with what is sent first, what is sent again and again, and the status that ends it.
+/// The row's name, the end of the headers, the kind of data (see [`stream`]), and the status that ends it.
 const ENDLESS: [(&str, &str, &str, u16); 8] = [
     ("chunks of a file", "Transfer-Encoding: chunked\r\n\r\n", "FILE", 413),
     ("chunks of a part's head", "Transfer-Encoding: chunked\r\n\r\n", "HEAD", 400),
@@ -93,7 +93,7 @@ const ENDLESS: [(&str, &str, &str, u16); 8] = [
     ("a part that stops", "Content-Length: 1000000\r\n\r\n", "STOPS", 408),
 ];
 
-/// What is sent first and what again and again, in which pieces.
+/// The first data, the data that is repeated, and the pause between repetitions.
 fn stream(kind: &str, chunked: bool) -> (String, String, Duration) {
     let frame = |text: &str| if chunked { format!("{:x}\r\n{text}\r\n", text.len()) } else { text.to_owned() };
     let part = format!("{PART}\r\n");
@@ -110,7 +110,7 @@ fn stream(kind: &str, chunked: bool) -> (String, String, Duration) {
 }
 
 #[actix_web::test]
-async fn a_form_without_end_is_ended() {
+async fn an_endless_form_is_cut_off() {
     let patient = FileServer::start(Vec::new(), PATIENCE).await;
     let hurried = FileServer::start(Vec::new(), SHORT).await;
     for (name, framing, kind, status) in ENDLESS {
@@ -120,7 +120,7 @@ async fn a_form_without_end_is_ended() {
         let head = format!("POST /upload-character HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\n{framing}{first}");
         let sending = tokio::spawn(async move {
             write.write_all(head.as_bytes()).await.unwrap();
-            // Ends when the server has closed its end, which is what is waited for.
+            // Fails once the server has closed the connection, which the test waits for.
             while write.write_all(again.as_bytes()).await.is_ok() {
                 tokio::time::sleep(pause).await;
                 if again.is_empty() {
@@ -140,7 +140,7 @@ async fn a_form_without_end_is_ended() {
     }
 }
 
-/// A request with a picture whose body is as long as it says, or does not come at all.
+/// A request with a picture, whose body is sent in full or not at all.
 fn large(path: &str, bytes: usize, body: &str) -> String {
     let length = format!("Content-Length: {bytes}");
     request(&format!("POST {path}"), &["Host: localhost", "Content-Type: application/json", &length], body)
@@ -149,7 +149,7 @@ fn large(path: &str, bytes: usize, body: &str) -> String {
 const WITH_PICTURES: [&str; 3] = ["/animate", "/api/v1/videos/generate", "/api/v1/images/generate-i2i"];
 
 #[actix_web::test]
-async fn large_bodies_together_are_bounded_too() {
+async fn large_bodies_share_a_memory_budget() {
     let server = FileServer::start(Vec::new(), SHORT).await;
     let long = "x".repeat(2 << 20);
     let held = server.memory.take(usize::MAX, PATIENCE).await.unwrap();
@@ -168,11 +168,11 @@ async fn large_bodies_together_are_bounded_too() {
 }
 
 #[actix_web::test]
-async fn a_large_body_is_not_read_for_a_job_that_is_not_taken() {
+async fn a_large_body_is_not_read_for_a_job_that_would_be_refused() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     server.jobs.submit(new_job("", "slow", "slow")).await.unwrap();
     for path in WITH_PICTURES {
-        // The body never comes, and is not waited for.
+        // The body never arrives, and the server does not wait for it.
         let answer = exchange(server.address, large(path, 2 << 20, "")).await;
         assert_eq!((answer.status(), answer.header("retry-after").is_some()), (429, true), "{path}: {}", answer.0);
     }

@@ -1,5 +1,4 @@
-//! Tricks with heads: hosts that are not ours, pages of other origins, framing that two readers read differently, names that are not
-//! theirs to give. None of them makes a job.
+//! Attacks with headers: foreign hosts, pages of other origins, ambiguous framing, spoofed names. None of them makes a job.
 
 use server::ServerSettings;
 
@@ -10,7 +9,7 @@ async fn server() -> Running {
     Running::with_settings(ServerSettings::default(), engine(4).await).await
 }
 
-/// The target and the lines that name a host, with the status that refuses them. `PORT` is the server's.
+/// The row's name, the target, the lines that name a host, and the status that refuses them. `PORT` is the server's.
 const HOSTS: [(&str, &str, &[&str], u16); 29] = [
     ("another's name", "/health", &["Host: evil.com"], 421),
     ("another's name and our port", "/health", &["Host: evil.com:PORT"], 421),
@@ -44,7 +43,7 @@ const HOSTS: [(&str, &str, &[&str], u16); 29] = [
 ];
 
 #[actix_web::test]
-async fn no_strange_host_is_answered() {
+async fn foreign_hosts_are_refused() {
     let server = server().await;
     let mut wrong = Vec::new();
     for (name, target, lines, status) in HOSTS {
@@ -67,7 +66,7 @@ async fn no_strange_host_is_answered() {
 const JSON: &str = "Content-Type: application/json";
 const BODY: &str = r#"{"prompt": "slow"}"#;
 
-/// The request's line, what its head says about where it comes from, and the status that refuses it. `HOST` is the server's.
+/// The row's name, the request line, the headers that tell its origin, and the status that refuses it. `HOST` is the server's.
 const ORIGINS: [(&str, &str, &[&str], u16); 31] = [
     ("another page", "POST /generate", &["Origin: https://evil.com", JSON], 403),
     ("another page that asks for nothing of note", "POST /generate", &["Origin: https://evil.com", "Content-Type: text/plain"], 403),
@@ -108,7 +107,7 @@ const ORIGINS: [(&str, &str, &[&str], u16); 31] = [
 ];
 
 #[actix_web::test]
-async fn no_strange_page_makes_a_job() {
+async fn pages_of_other_origins_make_no_job() {
     let server = server().await;
     let port = server.address.port();
     let host = format!("localhost:{port}");
@@ -137,8 +136,8 @@ async fn no_strange_page_makes_a_job() {
     }
 }
 
-/// Requests whose length or method two readers understand differently, as they stand on the wire; each is refused and its connection
-/// closed, so that nothing behind it is taken for a request.
+/// Requests whose length or method is ambiguous, as on the wire; each is refused and its connection closed, so that the data after it is
+/// not taken for a request.
 const FRAMING: [(&str, &str, u16); 18] = [
     ("two lengths", "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\nNEXT", 400),
     ("the same length twice", "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}NEXT", 400),
@@ -177,7 +176,7 @@ const FRAMING: [(&str, &str, u16); 18] = [
 ];
 
 #[actix_web::test]
-async fn a_request_that_can_be_read_in_two_ways_is_refused() {
+async fn ambiguous_requests_are_refused() {
     let server = server().await;
     let next = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut wrong = Vec::new();
@@ -192,7 +191,7 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
     assert_eq!(server.jobs.active(), 0);
 }
 
-/// Words that would make another method of a request, for readers who believe them.
+/// Attempts to override the method, which some servers honour.
 const METHODS: [(&str, &str, &[&str]); 5] = [
     ("a header", "GET /generate", &["X-HTTP-Method-Override: POST"]),
     ("another header", "GET /generate", &["X-HTTP-Method: POST", "X-Method-Override: POST"]),
@@ -202,7 +201,7 @@ const METHODS: [(&str, &str, &[&str]); 5] = [
 ];
 
 #[actix_web::test]
-async fn a_method_is_what_the_first_line_says() {
+async fn only_the_request_line_sets_the_method() {
     let server = server().await;
     for (name, first, lines) in METHODS {
         let length = format!("Content-Length: {}", BODY.len());
@@ -214,7 +213,7 @@ async fn a_method_is_what_the_first_line_says() {
     assert_eq!(server.jobs.active(), 0);
 }
 
-/// Names that a client gives its request and that are no names: the answer has one of ours.
+/// Invalid values of `X-Request-Id`: the answer has a new one instead.
 const REQUEST_IDS: [(&str, &[&str]); 9] = [
     ("empty", &["X-Request-Id: "]),
     ("a space in it", &["X-Request-Id: a b"]),
@@ -228,7 +227,7 @@ const REQUEST_IDS: [(&str, &[&str]); 9] = [
 ];
 
 #[actix_web::test]
-async fn a_requests_name_is_one_word_or_ours() {
+async fn a_request_id_is_one_word_or_a_new_one() {
     let server = server().await;
     for (name, lines) in REQUEST_IDS {
         let lines: Vec<_> = lines.iter().map(|line| line.replace("LONG", &"x".repeat(129))).collect();
@@ -238,7 +237,7 @@ async fn a_requests_name_is_one_word_or_ours() {
         assert_eq!((answer.status(), answer.header("x-evil")), (200, None), "{name}: {}", answer.0);
         assert!(uuid::Uuid::try_parse(answer.header("x-request-id").unwrap()).is_ok(), "{name}: {}", answer.0);
     }
-    // What it may be, and that it is there whatever the answer.
+    // Valid values are echoed in every answer.
     let longest = "x".repeat(128);
     for (path, host, id) in [("/health", "localhost", "a%0d%0aX-Evil:1"), ("/none", "localhost", "7"), ("/health", "evil.com", &longest)] {
         let all = [format!("Host: {host}"), format!("X-Request-Id: {id}")];

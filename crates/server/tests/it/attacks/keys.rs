@@ -1,4 +1,4 @@
-//! Keys that are none, and links that we did not sign: each is refused, and nothing of the right one is told.
+//! Wrong keys, and links that this server did not sign: each is refused, and reveals nothing about the right one.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ async fn server() -> Running {
     Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await).await
 }
 
-/// `POST` to a path with a body that any handler would understand.
+/// `POST` to a path with a body that every handler accepts.
 async fn ask(server: &Running, path: &str, lines: &[String]) -> Raw {
     let body = r#"{"scenes": ["a boat", "a star"], "width": 64, "height": 64, "prompt": "slow"}"#;
     let length = format!("Content-Length: {}", body.len());
@@ -25,7 +25,7 @@ async fn ask(server: &Running, path: &str, lines: &[String]) -> Raw {
     exchange(server.address, request(&format!("POST {path}"), &all, body)).await
 }
 
-/// The path and the head's lines. `KEY` is a right key, `BASE64(..)` is encoded.
+/// The row's name, the path and the headers. `KEY` is a valid key, `BASE64(..)` is encoded.
 const KEYS: [(&str, &str, &[&str]); 37] = [
     ("no key", "/generate-video/info", &[]),
     ("another key", "/generate-video/info", &["Authorization: Bearer not-a-key-of-anyone"]),
@@ -71,7 +71,7 @@ const KEYS: [(&str, &str, &[&str]); 37] = [
 ];
 
 #[actix_web::test]
-async fn no_other_key_opens_anything() {
+async fn wrong_keys_open_nothing() {
     let server = server().await;
     let (prefix, upper) = (&ALICES_KEY[..ALICES_KEY.len() - 1], ALICES_KEY.to_uppercase());
     let digest: String = <sha2::Sha256 as sha2::Digest>::digest(ALICES_KEY).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -88,7 +88,7 @@ async fn no_other_key_opens_anything() {
         let answer = ask(&server, &fill(path), &lines).await;
         let refused = match answer.status() {
             401 => answer.header("www-authenticate") == Some("Bearer realm=\"framewright\""),
-            // An open path's own answer: there is nothing to post to it, and nothing below it.
+            // An open path's own answer: it accepts no POST, and has nothing below it.
             404 | 405 => path.starts_with("/docs/"),
             _ => false,
         };
@@ -98,7 +98,7 @@ async fn no_other_key_opens_anything() {
     }
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(server.jobs.active(), 0);
-    // A path that there is not is told to nobody who may not ask.
+    // Callers without a key do not learn whether a path exists.
     assert_eq!((ask(&server, "/none", &[]).await.status(), ask(&server, "/generate", &[]).await.status()), (401, 401));
     for right in
         [format!("Bearer {ALICES_KEY}"), format!("bearer {BOBS_KEY}"), fill("BASIC BASE64(anybody:KEY)"), fill("Basic BASE64(:KEY)")]
@@ -109,7 +109,7 @@ async fn no_other_key_opens_anything() {
 }
 
 #[actix_web::test]
-async fn what_tells_nothing_of_anybody_needs_no_key() {
+async fn open_paths_need_no_key() {
     let server = server().await;
     for path in ["/", "/health", "/docs", "/docs/swagger-ui.css", "/redoc", "/openapi.json"] {
         let wrong = ["Host: localhost", "Authorization: Bearer not-a-key-of-anyone"];
@@ -119,7 +119,7 @@ async fn what_tells_nothing_of_anybody_needs_no_key() {
     }
 }
 
-/// The method and the link, made of the parts of a right one; with the status that refuses it.
+/// The row's name, the method, the link, made of parts of a valid one, and the status that refuses it.
 const LINKS: [(&str, &str, &str, u16); 22] = [
     ("no signature", "GET", "PATH", 401),
     ("an empty signature", "GET", "PATH?expires=EXPIRES&signature=", 404),
@@ -146,7 +146,7 @@ const LINKS: [(&str, &str, &str, u16); 22] = [
 ];
 
 #[actix_web::test]
-async fn no_link_opens_more_than_it_was_signed_for() {
+async fn a_link_opens_only_what_it_was_signed_for() {
     let server = FileServer::start(keys(), PATIENCE).await;
     for (owner, job) in [("alice", "job-1"), ("bob", "job-2")] {
         let folder = server.job(owner, job, SECRET).await;
@@ -181,7 +181,7 @@ async fn no_link_opens_more_than_it_was_signed_for() {
     let answer = open(link).await;
     assert_eq!((answer.status(), answer.body()), (200, SECRET), "{}", answer.0);
     assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"), "a page of another origin may embed it");
-    // Bob's key opens bob's files and no others: those are not there.
+    // Bob's key opens Bob's files only: others do not exist for it.
     let bob = format!("Authorization: Bearer {BOBS_KEY}");
     for (path, status) in [("/files/job-2/image-0.png", 200), ("/files/job-1/image-0.png", 404)] {
         let answer = exchange(server.address, request(&format!("GET {path}"), &["Host: localhost", &bob], "")).await;

@@ -1,6 +1,6 @@
-//! Attacks, each a row with its refusal: one file a class, one array of rows in each.
+//! Attacks, each a row with the refusal that it gets: one file per class, with an array of rows.
 //!
-//! Everything goes over a real socket, byte by byte as it is written here, for a client library would mend half of it on the way.
+//! Everything is sent over a real socket, byte by byte as written here, because a client library would correct half of it.
 
 mod archive;
 mod bodies;
@@ -31,7 +31,7 @@ use tokio::{
 
 use crate::fake::{PATIENCE, engine, jobs, model};
 
-/// What no answer may contain.
+/// A text that no answer may contain.
 pub(crate) const SECRET: &str = "nobody may read this";
 
 /// The one file of [`FileServer::job`].
@@ -40,12 +40,12 @@ pub(crate) const PICTURE: &str = "image-0.png";
 pub(crate) const ALICES_KEY: &str = "alices-secret-key-1";
 pub(crate) const BOBS_KEY: &str = "bobs-secret-key-22";
 
-/// The two keys of a server that has some.
+/// The two keys of a server with keys.
 pub(crate) fn keys() -> Vec<ApiKey> {
     vec![ApiKey::new("alice", ALICES_KEY).unwrap(), ApiKey::new("bob", BOBS_KEY).unwrap()]
 }
 
-/// An answer as it came over the wire.
+/// A raw answer.
 pub(crate) struct Raw(pub(crate) String);
 
 impl Raw {
@@ -65,11 +65,11 @@ impl Raw {
     }
 }
 
-/// Sends bytes over a connection of their own; whatever comes back until it is closed.
+/// Sends bytes over a new connection, and returns everything that arrives until it is closed.
 pub(crate) async fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> Raw {
     let (mut read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
     let request = request.as_ref().to_vec();
-    // The server may answer and close before it has read everything, which is what many rows are about.
+    // The server may answer and close before it has read everything, which many rows test.
     let sending = tokio::spawn(async move {
         let _refused = write.write_all(&request).await;
         write
@@ -80,13 +80,13 @@ pub(crate) async fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> 
     Raw(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// One request in one piece: its first line, further lines, its body.
+/// One request in one piece: its request line, further headers, its body.
 pub(crate) fn request(first: &str, lines: &[&str], body: &str) -> String {
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     format!("{first} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n{body}")
 }
 
-/// The product's routes over a folder that tests can reach into.
+/// The server's routes over a folder that tests can inspect.
 pub(crate) struct FileServer {
     pub(crate) address: SocketAddr,
     pub(crate) folder: TempDir,
@@ -95,16 +95,16 @@ pub(crate) struct FileServer {
     pub(crate) memory: RequestMemory,
 }
 
-/// One small picture.
+/// The spec of one small picture.
 pub(crate) fn spec(prompt: &str) -> ImageSpec {
     let request = ImageRequest { prompt: Some(prompt.into()), width: Some(64), height: Some(64), seed: Some(1), ..ImageRequest::default() };
     request.validate(&Limits::DEFAULT, &model().info).unwrap()
 }
 
-/// The longest upload of [`FileServer`].
+/// The size limit of uploads to [`FileServer`].
 pub(crate) const UPLOAD_BYTES: usize = 1 << 20;
 
-/// A stored job of an image.
+/// A stored image job.
 pub(crate) fn new_job(owner: &str, id: &str, prompt: &str) -> NewJob {
     NewJob {
         id: id.to_owned(),
@@ -119,7 +119,7 @@ pub(crate) fn new_job(owner: &str, id: &str, prompt: &str) -> NewJob {
 }
 
 impl FileServer {
-    /// With these keys; a body may take `timeout` to arrive.
+    /// A server with these keys; a body has `timeout` to arrive.
     pub(crate) async fn start(keys: Vec<ApiKey>, timeout: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = AccessSettings { keys, ..AccessSettings::default() };
@@ -140,11 +140,11 @@ impl FileServer {
         let server = server.workers(1).disable_signals().h1_allow_half_closed(false).bind(("127.0.0.1", 0)).unwrap();
         let address = server.addrs()[0];
         tokio::spawn(server.run());
-        // Its jobs' files are replaced by the tests, so they are not checked at the end.
+        // The tests replace files of its jobs, so those are not checked at the end.
         Self { address, folder, access, jobs: jobs.clone(), memory }
     }
 
-    /// Makes a job of `owner`'s whose one file is [`PICTURE`], and then holds this text; the folder where it lies.
+    /// Makes a job of `owner` whose only file is [`PICTURE`], replaces the file's contents by `text`, and returns the folder of the file.
     pub(crate) async fn job(&self, owner: &str, id: &str, text: &str) -> PathBuf {
         self.jobs.submit(new_job(owner, id, "a boat")).await.unwrap();
         let job = self.jobs.finished(owner, id).await.unwrap().unwrap();
@@ -154,7 +154,7 @@ impl FileServer {
         folder
     }
 
-    /// Every file below the folder but the jobs' own, by its path in it.
+    /// The paths of all files below the folder except the jobs' own.
     pub(crate) fn stored(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut folders = vec![self.folder.path().to_owned()];

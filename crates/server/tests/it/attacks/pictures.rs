@@ -1,4 +1,4 @@
-//! Pictures and archives that are none, or more than they seem: each is refused, or stored as nothing but its pixels.
+//! Files that are not pictures, or more than pictures: each is refused, or only its pixels are stored.
 
 use std::{fs, net::SocketAddr};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::fake::PATIENCE;
 
-/// A good picture.
+/// A valid picture.
 pub(super) fn png(width: u32, height: u32) -> Vec<u8> {
     encoded(width, height, ImageFormat::Png)
 }
@@ -20,7 +20,7 @@ pub(super) fn png(width: u32, height: u32) -> Vec<u8> {
 pub(super) async fn upload(address: SocketAddr, disposition: &str, media_type: &str, file: &[u8]) -> Raw {
     let mut body =
         format!("--edge\r\nContent-Disposition: form-data; name=\"character\"; {disposition}\r\nContent-Type: {media_type}\r\n\r\n");
-    // Bytes that are no text go over the wire as they are.
+    // The file is binary, so the body is sent as bytes.
     let mut bytes = std::mem::take(&mut body).into_bytes();
     bytes.extend_from_slice(file);
     bytes.extend_from_slice(b"\r\n--edge--\r\n");
@@ -32,10 +32,10 @@ pub(super) async fn upload(address: SocketAddr, disposition: &str, media_type: &
     exchange(address, [head.into_bytes(), bytes].concat()).await
 }
 
-/// What an upload is called from then on.
+/// The name of an upload.
 pub(super) fn name_of(answer: &Raw) -> String {
-    let told: serde_json::Value = serde_json::from_str(answer.body()).unwrap();
-    told["imageUrl"].as_str().unwrap().strip_prefix("/uploads/").unwrap().to_owned()
+    let json: serde_json::Value = serde_json::from_str(answer.body()).unwrap();
+    json["imageUrl"].as_str().unwrap().strip_prefix("/uploads/").unwrap().to_owned()
 }
 
 /// A WebP with this chunk as its first.
@@ -44,14 +44,14 @@ fn webp(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [b"RIFF".as_slice(), &length(data.len() + 12), b"WEBP", kind, &length(data.len()), data].concat()
 }
 
-/// A JPEG that says how large it is, and then ends.
+/// A JPEG that declares its size, and then ends.
 fn jpeg_head(width: u16, height: u16) -> Vec<u8> {
     let [w, h] = [width, height].map(u16::to_be_bytes);
     let frame = [0xff, 0xc0, 0, 17, 8, h[0], h[1], w[0], w[1], 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];
     [b"\xff\xd8".as_slice(), &frame, b"\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00"].concat()
 }
 
-/// A JPEG with one more segment behind its first two bytes.
+/// A JPEG with an additional segment after its first two bytes.
 fn jpeg_with(marker: u8, data: &[u8]) -> Vec<u8> {
     let jpeg = encoded(8, 8, ImageFormat::Jpeg);
     let length = u16::try_from(data.len() + 2).unwrap().to_be_bytes();
@@ -99,7 +99,7 @@ fn refused() -> [(&'static str, Vec<u8>); 23] {
     ]
 }
 
-/// Files that are pictures and more: the more is gone from what is stored.
+/// Files that are pictures and contain something else, which is not stored.
 fn cleaned() -> [(&'static str, Vec<u8>); 10] {
     let small = png(4, 4);
     let with = |kind: &[u8; 4], data: &[u8]| altered(&small, None, &[chunk(kind, data)]);
@@ -123,27 +123,27 @@ fn cleaned() -> [(&'static str, Vec<u8>); 10] {
 }
 
 #[actix_web::test]
-async fn what_is_no_picture_is_refused() {
+async fn files_that_are_not_pictures_are_refused() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (name, file) in refused() {
         let answer = upload(server.address, "filename=\"a.png\"", "image/png", &file).await;
         assert_eq!((answer.status(), answer.header("content-type")), (400, Some("application/json")), "{name}: {}", answer.0);
         assert!(answer.body().starts_with(r#"{"detail":"File must be an image: a PNG, JPEG or WebP"#), "{name}: {}", answer.0);
     }
-    // A picture that its sender calls something else is not looked at.
+    // A picture that is declared as something else is not decoded.
     for media_type in ["text/html", "application/json", "video/mp4", "text/plain", "application/x-image/png"] {
         let answer = upload(server.address, "filename=\"a.png\"", media_type, &png(4, 4)).await;
         let expected = format!(r#"{{"detail":"File must be an image: it is declared as {media_type}"}}"#);
         assert_eq!((answer.status(), answer.body()), (400, expected.as_str()), "{media_type}: {}", answer.0);
     }
-    // Nor is what it is called repeated as it was sent.
+    // The declared type is not echoed verbatim.
     let answer = upload(server.address, "filename=\"a.png\"", "text/<script>\"; x=\"y", &png(4, 4)).await;
     assert_eq!(answer.body(), r#"{"detail":"File must be an image: it is declared as text/script"}"#);
     assert_eq!(server.stored(), Vec::<String>::new());
 }
 
 #[actix_web::test]
-async fn of_a_picture_nothing_but_its_pixels_is_kept() {
+async fn only_a_pictures_pixels_are_stored() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (name, file) in cleaned() {
         let answer = upload(server.address, "filename=\"a.svg\"", "image/svg+xml", &file).await;
@@ -159,7 +159,7 @@ async fn of_a_picture_nothing_but_its_pixels_is_kept() {
 }
 
 #[actix_web::test]
-async fn an_upload_is_answered_as_a_picture_that_runs_nothing() {
+async fn an_upload_is_served_as_a_picture_that_runs_nothing() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     let name = name_of(&upload(server.address, "filename=\"a.html\"", "image/png", &png(4, 4)).await);
     let get = format!("GET /uploads/{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", name);

@@ -1,11 +1,11 @@
-//! Names that lead out of the folder: in paths of requests and in names of uploaded files.
+//! Path traversal: names that lead out of the folder, in request paths and in names of uploaded files.
 
 use std::{fs, path::Path};
 
 use super::{FileServer, PICTURE, Raw, SECRET, exchange, pictures, request};
 use crate::fake::PATIENCE;
 
-/// Paths as they stand in the request's first line; each is refused. What they would lead to is there.
+/// Paths as in the request line; each is refused, although a file exists at its target.
 const PATHS: [(&str, &str); 36] = [
     ("one folder up", "/uploads/../secret.txt"),
     ("two folders up", "/uploads/../../secret.txt"),
@@ -52,7 +52,7 @@ fn link(to: &Path, at: &Path) {
 
 #[cfg(unix)]
 #[actix_web::test]
-async fn no_path_leads_out() {
+async fn no_path_leads_out_of_its_folder() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     let root = server.folder.path();
     let uploads = root.join("uploads/_");
@@ -96,7 +96,7 @@ async fn no_path_leads_out() {
     assert!(opened.is_empty(), "{opened:?}");
 }
 
-/// Names of uploaded files as they stand in the form. None of them is a name of anything.
+/// Names of uploaded files as in the form. None of them is used.
 const FILE_NAMES: [(&str, &str); 14] = [
     ("one folder up", "filename=\"../evil.png\""),
     ("many folders up", "filename=\"../../../../../../tmp/evil.png\""),
@@ -115,7 +115,7 @@ const FILE_NAMES: [(&str, &str); 14] = [
 ];
 
 #[actix_web::test]
-async fn an_uploads_name_is_ours_whatever_it_is_called() {
+async fn an_upload_gets_a_new_name_whatever_its_file_name() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (row, (name, disposition)) in FILE_NAMES.into_iter().enumerate() {
         let answer = pictures::upload(server.address, disposition, "image/png", &pictures::png(2, 3)).await;
@@ -127,8 +127,8 @@ async fn an_uploads_name_is_ours_whatever_it_is_called() {
             id.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
         };
         assert!(stored.iter().all(ours), "{name}: {stored:?}");
-        let told = pictures::name_of(&answer);
-        assert!(stored.iter().any(|path| path.ends_with(&told)), "{name}: {}", answer.body());
+        let stored_name = pictures::name_of(&answer);
+        assert!(stored.iter().any(|path| path.ends_with(&stored_name)), "{name}: {}", answer.body());
     }
     let long = format!("filename=\"{}.png\"", "a".repeat(5000));
     assert_eq!(pictures::upload(server.address, &long, "image/png", &pictures::png(2, 3)).await.status(), 200);

@@ -1,4 +1,4 @@
-//! Budgets: what they refuse, what is told of them, and local work that overflows within them.
+//! Budgets: refusals, reports, and overflow of local jobs within them.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{fake::PATIENCE, task_client::clip};
 
 #[actix_web::test]
-async fn a_budget_that_is_used_up_is_402_and_spends_nothing_more() {
+async fn an_exhausted_budget_is_402_and_spends_nothing_more() {
     let world = World::start().await;
     let server = world.serve(|_, jobs| {
         jobs.spend.prices = prices();
@@ -23,9 +23,9 @@ async fn a_budget_that_is_used_up_is_402_and_spends_nothing_more() {
     let server = server.await;
     let text = || server.ask(Method::POST, "/generate-video", Some(json!({"text": "a boat"})));
     for _ in 0..2 {
-        let (status, taken) = text().await;
-        assert_eq!(status, StatusCode::OK, "{taken}");
-        video_status(&server, taken["job_id"].as_str().unwrap(), "completed").await;
+        let (status, submitted) = text().await;
+        assert_eq!(status, StatusCode::OK, "{submitted}");
+        video_status(&server, submitted["job_id"].as_str().unwrap(), "completed").await;
     }
     let (status, refused) = text().await;
     assert_eq!(status, StatusCode::PAYMENT_REQUIRED, "{refused}");
@@ -34,9 +34,9 @@ async fn a_budget_that_is_used_up_is_402_and_spends_nothing_more() {
         assert!(detail.contains(word), "{word}: {detail}");
     }
     let budget = &refused["budget"];
-    let told = ["service", "cap_usd", "spent_usd", "left_usd", "price_usd"].map(|field| budget[field].clone());
-    assert_eq!(told, [json!("bedrock"), json!(1.2), json!(1.0), json!(0.2), json!(0.5)]);
-    // Below /api/v1 in that API's own shape.
+    let amounts = ["service", "cap_usd", "spent_usd", "left_usd", "price_usd"].map(|field| budget[field].clone());
+    assert_eq!(amounts, [json!("bedrock"), json!(1.2), json!(1.0), json!(0.2), json!(0.5)]);
+    // Below /api/v1, the error has that API's format.
     let (status, refused) =
         server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "bedrock", "prompt": "a"})))).await;
     assert_eq!((status, &refused["error"]["code"]), (StatusCode::PAYMENT_REQUIRED, &json!("BUDGET_EXCEEDED")), "{refused}");
@@ -48,11 +48,11 @@ async fn a_budget_that_is_used_up_is_402_and_spends_nothing_more() {
     assert_eq!((&usage["spent_usd"], &usage["services"]), (&json!(1.0), &json!([bedrock])), "{usage}");
     let metrics = reqwest::get(server.url("/metrics")).await.unwrap().text().await.unwrap();
     let line = "framewright_provider_spend_usd{provider=\"bedrock\",key=\"\",state=\"spent\"} 1.0";
-    assert!(metrics.lines().any(|told| told == line), "{metrics}");
+    assert!(metrics.lines().any(|found| found == line), "{metrics}");
 }
 
 #[actix_web::test]
-async fn spending_is_kept_by_key() {
+async fn spending_is_recorded_by_key() {
     let world = World::start().await;
     let server = world.serve(|settings, jobs| {
         let key = |name: &str| ApiKey::new(name, &format!("{name}s-key-of-the-tests")).unwrap();
@@ -74,9 +74,9 @@ async fn spending_is_kept_by_key() {
     let (status, refused) = ask("alice", Method::POST, "/generate-video", text()).await;
     assert_eq!(status, StatusCode::PAYMENT_REQUIRED, "{refused}");
     assert!(refused.contains("your budget"), "{refused}");
-    let (status, taken) = ask("bob", Method::POST, "/generate-video", text()).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    // Each sees its own, reserved first and spent at the end.
+    let (status, submitted) = ask("bob", Method::POST, "/generate-video", text()).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    // Each key sees its own spending, first reserved and finally spent.
     for name in ["alice", "bob"] {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -90,21 +90,21 @@ async fn spending_is_kept_by_key() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    let arn = serde_json::from_str::<serde_json::Value>(&taken).unwrap()["job_id"].as_str().unwrap().to_owned();
+    let arn = serde_json::from_str::<serde_json::Value>(&submitted).unwrap()["job_id"].as_str().unwrap().to_owned();
     let path = format!("/video-status?job_id={arn}");
     assert_eq!(ask("alice", Method::GET, &path, None).await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask("bob", Method::GET, &path, None).await.0, StatusCode::OK);
     let (_, metrics) = ask("bob", Method::GET, "/metrics", None).await;
     for name in ["alice", "bob"] {
         let line = format!("framewright_provider_spend_usd{{provider=\"bedrock\",key=\"{name}\",state=\"spent\"}} 0.5");
-        assert!(metrics.lines().any(|told| told == line), "{metrics}");
+        assert!(metrics.lines().any(|found| found == line), "{metrics}");
     }
     assert!(!metrics.contains("-key-of-the-tests"));
     assert_eq!(ask("bob", Method::GET, "/api/v1/usage?month=2026-13", None).await.0, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[actix_web::test]
-async fn local_work_that_would_wait_too_long_overflows_while_the_budget_allows() {
+async fn local_jobs_with_a_long_forecast_overflow_while_the_budget_allows() {
     let world = World::start().await;
     let server = world.serve(|settings, jobs| {
         settings.services.tasks = None;
@@ -114,10 +114,10 @@ async fn local_work_that_would_wait_too_long_overflows_while_the_budget_allows()
         jobs.routing = Routing { overflow: Some(overflow) };
     });
     let server = server.await;
-    // Of a machine of which nothing was measured, nothing is known: the first stays.
+    // Without measurements there is no forecast, so the first job stays here.
     let first = server.submit(json!({"prompt": "a boat"})).await;
     assert_eq!(server.ended(&first).await["status"], "completed");
-    // A request that names this machine is made here.
+    // A request that names this machine stays here.
     for named in ["model", "service"] {
         let here = server.submit(json!({"prompt": "a boat", named: "local"})).await;
         assert_eq!(server.ended(&here).await["status"], "completed", "{named}");
@@ -126,24 +126,24 @@ async fn local_work_that_would_wait_too_long_overflows_while_the_budget_allows()
     assert_eq!(status, StatusCode::OK, "{here}");
     assert_eq!(server.ended(here["job_id"].as_str().unwrap()).await["status"], "completed");
     assert!(world.relay.server.requests().is_empty());
-    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"prompt": "a boat"})))).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    assert!(taken["remarks"].to_string().contains("veo makes the video"), "{taken}");
-    let task = server.ended(taken["task_id"].as_str().unwrap()).await;
+    let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"prompt": "a boat"})))).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    assert!(submitted["remarks"].to_string().contains("veo makes the video"), "{submitted}");
+    let task = server.ended(submitted["task_id"].as_str().unwrap()).await;
     assert_eq!(task["status"], "completed", "{task}");
     let begun = || world.relay.server.requests().iter().filter(|request| request.method == "POST").count();
     assert_eq!(begun(), 1);
-    // What this machine would have done is not told.
+    // Remarks about the local video are replaced.
     let remarks = task["result"]["result"]["remarks"].as_array().unwrap();
     assert!(matches!(remarks.as_slice(), [one] if one.as_str().unwrap().starts_with("veo makes the video")), "{task}");
-    // The budget has no room for another, so that one stays.
+    // The budget does not allow another, so the third job stays here.
     let third = server.submit(json!({"prompt": "a boat"})).await;
     assert_eq!(server.ended(&third).await["status"], "completed");
     assert_eq!(begun(), 1);
 }
 
 #[actix_web::test]
-async fn every_api_tells_that_a_service_makes_what_was_to_be_made_here() {
+async fn every_api_reports_an_overflow() {
     let world = World::start().await;
     let server = world.serve(|settings, jobs| {
         settings.services.tasks = None;
@@ -161,7 +161,7 @@ async fn every_api_tells_that_a_service_makes_what_was_to_be_made_here() {
     let task = server.ended(&task.unwrap()).await;
     assert!(task["result"]["result"]["remarks"].to_string().contains(remark), "{task}");
     let image = characters::upload(&server).await;
-    let taken = characters::generate(&server, &image).await;
-    assert!(taken["notes"].to_string().contains(remark), "{taken}");
-    assert!(characters::ended(&server, taken["id"].as_str().unwrap()).await["notes"].to_string().contains(remark), "{taken}");
+    let submitted = characters::generate(&server, &image).await;
+    assert!(submitted["notes"].to_string().contains(remark), "{submitted}");
+    assert!(characters::ended(&server, submitted["id"].as_str().unwrap()).await["notes"].to_string().contains(remark), "{submitted}");
 }

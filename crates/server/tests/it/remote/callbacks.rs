@@ -1,4 +1,4 @@
-//! The callback of document 003: tried until it arrives, its request's name escaped.
+//! The callback of document 003: retried until it arrives, with its request's name escaped.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -9,13 +9,16 @@ use super::{
 };
 
 #[actix_web::test]
-async fn a_callback_is_tried_until_it_arrives() {
+async fn a_callback_is_retried_until_it_arrives() {
     let world = World::start().await;
     *world.game_answers.lock().unwrap() = [500, 503].into();
     let server = world.serve(|_, _| {}).await;
     post(&server, Some("req-1"), &json!({"image_id": world.image_url()})).await;
-    let came = callbacks(&world, 3).await;
-    assert!(came.iter().all(|callback| callback.path == "/requests/req-1/callback" && callback.json() == came[0].json()), "{came:?}");
+    let received = callbacks(&world, 3).await;
+    assert!(
+        received.iter().all(|callback| callback.path == "/requests/req-1/callback" && callback.json() == received[0].json()),
+        "{received:?}"
+    );
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     assert_eq!(world.game.requests().len(), 3);
 }
@@ -33,8 +36,8 @@ async fn a_name_is_one_segment_of_the_callbacks_address() {
     .enumerate()
     {
         assert_eq!(post(&server, Some(name), &json!({"image_id": world.image_url()})).await.0, StatusCode::OK, "{name}");
-        let came = callbacks(&world, count + 1).await;
-        assert_eq!(came[count].path, path);
+        let received = callbacks(&world, count + 1).await;
+        assert_eq!(received[count].path, path);
     }
     for name in ["..", "."] {
         assert_eq!(post(&server, Some(name), &json!({"image_id": world.image_url()})).await.0, StatusCode::UNPROCESSABLE_ENTITY);

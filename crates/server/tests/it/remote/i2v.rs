@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::world::{VIDEO, World, fetch, secret};
 use crate::fake::{PATIENCE, Running};
 
-/// One request; its status, the task's id, whether it was a replay, and its JSON.
+/// Sends one request; returns the status, the task's id, whether it was a replay, and the JSON.
 pub(super) async fn post(server: &Running, name: Option<&str>, body: &Value) -> (StatusCode, Option<String>, bool, Value) {
     let mut request = reqwest::Client::new().post(server.url("/api/v1/i2v")).json(body);
     if let Some(name) = name {
@@ -19,21 +19,21 @@ pub(super) async fn post(server: &Running, name: Option<&str>, body: &Value) -> 
     (answer.status(), task, replayed, answer.json().await.unwrap())
 }
 
-/// So many callbacks, as soon as they are there.
+/// Waits for this number of callbacks.
 pub(super) async fn callbacks(world: &World, count: usize) -> Vec<Recorded> {
     let until = std::time::Instant::now() + PATIENCE;
     loop {
-        let came = world.game.requests();
-        if came.len() >= count {
-            return came;
+        let received = world.game.requests();
+        if received.len() >= count {
+            return received;
         }
-        assert!(std::time::Instant::now() < until, "{count} callbacks expected, there are {came:?}");
+        assert!(std::time::Instant::now() < until, "{count} callbacks expected, there are {received:?}");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
 #[actix_web::test]
-async fn an_image_is_described_set_in_motion_and_called_back_for() {
+async fn an_image_is_captioned_animated_and_called_back() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let (status, task, replayed, answer) = post(&server, Some("req-1"), &json!({"image_id": world.image_url()})).await;
@@ -45,21 +45,21 @@ async fn an_image_is_described_set_in_motion_and_called_back_for() {
     assert_eq!((callback.method.as_str(), callback.path.as_str()), ("POST", "/requests/req-1/callback"));
     assert_eq!(callback.header("x-api-key"), Some(secret("the callback's key").as_str()));
     assert_eq!(callback.media_type(), "application/json");
-    let told = callback.json();
-    let url = told["data"]["output"]["url"].as_str().unwrap().to_owned();
+    let message = callback.json();
+    let url = message["data"]["output"]["url"].as_str().unwrap().to_owned();
     let output = json!({"title": "A red fox in the snow", "type": "MEDIA", "category": "MARKETING_VIDEO", "url": url});
-    assert_eq!(told, json!({"data": {"addToInventory": true, "status": "COMPLETED", "output": output}}));
+    assert_eq!(message, json!({"data": {"addToInventory": true, "status": "COMPLETED", "output": output}}));
     assert_eq!(fetch(&url).await, (200, VIDEO.clone()));
 
-    // The prompt was read by CLIP Interrogator, and Pika got it with the image's own address.
+    // CLIP Interrogator read the prompt, and Pika got it with the image's own address.
     let interrogated = world.replicate.server.requests()[0].json();
     let input = json!({"image": world.image_url(), "clip_model_name": "ViT-L-14/openai", "mode": "best"});
     assert_eq!(interrogated["input"], input);
-    let asked = world.pika.server.requests()[0].json();
+    let request = world.pika.server.requests()[0].json();
     let prompt = "a red fox in the snow, a photorealistic painting, trending on artstation";
-    assert_eq!((&asked["promptText"], &asked["model"], &asked["image"]), (&json!(prompt), &json!("1.5"), &json!(world.image_url())));
-    assert_eq!(asked["options"], json!({"frameRate": 24, "parameters": {"motion": 2, "guidanceScale": 16}}));
-    // The same job can be asked after.
+    assert_eq!((&request["promptText"], &request["model"], &request["image"]), (&json!(prompt), &json!("1.5"), &json!(world.image_url())));
+    assert_eq!(request["options"], json!({"frameRate": 24, "parameters": {"motion": 2, "guidanceScale": 16}}));
+    // The job can be polled too.
     assert_eq!(server.ended(&task.unwrap()).await["status"], "completed");
 }
 
@@ -71,18 +71,18 @@ async fn an_address_too_long_for_a_service_is_sent_as_a_file() {
         post(&server, Some("req-1"), &json!({"image_id": format!("{}?{}", world.image_url(), "a".repeat(3000))})).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     callbacks(&world, 1).await;
-    let told = [&world.replicate.server.requests()[0].json()["input"]["image"], &world.pika.server.requests()[0].json()["image"]]
+    let images = [&world.replicate.server.requests()[0].json()["input"]["image"], &world.pika.server.requests()[0].json()["image"]]
         .map(|image| image.as_str().unwrap_or_default().get(..22).unwrap_or_default().to_owned());
-    assert_eq!(told, ["data:image/png;base64,"; 2]);
+    assert_eq!(images, ["data:image/png;base64,"; 2]);
 }
 
 #[actix_web::test]
-async fn a_name_that_comes_again_is_answered_with_its_first_job() {
+async fn a_repeated_name_gets_its_first_job() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let body = json!({"image_id": world.image_url()});
     let first = post(&server, Some("again"), &body).await;
-    // Whatever its image is by now.
+    // Whatever has happened to its image.
     let second = post(&server, Some("again"), &json!({"image_id": "http://127.0.0.1:9/gone.png"})).await;
     assert_eq!((second.0, &second.1, second.2, &second.3), (StatusCode::OK, &first.1, true, &first.3));
     callbacks(&world, 1).await;
@@ -91,7 +91,7 @@ async fn a_name_that_comes_again_is_answered_with_its_first_job() {
 }
 
 #[actix_web::test]
-async fn a_failure_is_called_back_too() {
+async fn failures_are_called_back_too() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let failed = json!({"data": {"addToInventory": false, "status": "FAILED", "output": null}});
@@ -113,13 +113,13 @@ async fn a_failure_is_called_back_too() {
 }
 
 #[actix_web::test]
-async fn wrong_requests_are_told_at_once() {
+async fn invalid_requests_are_refused_at_once() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let (status, _, _, answer) = post(&server, None, &json!({"image_id": world.image_url()})).await;
     let fault = json!({"type": "missing", "loc": ["header", "x-request-id"], "msg": "Field required", "input": null});
     assert_eq!((status, &answer["detail"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!([fault])));
-    // An address of this machine that the operator did not allow.
+    // An address of this machine that the operator has not allowed.
     let (status, _, _, answer) = post(&server, Some("a"), &json!({"image_id": "http://127.0.0.1:9/a.png"})).await;
     assert_eq!((status, &answer["detail"][0]["loc"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(["body", "image_id"])), "{answer}");
     assert!(world.replicate.server.requests().is_empty() && world.game.requests().is_empty());

@@ -1,4 +1,4 @@
-//! The four documents' flows with no key at all: this machine makes everything, and no service is asked.
+//! The flows of the four documents without any key: this machine makes everything, and no service gets a request.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -27,15 +27,15 @@ async fn every_flow_is_served_by_this_machine() {
     assert_eq!(fetch(task["result"]["result"]["video_url"].as_str().unwrap()).await.0, 200);
 
     post(&server, Some("req-1"), &json!({"image_id": world.image_url()})).await;
-    let told = callbacks(&world, 1).await.remove(0).json();
-    assert_eq!((&told["data"]["status"], &told["data"]["output"]["title"]), (&json!("COMPLETED"), &json!("Generated Video")));
-    assert_eq!(fetch(told["data"]["output"]["url"].as_str().unwrap()).await.0, 200);
+    let message = callbacks(&world, 1).await.remove(0).json();
+    assert_eq!((&message["data"]["status"], &message["data"]["output"]["title"]), (&json!("COMPLETED"), &json!("Generated Video")));
+    assert_eq!(fetch(message["data"]["output"]["url"].as_str().unwrap()).await.0, 200);
 
-    // A service that the document names and that is not set up leaves the video to this machine, and that is told.
-    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "veo3"})))).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    assert!(taken["remarks"].to_string().contains("veo3 is not set up here"), "{taken}");
-    assert_eq!(server.ended(taken["task_id"].as_str().unwrap()).await["status"], "completed");
+    // If the named service is not set up, this machine makes the video, and the answer says so.
+    let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "veo3"})))).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    assert!(submitted["remarks"].to_string().contains("veo3 is not set up here"), "{submitted}");
+    assert_eq!(server.ended(submitted["task_id"].as_str().unwrap()).await["status"], "completed");
     assert!(world.bedrock.requests().is_empty() && world.relay.server.requests().is_empty());
     assert!(
         world.pika.server.requests().is_empty()

@@ -1,4 +1,4 @@
-//! The flows of the documents over fakes of the services that they ask, and the same flows without any of them.
+//! The flows of the documents with fakes of the services that they use, and the same flows without any service.
 
 mod budget;
 mod callbacks;

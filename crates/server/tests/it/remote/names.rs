@@ -1,4 +1,4 @@
-//! Models' names: those that are not there are told with those that are.
+//! Names of models: unknown names are refused with the known ones.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::world::World;
 use crate::task_client::clip;
 
 #[actix_web::test]
-async fn an_unknown_name_is_refused_with_the_names_that_there_are() {
+async fn an_unknown_name_is_refused_with_the_known_ones() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let fault = |status: StatusCode, answer: &Value| {
@@ -23,15 +23,15 @@ async fn an_unknown_name_is_refused_with_the_names_that_there_are() {
         ] {
             let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
-            let said = answer["detail"].as_str().unwrap();
+            let message = answer["detail"].as_str().unwrap();
             let names = "local, local/tiny, bedrock/nova-reel, veo/veo_3_1, pika/1.5, replicate, huggingface/stabilityai/";
-            assert!(said.contains(names), "{name}: {said}");
+            assert!(message.contains(names), "{name}: {message}");
         }
     }
-    // A service that is there knows its own models.
+    // An available service knows its own models.
     let (status, answer) = server.ask(Method::POST, "/generate-video", Some(json!({"text": "a", "model": "bedrock/nova-canvas"}))).await;
-    let said = fault(status, &answer);
-    assert!(said.contains("nova-canvas") && said.contains("nova-reel"), "{said}");
+    let message = fault(status, &answer);
+    assert!(message.contains("nova-canvas") && message.contains("nova-reel"), "{message}");
     let (status, answer) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "sora"})))).await;
     assert_eq!((status, &answer["detail"][0]["loc"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(["body", "service"])));
     assert!(world.bedrock.requests().is_empty());

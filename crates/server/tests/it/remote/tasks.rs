@@ -1,4 +1,4 @@
-//! Document 002: a picture and a prompt, a task, and its video; by `service`, by a model's name, or as the operator has set it.
+//! Document 002: a picture and a prompt, a task, and its video; by `service`, by a model's name, or by the operator's routing.
 
 use std::time::Instant;
 
@@ -15,11 +15,11 @@ async fn a_picture_is_set_in_motion_by_the_relay() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let body = json!({"image": world.image_url(), "prompt": "A serene ocean scene with gentle waves", "duration": 5, "fps": 30});
-    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
-    assert_eq!((status, &taken["status"]), (StatusCode::OK, &json!("pending")), "{taken}");
-    let id = taken["task_id"].as_str().unwrap();
+    let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
+    assert_eq!((status, &submitted["status"]), (StatusCode::OK, &json!("pending")), "{submitted}");
+    let id = submitted["task_id"].as_str().unwrap();
     assert!(id.starts_with("vid_") && id.len() == 16, "{id}");
-    assert_eq!(taken["message"], format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."));
+    assert_eq!(submitted["message"], format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."));
     let task = server.ended(id).await;
     assert_eq!((&task["status"], &task["progress"]), (&json!("completed"), &json!(100)), "{task}");
     let url = task["result"]["result"]["video_url"].as_str().unwrap();
@@ -27,7 +27,7 @@ async fn a_picture_is_set_in_motion_by_the_relay() {
     let old = server.ask(Method::GET, &format!("/api/v1/videos/{id}"), None).await.1;
     assert_eq!((&old["status"], &old["error"]), (&json!("completed"), &json!(null)));
 
-    // The relay got a form as OpenAI's clients send it.
+    // The relay received a form as OpenAI's clients send it.
     let start = world.relay.server.requests().into_iter().find(|request| request.method == "POST").unwrap();
     assert!(start.header("content-type").unwrap().starts_with("multipart/form-data"), "{start:?}");
     let form = String::from_utf8_lossy(&start.body).into_owned();
@@ -38,7 +38,7 @@ async fn a_picture_is_set_in_motion_by_the_relay() {
 async fn a_service_is_chosen_by_service_or_model() {
     let world = World::start().await;
     let server = world.serve(|settings, _| settings.services.tasks = None).await;
-    for (changes, asked) in [
+    for (changes, expected) in [
         (json!({"service": "veo3"}), "veo"),
         (json!({"model": "veo"}), "veo"),
         (json!({"model": "veo/veo_3_1-fast"}), "veo"),
@@ -61,41 +61,41 @@ async fn a_service_is_chosen_by_service_or_model() {
         let mut body = clip(json!({"prompt": "the boat sails away"}));
         body.as_object_mut().unwrap().remove("seed");
         body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
-        assert_eq!(status, StatusCode::OK, "{changes}: {taken}");
-        let task = server.ended(taken["task_id"].as_str().unwrap()).await;
+        let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
+        assert_eq!(status, StatusCode::OK, "{changes}: {submitted}");
+        let task = server.ended(submitted["task_id"].as_str().unwrap()).await;
         assert_eq!(task["status"], "completed", "{changes}: {task}");
         for ((name, before), (_, after)) in before.into_iter().zip(counts()) {
-            assert_eq!(after - before, usize::from(name == asked), "{changes}: {name}");
+            assert_eq!(after - before, usize::from(name == expected), "{changes}: {name}");
         }
-        assert_eq!(world.hugging_face.server.requests().len() - hugging_face, usize::from(asked == "huggingface"), "{changes}");
+        assert_eq!(world.hugging_face.server.requests().len() - hugging_face, usize::from(expected == "huggingface"), "{changes}");
     }
 }
 
 #[actix_web::test]
-async fn what_a_service_has_no_word_for_is_told_and_left_out() {
+async fn parameters_that_a_service_lacks_are_left_out_with_a_remark() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let body = json!({
         "image": world.image_url(), "prompt": "waves", "duration": 5, "fps": 30, "resolution": "1920x1080", "motion_strength": 0.6,
         "camera_motion": "pan", "seed": 7, "service": "bedrock"
     });
-    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    let remarks = taken["remarks"].to_string();
+    let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    let remarks = submitted["remarks"].to_string();
     for word in ["fps is left out", "resolution is left out", "duration is left out", "motion_strength and camera_motion"] {
         assert!(remarks.contains(word), "{word}: {remarks}");
     }
-    assert_eq!(server.ended(taken["task_id"].as_str().unwrap()).await["status"], "completed");
+    assert_eq!(server.ended(submitted["task_id"].as_str().unwrap()).await["status"], "completed");
     let config = world.bedrock.requests()[0].json()["modelInput"]["videoGenerationConfig"].clone();
     assert_eq!(config, json!({"durationSeconds": 6, "fps": 24, "dimension": "1280x720", "seed": 7}));
 }
 
 #[actix_web::test]
-async fn each_fault_of_a_service_ends_as_the_document_tells_errors() {
+async fn each_fault_of_a_service_has_the_documented_error() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
-    for (operation, fault, kind, code, retryable, said) in [
+    for (operation, fault, kind, code, retryable, words) in [
         ("start", Fault::ContentFilterAtStart, "VideoGenerationError", "content_filter", false, "content_policy"),
         ("start", Fault::ContentFilterAtEnd, "VideoGenerationError", "content_filter", false, "content_policy"),
         ("start", Fault::Status(401, "invalid_api_key"), "ServiceError", "provider", false, "check the provider's key"),
@@ -108,12 +108,12 @@ async fn each_fault_of_a_service_ends_as_the_document_tells_errors() {
         let task = server.ended(&id).await;
         assert_eq!(task["status"], "failed", "{fault:?}: {task}");
         let error = &task["error"];
-        let told = (&error["type"], &error["code"], &error["retryable"]);
-        assert_eq!(told, (&json!(kind), &json!(code), &json!(retryable)), "{fault:?}: {error}");
-        assert!(error["message"].as_str().unwrap().contains(said), "{fault:?}: {error}");
+        let found = (&error["type"], &error["code"], &error["retryable"]);
+        assert_eq!(found, (&json!(kind), &json!(code), &json!(retryable)), "{fault:?}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{fault:?}: {error}");
         assert!(world.relay.faults.all_taken(), "{fault:?}");
     }
-    // What passes is waited out, and a file that is cut off or a link that has expired is asked for again.
+    // Temporary faults are retried, and a truncated file or an expired link is requested again.
     for (operation, fault) in [
         ("start", Fault::RetryAfter(429, "rate_limit", 0)),
         ("get", Fault::Status(503, "unavailable")),
@@ -129,7 +129,7 @@ async fn each_fault_of_a_service_ends_as_the_document_tells_errors() {
 }
 
 #[actix_web::test]
-async fn a_task_that_is_cancelled_leaves_the_service() {
+async fn a_cancelled_task_leaves_the_service() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     world.replicate.let_holds_time_out();
@@ -141,13 +141,13 @@ async fn a_task_that_is_cancelled_leaves_the_service() {
     assert_eq!((status, &answer["success"]), (StatusCode::OK, &json!(true)), "{answer}");
     assert_eq!(server.task(&id).await["status"], "cancelled");
     server.wait_for_jobs(0).await;
-    // Its money is kept: Bedrock has no way to be told, and may charge for it.
+    // Its price stays reserved: Bedrock jobs cannot be cancelled, and may be charged.
     let again = server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await;
     assert_eq!(again.0, StatusCode::CONFLICT, "{}", again.1);
 }
 
 #[actix_web::test]
-async fn a_streams_events_tell_of_a_services_job_too() {
+async fn event_streams_cover_jobs_of_services() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let id = server.submit(json!({"service": "veo3", "prompt": "waves"})).await;
@@ -170,11 +170,11 @@ async fn a_services_job_needs_no_model_of_this_machine() {
     let server = world.serve_beside(loading.unwrap(), |_, _| {}).await;
     for service in ["veo3", "bedrock", "pika", "huggingface"] {
         let body = json!({"image": world.image_url(), "prompt": "waves", "service": service});
-        let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
-        assert_eq!(status, StatusCode::OK, "{service}: {taken}");
-        assert_eq!(server.ended(taken["task_id"].as_str().unwrap()).await["status"], "completed", "{service}");
+        let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
+        assert_eq!(status, StatusCode::OK, "{service}: {submitted}");
+        assert_eq!(server.ended(submitted["task_id"].as_str().unwrap()).await["status"], "completed", "{service}");
     }
-    let (status, told) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "local"})))).await;
-    assert_eq!((status, &told["detail"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("Model not loaded yet")));
+    let (status, answer) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "local"})))).await;
+    assert_eq!((status, &answer["detail"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("Model not loaded yet")));
     drop(let_it_load);
 }

@@ -1,4 +1,4 @@
-//! Document 000: a text, an ARN, and how the video stands.
+//! Document 000: a text, an ARN, and the state of the video.
 
 use std::time::Duration;
 
@@ -14,24 +14,25 @@ async fn generate(server: &Running, body: Value) -> (StatusCode, Value) {
 }
 
 #[actix_web::test]
-async fn a_text_is_made_by_bedrock_and_asked_after_by_its_arn() {
+async fn bedrock_makes_a_text_video_that_is_polled_by_its_arn() {
     let world = World::start().await;
     world.bedrock.set_polls(3);
     let server = world.serve(|_, _| {}).await;
-    let (status, taken) = generate(&server, json!({"text": "A beautiful sunset over the ocean with waves crashing on the shore"})).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    let arn = taken["job_id"].as_str().unwrap();
+    let (status, submitted) =
+        generate(&server, json!({"text": "A beautiful sunset over the ocean with waves crashing on the shore"})).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    let arn = submitted["job_id"].as_str().unwrap();
     assert!(arn.starts_with("arn:aws:bedrock:us-east-1:123456789012:async-invoke/"), "{arn}");
-    let told = [&taken["status"], &taken["message"], &taken["video_url"]];
-    assert_eq!(told, [&json!("processing"), &json!("Video generation started successfully"), &json!(null)]);
+    let found = [&submitted["status"], &submitted["message"], &submitted["video_url"]];
+    assert_eq!(found, [&json!("processing"), &json!("Video generation started successfully"), &json!(null)]);
 
-    // What Bedrock was asked is what the document says.
+    // The request to Bedrock is the documented one.
     let start = world.bedrock.requests().into_iter().find(|request| request.method == "POST").unwrap();
-    let asked = start.json();
-    assert_eq!(asked["modelId"], "amazon.nova-reel-v1:1");
-    assert_eq!(asked["modelInput"]["textToVideoParams"]["text"], "A beautiful sunset over the ocean with waves crashing on the shore");
+    let request = start.json();
+    assert_eq!(request["modelId"], "amazon.nova-reel-v1:1");
+    assert_eq!(request["modelInput"]["textToVideoParams"]["text"], "A beautiful sunset over the ocean with waves crashing on the shore");
     let config = json!({"durationSeconds": 6, "fps": 24, "dimension": "1280x720", "seed": 42});
-    assert_eq!(asked["modelInput"]["videoGenerationConfig"], config);
+    assert_eq!(request["modelInput"]["videoGenerationConfig"], config);
 
     let running = server.ask(Method::GET, &format!("/video-status?job_id={arn}"), None).await.1;
     if running["status"] == "inprogress" {
@@ -42,7 +43,7 @@ async fn a_text_is_made_by_bedrock_and_asked_after_by_its_arn() {
     let url = done["video_url"].as_str().unwrap();
     assert!(url.starts_with(&world.s3.url()) && url.contains("X-Amz-Expires=3600"), "{url}");
     assert_eq!(fetch(url).await, (200, VIDEO.clone()));
-    // The link is made anew at each question, and the video is here too, whatever becomes of the bucket.
+    // Each answer has a fresh link, and the video is stored here too, whatever happens to the bucket.
     world.s3.clock.advance(Duration::from_secs(2));
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let again = video_status(&server, arn, "completed").await;
@@ -62,7 +63,7 @@ async fn the_servers_own_id_and_a_percent_encoded_arn_are_the_same_job() {
     let jobs = server.jobs.list("", page).await.unwrap();
     let own = server.ask(Method::GET, &format!("/video-status?job_id={}", jobs[0].id), None).await.1;
     assert_eq!((&own["job_id"], &own["status"]), (&json!(jobs[0].id), &json!("completed")));
-    // The job is a task too, and its file is here.
+    // The job is a task too, and its file is stored here.
     let task = server.task(&jobs[0].id).await;
     let url = task["result"]["result"]["video_url"].as_str().unwrap();
     assert!(url.starts_with(&server.url("/")), "{url}");
@@ -70,7 +71,7 @@ async fn the_servers_own_id_and_a_percent_encoded_arn_are_the_same_job() {
 }
 
 #[actix_web::test]
-async fn what_becomes_of_a_failure_is_told_with_amazons_reason() {
+async fn a_failure_has_amazons_reason() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     world.bedrock.faults.push("start", Fault::ContentFilterAtEnd);
@@ -83,10 +84,10 @@ async fn what_becomes_of_a_failure_is_told_with_amazons_reason() {
 }
 
 #[actix_web::test]
-async fn what_amazon_refuses_at_the_start_is_answered_at_once() {
+async fn refusals_of_amazon_at_the_start_are_answered_at_once() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
-    for (fault, status, said) in [
+    for (fault, status, reason) in [
         (Fault::ContentFilterAtStart, 400, "content filters"),
         (Fault::Status(403, "AccessDeniedException"), 502, "AccessDeniedException"),
         (Fault::Status(400, "ServiceQuotaExceededException"), 502, "ServiceQuotaExceededException"),
@@ -95,27 +96,27 @@ async fn what_amazon_refuses_at_the_start_is_answered_at_once() {
         let (answered, body) = generate(&server, json!({"text": "a boat"})).await;
         let detail = body["detail"].as_str().unwrap();
         assert_eq!(answered.as_u16(), status, "{fault:?}: {body}");
-        assert!(detail.starts_with("Failed to start video generation: ") && detail.contains(said), "{fault:?}: {detail}");
+        assert!(detail.starts_with("Failed to start video generation: ") && detail.contains(reason), "{fault:?}: {detail}");
     }
     assert!(world.bedrock.faults.all_taken());
     assert_eq!(world.bedrock.begun(), 0);
-    // What passes is waited out.
+    // Temporary faults are retried.
     world.bedrock.faults.push("start", Fault::Status(429, "ThrottlingException"));
-    let (status, taken) = generate(&server, json!({"text": "a boat"})).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    video_status(&server, taken["job_id"].as_str().unwrap(), "completed").await;
+    let (status, submitted) = generate(&server, json!({"text": "a boat"})).await;
+    assert_eq!(status, StatusCode::OK, "{submitted}");
+    video_status(&server, submitted["job_id"].as_str().unwrap(), "completed").await;
     assert_eq!(world.bedrock.begun(), 1);
 }
 
 #[actix_web::test]
-async fn wrong_bodies_and_foreign_arns_are_refused_and_nothing_is_asked() {
+async fn invalid_bodies_and_foreign_arns_are_refused_without_a_request() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     for body in [json!({"text": ""}), json!({"text": "x".repeat(513)}), json!({"text": "a", "seed": 2_147_483_647_i64}), json!({})] {
         assert_eq!(generate(&server, body.clone()).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
     }
     let arn = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl";
-    let (status, told) = server.ask(Method::GET, &format!("/video-status?job_id={arn}"), None).await;
-    assert_eq!(status, StatusCode::NOT_FOUND, "{told}");
+    let (status, answer) = server.ask(Method::GET, &format!("/video-status?job_id={arn}"), None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
     assert!(world.bedrock.requests().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Fakes of every service, a server before them, and what a client does with both.
+//! Fakes of every service, a server in front of them, and a client of both.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -31,10 +31,10 @@ use crate::{
     fake::{PATIENCE, Running, engine},
 };
 
-/// What the fakes give out: a whole video of 12 frames, 64x48.
+/// The video that the fakes serve: 12 frames of 64x48.
 pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));
 
-/// What the server holds and nobody else may read, by what it is.
+/// The server's secrets, by name.
 pub(crate) const SECRETS: [(&str, &str); 8] = [
     ("the access key", "AKIAQ7SECRETKEYID01A"),
     ("the secret key", "zZ9secretAwsKey/zZ9secretAwsKey+zZ9secre"),
@@ -58,7 +58,7 @@ const PACE: Pace = Pace {
     deadline: Duration::from_secs(30),
 };
 
-/// The fakes, a place for images, and a receiver of callbacks.
+/// The fakes, a server for images, and a receiver of callbacks.
 pub(crate) struct World {
     pub(crate) s3: S3,
     pub(crate) bedrock: BedrockFake,
@@ -68,7 +68,7 @@ pub(crate) struct World {
     pub(crate) hugging_face: HuggingFaceFake,
     pub(crate) images: Server,
     pub(crate) game: Server,
-    /// What the receiver of callbacks answers, one after another; 200 from then on.
+    /// The next statuses of the callback's receiver; 200 after them.
     pub(crate) game_answers: Arc<Mutex<VecDeque<u16>>>,
 }
 
@@ -102,7 +102,7 @@ impl World {
         }
     }
 
-    /// Where a client's image lies.
+    /// The URL of a client's image.
     pub(crate) fn image_url(&self) -> String {
         format!("{}/image.png", self.images.url())
     }
@@ -129,7 +129,7 @@ impl World {
         };
         let pika = PikaWebSettings { base_url: self.pika.base_url(), pace: PACE, ..PikaWebSettings::new(secret("Pika's token").into()) };
         let token = secret("Replicate's token");
-        // The model has a name of its own for the image.
+        // The model has its own name for the image parameter.
         let image_key = "first_frame_image".to_owned();
         let base_url = self.replicate.server.url();
         let replicate = ReplicateSettings { base_url, image_key, pace: PACE, ..ReplicateSettings::new(token.into()) };
@@ -144,7 +144,7 @@ impl World {
         ]
     }
 
-    /// Which addresses of this machine may be asked: the fakes' alone.
+    /// The fakes are the only allowed addresses of this machine.
     fn guard(&self) -> GuardSettings {
         let urls = [
             self.s3.url(),
@@ -158,12 +158,12 @@ impl World {
         GuardSettings { allow, ..GuardSettings::default() }
     }
 
-    /// A server that has every service and sends requests where the documents do; the closure changes what is to be otherwise.
+    /// A server with every service and the routing of the documents; the closure changes its settings.
     pub(crate) async fn serve(&self, change: impl FnOnce(&mut ServerSettings, &mut JobsSettings)) -> Running {
         self.serve_beside(engine(8).await.local, change).await
     }
 
-    /// The same beside this device.
+    /// The same with this local backend.
     pub(crate) async fn serve_beside(&self, local: LocalBackend, change: impl FnOnce(&mut ServerSettings, &mut JobsSettings)) -> Running {
         let providers = self.providers().await;
         let interrogator = ReplicateInterrogatorSettings {
@@ -206,7 +206,7 @@ impl World {
     }
 }
 
-/// A price for a video of each service: half a dollar.
+/// The price of a video of each service: half a dollar.
 pub(crate) fn prices() -> BTreeMap<String, Price> {
     let price = Price { per_second: 0, per_job: 500_000, usual_seconds: 0 };
     ["bedrock", "veo", "pika", "replicate", "huggingface"].map(|name| (name.to_owned(), price)).into()
@@ -219,21 +219,21 @@ fn png() -> Vec<u8> {
     file.into_inner()
 }
 
-/// What `GET /video-status` tells of a job, as soon as it is as wanted.
+/// Polls `GET /video-status` until a job has this status.
 pub(crate) async fn video_status(server: &Running, id: &str, wanted: &str) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (status, told) = server.ask(Method::GET, &format!("/video-status?job_id={id}"), None).await;
-        assert_eq!(status, StatusCode::OK, "{told}");
-        if told["status"] == wanted {
-            return told;
+        let (status, answer) = server.ask(Method::GET, &format!("/video-status?job_id={id}"), None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        if answer["status"] == wanted {
+            return answer;
         }
-        assert!(told["status"] == "inprogress" && Instant::now() < deadline, "{told}");
+        assert!(answer["status"] == "inprogress" && Instant::now() < deadline, "{answer}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// A file behind a link: its status and its bytes.
+/// The status and the bytes of the file at a URL.
 pub(crate) async fn fetch(url: &str) -> (u16, Vec<u8>) {
     let answer = reqwest::get(url).await.unwrap();
     (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())

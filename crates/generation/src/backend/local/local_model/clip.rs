@@ -1,16 +1,13 @@
 //! Clips on this machine's models: from a spec to what the pipelines want, with the sizes that the loaded models decide.
 //!
-//! It must not know queues or encoders. The invariant: what is said of a clip before its first frame ([`VideoShape`]) is what is then made
-//! of it, for both are read from the same parameters.
+//! It must not know queues or encoders. The invariant: a clip is as its [`VideoShape`] says before the first frame, because both are read
+//! from the same parameters.
 
 use diffusion_core::{
     Result,
-    frames::FrameSink,
-    journal::Journal,
     pipelines::{
-        StableDiffusion, StableVideoDiffusion, TextToImageParams,
+        ImageParams, StableDiffusion, StableVideoDiffusion, VideoContext,
         clip::{ClipParams, RepaintParams},
-        scenes::SceneMonitor,
     },
 };
 
@@ -33,14 +30,7 @@ impl LocalModel {
         Ok(VideoShape { width: params.width, height: params.height, fps: spec.fps(), frames: params.frames, native: Some(native) })
     }
 
-    pub(super) fn clip(
-        &mut self,
-        spec: &ClipSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<Vec<TruncatedText>> {
+    pub(super) fn clip(&mut self, spec: &ClipSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         let model = self.motion.open(&self.memory)?;
         let painter = self.pictures.as_ref();
         let cut = match spec.repaint() {
@@ -50,7 +40,7 @@ impl LocalModel {
                 truncated(painter, [repaint.prompt()], [repaint.negative_prompt()], repaint.guidance_scale())?
             }
         };
-        model.clip_kept(&clip_params(spec, model, painter, first_frame, &self.memory), painter, monitor, sink, journal)?;
+        model.clip(&clip_params(spec, model, painter, first_frame, &self.memory), painter, context)?;
         Ok(cut)
     }
 }
@@ -69,15 +59,15 @@ fn clip_params(
     let fps = spec.fps().as_f64();
     let (width, height) = spec.size().unwrap_or(native);
     let repaint = spec.repaint().zip(painter).map(|(repaint, painter)| {
-        let picture = TextToImageParams {
+        let image = ImageParams {
             negative_prompt: repaint.negative_prompt().to_owned(),
             num_inference_steps: count(repaint.num_inference_steps()),
             guidance_scale: repaint.guidance_scale(),
             seed: spec.seed(),
             scheduler: repaint.scheduler(),
-            ..TextToImageParams::new(repaint.prompt(), painter.size_for(proportions))
+            ..ImageParams::new(repaint.prompt(), painter.size_for(proportions))
         };
-        RepaintParams { picture, strength: repaint.strength() }
+        RepaintParams { image, strength: repaint.strength() }
     });
     ClipParams {
         image: spec.image().clone(),

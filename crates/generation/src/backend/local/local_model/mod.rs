@@ -1,19 +1,16 @@
-//! The models of this machine's device: one that makes pictures, one that sets them in motion, each loaded from its source.
+//! The models of this machine's device: one that makes images, one that sets them in motion, each loaded from its source.
 //!
-//! The specs' variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
-//! and both the picture and the log say so. The model that sets pictures in motion is loaded when it is first asked for.
+//! The specs' variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is truncated as diffusers
+//! does it, and both the image and the log say so. The motion model is loaded when it is first needed.
 
 mod clip;
 
 use diffusion_core::{
     Error, Result,
-    denoise::{StepMonitor, StepReport},
-    frames::FrameSink,
-    journal::{Journal, Kept, Run},
     pipelines::{
-        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionMemory, MotionParams, PictureFacts, PictureMemory, PictureParams,
-        StableDiffusion, StableVideoDiffusion, TextToImageParams,
-        scenes::{Activity, SceneMonitor, SceneParams, SceneProgress, ScenesParams},
+        ImageFacts, ImageMemory, ImageParams, ImageToVideoParams, MotionMemory, MotionParams, RunContext, StableDiffusion,
+        StableVideoDiffusion, Start, VideoContext,
+        scenes::{SceneParams, ScenesParams},
     },
     policy::ExecutionPolicy,
     weights::WeightSource,
@@ -23,7 +20,7 @@ use crate::{
     backend::{
         local::{
             memory::MemoryPlan,
-            model::{DeviceModel, LoadedModel, Picture},
+            model::{DeviceModel, ImageOutput, LoadedModel},
         },
         video_file::VideoShape,
     },
@@ -51,7 +48,7 @@ impl LoadedModel {
         // One that cannot be read is told when it is asked for.
         let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
         let memory = MemoryPlan::new(Some(pictures.memory()), pictures.default_size(), of_motion, memory_limit);
-        let facts = PictureFacts {
+        let facts = ImageFacts {
             name: pictures.name().to_owned(),
             default_size: pictures.default_size(),
             scheduler: pictures.scheduler_name(),
@@ -75,8 +72,8 @@ impl LoadedModel {
         motion: &dyn WeightSource,
         memory_limit: Option<u64>,
     ) -> Result<(ModelInfo, MemoryPlan)> {
-        let facts = PictureFacts::of(source)?;
-        let (pictures, of_motion) = (PictureMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
+        let facts = ImageFacts::of(source)?;
+        let (pictures, of_motion) = (ImageMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
         let memory = MemoryPlan::new(Some(pictures), facts.default_size, of_motion, memory_limit);
         Ok((info(facts, motion.name(), source.remarks(), policy), memory))
     }
@@ -103,8 +100,8 @@ impl LoadedModel {
     }
 }
 
-fn info(facts: PictureFacts, motion: String, remarks: Vec<String>, policy: &ExecutionPolicy) -> ModelInfo {
-    let PictureFacts { name, default_size: (default_width, default_height), scheduler, scripts } = facts;
+fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &ExecutionPolicy) -> ModelInfo {
+    let ImageFacts { name, default_size: (default_width, default_height), scheduler, scripts } = facts;
     ModelInfo {
         name,
         motion,
@@ -179,10 +176,10 @@ impl LocalModel {
 }
 
 impl DeviceModel for LocalModel {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture> {
+    fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
         let model = self.pictures()?;
         let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
-        let base = TextToImageParams {
+        let params = ImageParams {
             prompt: spec.prompt().to_owned(),
             negative_prompt: spec.negative_prompt().to_owned(),
             width: spec.width(),
@@ -193,20 +190,10 @@ impl DeviceModel for LocalModel {
             scheduler: spec.scheduler(),
             eta: spec.eta(),
             clip_skip: count(spec.clip_skip()),
+            start: start(spec.mode()),
         };
-        let image = match spec.mode() {
-            ImageMode::TextToImage => model.picture(PictureParams::TextToImage(&base), monitor, kept),
-            ImageMode::ImageToImage { init_image, strength } => {
-                let params = ImageToImageParams { base, init_image: init_image.clone(), strength: *strength };
-                model.picture(PictureParams::ImageToImage(&params), monitor, kept)
-            }
-            ImageMode::Inpaint { init_image, mask_image, strength } => {
-                let (init_image, mask_image) = (init_image.clone(), mask_image.clone());
-                let params = InpaintParams { base, init_image, mask_image, strength: *strength };
-                model.picture(PictureParams::Inpaint(&params), monitor, kept)
-            }
-        }?;
-        Ok(Picture { image, truncated })
+        let image = model.image(&params, context)?;
+        Ok(ImageOutput { image, truncated })
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
@@ -235,35 +222,18 @@ impl DeviceModel for LocalModel {
         }
     }
 
-    fn video(
-        &mut self,
-        spec: &VideoSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<Vec<TruncatedText>> {
+    fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         match spec {
-            VideoSpec::Scenes(spec) => self.scenes(spec, first_frame, monitor, sink, journal),
-            VideoSpec::Animation(spec) => {
-                self.animate(spec, monitor, sink, Kept::new(journal, Run::Motion { scene: 0, run: 0 }))?;
-                Ok(Vec::new())
-            }
-            VideoSpec::Clip(spec) => self.clip(spec, first_frame, monitor, sink, journal),
+            VideoSpec::Scenes(spec) => self.scenes(spec, first_frame, context),
+            VideoSpec::Animation(spec) => self.animate(spec, context),
+            VideoSpec::Clip(spec) => self.clip(spec, first_frame, context),
             VideoSpec::Remote(spec) => Err(elsewhere(spec)),
         }
     }
 }
 
 impl LocalModel {
-    fn scenes(
-        &mut self,
-        spec: &ScenesSpec,
-        first_frame: usize,
-        monitor: &mut dyn SceneMonitor,
-        sink: &mut dyn FrameSink,
-        journal: &mut dyn Journal,
-    ) -> Result<Vec<TruncatedText>> {
+    fn scenes(&mut self, spec: &ScenesSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
         let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
@@ -276,13 +246,13 @@ impl LocalModel {
             motion_params(motion, native, &self.memory)
         };
         let scenes = spec.scenes().iter().map(|scene| SceneParams {
-            picture: TextToImageParams {
+            image: ImageParams {
                 negative_prompt: scene.negative_prompt().to_owned(),
                 num_inference_steps: count(spec.num_inference_steps()),
                 guidance_scale: spec.guidance_scale(),
                 seed: scene.seed(),
                 scheduler: spec.scheduler(),
-                ..TextToImageParams::new(scene.prompt(), (width, height))
+                ..ImageParams::new(scene.prompt(), (width, height))
             },
             frames: scene.frames(),
             motion: motion.zip(scene.motion()).map(|(model, spec)| moving(model, spec)),
@@ -295,61 +265,30 @@ impl LocalModel {
             fps: spec.fps().as_f64(),
             first_frame,
         };
-        model.scenes_kept(&params, motion, monitor, sink, journal)?;
+        model.scenes(&params, motion, context)?;
         Ok(truncated)
     }
 
-    fn animate(&mut self, spec: &AnimationSpec, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink, kept: Kept<'_>) -> Result<()> {
+    fn animate(&mut self, spec: &AnimationSpec, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         let model = self.motion.open(&self.memory)?;
-        let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
         let motion = motion_params(spec.motion(), spec.size(), &self.memory);
-        let work_total = motion.num_inference_steps as f64;
-        let progress = SceneProgress {
-            scene: 0,
-            scenes: 1,
-            activity: Activity::Motion,
-            step: 0,
-            steps: 0,
-            frame: 0,
-            frames,
-            work_done: 0.0,
-            work_total,
-        };
-        let params = ImageToVideoParams { image: spec.image().clone(), motion, seed: spec.seed() };
-        model.image_to_video_kept(&params, &mut AnimationMonitor { monitor, progress }, sink, kept)
+        model.image_to_video(&ImageToVideoParams { image: spec.image().clone(), motion, seed: spec.seed() }, context)?;
+        Ok(Vec::new())
     }
 }
 
-/// An animation's steps and frames as a video's progress.
-struct AnimationMonitor<'a> {
-    monitor: &'a mut dyn SceneMonitor,
-    progress: SceneProgress,
-}
-
-impl StepMonitor for AnimationMonitor<'_> {
-    fn on_step(&mut self, step: &StepReport<'_>) -> std::ops::ControlFlow<()> {
-        // Frames that were kept may have counted for more, if the rest is made again.
-        let work_done = (self.progress.work_total * step.step as f64 / step.steps.max(1) as f64).max(self.progress.work_done);
-        self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
-        self.monitor.on_model_step(step);
-        self.monitor.on_progress(&self.progress)
-    }
-
-    fn on_kept(&mut self) {
-        self.progress.work_done = self.progress.work_total;
-    }
-
-    fn on_step_down(&mut self, what: &str) {
-        self.monitor.on_step_down(what);
-    }
-
-    fn on_frame(&mut self, frame: usize, _: usize) -> std::ops::ControlFlow<()> {
-        self.progress.frame = frame;
-        self.monitor.on_progress(&self.progress)
+/// What the denoising of an image starts from.
+fn start(mode: &ImageMode) -> Start {
+    match mode {
+        ImageMode::TextToImage => Start::Noise,
+        ImageMode::ImageToImage { init_image, strength } => Start::Image { init_image: init_image.clone(), strength: *strength },
+        ImageMode::Inpaint { init_image, mask_image, strength } => {
+            Start::Inpaint { init_image: init_image.clone(), mask_image: mask_image.clone(), strength: *strength }
+        }
     }
 }
 
-/// Of the frames that are decoded together there are as many as the request says, or as there is memory for.
+/// A motion run; as many frames are decoded together as the request says, or as there is memory for.
 fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>, memory: &MemoryPlan) -> MotionParams {
     MotionParams {
         size,
@@ -368,7 +307,7 @@ fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The texts that the model does not read to their end. Without guidance it reads no negative prompt at all, so none is cut.
+/// The texts that the model does not read to their end. Without guidance it reads no negative prompt at all, so none is truncated.
 fn truncated<'a>(
     model: &StableDiffusion,
     prompts: impl IntoIterator<Item = &'a str>,

@@ -12,7 +12,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use diffusion_core::pipelines::{MotionCall, MotionMemory, PictureCall, PictureMemory, scenes::Join};
+use diffusion_core::pipelines::{ImageCall, ImageMemory, MotionCall, MotionMemory, scenes::Join};
 
 use crate::backend::too_large::{Asked, TooLarge};
 use crate::spec::{
@@ -44,7 +44,7 @@ impl PartialEq for Loaded {
 /// What jobs of the device's models take, and how much there is. The default knows nothing and refuses nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryPlan {
-    pictures: Option<PictureMemory>,
+    pictures: Option<ImageMemory>,
     picture_size: (u32, u32),
     motion: Option<MotionMemory>,
     motion_is_loaded: Loaded,
@@ -55,7 +55,7 @@ pub struct MemoryPlan {
 
 impl MemoryPlan {
     /// For these models; `limit` is what the process may hold in all, on the device that the models are on, in bytes.
-    pub(crate) fn new(pictures: Option<PictureMemory>, picture_size: (u32, u32), motion: Option<MotionMemory>, limit: Option<u64>) -> Self {
+    pub(crate) fn new(pictures: Option<ImageMemory>, picture_size: (u32, u32), motion: Option<MotionMemory>, limit: Option<u64>) -> Self {
         Self { pictures, picture_size, motion, motion_is_loaded: Loaded::default(), other_weights: 0, limit }
     }
 
@@ -71,7 +71,7 @@ impl MemoryPlan {
 
     fn weights_for(&self, moves: bool) -> u64 {
         let moves = moves || self.motion_is_loaded.0.load(Ordering::Relaxed);
-        let pictures = self.pictures.as_ref().map_or(0, PictureMemory::weights);
+        let pictures = self.pictures.as_ref().map_or(0, ImageMemory::weights);
         let motion = self.motion.as_ref().filter(|_| moves).map_or(0, MotionMemory::weights);
         [pictures, motion, self.other_weights].into_iter().fold(0, u64::saturating_add)
     }
@@ -118,7 +118,7 @@ impl MemoryPlan {
 
     fn pictures_of(&self, spec: &ImageSpec, size: (u32, u32)) -> Option<u64> {
         let encodes = !matches!(spec.mode(), ImageMode::TextToImage);
-        let call = PictureCall { size, guided: spec.guidance_scale() > 1.0, encodes, between: false };
+        let call = ImageCall { size, guided: spec.guidance_scale() > 1.0, encodes, between: false };
         // Finished pictures wait for the last one, as pixels and as PNG.
         let finished = area(size).saturating_mul(6).saturating_mul(spec.count().into());
         Some(self.total(self.pictures.as_ref()?.working(call).saturating_add(finished), false))
@@ -137,7 +137,7 @@ impl MemoryPlan {
 
     fn scenes(&self, spec: &ScenesSpec) -> Option<u64> {
         let between = spec.joins().iter().any(|join| matches!(join, Join::Slerp { .. }));
-        let call = PictureCall { size: self.picture_size, guided: spec.guidance_scale() > 1.0, encodes: false, between };
+        let call = ImageCall { size: self.picture_size, guided: spec.guidance_scale() > 1.0, encodes: false, between };
         let mut working = self.pictures.as_ref()?.working(call);
         for motion in spec.scenes().iter().filter_map(|scene| scene.motion()) {
             working = working.max(self.motion.as_ref()?.working(self.call(motion, None)?));
@@ -155,7 +155,7 @@ impl MemoryPlan {
         let mut working = self.motion.as_ref()?.working(self.call(spec.motion(), Some(size))?);
         if let Some(repaint) = spec.repaint() {
             let guided = repaint.guidance_scale() > 1.0;
-            let call = PictureCall { size: self.picture_size, guided, encodes: true, between: false };
+            let call = ImageCall { size: self.picture_size, guided, encodes: true, between: false };
             working = working.max(self.pictures.as_ref()?.working(call));
         }
         Some(self.total(working.saturating_add(leaving(spec.size().unwrap_or(size))), true))

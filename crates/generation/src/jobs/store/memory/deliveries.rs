@@ -1,4 +1,4 @@
-//! Webhook messages in memory, and which come first.
+//! Webhook messages in memory, and their order.
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -13,7 +13,7 @@ pub(super) struct Message {
 }
 
 impl Jobs {
-    /// Messages that are due: of all owners in turn, of each owner those of all hosts, and of each host first tries and later ones.
+    /// Due messages: round robin over owners, within an owner over hosts, and within a host over first attempts and retries.
     pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Vec<Delivery> {
         let mut due: Vec<(SystemTime, &Delivery)> =
             self.deliveries.values().filter_map(|message| Some((message.due_at.filter(|at| *at <= now)?, &message.delivery))).collect();

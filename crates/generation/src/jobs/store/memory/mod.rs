@@ -1,7 +1,7 @@
-//! Jobs in memory, for callers who wait for them: they end with the program.
+//! Jobs in memory, for held jobs: they end with the program.
 //!
-//! It must not know backends, files or HTTP. No call waits for anything while it holds the lock. Stricter than the contract: a worker's
-//! write is an error under an epoch that no claim returned, or when progress falls within one epoch.
+//! It must not know backends, files or HTTP. No call blocks while it holds the lock. Stricter than the contract: a worker's write is an
+//! error if no claim returned its epoch, or if progress decreases within an epoch.
 
 mod deliveries;
 mod spend;
@@ -38,13 +38,13 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store. Numbers of jobs, events and messages begin at `first`: 2^62 makes its jobs newer than any on disk where lists are
-    /// merged, and tells its messages from theirs.
+    /// An empty store. Numbers of jobs, events and messages begin at `first`: with 2^62, its jobs sort after any on disk in merged lists,
+    /// and its message ids differ from those on disk.
     pub fn new(now: fn() -> SystemTime, first: i64) -> Self {
         Self { now, jobs: Mutex::new(Jobs::new(first)) }
     }
 
-    /// The jobs without those that are too old to be kept, and the time.
+    /// Removes jobs that are too old; returns the rest, and the time.
     fn lock(&self) -> (MutexGuard<'_, Jobs>, SystemTime) {
         // No code panics while it holds the lock.
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +53,7 @@ impl MemoryStore {
         (jobs, now)
     }
 
-    /// Leaves a job as no call leaves it.
+    /// Damages a row for a test.
     #[cfg(test)]
     fn tear(&self, id: &str, fault: impl FnOnce(&mut table::Row)) {
         let (mut jobs, _) = self.lock();

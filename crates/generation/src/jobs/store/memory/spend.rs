@@ -1,4 +1,4 @@
-//! What providers' videos cost, in memory: reserved with a job's row, settled with its end. It outlives the job.
+//! Spending on providers' videos, in memory: reserved with a job's row, settled with its end. It outlives the job.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -7,11 +7,11 @@ use crate::jobs::{
     spend::{Booking, OverBudget, SpendState, Usage},
 };
 
-/// What was reserved or spent, by the job's number.
+/// Reserved and spent amounts, by job number.
 #[derive(Debug, Default)]
 pub(super) struct Spending(BTreeMap<i64, Spend>);
 
-/// What a job costs.
+/// A job's amount.
 #[derive(Debug)]
 struct Spend {
     month: Month,
@@ -22,27 +22,27 @@ struct Spend {
 }
 
 impl Spending {
-    /// Reserves what a job may cost.
+    /// Reserves a job's price.
     pub(super) fn book(&mut self, number: i64, owner: &str, booking: &Booking, now: SystemTime) -> Result<(), OverBudget> {
         let month = Month::of(now);
-        let taken = |is_wanted: &dyn Fn(&Spend) -> bool| {
+        let committed = |is_wanted: &dyn Fn(&Spend) -> bool| {
             let rows = self.0.values().filter(|spend| spend.month == month && spend.state != SpendState::Released && is_wanted(spend));
             rows.map(|spend| spend.price).sum()
         };
-        booking.check(month, taken(&|spend| spend.provider == booking.provider), taken(&|spend| spend.owner == owner))?;
+        booking.check(month, committed(&|spend| spend.provider == booking.provider), committed(&|spend| spend.owner == owner))?;
         let (owner, provider, price) = (owner.to_owned(), booking.provider.clone(), booking.price);
         self.0.insert(number, Spend { month, owner, provider, price, state: SpendState::Reserved });
         Ok(())
     }
 
-    /// Settles what was reserved for a job that ends.
+    /// Settles the reservation of a job that ends.
     pub(super) fn settle(&mut self, number: i64, is_spent: bool) {
         if let Some(spend) = self.0.get_mut(&number).filter(|spend| spend.state == SpendState::Reserved) {
             spend.state = if is_spent { SpendState::Spent } else { SpendState::Released };
         }
     }
 
-    /// What owners have had of providers in a month.
+    /// The usage of providers by owners in a month.
     pub(super) fn usage(&self, owner: Option<&str>, month: Month) -> Vec<Usage> {
         let mut usage: BTreeMap<(&str, &str), Usage> = BTreeMap::new();
         for spend in self.0.values().filter(|spend| spend.month == month && owner.is_none_or(|owner| spend.owner == owner)) {
@@ -60,12 +60,12 @@ impl Spending {
         usage.into_values().collect()
     }
 
-    /// The state of a job's money, by its name.
+    /// The name of the state of a job's amount.
     pub(super) fn state(&self, number: i64) -> Option<String> {
         self.0.get(&number).map(|spend| spend.state.name().to_owned())
     }
 
-    /// The numbers of the jobs that money is reserved for.
+    /// The numbers of the jobs with a reservation.
     pub(super) fn reserved(&self) -> impl Iterator<Item = i64> {
         self.0.iter().filter(|(_, spend)| spend.state == SpendState::Reserved).map(|(number, _)| *number)
     }

@@ -1,7 +1,7 @@
-//! The rows of a [`MemoryStore`](super::MemoryStore), and every change of them.
+//! The rows of a [`MemoryStore`](super::MemoryStore), and all changes to them.
 //!
-//! The invariants: work is kept as it is, until its job ends; a job changes its state in [`Jobs::transit`] only; ended jobs are forgotten,
-//! with all that is theirs, [`KEPT_FOR`] after their end or when more than [`MOST_ENDED`] have ended, the oldest first.
+//! Invariants: a job's work is kept until the job ends; a job changes its state in [`Jobs::transit`] only; ended jobs are forgotten, with
+//! everything that belongs to them, [`KEPT_FOR`] after their end or when more than [`MOST_ENDED`] have ended, the oldest first.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -31,10 +31,10 @@ use crate::{
 
 /// How long an ended job is kept.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(600);
-/// How many ended jobs are kept.
+/// The maximum number of ended jobs that are kept.
 pub(super) const MOST_ENDED: usize = 1000;
 
-/// All rows, and what finds them.
+/// All rows, and their indexes.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     pub(super) by_number: BTreeMap<i64, Row>,
@@ -42,17 +42,17 @@ pub(super) struct Jobs {
     /// Numbers of jobs by owner and idempotency key.
     pub(super) names: HashMap<(String, String), i64>,
     pub(super) deliveries: BTreeMap<i64, Message>,
-    /// Jobs that have ended, the first to end first.
+    /// Ended jobs, in the order in which they ended.
     pub(super) ended: VecDeque<i64>,
     pub(super) next_job: i64,
     pub(super) next_event: i64,
     pub(super) next_delivery: i64,
     pub(super) counts: Counts,
-    /// What was reserved or spent, by the job's number, however soon the job is forgotten.
+    /// Reserved and spent amounts by job number, kept after the job is forgotten.
     pub(super) spend: Spending,
 }
 
-/// A job, and what only the store knows of it.
+/// A job, with the store's private data.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) job: Job,
@@ -64,23 +64,23 @@ pub(super) struct Row {
     pub(super) events: Vec<JobEvent>,
     pub(super) idempotency: Option<Idempotency>,
     pub(super) callback_url: Option<String>,
-    /// How far a provider has it.
+    /// Its record at the provider.
     pub(super) record: Option<RemoteRecord>,
-    /// Whether it is cancelled and its provider has not been told.
+    /// Whether it is cancelled and its provider has not been told yet.
     pub(super) has_untold_cancel: bool,
     /// The number of the webhook message about its end.
     pub(super) message: Option<i64>,
 }
 
-/// A worker's hold.
+/// A worker's lease.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) until: SystemTime,
-    /// How far this worker said that it is.
+    /// The progress that this worker has reported.
     pub(super) percent: u32,
 }
 
-/// An error that no correct worker meets.
+/// An error that no correct worker causes.
 fn misuse(job: &str, reason: String) -> StoreError {
     StoreError::Corrupt { job: job.to_owned(), what: "a worker's write", reason }
 }
@@ -111,7 +111,7 @@ impl Row {
         }
     }
 
-    /// The job as its readers see it.
+    /// The job for its readers.
     pub(super) fn view(&self) -> Job {
         let mut job = self.job.clone();
         job.progress.share = f64::from(self.percent.min(100)) / 100.0;
@@ -141,7 +141,7 @@ impl Jobs {
     }
 
     pub(super) fn replay(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
-        // Nothing is asked for by a pair of borrowed texts.
+        // A map of pairs cannot be searched with borrowed strings.
         let Some(row) = self.names.get(&(owner.to_owned(), name.key.clone())).and_then(|number| self.by_number.get(number)) else {
             return Ok(None);
         };
@@ -151,7 +151,7 @@ impl Jobs {
         Err(SubmitError::IdempotencyConflict { key: name.key.clone() })
     }
 
-    /// The row of a job that runs under this lease; an error if no claim returned that lease.
+    /// The row of a job that runs under this lease; an error if no claim returned the lease.
     pub(super) fn held_by(&mut self, lease: &Lease) -> Result<Option<&mut Row>, StoreError> {
         let Some(row) = self.row_mut(&lease.job) else { return Ok(None) };
         if lease.epoch == 0 || lease.epoch > row.epoch {
@@ -161,7 +161,7 @@ impl Jobs {
         Ok(Some(row).filter(|row| row.job.state == JobState::Running && row.epoch == lease.epoch))
     }
 
-    /// Moves a job on and announces it; `false` if no such transition leads on from its state.
+    /// Applies a transition and announces it; `false` if it is not possible from the job's state.
     pub(super) fn transit(&mut self, id: &str, transition: Transition, data: Value, now: SystemTime) -> bool {
         let number = self.next_event;
         let Some(row) = self.numbers.get(id).and_then(|number| self.by_number.get_mut(number)) else { return false };
@@ -274,12 +274,12 @@ impl Jobs {
         };
         self.by_number.insert(number, row);
         if let Some(model) = booking.and_then(|booking| booking.routed_to) {
-            self.tell(number, "routed", events::routed(&model), now);
+            self.announce(number, "routed", events::routed(&model), now);
         }
         Ok(Inserted { job, replayed: false })
     }
 
-    fn tell(&mut self, number: i64, kind: &str, data: Value, now: SystemTime) {
+    fn announce(&mut self, number: i64, kind: &str, data: Value, now: SystemTime) {
         let Some(row) = self.by_number.get_mut(&number) else { return };
         row.events.push(JobEvent { id: self.next_event, at: now, kind: kind.to_owned(), data });
         self.next_event += 1;
@@ -295,16 +295,16 @@ impl Jobs {
         }
         let is_new = remote.id.is_none() && record.id().is_some();
         *remote = events::remote_job(std::mem::take(&mut remote.provider), Some(record));
-        let told = is_new.then(|| events::remote(&remote.provider, record.id().unwrap_or_default()));
+        let event_data = is_new.then(|| events::remote(&remote.provider, record.id().unwrap_or_default()));
         row.record = Some(record.clone());
         row.job.updated_at = now;
         if let Some(held) = &mut row.held {
             held.until = now + LEASE;
         }
         let number = row.job.number;
-        if let Some(data) = told {
+        if let Some(data) = event_data {
             row.idle_attempts = 0;
-            self.tell(number, "remote", data, now);
+            self.announce(number, "remote", data, now);
         }
         Ok(true)
     }
@@ -386,7 +386,7 @@ impl Jobs {
         }
     }
 
-    /// Removes all that there is of a job.
+    /// Removes a job with everything that belongs to it.
     fn forget(&mut self, number: i64) {
         let Some(row) = self.by_number.remove(&number) else { return };
         self.numbers.remove(&row.job.id);

@@ -1,4 +1,4 @@
-//! What is the memory's own: its bounds, and what it takes less easily than other stores.
+//! Tests of the memory store only: its bounds, and its stricter checks.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -37,7 +37,7 @@ async fn jobs_are_newer_than_any_on_disk() {
 }
 
 #[tokio::test]
-async fn ended_jobs_are_forgotten_by_age_with_all_that_is_theirs() {
+async fn ended_jobs_are_forgotten_by_age_with_everything_that_belongs_to_them() {
     static CLOCK: Clock = Clock::new();
     let store: Store = Arc::new(MemoryStore::new(|| CLOCK.now(), 1));
     let name = Idempotency { key: "key".into(), fingerprint: "one".into() };
@@ -52,7 +52,7 @@ async fn ended_jobs_are_forgotten_by_age_with_all_that_is_theirs() {
     assert!(store.due_deliveries(10).await.unwrap().is_empty());
     let stats = store.stats().await.unwrap();
     assert_eq!((stats.jobs, stats.kept_files, stats.kept_bytes), (vec![(JobState::Queued, 1)], 0, 0));
-    assert!(!store.complete(&lease, &outcome(), &[]).await.unwrap(), "a worker that comes late is told nothing");
+    assert!(!store.complete(&lease, &outcome(), &[]).await.unwrap(), "a late write changes nothing");
     assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());
 }
 
@@ -71,7 +71,7 @@ async fn ended_jobs_are_forgotten_by_number_the_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_worker_that_makes_up_a_lease_or_falls_back_is_refused() {
+async fn an_invented_lease_and_decreasing_progress_are_refused() {
     let (_, store) = store();
     insert(&store, new_job("x")).await;
     let lease = claim(&store, "x").await.unwrap();
@@ -94,7 +94,7 @@ async fn a_worker_that_makes_up_a_lease_or_falls_back_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_with_another_request_is_refused_at_once() {
+async fn an_idempotency_key_with_another_request_is_refused() {
     let (_, store) = store();
     let soon = Instant::now() + Duration::from_secs(1);
     let named = |id: &str, fingerprint: &str| NewJob {
@@ -128,7 +128,7 @@ async fn planted_faults_are_found() {
         assert!(store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
         assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());
         memory.tear(id, fault);
-        let told = store.inconsistencies().await.unwrap();
-        assert!(told.iter().any(|told| told.contains(found)), "{id}: {told:?} has not {found}");
+        let messages = store.inconsistencies().await.unwrap();
+        assert!(messages.iter().any(|message| message.contains(found)), "{id}: {messages:?} has not {found}");
     }
 }

@@ -1,6 +1,6 @@
-//! The database's file: opening it, telling it from another of its name, and checking that it is whole.
+//! The database's file: opening it, detecting that it was replaced, and checking its integrity.
 //!
-//! It must not know what is in the tables. Reference: SQLite's `quick_check`.
+//! It must not know the tables. Reference: SQLite's `quick_check`.
 
 use std::{path::Path, time::Duration};
 
@@ -8,15 +8,15 @@ use rusqlite::Connection;
 
 use crate::jobs::{DiskFault, error::StoreError};
 
-/// How long a start waits for another program's transaction.
-const PATIENCE_AT_START: Duration = Duration::from_secs(10);
-/// Statements that a connection keeps prepared: more than there are in this store.
+/// How long opening the database waits for another program's transaction.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements cached per connection: more than this store has.
 const STATEMENTS: usize = 64;
 
-/// A file's device and number.
+/// A file's device and inode.
 pub(super) type Identity = (u64, u64);
 
-/// Tells a file from another that takes its name.
+/// The identity of the file at a path, to detect that another has taken its place.
 #[cfg(unix)]
 pub(super) fn identity(path: &Path) -> std::io::Result<Identity> {
     use std::os::unix::fs::MetadataExt as _;
@@ -29,7 +29,7 @@ pub(super) fn identity(path: &Path) -> std::io::Result<Identity> {
     std::fs::metadata(path).map(|_| (0, 0))
 }
 
-/// Refuses a database with a page that cannot be read. Rows are not judged: a damaged one is reported when it is read, and hides no other.
+/// Refuses a database with an unreadable page. Rows are not checked: a damaged one is reported when it is read, and hides no other.
 pub(super) fn check_whole(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let check = || {
         connection.pragma_update(None, "ignore_check_constraints", true)?;
@@ -53,11 +53,11 @@ pub(super) fn unusable(path: &Path, source: rusqlite::Error) -> StoreError {
     }
 }
 
-/// A connection whose commits survive the program's end: write-ahead log, foreign keys held.
+/// A connection with a write-ahead log, so that commits survive a crash of the program, and with foreign keys enforced.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.busy_timeout(PATIENCE_AT_START)?;
+    connection.busy_timeout(OPEN_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)

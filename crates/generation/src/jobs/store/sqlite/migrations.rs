@@ -1,9 +1,9 @@
-//! The tables of the job store, version by version. A migration that has shipped is never changed: another one follows it.
+//! The tables of the job store, version by version. A released migration is never changed; a new one follows it.
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-/// Version 1: jobs, what happened to them, their files, requests' own names, and messages to callbacks. Times are milliseconds since 1970.
+/// Version 1: jobs, their events and files, idempotency keys, and callback messages. Times are milliseconds since 1970.
 const FIRST: &str = "
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -76,8 +76,8 @@ CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_by_job ON deliveries (job);
 ";
 
-/// Version 2: metadata has a kind, told by what the first version's notes say of their API (task notes say nothing); running jobs have a
-/// worker, who holds them until a time under an epoch. A note that cannot be read has no kind, and is reported when its job is read.
+/// Version 2: metadata has a kind, derived from the API that the first version's notes name (task notes name none); running jobs have a
+/// worker, a lease and an epoch. A note that cannot be read has no kind, and is reported when its job is read.
 const SECOND: &str = "
 ALTER TABLE jobs RENAME COLUMN note TO metadata;
 ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT '';
@@ -95,7 +95,7 @@ UPDATE jobs SET kind = CASE
 END;
 ";
 
-/// Version 3: jobs of providers, how far they are there, and what they cost. What was spent outlives its job, so that a month's sum stays.
+/// Version 3: remote jobs, their records and their prices. Spending outlives its job, so that a month's sum stays correct.
 const THIRD: &str = "
 ALTER TABLE jobs ADD COLUMN provider TEXT;
 -- How far the provider has it, as JSON.
@@ -119,9 +119,9 @@ CREATE TABLE spend (
 CREATE INDEX spend_by_month ON spend (month, provider, owner, state, price);
 ";
 
-/// Brings a database to this version. A row that is damaged is no reason to refuse it.
+/// Migrates a database to this version. A damaged row is no reason to refuse it.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
-    // A new column has SQLite check all rows.
+    // Adding a column makes SQLite check all rows.
     connection.pragma_update(None, "ignore_check_constraints", true)?;
     migrations().to_latest(connection)?;
     Ok(connection.pragma_update(None, "ignore_check_constraints", false)?)
@@ -138,12 +138,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_sound() {
+    fn migrations_are_valid() {
         migrations().validate().unwrap();
     }
 
     #[test]
-    fn the_kind_of_an_older_versions_job_is_told_by_its_note() {
+    fn the_kind_of_an_older_versions_job_follows_from_its_note() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrations().to_version(&mut connection, 1).unwrap();
         let rows = [

@@ -1,11 +1,12 @@
 //! Jobs on disk: SQLite in a folder that one program uses at a time.
 //!
-//! It must not know backends, files or HTTP. The invariants: every call is one transaction, and runs off the async threads; what is written
-//! is on the disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes
-//! it, but for [`Synced::Later`]: a claim, which a lost machine may forget, and then the job is claimed again; or that a provider is asked
-//! which makes one video of a token, and then is asked again with it. A call that cannot write fails within [`PATIENCE`] of its arrival, however many calls wait.
+//! It must not know backends, files or HTTP. Invariants: every call is one transaction, and runs off the async threads; a write is on the
+//! disk when its call returns (write-ahead log, synced at every commit), so that neither a crash nor a power loss undoes it. The exception
+//! is [`Synced::Later`], whose writes a power loss may undo: a lost claim is claimed again; a lost note that a provider is being asked is
+//! harmless because it is only used with providers that make one video per token, and the request is repeated with the same token. A call
+//! that cannot write fails within [`PATIENCE`] of its arrival, however many calls wait.
 //!
-//! Readers wait for no writer, nor for the disk that a writer waits for.
+//! Readers do not wait for a writer, nor for its sync.
 
 mod database;
 mod migrations;
@@ -43,17 +44,17 @@ use crate::{
     },
 };
 
-/// How many reads, and how many writes, have a thread at once; one of them has the connection. Hundreds of a provider's jobs end or begin
+/// How many reads, and how many writes, occupy a thread at once; one of them has the connection. Hundreds of a provider's jobs start or end
 /// together when the program does.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 /// The database's name in its folder.
 const FILE: &str = "jobs.sqlite";
 /// The file that is locked while a program uses the folder.
 const LOCK: &str = "lock";
-/// How long a call waits for another program's transaction, such as a backup's, and for earlier calls that wait for the same.
+/// How long a call waits for another program's transaction (a backup, for example) and for earlier calls that wait for the same.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// How long [`JobStore::check_writable`] waits: a monitor asks again.
-const PATIENCE_OF_CHECKS: Duration = Duration::from_secs(1);
+/// How long [`JobStore::check_writable`] waits: short, because a monitor will ask again.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The store.
 #[derive(Clone, Debug)]
@@ -64,36 +65,36 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// Tells the file that is open from another of its name.
+    /// The identity of the open file, to detect a replacement.
     identity: Identity,
     now: fn() -> SystemTime,
     writer: Mutex<Writer>,
     reader: Mutex<Connection>,
-    /// Taken by each write but that of a new job.
+    /// Acquired by every write except inserts.
     writes: Semaphore,
-    /// Taken by each read.
+    /// Acquired by every read.
     reads: Semaphore,
     /// Changed with each commit, while the writer is locked.
     counts: Mutex<Counts>,
-    /// Held as long as the store is open; the system releases it however the program ends.
+    /// Held while the store is open; the system releases it even after a crash.
     _lock: File,
 }
 
 #[derive(Debug)]
 struct Writer {
     connection: Connection,
-    /// How the connection syncs now.
+    /// The connection's current sync mode.
     synced: Option<Synced>,
 }
 
 impl SqliteStore {
-    /// Opens the folder's database and migrates it to this version. `made` are the jobs that have files or journals beside it. Blocks while it
-    /// reads, so it is for the program's start.
+    /// Opens the folder's database and migrates it to this version. `jobs_with_files` are the jobs that have files or journals beside it.
+    /// Blocks, so it is for the program's start only.
     ///
     /// # Errors
-    /// [`StoreError`]; the database is unchanged then. [`StoreError::Emptied`] if jobs have made something and the database knows no job: it
-    /// was lost, and a sweep would remove all that is left.
-    pub fn open(folder: &Path, now: fn() -> SystemTime, made: &[String]) -> Result<Self, StoreError> {
+    /// [`StoreError`]; the database is unchanged then. [`StoreError::Emptied`] if there are files of jobs but the database has no jobs: it
+    /// was lost, and a sweep would remove the files.
+    pub fn open(folder: &Path, now: fn() -> SystemTime, jobs_with_files: &[String]) -> Result<Self, StoreError> {
         let refused = |path: PathBuf| move |source| StoreError::Folder { path, source };
         std::fs::create_dir_all(folder).map_err(refused(folder.to_owned()))?;
         let path = folder.join(LOCK);
@@ -104,16 +105,16 @@ impl SqliteStore {
             Err(TryLockError::Error(source)) => return Err(StoreError::Folder { path, source }),
         }
         let path = folder.join(FILE);
-        let emptied = || match made {
+        let emptied = || match jobs_with_files {
             [] => Ok(()),
             [first, ..] => Err(StoreError::Emptied {
                 path: path.clone(),
                 folders: format!("{} and {}", folder.join(ARTIFACTS).display(), folder.join(JOURNALS).display()),
-                count: made.len(),
+                count: jobs_with_files.len(),
                 first: first.clone(),
             }),
         };
-        // Before SQLite makes a new database where one was lost.
+        // Before SQLite creates a new database in place of a lost one.
         if std::fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
             emptied()?;
         }
@@ -137,21 +138,21 @@ impl SqliteStore {
             now,
             writer: Mutex::new(Writer { connection: writer, synced: None }),
             reader: Mutex::new(reader),
-            writes: Semaphore::new(AT_ONCE),
-            reads: Semaphore::new(AT_ONCE),
+            writes: Semaphore::new(MAX_CONCURRENT),
+            reads: Semaphore::new(MAX_CONCURRENT),
             counts: Mutex::new(counts),
             _lock: lock,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Runs what blocks off the async threads.
+    /// Runs blocking work off the async threads.
     async fn off_thread<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let inner = Arc::clone(&self.inner);
-        // Joining fails only where the runtime shuts down, or the work panicked.
+        // Joining fails only if the runtime shuts down or the work panicked.
         tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|_| E::from(StoreError::ShuttingDown))?
     }
 
@@ -160,7 +161,7 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let until = Instant::now() + PATIENCE;
-        let _one_of_few = self.inner.reads.acquire().await;
+        let _permit = self.inner.reads.acquire().await;
         self.off_thread(move |inner| work(&*inner.reader(until)?)).await
     }
 
@@ -170,14 +171,14 @@ impl SqliteStore {
         work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let until = Instant::now() + PATIENCE;
-        // Never closed. Whoever waits here takes no thread.
-        let _one_of_few = self.inner.writes.acquire().await;
+        // The semaphore is never closed. A caller that waits here occupies no thread.
+        let _permit = self.inner.writes.acquire().await;
         self.off_thread(move |inner| inner.change(synced, until, work)).await
     }
 }
 
 impl Inner {
-    /// Sees all that was committed when it begins to read.
+    /// A connection that sees everything committed before it begins to read.
     fn reader(&self, until: Instant) -> Result<MutexGuard<'_, Connection>, StoreError> {
         let connection = lock(&self.reader);
         wait_until(&connection, until)?;
@@ -191,8 +192,8 @@ impl Inner {
         until: Instant,
         work: impl FnOnce(&mut Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.check_there()?;
-        // A transaction that a panic broke off was rolled back when it was dropped.
+        self.check_in_place()?;
+        // A transaction interrupted by a panic was rolled back when it was dropped.
         let mut writer = lock(&self.writer);
         wait_until(&writer.connection, until)?;
         writer.sync(synced)?;
@@ -205,10 +206,10 @@ impl Inner {
         Ok(done)
     }
 
-    /// Fails if the file that is open is no longer where it was: what is written to a removed file is lost with the program.
-    fn check_there(&self) -> Result<(), StoreError> {
-        let is_there = identity(&self.path).is_ok_and(|found| found == self.identity);
-        if is_there { Ok(()) } else { Err(StoreError::Gone { path: self.path.clone() }) }
+    /// Fails if the open file is no longer in place: writes to a removed file are lost when the program exits.
+    fn check_in_place(&self) -> Result<(), StoreError> {
+        let is_in_place = identity(&self.path).is_ok_and(|found| found == self.identity);
+        if is_in_place { Ok(()) } else { Err(StoreError::Gone { path: self.path.clone() }) }
     }
 }
 
@@ -230,8 +231,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets a connection wait for other programs until then. Earlier calls for the connection gave up earlier, so no call waits for much longer
-/// than that in all.
+/// Lets a connection wait for other programs until this time. Earlier callers of the connection have given up earlier, so no call waits
+/// much longer in total.
 fn wait_until(connection: &Connection, until: Instant) -> Result<(), StoreError> {
     Ok(connection.busy_timeout(until.saturating_duration_since(Instant::now()))?)
 }
@@ -240,7 +241,7 @@ fn wait_until(connection: &Connection, until: Instant) -> Result<(), StoreError>
 impl JobStore for SqliteStore {
     async fn insert(&self, new: NewJob, booking: Option<Booking>, until: Instant) -> Result<Inserted, SubmitError> {
         self.off_thread(move |inner| {
-            // There may be images in it: nobody waits for the writer meanwhile.
+            // Serialized before locking the writer, because the work may contain images.
             let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
             inner.change(Synced::Now, until, |change| change.insert(&new, booking.as_ref(), &work))
         })
@@ -258,13 +259,13 @@ impl JobStore for SqliteStore {
 
     async fn claim(&self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError> {
         let (id, worker) = (id.to_owned(), worker.to_owned());
-        // The device waits for this, and must not wait for the disk.
+        // The device waits for this, and must not wait for a sync.
         self.write(Synced::Later, move |change| change.claim(&id, &worker, most_idle)).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<bool, StoreError> {
         let lease = lease.clone();
-        // A lost machine takes the worker along.
+        // A power loss ends the worker too.
         self.write(Synced::Later, move |change| change.renew(&lease)).await
     }
 
@@ -369,12 +370,12 @@ impl JobStore for SqliteStore {
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {
-        let until = Instant::now() + PATIENCE_OF_CHECKS;
+        let until = Instant::now() + CHECK_TIMEOUT;
         self.off_thread(move |inner| inner.change(Synced::Now, until, |change| change.check_writable())).await
     }
 
     async fn inconsistencies(&self) -> Result<Vec<String>, StoreError> {
-        // With the writer, so that the numbers do not change meanwhile.
+        // Through the writer, so that the counters do not change meanwhile.
         self.write(Synced::Now, |change| survey::inconsistencies(&change.transaction, &change.counts)).await
     }
 }

@@ -1,6 +1,6 @@
-//! Reading jobs, their events and their webhook messages. Nothing here writes.
+//! Reads jobs, their events and their webhook messages. Nothing here writes.
 //!
-//! The invariant: a damaged row is read as far as it can be, names what cannot be read, and hides no other.
+//! Invariant: a damaged row is read as far as possible, names what cannot be read, and hides no other.
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ use crate::{
 const COLUMNS: &str = "number, id, owner, state, priority, kind, metadata, created_at, updated_at, started_at, finished_at, attempts,
                        percent, parts, error_kind, error_message, error_retryable, outcome, provider, remote";
 
-/// Milliseconds since 1970; times beyond what a number holds are its ends.
+/// Milliseconds since 1970; times out of range are clamped.
 pub(super) fn millis(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
@@ -38,50 +38,50 @@ pub(super) fn time(millis: i64) -> SystemTime {
     time.unwrap_or(UNIX_EPOCH)
 }
 
-/// Reads a row's columns, and notes the first that cannot be read.
+/// Reads a row's columns, and records the first that cannot be read.
 struct Reader<'a, 'r> {
     row: &'a Row<'r>,
     damage: Option<String>,
 }
 
 impl Reader<'_, '_> {
-    /// A column as it is stored; its default where it cannot be read.
+    /// A column's value; the default if it cannot be read.
     fn get<T: FromSql + Default>(&mut self, column: &str) -> T {
         self.row.get(column).unwrap_or_else(|error| self.damaged(column, &error))
     }
 
-    /// A column whose words `read` understands; a column without words has none to misunderstand.
-    fn words<T: Default, E: fmt::Display>(&mut self, column: &str, read: impl FnOnce(&str) -> Result<T, E>) -> T {
-        let words: Option<String> = self.get(column);
-        words.map_or_else(T::default, |words| read(&words).unwrap_or_else(|error| self.damaged(column, &error)))
+    /// Parses a text column with `read`; NULL gives the default.
+    fn parse<T: Default, E: fmt::Display>(&mut self, column: &str, read: impl FnOnce(&str) -> Result<T, E>) -> T {
+        let text: Option<String> = self.get(column);
+        text.map_or_else(T::default, |text| read(&text).unwrap_or_else(|error| self.damaged(column, &error)))
     }
 
     fn damaged<T: Default>(&mut self, column: &str, reason: &dyn fmt::Display) -> T {
-        self.damage.get_or_insert_with(|| format!("what is stored of it is damaged: its {column} cannot be read ({reason})"));
+        self.damage.get_or_insert_with(|| format!("the stored job is damaged: its {column} cannot be read ({reason})"));
         T::default()
     }
 }
 
-/// A row of `COLUMNS` as a job, but for its files. What cannot be read is left out and named.
+/// A row of `COLUMNS` as a job without its files. Unreadable columns get defaults and are reported.
 fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
     let number = row.get("number")?;
-    // It names the job to its owner, so a damaged id is returned as far as it can be read.
+    // The id names the job to its owner, so a damaged one is returned as far as it can be read.
     let id = row.get_ref("id")?.as_bytes().map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default();
     let mut reader = Reader { row, damage: None };
     let percent: u32 = reader.get("percent");
     let parts: u32 = reader.get("parts");
-    let error_kind = reader.words("error_kind", |word| {
+    let error_kind = reader.parse("error_kind", |word| {
         let known = JobErrorKind::ALL.into_iter().find(|known| known.name() == word);
         known.map(Some).ok_or("unknown kind")
     });
     let provider: Option<String> = reader.get("provider");
-    let record: Option<RemoteRecord> = reader.words("remote", |record| serde_json::from_str(record).map(Some));
+    let record: Option<RemoteRecord> = reader.parse("remote", |record| serde_json::from_str(record).map(Some));
     let mut job = Job {
         number,
         id,
         owner: reader.get("owner"),
-        priority: reader.words("priority", |word| word.parse().map(Some::<Priority>)).unwrap_or(Priority::Normal),
-        state: reader.words("state", |word| word.parse().map(Some::<JobState>)).unwrap_or(JobState::Failed),
+        priority: reader.parse("priority", |word| word.parse().map(Some::<Priority>)).unwrap_or(Priority::Normal),
+        state: reader.parse("state", |word| word.parse().map(Some::<JobState>)).unwrap_or(JobState::Failed),
         created_at: time(reader.get("created_at")),
         updated_at: time(reader.get("updated_at")),
         started_at: reader.get::<Option<i64>>("started_at").map(time),
@@ -90,13 +90,13 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         progress: JobProgress { parts, share: f64::from(percent.min(100)) / 100.0, ..JobProgress::default() },
         position: None,
         eta: None,
-        metadata: Metadata { kind: reader.get("kind"), data: reader.words("metadata", |data| serde_json::from_str(data)) },
+        metadata: Metadata { kind: reader.get("kind"), data: reader.parse("metadata", |data| serde_json::from_str(data)) },
         error: error_kind.map(|kind| JobError {
             kind,
             message: reader.get::<Option<String>>("error_message").unwrap_or_default(),
             retryable: reader.get::<Option<bool>>("error_retryable").unwrap_or_default(),
         }),
-        outcome: reader.words("outcome", |outcome| serde_json::from_str(outcome).map(Some)),
+        outcome: reader.parse("outcome", |outcome| serde_json::from_str(outcome).map(Some)),
         artifacts: Vec::new(),
         remote: provider.map(|provider| events::remote_job(provider, record.as_ref())),
         waits_for: None,
@@ -108,7 +108,7 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(job)
 }
 
-/// The job with its files. One whose outcome cannot be read is returned as failed.
+/// Adds the job's files. A completed job whose outcome cannot be read is returned as failed.
 fn with_files(connection: &Connection, mut job: Job) -> Result<Job, StoreError> {
     if job.state == JobState::Completed {
         job.progress.part = job.progress.parts;
@@ -118,27 +118,27 @@ fn with_files(connection: &Connection, mut job: Job) -> Result<Job, StoreError> 
         }
     }
     if job.state == JobState::Failed && job.error.is_none() {
-        let message = job.damage.clone().unwrap_or_else(|| "what is stored of it is damaged: its outcome is missing".to_owned());
+        let message = job.damage.clone().unwrap_or_else(|| "the stored job is damaged: its outcome is missing".to_owned());
         job.error = Some(JobError { kind: JobErrorKind::Internal, message, retryable: false });
     }
     Ok(job)
 }
 
-/// A job by its id; with an owner only if it is that owner's.
+/// A job by its id; if an owner is given, only that owner's job.
 pub(super) fn job(connection: &Connection, owner: Option<&str>, id: &str) -> Result<Option<Job>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
     let found = connection.prepare_cached(&sql)?.query_row(params![id, owner], read_job).optional()?;
     found.map(|found| with_files(connection, found)).transpose()
 }
 
-/// The newest of an owner's jobs that a provider knows under this id.
+/// The newest of an owner's jobs with this provider id.
 pub(super) fn remote_job(connection: &Connection, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE remote_id = ?1 AND owner = ?2 ORDER BY number DESC LIMIT 1");
     let found = connection.prepare_cached(&sql)?.query_row(params![remote_id, owner], read_job).optional()?;
     found.map(|found| with_files(connection, found)).transpose()
 }
 
-/// Where a job stands; one whose state cannot be read has failed, as far as anyone can tell.
+/// A job's state; an unreadable one counts as failed.
 pub(super) fn state(connection: &Connection, id: &str) -> Result<Option<JobState>, StoreError> {
     let mut select = connection.prepare_cached("SELECT state FROM jobs WHERE id = ?1")?;
     let read = |row: &Row<'_>| Ok(row.get_ref(0)?.as_str().ok().and_then(|state| state.parse().ok()).unwrap_or(JobState::Failed));
@@ -168,13 +168,13 @@ fn artifacts(connection: &Connection, number: i64) -> Result<Vec<Artifact>, Stor
     readable(select.query_map([number], read)?)
 }
 
-/// A file's length. A damaged one counts as none: it is no reason to remove a file.
+/// A file's length. A damaged one counts as 0, because it is no reason to remove the file.
 pub(super) fn length(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }
 
-/// The rows that can be read, with a line in the log for each that cannot: a damaged one does not hide the others. An error of the database
-/// itself fails the call.
+/// The readable rows, with a log line for each other one, so that a damaged row does not hide the others. An error of the database itself
+/// fails the call.
 pub(super) fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> Result<Vec<T>, StoreError> {
     let mut found = Vec::new();
     for row in rows {
@@ -187,7 +187,7 @@ pub(super) fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> Re
     Ok(found)
 }
 
-/// What happened to an owner's job after an event, the oldest first; `None` if there is no such job.
+/// The events of an owner's job after an event's number, the oldest first; `None` if there is no such job.
 pub(super) fn events(
     connection: &Connection,
     owner: &str,
@@ -205,7 +205,7 @@ pub(super) fn events(
             id: row.get(0)?,
             at: time(row.get(1)?),
             kind: row.get(2)?,
-            // We wrote it; data that cannot be read is left out.
+            // Written by this program; unreadable data is replaced by null.
             data: serde_json::from_str(&data).unwrap_or_default(),
         })
     };
@@ -213,7 +213,7 @@ pub(super) fn events(
     readable(select.query_map(params![number, after, limit], read)?).map(Some)
 }
 
-/// The job that was taken under a name; an error if the name was used with another request.
+/// The job that was submitted with this idempotency key; an error if the key was used with another request.
 pub(super) fn replay(connection: &Connection, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
     let sql = "SELECT jobs.id, fingerprint FROM idempotency JOIN jobs ON jobs.number = job WHERE idempotency.owner = ?1 AND key = ?2";
     let mut select = connection.prepare_cached(sql).map_err(StoreError::from)?;
@@ -226,9 +226,9 @@ pub(super) fn replay(connection: &Connection, owner: &str, name: &Idempotency) -
     }
 }
 
-/// Webhook messages that are due: of all owners in turn, of each owner those of all hosts, and of each host first tries and later ones.
+/// Due webhook messages: round robin over owners, within an owner over hosts, and within a host over first attempts and retries.
 pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
-    // Otherwise a thousand messages to a host that does not answer, due longest, would hide all others. A URL up to its path is its host.
+    // Otherwise a thousand overdue messages to a host that does not answer would hide all others. The host is the URL up to its path.
     let sql = "SELECT id, job, owner, url, event, attempts, created_at FROM
                (SELECT deliveries.id, jobs.id AS job, owner, url, event, deliveries.attempts, deliveries.created_at, due_at,
                 row_number() OVER (PARTITION BY owner, substr(url, 1, 8 + instr(substr(url, 9) || '/', '/')), deliveries.attempts > 0

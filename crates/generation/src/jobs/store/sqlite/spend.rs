@@ -1,6 +1,6 @@
-//! What providers' videos cost, in the store's tables: reserved with a job's row, settled with its end.
+//! Spending on providers' videos, in the store's tables: reserved with a job's row, settled with its end.
 //!
-//! The invariant: within a transaction the sums are those that its commit leaves, so that no two jobs are taken for the same money.
+//! Invariant: a transaction sees the sums that its commit leaves, so no amount is reserved twice.
 
 use rusqlite::{Connection, Row, params};
 
@@ -16,12 +16,12 @@ use crate::jobs::{
 };
 
 impl Change<'_> {
-    /// Reserves what a job may cost.
+    /// Reserves a job's price.
     pub(super) fn book(&self, number: i64, owner: &str, booking: &Booking) -> Result<(), SubmitError> {
         let month = Month::of(self.now);
         if booking.provider_cap.is_some() || booking.owner_cap.is_some() {
-            let of_provider = self.taken(month, "provider", &booking.provider)?;
-            let of_owner = self.taken(month, "owner", owner)?;
+            let of_provider = self.committed(month, "provider", &booking.provider)?;
+            let of_owner = self.committed(month, "owner", owner)?;
             booking.check(month, of_provider, of_owner)?;
         }
         let insert = "INSERT INTO spend (job, month, owner, provider, price, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -30,16 +30,16 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// What is spent or reserved in a month, of a provider or by an owner.
-    fn taken(&self, month: Month, column: &str, value: &str) -> Result<u64, StoreError> {
+    /// The sum spent or reserved in a month, for a provider or an owner.
+    fn committed(&self, month: Month, column: &str, value: &str) -> Result<u64, StoreError> {
         let sql = format!("SELECT coalesce(sum(price), 0) FROM spend WHERE month = ?1 AND {column} = ?2 AND state <> ?3");
         let values = params![month.to_string(), value, SpendState::Released.name()];
         Ok(length(self.transaction.prepare_cached(&sql)?.query_row(values, |row| row.get(0))?))
     }
 
-    /// Settles what was reserved for a job that ends: spent if it is completed, or if the provider was asked.
+    /// Settles the reservation of a job that ends: spent if it is completed or the provider was asked.
     pub(super) fn settle(&self, number: i64, end: JobState) -> Result<(), StoreError> {
-        // A record that cannot be read may have been asked.
+        // A record that cannot be read counts as asked.
         let update = "UPDATE spend SET state = CASE
                           WHEN ?2 OR (SELECT remote IS NOT NULL AND iif(json_valid(remote), coalesce(json_extract(remote, '$.asked'), 1), 1)
                                       FROM jobs WHERE number = ?1) THEN ?3 ELSE ?4 END
@@ -49,14 +49,14 @@ impl Change<'_> {
         self.execute(update, params![number, is_completed, spent, released, reserved]).map(drop)
     }
 
-    /// Frees what was reserved for a job that ends and costs nothing.
+    /// Releases the reservation of a job that ends and costs nothing.
     pub(super) fn unbook(&self, number: i64) -> Result<(), StoreError> {
         let update = "UPDATE spend SET state = ?2 WHERE job = ?1 AND state = ?3";
         self.execute(update, params![number, SpendState::Released.name(), SpendState::Reserved.name()]).map(drop)
     }
 }
 
-/// What owners have had of providers in a month.
+/// The usage of providers by owners in a month.
 pub(super) fn usage(connection: &Connection, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError> {
     let sql = "SELECT owner, provider, count(*), sum(iif(state = ?3, price, 0)), sum(iif(state = ?4, price, 0)) FROM spend
                WHERE month = ?1 AND (?2 IS NULL OR owner = ?2) GROUP BY owner, provider ORDER BY owner, provider";

@@ -1,5 +1,5 @@
-//! Questions about all jobs of the store: which wait, which files are kept, how many are in each state, and whether rows contradict
-//! each other. Nothing here writes.
+//! Queries over all jobs of the store: which wait, which files are kept, how many are in each state, and whether rows contradict each
+//! other. Nothing here writes.
 
 use rusqlite::{Connection, Row};
 
@@ -12,9 +12,9 @@ use crate::{
     work::Priority,
 };
 
-/// All jobs that wait, the oldest first.
+/// All waiting jobs, the oldest first.
 pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreError> {
-    // What is damaged names no model: that shows when the job is claimed.
+    // Damaged work names no model; the claim will report it.
     let sql = "SELECT id, owner, priority, parts, provider,
                iif(json_valid(work), coalesce(work ->> '$.pictures.model', work ->> '$.video.scenes.model', work ->> '$.video.animation.model',
                                               work ->> '$.video.clip.model'), NULL)
@@ -28,14 +28,14 @@ pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreErr
     readable(select.query_map([], read)?)
 }
 
-/// The cancelled jobs whose providers have not been told, the oldest first.
+/// The cancelled jobs whose providers have not been told yet, the oldest first.
 pub(super) fn untold_cancels(connection: &Connection) -> Result<Vec<UntoldCancel>, StoreError> {
     let sql = "SELECT id, provider, remote_id FROM jobs WHERE untold_cancel IS NOT NULL ORDER BY number";
     let mut select = connection.prepare_cached(sql)?;
     readable(select.query_map([], |row| Ok(UntoldCancel { job: row.get(0)?, provider: row.get(1)?, remote_id: row.get(2)? }))?)
 }
 
-/// Every file that is kept, the oldest first.
+/// All kept files, the oldest first.
 pub(super) fn kept_files(connection: &Connection) -> Result<Vec<KeptFile>, StoreError> {
     let sql = "SELECT jobs.id, name, bytes, coalesce(finished_at, updated_at) FROM artifacts JOIN jobs ON jobs.number = job
                WHERE removed_at IS NULL ORDER BY finished_at, number";
@@ -45,7 +45,7 @@ pub(super) fn kept_files(connection: &Connection) -> Result<Vec<KeptFile>, Store
     readable(select.query_map([], read)?)
 }
 
-/// The ids of all jobs, at one moment.
+/// The ids of all jobs, as one snapshot.
 pub(super) fn ids(connection: &Connection) -> Result<JobIds, StoreError> {
     let sql = "SELECT id, state IN ('queued', 'running'), EXISTS (SELECT 1 FROM artifacts WHERE job = number AND removed_at IS NULL)
                FROM jobs";
@@ -64,7 +64,7 @@ pub(super) fn ids(connection: &Connection) -> Result<JobIds, StoreError> {
     Ok(ids)
 }
 
-/// How jobs stand, by counting all of them.
+/// The counters, computed from all rows.
 pub(super) fn count(connection: &Connection) -> Result<Counts, StoreError> {
     let mut counts = Counts::default();
     let mut select = connection.prepare("SELECT state, count(*) FROM jobs GROUP BY state")?;
@@ -73,7 +73,7 @@ pub(super) fn count(connection: &Connection) -> Result<Counts, StoreError> {
             counts.entered_by(state, jobs.cast_unsigned());
         }
     }
-    // Not by SQL's sum, which fails where damaged lengths overflow it.
+    // Not with SQL's sum, which fails if damaged lengths overflow it.
     let mut select = connection.prepare("SELECT bytes FROM artifacts WHERE removed_at IS NULL")?;
     for bytes in readable(select.query_map([], |row| row.get(0))?)? {
         counts.kept(1, length(bytes));
@@ -81,7 +81,7 @@ pub(super) fn count(connection: &Connection) -> Result<Counts, StoreError> {
     Ok(counts)
 }
 
-/// What contradicts itself, a sentence each.
+/// Contradictions, one sentence each.
 pub(super) fn inconsistencies(connection: &Connection, counts: &Counts) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     let sql = "SELECT number, id, state, epoch, attempts, percent, worker IS NOT NULL, lease_until IS NOT NULL, started_at IS NOT NULL,
@@ -144,7 +144,7 @@ pub(super) fn inconsistencies(connection: &Connection, counts: &Counts) -> Resul
     for table in readable(connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))?)? {
         found.push(format!("a row of {table} belongs to no job"));
     }
-    found.extend(left_behind(connection)?);
+    found.extend(dangling_reservations(connection)?);
     let counted = count(connection)?;
     if counted != *counts {
         found.push(format!("the numbers are {counts:?}, and by counting {counted:?}"));
@@ -152,8 +152,8 @@ pub(super) fn inconsistencies(connection: &Connection, counts: &Counts) -> Resul
     Ok(found)
 }
 
-/// Reservations without a job that is still to end, a sentence each.
-fn left_behind(connection: &Connection) -> Result<Vec<String>, StoreError> {
+/// Reservations without an unfinished job, one sentence each.
+fn dangling_reservations(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT spend.job FROM spend LEFT JOIN jobs ON number = spend.job
                WHERE spend.state = 'reserved' AND coalesce(jobs.state, '') NOT IN ('queued', 'running')";
     let jobs = readable(connection.prepare(sql)?.query_map([], |row| row.get::<_, i64>(0))?)?;

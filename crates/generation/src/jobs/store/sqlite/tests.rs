@@ -1,4 +1,4 @@
-//! What is SQLite's own: files, damaged rows and pages, full disks, other programs. The contract has the rest.
+//! Tests of the SQLite store only: files, damaged rows and pages, full disks, other programs. The contract tests cover the rest.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -26,15 +26,15 @@ use crate::jobs::{
     },
 };
 
-/// An open store, and what a test does to it behind its back.
+/// An open store, with direct access for tests.
 struct Fixture {
     folder: tempfile::TempDir,
     sqlite: SqliteStore,
     store: Store,
 }
 
-fn open(folder: &Path, made: &[String]) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(folder, SystemTime::now, made)
+fn open(folder: &Path, jobs_with_files: &[String]) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(folder, SystemTime::now, jobs_with_files)
 }
 
 fn fixture() -> Fixture {
@@ -47,14 +47,14 @@ impl Fixture {
         Self { folder, store: Arc::new(sqlite.clone()), sqlite }
     }
 
-    /// The same folder in the program's next life.
+    /// The same folder after a restart of the program.
     fn reopen(self) -> Self {
         let Self { folder, sqlite, store } = self;
         drop((sqlite, store));
         Self::open(folder)
     }
 
-    /// Leaves rows as no program writes them.
+    /// Damages rows in ways that no program would.
     fn tear(&self, sql: &str) {
         let writer = lock(&self.sqlite.inner.writer);
         for pragma in ["ignore_check_constraints = true", "foreign_keys = false"] {
@@ -66,7 +66,7 @@ impl Fixture {
         }
     }
 
-    /// Makes the disk as full as if not another page found room on it, or makes room again.
+    /// Limits the database to its current pages, as on a full disk, or lifts the limit.
     fn fill(&self, is_full: bool) {
         let pages = if is_full { 1 } else { i64::from(u32::MAX - 1) };
         let writer = lock(&self.sqlite.inner.writer);
@@ -75,7 +75,7 @@ impl Fixture {
 }
 
 #[test]
-fn times_come_back_as_they_went() {
+fn times_round_trip() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_763_750_000_123);
     assert_eq!(time(millis(now)), now);
     let before = SystemTime::UNIX_EPOCH - Duration::from_millis(5);
@@ -83,7 +83,7 @@ fn times_come_back_as_they_went() {
 }
 
 #[test]
-fn one_program_at_a_time() {
+fn only_one_program_opens_a_folder() {
     let Fixture { folder, sqlite, store } = fixture();
     assert!(matches!(open(folder.path(), &[]), Err(StoreError::InUse { .. })));
     drop((sqlite, store));
@@ -91,7 +91,7 @@ fn one_program_at_a_time() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_named() {
+fn a_file_that_is_not_a_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE), "no database, and longer than a header of one is: ".repeat(9)).unwrap();
     let error = open(folder.path(), &[]).unwrap_err().to_string();
@@ -116,7 +116,7 @@ async fn a_damaged_page_is_found_before_anything_is_done() {
 }
 
 #[test]
-fn a_newer_versions_database_is_left_as_it_is() {
+fn a_newer_versions_database_is_refused_unchanged() {
     let Fixture { folder, sqlite, store } = fixture();
     drop((sqlite, store));
     let path = folder.path().join(FILE);
@@ -126,12 +126,12 @@ fn a_newer_versions_database_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_lost_or_emptied_is_not_begun_anew_beside_what_jobs_made() {
+async fn a_lost_or_emptied_store_is_not_recreated_beside_files_of_jobs() {
     let Fixture { folder, sqlite, store } = fixture();
-    let (path, made) = (folder.path().join(FILE), ["vid_1".to_owned()]);
+    let (path, jobs_with_files) = (folder.path().join(FILE), ["vid_1".to_owned()]);
     drop((sqlite, store));
     let refused = |when: &str| {
-        let error = open(folder.path(), &made).unwrap_err();
+        let error = open(folder.path(), &jobs_with_files).unwrap_err();
         assert!(matches!(error, StoreError::Emptied { count: 1, .. }) && error.to_string().contains("vid_1"), "{when}: {error}");
     };
     refused("no rows");
@@ -140,16 +140,16 @@ async fn a_store_that_was_lost_or_emptied_is_not_begun_anew_beside_what_jobs_mad
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "nothing was changed");
     std::fs::remove_file(&path).unwrap();
     refused("no file");
-    assert!(!path.exists(), "nothing was made");
+    assert!(!path.exists(), "nothing was created");
     let fixture = Fixture::open(folder);
     insert(&fixture.store, new_job("vid_1")).await;
     let folder = fixture.reopen().folder;
-    open(folder.path(), &made).unwrap();
+    open(folder.path(), &jobs_with_files).unwrap();
 }
 
-/// A first version's database with a job in each state, all as that version wrote them.
+/// A database of the first version with jobs in several states, as that version wrote them.
 #[tokio::test]
-async fn an_older_versions_jobs_go_on() {
+async fn an_older_versions_jobs_continue() {
     let folder = tempfile::tempdir().unwrap();
     {
         let mut old = Connection::open(folder.path().join(FILE)).unwrap();
@@ -182,7 +182,7 @@ async fn an_older_versions_jobs_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_give_up_together_while_another_program_holds_the_database_and_readers_do_not_wait() {
+async fn writes_time_out_together_while_another_program_holds_the_database_and_reads_do_not_wait() {
     let Fixture { folder, store, .. } = fixture();
     insert(&store, new_job("x")).await;
     for begin in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
@@ -200,7 +200,7 @@ async fn calls_give_up_together_while_another_program_holds_the_database_and_rea
         for refused in calls.join_all().await {
             assert_eq!(refused.unwrap_err().fault(), DiskFault::Locked, "{begin}");
         }
-        // Two would wait twice as long if the second waited after the first.
+        // If the second call waited after the first, both would take twice as long.
         assert!(began.elapsed() < PATIENCE * 2, "{begin}: {:?}", began.elapsed());
         other.execute_batch("ROLLBACK").unwrap();
     }
@@ -208,13 +208,13 @@ async fn calls_give_up_together_while_another_program_holds_the_database_and_rea
 }
 
 #[tokio::test]
-async fn a_full_disk_is_an_error_and_what_was_not_written_did_not_happen() {
+async fn a_full_disk_is_an_error_and_failed_writes_have_no_effect() {
     let fixture = fixture();
     let store = &fixture.store;
     insert(store, new_job("x")).await;
     let lease = claim(store, "x").await.unwrap();
     fixture.fill(true);
-    // There is room in pages that are there already, for a while.
+    // Existing pages have free space for a while.
     let mut written = 0;
     let error = loop {
         let data = json!({ "text": "x".repeat(3000), "count": written });
@@ -242,7 +242,7 @@ async fn a_full_disk_is_an_error_and_what_was_not_written_did_not_happen() {
 }
 
 #[tokio::test]
-async fn a_database_that_was_removed_takes_nothing_more_until_it_is_back() {
+async fn a_removed_database_accepts_nothing_until_it_is_back() {
     let Fixture { folder, store, .. } = fixture();
     insert(&store, new_job("x")).await;
     let (here, there) = (folder.path().join(FILE), folder.path().join("moved"));
@@ -258,7 +258,7 @@ async fn a_database_that_was_removed_takes_nothing_more_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_hides_no_other_and_says_what_cannot_be_read() {
+async fn a_damaged_row_hides_no_other_and_names_the_unreadable_column() {
     let page = Page { beyond: None, limit: 10, state: None, kind: None, newest_first: false };
     for (set, state, column) in [
         ("metadata = '{'", JobState::Queued, "metadata"),
@@ -283,7 +283,7 @@ async fn a_damaged_row_hides_no_other_and_says_what_cannot_be_read() {
         let listed = store.list("a", &page).await.unwrap();
         let ids: Vec<&str> = listed.iter().map(|job| job.id.as_str()).collect();
         if column.is_empty() {
-            // There is no owner who could ask for it.
+            // No owner can ask for it.
             assert_eq!(ids, ["x", "z"], "{set}");
         } else {
             assert_eq!(ids, ["x", "y", "z"], "{set}");
@@ -294,7 +294,7 @@ async fn a_damaged_row_hides_no_other_and_says_what_cannot_be_read() {
             let cancelled = store.cancel("a", "y").await.unwrap();
             assert_eq!(matches!(cancelled, Cancelled::Done(_)), !state.is_final(), "{set}: {cancelled:?}");
         }
-        // A start does not break off at it, and its time comes as every job's.
+        // A restart does not fail because of it, and it expires like every other job.
         let fixture = fixture.reopen();
         let store = &fixture.store;
         let waiting = store.recover().await.unwrap();
@@ -310,7 +310,7 @@ async fn a_damaged_row_hides_no_other_and_says_what_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_job_whose_state_was_lost_fails_at_the_next_start_and_its_callback_hears_of_it() {
+async fn a_job_with_an_unreadable_state_fails_at_the_next_start_and_its_callback_is_notified() {
     let fixture = fixture();
     insert(&fixture.store, new_job("x")).await;
     fixture.tear("UPDATE jobs SET state = 'lost' WHERE id = 'x'");
@@ -323,7 +323,7 @@ async fn a_job_whose_state_was_lost_fails_at_the_next_start_and_its_callback_hea
 }
 
 #[tokio::test]
-async fn a_job_with_damaged_counts_is_begun_all_the_same() {
+async fn a_job_with_damaged_counts_still_starts() {
     let fixture = fixture();
     insert(&fixture.store, new_job("x")).await;
     let counts = "percent = -5, idle_attempts = -1, attempts = 1 << 40, parts = -1, priority = 'urgent', epoch = -7, lease_until = -1";
@@ -335,7 +335,7 @@ async fn a_job_with_damaged_counts_is_begun_all_the_same() {
 }
 
 #[tokio::test]
-async fn work_that_cannot_be_read_fails_its_job_alone() {
+async fn unreadable_work_fails_only_its_own_job() {
     let fixture = fixture();
     for id in ["x", "y"] {
         insert(&fixture.store, new_job(id)).await;
@@ -344,7 +344,7 @@ async fn work_that_cannot_be_read_fails_its_job_alone() {
     assert!(matches!(fixture.store.claim("x", "worker", 5).await, Ok(Claimed::Nothing)));
     let error = get(&fixture.store, "x").await.error.unwrap();
     assert_eq!(error.kind, JobErrorKind::Internal);
-    assert!(error.message.starts_with("what was stored of it cannot be read: "), "{}", error.message);
+    assert!(error.message.starts_with("the stored work cannot be read: "), "{}", error.message);
     assert!(claim(&fixture.store, "y").await.is_some());
 }
 
@@ -423,7 +423,7 @@ async fn planted_faults_are_found() {
         }
         assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());
         fixture.tear(fault);
-        let told = store.inconsistencies().await.unwrap();
-        assert!(told.iter().any(|told| told.contains(found)), "{fault}: {told:?}");
+        let messages = store.inconsistencies().await.unwrap();
+        assert!(messages.iter().any(|message| message.contains(found)), "{fault}: {messages:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! Every change of the job store, each inside one transaction.
+//! All changes to the job store, each inside one transaction.
 //!
-//! It must not know connections or locks. The invariants: a job changes its state in [`Change::transit`] only, by [`JobState::after`] and
-//! together with the event that announces it and the numbers of [`Counts`]; a worker's write goes through [`Change::held_by`] or names
-//! the epoch in its statement.
+//! It must not know connections or locks. Invariants: a job changes its state in [`Change::transit`] only, by [`JobState::after`] and
+//! together with the event that announces it and the [`Counts`]; a worker's write goes through [`Change::held_by`] or has the epoch in its
+//! SQL condition.
 
 use std::{fmt, time::SystemTime};
 
@@ -29,18 +29,18 @@ use crate::{
     work::Work,
 };
 
-/// What a worker's hold on a job leaves when it ends.
+/// Clears a worker's lease.
 const UNHELD: &str = ", worker = NULL, lease_until = NULL";
 
 /// A transaction that changes jobs.
 pub(super) struct Change<'a> {
     pub(super) transaction: Transaction<'a>,
     pub(super) now: SystemTime,
-    /// The numbers as they are once this is committed.
+    /// The counters after the commit.
     pub(super) counts: Counts,
 }
 
-/// A job, as far as a transition needs it.
+/// The columns of a job that a transition needs.
 #[derive(Clone, Copy)]
 struct Head {
     number: i64,
@@ -52,7 +52,7 @@ struct Head {
 const HEAD: &str = "number, state, epoch, callback_url IS NOT NULL";
 
 impl Head {
-    /// From a row of [`HEAD`]. `None` if its state cannot be read: no transition leads on from there.
+    /// Reads a row of [`HEAD`]. `None` if its state cannot be read: no transition is possible from there.
     fn read(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
         let state = row.get_ref(1)?.as_str().ok().and_then(|state| state.parse().ok());
         let (number, epoch, has_callback) = (row.get(0)?, row.get(2)?, row.get(3)?);
@@ -80,8 +80,8 @@ impl Change<'_> {
         Ok(found.filter(|job| job.state == JobState::Running && u64::try_from(job.epoch) == Ok(lease.epoch)))
     }
 
-    /// Moves a job on and announces it; `false` if no such transition leads on from its state. `set` are more columns to change, each behind
-    /// a comma, with parameters from `?4` on.
+    /// Applies a transition and announces it; `false` if it is not possible from the job's state. `set` has further columns to change, each
+    /// after a comma, with parameters from `?4` on.
     fn transit(&mut self, job: Head, transition: Transition, data: &Value, set: &str, more: &[&dyn ToSql]) -> Result<bool, StoreError> {
         let Some(next) = job.state.after(transition) else { return Ok(false) };
         let at = self.at();
@@ -110,7 +110,7 @@ impl Change<'_> {
         self.execute("INSERT INTO events (job, at, kind, data) VALUES (?1, ?2, ?3, ?4)", row).map(drop)
     }
 
-    /// Takes a job in; `work` is the job's work as JSON.
+    /// Inserts a job; `work` is the job's work as JSON.
     pub(super) fn insert(&mut self, new: &NewJob, booking: Option<&Booking>, work: &str) -> Result<Inserted, SubmitError> {
         if let Some(name) = &new.idempotency
             && let Some(job) = rows::replay(&self.transaction, &new.owner, name)?
@@ -156,7 +156,7 @@ impl Change<'_> {
         survey::queued(&self.transaction)
     }
 
-    /// Ends jobs whose state cannot be read: no program writes such a state, and no transition would ever lead on from it.
+    /// Ends jobs whose state cannot be read: no program writes such a state, and no transition is possible from it.
     fn end_unreadable(&mut self) -> Result<(), StoreError> {
         let known = JobState::ALL.map(|state| format!("'{}'", state.name())).join(", ");
         let unreadable: Vec<(i64, i64, bool, bool)> = {
@@ -167,13 +167,13 @@ impl Change<'_> {
         };
         for (number, epoch, has_callback, had_ended) in unreadable {
             if had_ended {
-                // That was announced then.
+                // Its end was announced when it ended.
                 self.execute("UPDATE jobs SET state = 'failed' WHERE number = ?1", [number])?;
                 self.counts.entered(JobState::Failed);
             } else {
                 let job = Head { number, state: JobState::Running, epoch, has_callback };
                 self.counts.entered(job.state);
-                self.end_badly(job, &events::unreadable("what is stored of it is damaged: its state cannot be read".to_owned()))?;
+                self.end_failed(job, &events::unreadable("the stored job is damaged: its state cannot be read".to_owned()))?;
             }
         }
         Ok(())
@@ -182,13 +182,13 @@ impl Change<'_> {
     pub(super) fn claim(&mut self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError> {
         let columns = "work, attempts, idle_attempts, percent, coalesce(lease_until, 0), remote";
         let read = |row: &Row<'_>| {
-            // A damaged count must not keep the job from ever running.
+            // A damaged count must not keep the job from running.
             let count = |column| row.get::<_, u32>(column).unwrap_or_default();
             let work = row.get_ref(4)?.as_bytes().unwrap_or_default();
-            // The text may hold images, and is parsed in place.
+            // Parsed in place, because the text may contain images.
             let work = serde_json::from_slice::<Work>(work);
             let remote = row.get::<_, Option<String>>(9)?.map(|remote| serde_json::from_str::<RemoteRecord>(&remote)).transpose();
-            // Without its record nobody knows whether a provider has it.
+            // Without its record it is unknown whether a provider has the job.
             let work = work.and_then(|work| Ok((work, remote?)));
             Ok((Head::read(row)?, work, count(5), count(6), count(7), row.get::<_, i64>(8)?))
         };
@@ -203,13 +203,13 @@ impl Change<'_> {
         }
         let is_elsewhere = work.as_ref().is_ok_and(|(_, remote)| remote.as_ref().is_some_and(|remote| remote.id().is_some()));
         if idle >= most_idle && !is_elsewhere {
-            self.end_badly(job, &events::crashed(idle, percent))?;
+            self.end_failed(job, &events::crashed(idle, percent))?;
             return Ok(Claimed::Nothing);
         }
         let (work, remote) = match work {
             Ok(known) => known,
             Err(error) => {
-                self.end_badly(job, &events::unreadable(format!("what was stored of it cannot be read: {error}")))?;
+                self.end_failed(job, &events::unreadable(format!("the stored work cannot be read: {error}")))?;
                 return Ok(Claimed::Nothing);
             }
         };
@@ -276,10 +276,10 @@ impl Change<'_> {
         if charge == Charge::Never {
             self.unbook(job.number)?;
         }
-        self.end_badly(job, error)
+        self.end_failed(job, error)
     }
 
-    fn end_badly(&mut self, job: Head, error: &JobError) -> Result<bool, StoreError> {
+    fn end_failed(&mut self, job: Head, error: &JobError) -> Result<bool, StoreError> {
         let set = format!("{UNHELD}, error_kind = ?4, error_message = ?5, error_retryable = ?6");
         self.transit(job, Transition::Fail, &events::failure(error), &set, &[&error.kind.name(), &error.message, &error.retryable])
     }
@@ -297,7 +297,7 @@ impl Change<'_> {
                 let set = format!("{UNHELD}, untold_cancel = iif(remote_id IS NULL, NULL, 1)");
                 self.transit(head, Transition::Cancel, &json!({}), &set, &[])?
             }
-            // Its state cannot be read, and its owner is told that it has failed.
+            // Its state cannot be read, and its owner sees it as failed.
             None => false,
         };
         if !is_cancelled {
@@ -342,15 +342,15 @@ impl Change<'_> {
         Ok(forgotten.len())
     }
 
-    /// Writes for the sake of writing.
+    /// Writes without changing anything, to test whether writing works.
     pub(super) fn check_writable(&self) -> Result<(), StoreError> {
-        // The same number as before: what counts is that a page reaches the disk.
+        // The number is unchanged; what matters is that a page reaches the disk.
         let number: i64 = self.transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
         Ok(self.transaction.pragma_update(None, "application_id", number)?)
     }
 }
 
-/// An outcome as it is stored.
+/// An outcome as stored.
 pub(super) fn outcome_text(job: &str, outcome: &Outcome) -> Result<String, StoreError> {
     serde_json::to_string(outcome).map_err(|error| corrupt(job, "the outcome", &error))
 }

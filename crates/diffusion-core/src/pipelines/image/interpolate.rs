@@ -1,4 +1,4 @@
-//! Pictures on the way from one request to another: the noise turned from the one's to the other's, the texts mixed, and the whole
+//! Images on the way from one request to another: the noise turned from the one's to the other's, the texts mixed, and the whole
 //! denoised anew at each place.
 //!
 //! It must not know videos. The invariant: at position 0 the latents are those of the first request, and at 1 those of the second, for
@@ -8,16 +8,21 @@
 
 use candle_core::Tensor;
 
-use super::{Error, Result, SeededNoise, StableDiffusion, Start, StepMonitor, TextToImageParams};
-use crate::{conditioning::PromptEmbeds, denoise::Denoising};
+use super::{ImageParams, StableDiffusion};
+use crate::{
+    Error, Result,
+    conditioning::PromptEmbeds,
+    denoise::{Denoising, StepMonitor},
+    noise::SeededNoise,
+};
 
 /// Above this cosine two directions are taken for one, and the way between them for a straight line.
 const PARALLEL: f64 = 0.9995;
 
 /// The way between two requests to one model.
-pub(super) struct Between<'a> {
+pub(in crate::pipelines) struct Between<'a> {
     model: &'a StableDiffusion,
-    params: &'a TextToImageParams,
+    params: &'a ImageParams,
     embeds: [PromptEmbeds; 2],
     noise: [Tensor; 2],
     /// The first request's stream, behind its latents.
@@ -28,29 +33,29 @@ impl<'a> Between<'a> {
     /// Reads both requests' texts and draws both requests' noise.
     ///
     /// # Errors
-    /// [`Error::Params`] if a request is out of its limits, or the two differ in size.
-    pub(super) fn new(model: &'a StableDiffusion, from: &'a TextToImageParams, to: &TextToImageParams) -> Result<Self> {
+    /// [`Error::Params`] if a request is out of its limits or does not start from noise, or the two differ in size.
+    pub(in crate::pipelines) fn new(model: &'a StableDiffusion, from: &'a ImageParams, to: &ImageParams) -> Result<Self> {
         for params in [from, to] {
-            params.check(model.pixels_per_latent())?;
+            params.check_from_noise("an image between two others", model.pixels_per_latent())?;
         }
         model.check_plain_unet()?;
         check_sizes(from, to)?;
-        // The second request is followed at the first one's guidance scale, so that both have as many texts.
-        let to = TextToImageParams { guidance_scale: from.guidance_scale, ..to.clone() };
         let shape = model.latents_shape(from);
         let mut stream = SeededNoise::new(from.seed);
         let noise = [stream.randn(&shape)?, SeededNoise::new(to.seed).randn(&shape)?];
-        Ok(Self { model, params: from, embeds: [model.encode_prompt(from)?, model.encode_prompt(&to)?], noise, stream })
+        // Both at the first request's guidance scale, so that both have as many texts.
+        let embeds = [model.encode_prompt(from, from.guidance_scale)?, model.encode_prompt(to, from.guidance_scale)?];
+        Ok(Self { model, params: from, embeds, noise, stream })
     }
 
     /// The finished latents at `position`, 0 to 1.
     ///
     /// # Errors
-    /// As [`StableDiffusion::text_to_image`].
-    pub(super) fn latents(&self, position: f64, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
+    /// As [`StableDiffusion::image`].
+    pub(in crate::pipelines) fn latents(&self, position: f64, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let [from, to] = &self.embeds;
         let conditioning = self.model.condition_on(&from.towards(to, position)?, self.params.guidance_scale)?;
-        let mut scheduler = self.model.scheduler.start(Start::Noise, self.params)?;
+        let mut scheduler = self.model.scheduler.start(self.params)?;
         let [from, to] = &self.noise;
         let latents = (slerp(from, to, position)? * scheduler.init_noise_sigma())?;
         let mut noise = self.stream.clone();
@@ -61,7 +66,7 @@ impl<'a> Between<'a> {
 }
 
 /// Refuses two requests of different sizes: their noise has no way from one to the other.
-pub(super) fn check_sizes(from: &TextToImageParams, to: &TextToImageParams) -> Result<()> {
+pub(in crate::pipelines) fn check_sizes(from: &ImageParams, to: &ImageParams) -> Result<()> {
     let reason = || format!("{}x{} and {}x{} have no way between them", from.width, from.height, to.width, to.height);
     for (field, from, to) in [("width", from.width, to.width), ("height", from.height, to.height)] {
         if from != to {

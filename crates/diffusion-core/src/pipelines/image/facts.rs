@@ -1,14 +1,12 @@
-//! What is known of a model that makes pictures before any of its tensors is read: from its configuration files and its tokenizer.
+//! What is known of a model that makes images before any of its tensors is read: from its configuration files and its tokenizer.
 //!
 //! It must not know requests. The invariant: each fact is the one that the loaded model states.
 
-use super::{
-    own_scheduler::{OwnScheduler, Start},
-    sizes::of_latents,
-};
+use super::{Start, own_scheduler::OwnScheduler};
 use crate::{
     Result,
     models::{AutoencoderKlConfig, UNet2dConfig},
+    pipelines::sizes::of_latents,
     schedulers::SchedulerName,
     tokenizer::{ClipTokenizer, Scripts},
     weights::{Component, ModelFamily, WeightSource},
@@ -16,7 +14,7 @@ use crate::{
 
 /// Facts about a Stable Diffusion model that is not loaded.
 #[derive(Debug)]
-pub struct PictureFacts {
+pub struct ImageFacts {
     /// See [`super::StableDiffusion::name`].
     pub name: String,
     /// See [`super::StableDiffusion::default_size`].
@@ -27,7 +25,7 @@ pub struct PictureFacts {
     pub scripts: Scripts,
 }
 
-impl PictureFacts {
+impl ImageFacts {
     /// Reads the configurations and the tokenizer; no tensor.
     ///
     /// # Errors
@@ -40,7 +38,7 @@ impl PictureFacts {
         Ok(Self {
             name: source.name(),
             default_size: of_latents(unet.sample_size, vae.factor()),
-            scheduler: scheduler.config(Start::Noise, None).map(|config| config.name()),
+            scheduler: scheduler.config(&Start::Noise, None).map(|config| config.name()),
             scripts: ClipTokenizer::load(source)?.scripts(),
         })
     }
@@ -50,15 +48,15 @@ impl PictureFacts {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::{
-        super::{StableDiffusion, nano_sd},
-        *,
+    use super::*;
+    use crate::{
+        pipelines::{StableDiffusion, nano_sd},
+        policy::ExecutionPolicy,
     };
-    use crate::policy::ExecutionPolicy;
 
     #[test]
     fn the_facts_are_those_of_the_loaded_model() {
-        let facts = PictureFacts::of(&nano_sd()).unwrap();
+        let facts = ImageFacts::of(&nano_sd()).unwrap();
         let loaded = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap();
         assert_eq!(facts.name, loaded.name());
         assert_eq!(facts.default_size, loaded.default_size());

@@ -1,20 +1,20 @@
-//! A decode that a device has no memory for, made again in smaller parts.
+//! How a decode is split, and split further while the device has no memory for it.
 //!
-//! It must not know models: a decode arrives as a function. The invariants: what is made again is divided further each time, so that this
-//! ends; what fits as it was asked for is made as it was asked for, for smaller parts give slightly other pixels.
+//! It must not know models: a decode arrives as a function. The invariants: every retry is split further than the one before, so retries
+//! end; a decode that fits as it was asked for is made as it was asked for, because smaller parts give slightly other pixels.
 
 use std::fmt;
 
 use crate::{Error, Result, denoise::StepMonitor, models::Tiling};
 
-/// Sides of the tiles that a picture is cut into where even one alone is too much, in pixels. Below the second a tile shows too little of
-/// a picture for its colours to agree with its neighbours'.
+/// Sides in pixels of the tiles that an image is cut into where even one alone is too much. A tile below the second shows too little of
+/// the image for its colours to agree with its neighbours'.
 const TILE_SIDES: [usize; 2] = [512, 256];
 
-/// How a decode is divided.
+/// How a decode is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Division {
-    /// Pictures that are decoded at once, at least 1.
+pub(super) struct DecodeSplit {
+    /// Images that are decoded at once, at least 1.
     pub(super) together: usize,
     /// The longer side of what is decoded at once, in pixels.
     side: usize,
@@ -22,8 +22,8 @@ pub(super) struct Division {
     tile: Option<usize>,
 }
 
-impl Division {
-    /// So many pictures at once of (width, height) pixels, in the tiles that the model cuts them into of itself.
+impl DecodeSplit {
+    /// So many images of (width, height) pixels at once, in the model's own tiles.
     pub(super) fn new(together: usize, (width, height): (u32, u32), tiling: Option<Tiling>) -> Self {
         let (width, height) = (width as usize, height as usize);
         let own_tile = tiling.filter(|tiling| width.saturating_mul(height) > tiling.above_pixels);
@@ -52,10 +52,10 @@ impl Division {
         Some(Self { side: tile, tile: Some(tile), ..self })
     }
 
-    /// Calls `decode` until there is memory for it, with this division and then with smaller ones, of which the last one stays.
+    /// Calls `decode` with this split, and then with smaller ones until there is memory for it; the last one stays.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if there is none smaller; whatever else `decode` returns.
+    /// [`Error::OutOfMemory`] if there is no smaller one; whatever else `decode` returns.
     pub(super) fn decode<T>(&mut self, monitor: &mut dyn StepMonitor, mut decode: impl FnMut(Self) -> Result<T>) -> Result<T> {
         loop {
             let what = match decode(*self) {
@@ -69,7 +69,7 @@ impl Division {
     }
 }
 
-impl fmt::Display for Division {
+impl fmt::Display for DecodeSplit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.together {
             1 => write!(f, "one picture at once")?,
@@ -107,52 +107,52 @@ mod tests {
 
     type Tried = Vec<(usize, Option<usize>)>;
 
-    /// The divisions that are tried where only `fits` has memory, and how it ended.
-    fn tried(mut division: Division, fits: impl Fn(Division) -> bool) -> (Tried, Result<()>, Vec<String>) {
+    /// The splits that are tried where only `fits` has memory, and how it ended.
+    fn tried(mut split: DecodeSplit, fits: impl Fn(DecodeSplit) -> bool) -> (Tried, Result<()>, Vec<String>) {
         let (mut tried, mut told) = (Vec::new(), Told::default());
-        let made = division.decode(&mut told, |division| {
-            tried.push((division.together, division.tile));
-            if fits(division) { Ok(()) } else { Err(full()) }
+        let made = split.decode(&mut told, |split| {
+            tried.push((split.together, split.tile));
+            if fits(split) { Ok(()) } else { Err(full()) }
         });
-        assert_eq!(tried.last(), Some(&(division.together, division.tile)), "the last one stays");
+        assert_eq!(tried.last(), Some(&(split.together, split.tile)), "the last one stays");
         (tried, made, told.0)
     }
 
     #[test]
     fn halves_then_tiles_then_the_error() {
-        let division = Division::new(7, (1024, 576), Some(Tiling::default()));
-        let (all, made, told) = tried(division, |_| false);
+        let split = DecodeSplit::new(7, (1024, 576), Some(Tiling::default()));
+        let (all, made, told) = tried(split, |_| false);
         assert_eq!(all, [(7, None), (3, None), (1, None), (1, Some(512)), (1, Some(256))]);
         assert_eq!(made.unwrap_err().to_string(), "out of memory: decoding one picture at once in tiles of 256 pixels: no room");
         assert_eq!(told.len(), 4);
         assert_eq!(told[0], "there is no memory to decode 7 pictures at once (no room); going on with 3 pictures at once");
-        let (some, made, told) = tried(division, |division| division.together <= 3);
+        let (some, made, told) = tried(split, |split| split.together <= 3);
         assert_eq!((some.as_slice(), told.len()), (&[(7, None), (3, None)][..], 1));
         made.unwrap();
     }
 
     #[test]
     fn what_fits_is_made_as_it_was_asked_for() {
-        let (all, made, told) = tried(Division::new(25, (1024, 576), None), |_| true);
+        let (all, made, told) = tried(DecodeSplit::new(25, (1024, 576), None), |_| true);
         assert_eq!((all.as_slice(), told.len()), (&[(25, None)][..], 0));
         made.unwrap();
     }
 
     #[test]
     fn tiles_are_smaller_than_what_they_are_cut_from() {
-        let last = |size, tiling| tried(Division::new(1, size, tiling), |_| false).0;
+        let last = |size, tiling| tried(DecodeSplit::new(1, size, tiling), |_| false).0;
         assert_eq!(last((512, 512), None), [(1, None), (1, Some(256))]);
         assert_eq!(last((256, 128), None), [(1, None)]);
         // Cut into tiles of 512 of itself already.
         assert_eq!(last((2048, 1024), Some(Tiling::default())), [(1, None), (1, Some(256))]);
-        let tiling = Division::new(1, (512, 512), Some(Tiling::default())).tiling(Some(Tiling::default()));
+        let tiling = DecodeSplit::new(1, (512, 512), Some(Tiling::default())).tiling(Some(Tiling::default()));
         assert_eq!(tiling, Some(Tiling::default()));
     }
 
     #[test]
-    fn another_error_is_no_reason_to_divide() {
-        let mut division = Division::new(4, (64, 64), None);
-        let made: Result<()> = division.decode(&mut Told::default(), |_| Err(Error::Cancelled));
-        assert!(matches!(made, Err(Error::Cancelled)) && division.together == 4);
+    fn another_error_is_no_reason_to_split() {
+        let mut split = DecodeSplit::new(4, (64, 64), None);
+        let made: Result<()> = split.decode(&mut Told::default(), |_| Err(Error::Cancelled));
+        assert!(matches!(made, Err(Error::Cancelled)) && split.together == 4);
     }
 }

@@ -1,32 +1,32 @@
-//! From finished latents to pictures.
+//! From finished latents to images.
 //!
-//! It must not know how latents are made. The invariant: a picture does not depend on those it is decoded with.
+//! It must not know how latents are made. The invariant: an image does not depend on those it is decoded with.
 
 use candle_core::Tensor;
 use image::RgbImage;
 
-use super::{Result, StableDiffusion, StepMonitor, division::Division};
-use crate::frames;
+use super::StableDiffusion;
+use crate::{Result, denoise::StepMonitor, frames, pipelines::decode_split::DecodeSplit};
 
 impl StableDiffusion {
-    /// The pictures of several requests' finished latents, [1, channels, height, width] each and all of one size, decoded at once; in
-    /// smaller parts where there is no memory for that.
-    pub(super) fn decode_pictures(&self, latents: &[Tensor], monitor: &mut dyn StepMonitor) -> Result<Vec<RgbImage>> {
+    /// The images of several finished latents, [1, channels, height, width] each and all of one size, decoded at once; in smaller parts
+    /// where there is no memory for that.
+    pub(in crate::pipelines) fn decode_images(&self, latents: &[Tensor], monitor: &mut dyn StepMonitor) -> Result<Vec<RgbImage>> {
         let Some(first) = latents.first() else { return Ok(Vec::new()) };
         let (_, _, height, width) = first.dims4()?;
         let side = |latents: usize| u32::try_from(latents).unwrap_or(u32::MAX).saturating_mul(self.pixels_per_latent());
-        let mut division = Division::new(latents.len(), (side(width), side(height)), self.vae.tiling());
-        let mut pictures = Vec::new();
-        while pictures.len() < latents.len() {
-            let made = division.decode(monitor, |division| {
-                let together: Vec<&Tensor> = latents.iter().skip(pictures.len()).take(division.together).collect();
+        let mut split = DecodeSplit::new(latents.len(), (side(width), side(height)), self.vae.tiling());
+        let mut images = Vec::new();
+        while images.len() < latents.len() {
+            let made = split.decode(monitor, |split| {
+                let together: Vec<&Tensor> = latents.iter().skip(images.len()).take(split.together).collect();
                 let scaled = (Tensor::cat(&together, 0)? / self.vae.config().scaling_factor)?;
-                let decoded = self.vae.decode_tiled(&scaled, division.tiling(self.vae.tiling()))?;
+                let decoded = self.vae.decode_tiled(&scaled, split.tiling(self.vae.tiling()))?;
                 (0..together.len()).map(|index| frames::to_rgb_image(&decoded.narrow(0, index, 1)?)).collect::<Result<Vec<_>>>()
             })?;
-            pictures.extend(made);
+            images.extend(made);
         }
-        Ok(pictures)
+        Ok(images)
     }
 }
 
@@ -40,17 +40,17 @@ mod tests {
     use crate::{noise::SeededNoise, pipelines::nano_sd, policy::ExecutionPolicy};
 
     #[test]
-    fn a_picture_does_not_depend_on_those_it_is_decoded_with() {
+    fn an_image_does_not_depend_on_those_it_is_decoded_with() {
         for dtype in [DType::F32, DType::BF16] {
             let policy = ExecutionPolicy { vae: dtype, ..ExecutionPolicy::cpu_f32() };
             let model = StableDiffusion::load(&nano_sd(), &policy).unwrap();
             for (width, height, pictures) in [(16, 16, 5), (3, 5, 7), (1, 1, 3)] {
                 let mut noise = SeededNoise::new(5);
                 let latents = (0..pictures).map(|_| noise.randn(&[1, 4, height, width])).collect::<Result<Vec<Tensor>>>().unwrap();
-                let together = model.decode_pictures(&latents, &mut ()).unwrap();
+                let together = model.decode_images(&latents, &mut ()).unwrap();
                 let alone = latents
                     .iter()
-                    .flat_map(|one| model.decode_pictures(std::slice::from_ref(one), &mut ()).unwrap())
+                    .flat_map(|one| model.decode_images(std::slice::from_ref(one), &mut ()).unwrap())
                     .collect::<Vec<RgbImage>>();
                 assert!(together == alone, "{width}x{height} latents, {dtype:?}");
             }

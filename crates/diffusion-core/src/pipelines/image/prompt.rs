@@ -3,7 +3,7 @@
 //! It must not know schedulers. The invariant: a model that embeds the guidance scale itself (`time_cond_proj_dim`) is called without
 //! classifier-free guidance.
 
-use super::{StableDiffusion, TextToImageParams};
+use super::{ImageParams, StableDiffusion};
 use crate::{
     Result,
     conditioning::PromptEmbeds,
@@ -12,13 +12,13 @@ use crate::{
 
 impl StableDiffusion {
     /// What the noise predictor is conditioned on in this call.
-    pub(super) fn conditioning(&self, params: &TextToImageParams) -> Result<Conditioning<'_>> {
-        self.condition_on(&self.encode_prompt(params)?, params.guidance_scale)
+    pub(super) fn conditioning(&self, params: &ImageParams) -> Result<Conditioning<'_>> {
+        self.condition_on(&self.encode_prompt(params, params.guidance_scale)?, params.guidance_scale)
     }
 
-    /// The states of a request's texts.
-    pub(super) fn encode_prompt(&self, params: &TextToImageParams) -> Result<PromptEmbeds> {
-        let is_guided = params.guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
+    /// The states of a request's texts: the negative prompt's too, if this guidance scale asks for it.
+    pub(super) fn encode_prompt(&self, params: &ImageParams, guidance_scale: f64) -> Result<PromptEmbeds> {
+        let is_guided = guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
         let negative_prompt = is_guided.then_some(params.negative_prompt.as_str());
         self.text_conditioner.encode(&params.prompt, negative_prompt, params.clip_skip)
     }

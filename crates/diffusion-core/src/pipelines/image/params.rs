@@ -1,4 +1,4 @@
-//! What a caller of a pipeline says, and the limits that hold whatever the model.
+//! What a caller says of an image, and the limits that hold whatever the model.
 //!
 //! It must not know models. The invariant: values that passed `check` cannot make a pipeline index, divide by zero or loop for ever.
 
@@ -6,10 +6,10 @@ use image::{GrayImage, RgbImage};
 
 use crate::{Error, Result, schedulers::SchedulerName};
 
-/// One call of text to image; the part that every pipeline shares.
+/// One image.
 #[derive(Clone, Debug)]
-pub struct TextToImageParams {
-    /// What the picture should show.
+pub struct ImageParams {
+    /// What the image should show.
     pub prompt: String,
     /// What it should not show; empty for nothing. Ignored where there is no guidance.
     pub negative_prompt: String,
@@ -21,7 +21,7 @@ pub struct TextToImageParams {
     pub num_inference_steps: usize,
     /// How strongly the prompt is followed; 1 or less means no guidance, and a model call costs half.
     pub guidance_scale: f64,
-    /// The seed of the picture's noise.
+    /// The seed of the image's noise.
     pub seed: u64,
     /// The scheduler; `None` for the model's own.
     pub scheduler: Option<SchedulerName>,
@@ -29,10 +29,35 @@ pub struct TextToImageParams {
     pub eta: Option<f64>,
     /// How many of the text encoder's last layers are skipped for the prompt (not for the negative prompt, as in diffusers).
     pub clip_skip: usize,
+    /// What the denoising starts from.
+    pub start: Start,
 }
 
-impl TextToImageParams {
-    /// A prompt with the model's usual settings: 25 steps, guidance 7.5, seed 0, the model's own scheduler.
+/// What the denoising of an image starts from.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// Noise alone: text to image.
+    Noise,
+    /// Noise over an image: image to image.
+    Image {
+        /// The image; resized to the wanted size where it differs.
+        init_image: RgbImage,
+        /// How much of the image is repainted, in [0, 1]: `steps * strength` of the steps are run.
+        strength: f64,
+    },
+    /// Noise over a part of an image: inpainting.
+    Inpaint {
+        /// The image; resized to the wanted size where it differs.
+        init_image: RgbImage,
+        /// White (128 or more) where to repaint, black where to keep; resized to the wanted size where it differs.
+        mask_image: GrayImage,
+        /// How much of the masked part is repainted, in [0, 1]; 1 starts it from noise alone.
+        strength: f64,
+    },
+}
+
+impl ImageParams {
+    /// Text to image with the model's usual settings: 25 steps, guidance 7.5, seed 0, the model's own scheduler.
     pub fn new(prompt: impl Into<String>, (width, height): (u32, u32)) -> Self {
         Self {
             prompt: prompt.into(),
@@ -45,11 +70,12 @@ impl TextToImageParams {
             scheduler: None,
             eta: None,
             clip_skip: 0,
+            start: Start::Noise,
         }
     }
 
     /// Checks the limits; `pixels_per_latent` is the autoencoder's factor.
-    pub(super) fn check(&self, pixels_per_latent: u32) -> Result<()> {
+    pub(in crate::pipelines) fn check(&self, pixels_per_latent: u32) -> Result<()> {
         let multiple = pixels_per_latent.max(8);
         for (field, value) in [("width", self.width), ("height", self.height)] {
             if value == 0 || !value.is_multiple_of(multiple) {
@@ -67,51 +93,16 @@ impl TextToImageParams {
         }
         Ok(())
     }
-}
 
-/// One call of image to image.
-#[derive(Clone, Debug)]
-pub struct ImageToImageParams {
-    /// The prompt and the settings.
-    pub base: TextToImageParams,
-    /// The picture to start from; resized to the wanted size where it differs.
-    pub init_image: RgbImage,
-    /// How much of the picture is repainted, in [0, 1]: `steps * strength` of the steps are run.
-    pub strength: f64,
-}
-
-/// One call of inpainting.
-#[derive(Clone, Debug)]
-pub struct InpaintParams {
-    /// The prompt and the settings.
-    pub base: TextToImageParams,
-    /// The picture to repaint a part of; resized to the wanted size where it differs.
-    pub init_image: RgbImage,
-    /// White (128 or more) where to repaint, black where to keep; resized to the wanted size where it differs.
-    pub mask_image: GrayImage,
-    /// How much of the masked part is repainted, in [0, 1]; 1 starts it from noise alone.
-    pub strength: f64,
-}
-
-/// One call for one picture, of whichever kind.
-#[derive(Clone, Copy, Debug)]
-pub enum PictureParams<'a> {
-    /// From noise alone.
-    TextToImage(&'a TextToImageParams),
-    /// From noise over a picture.
-    ImageToImage(&'a ImageToImageParams),
-    /// From noise over a part of a picture.
-    Inpaint(&'a InpaintParams),
-}
-
-impl<'a> PictureParams<'a> {
-    /// The part that every kind has.
-    pub fn base(&self) -> &'a TextToImageParams {
-        match self {
-            Self::TextToImage(params) => params,
-            Self::ImageToImage(params) => &params.base,
-            Self::Inpaint(params) => &params.base,
-        }
+    /// Checks the limits of `what` can start from noise alone.
+    pub(in crate::pipelines) fn check_from_noise(&self, what: &str, pixels_per_latent: u32) -> Result<()> {
+        let given = match &self.start {
+            Start::Noise => return self.check(pixels_per_latent),
+            Start::Image { .. } => "an init_image",
+            Start::Inpaint { .. } => "an init_image and a mask_image",
+        };
+        let reason = format!("has {given}, but {what} starts from noise: use Start::Noise");
+        Err(Error::Params { field: "start", reason })
     }
 }
 
@@ -148,19 +139,19 @@ mod tests {
 
     #[test]
     fn limits_name_the_field() {
-        let good = TextToImageParams::new("a boat", (64, 72));
+        let good = ImageParams::new("a boat", (64, 72));
         assert!(good.check(8).is_ok());
-        let field = |params: TextToImageParams, factor| match params.check(factor) {
+        let field = |params: ImageParams, factor| match params.check(factor) {
             Err(Error::Params { field, .. }) => field,
             other => unreachable!("{other:?}"),
         };
-        assert_eq!(field(TextToImageParams { width: 0, ..good.clone() }, 8), "width");
-        assert_eq!(field(TextToImageParams { height: 68, ..good.clone() }, 4), "height");
+        assert_eq!(field(ImageParams { width: 0, ..good.clone() }, 8), "width");
+        assert_eq!(field(ImageParams { height: 68, ..good.clone() }, 4), "height");
         assert_eq!(field(good.clone(), 16), "height");
-        assert_eq!(field(TextToImageParams { num_inference_steps: 0, ..good.clone() }, 8), "num_inference_steps");
-        assert_eq!(field(TextToImageParams { guidance_scale: f64::NAN, ..good.clone() }, 8), "guidance_scale");
+        assert_eq!(field(ImageParams { num_inference_steps: 0, ..good.clone() }, 8), "num_inference_steps");
+        assert_eq!(field(ImageParams { guidance_scale: f64::NAN, ..good.clone() }, 8), "guidance_scale");
         for eta in [-0.1, 1.1, f64::NAN] {
-            assert_eq!(field(TextToImageParams { eta: Some(eta), ..good.clone() }, 8), "eta");
+            assert_eq!(field(ImageParams { eta: Some(eta), ..good.clone() }, 8), "eta");
         }
     }
 

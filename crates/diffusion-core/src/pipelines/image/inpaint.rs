@@ -1,48 +1,43 @@
-//! Inpainting, with a plain model or with one trained for it. Follows diffusers' `StableDiffusionInpaintPipeline.__call__` without
-//! `padding_mask_crop`.
+//! Inpainting: latents that start from noise over a part of an image, with a plain model or with one trained for it. Follows diffusers'
+//! `StableDiffusionInpaintPipeline.__call__` without `padding_mask_crop`.
 //!
 //! A plain noise predictor takes the latents alone; after every step the kept part is put back, noised to the next step's level. An
-//! inpainting model's takes mask and masked picture as further channels and nothing is put back. The noise is drawn in diffusers' order:
-//! the picture's sample (where its latents are used), the noise that is added, the masked picture's sample, then what the scheduler
-//! draws. With a plain model the masked picture's latents are used nowhere; only its noise is drawn, for the stream to stay in step.
+//! inpainting model's takes mask and masked image as further channels and nothing is put back. The noise is drawn in diffusers' order:
+//! the image's sample (where its latents are used), the noise that is added, the masked image's sample, then what the scheduler
+//! draws. With a plain model the masked image's latents are used nowhere; only its noise is drawn, for the stream to stay in step.
 
 use candle_core::Tensor;
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
-use super::{Error, InpaintParams, PictureParams, Result, SeededNoise, StableDiffusion, Start, StepMonitor, first_user_step};
+use super::{ImageParams, StableDiffusion, first_user_step};
 use crate::{
-    denoise::Denoising,
-    journal::{Kept, Run},
+    Error, Result,
+    denoise::{Denoising, StepMonitor},
+    noise::SeededNoise,
     preprocess,
     schedulers::Scheduler,
 };
 
 impl StableDiffusion {
-    /// Repaints the white part of a mask in a given picture.
-    ///
-    /// # Errors
-    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model's noise predictor can neither run
-    /// plainly nor inpaint; [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow;
-    /// [`Error::Candle`] from the device.
-    pub fn inpaint(&self, params: &InpaintParams, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
-        self.picture(PictureParams::Inpaint(params), monitor, Kept::new(&mut (), Run::Picture { index: 0 }))
-    }
-
-    /// The finished latents of one picture.
-    pub(super) fn inpaint_latents(&self, params: &InpaintParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
-        let base = &params.base;
+    /// The finished latents of one image.
+    pub(super) fn inpainted_latents(
+        &self,
+        params: &ImageParams,
+        (init_image, mask_image, strength): (&RgbImage, &GrayImage, f64),
+        monitor: &mut dyn StepMonitor,
+    ) -> Result<Tensor> {
         let trained_for_it = self.takes_mask_channels()?;
-        let first_user_step = first_user_step(base.num_inference_steps, params.strength)?;
-        let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
-        let pixel_mask = preprocess::mask_tensor(&params.mask_image, base.width, base.height)?;
+        let first_user_step = first_user_step(params.num_inference_steps, strength)?;
+        let image = preprocess::image_tensor(init_image, params.width, params.height)?;
+        let pixel_mask = preprocess::mask_tensor(mask_image, params.width, params.height)?;
         let mask = preprocess::mask_to_latents(&pixel_mask, self.pixels_per_latent() as usize)?;
-        let mut scheduler = self.scheduler.start(Start::Masked, base)?;
+        let mut scheduler = self.scheduler.start(params)?;
         let first_step = first_user_step * scheduler.order();
-        let mut conditioning = self.conditioning(base)?;
+        let mut conditioning = self.conditioning(params)?;
 
-        let mut noise = SeededNoise::new(base.seed);
-        let from_noise_alone = params.strength == 1.0;
-        let shape = self.latents_shape(base);
+        let mut noise = SeededNoise::new(params.seed);
+        let from_noise_alone = strength == 1.0;
+        let shape = self.latents_shape(params);
         let image_latents = if trained_for_it && from_noise_alone { None } else { Some(self.encode_image(&image, &mut noise)?) };
         let added = noise.randn(&shape)?;
         let latents = match &image_latents {
@@ -72,7 +67,7 @@ impl StableDiffusion {
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)
     }
 
-    /// Whether the noise predictor is an inpainting model's: latents, a mask and a masked picture's latents.
+    /// Whether the noise predictor is an inpainting model's: latents, a mask and a masked image's latents.
     fn takes_mask_channels(&self) -> Result<bool> {
         let (latent, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
         if found == latent {

@@ -1,0 +1,39 @@
+//! Image to image: latents that start from noise over an image. Follows diffusers' `StableDiffusionImg2ImgPipeline.__call__`.
+//!
+//! The noise is drawn in diffusers' order: the encoder's sample, then the noise that is added, then what the scheduler draws.
+
+use candle_core::Tensor;
+use image::RgbImage;
+
+use super::{ImageParams, StableDiffusion, first_user_step};
+use crate::{
+    Result,
+    denoise::{Denoising, StepMonitor},
+    noise::SeededNoise,
+    preprocess,
+};
+
+impl StableDiffusion {
+    /// The finished latents of one image.
+    pub(super) fn latents_from_image(
+        &self,
+        params: &ImageParams,
+        (init_image, strength): (&RgbImage, f64),
+        monitor: &mut dyn StepMonitor,
+    ) -> Result<Tensor> {
+        self.check_plain_unet()?;
+        let first_user_step = first_user_step(params.num_inference_steps, strength)?;
+        let image = preprocess::image_tensor(init_image, params.width, params.height)?;
+        let mut scheduler = self.scheduler.start(params)?;
+        let first_step = first_user_step * scheduler.order();
+        let conditioning = self.conditioning(params)?;
+
+        let mut noise = SeededNoise::new(params.seed);
+        let image_latents = self.encode_image(&image, &mut noise)?;
+        let added = noise.randn(image_latents.dims())?;
+        let latents = scheduler.add_noise(&image_latents, &added, first_step)?;
+        let paint = |latents: &Tensor| self.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, paint: &paint, monitor };
+        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+    }
+}

@@ -1,0 +1,36 @@
+//! Text to image: latents that start from noise. Follows diffusers' `StableDiffusionPipeline.__call__`.
+
+use candle_core::Tensor;
+
+use super::{ImageParams, StableDiffusion};
+use crate::{
+    Error, Result,
+    denoise::{Denoising, StepMonitor},
+    noise::SeededNoise,
+};
+
+impl StableDiffusion {
+    /// The finished latents of one image.
+    pub(super) fn latents_from_noise(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
+        self.check_plain_unet()?;
+        let mut scheduler = self.scheduler.start(params)?;
+        let conditioning = self.conditioning(params)?;
+        let mut noise = SeededNoise::new(params.seed);
+        let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;
+        let paint = |latents: &Tensor| self.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
+        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+    }
+
+    /// Refuses to run an inpainting model, whose noise predictor takes a mask and an image too, without them.
+    pub(super) fn check_plain_unet(&self) -> Result<()> {
+        let (wanted, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
+        if wanted == found {
+            return Ok(());
+        }
+        let reason = format!(
+            "the model's noise predictor takes {found} channels, not {wanted}: it can only inpaint, so give it a picture and a mask"
+        );
+        Err(Error::Params { field: "mask_image", reason })
+    }
+}

@@ -1,0 +1,200 @@
+//! Images: a loaded Stable Diffusion model with its one verb. Follows diffusers' `StableDiffusionPipeline`,
+//! `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`, one module for each way to start.
+//!
+//! It must not know videos. The invariant: an image depends on its parameters alone, whether a journal had a part of it or not.
+
+mod decode;
+mod facts;
+mod from_image;
+mod from_noise;
+mod inpaint;
+mod interpolate;
+mod own_scheduler;
+mod params;
+mod prompt;
+
+use std::sync::OnceLock;
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+
+pub use self::{
+    facts::ImageFacts,
+    params::{ImageParams, Start, first_user_step, smallest_strength},
+};
+pub(super) use self::{
+    interpolate::{Between, check_sizes},
+    own_scheduler::OwnScheduler,
+};
+use super::{RunContext, latent_colours::LatentColours, memory::Weighed, sizes};
+use crate::{
+    Error, Result,
+    conditioning::TextConditioner,
+    denoise::StepMonitor,
+    journal::RunJournal,
+    models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
+    noise::SeededNoise,
+    policy::ExecutionPolicy,
+    schedulers::SchedulerName,
+    tokenizer::{ClipTokenizer, Scripts},
+    weights::{Component, ModelFamily, WeightSource},
+};
+
+/// A Stable Diffusion 1.x or 2.x model, loaded.
+pub struct StableDiffusion {
+    name: String,
+    pub(super) policy: ExecutionPolicy,
+    text_conditioner: TextConditioner,
+    pub(super) unet: UNet2dConditionModel,
+    pub(super) vae: AutoencoderKl,
+    /// The weights as they are held, in bytes.
+    pub(super) weight_bytes: u64,
+    scheduler: OwnScheduler,
+    /// Fitted when they are first wanted.
+    colours: OnceLock<LatentColours>,
+}
+
+impl StableDiffusion {
+    /// Loads every component from `source` onto the policy's device in the policy's precision.
+    ///
+    /// A VAE whose config says `force_upcast` stays in f32 where the policy says f16, whose range its activations exceed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a configuration that is not supported, naming file and field; [`Error::Weights`], [`Error::File`] or
+    /// [`Error::Tokenizer`] for files that are missing or damaged.
+    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        let mut policy = policy.clone();
+        // Reading the index checks that this is a pipeline of the family, made of parts that this crate has.
+        ModelFamily::StableDiffusion.require(source)?;
+        let scheduler = OwnScheduler::read(source)?;
+        let tokenizer = ClipTokenizer::load(source)?;
+
+        // Every configuration is read before the first tensor: a model that is not supported fails at once.
+        let text_config = ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?;
+        let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
+        let vae_config = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
+        if policy.vae == DType::F16 && vae_config.force_upcast {
+            policy.vae = DType::F32;
+        }
+
+        let weighed = Weighed::default();
+        let weights = |component: Component, dtype: DType| weighed.component(source, component, dtype, &policy.device);
+        let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
+        let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
+        let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
+        let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
+        let text_conditioner = TextConditioner::new(tokenizer, text_encoder, policy.device.clone(), policy.unet);
+        Ok(Self { name: source.name(), policy, text_conditioner, unet, vae, weight_bytes, scheduler, colours })
+    }
+
+    /// The model's name for people: the folder's path, the hub id, "nano-sd (embedded)".
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it runs and in which precision; the VAE's may be wider than what was asked for.
+    pub fn policy(&self) -> &ExecutionPolicy {
+        &self.policy
+    }
+
+    /// The noise predictor, to be measured or checked by itself.
+    pub fn unet(&self) -> &UNet2dConditionModel {
+        &self.unet
+    }
+
+    /// The autoencoder, to be measured or checked by itself.
+    pub fn vae(&self) -> &AutoencoderKl {
+        &self.vae
+    }
+
+    /// The model's own image size, (width, height) in pixels: the noise predictor's `sample_size`, 64 latents where it has none.
+    pub fn default_size(&self) -> (u32, u32) {
+        sizes::of_latents(self.unet.config().sample_size, self.vae.config().factor())
+    }
+
+    /// The size for an image of the proportions of `aspect`: about the model's own number of pixels, sides that every level of the model
+    /// halves without a rest. Proportions beyond 4:1 are not followed.
+    pub fn size_for(&self, aspect: (u32, u32)) -> (u32, u32) {
+        let (width, height) = self.default_size();
+        let multiple = sizes::multiple(self.pixels_per_latent(), self.unet.config().levels.len());
+        sizes::of_pixels(f64::from(width) * f64::from(height), aspect, multiple)
+    }
+
+    /// The scheduler of requests that name none.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the model's own cannot be run: then every request has to name one.
+    pub fn scheduler_name(&self) -> Result<SchedulerName> {
+        Ok(self.scheduler.config(&Start::Noise, None)?.name())
+    }
+
+    /// How many tokens `prompt` has before truncation and without the start and end marks, and how many the model reads.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the text cannot be encoded.
+    pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
+        self.text_conditioner.text_length(prompt)
+    }
+
+    /// The scripts that the model reads.
+    pub fn scripts(&self) -> Scripts {
+        self.text_conditioner.scripts()
+    }
+
+    /// Makes one image. What the context's journal has of it is not made again: neither a kept image, nor the steps of kept latents.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model cannot make an image from this start;
+    /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
+    pub fn image(&self, params: &ImageParams, context: RunContext<'_>) -> Result<RgbImage> {
+        params.check(self.pixels_per_latent())?;
+        let RunContext { monitor, journal, run } = context;
+        let mut journal = RunJournal::new(journal, run);
+        if let Some(image) = journal.image(0, (params.width, params.height)) {
+            monitor.on_kept();
+            return Ok(image);
+        }
+        let latents = journal.latents_or(&self.latents_shape(params), monitor, |monitor| self.latents(params, monitor))?;
+        let images = self.decode_images(&[latents], monitor)?;
+        let image = images.into_iter().next().ok_or(Error::Candle(candle_core::Error::UnwrapNone))?;
+        journal.keep_image(0, &image);
+        Ok(image)
+    }
+
+    /// The finished latents of one image.
+    fn latents(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
+        match &params.start {
+            Start::Noise => self.latents_from_noise(params, monitor),
+            Start::Image { init_image, strength } => self.latents_from_image(params, (init_image, *strength), monitor),
+            Start::Inpaint { init_image, mask_image, strength } => {
+                self.inpainted_latents(params, (init_image, mask_image, *strength), monitor)
+            }
+        }
+    }
+
+    /// Pixels to a side of a latent: 8 in every SD 1.x and 2.x model.
+    pub(super) fn pixels_per_latent(&self) -> u32 {
+        u32::try_from(self.vae.config().factor()).unwrap_or(8)
+    }
+
+    /// The shape of an image's latents, [1, channels, height, width].
+    pub(super) fn latents_shape(&self, params: &ImageParams) -> [usize; 4] {
+        let factor = self.pixels_per_latent();
+        [1, self.vae.config().latent_channels, (params.height / factor) as usize, (params.width / factor) as usize]
+    }
+
+    /// A small image of clean latents, [1, channels, height, width].
+    fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
+        let config = self.vae.config();
+        let colours =
+            LatentColours::known(&self.colours, config.latent_channels, |latents| self.vae.decode(&(latents / config.scaling_factor)?))?;
+        colours.paint(latents, self.pixels_per_latent())
+    }
+
+    /// A given image's latents, scaled, f32 on the CPU; draws one tensor of noise.
+    fn encode_image(&self, image: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
+        let latents = self.vae.encode(image)?.sample(noise)?;
+        let latents = latents.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        Ok((latents * self.vae.config().scaling_factor)?)
+    }
+}
