@@ -123,7 +123,7 @@ fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut
             let len = shape.images * shape.output.0 * shape.output.1 * outputs;
             let (residual, mut y) = (residual_of(len, residual), Vec::with_capacity(len));
             Box::new(move || {
-                let extras = Extras { bias: Some(&bias), per_image: None, residual: residual.as_deref(), blend: None };
+                let extras = Extras { bias: Some(&bias), per_image: None, residual: residual.as_deref(), ..Extras::default() };
                 black_box(conv2d(engine, &x, &weight, shape, extras, &mut y.spare_capacity_mut()[..len]));
             })
         }
@@ -140,7 +140,7 @@ fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut
             let len = rows * outputs;
             let (residual, mut y) = (residual_of(len, residual), Vec::with_capacity(len));
             Box::new(move || {
-                let extras = Extras { bias: Some(&bias), per_image: None, residual: residual.as_deref(), blend: None };
+                let extras = Extras { bias: Some(&bias), per_image: None, residual: residual.as_deref(), ..Extras::default() };
                 black_box(linear(engine, &x, &weight, extras, &mut y.spare_capacity_mut()[..len]));
             })
         }

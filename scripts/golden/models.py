@@ -10,7 +10,7 @@ import argparse
 
 import torch
 from common import check_precisions, draw_weights, save, shapes
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 # The agreement of the last case's bf16 outputs with f32: the requirement for ours.
@@ -116,6 +116,21 @@ def vae(name: str, height: int, width: int, tile: int | None = None, **config) -
     save("models", name, {"images": images, "latents": latents, **tensors}, config=config_of(module), shapes=shapes(module), bf16_db=BF16_DB, **({"tile": tile} if tile else {}))
 
 
+def tiny_vae(name: str, height: int, width: int, **config) -> None:
+    module = AutoencoderTiny(**config).eval()
+    draw_weights(module)
+    factor = 2 ** (len(module.config.num_decoder_blocks) - 1)
+    images = randn(1, 2, module.config.in_channels, height, width).clamp(-2, 2) / 2
+    # Some beyond the decoder's limit of 3.
+    latents = 2 * randn(2, 2, module.config.latent_channels, height // factor, width // factor)
+
+    def run(module, cast):
+        return {"encoded": module.encode(cast(images)).latents, "decoded": module.decode(cast(latents)).sample}
+
+    tensors = both_precisions(module, run)
+    save("models", name, {"images": images, "latents": latents, **tensors}, config=config_of(module), shapes=shapes(module), bf16_db=BF16_DB)
+
+
 CROSS, PLAIN = "CrossAttn", ""
 
 
@@ -157,6 +172,11 @@ CASES = {
         name, 20, 12, down_block_types=["DownEncoderBlock2D"] * 3, up_block_types=["UpDecoderBlock2D"] * 3, block_out_channels=[8, 16, 24],
         layers_per_block=1, norm_num_groups=4, latent_channels=3, use_quant_conv=False, use_post_quant_conv=False,
         mid_block_add_attention=False, scaling_factor=0.5, force_upcast=False),
+    "vae_tiny": lambda name: tiny_vae(
+        name, 48, 32, encoder_block_out_channels=(16,) * 4, decoder_block_out_channels=(16,) * 4),
+    "vae_tiny_varied": lambda name: tiny_vae(
+        name, 20, 12, encoder_block_out_channels=(12,) * 3, decoder_block_out_channels=(20,) * 3, num_encoder_blocks=(2, 1, 1),
+        num_decoder_blocks=(1, 2, 1), latent_channels=16, scaling_factor=0.5, in_channels=4),
     "vae_tiled": lambda name: vae(
         name, 88, 72, tile=32, down_block_types=["DownEncoderBlock2D"] * 3, up_block_types=["UpDecoderBlock2D"] * 3,
         block_out_channels=[8, 16, 16], layers_per_block=1, norm_num_groups=4),

@@ -68,6 +68,7 @@ pub fn conv2d<'y, T: Element>(
         biases: &biases,
         bias_stride: if extras.per_image.is_some() { columns * COLUMN } else { 0 },
         residual: extras.residual,
+        relu: extras.relu,
         blend: extras.blend,
         gated: weight.is_gated(),
     };

@@ -71,6 +71,12 @@ pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
+/// x, or 0 where it is negative; NaN stays NaN, which `max` would not keep.
+#[inline(always)]
+pub(crate) fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
 /// x * sigmoid(1.702 x).
 #[inline(always)]
 fn quick_gelu(x: f32) -> f32 {

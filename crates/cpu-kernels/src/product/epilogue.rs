@@ -1,8 +1,11 @@
-//! The epilogue: biases, activation, residual, blend and rounding in one pass while a block's sums are in the L1 cache.
+//! The epilogue: biases, gate, residual, ReLU, blend and rounding in one pass while a block's sums are in the L1 cache.
 
 use super::{block::SUM_STRIDE, pack::COLUMN, shape::Blend};
 use crate::{
-    elementwise::{Element, pointwise::gelu},
+    elementwise::{
+        Element,
+        pointwise::{gelu, relu},
+    },
     runtime::{Level, SendPtr},
 };
 
@@ -16,6 +19,7 @@ pub(crate) struct Store<'a, T> {
     /// Floats from one image's biases to the next; 0 if all images share them.
     pub(crate) bias_stride: usize,
     pub(crate) residual: Option<&'a [T]>,
+    pub(crate) relu: bool,
     pub(crate) blend: Option<Blend<'a, T>>,
     pub(crate) gated: bool,
 }
@@ -102,7 +106,7 @@ unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
     }
 }
 
-/// Adds the residual, blends and writes up to 16 outputs.
+/// Adds the residual, applies ReLU, blends and writes up to 16 outputs.
 #[inline(always)]
 unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut out: [f32; COLUMN]) {
     let at = row * store.width + first;
@@ -116,6 +120,9 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
                 for lane in 0..COLUMN {
                     out[lane] += residual[lane].widen();
                 }
+            }
+            if store.relu {
+                out = out.map(relu);
             }
             if let Some(blend) = store.blend {
                 let other = &*blend.other.as_ptr().add(at).cast::<[T; COLUMN]>();
@@ -133,6 +140,9 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
         }
         for (lane, value) in out.iter().enumerate().take(room) {
             let mut value = value + store.residual.map_or(0.0, |residual| residual[at + lane].widen());
+            if store.relu {
+                value = relu(value);
+            }
             if let Some(blend) = store.blend {
                 let other = blend.other[at + lane].widen();
                 value = other + blend.share * (value - other);
@@ -190,6 +200,10 @@ mod avx512 {
                     let mut value = values[index];
                     if let Some(residual) = store.residual {
                         value = _mm512_add_ps(value, load(residual.as_ptr().add(at), masks[index]));
+                    }
+                    if store.relu {
+                        // The second operand is the result where one is NaN.
+                        value = _mm512_max_ps(_mm512_setzero_ps(), value);
                     }
                     if let Some(blend) = store.blend {
                         let other = load(blend.other.as_ptr().add(at), masks[index]);

@@ -16,6 +16,8 @@ pub struct Extras<'a, T> {
     pub per_image: Option<&'a [f32]>,
     /// Added to the sums; has the output's shape.
     pub residual: Option<&'a [T]>,
+    /// Whether negative sums become 0 (ReLU) before the blend; NaN stays NaN.
+    pub relu: bool,
     /// The final blend with another activation.
     pub blend: Option<Blend<'a, T>>,
 }
@@ -31,7 +33,7 @@ pub struct Blend<'a, T> {
 
 impl<T> Default for Extras<'_, T> {
     fn default() -> Self {
-        Self { bias: None, per_image: None, residual: None, blend: None }
+        Self { bias: None, per_image: None, residual: None, relu: false, blend: None }
     }
 }
 

@@ -92,6 +92,7 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
             bias: Some(bias.slice()),
             per_image: Some(per_image.slice()),
             residual: Some(residual.slice()),
+            relu: true,
             blend: Some(Blend { other: other.slice(), share: 0.3 }),
         };
         conv2d(engine, x.slice(), &direct, shape, extras, y.spare());

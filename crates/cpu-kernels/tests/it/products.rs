@@ -29,10 +29,14 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
     // Every second case is blended: the share must not hide an error of the rest.
     let (other, share): (Vec<T>, f32) = (random(residual.len(), seed + 5), 0.8);
     let blend = seed.is_multiple_of(2).then_some(Blend { other: &other, share });
+    let relu = seed.is_multiple_of(3);
     let mut expected = reference::conv2d(&wide(&x), &wide(&w), &shape, inputs, outputs);
     for (index, value) in expected.iter_mut().enumerate() {
         let (row, output) = (index / outputs, index % outputs);
         *value += f64::from(bias[output] + per_image[row / pixels * outputs + output]) + f64::from(residual[index].widen());
+        if relu {
+            *value = value.max(0.0);
+        }
         if blend.is_some() {
             let share = f64::from(share);
             *value = (1.0 - share) * f64::from(other[index].widen()) + share * *value;
@@ -43,7 +47,7 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
         Packing::Winograd => Packed::winograd::<T, T>(engine, &w, outputs, inputs),
         Packing::Doubling => Packed::doubling::<T, T>(engine, &w, outputs, inputs),
     };
-    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual), blend };
+    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual), relu, blend };
     let y = vec_of(expected.len(), |y| conv2d(engine, &x, &packed, shape, extras, y));
     relative_error(&y, &expected)
 }

@@ -95,6 +95,13 @@ impl Walk {
         self.count(0, self.elements(inputs + (inputs + outputs).max(later * outputs)));
     }
 
+    /// Convolutions of one width whose result is added to their input.
+    pub(super) fn residual_convs(&mut self, channels: usize) {
+        self.conv(channels, channels);
+        // The input, a result, and the next one.
+        self.count(0, self.elements(3 * channels));
+    }
+
     pub(super) fn transformer(&mut self, channels: usize) {
         // Held: the input and the gated activations of four times the width; for images the tokens before the block and after each
         // attention, and two norms; for clips the tokens before the pair of blocks and between them, those being computed, and a norm.

@@ -68,11 +68,11 @@ impl ResnetBlock2d {
     fn run(&self, x: &Nhwc, per_image: Option<Tensor>) -> Result<Nhwc> {
         // Reassigned, so that each activation is freed when it is replaced: these are the largest activations of a decode.
         let mut hidden = self.norm1.forward_silu(x)?;
-        hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), residual: None })?;
+        hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), ..ConvExtras::default() })?;
         hidden = self.norm2.forward_silu(&hidden)?;
         let projected = self.shortcut.as_ref().map(|shortcut| shortcut.forward(x)).transpose()?;
         let residual = Some(projected.as_ref().unwrap_or(x));
-        let sum = self.conv2.forward_with(&hidden, ConvExtras { per_image: None, residual })?;
+        let sum = self.conv2.forward_with(&hidden, ConvExtras { residual, ..ConvExtras::default() })?;
         if self.output_scale == 1.0 { Ok(sum) } else { sum.scale(1.0 / self.output_scale) }
     }
 }

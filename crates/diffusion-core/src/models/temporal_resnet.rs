@@ -80,9 +80,9 @@ impl TemporalResnetBlock {
         };
         // Reassigned, so that each activation is freed when it is replaced.
         let mut hidden = self.norm1.forward_silu(clips)?;
-        hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_clip.as_ref(), residual: None })?;
+        hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_clip.as_ref(), ..ConvExtras::default() })?;
         hidden = self.norm2.forward_silu(&hidden)?;
-        self.conv2.forward_with(&hidden, ConvExtras { per_image: None, residual: Some(clips) })
+        self.conv2.forward_with(&hidden, ConvExtras { residual: Some(clips), ..ConvExtras::default() })
     }
 }
 

@@ -70,6 +70,8 @@ pub struct ConvExtras<'a> {
     pub per_image: Option<&'a Tensor>,
     /// Has the output's shape.
     pub residual: Option<&'a Nhwc>,
+    /// Whether the sum's negative numbers become 0 (ReLU).
+    pub relu: bool,
 }
 
 /// Everything an execution of the convolution needs to know; the sizes have been checked.
@@ -100,6 +102,14 @@ impl Conv2d {
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
         let weight = weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?;
         Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
+    }
+
+    /// Reads a layer without a bias: `weight` alone.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_without_bias(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
+        Self::new(&weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?, None, params)
     }
 
     /// Makes a layer from `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].

@@ -108,7 +108,7 @@ fn linear_of<T: Element + WithDType>(
     let blend = blended.as_ref().map(|(other, share)| Ok::<_, crate::Error>(Blend { other: other.slice()?, share: *share })).transpose()?;
     let images = per_image.map_or(Ok(1), |per_image| per_image.dim(0))?;
     let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
-    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, blend };
+    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, relu: false, blend };
     let x = x.slice()?;
     let line = (1, rows / images);
     let shape = ConvShape { images, input: line, enlarged: line, output: line, kernel: (1, 1), stride: 1, pad: (0, 0) };
@@ -126,6 +126,7 @@ pub(super) fn conv2d(x: &Nhwc, weight: &Packed, bias: Option<&Tensor>, geometry:
             geometry,
             extras.per_image,
             extras.residual.map(|residual| cast(residual.tensor())).transpose()?.as_ref(),
+            extras.relu,
         ))
     };
     Nhwc::new(run()?)
@@ -138,6 +139,7 @@ fn conv2d_of<T: Element + WithDType>(
     geometry: ConvGeometry,
     per_image: Option<&Tensor>,
     residual: Option<&Tensor>,
+    relu: bool,
 ) -> Result<Tensor> {
     let (images, height, width, _) = x.dims4()?;
     let ConvGeometry { params, enlarged, output } = geometry;
@@ -154,7 +156,7 @@ fn conv2d_of<T: Element + WithDType>(
     let residual = residual.map(Elements::of).transpose()?;
     let residual = residual.as_ref().map(Elements::slice).transpose()?;
     let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
-    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, blend: None };
+    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, relu, blend: None };
     let x = x.slice()?;
     let y = vec_of::<T>(images * output.0 * output.1 * weight.outputs(), |y| cpu_kernels::conv2d(engine(), x, weight, shape, extras, y));
     Ok(Tensor::from_vec(y, (images, output.0, output.1, weight.outputs()), &Device::Cpu)?)

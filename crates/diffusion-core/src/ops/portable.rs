@@ -88,6 +88,9 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
     if let Some(residual) = extras.residual {
         y = (y + residual.tensor())?;
     }
+    if extras.relu {
+        y = y.relu()?;
+    }
     Nhwc::new(y)
 }
 

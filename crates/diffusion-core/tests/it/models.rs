@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use candle_core::{DType, Tensor};
 use diffusion_core::{
     Error,
-    models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Tiling, UNet2dConditionModel, UNet2dConfig},
+    models::{
+        AutoencoderKl, AutoencoderKlConfig, AutoencoderTiny, AutoencoderTinyConfig, ClipTextConfig, ClipTextModel, Tiling,
+        UNet2dConditionModel, UNet2dConfig,
+    },
     noise::SeededNoise,
     weights::Component,
 };
@@ -193,6 +196,23 @@ fn autoencoder(name: &str, dtype: DType) {
 fn autoencoders_agree_with_diffusers() {
     autoencoder("vae", DType::F32);
     autoencoder("vae_plain", DType::F32);
+}
+
+fn tiny_autoencoder(name: &str, dtype: DType) {
+    let case = case(name);
+    let config = AutoencoderTinyConfig::from_json(&case.config).unwrap();
+    let model = AutoencoderTiny::load(&config, &case.weights.cursor(Component::Vae, dtype)).unwrap();
+    assert_eq!(case.weights.unread(), Vec::<String>::new());
+    case.check(name, "encoded", &model.encode(&case.tensors["images"]).unwrap(), dtype);
+    case.check(name, "decoded", &model.decode(&case.tensors["latents"]).unwrap(), dtype);
+}
+
+#[test]
+fn tiny_autoencoders_agree_with_diffusers() {
+    for name in ["vae_tiny", "vae_tiny_varied"] {
+        tiny_autoencoder(name, DType::F32);
+        tiny_autoencoder(name, DType::BF16);
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn convolutions_agree_with_portable() {
             let x = Nhwc::new(cast(randn(1, &[3, side, side + 1, inputs]))).unwrap();
             let residual = Nhwc::new(cast(randn(4, &[3, side, side + 1, outputs]))).unwrap();
             let per_image = cast(randn(5, &[3, outputs]));
-            let extras = ConvExtras { per_image: Some(&per_image), residual: Some(&residual) };
+            let extras = ConvExtras { per_image: Some(&per_image), residual: Some(&residual), relu: kernel == 3 };
             let run = || load().forward_with(&x, extras).unwrap().tensor().clone();
             (run(), execution::portable(run))
         });
@@ -215,7 +215,7 @@ fn temporal_convolutions_agree_with_portable() {
         let cast = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
         let frames = Nhwc::new(cast(randn(1, &[10, 7, 9, 48]))).unwrap();
         let (clips, per_clip) = (frames.clips(5).unwrap(), cast(randn(2, &[2, 40])));
-        let extras = ConvExtras { per_image: Some(&per_clip), residual: None };
+        let extras = ConvExtras { per_image: Some(&per_clip), ..ConvExtras::default() };
         let load = || TemporalConv::load(&weights.cursor(Component::Unet, dtype), 48, 40).unwrap();
         let run = || load().forward_with(&clips, extras).unwrap().tensor().clone();
         (run(), execution::portable(run))

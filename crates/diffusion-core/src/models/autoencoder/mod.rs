@@ -11,12 +11,14 @@ mod encoding;
 mod layers;
 mod plan;
 mod tiling;
+mod tiny;
 
 use candle_core::{DType, Device, Tensor};
 
 pub use config::{AutoencoderConfig, AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig};
 pub use encoding::LatentDistribution;
 pub use tiling::Tiling;
+pub use tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 
 use self::{coder::Coder, encoding::ImageEncoder, tiling::Direction};
 use super::plan::ActivationPlan;
