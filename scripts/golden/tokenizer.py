@@ -125,18 +125,31 @@ def fnv1a64(data):
     return f"{state:016x}"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=pathlib.Path, default=OUT)
-    out = parser.parse_args().out
-
+def openai_vocabulary():
+    """OpenAI's tokens in the order of their ids, and the text of merges.txt without its first line."""
     lines = gzip.open(default_bpe()).read().decode("utf-8").split("\n")[1 : MERGES + 1]
     merges = [tuple(line.split()) for line in lines]
     vocabulary = list(bytes_to_unicode().values())
     vocabulary += [token + "</w>" for token in vocabulary]
     vocabulary += ["".join(pair) for pair in merges] + [BOS, EOS]
     assert len(vocabulary) == len(set(vocabulary)) == 49408
-    merges_text = "".join(f"{a} {b}\n" for a, b in merges)
+    return vocabulary, "".join(f"{a} {b}\n" for a, b in merges)
+
+
+def write_tokenizer(folder, files, vocabulary, merges_text):
+    """Writes a tokenizer's folder: the vocabulary, and small config files by name."""
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(vocabulary)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + merges_text, encoding="utf-8")
+    for file, content in files.items():
+        (folder / file).write_text(json.dumps(content))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
+    out = parser.parse_args().out
+
+    vocabulary, merges_text = openai_vocabulary()
 
     texts = prompts()
     golden = {
@@ -149,10 +162,7 @@ def main():
     for name, files in CONFIGS.items():
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
-            (root / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(vocabulary)}))
-            (root / "merges.txt").write_text("#version: 0.2\n" + merges_text, encoding="utf-8")
-            for file, content in files.items():
-                (root / file).write_text(json.dumps(content))
+            write_tokenizer(root, files, vocabulary, merges_text)
             tokenizer = CLIPTokenizer.from_pretrained(root)
             ids = [tokenizer(t, truncation=True, max_length=77).input_ids for t in texts]
             counts = [len(tokenizer(t, add_special_tokens=False, truncation=False, verbose=False).input_ids) for t in texts]

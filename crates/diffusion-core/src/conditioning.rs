@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::{
     Result,
     models::ClipTextModel,
+    prompt::{self, PromptChunk, PromptSyntax},
     tokenizer::{ClipTokenizer, Scripts},
 };
 
@@ -70,18 +71,39 @@ impl TextConditioner {
     }
 
     /// Encodes a prompt and its negative prompt. `clip_skip` is the number of the encoder's last layers to leave out.
+    /// A prompt of several chunks has as many times the tokens; the negative prompt may have another number of them.
     ///
     /// # Errors
     /// [`crate::Error::Tokenizer`] if a text cannot be encoded; [`crate::Error::Params`] if the encoder has no more layers than that.
-    pub fn encode(&self, prompt: &str, negative_prompt: Option<&str>, clip_skip: usize) -> Result<PromptEmbeds> {
-        let negative_prompt_embeds = negative_prompt.map(|text| self.encode_text(text, 0)).transpose()?;
-        Ok(PromptEmbeds { prompt_embeds: self.encode_text(prompt, clip_skip)?, negative_prompt_embeds })
+    pub fn encode(&self, prompt: &str, negative_prompt: Option<&str>, syntax: PromptSyntax, clip_skip: usize) -> Result<PromptEmbeds> {
+        let negative_prompt_embeds = negative_prompt.map(|text| self.encode_text(text, syntax, 0)).transpose()?;
+        Ok(PromptEmbeds { prompt_embeds: self.encode_text(prompt, syntax, clip_skip)?, negative_prompt_embeds })
     }
 
-    fn encode_text(&self, text: &str, clip_skip: usize) -> Result<Tensor> {
-        let ids = self.tokenizer.encode(text)?.ids;
-        let length = ids.len();
-        let ids = Tensor::from_vec(ids, (1, length), &self.device)?.to_dtype(DType::U32)?;
-        Ok(self.text_encoder.forward(&ids, clip_skip)?.to_dtype(self.dtype)?.to_device(&self.device)?)
+    /// The chunks' states one behind the other, [1, chunks * tokens, hidden].
+    fn encode_text(&self, text: &str, syntax: PromptSyntax, clip_skip: usize) -> Result<Tensor> {
+        let chunks = prompt::chunks(text, syntax, &self.tokenizer)?;
+        let states = chunks.into_iter().map(|chunk| self.encode_chunk(chunk, clip_skip)).collect::<Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&states, 1)?.to_dtype(self.dtype)?.to_device(&self.device)?)
     }
+
+    fn encode_chunk(&self, chunk: PromptChunk, clip_skip: usize) -> Result<Tensor> {
+        let is_weighted = chunk.is_weighted();
+        let length = chunk.ids.len();
+        let ids = Tensor::from_vec(chunk.ids, (1, length), &self.device)?.to_dtype(DType::U32)?;
+        let states = self.text_encoder.forward(&ids, clip_skip)?;
+        if is_weighted { weigh(&states, chunk.weights) } else { Ok(states) }
+    }
+}
+
+/// Multiplies each token's states by its weight, then all by what restores their mean. As `EmphasisOriginal` of stable-diffusion-webui's
+/// modules/sd_emphasis.py.
+fn weigh(states: &Tensor, weights: Vec<f32>) -> Result<Tensor> {
+    let length = weights.len();
+    let wide = states.to_dtype(DType::F32)?;
+    let weighted = wide.broadcast_mul(&Tensor::from_vec(weights, (1, length, 1), states.device())?)?;
+    let mean = |states: &Tensor| -> Result<f64> { Ok(f64::from(states.mean_all()?.to_scalar::<f32>()?)) };
+    let (before, after) = (mean(&wide)?, mean(&weighted)?);
+    let restored = if after == 0.0 { weighted } else { (weighted * (before / after))? };
+    Ok(restored.to_dtype(states.dtype())?)
 }

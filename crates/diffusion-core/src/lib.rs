@@ -17,7 +17,7 @@
 //! devices and tokens arrive as values.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test checks it):
-//! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
+//! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> prompt, schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
 
 pub mod conditioning;
 pub mod denoise;
@@ -33,6 +33,7 @@ pub mod ops;
 pub mod pipelines;
 pub mod policy;
 pub mod preprocess;
+pub mod prompt;
 pub mod regular_file;
 pub mod schedulers;
 pub mod tokenizer;

@@ -164,7 +164,7 @@ impl ClipTokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if the vocabulary cannot express the text.
     pub fn encode(&self, text: &str) -> Result<Encoding> {
-        let tokens = self.tokens(&self.expand(text)?)?;
+        let tokens = self.tokenize(text)?;
         let room = self.max_length.saturating_sub(2);
         let mut ids = Vec::with_capacity(self.max_length);
         ids.push(self.start_id);
@@ -198,6 +198,14 @@ impl ClipTokenizer {
         Ok(expanded)
     }
 
+    /// The ids of a whole text, however long, without start and end tokens. A multi-vector token expands to all its vectors.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
+        self.tokens(&self.expand(text)?)
+    }
+
     /// The ids of a text without expansion.
     fn tokens(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;
@@ -207,6 +215,21 @@ impl ClipTokenizer {
     /// The length of every encoding: 77 in all published models.
     pub fn max_length(&self) -> usize {
         self.max_length
+    }
+
+    /// The id of the start token.
+    pub fn start_id(&self) -> u32 {
+        self.start_id
+    }
+
+    /// The id of the end token.
+    pub fn end_id(&self) -> u32 {
+        self.end_id
+    }
+
+    /// The id of a comma that is a word of its own, if the vocabulary has one.
+    pub fn comma_id(&self) -> Option<u32> {
+        self.tokenizer.token_to_id(&format!(",{END_OF_WORD}"))
     }
 
     /// The padding id: 49407 (the end token) in SD 1.x, 0 ("!") in SD 2.x.

@@ -17,6 +17,7 @@ mod noise;
 mod ops;
 mod pipelines;
 mod previews;
+mod prompts;
 mod scenes;
 mod scheduler_files;
 mod schedulers;

@@ -8,6 +8,7 @@ use crate::{
     Result,
     conditioning::PromptEmbeds,
     guidance::{Conditioning, guidance_scale_embedding},
+    prompt::PromptSyntax,
 };
 
 impl StableDiffusion {
@@ -20,7 +21,7 @@ impl StableDiffusion {
     pub(super) fn encode_prompt(&self, params: &ImageParams, guidance_scale: f64) -> Result<PromptEmbeds> {
         let is_guided = guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
         let negative_prompt = is_guided.then_some(params.negative_prompt.as_str());
-        self.text_conditioner.encode(&params.prompt, negative_prompt, params.clip_skip)
+        self.text_conditioner.encode(&params.prompt, negative_prompt, PromptSyntax::Plain, params.clip_skip)
     }
 
     /// The noise predictor with these texts, at the guidance scale that they were encoded for.

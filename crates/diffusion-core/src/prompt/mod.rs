@@ -1,0 +1,93 @@
+//! Prompt languages: how a prompt's text becomes the chunks of weighted tokens that a text encoder reads.
+//!
+//! This module must not depend on models. Invariant: a chunk has exactly [`ClipTokenizer::max_length`] ids, start and end tokens included,
+//! and one weight for each. In the plain language there is one chunk, without weights, and the rest of a long text is cut off.
+
+mod a1111;
+mod chunks;
+
+use std::{fmt, str::FromStr};
+
+use crate::{Result, tokenizer::ClipTokenizer};
+
+/// A prompt language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PromptSyntax {
+    /// Every character is text; what exceeds the text encoder's length is cut off.
+    #[default]
+    Plain,
+    /// AUTOMATIC1111's: `(word)`, `((word))`, `(word:1.2)`, `[word]`, escapes with `\`, `BREAK`, and prompts of any length.
+    A1111,
+}
+
+impl PromptSyntax {
+    /// Every language, in the order in which messages list them.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::A1111];
+
+    /// The name in requests and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::A1111 => "a1111",
+        }
+    }
+}
+
+impl fmt::Display for PromptSyntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for PromptSyntax {
+    type Err = String;
+
+    /// # Errors
+    /// A sentence with the known names.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let names = Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|syntax| syntax.name() == text)
+            .ok_or_else(|| format!("not a prompt syntax: {text:?}; use one of {names}"))
+    }
+}
+
+/// The ids that a text encoder reads in one call, and a weight for each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptChunk {
+    /// Start token, text, end token, padding: [`ClipTokenizer::max_length`] ids.
+    pub ids: Vec<u32>,
+    /// One factor for each id's embedding; 1 for the start and end tokens and the padding.
+    pub weights: Vec<f32>,
+}
+
+impl PromptChunk {
+    /// Whether a weight differs from 1.
+    pub fn is_weighted(&self) -> bool {
+        self.weights.iter().any(|weight| *weight != 1.0)
+    }
+}
+
+/// A part of a prompt.
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    /// A text whose tokens have one weight.
+    Text { text: String, weight: f64 },
+    /// The end of a chunk.
+    Break,
+}
+
+/// The chunks of a prompt; at least one.
+///
+/// # Errors
+/// [`crate::Error::Tokenizer`] if a text cannot be encoded.
+pub fn chunks(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer) -> Result<Vec<PromptChunk>> {
+    match syntax {
+        PromptSyntax::Plain => {
+            let ids = tokenizer.encode(prompt)?.ids;
+            Ok(vec![PromptChunk { weights: vec![1.0; ids.len()], ids }])
+        }
+        PromptSyntax::A1111 => chunks::split(&a1111::parse(prompt), tokenizer),
+    }
+}

@@ -1,0 +1,86 @@
+//! The prompt languages against the reference programs' own parsers, tokenizers and encoders.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use diffusion_core::{
+    conditioning::TextConditioner,
+    models::{ClipTextConfig, ClipTextModel},
+    prompt::{PromptSyntax, chunks},
+    tokenizer::{ClipTokenizer, TokenizerConfig, Vocabulary},
+    weights::Component,
+};
+use serde_json::{Value, json};
+
+use crate::{golden, golden_metadata, golden_weights::GoldenWeights, relative_error, tolerance::MODELS};
+
+/// A tokenizer that pads as Stable Diffusion 1 (with the end token) or 2 (with "!").
+fn tokenizer(family: &str) -> ClipTokenizer {
+    let config = json!({"pad_token": if family == "sd2" { "!" } else { "<|endoftext|>" }});
+    ClipTokenizer::from_parts(Vocabulary::openai().unwrap(), TokenizerConfig::from_json(Some(&config), None, None).unwrap()).unwrap()
+}
+
+fn cases() -> serde_json::Map<String, Value> {
+    serde_json::from_str(&golden_metadata("prompts", "a1111")["cases"]).unwrap()
+}
+
+#[test]
+fn a1111_prompts_become_the_references_chunks() {
+    let mut most = 0;
+    for (family, cases) in cases() {
+        let tokenizer = tokenizer(&family);
+        for case in cases.as_array().unwrap() {
+            let prompt = case["prompt"].as_str().unwrap();
+            let found = chunks(prompt, PromptSyntax::A1111, &tokenizer).unwrap();
+            most = most.max(found.len());
+            let mut expected: Vec<Vec<u32>> = serde_json::from_value(case["ids"].clone()).unwrap();
+            for ids in &mut expected {
+                // The reference pads with the end token, and puts the padding in its place just before the encoder.
+                let end = ids.iter().position(|id| *id == tokenizer.end_id()).unwrap();
+                ids[end + 1..].fill(tokenizer.pad_id());
+            }
+            assert_eq!(found.iter().map(|chunk| chunk.ids.clone()).collect::<Vec<_>>(), expected, "{family}: {prompt:?}");
+            let weights: Vec<Vec<f64>> = serde_json::from_value(case["weights"].clone()).unwrap();
+            let weights: Vec<Vec<f32>> = weights.into_iter().map(|chunk| chunk.into_iter().map(|weight| weight as f32).collect()).collect();
+            assert_eq!(found.into_iter().map(|chunk| chunk.weights).collect::<Vec<_>>(), weights, "{family}: {prompt:?}");
+        }
+    }
+    assert!(most >= 3);
+}
+
+#[test]
+fn a1111_prompts_are_encoded_as_by_the_reference() {
+    let (tensors, metadata) = (golden("prompts", "a1111"), golden_metadata("prompts", "a1111"));
+    let config = ClipTextConfig::from_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
+    let weights = Arc::new(GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap()));
+    let mut compared = 0;
+    for (family, cases) in cases() {
+        let model = ClipTextModel::load(&config, &weights.cursor(Component::TextEncoder, DType::F32)).unwrap();
+        let conditioner = TextConditioner::new(tokenizer(&family), model, Device::Cpu, DType::F32);
+        for (index, case) in cases.as_array().unwrap().iter().enumerate() {
+            let prompt = case["prompt"].as_str().unwrap();
+            for skip in [0, 1] {
+                let Some(expected) = tensors.get(&format!("{family}.{index}.skip_{skip}")) else { continue };
+                let embeds = conditioner.encode(prompt, Some(prompt), PromptSyntax::A1111, skip).unwrap();
+                let error = relative_error(&embeds.prompt_embeds.squeeze(0).unwrap(), expected);
+                assert!(error < MODELS, "{family}, {prompt:?}, {skip} layers skipped: {error:.1e}");
+                if skip == 0 {
+                    assert_eq!(relative_error(&embeds.negative_prompt_embeds.unwrap(), &embeds.prompt_embeds), 0.0);
+                }
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, tensors.len());
+}
+
+#[test]
+fn a_plain_prompt_has_one_chunk_and_no_weights() {
+    let tokenizer = tokenizer("sd1");
+    for prompt in ["(a:1.5) BREAK b", &"word ".repeat(100)] {
+        let found = chunks(prompt, PromptSyntax::Plain, &tokenizer).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].ids, tokenizer.encode(prompt).unwrap().ids);
+        assert!(!found[0].is_weighted());
+    }
+}
