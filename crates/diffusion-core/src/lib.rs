@@ -7,17 +7,19 @@
 //!   seeded random numbers);
 //! * [`policy::ExecutionPolicy`]: the device and the precision of each component;
 //! * [`conditioning::TextConditioner`]: turns prompts into the embeddings that condition a noise predictor;
-//! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one method for each pipeline;
+//! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded models, with one method for each pipeline;
 //! * [`pipelines::caption::Captioner`]: the loaded model that describes an image;
-//! * [`denoise::StepMonitor`]: implemented by a caller to follow progress and to cancel;
+//! * [`pipelines::RunContext`] and [`pipelines::VideoContext`]: a method's monitor, journal and sink;
+//! * [`denoise::StepMonitor`] and [`pipelines::VideoMonitor`]: implemented by a caller to follow progress and to cancel;
 //! * [`frames::FrameSink`]: receives the frames of a video;
-//! * [`journal::Journal`]: keeps finished parts, for work that is interrupted and resumed.
+//! * [`journal::Journal`]: keeps finished parts, for work that is interrupted and resumed;
+//! * [`imaging`]: image arithmetic that knows no model.
 //!
 //! Nothing here reads the environment, the clock, a global random number generator or, outside [`hub`], the network: paths, seeds,
 //! devices and tokens arrive as values.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test checks it):
-//! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> prompt, schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
+//! error, policy -> imaging -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> prompt, schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
 
 pub mod conditioning;
 pub mod denoise;
@@ -26,6 +28,7 @@ pub mod frames;
 pub mod guidance;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod imaging;
 pub mod journal;
 pub mod models;
 pub mod noise;

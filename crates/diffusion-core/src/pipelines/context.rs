@@ -1,6 +1,6 @@
-//! What a caller hands a pipeline beside the parameters: who watches it, where its finished pieces are kept, where its frames go.
+//! The context of a call: the monitor that watches it, the journal that keeps its finished pieces, the sink that takes its frames.
 //!
-//! It must not know models. The invariant: a context changes nothing of what is made, only who hears of it and what is not made twice.
+//! It must not know models. The invariant: the context does not change the result, only who sees it being made and what is not made twice.
 
 use crate::{
     denoise::StepMonitor,
@@ -11,8 +11,7 @@ use crate::{
 
 /// The context of one image.
 ///
-/// `RunContext::new(&mut monitor)` is all that a caller without a journal needs, and `RunContext::new(&mut ())` all that one needs who does
-/// not watch.
+/// `RunContext::new(&mut monitor)` is enough for a caller without a journal, `RunContext::new(&mut ())` for one that needs no progress either.
 pub struct RunContext<'a> {
     /// Sees every step, and can cancel.
     pub monitor: &'a mut dyn StepMonitor,
@@ -23,12 +22,12 @@ pub struct RunContext<'a> {
 }
 
 impl<'a> RunContext<'a> {
-    /// A run that `monitor` watches and of which nothing is kept.
+    /// A context without a journal.
     pub fn new(monitor: &'a mut dyn StepMonitor) -> Self {
         Self { monitor, journal: no_journal(), run: Run::Image { index: 0 } }
     }
 
-    /// The same run with a journal, which knows it as `run`: what the journal has of it is not made again.
+    /// Adds a journal, which keeps the image under the name `run`. What it has of the image is not made again.
     #[must_use]
     pub fn with_journal(self, journal: &'a mut dyn Journal, run: Run) -> Self {
         Self { journal, run, ..self }
@@ -37,7 +36,7 @@ impl<'a> RunContext<'a> {
 
 /// The context of one video.
 ///
-/// `VideoContext::new(&mut monitor, &mut sink)` is all that a caller without a journal needs.
+/// `VideoContext::new(&mut monitor, &mut sink)` is enough for a caller without a journal.
 pub struct VideoContext<'a> {
     /// Sees every step and every frame, and can cancel.
     pub monitor: &'a mut dyn VideoMonitor,
@@ -48,19 +47,19 @@ pub struct VideoContext<'a> {
 }
 
 impl<'a> VideoContext<'a> {
-    /// A video that `monitor` watches, whose frames go to `sink`, and of which nothing is kept.
+    /// A context without a journal.
     pub fn new(monitor: &'a mut dyn VideoMonitor, sink: &'a mut dyn FrameSink) -> Self {
         Self { monitor, sink, journal: no_journal() }
     }
 
-    /// The same video with a journal: what the journal has of it is not made again, and all frames reach the sink all the same.
+    /// Adds a journal. What it has of the video is not made again; all frames reach the sink all the same.
     #[must_use]
     pub fn with_journal(self, journal: &'a mut dyn Journal) -> Self {
         Self { journal, ..self }
     }
 }
 
-/// The journal that keeps nothing. Leaks nothing: a box of nothing takes no memory.
+/// The journal that keeps nothing. Nothing leaks: a box of a unit takes no memory.
 fn no_journal<'a>() -> &'a mut dyn Journal {
     Box::leak(Box::new(()))
 }

@@ -7,7 +7,6 @@
 //! draws it; a call makes one image or one video, so neither can depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`
 //! and `pipelines/stable_video_diffusion/`.
 
-mod blend;
 pub mod caption;
 pub mod clip;
 mod context;
@@ -19,10 +18,7 @@ mod inspect;
 mod latent_colours;
 mod memory;
 mod progress;
-mod retime;
 pub mod scenes;
-mod seam;
-mod sizes;
 
 pub use self::{
     context::{RunContext, VideoContext},

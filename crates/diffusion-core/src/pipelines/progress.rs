@@ -68,7 +68,7 @@ impl VideoMonitor for () {
     }
 }
 
-/// What a video comes to, known before its first frame.
+/// How large a video is, known before its first frame.
 pub(super) struct VideoSize {
     pub(super) scenes: usize,
     pub(super) frames: usize,
@@ -76,7 +76,7 @@ pub(super) struct VideoSize {
     pub(super) work: f64,
 }
 
-/// A video in the making: its frames and its progress on their way out, and the journal of its runs.
+/// A video that is being made: its progress and frames, and the journal of its model runs.
 pub(super) struct VideoRun<'a> {
     pub(super) progress: FrameProgress<'a>,
     pub(super) journal: &'a mut dyn Journal,
@@ -89,7 +89,7 @@ impl<'a> VideoRun<'a> {
         Self { progress: FrameProgress::new(monitor, sink, first_frame, size), journal }
     }
 
-    /// Makes one of the video's model runs, which is so much of the whole work.
+    /// Makes one of the video's model runs; `work` is its part of the video's work.
     pub(super) fn run<T>(&mut self, run: Run, work: f64, make: impl FnOnce(RunContext<'_>) -> Result<T>) -> Result<T> {
         self.progress.begin_run(work);
         let made = make(RunContext { monitor: &mut self.progress, journal: &mut *self.journal, run })?;
@@ -98,7 +98,7 @@ impl<'a> VideoRun<'a> {
     }
 }
 
-/// The one way of frames and of progress out of a video in the making.
+/// Counts the frames and the work of a video, hands the frames to the sink, and reports to the monitor.
 pub(super) struct FrameProgress<'a> {
     monitor: &'a mut dyn VideoMonitor,
     sink: &'a mut dyn FrameSink,
@@ -145,7 +145,7 @@ impl<'a> FrameProgress<'a> {
         self.report()
     }
 
-    /// Begins a model run, which is so much of the whole work.
+    /// Begins a model run; `work` is its part of the video's work.
     pub(super) fn begin_run(&mut self, work: f64) {
         self.work_before += self.run_work;
         self.run_work = work;

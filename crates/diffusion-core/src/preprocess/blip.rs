@@ -7,8 +7,11 @@ use candle_core::{Device, Tensor};
 use image::RgbImage;
 use serde_json::Value;
 
-use super::{ClipImageProcessorConfig, Filter, resized_by};
-use crate::{Error, Result};
+use super::ClipImageProcessorConfig;
+use crate::{
+    Error, Result,
+    imaging::{Filter, resized_by},
+};
 
 /// What transformers multiplies bytes by, and what is written as `rescale_factor` with less digits or more.
 const RESCALE: f64 = 1.0 / 255.0;

@@ -1,38 +1,26 @@
-//! Given pictures on their way into a model: resized as Pillow's filters do, normalised, and masks binarised.
+//! Given images on their way into a model: resized, normalised, made tensors; and masks binarised.
 //!
-//! It must not know any model or pipeline. The invariant: a picture resized here has the bytes that `PIL.Image.resize` gives, because
-//! diffusers resizes with its Lanczos filter before the autoencoder sees the picture (`VaeImageProcessor.preprocess`), and transformers with
-//! its bicubic one before a captioner does. Pillow's 8-bit
-//! resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits and a rounding to bytes in between.
-//! Rows come first at every size here, as in every Pillow before 13; that one takes the columns first where the height shrinks much more
-//! than the width, and so rounds some bytes another way.
+//! It must not know any model or pipeline. The invariant: the same image gives the tensor that diffusers and transformers give
+//! (`VaeImageProcessor.preprocess`, and the image processors named in the modules).
 
 mod blip;
 mod clip;
-mod filter;
 
 use candle_core::{Device, Tensor};
 use image::{GrayImage, RgbImage};
 
 pub use blip::{BlipImageProcessorConfig, blip_pixels};
 pub use clip::{ClipImageProcessorConfig, clip_pixels};
-pub use filter::Filter;
 
-use crate::{Error, Result};
+use crate::{
+    Result,
+    imaging::{Filter, Part, resize},
+};
 
-/// Fractional bits of a resampling coefficient: 32 of the accumulator, less 8 of a byte and 2 of head room for the negative lobes.
-const PRECISION_BITS: u32 = 32 - 8 - 2;
-
-/// Half of a byte's step in a sum of weighted bytes, so that cutting its fraction off rounds it.
-const HALF: i32 = 1 << (PRECISION_BITS - 1);
-
-/// How far a part's edge may lie outside of its picture for the arithmetic that made it.
-const ROUNDING: f64 = 1e-6;
-
-/// A picture as a model wants it: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first where its size differs.
+/// An image as a model wants it: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first where its size differs.
 ///
 /// # Errors
-/// [`Error::Params`] if the picture or the wanted size is empty.
+/// [`Error::Params`] if the image or the wanted size is empty.
 pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
     let whole = Part::whole(image.width(), image.height());
     let bytes = resize::<3>(image.as_raw(), image.dimensions(), whole, (width, height), Filter::Lanczos, "init_image")?;
@@ -48,70 +36,7 @@ pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor>
     Ok(Tensor::from_vec(planes, (1, 3, height, width), &Device::Cpu)?)
 }
 
-/// A picture in another size, as Pillow's Lanczos filter makes it.
-///
-/// # Errors
-/// [`Error::Params`] if the picture or the wanted size is empty.
-pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
-    resized_by(image, width, height, Filter::Lanczos)
-}
-
-/// A picture in another size, as Pillow makes it by that filter.
-///
-/// # Errors
-/// [`Error::Params`] if the picture or the wanted size is empty.
-pub fn resized_by(image: &RgbImage, width: u32, height: u32, filter: Filter) -> Result<RgbImage> {
-    part_by(image, Part::whole(image.width(), image.height()), width, height, filter)
-}
-
-/// A part of a picture, in pixels from its top left corner; its edges may lie between pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Part {
-    /// Pixels left of it.
-    pub left: f64,
-    /// Pixels above it.
-    pub top: f64,
-    /// Pixels across it.
-    pub width: f64,
-    /// Pixels down it.
-    pub height: f64,
-}
-
-impl Part {
-    /// A picture of this size, all of it.
-    pub fn whole(width: u32, height: u32) -> Self {
-        Self { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) }
-    }
-
-    /// The largest part of a picture that has the proportions of `to`, in its middle: what is left when a picture covers a frame and no
-    /// side of it is stretched. The whole picture where a side of either is empty.
-    pub fn covering(picture: (u32, u32), to: (u32, u32)) -> Self {
-        let whole = Self::whole(picture.0, picture.1);
-        let (across, down) = (whole.width * f64::from(to.1), whole.height * f64::from(to.0));
-        if across <= 0.0 || down <= 0.0 {
-            return whole;
-        }
-        // One of the two is the picture's own, to the last bit.
-        let (width, height) = if across > down { (down / f64::from(to.1), whole.height) } else { (whole.width, across / f64::from(to.0)) };
-        Self { left: (whole.width - width) / 2.0, top: (whole.height - height) / 2.0, width, height }
-    }
-}
-
-/// A part of a picture in another size, as Pillow's Lanczos filter makes it of a `box`: pixels beyond its edges have their say in those
-/// within, as they do in the whole picture.
-///
-/// # Errors
-/// [`Error::Params`] if the part or the wanted size is empty, or the part is not inside the picture.
-pub fn resized_part(image: &RgbImage, part: Part, width: u32, height: u32) -> Result<RgbImage> {
-    part_by(image, part, width, height, Filter::Lanczos)
-}
-
-fn part_by(image: &RgbImage, part: Part, width: u32, height: u32, filter: Filter) -> Result<RgbImage> {
-    let bytes = resize::<3>(image.as_raw(), image.dimensions(), part, (width, height), filter, "image")?;
-    RgbImage::from_raw(width, height, bytes).ok_or_else(|| Error::Params { field: "image", reason: format!("no {width}x{height} pixels") })
-}
-
-/// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like a picture, then cut at one half.
+/// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like an image, then cut at one half.
 ///
 /// # Errors
 /// [`Error::Params`] if the mask or the wanted size is empty.
@@ -136,174 +61,15 @@ pub fn mask_to_latents(mask: &Tensor, factor: usize) -> Result<Tensor> {
         .reshape((batch, channels, rows, columns))?)
 }
 
-/// One output pixel's window: where it starts in the source, and its weights.
-struct Window {
-    start: usize,
-    weights: Vec<i32>,
-}
-
-fn resize<const CHANNELS: usize>(
-    bytes: &[u8],
-    from: (u32, u32),
-    part: Part,
-    to: (u32, u32),
-    filter: Filter,
-    field: &'static str,
-) -> Result<Vec<u8>> {
-    let ((width, height), (to_width, to_height)) = ((from.0 as usize, from.1 as usize), (to.0 as usize, to.1 as usize));
-    if width == 0 || height == 0 || to_width == 0 || to_height == 0 {
-        let reason = format!("a picture of {width}x{height} pixels cannot be resized to {to_width}x{to_height}");
-        return Err(Error::Params { field, reason });
-    }
-    let (across, down) = ((part.left, part.left + part.width), (part.top, part.top + part.height));
-    let inside = |(start, end): (f64, f64), side: u32| start >= 0.0 && start < end && end <= f64::from(side) + ROUNDING;
-    if !inside(across, from.0) || !inside(down, from.1) {
-        let reason = format!("{part:?} is no part of a picture of {width}x{height} pixels");
-        return Err(Error::Params { field, reason });
-    }
-    let mut current = bytes.to_vec();
-    if to_width != width || across != (0.0, f64::from(from.0)) {
-        let windows = windows(width, across, to_width, filter);
-        let mut next = Vec::with_capacity(to_width * height * CHANNELS);
-        for row in current.chunks_exact(width * CHANNELS) {
-            for window in &windows {
-                let mut sums = [HALF; CHANNELS];
-                for (pixel, weight) in row.chunks_exact(CHANNELS).skip(window.start).zip(&window.weights) {
-                    for (sum, value) in sums.iter_mut().zip(pixel) {
-                        *sum = sum.wrapping_add(weight * i32::from(*value));
-                    }
-                }
-                next.extend(sums.map(to_byte));
-            }
-        }
-        current = next;
-    }
-    if to_height != height || down != (0.0, f64::from(from.1)) {
-        let stride = to_width * CHANNELS;
-        let mut next = Vec::with_capacity(stride * to_height);
-        let mut sums = vec![HALF; stride];
-        for window in windows(height, down, to_height, filter) {
-            // A row at a time, which the compiler turns into vectors.
-            sums.fill(HALF);
-            for (row, weight) in current.chunks_exact(stride).skip(window.start).zip(&window.weights) {
-                for (sum, value) in sums.iter_mut().zip(row) {
-                    *sum = sum.wrapping_add(weight * i32::from(*value));
-                }
-            }
-            next.extend(sums.iter().map(|sum| to_byte(*sum)));
-        }
-        current = next;
-    }
-    Ok(current)
-}
-
-/// A sum of weighted bytes, rounded.
-fn to_byte(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
-}
-
-/// The windows of every output position along one axis, of which `part` is shown.
-fn windows(from: usize, part: (f64, f64), to: usize, filter: Filter) -> Vec<Window> {
-    let scale = (part.1 - part.0) / to as f64;
-    let filter_scale = scale.max(1.0);
-    let support = filter.support() * filter_scale;
-    let one = f64::from(1u32 << PRECISION_BITS);
-    (0..to)
-        .map(|position| {
-            let center = part.0 + (position as f64 + 0.5) * scale;
-            // A cast of a negative float to usize gives 0, which is the clamp that is wanted.
-            let start = (center - support + 0.5) as usize;
-            let end = ((center + support + 0.5) as usize).min(from);
-            let weights = (start..end).map(|x| filter.weight((x as f64 - center + 0.5) / filter_scale)).collect::<Vec<f64>>();
-            let total = weights.iter().sum::<f64>();
-            let weights = weights.iter().map(|weight| (weight / total * one).round() as i32).collect();
-            Window { start, weights }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-
-    fn pattern(width: usize, height: usize, channels: usize) -> Vec<u8> {
-        (0..width * height * channels).map(|index| ((index * 7919 + index / 5 * 131) % 256) as u8).collect()
-    }
-
-    /// FNV-1a, to compare whole pictures by one number.
-    fn digest(bytes: &[u8]) -> u32 {
-        bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
-    }
-
-    /// Digests of Pillow 13.0's results for the four cases below: `Image.frombytes(mode, (37, 23), pattern).resize(size, LANCZOS)`.
-    const PILLOW: [u32; 4] = [0xf16a_6768, 0x29ca_3ec2, 0xccac_eb8d, 0x5b2f_0281];
+    use crate::Error;
 
     #[test]
-    fn an_equal_size_keeps_every_byte() {
-        let bytes = pattern(16, 8, 3);
-        assert_eq!(resize::<3>(&bytes, (16, 8), Part::whole(16, 8), (16, 8), Filter::Lanczos, "init_image").unwrap(), bytes);
-    }
-
-    #[test]
-    fn lanczos_gives_pillows_bytes() {
-        let rgb = pattern(37, 23, 3);
-        let gray = pattern(37, 23, 1);
-        let whole = Part::whole(37, 23);
-        let small = resize::<3>(&rgb, (37, 23), whole, (16, 8), Filter::Lanczos, "init_image").unwrap();
-        let large = resize::<3>(&rgb, (37, 23), whole, (64, 48), Filter::Lanczos, "init_image").unwrap();
-        let mask = resize::<1>(&gray, (37, 23), whole, (24, 40), Filter::Lanczos, "mask_image").unwrap();
-        let wide = resize::<1>(&gray, (37, 23), whole, (80, 23), Filter::Lanczos, "mask_image").unwrap();
-        let found = [&small, &large, &mask, &wide].map(|bytes| digest(bytes));
-        assert_eq!(found, PILLOW, "first bytes {:?}", &small[..12]);
-    }
-
-    #[test]
-    fn a_part_gives_pillows_bytes() {
-        let image = RgbImage::from_raw(37, 23, pattern(37, 23, 3)).unwrap();
-        let digest = |part: [f64; 4], size: (u32, u32)| {
-            let [left, top, right, bottom] = part;
-            let part = Part { left, top, width: right - left, height: bottom - top };
-            digest(resized_part(&image, part, size.0, size.1).unwrap().as_raw())
-        };
-        // `image.resize(size, LANCZOS, box=part)`, Pillow 13.0.
-        assert_eq!(digest([2.25, 1.5, 30.75, 20.125], (37, 23)), 0x03f7_4ac0);
-        assert_eq!(digest([0.0, 0.0, 18.5, 23.0], (64, 48)), 0xd75b_6f83);
-        assert_eq!(digest([11.125, 3.0, 37.0, 20.0], (16, 8)), 0x9389_a0e9);
-    }
-
-    #[test]
-    fn a_covering_part_has_the_frames_proportions_and_lies_in_the_middle() {
-        let part = |picture, to| Part::covering(picture, to);
-        assert_eq!(part((100, 50), (20, 10)), Part::whole(100, 50));
-        assert_eq!(part((100, 50), (10, 10)), Part { left: 25.0, top: 0.0, width: 50.0, height: 50.0 });
-        assert_eq!(part((50, 100), (16, 9)), Part { left: 0.0, top: 35.9375, width: 50.0, height: 28.125 });
-        // Whatever the sizes, it is a part that can be resized.
-        for side in 1..60 {
-            let image = RgbImage::new(61 - side, side);
-            let part = part(image.dimensions(), (1920, 1000 + side));
-            assert_eq!(resized_part(&image, part, 4, 3).unwrap().dimensions(), (4, 3), "{part:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_part_of_a_picture_is_an_error() {
-        let image = RgbImage::new(8, 8);
-        let whole = Part::whole(8, 8);
-        for part in [
-            Part { left: -0.5, ..whole },
-            Part { top: 1.0, ..whole },
-            Part { width: 0.0, ..whole },
-            Part { height: f64::NAN, ..whole },
-            Part { width: f64::INFINITY, ..whole },
-        ] {
-            assert!(matches!(resized_part(&image, part, 4, 4), Err(Error::Params { field: "image", .. })), "{part:?}");
-        }
-    }
-
-    #[test]
-    fn a_picture_is_normalised_to_one_either_side_of_zero() {
+    fn an_image_is_normalised_to_one_either_side_of_zero() {
         let image = RgbImage::from_raw(1, 1, vec![0, 255, 128]).unwrap();
         let values = image_tensor(&image, 1, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(values, [-1.0, 1.0, 2.0 * (128.0 / 255.0) - 1.0]);
@@ -323,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_picture_is_an_error() {
+    fn an_empty_image_is_an_error() {
         assert!(matches!(image_tensor(&RgbImage::new(0, 4), 8, 8), Err(Error::Params { field: "init_image", .. })));
     }
 }

@@ -10,14 +10,14 @@ use std::{
 
 use diffusion_core::{
     Error,
+    imaging::{Camera, Part, TRAVEL, resized, resized_part},
     journal::{Journal, KeptLatents, Run},
     pipelines::{
         Activity, ImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, Start, VideoContext, VideoMonitor, VideoProgress,
-        clip::{Camera, ClipParams, RepaintParams, TRAVEL},
+        clip::{ClipParams, RepaintParams},
         nano_sd, nano_svd,
     },
     policy::ExecutionPolicy,
-    preprocess::{self, Part},
 };
 use image::{Rgb, RgbImage};
 
@@ -156,8 +156,8 @@ fn the_aspect_ratio_is_preserved() {
     for (width, height) in [(240, 160), (160, 160), (96, 176)] {
         let part = Part::covering(image.dimensions(), (width, height));
         let native = MODEL.size_for((width, height), None, None);
-        let seen = preprocess::resized_part(&image, part, native.0, native.1).unwrap();
-        let frame = preprocess::resized(&seen, width, height).unwrap();
+        let seen = resized_part(&image, part, native.0, native.1).unwrap();
+        let frame = resized(&seen, width, height).unwrap();
         // The total width and height of the squares: 120 and 80 pixels of the image.
         let bright = || frame.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 100);
         let range = |values: Vec<u32>| f64::from(values.iter().max().unwrap() - values.iter().min().unwrap() + 1);
@@ -176,7 +176,7 @@ fn the_camera_crops_the_frames() {
     for camera in [Camera::Pan, Camera::Tilt, Camera::Zoom] {
         for (index, (seen, frame)) in of(camera).iter().zip(&own).enumerate() {
             let part = camera.part((32, 32), index, 9);
-            assert!(*seen == preprocess::resized_part(frame, part, 32, 32).unwrap(), "{camera:?}, frame {index}");
+            assert!(*seen == resized_part(frame, part, 32, 32).unwrap(), "{camera:?}, frame {index}");
         }
     }
 }
@@ -188,7 +188,7 @@ fn texture(width: u32, height: u32) -> RgbImage {
     };
     let coarse =
         RgbImage::from_fn(width / 4, height / 4, |x, y| Rgb([value(x, y, 1), value(x, y, 2), value(x, y, 3)].map(|value| value as u8)));
-    preprocess::resized(&coarse, width, height).unwrap()
+    resized(&coarse, width, height).unwrap()
 }
 
 /// The displacement in `to` of a 24 x 24 block centred at (x, y) in `from`, to the nearest pixel.
@@ -212,8 +212,7 @@ fn block_flow(from: &RgbImage, to: &RgbImage, (x, y): (i32, i32), reach: i32) ->
 fn a_still_image_moves_as_far_as_documented_and_in_the_right_direction() {
     let (width, height, frames) = (192u32, 128u32, 49);
     let still = texture(width, height);
-    let seen =
-        |camera: Camera, index| preprocess::resized_part(&still, camera.part((width, height), index, frames), width, height).unwrap();
+    let seen = |camera: Camera, index| resized_part(&still, camera.part((width, height), index, frames), width, height).unwrap();
     let way = TRAVEL / (1.0 - TRAVEL);
     let grid = || (52..=140).step_by(22).flat_map(|x| (44..=84).step_by(20).map(move |y| (x, y)));
     for camera in Camera::ALL {
@@ -261,7 +260,7 @@ fn a_slow_camera_does_not_jitter() {
         let mut farthest: f64 = 0.0;
         for index in 0..frames {
             let part = camera.part((128, 96), index, frames);
-            let (x, y) = middle(&preprocess::resized_part(&spot, part, 128, 96).unwrap());
+            let (x, y) = middle(&resized_part(&spot, part, 128, 96).unwrap());
             let expected = ((64.5 - part.left) * 128.0 / part.width - 0.5, (48.5 - part.top) * 96.0 / part.height - 0.5);
             farthest = farthest.max((x - expected.0).abs()).max((y - expected.1).abs());
         }

@@ -9,12 +9,12 @@ use diffusion_core::{
     Error, Result,
     error::BoxError,
     frames::FrameSink,
+    imaging::resized,
     pipelines::{
         Activity, ImageParams, RunContext, StableDiffusion, Start, VideoContext, VideoMonitor, VideoProgress,
         scenes::{Join, SceneParams, ScenesParams, Span},
     },
     policy::ExecutionPolicy,
-    preprocess,
 };
 use image::{GrayImage, RgbImage};
 use serde_json::Value as Json;
@@ -150,7 +150,7 @@ fn frames_follow_the_timeline() {
     let of = |span: Option<Span>| &frames[span.unwrap().start..span.unwrap().end()];
     let pictures = params.scenes.iter().map(|scene| {
         let picture = model.image(&scene.image, RunContext::new(&mut ())).unwrap();
-        preprocess::resized(&picture, params.width, params.height).unwrap()
+        resized(&picture, params.width, params.height).unwrap()
     });
     let pictures = pictures.collect::<Vec<RgbImage>>();
     for (index, picture) in pictures.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Validation of requests for clips: each rule with its error, the defaults, and storing a spec.
 
-use diffusion_core::pipelines::clip::Camera;
+use diffusion_core::imaging::Camera;
 use generation::{
     FieldError, FieldErrorKind, Limits,
     field_error::Bound,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use actix_web::web;
-use diffusion_core::preprocess;
+use diffusion_core::imaging::resized;
 use generation::{
     given_picture::{self, PictureError},
     jobs::Jobs,
@@ -181,7 +181,7 @@ fn limit_size(picture: RgbImage) -> Result<RgbImage, String> {
         return Ok(picture);
     }
     let scaled = |side: u32| ((f64::from(side) * f64::from(MAX_KEPT_SIDE) / f64::from(longer)).round() as u32).max(1);
-    let smaller = preprocess::resized(&picture, scaled(picture.width()), scaled(picture.height()));
+    let smaller = resized(&picture, scaled(picture.width()), scaled(picture.height()));
     smaller.map_err(|error| error.to_string())
 }
 

@@ -8,21 +8,17 @@
 //! at the model's size, window after window; brought to the video's rate, each frame mixed of its two neighbours in time; and what the
 //! camera sees of it brought to the video's size with Lanczos, edges between pixels included, so that a slow camera does not tremble.
 
-mod camera;
-
 use image::RgbImage;
 
-pub use self::camera::{Camera, TRAVEL};
 use super::{
     Activity, ImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, Start, VideoContext, first_user_step,
     image_to_video::Windows,
     progress::{FrameProgress, VideoRun, VideoSize},
-    retime::Retime,
 };
 use crate::{
     Error, Result,
+    imaging::{Camera, Part, Retime, resized_part},
     journal::Run,
-    preprocess::{self, Part},
 };
 
 /// How the image is repainted before it moves.
@@ -162,7 +158,7 @@ impl StableVideoDiffusion {
                     return Ok(());
                 }
                 let part = params.camera.part(frame.dimensions(), progress.position(), params.frames);
-                let seen = preprocess::resized_part(&frame, part, params.width, params.height)?;
+                let seen = resized_part(&frame, part, params.width, params.height)?;
                 progress.push(|| seen)
             })
         };
@@ -174,9 +170,9 @@ impl StableVideoDiffusion {
         let part = Part::covering(params.image.dimensions(), (params.width, params.height));
         let Some((repaint, painter)) = params.repaint.as_ref().zip(painter) else {
             let (width, height) = params.motion.size.unwrap_or_else(|| self.default_size());
-            return preprocess::resized_part(&params.image, part, width, height);
+            return resized_part(&params.image, part, width, height);
         };
-        let init_image = preprocess::resized_part(&params.image, part, repaint.image.width, repaint.image.height)?;
+        let init_image = resized_part(&params.image, part, repaint.image.width, repaint.image.height)?;
         video.progress.begin(0, Activity::Image)?;
         let start = Start::Image { init_image, strength: repaint.strength };
         let call = ImageParams { start, ..repaint.image.clone() };

@@ -5,8 +5,8 @@
 use super::{Start, own_scheduler::OwnScheduler};
 use crate::{
     Result,
+    imaging::sizes::of_latents,
     models::{AutoencoderKlConfig, UNet2dConfig},
-    pipelines::sizes::of_latents,
     schedulers::SchedulerName,
     tokenizer::{ClipTokenizer, Scripts},
     weights::{Component, ModelFamily, WeightSource},

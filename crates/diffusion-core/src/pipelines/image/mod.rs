@@ -1,4 +1,4 @@
-//! Images: a loaded Stable Diffusion model with its one verb. Follows diffusers' `StableDiffusionPipeline`,
+//! Image generation: a loaded Stable Diffusion model with its one verb. Follows diffusers' `StableDiffusionPipeline`,
 //! `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`, one module for each way to start.
 //!
 //! It must not know videos. The invariant: an image depends on its parameters alone, whether a journal had a part of it or not.
@@ -26,11 +26,12 @@ pub(super) use self::{
     interpolate::{Between, check_sizes},
     own_scheduler::OwnScheduler,
 };
-use super::{RunContext, latent_colours::LatentColours, memory::Weighed, sizes};
+use super::{RunContext, latent_colours::LatentColours, memory::Weighed};
 use crate::{
     Error, Result,
     conditioning::TextConditioner,
     denoise::StepMonitor,
+    imaging::sizes,
     journal::RunJournal,
     models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
     noise::SeededNoise,

@@ -94,7 +94,7 @@ impl ImageParams {
         Ok(())
     }
 
-    /// Checks the limits of `what` can start from noise alone.
+    /// Checks the limits, and that the image starts from noise; `what` names the image in the error.
     pub(in crate::pipelines) fn check_from_noise(&self, what: &str, pixels_per_latent: u32) -> Result<()> {
         let given = match &self.start {
             Start::Noise => return self.check(pixels_per_latent),

@@ -19,11 +19,11 @@ pub(in crate::pipelines) trait RunOutput: StepMonitor {
     fn push_frame(&mut self, frame: RgbImage) -> Result<()>;
 }
 
-/// The frames of one model run on their way out.
+/// Emits the frames of one model run.
 pub(super) struct FrameEmitter<'a> {
     /// All frames of the run.
     frames: usize,
-    /// Those that have left.
+    /// Frames that have left.
     done: usize,
     output: &'a mut dyn RunOutput,
     journal: RunJournal<'a>,

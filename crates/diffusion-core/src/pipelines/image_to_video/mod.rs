@@ -23,12 +23,12 @@ use super::{
     latent_colours::LatentColours,
     memory::Weighed,
     progress::{FrameProgress, VideoRun, VideoSize},
-    sizes,
 };
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
     guidance::{VideoConditioning, VideoConditions},
+    imaging::sizes,
     journal::{Run, RunJournal},
     models::{
         AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipVisionConfig, ClipVisionModelWithProjection,

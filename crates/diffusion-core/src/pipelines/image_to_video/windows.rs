@@ -12,12 +12,9 @@ use super::{ImageToVideoParams, MotionParams, RunOutput, StableVideoDiffusion};
 use crate::{
     Result,
     denoise::{StepMonitor, StepReport},
+    imaging::{Retime, Seam},
     journal::{Run, RunJournal},
-    pipelines::{
-        progress::{FrameProgress, VideoRun},
-        retime::Retime,
-        seam::Seam,
-    },
+    pipelines::progress::{FrameProgress, VideoRun},
 };
 
 /// Takes the frames one by one, and hands on what it makes of them.

@@ -10,9 +10,9 @@ use super::{ScenesParams, VideoRun};
 use crate::{
     Result,
     denoise::StepMonitor,
+    imaging::resized,
     journal::{Run, RunJournal},
     pipelines::{ImageParams, RunContext, StableDiffusion, image::Between},
-    preprocess,
 };
 
 /// Pixels that are decoded at once where several images are: one of 512 x 512, or sixteen of 128 x 128.
@@ -24,11 +24,11 @@ pub(in crate::pipelines) fn decoded_together((width, height): (u32, u32)) -> usi
     usize::try_from(DECODED_PIXELS / pixels).unwrap_or(usize::MAX).max(1)
 }
 
-/// What there is of an image between two scenes once its run is done.
+/// What a model run between two scenes gives.
 enum Finished {
-    /// The journal had it.
+    /// The image, which the journal had.
     Image(RgbImage),
-    /// It waits to be decoded.
+    /// Latents to be decoded.
     Latents(Tensor),
 }
 
@@ -107,7 +107,7 @@ impl Waiting<'_> {
     }
 
     fn push(&self, image: &RgbImage, video: &mut VideoRun<'_>) -> Result<()> {
-        let frame = preprocess::resized(image, self.size.0, self.size.1)?;
+        let frame = resized(image, self.size.0, self.size.1)?;
         video.progress.push(|| frame)
     }
 }

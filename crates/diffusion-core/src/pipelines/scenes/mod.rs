@@ -16,12 +16,15 @@ use self::moving::push_moving;
 pub use self::timeline::{Span, Timeline, scene_frames};
 use super::{
     Activity, ImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, VideoContext,
-    blend::blend,
     image::check_sizes,
     image_to_video::Windows,
     progress::{VideoRun, VideoSize},
 };
-use crate::{Error, Result, journal::Run, preprocess};
+use crate::{
+    Error, Result,
+    imaging::{blend, resized},
+    journal::Run,
+};
 
 /// How one scene goes over into the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +172,7 @@ impl StableDiffusion {
                 before = last.map(|last| (scene, last));
                 continue;
             }
-            let image = preprocess::resized(&image, params.width, params.height)?;
+            let image = resized(&image, params.width, params.height)?;
             match (params.join_before(index), &before) {
                 (Join::Crossfade { frames }, Some((_, last))) => {
                     for i in 0..frames {

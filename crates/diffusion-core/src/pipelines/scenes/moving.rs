@@ -5,11 +5,11 @@
 
 use image::RgbImage;
 
-use super::{Activity, Join, SceneParams, ScenesParams, VideoRun, Windows, blend};
+use super::{Activity, Join, SceneParams, ScenesParams, VideoRun, Windows};
 use crate::{
     Result,
-    pipelines::{MotionParams, StableVideoDiffusion, progress::FrameProgress, retime::Retime},
-    preprocess,
+    imaging::{Retime, blend, resized},
+    pipelines::{MotionParams, StableVideoDiffusion, progress::FrameProgress},
 };
 
 /// Hands a moving scene's frames on, those of the crossfade before it included, and returns the last one.
@@ -30,7 +30,7 @@ pub(super) fn push_moving(
     // The video's last frame.
     let mut last = None;
     let mut take = |frame: &RgbImage, progress: &mut FrameProgress<'_>| {
-        let frame = preprocess::resized(frame, params.width, params.height)?;
+        let frame = resized(frame, params.width, params.height)?;
         if let Some((before, frames)) = fade.take() {
             for i in 0..frames {
                 progress.push(|| blend(before, &frame, i, frames))?;

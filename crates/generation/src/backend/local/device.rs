@@ -16,9 +16,9 @@ use std::{
 };
 
 use diffusion_core::{
+    imaging::{Part, resized_part},
     journal::{Journal, Run},
     pipelines::{RunContext, VideoContext},
-    preprocess::{self, Part},
     schedulers::SchedulerKind,
 };
 use image::RgbImage;
@@ -445,6 +445,6 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> RunResult<T>
 fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
     match size.filter(|size| *size != image.dimensions()) {
         None => Ok(image),
-        Some((width, height)) => preprocess::resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
+        Some((width, height)) => resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
     }
 }

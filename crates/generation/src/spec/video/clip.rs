@@ -3,7 +3,7 @@
 //! It must not know which API is used: differences between APIs arrive as [`ClipRules`]. Invariants: a [`ClipSpec`]'s fields are private,
 //! so all its numbers are inside their limits; a stored spec is read back unchanged.
 
-use diffusion_core::{pipelines::clip::Camera, schedulers::SchedulerName};
+use diffusion_core::{imaging::Camera, schedulers::SchedulerName};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;

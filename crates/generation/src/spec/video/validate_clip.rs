@@ -3,7 +3,7 @@
 //! Invariants: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero; its video has exactly the
 //! frames and the size that the spec states.
 
-use diffusion_core::pipelines::clip::Camera;
+use diffusion_core::imaging::Camera;
 use image::RgbImage;
 use video_encode::FrameRate;
 

@@ -3,7 +3,7 @@
 //! It must not know where a picture comes from: here its source is a text, and the caller supplies the loaded picture. The invariant: all
 //! faults of the other fields are reported before anything is fetched.
 
-use diffusion_core::pipelines::clip::Camera;
+use diffusion_core::imaging::Camera;
 use generation::{
     Limits,
     limits::SHARE,

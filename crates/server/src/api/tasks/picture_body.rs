@@ -2,7 +2,7 @@
 //!
 //! The invariant: the model makes a picture of about its own number of pixels, in the requested proportions; the rest is resizing.
 
-use diffusion_core::preprocess::{self, Part};
+use diffusion_core::imaging::{Part, resized_part};
 use generation::{
     FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo,
     limits::{SHARE, SIDE_MULTIPLE},
@@ -224,7 +224,7 @@ impl Body<Picture> {
         let (native_width, native_height) = native_size(wanted, limits, model);
         let init_image = image.and_then(|image| {
             let part = Part::covering(image.dimensions(), wanted);
-            preprocess::resized_part(&image, part, native_width, native_height).ok()
+            resized_part(&image, part, native_width, native_height).ok()
         });
         let steps = request.num_inference_steps.unwrap_or_else(|| model.defaults.num_inference_steps.unwrap_or(DEFAULT_STEPS).into());
         let request = ImageRequest {

@@ -36,7 +36,7 @@ enum Layer {
         relu: bool,
     },
     /// Three convolutions, each with a ReLU; the last one's comes after the block's input is added.
-    Block([Conv2d; 3]),
+    Block(Box<[Conv2d; 3]>),
     Upsample(Conv2d),
 }
 
@@ -220,7 +220,7 @@ impl Layer {
             }
             LayerShape::Block(channels) => {
                 let conv = |index: usize| Conv2d::load(&weights.pp("conv").pp(index), channels, channels, Conv2dParams::same(3));
-                Self::Block([conv(0)?, conv(2)?, conv(4)?])
+                Self::Block(Box::new([conv(0)?, conv(2)?, conv(4)?]))
             }
             LayerShape::Downsample(channels) => {
                 Self::Conv { conv: Conv2d::load_without_bias(weights, channels, channels, Conv2dParams::downsample(1))?, relu: false }
@@ -234,7 +234,8 @@ impl Layer {
     fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
         match self {
             Self::Conv { conv, relu } => conv.forward_with(x, ConvExtras { relu: *relu, ..ConvExtras::default() }),
-            Self::Block([first, second, third]) => {
+            Self::Block(convs) => {
+                let [first, second, third] = convs.as_ref();
                 let relu = ConvExtras { relu: true, ..ConvExtras::default() };
                 let mut hidden = first.forward_with(x, relu)?;
                 hidden = second.forward_with(&hidden, relu)?;

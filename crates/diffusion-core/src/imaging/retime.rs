@@ -5,14 +5,14 @@
 
 use image::RgbImage;
 
-use super::blend::blend;
+use super::blend;
 use crate::Result;
 
 /// Mixes in steps of this part of the way between two frames: finer than a byte shows.
 const PARTS: usize = 1024;
 
 /// A scene's frames on their way to another rate.
-pub(super) struct Retime {
+pub(crate) struct Retime {
     /// Frames a second that come in, and that go out.
     from: f64,
     to: f64,
@@ -25,19 +25,19 @@ pub(super) struct Retime {
 }
 
 impl Retime {
-    pub(super) fn new(from: f64, to: f64, wanted: usize) -> Self {
+    pub(crate) fn new(from: f64, to: f64, wanted: usize) -> Self {
         Self { from, to, wanted, made: 0, last: None, taken: 0 }
     }
 
     /// How many frames must come in.
-    pub(super) fn needed(from: f64, to: f64, wanted: usize) -> usize {
+    pub(crate) fn needed(from: f64, to: f64, wanted: usize) -> usize {
         let last = wanted.saturating_sub(1) as f64 * from / to;
         // One more than the moment of the last output frame, unless that is a frame's own; at least the picture itself.
         last.ceil() as usize + 1
     }
 
     /// Takes the next frame in, and hands on the output frames that are known with it.
-    pub(super) fn take(&mut self, frame: RgbImage, mut out: impl FnMut(RgbImage) -> Result<()>) -> Result<()> {
+    pub(crate) fn take(&mut self, frame: RgbImage, mut out: impl FnMut(RgbImage) -> Result<()>) -> Result<()> {
         let newest = self.taken;
         self.taken += 1;
         while self.made < self.wanted {

@@ -1,11 +1,11 @@
-//! Mixing two pictures, for crossfades and for frames between two frames.
+//! Mixing two images, for crossfades and for frames between two frames.
 //!
 //! It must not know scenes or models. The invariant: weights are exact fractions, and a mix is rounded once, half up.
 
 use image::RgbImage;
 
-/// `from * (1 - i / n) + to * (i / n)` for each byte. Pictures of different sizes cannot be mixed: the first is returned.
-pub(super) fn blend(from: &RgbImage, to: &RgbImage, i: usize, n: usize) -> RgbImage {
+/// `from * (1 - i / n) + to * (i / n)` for each byte. Images of different sizes cannot be mixed: the first is returned.
+pub(crate) fn blend(from: &RgbImage, to: &RgbImage, i: usize, n: usize) -> RgbImage {
     let mut mixed = from.clone();
     if from.dimensions() != to.dimensions() || n == 0 {
         return mixed;

@@ -1,5 +1,5 @@
-//! The seam between two windows of a picture in motion: what the second one lost of the first one's last frame when it read it, given
-//! back and taken away little by little.
+//! The seam between two windows of an image in motion: what the second window lost of the first one's last frame when it read that, added
+//! to its frames in shares that fade to nothing.
 //!
 //! It must not know models. A window begins with the last frame of the one before as the model understands it, a little softer and of a
 //! little other colours; shown as it is, every window would begin with a jerk. The invariants: the window's first frame becomes the last
@@ -9,7 +9,7 @@
 use image::RgbImage;
 
 /// What a window's first frame lacks of the frame that it should have been.
-pub(super) struct Seam {
+pub(crate) struct Seam {
     /// For each byte, what is missing: wanted less found.
     missing: Vec<i16>,
     /// Frames until nothing of it is left.
@@ -19,7 +19,7 @@ pub(super) struct Seam {
 impl Seam {
     /// Between the last frame of a window and what the next one, of so many new frames, made of it. Frames of different sizes have no
     /// seam that could be mended.
-    pub(super) fn new(wanted: &RgbImage, found: &RgbImage, frames: usize) -> Self {
+    pub(crate) fn new(wanted: &RgbImage, found: &RgbImage, frames: usize) -> Self {
         let missing = if wanted.dimensions() == found.dimensions() {
             wanted.iter().zip(found.iter()).map(|(wanted, found)| i16::from(*wanted) - i16::from(*found)).collect()
         } else {
@@ -29,7 +29,7 @@ impl Seam {
     }
 
     /// The `index`th frame of the window, from 0, with its share of what is missing.
-    pub(super) fn mended(&self, frame: &RgbImage, index: usize) -> RgbImage {
+    pub(crate) fn mended(&self, frame: &RgbImage, index: usize) -> RgbImage {
         let mut mended = frame.clone();
         let all = i32::try_from(self.frames.max(1)).unwrap_or(i32::MAX);
         let left = i32::try_from(self.frames.saturating_sub(index)).unwrap_or(i32::MAX);

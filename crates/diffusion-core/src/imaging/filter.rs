@@ -1,4 +1,4 @@
-//! The windows by which Pillow weighs source pixels. Data for the most part; knows no pictures.
+//! The windows by which Pillow weighs source pixels. It must not know images.
 //!
 //! Follows libImaging/Resample.c of Pillow.
 
@@ -15,7 +15,7 @@ pub enum Filter {
 const CUBIC_A: f64 = -0.5;
 
 impl Filter {
-    /// The window's half-width in source pixels, where a picture is not made smaller.
+    /// The window's half-width in source pixels, where an image is not made smaller.
     pub(super) fn support(self) -> f64 {
         match self {
             Self::Bicubic => 2.0,

@@ -1,12 +1,13 @@
-//! Where the camera looks while a picture moves: the part of each frame that is shown.
+//! Where the camera looks while an image moves: the part of each frame that is shown.
 //!
-//! It must not know models or pictures: parts are shares of a frame. The invariants: the part of frame k depends on k and the number of
+//! It must not know pixels: parts are shares of a frame. The invariants: the part of frame k depends on k and the number of
 //! frames alone; it lies inside the frame, has the frame's proportions, and moves by parts of a pixel, without a jump at either end: the
 //! way is a smooth step (3 t^2 - 2 t^3), so that the camera starts and stops gently.
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, preprocess::Part};
+use super::Part;
+use crate::Error;
 
 /// How far the camera goes, as a share of the frame: a pan shows 1 - `TRAVEL` of each side and goes over the rest, so that what stands
 /// still moves by `TRAVEL / (1 - TRAVEL)` of the video's side (0.176); a zoom ends at 1 - `TRAVEL` of each side (1.176 times as large).

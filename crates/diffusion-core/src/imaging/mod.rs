@@ -1,0 +1,19 @@
+//! Image arithmetic: resizing, mixing and timing of frames, and the numbers behind it. Images and numbers in, images and numbers out.
+//!
+//! It must not know models, schedulers or tensors. The invariant: integer results are rounded once, and the same input gives the same bytes
+//! on every machine.
+
+mod blend;
+mod camera;
+mod filter;
+mod resize;
+mod retime;
+mod seam;
+pub(crate) mod sizes;
+
+pub(crate) use self::{blend::blend, resize::resize, retime::Retime, seam::Seam};
+pub use self::{
+    camera::{Camera, TRAVEL},
+    filter::Filter,
+    resize::{Part, resized, resized_by, resized_part},
+};
