@@ -68,7 +68,7 @@ fn seed(args: &AnimateArgs) -> i128 {
 fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let flags = &args.clip;
-    let request = ClipRequest {
+    let mut request = ClipRequest {
         image: Some(read_image(&args.image, given_picture::rgb)?),
         prompt: flags.prompt.clone(),
         strength: flags.strength,
@@ -82,6 +82,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         motion: video::motion(&args.motion, args.steps),
         ..ClipRequest::default()
     };
+    request.fill_in(&settings.default_model().defaults);
     // A local command competes with no other client: the clip may be as long as the request limits allow.
     let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
     let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))?;

@@ -55,8 +55,9 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model and machine")]
 pub(crate) struct EngineArgs {
-    /// A diffusers folder, a .safetensors file, a hub id (owner/name or owner/name@revision), or nano-sd [default: nano-sd].
-    #[arg(long, value_name = "FOLDER|FILE|ID")]
+    /// A diffusers folder, a .safetensors file, a hub id (owner/name or owner/name@revision), a name of [[models]] in the settings,
+    /// or nano-sd [default: nano-sd].
+    #[arg(long, value_name = "FOLDER|FILE|ID|NAME")]
     pub model: Option<String>,
 
     #[command(flatten)]
@@ -198,15 +199,19 @@ pub(crate) struct ServeArgs {
 /// `framewright models`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// List the embedded models, those in the hub's cache, and those that the settings have a server serve.
+    /// List the embedded models, those in the hub's cache, and those of the settings; with --server, the models of a running server.
     List {
+        /// Ask this server instead: the state of each of its models, what it holds, and why it failed [default: client.server,
+        /// http://127.0.0.1:8000]. Its API key is the setting client.api_key.
+        #[arg(long, value_name = "URL", num_args = 0..=1)]
+        server: Option<Option<String>>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
     /// Show what a model is made of, which fields of its files are ignored, and why it would be refused: exit code 1 then. Reads no weights.
     Inspect {
-        /// A diffusers folder, a .safetensors file, a hub id that is in the cache, or nano-sd.
+        /// A diffusers folder, a .safetensors file, a hub id that is in the cache, a name of [[models]] in the settings, or nano-sd.
         #[arg(default_value = "nano-sd")]
         model: String,
         /// Fields in its configuration files that its classes do not know: warn or refuse [default: warn].
@@ -301,7 +306,10 @@ impl ModelsCommand {
     pub(crate) fn layers(&self) -> Vec<Layer> {
         match self {
             Self::Inspect { unknown_fields: name, .. } => unknown_fields(name.as_deref()).into_iter().collect(),
-            Self::List { .. } | Self::Pull { .. } => Vec::new(),
+            Self::List { server, .. } => {
+                server.iter().flatten().map(|server| Layer::flag("--server", "client.server", server.as_str())).collect()
+            }
+            Self::Pull { .. } => Vec::new(),
         }
     }
 }

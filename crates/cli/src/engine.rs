@@ -14,7 +14,7 @@ use crate::{
     memory,
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
-    settings::{ComputeSettings, HubSettings, Settings},
+    settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
     unknown_fields::UnknownFields,
 };
 
@@ -40,19 +40,22 @@ impl Purpose {
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<LocalBackend> {
-    let model = Model::parse(&settings.model.name, prediction_type)?;
-    let motion = Model::parse(&settings.model.motion, None)?;
-    let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
+    let ChosenModel { name, source, motion, precision, defaults } = settings.default_model();
+    let (model, motion) = (Model::parse(&source, prediction_type)?, Model::parse(&motion, None)?);
+    let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
-        let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
+        let policy = ExecutionPolicy::resolve(compute.device, precision)?;
         let pictures = open(&model, &name, &hub, unknown_fields)?;
         // Fetched now if it comes from the hub, because nothing is fetched inside a request; its weights are read on first use.
         let motion = motion.open(&hub)?;
         if purpose != Purpose::Pictures {
             unknown_fields.judge(motion.as_ref())?;
         }
-        LoadedModel::load(pictures.as_ref(), &policy, motion, memory_limit(&compute, &policy)).map_err(|error| model.explain(error, &hub))
+        let loaded = LoadedModel::load(pictures.as_ref(), &policy, motion, memory_limit(&compute, &policy));
+        let mut loaded = loaded.map_err(|error| model.explain(error, &hub))?;
+        loaded.info.defaults = defaults;
+        Ok(loaded)
     })?)
 }
 
@@ -61,11 +64,12 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
 /// # Errors
 /// As [`start`].
 pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
-    let motion = Model::parse(&settings.model.motion, None)?;
-    let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
+    let (name, precision) = settings.motion_model();
+    let motion = Model::parse(&name, None)?;
+    let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
-        let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
+        let policy = ExecutionPolicy::resolve(compute.device, precision)?;
         LoadedModel::load_motion(open(&motion, &name, &hub, unknown_fields)?.as_ref(), &policy, memory_limit(&compute, &policy))
     })?)
 }

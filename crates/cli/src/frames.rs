@@ -35,7 +35,11 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     out_place::check_folder("--out", &args.out)?;
     let previous = if args.restart { None } else { read(&manifest)? };
     // Without --seed, a resumed run uses the seed that it began with.
-    let spec = video::scenes(&args.scenes, previous.as_ref().and_then(|previous| previous.pointer("/video/seed")?.as_u64()))?;
+    let spec = video::scenes(
+        &args.scenes,
+        previous.as_ref().and_then(|previous| previous.pointer("/video/seed")?.as_u64()),
+        &settings.default_model().defaults,
+    )?;
     let there = if args.restart { 0 } else { PngFolder::whole_frames(&args.out) };
     if !args.restart && previous.is_none() && !frame_files(&args.out)?.is_empty() {
         return Err(Usage(format!(

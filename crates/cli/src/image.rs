@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use diffusion_core::schedulers::SchedulerKind;
 use generation::{
-    GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelInfo, Work, artifact,
+    GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work, artifact,
     given_picture::{self, PictureError},
 };
 use indicatif::ProgressBar;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let request = request(args)?;
     let mask_remark = mask_remark(&request);
     // The limits depend on the model only through its default size, so most errors show before gigabytes are read.
-    validate(request.clone(), &stand_in())?;
+    validate(request.clone(), &stand_in(settings.default_model().defaults))?;
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
 
@@ -120,7 +120,7 @@ fn mask_remark(request: &ImageRequest) -> Option<String> {
 }
 
 /// Stands in for a model that is not loaded yet.
-fn stand_in() -> ModelInfo {
+fn stand_in(defaults: ModelDefaults) -> ModelInfo {
     ModelInfo {
         name: String::new(),
         motion: String::new(),
@@ -132,7 +132,7 @@ fn stand_in() -> ModelInfo {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
-        defaults: generation::ModelDefaults::default(),
+        defaults,
         remarks: Vec::new(),
     }
 }

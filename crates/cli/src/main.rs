@@ -3,6 +3,7 @@
 mod animate;
 mod args;
 mod bench;
+mod client;
 mod engine;
 mod failure;
 mod flags;
@@ -98,7 +99,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Models(command) => {
             let settings = gather(config, command.layers())?;
             match command {
-                ModelsCommand::List { json } => models::list(&settings, json),
+                ModelsCommand::List { server: None, json } => models::list(&settings, json),
+                ModelsCommand::List { server: Some(_), json } => models::served::list(&settings.client, json),
                 ModelsCommand::Inspect { model, json, .. } => models::inspect(&model, &settings, json),
                 ModelsCommand::Pull { id, verify } => models::pull(&id, verify, &settings.hub),
             }

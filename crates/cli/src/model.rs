@@ -121,7 +121,8 @@ impl ModelChoice {
         }
         HubId::parse(name).map(Self::Hub).ok_or_else(|| {
             Usage(format!(
-                "model {name:?} is neither a folder or file that exists, nor a hub id (owner/name), nor {EMBEDDED} or {EMBEDDED_MOTION}"
+                "model {name:?} is no folder or file that exists, no hub id (owner/name), no name of [[models]] in the settings, and neither \
+                 {EMBEDDED} nor {EMBEDDED_MOTION}"
             ))
         })
     }

@@ -99,7 +99,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let loaded = tokio::time::timeout(PATIENCE, local.loaded()).await;
         let state = match loaded {
             // With other models configured, the server still has something to serve, and `GET /models` shows the error.
-            Ok(Err(reason)) if settings.models.is_empty() => return Err(anyhow!(reason)),
+            Ok(Err(reason)) if settings.other_models().next().is_none() => return Err(anyhow!(reason)),
             Ok(Err(reason)) => format!("{} cannot be used: {reason}", settings.model.name),
             Ok(Ok(model)) => engine::about(&model),
             Err(_) => {
@@ -122,7 +122,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             }
         }
         output::remark(format_args!("model: {state}"));
-        for model in &settings.models {
+        for model in settings.other_models() {
             output::remark(format_args!("model {}: {}, loaded when it is asked for", model.name, model.source));
         }
         if exposed {

@@ -5,21 +5,24 @@
 
 use std::{
     cell::Cell,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
 use candle_core::Device;
 use cpu_kernels::Priority;
-use diffusion_core::policy::{ExecutionPolicy, Precision};
-use generation::{LoadWatch, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelDefaults, ModelInfo, ModelSetup, PoolSettings};
+use diffusion_core::policy::ExecutionPolicy;
+use generation::{LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings};
 
 use crate::{
     ALLOCATOR, engine,
     model::{EMBEDDED, Model},
     output,
-    settings::{ComputeSettings, HubSettings, Settings},
+    settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
     unknown_fields::UnknownFields,
 };
 
@@ -30,22 +33,23 @@ use crate::{
 /// [`crate::failure::Usage`] if a setting names no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<LocalBackend> {
     let devices = Devices::default();
-    let served = |source: &str, motion: &str, precision: Option<Precision>, prediction_type: Option<&str>| -> Result<Served> {
-        Ok(Served {
-            source: source.to_owned(),
-            model: Model::parse(source, prediction_type)?,
-            motion: Model::parse(motion, None)?,
-            compute: ComputeSettings { precision: precision.unwrap_or(settings.compute.precision), ..settings.compute.clone() },
+    let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
+        let ChosenModel { name, source, motion, precision, defaults } = model;
+        let served = Served {
+            model: Model::parse(&source, prediction_type)?,
+            motion: Model::parse(&motion, None)?,
+            source,
+            compute: ComputeSettings { precision, ..settings.compute.clone() },
             hub: settings.hub.clone(),
             unknown_fields: settings.model.unknown_fields,
             devices: devices.clone(),
-        })
+            was_opened: AtomicBool::new(false),
+        };
+        Ok(ModelSetup::new(name, move || served.open()).with_defaults(defaults))
     };
-    let default = served(&settings.model.name, &settings.model.motion, None, prediction_type)?;
-    let mut models = vec![default.setup(&settings.model.name, ModelDefaults::default())];
-    for model in &settings.models {
-        let motion = model.motion.as_ref().unwrap_or(&settings.model.motion);
-        models.push(served(&model.source, motion, model.precision, None)?.setup(&model.name, model.defaults()));
+    let mut models = vec![served(settings.default_model(), prediction_type)?];
+    for model in settings.other_models() {
+        models.push(served(model, None)?);
     }
     let pool = PoolSettings {
         budget: settings.pool.budget,
@@ -69,7 +73,6 @@ impl Devices {
 }
 
 /// A model as the settings name it.
-#[derive(Clone)]
 struct Served {
     source: String,
     model: Model,
@@ -78,42 +81,31 @@ struct Served {
     hub: HubSettings,
     unknown_fields: UnknownFields,
     devices: Devices,
+    /// Whether it was opened before, and so fetched.
+    was_opened: AtomicBool,
 }
 
 impl Served {
-    fn setup(self, name: &str, defaults: ModelDefaults) -> ModelSetup {
-        let read = self.clone();
-        ModelSetup::new(name, move |watch| self.load(watch)).with_facts(move || read.facts()).with_defaults(defaults)
-    }
-
-    /// What is known of the model before its weights are read; fetches it if it is a hub's.
-    fn facts(&self) -> diffusion_core::Result<(ModelInfo, MemoryPlan)> {
+    /// Opens the model, and fetches it first if it is a hub's and this is the first time: that is at the server's start.
+    fn open(&self) -> diffusion_core::Result<OpenModel> {
         go_behind();
+        let is_start = !self.was_opened.swap(true, Ordering::Relaxed);
         let policy = self.devices.policy(&self.compute)?;
-        let source = self.model.open(&self.hub)?;
-        self.unknown_fields.judge(source.as_ref())?;
-        if self.source != EMBEDDED {
+        let hub = HubSettings { offline: self.hub.offline || !is_start, ..self.hub.clone() };
+        let source = self.model.open(&hub)?;
+        if is_start || self.unknown_fields == UnknownFields::Refuse {
+            self.unknown_fields.judge(source.as_ref())?;
+        }
+        if is_start && self.source != EMBEDDED {
             // The embedded model is there before a person could read this; gigabytes are not.
             output::remark_on_terminal(format_args!("reading {}", self.source));
         }
-        let motion = self.motion.open(&self.hub)?;
-        self.unknown_fields.judge(motion.as_ref())?;
-        let limit = engine::memory_limit(&self.compute, &policy);
-        LoadedModel::facts(source.as_ref(), &policy, motion.as_ref(), limit).map_err(|error| self.model.explain(error, &self.hub))
-    }
-
-    fn load(&self, watch: &LoadWatch) -> diffusion_core::Result<LoadedModel> {
-        go_behind();
-        let policy = self.devices.policy(&self.compute)?;
-        // It was fetched at the start.
-        let offline = HubSettings { offline: true, ..self.hub.clone() };
-        let source = watch.watched(self.model.open(&offline)?);
-        if self.unknown_fields == UnknownFields::Refuse {
-            self.unknown_fields.judge(source.as_ref())?;
+        let motion = self.motion.open(&hub)?;
+        if is_start {
+            self.unknown_fields.judge(motion.as_ref())?;
         }
-        let motion = self.motion.open(&offline)?;
         let limit = engine::memory_limit(&self.compute, &policy);
-        LoadedModel::load(source.as_ref(), &policy, motion, limit).map_err(|error| self.model.explain(error, &self.hub))
+        OpenModel::of(source, &policy, motion, limit).map_err(|error| self.model.explain(error, &self.hub))
     }
 }
 

@@ -36,7 +36,7 @@ use crate::unknown_fields::UnknownFields;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
-pub(crate) use models::{PoolModelSettings, PoolSettings};
+pub(crate) use models::{ChosenModel, PoolModelSettings, PoolSettings};
 pub(crate) use providers::ProvidersSettings;
 pub(crate) use routing::{
     BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
@@ -91,7 +91,7 @@ pub(crate) struct Settings {
     pub i2v: I2vSettings,
     /// What services may cost.
     pub budget: BudgetSettings,
-    /// The server that `framewright jobs` asks.
+    /// The server that `framewright jobs` and `framewright models list --server` ask.
     pub client: ClientSettings,
 }
 
@@ -99,11 +99,11 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ModelSettings {
-    /// The image model: a diffusers folder, a single-file checkpoint, a hub id (`owner/name`, `owner/name@revision`), or `nano-sd`, the
-    /// model inside the program.
+    /// The image model: a name of `[[models]]`, a diffusers folder, a single-file checkpoint, a hub id (`owner/name`,
+    /// `owner/name@revision`), or `nano-sd`, the model inside the program.
     pub name: String,
-    /// The video model, which sets images in motion: a diffusers folder of Stable Video Diffusion, a hub id, or `nano-svd`, the model
-    /// inside the program.
+    /// The video model, which sets images in motion: a diffusers folder of Stable Video Diffusion, a hub id, `nano-svd`, the model inside
+    /// the program, or a name of `[[models]]`, whose `motion` it is then.
     pub motion: String,
     /// Fields in a model's files that its classes do not know: `warn` ignores them with a warning, `refuse` refuses the model.
     #[serde(deserialize_with = "values::parsed")]
@@ -264,7 +264,8 @@ impl Settings {
             figment = figment.merge(layer);
         }
         let mut settings: Self = figment.extract().map_err(|error| SettingsError(one_line(&error, file)))?;
-        models::check(&settings.models, &settings.model.name).map_err(SettingsError)?;
+        let is_flag = |key: &str| figment.find_metadata(key).is_some_and(|origin| origin.name.starts_with("--"));
+        settings.check_models(is_flag).map_err(SettingsError)?;
         settings.providers.bedrock = settings.providers.bedrock.or(std::mem::take(&mut settings.bedrock));
         Ok(settings)
     }

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Result, anyhow};
 use diffusion_core::regular_file;
 use generation::{
-    JobOutput, JobProgress, Limits, LocalBackend, ModelInfo, Work,
+    JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work,
     video::{
         FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, RepaintSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec,
     },
@@ -48,7 +48,7 @@ const SCENE: &str = "--scene";
 /// [`Usage`] for input outside its limits; otherwise if a model cannot be loaded or run, or a file cannot be read or written.
 pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
-    let spec = scenes(&args.scenes, None)?;
+    let spec = scenes(&args.scenes, None, &settings.default_model().defaults)?;
     let output = video_output(&args.output)?;
     sweep_staged(&output);
     check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
@@ -57,11 +57,11 @@ pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     report(args.output.json, &video, &described(&spec, &model), began.elapsed())
 }
 
-/// The validated scenes from the flags and the file; `seed` is used if neither gives one.
+/// The validated scenes from the flags and the file; `seed` and `defaults` fill in what neither gives.
 ///
 /// # Errors
 /// [`Usage`] naming the flag, the value and its limit; otherwise if the file cannot be read.
-pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec> {
+pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>, defaults: &ModelDefaults) -> Result<ScenesSpec> {
     let mut request = match &args.scenes {
         None => ScenesRequest::default(),
         Some(path) => {
@@ -94,7 +94,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
     // A seed of -1 means random, so it overrides the file's too.
     let seed_in_file = request.seed.filter(|_| args.seed.is_none());
     let flags = motion(&args.motion, None);
-    let request = ScenesRequest {
+    let mut request = ScenesRequest {
         model: None,
         scenes: request.scenes,
         hero_description: args.hero.clone().or(request.hero_description),
@@ -112,6 +112,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
         seed: flags::seed(args.seed).or(seed_in_file).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
         motion: over(flags, request.motion),
     };
+    request.fill_in(defaults);
     request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
 }
 
@@ -389,7 +390,7 @@ mod tests {
         let seed = |more: &[&str]| {
             let path = file.path().to_str().unwrap();
             let flags = <Flags as clap::Parser>::parse_from([&["video", "--scenes", path], more].concat());
-            scenes(&flags.scenes, Some(9)).unwrap().seed()
+            scenes(&flags.scenes, Some(9), &ModelDefaults::default()).unwrap().seed()
         };
         assert_eq!([seed(&[]), seed(&["--seed", "8"]), seed(&["--seed", "-1"])], [7, 8, 9]);
     }

@@ -16,7 +16,8 @@ use diffusion_core::{
     policy::ExecutionPolicy,
 };
 use generation::{
-    Backend as _, ImageRequest, JobContext, Limits, LoadedModel, LocalBackend, LocalSettings, ModelSetup, ModelState, PoolSettings, Work,
+    Backend as _, ImageRequest, JobContext, Limits, LoadedModel, LocalBackend, LocalSettings, ModelSetup, ModelState, OpenModel,
+    PoolSettings, Work,
 };
 use recycler::Recycler;
 
@@ -35,11 +36,8 @@ async fn swap(rounds: usize) -> Result<()> {
     let policy = ExecutionPolicy::cpu_f32();
     let weights = LoadedModel::facts(&nano_sd(), &policy, &nano_svd(), None)?.1.weights();
     let models = NAMES.map(|name| {
-        let (policy, known) = (policy.clone(), policy.clone());
-        ModelSetup::new(name, move |watch| {
-            LoadedModel::load(watch.watched(Box::new(nano_sd())).as_ref(), &policy, Box::new(nano_svd()), None)
-        })
-        .with_facts(move || LoadedModel::facts(&nano_sd(), &known, &nano_svd(), None))
+        let policy = policy.clone();
+        ModelSetup::new(name, move || OpenModel::of(Box::new(nano_sd()), &policy, Box::new(nano_svd()), None))
     });
     let pool = PoolSettings { budget: Some(weights * 2), idle: Some(Duration::from_secs(1)), release: Some(|| ALLOCATOR.trim()) };
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models.into(), pool)?;
@@ -68,7 +66,7 @@ async fn swap(rounds: usize) -> Result<()> {
 }
 
 async fn image(local: &LocalBackend, name: &str) -> Result<()> {
-    let info = local.model_named(Some(name))?;
+    let info = local.opened_model(Some(name)).await?;
     let request = ImageRequest {
         model: Some(name.into()),
         prompt: Some("a boat".into()),

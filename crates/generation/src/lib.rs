@@ -48,7 +48,7 @@ pub use backend::{
         memory::MemoryPlan,
         metrics::StepMetrics,
         model::{DeviceModel, ImageOutput, LoadedModel, ModelState, ModelStatus},
-        pool::{LoadWatch, ModelSetup, ModelView, PoolSettings},
+        pool::{LoadWatch, ModelSetup, ModelView, OpenModel, PoolSettings},
     },
     remote::{RemoteBackend, RemoteSettings},
     too_large::{Asked, TooLarge},

@@ -25,9 +25,17 @@ use diffusion_core::{
     schedulers::SchedulerName,
     weights::{ModelFamily, RandomWeights, WeightSource},
 };
+use generation::ModelDefaults;
 
 use self::{machine::Machine, report::Report, size::Size, timing::Timing, workload::Workload};
-use crate::{args::BenchArgs, failure::Usage, flags, model::Model, output, settings::Settings};
+use crate::{
+    args::BenchArgs,
+    failure::Usage,
+    flags,
+    model::Model,
+    output,
+    settings::{ChosenModel, Settings},
+};
 
 /// The seed of random weights and of every input.
 const SEED: u64 = 0;
@@ -43,6 +51,8 @@ struct Wanted {
     steps: Vec<u32>,
     /// None for the model's own.
     schedulers: Vec<SchedulerName>,
+    /// Of whole images; None for the default one.
+    guidance_scale: Option<f64>,
     /// Of a video; None for the number that the model was trained on.
     frames: Option<usize>,
     /// Frames that are decoded together; None for all.
@@ -51,8 +61,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Rejects values that would otherwise fail only after minutes.
-    fn new(args: &BenchArgs) -> Result<Self, Usage> {
+    /// The flags, filled in with the model's `defaults`. Rejects values that would otherwise fail only after minutes.
+    fn new(args: &BenchArgs, defaults: &ModelDefaults) -> Result<Self, Usage> {
         let within = |flag: &str, values: &[u32], most: u32| match values.iter().find(|value| !(1..=most).contains(value)) {
             Some(value) => Err(Usage(format!("{flag} {value}: is outside 1..={most}"))),
             None => Ok(()),
@@ -61,11 +71,13 @@ impl Wanted {
         within("--repeat", args.repeat.as_slice(), 1000)?;
         within("--frames", args.frames.as_slice(), 1000)?;
         within("--decode-chunk-size", args.decode_chunk_size.as_slice(), 1000)?;
-        let schedulers = args.scheduler.iter().map(|name| flags::scheduler(name)).collect::<Result<_, _>>()?;
+        let sizes: Vec<_> = args.size.iter().map(|size| size.parse()).collect::<Result<_, Usage>>()?;
+        let schedulers: Vec<_> = args.scheduler.iter().map(|name| flags::scheduler(name)).collect::<Result<_, _>>()?;
         Ok(Self {
-            sizes: args.size.iter().map(|size| size.parse()).collect::<Result<_, Usage>>()?,
-            steps: args.steps.clone(),
-            schedulers,
+            sizes: given_or(sizes, defaults.size.map(Size::from)),
+            steps: given_or(args.steps.clone(), defaults.num_inference_steps),
+            schedulers: given_or(schedulers, defaults.scheduler),
+            guidance_scale: defaults.guidance_scale,
             frames: args.frames.map(|frames| frames as usize),
             decode_chunk_size: args.decode_chunk_size.map(|frames| frames as usize),
             repeat: args.repeat.unwrap_or(if args.plain { REPEAT_PLAIN } else { REPEAT }),
@@ -86,6 +98,10 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+fn given_or<T>(given: Vec<T>, default: Option<T>) -> Vec<T> {
+    if given.is_empty() { default.into_iter().collect() } else { given }
 }
 
 /// The timings of one model.
@@ -126,13 +142,15 @@ impl Measured {
 /// [`Usage`] for an unknown size, scheduler or architecture; otherwise if the model cannot be loaded or run, or with `--plain` if its
 /// outputs differ from the portable path's.
 pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
-    let wanted = Wanted::new(args)?;
-    let source = source(args, settings)?;
+    let ChosenModel { source, precision, defaults, .. } = settings.default_model();
+    let defaults = if args.architecture.is_none() { defaults } else { ModelDefaults::default() };
+    let wanted = Wanted::new(args, &defaults)?;
+    let source = self::source(args, &source, settings)?;
     let family = ModelFamily::of(source.as_ref())?;
     if family == ModelFamily::StableDiffusion {
         wanted.check_pictures()?;
     }
-    let policy = ExecutionPolicy::resolve(settings.compute.device, settings.compute.precision)?;
+    let policy = ExecutionPolicy::resolve(settings.compute.device, precision)?;
     if args.plain {
         return plain::run(source.as_ref(), &policy, wanted.sizes.first().copied(), wanted.repeat);
     }
@@ -152,10 +170,10 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn source(args: &BenchArgs, settings: &Settings) -> Result<Box<dyn WeightSource>> {
+fn source(args: &BenchArgs, model: &str, settings: &Settings) -> Result<Box<dyn WeightSource>> {
     match &args.architecture {
         None => {
-            let source = Model::parse(&settings.model.name, None)?.open(&settings.hub)?;
+            let source = Model::parse(model, None)?.open(&settings.hub)?;
             settings.model.unknown_fields.judge(source.as_ref())?;
             Ok(source)
         }

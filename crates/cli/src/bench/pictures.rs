@@ -45,10 +45,12 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
         for steps in &steps {
             for scheduler in &schedulers {
                 bar.set_message(format!("picture, {size}, {steps} steps, {scheduler}"));
+                let usual = ImageParams::new("a red circle on a blue background", (size.width, size.height));
                 let params = ImageParams {
                     num_inference_steps: *steps as usize,
+                    guidance_scale: wanted.guidance_scale.unwrap_or(usual.guidance_scale),
                     scheduler: Some(*scheduler),
-                    ..ImageParams::new("a red circle on a blue background", (size.width, size.height))
+                    ..usual
                 };
                 let timing =
                     Timing::of("picture", size, wanted.repeat, || Ok(model.image(&params, RunContext::new(&mut ())).map(drop)?))?;

@@ -3,7 +3,6 @@
 //! It must not know how a server works: it reads the fields that the API documents and skips missing ones, so that it also works with
 //! servers of other versions.
 
-mod client;
 mod events;
 mod table;
 mod watch;
@@ -13,12 +12,11 @@ use serde_json::{Value, json};
 
 use crate::{
     args::{JobsArgs, JobsCommand},
+    client::Client,
     failure::Usage,
     output,
     settings::ClientSettings,
 };
-
-use client::Client;
 
 /// Runs one of the commands.
 ///

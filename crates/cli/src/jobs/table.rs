@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::output::size;
+use crate::{
+    client::text,
+    output::{self, size},
+};
 
 /// The longest message in a list, in characters.
 const MAX_MESSAGE: usize = 60;
@@ -23,13 +26,7 @@ pub(super) fn list(jobs: &[Value], now: Timestamp) -> Vec<String> {
         let message = if is_news { message } else { String::new() };
         [text(job, "task_id"), text(job, "status"), percent(job), age(&text(job, "created_at"), now), message]
     }));
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
-    let line = |[job, status, done, age, message]: &[String; 5]| {
-        let [a, b, c, d] = widths;
-        format!("{job:a$}  {status:b$}  {done:>c$}  {age:>d$}  {message}").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    output::table(&rows, &[2, 3])
 }
 
 /// One job: one line per fact.
@@ -86,12 +83,6 @@ fn result_facts(result: &Value) -> Vec<(&'static str, String)> {
         facts.push(("remark", remark.as_str().unwrap_or_default().to_owned()));
     }
     facts
-}
-
-/// A string field of an object; empty if it is missing. Control characters, which a terminal would interpret, are removed.
-pub(super) fn text(object: &Value, key: &str) -> String {
-    let text = object.get(key).and_then(Value::as_str).unwrap_or_default();
-    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 fn percent(job: &Value) -> String {

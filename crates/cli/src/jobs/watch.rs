@@ -13,12 +13,14 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    client::{Client, Refused},
     events::{Event, Events},
     path,
-    table::{seconds_text, text},
+    table::seconds_text,
 };
-use crate::output;
+use crate::{
+    client::{Client, Refused, text},
+    output,
+};
 
 /// Reconnect delay, if the server names none.
 const AGAIN: Duration = Duration::from_secs(1);

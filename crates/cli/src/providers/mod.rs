@@ -52,8 +52,8 @@ impl Providers {
         let captions = interrogator(settings).await?;
         let services = Services {
             services: clients.iter().map(service).collect(),
-            local_models: vec![settings.model.name.clone(), settings.model.motion.clone()],
-            pool_models: settings.models.iter().map(|model| model.name.clone()).collect(),
+            local_models: vec![settings.model.name.clone(), settings.default_model().motion],
+            pool_models: settings.other_models().map(|model| model.name).collect(),
             text: settings.text_route(),
             i2v: settings.i2v_route(),
             characters: settings.characters_route(),

@@ -1,13 +1,14 @@
-//! The models that a server has beside the default one, and how they share the device.
+//! The models of `[[models]]`, how they share the device, and which model `model.name` and `model.motion` mean.
 //!
-//! It knows names and numbers, and no model. The invariant: a model's name is no other's, and no service's, so that a request's `model` means
-//! one thing.
+//! It knows names and numbers, and opens no model. The invariant: a model's name is no other's, and no service's, so that `--model` and a
+//! request's `model` mean one thing.
 
 use diffusion_core::{policy::Precision, schedulers::SchedulerName};
 use generation::{Limits, ModelDefaults, limits::SIDE_MULTIPLE};
 use serde::Deserialize;
 
-use super::{SERVICES, service_of, values};
+use super::{SERVICES, Settings, service_of, values};
+use crate::model::{EMBEDDED, EMBEDDED_MOTION};
 
 /// The longest name, in bytes.
 const MAX_NAME: usize = 128;
@@ -24,7 +25,7 @@ pub(crate) struct PoolSettings {
     pub idle_seconds: Option<u64>,
 }
 
-/// A model beside the default one, which requests ask for by its name.
+/// A named model: requests give the name in `model`, commands in `--model`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PoolModelSettings {
@@ -56,8 +57,7 @@ pub(crate) struct PoolModelSettings {
 }
 
 impl PoolModelSettings {
-    /// What requests that leave it out are filled in with.
-    pub(crate) fn defaults(&self) -> ModelDefaults {
+    fn defaults(&self) -> ModelDefaults {
         ModelDefaults {
             num_inference_steps: self.steps,
             guidance_scale: self.guidance_scale,
@@ -76,6 +76,9 @@ impl PoolModelSettings {
         if service_of(name) == "local" || SERVICES.contains(&service_of(name)) {
             let service = service_of(name);
             return Err(("name", format!("{name:?} would be taken for a model of {service}: choose a name that does not begin with it")));
+        }
+        if [EMBEDDED, EMBEDDED_MOTION].contains(&name.as_str()) {
+            return Err(("name", format!("{name:?} is the model inside the program: choose another name")));
         }
         let within = |value: f64, (least, most): (f64, f64)| (least..=most).contains(&value);
         if let Some(steps) = self.steps.filter(|steps| !(limits.steps.0..=limits.steps.1).contains(steps)) {
@@ -98,20 +101,97 @@ impl PoolModelSettings {
     }
 }
 
-/// Checks the models beside the default one, whose name is `default`.
-///
-/// # Errors
-/// The first that is wrong, in one line.
-pub(super) fn check(models: &[PoolModelSettings], default: &str) -> Result<(), String> {
-    for (index, model) in models.iter().enumerate() {
-        model.check().map_err(|(field, reason)| format!("setting models.{index}.{field}: {reason}"))?;
-        if model.name == default {
-            let source = &model.source;
+/// A model with everything that is set for it.
+#[derive(Clone, Debug)]
+pub(crate) struct ChosenModel {
+    /// The name that requests give.
+    pub name: String,
+    /// Where it lies: what `Model::parse` reads.
+    pub source: String,
+    /// What sets its images in motion, likewise.
+    pub motion: String,
+    pub precision: Precision,
+    /// The values of requests that leave them out.
+    pub defaults: ModelDefaults,
+}
+
+impl Settings {
+    /// The default model: the one of `[[models]]` that `model.name` names, else what lies there.
+    pub(crate) fn default_model(&self) -> ChosenModel {
+        self.model_named(&self.model.name).map_or_else(
+            || ChosenModel {
+                name: self.model.name.clone(),
+                source: self.model.name.clone(),
+                motion: self.motion_model().0,
+                precision: self.compute.precision,
+                defaults: ModelDefaults::default(),
+            },
+            |model| self.chosen(model),
+        )
+    }
+
+    /// The models of `[[models]]` without the default one.
+    pub(crate) fn other_models(&self) -> impl Iterator<Item = ChosenModel> {
+        self.models.iter().filter(|model| model.name != self.model.name).map(|model| self.chosen(model))
+    }
+
+    /// Where the model that sets images in motion lies, and its precision. `model.motion` may name a model of `[[models]]`, and means its motion
+    /// model then.
+    pub(crate) fn motion_model(&self) -> (String, Precision) {
+        let named = self.model_named(&self.model.motion);
+        let source = named.and_then(|model| model.motion.as_ref()).unwrap_or(&self.model.motion);
+        (source.clone(), named.and_then(|model| model.precision).unwrap_or(self.compute.precision))
+    }
+
+    /// Where a model lies that a person names: the source of the one of `[[models]]`, else the name itself.
+    pub(crate) fn source_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.model_named(name).map_or(name, |model| &model.source)
+    }
+
+    fn model_named(&self, name: &str) -> Option<&PoolModelSettings> {
+        self.models.iter().find(|model| model.name == name)
+    }
+
+    fn chosen(&self, model: &PoolModelSettings) -> ChosenModel {
+        ChosenModel {
+            name: model.name.clone(),
+            source: model.source.clone(),
+            motion: model.motion.clone().unwrap_or_else(|| self.motion_model().0),
+            precision: model.precision.unwrap_or(self.compute.precision),
+            defaults: model.defaults(),
+        }
+    }
+
+    /// Checks the models of `[[models]]`, and has flags override what is set for the one that they choose; `is_flag` tells whether a setting
+    /// comes from a flag.
+    ///
+    /// # Errors
+    /// The first that is wrong, in one line.
+    pub(super) fn check_models(&mut self, is_flag: impl Fn(&str) -> bool) -> Result<(), String> {
+        check(&self.models)?;
+        if let Some(model) = self.model_named(&self.model.motion)
+            && model.motion.is_none()
+        {
+            let name = &model.name;
             return Err(format!(
-                "setting models.{index}.name: {default:?} is model.name too, which says where a model lies: use {source:?} there (--model {source}), \
-                 or choose another name"
+                "setting model.motion: the model {name:?} of [[models]] has no motion of its own: set models.motion there"
             ));
         }
+        for model in self.models.iter_mut().filter(|model| [&self.model.name, &self.model.motion].contains(&&model.name)) {
+            if is_flag("compute.precision") {
+                model.precision = None;
+            }
+            if is_flag("model.motion") && model.name != self.model.motion {
+                model.motion = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(models: &[PoolModelSettings]) -> Result<(), String> {
+    for (index, model) in models.iter().enumerate() {
+        model.check().map_err(|(field, reason)| format!("setting models.{index}.{field}: {reason}"))?;
         if models.iter().take(index).any(|other| other.name == model.name) {
             return Err(format!("setting models.{index}.name: {:?} is another model's name", model.name));
         }
@@ -125,12 +205,18 @@ mod tests {
 
     use std::io::Write as _;
 
-    use super::super::Settings;
+    use diffusion_core::policy::Precision;
+
+    use super::super::{Layer, Settings};
 
     fn read(text: &str) -> Result<Settings, String> {
+        read_with(text, [])
+    }
+
+    fn read_with<const N: usize>(text: &str, flags: [Layer; N]) -> Result<Settings, String> {
         let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        Settings::resolve(Some(file.path()), []).map_err(|error| error.to_string())
+        Settings::resolve(Some(file.path()), flags).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -151,15 +237,53 @@ mod tests {
 
     #[test]
     fn a_name_that_could_mean_two_models_is_refused() {
-        for name in ["local", "local/a", "bedrock", "bedrock/nova-reel", "veo/a", "huggingface/a/b", "", "a b", "nano-sd"] {
+        for name in ["local", "local/a", "bedrock", "bedrock/nova-reel", "veo/a", "huggingface/a/b", "", "a b", "nano-sd", "nano-svd"] {
             let refused = read(&format!("[[models]]\nname = {name:?}\nsource = \"nano-sd\"\n")).unwrap_err();
             assert!(refused.starts_with("setting models.0.name: "), "{name}: {refused}");
         }
-        let default = "[model]\nname = \"turbo\"\n[[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\n";
-        let refused = read(default).unwrap_err();
-        assert!(refused.contains("use \"stabilityai/sd-turbo\" there (--model stabilityai/sd-turbo)"), "{refused}");
         let twice = "[[models]]\nname = \"a\"\nsource = \"nano-sd\"\n".repeat(2);
         assert_eq!(read(&twice).unwrap_err(), "setting models.1.name: \"a\" is another model's name");
+    }
+
+    const TWO: &str = "[model]\nname = \"turbo\"\nmotion = \"svd-folder\"\n\n[compute]\nprecision = \"bf16\"\n\n\
+        [[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\nprecision = \"f32\"\nmotion = \"own-motion\"\nsteps = 1\n\n\
+        [[models]]\nname = \"b\"\nsource = \"nano-sd\"\n";
+
+    #[test]
+    fn the_default_model_may_be_one_of_the_list() {
+        let settings = read(TWO).unwrap();
+        let default = settings.default_model();
+        assert_eq!((default.name.as_str(), default.source.as_str()), ("turbo", "stabilityai/sd-turbo"));
+        assert_eq!((default.motion.as_str(), default.precision), ("own-motion", Precision::F32));
+        assert_eq!(default.defaults.num_inference_steps, Some(1));
+        let others: Vec<_> = settings.other_models().map(|model| (model.name, model.motion, model.precision)).collect();
+        assert_eq!(others, [("b".to_owned(), "svd-folder".to_owned(), Precision::Bf16)]);
+        // A flag chooses another.
+        let settings = read_with(TWO, [Layer::flag("--model", "model.name", "b")]).unwrap();
+        assert_eq!(settings.default_model().source, "nano-sd");
+        assert_eq!(settings.other_models().map(|model| model.name).collect::<Vec<_>>(), ["turbo"]);
+    }
+
+    #[test]
+    fn flags_override_what_is_set_for_the_model_that_they_choose() {
+        let precision = || Layer::flag("--precision", "compute.precision", "f16");
+        let default = read_with(TWO, [precision(), Layer::flag("--motion-model", "model.motion", "other")]).unwrap().default_model();
+        assert_eq!((default.precision, default.motion.as_str()), (Precision::F16, "other"));
+        // Of the others nothing is said.
+        let settings = read_with(TWO, [precision(), Layer::flag("--model", "model.name", "b")]).unwrap();
+        assert_eq!(settings.other_models().map(|model| model.precision).collect::<Vec<_>>(), [Precision::F32]);
+        // A variable is no flag.
+        let variable = Layer::flag("FRAMEWRIGHT__COMPUTE__PRECISION", "compute.precision", "f16");
+        assert_eq!(read_with(TWO, [variable]).unwrap().default_model().precision, Precision::F32);
+    }
+
+    #[test]
+    fn a_motion_model_may_be_that_of_a_model_of_the_list() {
+        let motion = |name: &str| read_with(TWO, [Layer::flag("--model", "model.motion", name)]);
+        assert_eq!(motion("turbo").unwrap().motion_model(), ("own-motion".to_owned(), Precision::F32));
+        assert_eq!(motion("other").unwrap().motion_model(), ("other".to_owned(), Precision::Bf16));
+        let refused = motion("b").unwrap_err();
+        assert!(refused.starts_with("setting model.motion: the model \"b\" of [[models]] has no motion of its own"), "{refused}");
     }
 
     #[test]

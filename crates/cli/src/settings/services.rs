@@ -44,7 +44,7 @@ impl Default for CharactersSettings {
     }
 }
 
-/// The server that `framewright jobs` asks.
+/// The server that `framewright jobs` and `framewright models list --server` ask.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClientSettings {

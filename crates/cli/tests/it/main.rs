@@ -9,6 +9,7 @@ mod golden_weights;
 mod image;
 mod jobs;
 mod models;
+mod named_models;
 mod program;
 mod secrets;
 mod serve;

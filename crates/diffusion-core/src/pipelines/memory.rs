@@ -5,14 +5,14 @@
 //! against the real peaks of runs in `generation`'s memory module, which adds what a process takes besides.
 
 use std::{
-    path::PathBuf,
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::{StableDiffusion, StableVideoDiffusion, decode_split::DecodeSplit, image_to_video::MOST_ELEMENTS, scenes};
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     models::{AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
     ops::memory::{weight_bytes, working_bytes},
     policy::ExecutionPolicy,
-    weights::{Component, ComponentWeights, TensorShape, TensorSource, WeightSource},
+    weights::{Component, ComponentWeights, TensorShape, WatchedTensors, WeightSource},
 };
 
 /// What a picture's pixel takes on its way out of the model and in: planes in f32, copied between layouts, and bytes.
@@ -258,37 +258,6 @@ fn tile(size: (u32, u32), on_cpu: bool) -> (usize, usize) {
     (height.min(smallest), width.min(smallest))
 }
 
-/// The tensors of a component, counted as they are read.
-struct Counted {
-    tensors: Arc<dyn TensorSource>,
-    dtype: DType,
-    on_cpu: bool,
-    bytes: Arc<AtomicU64>,
-}
-
-impl TensorSource for Counted {
-    fn file_of(&self, tensor: &str) -> PathBuf {
-        self.tensors.file_of(tensor)
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.tensors.names()
-    }
-
-    fn shape(&self, tensor: &str) -> Option<TensorShape> {
-        self.tensors.shape(tensor)
-    }
-
-    fn precision(&self, tensor: &str) -> Option<(&'static str, usize)> {
-        self.tensors.precision(tensor)
-    }
-
-    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
-        self.bytes.fetch_add(weight_bytes(shape, self.dtype, self.on_cpu), Ordering::Relaxed);
-        self.tensors.read(tensor, shape)
-    }
-}
-
 /// A model's weights on their way in, and how much they are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Weighed(Arc<AtomicU64>);
@@ -302,8 +271,11 @@ impl Weighed {
         dtype: DType,
         device: &Device,
     ) -> Result<ComponentWeights> {
-        let tensors = source.tensors(component)?;
-        let counted = Counted { tensors, dtype, on_cpu: device.is_cpu(), bytes: Arc::clone(&self.0) };
+        let (bytes, on_cpu) = (Arc::clone(&self.0), device.is_cpu());
+        let counted = WatchedTensors::new(source.tensors(component)?, move |shape| {
+            bytes.fetch_add(weight_bytes(shape, dtype, on_cpu), Ordering::Relaxed);
+            ControlFlow::Continue(())
+        });
         Ok(ComponentWeights::new(Arc::new(counted), component, dtype, device))
     }
 

@@ -53,6 +53,7 @@ pub use prediction::PredictionType;
 pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};
 pub use transformers_folder::TransformersFolder;
+pub(crate) use watched::WatchedTensors;
 pub use watched::{WatchedSource, elements_of};
 
 /// A part of a model, named as diffusers names its folder.

@@ -1,6 +1,6 @@
-//! A model that is watched while it is loaded: every tensor is announced before it is read, and the load can be stopped there.
+//! A watched model: a callback gets every tensor before it is read, and can stop the load there.
 //!
-//! It must not know who watches. The invariant: it hands on what the source has, byte for byte.
+//! It must not know the callback's purpose. The invariant: it hands on what the source has, byte for byte.
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
@@ -12,8 +12,8 @@ use crate::{Error, Result};
 /// The components whose tensors a load reads.
 const LOADED: [Component; 4] = [Component::TextEncoder, Component::ImageEncoder, Component::Unet, Component::Vae];
 
-/// Told the elements of each tensor before it is read; a break stops the load with [`Error::Cancelled`].
-type OnTensor = dyn Fn(u64) -> ControlFlow<()> + Send + Sync;
+/// Gets each tensor's shape before the tensor is read; a break stops the load with [`Error::Cancelled`].
+type OnTensor = dyn Fn(&[usize]) -> ControlFlow<()> + Send + Sync;
 
 /// A watched model.
 pub struct WatchedSource {
@@ -22,9 +22,9 @@ pub struct WatchedSource {
 }
 
 impl WatchedSource {
-    /// Watches `source`: `on_tensor` is told the elements of each tensor before it is read, and a break stops the load.
+    /// Watches `source`: `on_tensor` gets the elements of each tensor before the tensor is read, and a break stops the load.
     pub fn new(source: Box<dyn WeightSource>, on_tensor: impl Fn(u64) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
-        Self { source, on_tensor: Arc::new(on_tensor) }
+        Self { source, on_tensor: Arc::new(move |shape| on_tensor(elements(shape))) }
     }
 }
 
@@ -71,9 +71,17 @@ impl WeightSource for WatchedSource {
     }
 }
 
-struct WatchedTensors {
+/// The tensors of a component, watched.
+pub(crate) struct WatchedTensors {
     tensors: Arc<dyn TensorSource>,
     on_tensor: Arc<OnTensor>,
+}
+
+impl WatchedTensors {
+    /// Watches `tensors`: `on_tensor` gets each shape before the tensor is read, and a break stops the load.
+    pub(crate) fn new(tensors: Arc<dyn TensorSource>, on_tensor: impl Fn(&[usize]) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        Self { tensors, on_tensor: Arc::new(on_tensor) }
+    }
 }
 
 impl TensorSource for WatchedTensors {
@@ -94,7 +102,7 @@ impl TensorSource for WatchedTensors {
     }
 
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
-        match (self.on_tensor)(elements(shape)) {
+        match (self.on_tensor)(shape) {
             ControlFlow::Continue(()) => self.tensors.read(tensor, shape),
             ControlFlow::Break(()) => Err(Error::Cancelled),
         }

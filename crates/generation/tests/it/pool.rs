@@ -13,11 +13,10 @@ use diffusion_core::{
     Error,
     pipelines::{nano_sd, nano_svd},
     policy::ExecutionPolicy,
-    weights::WeightSource,
 };
 use generation::{
-    ImageRequest, Limits, LoadWatch, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelSetup, ModelState, PoolSettings, Refusal,
-    SubmitError,
+    ImageRequest, Limits, LoadWatch, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelSetup, ModelState, OpenModel, PoolSettings,
+    Refusal, SubmitError,
     jobs::{HeldJob, JobState, Jobs, Work},
 };
 
@@ -33,6 +32,11 @@ impl Gate {
     fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
+    }
+
+    fn wait_open(&self) {
+        let open = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(open, |open| !*open).unwrap());
     }
 
     /// Waits; fails as a cancelled load does if it is cancelled meanwhile.
@@ -54,11 +58,26 @@ fn loaded(bytes: u64) -> LoadedModel {
 
 /// A fake model that takes this many bytes.
 fn setup(name: &str, bytes: u64, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static) -> ModelSetup {
-    ModelSetup::new(name, move |watch| {
-        before(watch)?;
-        Ok(loaded(bytes))
+    opened_after(name, || Ok(()), bytes, before)
+}
+
+/// The same, whose files are open once `open` has returned.
+fn opened_after(
+    name: &str,
+    open: impl Fn() -> diffusion_core::Result<()> + Send + Sync + 'static,
+    bytes: u64,
+    before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static,
+) -> ModelSetup {
+    let before = Arc::new(before);
+    ModelSetup::new(name, move || {
+        open()?;
+        let before = Arc::clone(&before);
+        let load = move |watch: &LoadWatch| {
+            before(watch)?;
+            Ok(loaded(bytes))
+        };
+        Ok(OpenModel::new(load).with_facts(info(), MemoryPlan::of_weights(bytes, None)))
     })
-    .with_facts(move || Ok((info(), MemoryPlan::of_weights(bytes, None))))
 }
 
 fn at_once(name: &str) -> ModelSetup {
@@ -69,7 +88,15 @@ async fn pool(models: Vec<ModelSetup>, budget: u64) -> LocalBackend {
     let settings = PoolSettings { budget: Some(budget), ..PoolSettings::default() };
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, settings).unwrap();
     local.loaded().await.unwrap();
+    opened(&local).await;
     local
+}
+
+/// Waits until the facts of all models are known.
+async fn opened(local: &LocalBackend) {
+    for view in local.models() {
+        local.opened_model(Some(&view.name)).await.unwrap();
+    }
 }
 
 fn work(model: &str, prompt: &str) -> Work {
@@ -107,6 +134,66 @@ async fn a_model_is_loaded_on_demand_and_the_least_recently_used_one_is_evicted(
     let ready = NAMES.map(|name| state(&local, name) == ModelState::Ready);
     assert_eq!(ready, [true, false, true, false]);
     assert_eq!(loads(&local)["a"], 1);
+}
+
+/// A model that the hub must still deliver: the default one and the others start without it.
+#[tokio::test]
+async fn a_model_whose_files_are_not_there_yet_delays_no_other() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let wait = move || {
+        held.wait_open();
+        Ok(())
+    };
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&opened);
+    let count = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    let models = vec![opened_after("a", count, 10, |_| Ok(())), opened_after("b", wait, 10, |_| Ok(())), at_once("c")];
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
+    local.loaded().await.unwrap();
+    assert_eq!(opened.load(Ordering::Relaxed), 1, "the default model's files are opened once");
+    local.opened_model(Some("c")).await.unwrap();
+    let jobs = held_only(8, local.clone());
+    for name in ["a", "c"] {
+        assert_eq!(images(ask(&jobs, name).await.unwrap()).await.unwrap().len(), 1);
+    }
+    // Its facts are unknown, so no request can be checked.
+    assert_eq!(state(&local, "b"), ModelState::Unloaded);
+    assert!(matches!(ask(&jobs, "b").await, Err(SubmitError::Refused(Refusal::Loading))));
+    // A load by name waits for the files, and keeps no job from being run.
+    local.load_model("b").unwrap();
+    assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
+    assert_eq!(state(&local, "b"), ModelState::Queued);
+    // So does a job that was checked in an earlier life of the program.
+    let running = tokio::spawn({
+        let local = local.clone();
+        async move { generation::Backend::run(&local, Arc::new(work("b", "a boat")), generation::JobContext::default()).await }
+    });
+    gate.open();
+    assert!(running.await.unwrap().is_ok());
+    assert_eq!((state(&local, "b"), loads(&local)["b"]), (ModelState::Ready, 1));
+    assert_eq!(images(ask(&jobs, "b").await.unwrap()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_model_whose_files_cannot_be_opened_says_why_and_a_load_by_name_tries_again() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let open = move || match is_broken.load(Ordering::Relaxed) {
+        true => Err(Error::file("/srv/models/b/unet/config.json", "truncated")),
+        false => Ok(()),
+    };
+    let models = vec![at_once("a"), opened_after("b", open, 10, |_| Ok(()))];
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
+    local.loaded().await.unwrap();
+    assert!(matches!(local.opened_model(Some("b")).await, Err(Refusal::Failed(_))));
+    assert_eq!(state(&local, "b"), ModelState::Failed { reason: "config.json: truncated".into() });
+    broken.store(false, Ordering::Relaxed);
+    local.load_model("b").unwrap();
+    eventually("it is loaded", || state(&local, "b") == ModelState::Ready).await;
 }
 
 #[tokio::test]
@@ -221,6 +308,7 @@ async fn a_failed_default_model_leaves_the_others_serving() {
     let settings = PoolSettings { budget: Some(25), ..PoolSettings::default() };
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), vec![broken, at_once("b")], settings).unwrap();
     assert_eq!(*local.loaded().await.unwrap(), info(), "it is tried again when it is wanted");
+    opened(&local).await;
     let jobs = held_only(8, local.clone());
     assert_eq!(images(ask(&jobs, "b").await.unwrap()).await.unwrap().len(), 1);
     assert!(matches!(state(&local, "a"), ModelState::Failed { .. }));
@@ -292,11 +380,7 @@ fn embedded(name: &'static str) -> ModelSetup {
         "a" | "b" => ExecutionPolicy::cpu_f32(),
         _ => ExecutionPolicy::resolve(diffusion_core::policy::DeviceChoice::Cpu, diffusion_core::policy::Precision::Bf16).unwrap(),
     };
-    ModelSetup::new(name, move |watch| {
-        let motion: Box<dyn WeightSource> = Box::new(nano_svd());
-        LoadedModel::load(watch.watched(Box::new(nano_sd())).as_ref(), &policy(), motion, None)
-    })
-    .with_facts(move || LoadedModel::facts(&nano_sd(), &policy(), &nano_svd(), None))
+    ModelSetup::new(name, move || OpenModel::of(Box::new(nano_sd()), &policy(), Box::new(nano_svd()), None))
 }
 
 async fn png_of(jobs: &Jobs, name: &str) -> Vec<u8> {

@@ -8,7 +8,7 @@ mod store_check;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web::Bytes};
-use generation::{Limits, LocalBackend, ModelInfo, jobs::Jobs};
+use generation::{Limits, LocalBackend, ModelInfo, Refusal, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
 pub(crate) use self::services::Maker;
@@ -74,6 +74,9 @@ pub(crate) const DEFAULT_BODY_LIMIT: usize = 1 << 20;
 /// The default maximum size of a body with a picture: a camera's JPEG in base64.
 pub(crate) const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 
+/// The time for which a request waits until its model's files are open. Files on a disk take less; a download from the hub takes longer.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The default time within which a request body must arrive: the longest does at 300 kbit/s, and most are a packet.
 pub(crate) const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -107,9 +110,11 @@ impl ApiState {
         self.jobs.local()
     }
 
-    /// The default model, or another one of this machine by its name; or the reason why it is unavailable.
-    pub(crate) fn ready_model(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Problem> {
-        Ok(self.local().model_named(name)?)
+    /// The default model, or another one of this machine by its name; or the reason why it is unavailable. Waits a moment for a model whose
+    /// files are still being opened.
+    pub(crate) async fn ready_model(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Problem> {
+        let opened = tokio::time::timeout(OPEN_TIMEOUT, self.local().opened_model(name)).await;
+        Ok(opened.unwrap_or(Err(Refusal::Loading))?)
     }
 
     /// The source of pictures for a job of this machine.

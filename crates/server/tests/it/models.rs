@@ -8,8 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diffusion_core::Error;
-use generation::{LoadWatch, LocalBackend, LocalSettings, ModelSetup, PoolSettings};
+use diffusion_core::{
+    Error,
+    pipelines::nano_sd,
+    weights::{Component, TensorShape},
+};
+use generation::{LoadWatch, LoadedModel, LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::{ServerSettings, Services};
@@ -20,13 +24,15 @@ use crate::{
 };
 
 fn setup(name: &str, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static) -> ModelSetup {
-    ModelSetup::new(name, move |watch| {
-        before(watch)?;
-        Ok(model())
-    })
-    .with_facts(|| {
-        let model = model();
-        Ok((model.info, model.memory))
+    let before = Arc::new(before);
+    ModelSetup::new(name, move || {
+        let before = Arc::clone(&before);
+        let LoadedModel { info, memory, .. } = model();
+        let load = move |watch: &LoadWatch| {
+            before(watch)?;
+            Ok(model())
+        };
+        Ok(OpenModel::new(load).with_facts(info, memory))
     })
 }
 
@@ -43,10 +49,15 @@ async fn server(may_load: &Arc<AtomicBool>) -> Running {
         Ok(())
     };
     let broken = |_: &LoadWatch| Err(Error::file("/srv/models/broken/unet/config.json", "truncated"));
-    let models = vec![setup("own", |_| Ok(())), setup("turbo", waits), setup("broken", broken)];
+    server_of(vec![setup("turbo", waits), setup("broken", broken)]).await
+}
+
+/// A server with the models "own" and these.
+async fn server_of(others: Vec<ModelSetup>) -> Running {
+    let (local_models, pool_models) = (vec!["own".into()], others.iter().map(|model| model.name().to_owned()).collect());
+    let models = std::iter::once(setup("own", |_| Ok(()))).chain(others).collect();
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
     local.loaded().await.unwrap();
-    let (local_models, pool_models) = (vec!["own".into()], vec!["turbo".into(), "broken".into()]);
     let services = Services { local_models, pool_models, ..Services::default() };
     Running::with_settings(ServerSettings { services, ..settings() }, Engine { local, places: 8 }).await
 }
@@ -93,6 +104,93 @@ async fn models_are_listed_loaded_and_unloaded() {
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert_eq!(answer, json!({"detail": "no model \"none\" is set up; there are own, turbo, broken"}));
     }
+}
+
+/// One model is loaded at a time, as far as its tensors are read; the next one waits for it.
+#[actix_web::test]
+async fn models_show_how_far_they_are_and_which_of_them_wait() {
+    let may_load = Arc::new(AtomicBool::new(false));
+    let may = Arc::clone(&may_load);
+    let half = move |watch: &LoadWatch| {
+        let source = watch.watched(Box::new(nano_sd()));
+        let tensors = source.tensors(Component::Unet)?;
+        for name in tensors.names() {
+            if let Some(TensorShape::Known(shape)) = tensors.shape(&name) {
+                tensors.read(&name, &shape)?;
+            }
+        }
+        while !may.load(Ordering::Relaxed) && !watch.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if watch.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    };
+    let server = server_of(vec![setup("turbo", half), setup("other", |_| Ok(()))]).await;
+    for name in ["turbo", "other"] {
+        // Loads are begun in the order in which they were asked for once the files are open.
+        server.jobs.local().opened_model(Some(name)).await.unwrap();
+        let (status, answer) = server.ask(Method::POST, &format!("/models/{name}/load"), None).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let progress = loop {
+        let progress = until(&server, "turbo", "loading").await["progress"].as_u64().unwrap();
+        // Most of it, and not all, is the noise predictor.
+        if progress > 50 {
+            break progress;
+        }
+        assert!(Instant::now() < deadline, "{progress} %");
+    };
+    assert!(progress < 100, "{progress} %");
+    assert_eq!(model_of(&server, "other").await["state"], "queued");
+    may_load.store(true, Ordering::Relaxed);
+    for name in ["turbo", "other"] {
+        let model = until(&server, name, "ready").await;
+        assert_eq!((model.get("progress"), &model["loads"]), (None, &json!(1)), "{model}");
+    }
+}
+
+#[actix_web::test]
+async fn a_task_is_cancelled_while_its_model_is_being_loaded() {
+    let server = server(&Arc::new(AtomicBool::new(false))).await;
+    let (_, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"model": "turbo"})))).await;
+    let path = format!("/api/v1/tasks/{}", taken["task_id"].as_str().unwrap());
+    until(&server, "turbo", "loading").await;
+    let (status, answer) = server.ask(Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (_, task) = server.ask(Method::GET, &path, None).await;
+    assert_eq!(task["status"], "cancelled", "{task}");
+    // The load goes on, and the others serve meanwhile.
+    let body = json!({"prompt": "a boat", "model": "own", "return_base64": true, "num_inference_steps": 2});
+    let (status, answer) = server.ask(Method::POST, "/generate", Some(body)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(model_of(&server, "turbo").await["state"], "loading");
+    server.ask(Method::POST, "/models/turbo/unload", None).await;
+    until(&server, "turbo", "unloaded").await;
+}
+
+/// A model of a hub may still be on its way when a request names it.
+#[actix_web::test]
+async fn a_request_waits_for_the_files_of_its_model() {
+    let is_there = Arc::new(AtomicBool::new(false));
+    let there = Arc::clone(&is_there);
+    let late = ModelSetup::new("late", move || {
+        while !there.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let LoadedModel { info, memory, .. } = model();
+        Ok(OpenModel::new(|_: &LoadWatch| Ok(model())).with_facts(info, memory))
+    });
+    let server = server_of(vec![late]).await;
+    let body = json!({"prompt": "a boat", "model": "late", "return_base64": true, "num_inference_steps": 2});
+    let request = server.ask(Method::POST, "/generate", Some(body));
+    let arrives = async {
+        // Long enough for a request that does not wait to be refused.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(model_of(&server, "late").await["state"], "unloaded");
+        is_there.store(true, Ordering::Relaxed);
+    };
+    let ((status, answer), ()) = tokio::join!(request, arrives);
+    assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
 #[actix_web::test]

@@ -32,7 +32,7 @@ use super::{
     model::{DeviceModel, ImageOutput, LoadedModel, ModelStatus},
     monitors::{ImageJobMonitor, StepClock, VideoJobMonitor, Watched},
     parameters,
-    pool::{DEFAULT, Pool, Stage, Step},
+    pool::{DEFAULT, Pool, Slot, Step},
 };
 use crate::{
     backend::{
@@ -109,7 +109,6 @@ impl Device {
 
     /// Loads the default model, then runs what comes in until nobody can send any more, or the device is lost.
     pub(super) fn run(mut self, incoming: &mpsc::Receiver<Message>) {
-        self.pool.inspect();
         if let Err(failure) = self.load(DEFAULT, None)
             && self.pool.count() == 1
         {
@@ -118,15 +117,10 @@ impl Device {
         }
         self.is_started = true;
         self.tell_status();
-        if self.settings.measure_at_start
-            && let Some(mut resident) = self.residents.remove(&DEFAULT)
-        {
-            self.measure(&mut resident);
-            self.residents.insert(DEFAULT, resident);
-        }
+        self.measure_default();
         loop {
             self.look_after_models();
-            let wait = if self.pool.is_loading() { Some(LOOK) } else { self.pool.until_idle() };
+            let wait = if self.pool.is_busy() { Some(LOOK) } else { self.pool.until_idle() };
             let message = match wait {
                 Some(wait) => incoming.recv_timeout(wait),
                 None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -164,14 +158,9 @@ impl Device {
         }
         // Nobody to send it to: the caller has hung up.
         let _unread: Result<(), RunResult> = result.send(made);
-        if lost.is_none()
-            && self.settings.measure_at_start
-            && self.pool.timings(DEFAULT).step().is_none()
-            && let Some(mut resident) = self.residents.remove(&DEFAULT)
-        {
+        if lost.is_none() {
             // It was broken off at the start, and a video's images are not timed.
-            self.measure(&mut resident);
-            self.residents.insert(DEFAULT, resident);
+            self.measure_default();
         }
         lost
     }
@@ -205,7 +194,7 @@ impl Device {
     /// Has a model loaded, with room for the job.
     fn have(&mut self, index: usize, work: &Work, cancel: &CancelSwitch, since: Option<Instant>) -> RunResult<()> {
         self.take_loaded();
-        while self.pool.stage(index) == Some(Stage::Loading) {
+        while self.pool.look(index, Slot::is_awaited) == Some(true) {
             if cancel.is_cancelled() {
                 return Err(BackendError::Cancelled);
             }
@@ -216,7 +205,8 @@ impl Device {
         let is_there = self.residents.contains_key(&index);
         let not_loaded = |device: &Self, reason: String| BackendError::NotLoaded { model: device.pool.name(index).to_owned(), reason };
         // Before others go for it.
-        let hopeless = since.and_then(|since| self.pool.failed_since(index, since)).or_else(|| self.pool.too_large(index));
+        let failure = |slot: &Slot| since.filter(|since| slot.has_failed_since(*since)).and_then(|_| slot.failure());
+        let hopeless = self.pool.look(index, failure).flatten().or_else(|| self.pool.too_large(index));
         if let Some(reason) = hopeless.filter(|_| !is_there) {
             return Err(not_loaded(self, reason));
         }
@@ -230,7 +220,7 @@ impl Device {
             Err(NotLoaded::Stopped) if cancel.is_cancelled() => Err(BackendError::Cancelled),
             Err(failure) => {
                 // As the pool says it, without where files lie.
-                let reason = self.pool.failed_reason(index).unwrap_or_else(|| failure.to_string());
+                let reason = self.pool.look(index, Slot::failure).flatten().unwrap_or_else(|| failure.to_string());
                 Err(not_loaded(self, reason))
             }
         }
@@ -242,7 +232,12 @@ impl Device {
             let watch = self.pool.new_watch().for_job(job.cloned());
             self.pool.begin(index, &watch);
             let started = self.now();
-            let result = self.pool.load(index, &watch);
+            let open = self.pool.open(index);
+            if !self.is_started {
+                // By now the device itself is open, on its own thread.
+                self.pool.open_others();
+            }
+            let result = open.and_then(|open| self.pool.load(index, open, &watch));
             let failure = result.as_ref().err().cloned();
             self.settle(Loaded { index, result, took: self.since(started) });
             let going = match &failure {
@@ -378,6 +373,17 @@ impl Device {
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
+    }
+
+    /// Times the default model if that is wanted and was not done yet.
+    fn measure_default(&mut self) {
+        if self.settings.measure_at_start
+            && self.pool.timings(DEFAULT).step().is_none()
+            && let Some(mut resident) = self.residents.remove(&DEFAULT)
+        {
+            self.measure(&mut resident);
+            self.residents.insert(DEFAULT, resident);
+        }
     }
 
     /// Warm-up: times a three-step image so that forecasts exist; stops when a job arrives.

@@ -35,7 +35,7 @@ impl Loader {
         let Self { pool, loaded, now } = self.clone();
         let load = move || {
             let started = now();
-            let result = pool.load(index, &watch);
+            let result = pool.open(index).and_then(|open| pool.load(index, open, &watch));
             let took = now().saturating_duration_since(started);
             // Where the device's thread has ended nobody needs the model any more.
             let _unread: Result<(), mpsc::SendError<Loaded>> = loaded.send(Loaded { index, result, took });

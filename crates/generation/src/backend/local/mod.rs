@@ -33,7 +33,7 @@ use self::{
     loader::Loader,
     metrics::StepMetrics,
     model::{LoadedModel, ModelStatus},
-    pool::{DEFAULT, LoadWatch, ModelSetup, ModelView, Pool, PoolSettings},
+    pool::{DEFAULT, LoadWatch, ModelSetup, ModelView, OpenModel, Pool, PoolSettings, Slot},
     timings::Timings,
 };
 use super::{Backend, BackendError, JobContext, JobOutput, Readiness, Refusal, job::CancelSwitch};
@@ -85,11 +85,15 @@ impl LocalBackend {
     ) -> std::io::Result<Self> {
         let load = Mutex::new(Some(load));
         let again = || diffusion_core::Error::file("model", "it can be loaded once only");
-        let once = move |_: &LoadWatch| load.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(again)?();
+        let once = move || {
+            let load = load.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(again)?;
+            Ok(OpenModel::new(|_: &LoadWatch| load()))
+        };
         Self::start_pool(settings, vec![ModelSetup::new("default", once)], PoolSettings::default())
     }
 
-    /// Starts the device's thread with several models, of which the first is the default one and is loaded at once.
+    /// Starts the device's thread with several models, of which the first is the default one and is loaded at once. The facts of the others are
+    /// read meanwhile.
     ///
     /// # Errors
     /// If the operating system refuses a thread.
@@ -132,6 +136,23 @@ impl LocalBackend {
             return Err(Refusal::Failed(reason));
         }
         self.inner.pool.info(self.inner.pool.index_of(name)?)
+    }
+
+    /// As [`Self::model_named`], once the model's files have been opened: until then it is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::model_named`].
+    pub async fn opened_model(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Refusal> {
+        let index = self.inner.pool.index_of(name)?;
+        let (mut changes, mut lost) = (self.changes(), self.inner.lost.clone());
+        while self.inner.pool.look(index, Slot::is_opened) == Some(false) && lost.borrow().is_none() {
+            tokio::select! {
+                // Their senders live as long as this handle and the device's thread; without the latter there is nothing to wait for.
+                changed = changes.changed() => if changed.is_err() { break },
+                lost = lost.changed() => if lost.is_err() { break },
+            }
+        }
+        self.model_named(name)
     }
 
     /// All models as they stand, the default one first.

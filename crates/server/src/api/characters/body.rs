@@ -97,7 +97,7 @@ impl Body<Character> {
             seed: Some(seed.unwrap_or_else(|| random_seed().into())),
             ..ClipRequest::default()
         };
-        if let Ok(model) = state.ready_model(own_model.as_deref()) {
+        if let Ok(model) = state.local().model_named(own_model.as_deref()) {
             request.fill_in(&model.defaults);
         }
         let rules = ClipRules { seconds: (SECONDS.0.into(), SECONDS.1.into()), ..ClipRules::default() };
@@ -113,7 +113,7 @@ impl Body<Character> {
             Maker::Local(_) => {
                 let request = ClipRequest { image: Some(picture.picture), ..request };
                 let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
-                let model = state.ready_model(own_model.as_deref())?;
+                let model = state.local().model_named(own_model.as_deref())?;
                 let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
                 (VideoSpec::Clip(spec), [script_note(&script, strength)].into_iter().chain(remarks).collect())
             }

@@ -128,7 +128,7 @@ pub(crate) async fn generate(
         None => state.services.default_maker(state.services.characters.as_ref()),
     };
     if let Maker::Local(name) = &maker {
-        state.ready_model(name.as_deref())?;
+        state.ready_model(name.as_deref()).await?;
     }
     let base_url = state.access.base_url(request);
     submission.callback_url.clone_from(&body.request.callback_url);

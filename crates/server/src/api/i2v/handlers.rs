@@ -90,7 +90,7 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
         SourceError::Failed(error) => *error,
     })?;
     let (spec, remarks) = match maker {
-        Maker::Local(name) => (local(&body, name, picture.picture, state)?, Vec::new()),
+        Maker::Local(name) => (local(&body, name, picture.picture, state).await?, Vec::new()),
         Maker::Remote(model) => {
             let image = input_image(picture).await?;
             let request = VideoRequest { image: Some(image), ..VideoRequest::default() };
@@ -109,8 +109,8 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
 }
 
 /// The clip that this machine makes of the image.
-fn local(body: &Body<I2v>, model: Option<String>, image: RgbImage, state: &ApiState) -> Result<VideoSpec, Problem> {
-    state.ready_model(model.as_deref())?;
+async fn local(body: &Body<I2v>, model: Option<String>, image: RgbImage, state: &ApiState) -> Result<VideoSpec, Problem> {
+    state.ready_model(model.as_deref()).await?;
     let request = ClipRequest {
         model,
         image: Some(image),

@@ -80,7 +80,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     notes.tell(request);
     let mut image = std::mem::take(&mut body.request.image);
     image.model = state.services.named_here(image.model.as_deref())?;
-    let model = state.ready_model(image.model.as_deref())?;
+    let model = state.ready_model(image.model.as_deref()).await?;
     image.seed.get_or_insert_with(|| random_seed().into());
     let spec = body.judged(image.validate(&state.limits, &model))?;
     notes.remarks = spec.remarks_on(&model);

@@ -142,7 +142,7 @@ async fn submit(
     state: &ApiState,
 ) -> Result<Submitted, Problem> {
     let name = state.services.named_here(picture.request.model())?;
-    let model = state.ready_model(name.as_deref())?;
+    let model = state.ready_model(name.as_deref()).await?;
     picture.request.set_model(name);
     let mut notes = picture.notes(&model);
     notes.tell(request);

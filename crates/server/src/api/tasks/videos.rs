@@ -99,7 +99,7 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let Parsed { body: mut clip, maker, mut notes } = parsed;
     submission.stays_here = matches!(maker, Maker::Local(_)) && clip.request.names_this_machine();
     if let Maker::Local(name) = &maker {
-        let model = state.ready_model(name.as_deref())?;
+        let model = state.ready_model(name.as_deref()).await?;
         clip.request.clip.fill_in(&model.defaults);
         if state.tasks.repaint_strength > 0.0 {
             notes.remarks.extend(model.unread_scripts(clip.request.clip.prompt.as_deref()));

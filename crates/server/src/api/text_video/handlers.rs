@@ -89,8 +89,10 @@ pub(crate) async fn generate(
     check_callback(&mut body, |text| text.callback_url.as_deref(), &state.guard);
     let maker = maker(&body, &state.services)?;
     submission.stays_here = matches!(maker, Maker::Local(_)) && body.request.model.is_some();
-    let name = if let Maker::Local(name) = &maker { name.clone() } else { None };
-    let model = state.ready_model(name.as_deref());
+    let (name, model) = match &maker {
+        Maker::Local(name) => (name.clone(), state.ready_model(name.as_deref()).await),
+        Maker::Remote(_) => (None, state.local().model_named(None).map_err(Problem::from)),
+    };
     let defaults = model.as_ref().map(|model| model.defaults.clone()).unwrap_or_default();
     let spec = scenes(&body, name, &defaults, &state.limits)?;
     let seed = Some(spec.seed());

@@ -115,7 +115,7 @@ pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Paylo
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     if state.services.pool_models.is_empty() {
-        state.ready_model(None)?;
+        state.ready_model(None).await?;
     }
     let (bytes, held) = state.read_large(body, request, &caller.owner).await?;
     let (limits, services) = (state.limits.clone(), Arc::clone(&state.services));
@@ -123,7 +123,12 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let read = async {
         // A large picture takes long to decode, and needs much memory meanwhile.
         let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
-        actix_web::web::block(move || spec(&bytes, &limits, &services)).await?
+        let read = actix_web::web::block(move || spec(&bytes, &limits, &services)).await?;
+        if let Ok((Ok(spec), _)) = &read {
+            // Only the wait counts here: submitting the job checks the model.
+            state.ready_model(spec.model()).await.ok();
+        }
+        read
     };
     if respond_async::is_wanted(request) {
         let read = async {

@@ -188,7 +188,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     match body.await?? {
         AnyBody::Scenes(body) if respond_async::is_wanted(request) => {
             let submission = Submission::by(caller, request, &bytes).await?;
-            let spec = std::future::ready(scenes::scenes(request, *body, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
+            let spec = async { scenes::scenes(request, *body, state).await.map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)) };
             async_video::answer(request, submission, state, spec).await
         }
         AnyBody::Scenes(body) => scenes::video(request, Submission::by(caller, request, &bytes).await?, *body, state).await,

@@ -62,13 +62,17 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
 }
 
 /// The spec of a body with scenes, and the notes on the body.
-pub(crate) fn scenes(request: &HttpRequest, body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, RequestNotes), Problem> {
+pub(crate) async fn scenes(
+    request: &HttpRequest,
+    body: Body<ScenesRequest>,
+    state: &ApiState,
+) -> Result<(ScenesSpec, RequestNotes), Problem> {
     let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
     if body.request.scenes.as_ref().is_some_and(|scenes| scenes.len() < 2) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "too_few_scenes", "At least 2 scenes required"));
     }
-    let (spec, model) = spec(body, state)?;
+    let (spec, model) = spec(body, state).await?;
     let model = model?;
     notes.remarks = model.unread_scripts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
     notes.tell(request);
@@ -76,11 +80,11 @@ pub(crate) fn scenes(request: &HttpRequest, body: Body<ScenesRequest>, state: &A
 }
 
 /// The spec, and its model or the reason why that is unavailable.
-fn spec(mut body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, Result<Arc<ModelInfo>, Problem>), Problem> {
+async fn spec(mut body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, Result<Arc<ModelInfo>, Problem>), Problem> {
     let mut request = std::mem::take(&mut body.request);
     request.seed.get_or_insert_with(|| random_seed().into());
     request.model = state.services.named_here(request.model.as_deref())?;
-    let model = state.ready_model(request.model.as_deref());
+    let model = state.ready_model(request.model.as_deref()).await;
     if let Ok(model) = &model {
         request.fill_in(&model.defaults);
     }
@@ -94,9 +98,9 @@ pub(crate) async fn video(
     body: Body<ScenesRequest>,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let (spec, notes) = scenes(request, body, state)?;
-    let video = make(state, request, submission, VideoSpec::Scenes(spec.clone()), notes).await?;
-    Ok(video.answer(|response| {
+    let (spec, notes) = scenes(request, body, state).await?;
+    let made = make(state, request, submission, VideoSpec::Scenes(spec.clone()), notes).await?;
+    Ok(made.answer(|response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
             // As Python prints it: always with a decimal point.
@@ -115,7 +119,7 @@ async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
     let body = aside(bytes.len(), move || SCENES.parse(&bytes)).await??;
     let ignored_fields = body.named.ignored.clone();
     RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
-    let (spec, _) = spec(body, state)?;
+    let (spec, _) = spec(body, state).await?;
     let work = Work::Video(VideoSpec::Scenes(spec.clone()));
     let estimate = state.local().estimate(&work);
     Ok(HttpResponse::Ok().json(VideoInfo {

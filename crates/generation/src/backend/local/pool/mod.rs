@@ -5,6 +5,7 @@
 //! takes its room is read; one model is loaded at a time; a model that cannot be loaded leaves the others as they are.
 
 mod load_watch;
+mod setup;
 mod state;
 
 use std::{
@@ -15,9 +16,12 @@ use std::{
 
 use tokio::sync::watch;
 
-pub use self::load_watch::LoadWatch;
-pub(super) use self::state::Stage;
-use self::state::{State, without_folders};
+pub(super) use self::state::Slot;
+use self::state::State;
+pub use self::{
+    load_watch::LoadWatch,
+    setup::{ModelSetup, OpenModel},
+};
 use super::{
     caught::{NotLoaded, guarded},
     memory::MemoryPlan,
@@ -26,64 +30,12 @@ use super::{
 };
 use crate::{
     backend::{Readiness, Refusal},
-    model_info::{ModelDefaults, ModelInfo},
+    model_info::ModelInfo,
     work::Work,
 };
 
 /// The default model's index.
 pub(super) const DEFAULT: usize = 0;
-
-/// What loads a model.
-type Load = dyn Fn(&LoadWatch) -> diffusion_core::Result<LoadedModel> + Send + Sync;
-/// What reads a model's facts and its memory plan, and none of its tensors.
-type Inspect = dyn Fn() -> diffusion_core::Result<(ModelInfo, MemoryPlan)> + Send + Sync;
-
-/// A model that the operator has set up.
-pub struct ModelSetup {
-    name: String,
-    inspect: Option<Box<Inspect>>,
-    load: Box<Load>,
-    defaults: Option<ModelDefaults>,
-}
-
-impl ModelSetup {
-    /// A model by the name that requests give; `load` is called whenever it is wanted and not there, on the device's thread or beside it.
-    pub fn new(name: impl Into<String>, load: impl Fn(&LoadWatch) -> diffusion_core::Result<LoadedModel> + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), inspect: None, load: Box::new(load), defaults: None }
-    }
-
-    /// With what reads the model's facts before it is loaded, so that requests can be checked and wait for it. Without it, requests are refused
-    /// until the model is loaded.
-    #[must_use]
-    pub fn with_facts(mut self, inspect: impl Fn() -> diffusion_core::Result<(ModelInfo, MemoryPlan)> + Send + Sync + 'static) -> Self {
-        self.inspect = Some(Box::new(inspect));
-        self
-    }
-
-    /// With what requests that leave it out are filled in with.
-    #[must_use]
-    pub fn with_defaults(mut self, defaults: ModelDefaults) -> Self {
-        self.defaults = Some(defaults);
-        self
-    }
-
-    fn fill_in(&self, info: &mut ModelInfo) {
-        if let Some(defaults) = &self.defaults {
-            info.defaults = defaults.clone();
-        }
-    }
-
-    /// The name that requests give.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Debug for ModelSetup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelSetup").field("name", &self.name).finish_non_exhaustive()
-    }
-}
 
 /// How models share the device; the operator's choice. By default all that fit stay loaded.
 #[derive(Clone, Copy, Debug, Default)]
@@ -187,22 +139,25 @@ impl Pool {
         models.map(|(index, (model, slot))| ModelView { name: model.name.clone(), is_default: index == 0, ..slot.view() }).collect()
     }
 
+    /// Looks at where a model stands; `None` if there is no such model.
+    pub(super) fn look<T>(&self, index: usize, look: impl FnOnce(&Slot) -> T) -> Option<T> {
+        self.lock().slots.get(index).map(look)
+    }
+
     /// Facts about a model.
     ///
     /// # Errors
     /// [`Refusal::Loading`] or [`Refusal::Failed`] while they are not known.
     pub(super) fn info(&self, index: usize) -> Result<Arc<ModelInfo>, Refusal> {
-        let state = self.lock();
-        let slot = state.slots.get(index).ok_or(Refusal::Loading)?;
-        slot.info.clone().ok_or_else(|| slot.failed.as_ref().map_or(Refusal::Loading, |(_, reason)| Refusal::Failed(reason.clone())))
+        self.look(index, Slot::known_info).unwrap_or(Err(Refusal::Loading))
     }
 
     pub(super) fn memory(&self, index: usize) -> Option<MemoryPlan> {
-        self.lock().slots.get(index)?.memory.clone()
+        self.look(index, |slot| slot.memory.clone()).flatten()
     }
 
     pub(super) fn timings(&self, index: usize) -> Timings {
-        self.lock().slots.get(index).map(|slot| slot.timings).unwrap_or_default()
+        self.look(index, |slot| slot.timings).unwrap_or_default()
     }
 
     pub(super) fn learn(&self, index: usize, learn: impl FnOnce(&mut Timings)) {
@@ -216,25 +171,31 @@ impl Pool {
         self.lock().readiness(index, since)
     }
 
-    /// Reads what is known of each model before it is loaded. One that cannot be read is tried again when it is loaded.
-    pub(super) fn inspect(&self) {
-        for (index, model) in self.models.iter().enumerate() {
-            let Some(inspect) = &model.inspect else { continue };
-            let found = guarded(inspect);
-            self.change(|state| {
-                let Some(slot) = state.slots.get_mut(index) else { return };
-                match found {
-                    Ok((mut info, memory)) => {
-                        model.fill_in(&mut info);
-                        (slot.info, slot.memory) = (Some(Arc::new(info)), Some(memory));
-                    }
-                    Err(failure) => {
-                        let reason = failure.to_string();
-                        tracing::error!(model = model.name, %reason, "a model cannot be read");
-                        slot.failed = Some(((self.now)(), without_folders(&reason)));
-                    }
+    /// Opens a model's files, and publishes its facts. One that cannot be opened is tried again when it is loaded.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub(super) fn open(&self, index: usize) -> Result<OpenModel, NotLoaded> {
+        let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
+        let opened = guarded(|| model.open());
+        let facts = opened.as_ref().map(|model| model.facts.clone().map(|(info, memory)| (Arc::new(info), memory)));
+        self.change(|state| state.opened(index, facts, (self.now)()));
+        opened
+    }
+
+    /// Reads the facts of the models that are not open yet, each on a thread of its own: one that a hub must still deliver delays no other.
+    pub(super) fn open_others(self: &Arc<Self>) {
+        for index in (0..self.models.len()).filter(|index| *index != DEFAULT) {
+            let pool = Arc::clone(self);
+            let read = move || {
+                if let Err(failure) = pool.open(index) {
+                    tracing::error!(model = pool.name(index), reason = %failure, "a model cannot be opened");
                 }
-            });
+            };
+            if let Err(error) = std::thread::Builder::new().name("facts".into()).spawn(read) {
+                let failure = NotLoaded::Failed(format!("no thread can be started: {error}"));
+                self.change(|state| state.opened(index, Err(&failure), (self.now)()));
+            }
         }
     }
 
@@ -274,15 +235,13 @@ impl Pool {
         self.change(|state| state.begin(index, watch.clone()));
     }
 
-    /// Loads a model, wherever this is called.
+    /// Loads a model that is open, wherever this is called.
     ///
     /// # Errors
     /// What keeps it from being loaded.
-    pub(super) fn load(&self, index: usize, watch: &LoadWatch) -> Result<LoadedModel, NotLoaded> {
+    pub(super) fn load(&self, index: usize, open: OpenModel, watch: &LoadWatch) -> Result<LoadedModel, NotLoaded> {
         let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
-        let mut loaded = guarded(|| (model.load)(watch))?;
-        model.fill_in(&mut loaded.info);
-        Ok(loaded)
+        guarded(|| model.load(open, watch))
     }
 
     /// A load has ended.
@@ -310,20 +269,14 @@ impl Pool {
         }
     }
 
-    /// Why a model could not be loaded, if that was tried since then.
-    pub(super) fn failed_since(&self, index: usize, since: Instant) -> Option<String> {
-        let state = self.lock();
-        let (at, reason) = state.slots.get(index)?.failed.as_ref()?;
-        (*at >= since).then(|| reason.clone())
-    }
-
     /// The least recently used of the other models.
     pub(super) fn least_used(&self, but: usize) -> Option<usize> {
         self.lock().by_use(but).first().copied()
     }
 
-    pub(super) fn is_loading(&self) -> bool {
-        self.lock().is_loading()
+    /// Whether a model is on its way: it is being loaded, or it is next.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().is_busy()
     }
 
     /// Stops the load that is going on.
@@ -333,16 +286,7 @@ impl Pool {
 
     /// Why a model has no room even alone.
     pub(super) fn too_large(&self, index: usize) -> Option<String> {
-        self.lock().slots.get(index)?.too_large(self.settings.budget)
-    }
-
-    /// Why a model could not be loaded.
-    pub(super) fn failed_reason(&self, index: usize) -> Option<String> {
-        self.lock().slots.get(index)?.failed.as_ref().map(|(_, reason)| reason.clone())
-    }
-
-    pub(super) fn stage(&self, index: usize) -> Option<Stage> {
-        self.lock().slots.get(index).map(|slot| slot.stage)
+        self.look(index, |slot| slot.too_large(self.settings.budget)).flatten()
     }
 
     pub(super) fn new_watch(&self) -> LoadWatch {

@@ -11,7 +11,7 @@ use std::{
 use super::{LoadWatch, ModelView, PoolSettings, Step};
 use crate::{
     backend::{
-        Readiness,
+        Readiness, Refusal,
         local::{caught::NotLoaded, memory::MemoryPlan, model::ModelState, timings::Timings},
     },
     model_info::ModelInfo,
@@ -37,16 +37,19 @@ pub(in crate::backend::local) enum Stage {
     Ready,
 }
 
+/// A model, as it stands.
 #[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) stage: Stage,
+pub(in crate::backend::local) struct Slot {
+    stage: Stage,
+    /// Whether its files have been opened, or could not be. Until then it is neither loaded nor asked for.
+    is_opened: bool,
     pub(super) info: Option<Arc<ModelInfo>>,
     pub(super) memory: Option<MemoryPlan>,
     pub(super) timings: Timings,
     /// When a job last had it, or when it was loaded.
     pub(super) used: Instant,
     /// When it last could not be loaded, and why.
-    pub(super) failed: Option<(Instant, String)>,
+    failed: Option<(Instant, String)>,
     loads: u64,
     watch: Option<LoadWatch>,
     /// Whether it goes between jobs.
@@ -64,6 +67,34 @@ impl Slot {
         };
         let (info, bytes) = (self.info.clone(), self.weights());
         ModelView { name: String::new(), is_default: false, state, info, bytes, loads: self.loads }
+    }
+
+    /// Facts about it.
+    ///
+    /// # Errors
+    /// [`Refusal::Loading`] or [`Refusal::Failed`] while they are not known.
+    pub(super) fn known_info(&self) -> Result<Arc<ModelInfo>, Refusal> {
+        let unknown = || self.failure().map_or(Refusal::Loading, Refusal::Failed);
+        self.info.clone().ok_or_else(unknown)
+    }
+
+    /// Why it could not be loaded.
+    pub(in crate::backend::local) fn failure(&self) -> Option<String> {
+        self.failed.as_ref().map(|(_, reason)| reason.clone())
+    }
+
+    /// Whether that was found out at that time or later.
+    pub(in crate::backend::local) fn has_failed_since(&self, since: Instant) -> bool {
+        self.failed.as_ref().is_some_and(|(at, _)| *at >= since)
+    }
+
+    /// Whether a job that needs it has to wait: it is being loaded, or its files are being opened.
+    pub(in crate::backend::local) fn is_awaited(&self) -> bool {
+        self.stage == Stage::Loading || !self.is_opened
+    }
+
+    pub(in crate::backend::local) fn is_opened(&self) -> bool {
+        self.is_opened
     }
 
     fn weights(&self) -> u64 {
@@ -95,6 +126,7 @@ impl State {
     pub(super) fn new(models: usize, now: Instant) -> Self {
         let slot = || Slot {
             stage: Stage::Unloaded,
+            is_opened: false,
             info: None,
             memory: None,
             timings: Timings::default(),
@@ -111,8 +143,13 @@ impl State {
         self.slots.iter().filter_map(|slot| slot.watch.as_ref()).for_each(LoadWatch::cancel);
     }
 
-    pub(super) fn is_loading(&self) -> bool {
+    fn is_loading(&self) -> bool {
         self.slots.iter().any(|slot| slot.stage == Stage::Loading)
+    }
+
+    /// See [`super::Pool::is_busy`].
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_loading() || !self.queued.is_empty()
     }
 
     pub(super) fn readiness(&self, index: usize, since: Instant) -> Readiness {
@@ -121,10 +158,11 @@ impl State {
             Stage::Ready => Readiness::Ready,
             Stage::Loading => Readiness::Loading,
             // Its room is being made.
-            Stage::Queued if self.is_loading() => Readiness::Loading,
+            Stage::Queued if self.is_loading() || !slot.is_opened => Readiness::Loading,
             Stage::Queued => Readiness::Queued,
             // Its job is told why.
-            Stage::Unloaded if slot.failed.as_ref().is_some_and(|(at, _)| *at >= since) => Readiness::Ready,
+            Stage::Unloaded if slot.has_failed_since(since) => Readiness::Ready,
+            Stage::Unloaded if !slot.is_opened => Readiness::Loading,
             Stage::Unloaded => Readiness::Cold,
         }
     }
@@ -214,8 +252,8 @@ impl State {
         if self.is_loading() {
             return None;
         }
-        let index = *self.queued.front()?;
-        let slot = self.slots.get(index)?;
+        let (index, slot) =
+            self.queued.iter().filter_map(|index| Some((*index, self.slots.get(*index)?))).find(|(_, slot)| slot.is_opened)?;
         if let Some(reason) = slot.too_large(settings.budget) {
             return Some(Step::Refuse(index, reason));
         }
@@ -256,6 +294,17 @@ impl State {
         self.queued.retain(|queued| *queued != index);
         if let Some(slot) = self.slots.get_mut(index) {
             (slot.stage, slot.watch, slot.goes) = (Stage::Loading, Some(watch), false);
+        }
+    }
+
+    /// A model's files have been opened, with what they say of it, or could not be.
+    pub(super) fn opened(&mut self, index: usize, facts: Result<Option<(Arc<ModelInfo>, MemoryPlan)>, &NotLoaded>, now: Instant) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.is_opened = true;
+        match facts {
+            Ok(Some((info, memory))) => (slot.info, slot.memory) = (Some(info), Some(memory)),
+            Ok(None) | Err(NotLoaded::Stopped) => {}
+            Err(NotLoaded::NoMemory(reason) | NotLoaded::Failed(reason)) => slot.failed = Some((now, without_folders(reason))),
         }
     }
 

@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const MAX_SAID: usize = 300;
 
 /// The server's address, and the API key for it.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     settings: ClientSettings,
 }
@@ -25,28 +25,28 @@ pub(super) struct Client {
 /// The server answered with an error status.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(super) struct Refused {
-    pub(super) status: StatusCode,
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
     message: String,
 }
 
 impl Client {
-    pub(super) fn new(settings: &ClientSettings) -> Result<Self> {
+    pub(crate) fn new(settings: &ClientSettings) -> Result<Self> {
         // The environment's proxies are meant for the internet; the user's own server is nearby and named explicitly.
         let http = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE).no_proxy().build();
         Ok(Self { http: http.context("no client for requests")?, settings: settings.clone() })
     }
 
-    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
         self.json(self.request(Method::GET, path).query(query)).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> Result<Value> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
         self.json(self.request(Method::DELETE, path)).await
     }
 
     /// Opens an event stream, after the event with this number.
-    pub(super) async fn events(&self, path: &str, after: Option<&str>) -> Result<Response> {
+    pub(crate) async fn events(&self, path: &str, after: Option<&str>) -> Result<Response> {
         let mut request = self.request(Method::GET, path).header(ACCEPT, "text/event-stream");
         if let Some(after) = after {
             request = request.header("Last-Event-ID", after);
@@ -64,7 +64,12 @@ impl Client {
 
     async fn json(&self, request: RequestBuilder) -> Result<Value> {
         let answer = self.send(request).await?.json().await;
-        answer.map_err(|_| anyhow!("{} does not answer as a framewright server does", self.settings.server))
+        answer.map_err(|_| self.not_understood())
+    }
+
+    /// The error for an answer that is none of this API.
+    pub(crate) fn not_understood(&self) -> anyhow::Error {
+        anyhow!("{} does not answer as a framewright server does", self.settings.server)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
@@ -100,6 +105,12 @@ impl Client {
         let reason = reason.map_or_else(|| "no answer".to_owned(), ToString::to_string);
         anyhow!("cannot reach {server} (--server, client.server): {reason}")
     }
+}
+
+/// A string field of an object; empty if it is missing. Control characters, which a terminal would interpret, are removed.
+pub(crate) fn text(object: &Value, key: &str) -> String {
+    let text = object.get(key).and_then(Value::as_str).unwrap_or_default();
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// The error message of a body, in one line.

@@ -1,5 +1,7 @@
 //! `framewright models`: what models there are, what one is made of, and fetching one.
 
+pub(crate) mod served;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -58,7 +60,7 @@ pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
 /// # Errors
 /// If there is no such model, or none that can be opened; if it would be refused, once everything is printed.
 pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<()> {
-    let model = Model::parse(name, None)?;
+    let model = Model::parse(settings.source_of(name), None)?;
     // To look at a model is no reason to fetch gigabytes.
     let source = model.open(&HubSettings { offline: true, ..settings.hub.clone() })?;
     let family = ModelFamily::of(source.as_ref())?;
