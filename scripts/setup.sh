@@ -41,6 +41,8 @@ missing_packages() {
     has_libclang || echo libclang-dev
     # Its tests inspect the output with FFmpeg's own programs.
     { command -v ffmpeg && command -v ffprobe; } >/dev/null || echo ffmpeg
+    # Tests of the server's end send signals with the program `kill`, which a shell's own command does not replace.
+    type -P kill >/dev/null || echo procps
 }
 
 install_packages() {

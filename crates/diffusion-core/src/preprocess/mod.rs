@@ -20,7 +20,7 @@ use crate::{
 /// An image as a model wants it: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first where its size differs.
 ///
 /// # Errors
-/// [`Error::Params`] if the image or the wanted size is empty.
+/// [`crate::Error::Params`] if the image or the wanted size is empty.
 pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
     let whole = Part::whole(image.width(), image.height());
     let bytes = resize::<3>(image.as_raw(), image.dimensions(), whole, (width, height), Filter::Lanczos, "init_image")?;
@@ -39,7 +39,7 @@ pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor>
 /// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like an image, then cut at one half.
 ///
 /// # Errors
-/// [`Error::Params`] if the mask or the wanted size is empty.
+/// [`crate::Error::Params`] if the mask or the wanted size is empty.
 pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> {
     let whole = Part::whole(mask.width(), mask.height());
     let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), whole, (width, height), Filter::Lanczos, "mask_image")?;
@@ -50,7 +50,7 @@ pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> 
 /// A mask brought to the latents' grid by taking every `factor`th pixel, as torch's nearest interpolation does for whole factors.
 ///
 /// # Errors
-/// [`Error::Candle`] if `mask` is not [1, 1, h, w] with sides that are multiples of `factor`.
+/// [`crate::Error::Candle`] if `mask` is not [1, 1, h, w] with sides that are multiples of `factor`.
 pub fn mask_to_latents(mask: &Tensor, factor: usize) -> Result<Tensor> {
     let (batch, channels, height, width) = mask.dims4()?;
     let (rows, columns) = (height / factor, width / factor);

@@ -11,11 +11,10 @@ use generation::{
     Backend, BackendError, SubmitError,
     jobs::{Durability, JobErrorKind, JobState, JobsSettings, NewJob, Page},
 };
+use generation_test::{Checked, PATIENCE, eventually};
 
 use crate::{
-    checked::Checked,
-    fake::{eventually, images, until_free},
-    fake_model::PATIENCE,
+    fake::{images, until_free},
     jobs::{end_of, pictures, until, video},
     scripted::{Scripted, loading},
 };

@@ -15,8 +15,9 @@ use generation::{
     jobs::JobState,
     video::{VideoShape, VideoSpec},
 };
+use generation_test::{eventually, info, local, model};
 
-use crate::fake::{eventually, held_only, hold_image, images, info, local, model};
+use crate::fake::{held_only, hold_image, images};
 
 fn settings() -> LocalSettings {
     LocalSettings::new(Instant::now)

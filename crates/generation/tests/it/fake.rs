@@ -1,4 +1,4 @@
-//! Helpers: requests to the fake model, and waiting.
+//! Requests and held jobs for the fake model.
 
 use std::{
     path::Path,
@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::SystemTime,
 };
 
 use generation::{
@@ -14,9 +14,7 @@ use generation::{
     jobs::{Durability, HeldJob, HeldVideo, Jobs, JobsSettings, NewJob, Priority, SubmitError, Work},
     video::{GeneratedVideo, VideoOutput, VideoSpec},
 };
-
-pub(crate) use crate::fake_model::{info, local, model};
-use crate::{checked::Checked, fake_model::PATIENCE};
+use generation_test::{Checked, eventually, info};
 
 pub(crate) fn spec(prompt: &str) -> ImageSpec {
     request(prompt).validate(&Limits::default(), &info()).unwrap()
@@ -75,13 +73,4 @@ pub(crate) async fn video(local: &LocalBackend, spec: VideoSpec, file: &Path, co
 pub(crate) async fn until_free(folder: &Path) {
     let lock = std::fs::OpenOptions::new().write(true).open(folder.join("lock")).unwrap();
     eventually("the folder is free", || lock.try_lock().is_ok()).await;
-}
-
-/// Waits until a condition holds.
-pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }

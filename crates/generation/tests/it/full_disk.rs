@@ -13,13 +13,9 @@ use std::{
 use generation::jobs::{
     Cancelled, DiskFault, FailHook, FailPoint, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, StoreError, SubmitError,
 };
+use generation_test::{Checked, PATIENCE, eventually, local};
 
-use crate::{
-    checked::Checked,
-    fake::{eventually, local},
-    fake_model::PATIENCE,
-    jobs::{end_of, pictures, until, video},
-};
+use crate::jobs::{end_of, pictures, until, video};
 
 /// A fake disk that is full while a test wants it to be.
 #[derive(Clone, Default)]
@@ -302,7 +298,7 @@ async fn a_lost_store_refuses_the_start_and_files_beside_it_stay() {
     // A backup from before a job does not know it; the job's file still belongs to its owner.
     fs::write(&file, &backup).unwrap();
     let mut jobs = opened(settings).await;
-    jobs.are_among_strangers();
+    jobs.allow_unknown_files();
     assert!(jobs.get("", "b").await.unwrap().is_none());
     assert!(path("artifacts/b/image-0.png").exists() && path("artifacts/notes.txt").exists());
 }

@@ -15,11 +15,10 @@ use generation::{
     jobs::{Cancelled, Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, JobState, JobsSettings, NewJob, Page, Submitted},
     video::VideoOutput,
 };
+use generation_test::{Checked, PATIENCE, eventually, local};
 
 use crate::{
-    checked::Checked,
-    fake::{self, eventually, images},
-    fake_model::PATIENCE,
+    fake::{self, images},
     jobs::{end_of, pictures, until, video},
     scripted::{Scripted, loading},
 };
@@ -362,7 +361,7 @@ async fn the_folder_is_free_soon_after_the_last_handle_is_gone() {
 
 #[tokio::test]
 async fn a_waiting_caller_keeps_the_jobs_alive() {
-    let jobs = fake::held_only(1, fake::local().await);
+    let jobs = fake::held_only(1, local().await);
     let held = fake::hold_image(&jobs, "unhurried").await.unwrap();
     drop(jobs);
     assert_eq!(images(held).await.unwrap().len(), 1);
@@ -370,7 +369,7 @@ async fn a_waiting_caller_keeps_the_jobs_alive() {
 
 #[tokio::test]
 async fn a_held_job_has_previews_for_its_owner_while_it_runs() {
-    let jobs = fake::held_only(1, fake::local().await);
+    let jobs = fake::held_only(1, local().await);
     let new = NewJob { owner: "anna".into(), ..held("a", "slow") };
     let held = jobs.submit(new).await.unwrap().held.unwrap();
     assert!(jobs.previews("bert", "a").is_none());

@@ -16,13 +16,10 @@ use generation::{
     },
     video::{SceneRequest, ScenesRequest, VideoSpec},
 };
+use generation_test::{Checked, PATIENCE, local};
 use serde_json::json;
 
-use crate::{
-    checked::Checked,
-    fake::{local, request, spec},
-    fake_model::PATIENCE,
-};
+use crate::fake::{request, spec};
 
 /// The offset of the store's clock in these tests from the real one, in seconds.
 static LATER_SECONDS: AtomicU64 = AtomicU64::new(0);
@@ -111,7 +108,7 @@ async fn each_image_of_a_job_is_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
     let spec = generation::ImageRequest { count: Some(3), ..request("a boat") };
-    let work = Work::Image(spec.validate(&Limits::default(), &crate::fake::info()).unwrap());
+    let work = Work::Image(spec.validate(&Limits::default(), &generation_test::info()).unwrap());
     jobs.submit(NewJob { work, ..pictures("img_1", "a boat") }).await.unwrap();
     let job = end_of(&jobs, "img_1").await;
     let names: Vec<&str> = job.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
@@ -166,7 +163,7 @@ async fn cancelling_works_before_during_and_not_after() {
     jobs.submit(video("next", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "next").await.state, JobState::Completed);
     assert_eq!(jobs.get("", "running").await.unwrap().unwrap().state, JobState::Cancelled);
-    crate::fake::eventually("their folders go", || fs::read_dir(folder.path().join("staging")).unwrap().count() == 0).await;
+    generation_test::eventually("their folders go", || fs::read_dir(folder.path().join("staging")).unwrap().count() == 0).await;
     let kept: Vec<_> = fs::read_dir(folder.path().join("artifacts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(kept, ["next"]);
 }

@@ -3,24 +3,18 @@
 
 mod artifact;
 mod backends;
-mod checked;
 mod clips;
 mod clips_validate;
 mod engine;
 mod fake;
-mod fake_model;
-mod faults;
 mod full_disk;
 mod held;
 mod jobs;
 mod journal;
-mod killed;
-mod killed_remote;
 mod pictures;
 mod pictures_in;
 mod pool;
 mod previews;
-mod programs;
 mod provider;
 mod queue;
 mod races;

@@ -3,9 +3,10 @@
 use std::io::Cursor;
 
 use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits, Work};
+use generation_test::{info, local};
 use image::RgbImage;
 
-use crate::fake::{held_only, hold, images, info, local, request};
+use crate::fake::{held_only, hold, images, request};
 
 fn spec(request: ImageRequest) -> ImageSpec {
     request.validate(&Limits::default(), &info()).unwrap()

@@ -19,8 +19,9 @@ use generation::{
     Refusal, SubmitError,
     jobs::{HeldJob, JobState, Jobs, Work},
 };
+use generation_test::{eventually, info, model};
 
-use crate::fake::{eventually, held_only, hold, images, info, model};
+use crate::fake::{held_only, hold, images};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 

@@ -18,9 +18,10 @@ use generation::{
     jobs::{Durability, JobState, JobsSettings, Metadata, NewJob, Priority, Work},
     video::{AnimationRequest, MotionRequest, VideoSpec},
 };
+use generation_test::{Checked, PATIENCE};
 use image::RgbImage;
 
-use crate::{checked::Checked, fake::video, fake_model::PATIENCE};
+use crate::fake::video;
 
 /// A clock that advances by a second at every call, so that there is a preview at every step.
 fn hasty() -> Instant {

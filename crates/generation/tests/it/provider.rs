@@ -16,17 +16,14 @@ use generation::{
     jobs::{Job, JobsSettings, NewJob, Price, SpendSettings},
     video::{RemoteVideoSpec, VideoSpec},
 };
+use generation_test::{Checked, PATIENCE, local};
 use remote_fakes::sample_video;
 use remote_providers::{
     DownloadLimits, ErrorKind, Guard, GuardSettings, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
 };
 use tokio::sync::watch;
 
-use crate::{
-    checked::Checked,
-    fake_model::{PATIENCE, local},
-    jobs::pictures,
-};
+use crate::jobs::pictures;
 
 /// The provider's name.
 pub(crate) const CLOUD: &str = "cloud";
@@ -223,12 +220,6 @@ pub(crate) async fn opened(settings: JobsSettings, provider: &Arc<ScriptedProvid
 pub(crate) fn remote_job(id: &str, model: &str) -> NewJob {
     let request = VideoRequest { prompt: "a boat".into(), ..VideoRequest::default() };
     NewJob { work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new(model, request))), ..pictures(id, "a boat") }
-}
-
-/// (jobs, reserved, spent) of the month.
-pub(crate) async fn spend(jobs: &Checked) -> (u64, u64, u64) {
-    let usage = jobs.usage(None, jobs.month()).await.unwrap();
-    usage.iter().fold((0, 0, 0), |(jobs, reserved, spent), of| (jobs + of.jobs, reserved + of.reserved, spent + of.spent))
 }
 
 /// Waits until the provider's id of a job is stored.

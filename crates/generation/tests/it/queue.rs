@@ -6,8 +6,9 @@ use generation::{
     BackendError,
     jobs::{JobState, SubmitError},
 };
+use generation_test::{eventually, local};
 
-use crate::fake::{eventually, held_only, hold_image, images, local};
+use crate::fake::{held_only, hold_image, images};
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_says_when_to_retry() {

@@ -13,14 +13,9 @@ use generation::{
     Backend, SubmitError,
     jobs::{Durability, Idempotency, Jobs, JobsSettings, NewJob, Page},
 };
+use generation_test::{Checked, PATIENCE, eventually, local};
 
-use crate::{
-    checked::Checked,
-    fake::{eventually, local},
-    fake_model::PATIENCE,
-    jobs::pictures,
-    scripted::Scripted,
-};
+use crate::{jobs::pictures, scripted::Scripted};
 
 /// Each with new jobs, because a store of held jobs forgets the oldest of very many.
 const ROUNDS: u64 = 3;

@@ -14,15 +14,13 @@ use generation::{
     jobs::{DiskFault, Durability, JobErrorKind, JobState, JobsSettings, NewJob},
     video::{RemoteVideoSpec, VideoSpec},
 };
+use generation_test::{Checked, PATIENCE, eventually, local, spend};
 use remote_providers::{ErrorKind, ImageFormat, InputImage, Interrogator, Provider, ProviderError, Source, Started, Status, VideoRequest};
 
 use crate::{
-    checked::Checked,
-    fake::eventually,
-    fake_model::{PATIENCE, local},
     full_disk::Disk,
     jobs::end_of,
-    provider::{CLOUD, PRICE, ScriptedProvider, VIDEO, guard, opened, priced, remote_job, remote_settings, spend, until_begun},
+    provider::{CLOUD, PRICE, ScriptedProvider, VIDEO, guard, opened, priced, remote_job, remote_settings, until_begun},
 };
 
 pub(crate) const MODEL: &str = "cloud/reel";

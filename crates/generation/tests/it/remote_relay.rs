@@ -8,15 +8,14 @@ use generation::{
     jobs::{JobErrorKind, JobState, NewJob, Page, Price},
     video::{RemoteVideoSpec, VideoSpec},
 };
+use generation_test::{Checked, local, spend};
 use remote_fakes::{Fault, RelayOptions, VeoRelayFake};
 use remote_providers::{DownloadLimits, InputImage, Pace, Provider, VeoRelay, VeoRelaySettings, VideoRequest};
 use secrecy::SecretString;
 
 use crate::{
-    checked::Checked,
-    fake::local,
     jobs::end_of,
-    provider::{PRICE, VIDEO, guard, priced, remote_job, remote_settings, spend},
+    provider::{PRICE, VIDEO, guard, priced, remote_job, remote_settings},
 };
 
 const KEY: &str = "sk-relay-4f1d9c";

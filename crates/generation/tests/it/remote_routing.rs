@@ -6,14 +6,13 @@ use generation::{
     Backend, SubmitError,
     jobs::{JobState, JobsSettings, Overflow, Routing},
 };
+use generation_test::{Checked, eventually, spend};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
-    checked::Checked,
-    fake::eventually,
     jobs::{end_of, pictures, video},
-    provider::{PRICE, ScriptedProvider, backend, opened, priced, remote_job, spend},
+    provider::{PRICE, ScriptedProvider, backend, opened, priced, remote_job},
     remote::MODEL,
     scripted::{Scripted, loading},
 };

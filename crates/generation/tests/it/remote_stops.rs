@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use generation::jobs::{Cancelled, JobState};
+use generation_test::{PATIENCE, eventually, spend};
 use remote_providers::{ErrorKind, ProviderError};
 
 use crate::{
-    fake::{eventually, until_free},
-    fake_model::PATIENCE,
+    fake::until_free,
     jobs::{end_of, until},
-    provider::{CLOUD, PRICE, ScriptedProvider, opened, priced, remote_job, spend, until_begun},
+    provider::{CLOUD, PRICE, ScriptedProvider, opened, priced, remote_job, until_begun},
     remote::{MODEL, kinds},
 };
 

@@ -20,7 +20,7 @@ use image::{Rgb, RgbImage};
 use tokio::sync::watch;
 use video_encode::FrameRate;
 
-use crate::fake_model::model;
+use generation_test::model;
 
 #[derive(Debug)]
 pub(crate) struct Scripted {

@@ -2,9 +2,10 @@
 
 use diffusion_core::schedulers::SchedulerKind;
 use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, ImageSpec, Limits, ModelInfo, field_error::Bound};
+use generation_test::info;
 use image::{GrayImage, RgbImage};
 
-use crate::fake::{info, request};
+use crate::fake::request;
 
 fn errors(request: ImageRequest) -> Vec<FieldError> {
     request.validate(&Limits::default(), &info()).unwrap_err()

@@ -7,12 +7,10 @@ use generation::{
     jobs::{Jobs, Work},
     video::{GeneratedVideo, SceneRequest, ScenesRequest, VideoOutput, VideoSpec},
 };
+use generation_test::{Checked, local};
 use video_encode::{Container, PngFolder};
 
-use crate::{
-    checked::Checked,
-    fake::{held_only, hold, local},
-};
+use crate::fake::{held_only, hold};
 
 fn spec(prompt: &str) -> VideoSpec {
     let scene = |prompt: &str| SceneRequest { prompt: Some(prompt.into()), ..SceneRequest::default() };
@@ -92,7 +90,7 @@ async fn dropping_a_video_stops_it_and_leaves_nothing() {
     assert_eq!((seen.parts, seen.frames, seen.step, seen.steps), (2, 26, 3, 3));
     assert!(seen.share > 0.0);
     drop(job);
-    crate::fake::eventually("the place is free", || jobs.active() == 0).await;
+    generation_test::eventually("the place is free", || jobs.active() == 0).await;
     assert_eq!(files(folder.path()), [""; 0]);
 }
 

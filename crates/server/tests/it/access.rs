@@ -141,7 +141,7 @@ async fn a_key_has_a_limit_of_concurrent_requests() {
     assert_eq!(refused.json::<Value>().await.unwrap(), json!({"detail": "Too many requests at once with this key: the limit is 1"}));
     slow.abort();
     server.wait_for_jobs(0).await;
-    let client = crate::fake::PATIENCE;
+    let client = generation_test::PATIENCE;
     let deadline = std::time::Instant::now() + client;
     // The job ends slightly before its request does.
     while ask(ALICES_KEY, "a boat").await.unwrap().status().as_u16() != 200 {

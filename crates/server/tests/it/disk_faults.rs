@@ -12,12 +12,12 @@ use std::{
 };
 
 use generation::jobs::{FailHook, JobsSettings};
+use generation_test::Checked;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::ServerSettings;
 
 use crate::{
-    checked::Checked,
     fake::{PATIENCE, Running, engine},
     task_client::{clip, png, settings},
 };

@@ -15,12 +15,11 @@ use generation::{
     LocalBackend,
     jobs::{JobsSettings, StoreError},
 };
+use generation_test::Checked;
+pub(crate) use generation_test::{PATIENCE, model};
 use serde_json::Value;
 use server::{ApiState, Server, ServerSettings, routes as app};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::oneshot, task::JoinHandle};
-
-use crate::checked::Checked;
-pub(crate) use crate::fake_model::{PATIENCE, model};
 
 /// A backend, and the capacity of the queue.
 #[derive(Clone)]
@@ -31,7 +30,7 @@ pub(crate) struct Engine {
 
 /// A backend whose model is loaded.
 pub(crate) async fn engine(places: usize) -> Engine {
-    Engine { local: crate::fake_model::local().await, places }
+    Engine { local: generation_test::local().await, places }
 }
 
 /// A complete answer.

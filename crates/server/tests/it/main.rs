@@ -5,15 +5,11 @@ mod access;
 mod attacks;
 mod bad_input;
 mod characters;
-#[path = "../../../generation/tests/it/checked.rs"]
-mod checked;
 mod disk_faults;
 mod dispatch;
 mod docs;
 mod events;
 mod fake;
-#[path = "../../../generation/tests/it/fake_model.rs"]
-mod fake_model;
 mod generate;
 mod hang_up;
 mod held;

@@ -6,13 +6,11 @@ use std::{
 };
 
 use generation::{LocalBackend, LocalSettings, jobs::JobsSettings};
+use generation_test::Checked;
 use serde_json::json;
 use server::{Server, ServerSettings};
 
-use crate::{
-    checked::Checked,
-    fake::{Engine, PATIENCE, Running, engine},
-};
+use crate::fake::{Engine, PATIENCE, Running, engine};
 
 #[actix_web::test]
 async fn a_shutdown_answers_waiting_requests() {

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{FileServer, Raw, UPLOAD_BYTES, exchange, new_job, pictures, request};
-use crate::fake::PATIENCE;
+use generation_test::PATIENCE;
 
 /// Short enough for a test.
 const SHORT: Duration = Duration::from_millis(300);

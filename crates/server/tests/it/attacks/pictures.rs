@@ -9,7 +9,7 @@ use super::{
     archive::{PNG, altered, chunk, chunks, encoded, header, zeros},
     exchange,
 };
-use crate::fake::PATIENCE;
+use generation_test::PATIENCE;
 
 /// A valid picture.
 pub(super) fn png(width: u32, height: u32) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{FileServer, PICTURE, Raw, SECRET, exchange, pictures, request};
-use crate::fake::PATIENCE;
+use generation_test::PATIENCE;
 
 /// Paths as in the request line; each is refused, although a file exists at its target.
 const PATHS: [(&str, &str); 36] = [

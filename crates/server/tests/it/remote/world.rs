@@ -11,6 +11,7 @@ use generation::{
     Backend, LocalBackend, RemoteBackend, RemoteSettings,
     jobs::{JobsSettings, Price},
 };
+use generation_test::Checked;
 use guarded_http::GuardSettings;
 use image::{ImageFormat, Rgb, RgbImage};
 use remote_fakes::{
@@ -26,10 +27,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use server::{GameCallback, ServerSettings, Service, Services, webhooks::WebhookSettings};
 
-use crate::{
-    checked::Checked,
-    fake::{PATIENCE, Running, engine},
-};
+use crate::fake::{PATIENCE, Running, engine};
 
 /// The video that the fakes serve: 12 frames of 64x48.
 pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));

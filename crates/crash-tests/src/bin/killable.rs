@@ -1,8 +1,8 @@
-//! A program to be killed: it submits a queue of mixed jobs to the embedded models, runs them, and prints its progress. Its test
-//! (`tests/it/killed.rs`) kills it at a chosen moment and starts it again on the same folder.
+//! A program to be killed: it submits a queue of mixed jobs for the models in the program, makes them, and prints what it does. Its test
+//! (`tests/it/killed.rs`) kills it at a moment of the test's choice and starts it again on the same folder.
 //!
-//! `killable FOLDER [POINT NTH]`: at the NTH time that it reaches the fail point POINT, it prints that and blocks, to be killed.
-#![expect(clippy::print_stdout, reason = "its test reads the output")]
+//! `killable FOLDER [POINT NTH]`: when it reaches the fail point POINT for the NTH time, it prints that and stops there, to be killed.
+#![expect(clippy::print_stdout, reason = "its test reads what it says")]
 
 use std::{
     env,

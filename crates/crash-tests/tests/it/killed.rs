@@ -1,7 +1,7 @@
 //! A program that is killed, at every fail point and at seeded moments: every accepted job ends, once, with the bytes of an uninterrupted
 //! run.
 //!
-//! The program is the example `killable`, a process of its own with the embedded models; killed means SIGKILL.
+//! The program is `killable`, a process with the models in it; killed means SIGKILL.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,9 @@ use std::{
 };
 
 use generation::jobs::{FailPoint, JobState, JobsSettings, Page};
+use generation_test::{Checked, local};
 
-use crate::{
-    checked::Checked,
-    fake::local,
-    programs::{A_LIFE, Life},
-};
+use crate::life::{A_LIFE, Life};
 
 /// Every job of `killable`, and its final state.
 const ENDS: [(&str, JobState); 7] = [
@@ -33,7 +30,7 @@ const ENDS: [(&str, JobState); 7] = [
 fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Life {
     let mut arguments = vec![folder.to_str().unwrap().to_owned()];
     arguments.extend(point.into_iter().flat_map(|(point, nth)| [format!("{point:?}"), nth.to_string()]));
-    Life::begin("killable", &arguments)
+    Life::begin(env!("CARGO_BIN_EXE_killable"), &arguments)
 }
 
 /// All files of jobs, by path.

@@ -1,12 +1,11 @@
 //! A device without free memory, and a panic, in the middle of a job: each fails that job only, and leaves no memory behind.
 //!
-//! The program is the example `faulty`, a process of its own, so that its memory can be measured.
+//! The program is `faulty`, a process that does nothing else, so that its memory tells what the jobs leave.
 
 use std::{process::Command, time::SystemTime};
 
 use generation::jobs::JobsSettings;
-
-use crate::{checked::Checked, fake::local, programs::example};
+use generation_test::{Checked, local};
 
 /// The permitted growth of memory compared with ten jobs without a fault, as a fraction.
 const WITHIN: f64 = 0.05;
@@ -25,8 +24,8 @@ async fn a_fault_fails_one_job_and_leaves_no_memory_behind() {
 /// Runs the program, and checks that its one faulty job ends as expected.
 async fn check(place: &str, (fault, ended): (&str, &str)) {
     let folder = tempfile::tempdir().unwrap();
-    let mut program = Command::new(example("faulty"));
-    // The first backtrace loads the program's symbols, some 40 MB that the standard library keeps; later ones add nothing.
+    let mut program = Command::new(env!("CARGO_BIN_EXE_faulty"));
+    // The first backtrace reads the program's symbols, some 40 MB that the standard library keeps; later ones add nothing.
     program.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     let output = program.arg(folder.path()).args([fault, place]).output().unwrap();
     let (said, complaints) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));

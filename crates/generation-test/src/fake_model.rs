@@ -1,11 +1,10 @@
-//! A model without weights, so that jobs can be tested in milliseconds and stopped at any step. The server's tests include this file, so it
-//! must not depend on other tests of either crate.
+//! A model that needs no weights, so that jobs can be tested in milliseconds and stopped at any step.
 //!
-//! The prompt selects the behaviour: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and
-//! "memory" fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second before its first step, "unhurried"
-//! takes two milliseconds per step, the last frame of a video "full once" meets a full disk the first time, and everything else is a
-//! picture in the colour of its seed. A word is one token, and the model reads [`READ_TOKENS`] of them. For a video, the first scene's
-//! prompt counts; frames are in the colour of their number, and previews in that of the step or the frame.
+//! The prompt decides what happens: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
+//! fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, and "unhurried" takes two
+//! milliseconds a step. The last frame of a video "full once" finds no room on the disk the first time. Every other prompt makes an image in
+//! the colour of its seed. A word is a token, and the model reads [`READ_TOKENS`] of them. In a video, the first scene's prompt decides;
+//! frames have the colour of their number, and previews that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
@@ -30,16 +29,14 @@ use generation::{
 };
 use image::{Rgb, RgbImage};
 
-/// Long enough for any machine, short enough to fail before a developer gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The number of tokens of a text that the model reads.
+/// How many tokens of a text the model reads.
 const READ_TOKENS: usize = 75;
 
-/// The scripts of nano-sd.
+/// The scripts that nano-sd reads.
 static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| ClipTokenizer::load(&pipelines::nano_sd()).unwrap().scripts());
 
-pub(crate) fn info() -> ModelInfo {
+/// What the model says of itself.
+pub fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
         motion: "fake motion".into(),
@@ -56,7 +53,8 @@ pub(crate) fn info() -> ModelInfo {
     }
 }
 
-pub(crate) fn model() -> LoadedModel {
+/// The model, as a backend loads it.
+pub fn model() -> LoadedModel {
     LoadedModel { info: info(), memory: MemoryPlan::default(), model: Box::new(FakeModel) }
 }
 
@@ -93,7 +91,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
 }
 
-/// Whether the disk has been full for the video "full once".
+/// Whether the disk was full already, for videos "full once".
 static WAS_FULL: AtomicBool = AtomicBool::new(false);
 
 struct FakeModel;
@@ -166,8 +164,8 @@ impl DeviceModel for FakeModel {
     }
 }
 
-/// A backend whose model is loaded.
-pub(crate) async fn local() -> LocalBackend {
+/// A local backend that has loaded the model.
+pub async fn local() -> LocalBackend {
     let local = LocalBackend::start(LocalSettings::new(Instant::now), || Ok(model())).unwrap();
     local.loaded().await.unwrap();
     local

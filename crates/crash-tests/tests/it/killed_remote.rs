@@ -1,26 +1,25 @@
 //! A program that is killed at every commit point of a provider's job: the job is resumed by the provider's id, a paid video is requested
 //! once, and if it is unknown whether the request arrived, it is not repeated.
 //!
-//! The program is the example `killable_remote`, a process of its own; killed means SIGKILL. The provider is this process: Bedrock, which
+//! The program is `killable_remote`; killed means SIGKILL. The provider is this process: Bedrock, which
 //! honours a job's token, and a relay for Veo, which knows no tokens.
 
 use std::{path::Path, time::SystemTime};
 
 use generation::jobs::{FailPoint, Job, JobErrorKind, JobState, JobsSettings};
-use remote_fakes::{FalFake, RelayOptions, VeoRelayFake, aws::Account, bedrock::Bedrock, s3::S3};
+use generation_test::{Checked, eventually, local, spend};
+use remote_fakes::{FalFake, RelayOptions, VeoRelayFake, aws::Account, bedrock::Bedrock, s3::S3, sample_video};
 use rusqlite::Connection;
 
-use crate::{
-    checked::Checked,
-    fake::{eventually, local},
-    programs::{A_LIFE, Life},
-    provider::{PRICE, VIDEO, spend},
-};
+use crate::life::{A_LIFE, Life};
 
 /// The only job of `killable_remote`.
 const ID: &str = "paid";
 
-/// The commit points of a provider's job, in order.
+/// The price of its video in `killable_remote`, in millionths of a dollar.
+const PRICE: u64 = 500_000;
+
+/// The commit points of a provider's job, in its order.
 const POINTS: [FailPoint; 10] = [
     FailPoint::Inserted,
     FailPoint::Started,
@@ -35,7 +34,7 @@ const POINTS: [FailPoint; 10] = [
 ];
 
 fn begin(folder: &Path, provider: &str, urls: &str, word: &str) -> Life {
-    Life::begin("killable_remote", &[folder.to_str().unwrap(), provider, urls, word].map(str::to_owned))
+    Life::begin(env!("CARGO_BIN_EXE_killable_remote"), &[folder.to_str().unwrap(), provider, urls, word].map(str::to_owned))
 }
 
 /// Runs the program and kills it at a point.
@@ -65,7 +64,7 @@ async fn ended(folder: &Path, what: &str) -> (Job, (u64, u64, u64)) {
         assert!(names.is_empty(), "{what}: {left}: {names:?}");
     }
     if job.state == JobState::Completed {
-        assert!(std::fs::read(folder.join("artifacts").join(ID).join("video.mp4")).unwrap() == *VIDEO, "{what}");
+        assert!(std::fs::read(folder.join("artifacts").join(ID).join("video.mp4")).unwrap() == sample_video(0), "{what}");
     }
     let spent = spend(&jobs).await;
     (job, spent)

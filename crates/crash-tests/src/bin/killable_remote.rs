@@ -1,10 +1,10 @@
-//! A program to be killed: it requests one video from a provider, and prints its progress. Its test (`tests/it/killed_remote.rs`) is the
-//! provider, kills it at a chosen moment and starts it again on the same folder.
+//! A program to be killed: it has a provider make one video, and prints what it does. Its test (`tests/it/killed_remote.rs`) is the provider,
+//! kills it at a moment of the test's choice and starts it again on the same folder.
 //!
-//! `killable_remote FOLDER PROVIDER URL[,URL] [POINT]`: at the fail point POINT it prints that and blocks, to be killed. The providers are
-//! "bedrock", with the addresses of Bedrock and of S3, "veo" (a relay) and "pika" (fal). If POINT is `Cancelled`, the job is cancelled once
-//! the provider has it. If POINT is `linger`, it waits to be killed after `done`.
-#![expect(clippy::print_stdout, reason = "its test reads the output")]
+//! `killable_remote FOLDER PROVIDER URL[,URL] [POINT]`: when it reaches the fail point POINT, it prints that and stops there, to be killed.
+//! Providers are "bedrock" (the addresses of Bedrock and of S3), "veo" (a relay) and "pika" (fal). If POINT is `Cancelled`, it cancels the job
+//! once the provider has it. If POINT is `linger`, it prints `done` and waits to be killed.
+#![expect(clippy::print_stdout, reason = "its test reads what it says")]
 
 use std::{
     env,

@@ -1,5 +1,6 @@
-//! Jobs whose whole store is checked when a test drops them: the rows against each other, and the files against the rows. The server's
-//! tests include this file, so it must not depend on other tests of either crate.
+//! Jobs whose whole store is checked when a test drops them: the rows against each other, and the files against the rows.
+//!
+//! It reads the database and the folder itself, so that a fault of the store's own queries does not hide another. It changes neither.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,14 +18,14 @@ use generation::{
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
-/// Jobs as every test opens them.
+/// [`Jobs`] as every test opens them. The drop panics if the store contradicts itself.
 #[derive(Debug)]
-pub(crate) struct Checked {
+pub struct Checked {
     jobs: Jobs,
-    /// `None` if there are held jobs only.
+    /// The folder of the store; none if all jobs are held.
     folder: Option<PathBuf>,
-    /// Whether there may be files of no known job.
-    are_strangers_there: bool,
+    /// Whether the folder may have files that no job made.
+    allows_unknown_files: bool,
 }
 
 impl Deref for Checked {
@@ -35,24 +36,32 @@ impl Deref for Checked {
     }
 }
 
-#[allow(dead_code, reason = "not every crate that includes this calls all of it")]
 impl Checked {
-    pub(crate) async fn open(settings: JobsSettings, local: LocalBackend) -> Result<Self, StoreError> {
+    /// As [`Jobs::open`].
+    ///
+    /// # Errors
+    /// The store cannot be opened.
+    pub async fn open(settings: JobsSettings, local: LocalBackend) -> Result<Self, StoreError> {
         Self::open_with(settings, local, Vec::new()).await
     }
 
-    pub(crate) async fn open_with(settings: JobsSettings, local: LocalBackend, others: Vec<Arc<dyn Backend>>) -> Result<Self, StoreError> {
+    /// As [`Jobs::open_with`].
+    ///
+    /// # Errors
+    /// The store cannot be opened.
+    pub async fn open_with(settings: JobsSettings, local: LocalBackend, others: Vec<Arc<dyn Backend>>) -> Result<Self, StoreError> {
         let folder = Some(settings.folder.clone());
-        Ok(Self { jobs: Jobs::open_with(settings, local, others).await?, folder, are_strangers_there: false })
+        Ok(Self { jobs: Jobs::open_with(settings, local, others).await?, folder, allows_unknown_files: false })
     }
 
-    pub(crate) fn held_only(settings: JobsSettings, local: LocalBackend) -> Self {
-        Self { jobs: Jobs::held_only(settings, local), folder: None, are_strangers_there: false }
+    /// As [`Jobs::held_only`].
+    pub fn held_only(settings: JobsSettings, local: LocalBackend) -> Self {
+        Self { jobs: Jobs::held_only(settings, local), folder: None, allows_unknown_files: false }
     }
 
-    /// Permits files without a row, because the test has put them there.
-    pub(crate) fn are_among_strangers(&mut self) {
-        self.are_strangers_there = true;
+    /// Accepts files that no row knows: the test itself has put some there.
+    pub fn allow_unknown_files(&mut self) {
+        self.allows_unknown_files = true;
     }
 }
 
@@ -62,7 +71,7 @@ impl Drop for Checked {
             return;
         }
         let jobs = &self.jobs;
-        // In a runtime of its own, because the test's runtime is blocked here.
+        // On a runtime of its own, because the test's waits for this drop.
         let rows = std::thread::scope(|scope| {
             let check = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(jobs.inconsistencies());
             scope.spawn(check).join().unwrap()
@@ -70,21 +79,21 @@ impl Drop for Checked {
         let mut found = rows.unwrap();
         if let Some(folder) = &self.folder {
             let is_active = |owner: &str, id: &str| jobs.previews(owner, id).is_some();
-            found.extend(wrong_files(folder, folder, self.are_strangers_there, is_active));
+            found.extend(wrong_files(folder, folder, self.allows_unknown_files, is_active));
         }
         assert!(found.is_empty(), "{found:#?}");
     }
 }
 
-/// Contradictions between a folder's files and the rows of a database, one sentence each.
-fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_active: impl Fn(&str, &str) -> bool) -> Vec<String> {
+/// Lists the files of `folder` that contradict the rows of the database in `database`, a sentence each.
+fn wrong_files(folder: &Path, database: &Path, allows_unknown_files: bool, is_active: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let artifacts = folder.join("artifacts");
-    // Read before the rows, because a file is in place before its row says so.
+    // Read before the rows, because a file is in its place before its row says so.
     let on_disk = files(&artifacts);
     let database = Connection::open(database.join("jobs.sqlite")).unwrap();
     let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'jobs')";
     if !database.query_row(has_tables, [], |row| row.get::<_, bool>(0)).unwrap() {
-        // The program was killed before it had a database.
+        // The program was killed before it made the tables.
         return on_disk.into_iter().map(|(job, name)| format!("{job}/{name} has no row")).collect();
     }
     let mut select = database.prepare("SELECT id, owner, state IN ('queued', 'running') FROM jobs").unwrap();
@@ -105,9 +114,9 @@ fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_act
     }
     for (job, name) in on_disk.into_iter().filter(|file| !kept.contains_key(file)) {
         let may_be = match jobs.get(&job) {
-            // A supervisor that is still active will remove it.
+            // Its supervisor has not ended yet, and will remove the file.
             Some((owner, is_open)) => *is_open || is_active(owner, &job),
-            None => are_strangers_there,
+            None => allows_unknown_files,
         };
         if !may_be && artifacts.join(&job).join(&name).exists() {
             found.push(format!("{job}/{name} has no row"));
@@ -116,9 +125,20 @@ fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_act
     found
 }
 
-/// Checks the files that a killed program has left, without changing them.
-#[allow(dead_code, reason = "as above")]
-pub(crate) fn check_killed(folder: &Path) {
+/// The jobs of providers in this month, what is reserved for them, and what they have cost, in millionths of a dollar.
+///
+/// # Panics
+/// The store cannot be read.
+pub async fn spend(jobs: &Checked) -> (u64, u64, u64) {
+    let usage = jobs.usage(None, jobs.month()).await.unwrap();
+    usage.iter().fold((0, 0, 0), |(jobs, reserved, spent), of| (jobs + of.jobs, reserved + of.reserved, spent + of.spent))
+}
+
+/// Checks the files that a killed program has left, and leaves them unchanged.
+///
+/// # Panics
+/// A file and its row contradict each other.
+pub fn check_killed(folder: &Path) {
     let copy = tempfile::tempdir().unwrap();
     for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-journal"] {
         // A program that was killed early has no write-ahead log yet.
@@ -130,7 +150,7 @@ pub(crate) fn check_killed(folder: &Path) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// All files of jobs, as (job, name).
+/// All files of jobs, as pairs of job and file name.
 fn files(artifacts: &Path) -> BTreeSet<(String, String)> {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().map(Result::unwrap).collect::<Vec<_>>();
     let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();
@@ -146,22 +166,4 @@ fn sha256(content: &[u8]) -> String {
         write!(text, "{byte:02x}").unwrap();
         text
     })
-}
-
-#[test]
-fn every_test_opens_jobs_that_are_checked() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let sources = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-    let mut left = sources(&folder);
-    let mut seen = 0;
-    while let Some(path) = left.pop() {
-        if path.is_dir() {
-            left.extend(sources(&path));
-        } else if path.file_name().is_some_and(|name| name != "checked.rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(!text.contains("Jobs::open") && !text.contains("Jobs::held_only"), "{} opens jobs by itself", path.display());
-            seen += 1;
-        }
-    }
-    assert!(seen > 10, "{seen} files");
 }

@@ -211,3 +211,49 @@ fn segments(path: &str) -> impl Iterator<Item = String> + '_ {
     // A path of another crate may begin with an empty segment, which no module has.
     path.trim().trim_end_matches("::").split("::").map(|segment| segment.trim().to_owned())
 }
+
+#[test]
+fn a_planted_circle_is_found() {
+    let two = [("a.rs", "use crate::b::{C, D};"), ("b/mod.rs", "pub use d::D;\nuse crate::a::A;"), ("b/d.rs", "")];
+    assert!(Imports::new(two.into_iter()).circles().is_empty());
+    let three = |last: &'static str| {
+        let files = [
+            ("lib.rs", "mod a;\npub use b::B;\npub use other::Error;"),
+            ("a.rs", "use crate::{B, Error};"),
+            ("b/mod.rs", "pub use c::C as B;"),
+            ("b/c.rs", last),
+        ];
+        Imports::new(files.into_iter()).circles()
+    };
+    assert!(three("use super::Other;").is_empty(), "a is not reached");
+    assert!(three("use crate::a::A;").is_empty(), "two are none: the re-export stands in no circle");
+    let within = |c: &'static str| {
+        let files = [("a.rs", "use crate::b::C;"), ("b/mod.rs", "pub use c::C;\nuse crate::a::A;"), ("b/c.rs", c)];
+        Imports::new(files.into_iter()).circles().len()
+    };
+    assert_eq!(within("use super::Other;"), 1);
+    assert_eq!(within("pub(in crate::a) fn f() {}"), 0, "to be seen is no import");
+    assert_eq!(within("mod inner {\n    use super::Other;\n}"), 0, "the parent of a module in a file is the file");
+    let planted = [("a.rs", "use crate::b::B;"), ("b/mod.rs", "fn f() { c::g() }"), ("b/c.rs", "fn g() { crate::a::h() }")];
+    let names: BTreeSet<String> = planted.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(Imports::new(planted.into_iter()).circles(), [names]);
+}
+
+#[test]
+fn names_are_followed_to_the_files_that_define_them() {
+    let text =
+        "use crate::{Error, noise::SeededNoise, weights::{a::B, self}};\nuse ::models::M;\nlet x = crate::ops::linear() + weights::a::f();";
+    let files = [
+        ("lib.rs", "pub use error::Error;"),
+        ("error.rs", ""),
+        ("noise/mod.rs", "mod seeded;\npub(crate) use self::seeded::SeededNoise;"),
+        ("noise/seeded.rs", ""),
+        ("weights/mod.rs", ""),
+        ("weights/a.rs", ""),
+        ("models.rs", ""),
+        ("ops.rs", ""),
+        ("it.rs", text),
+    ];
+    let found = Imports::new(files.into_iter()).files["it.rs"].iter().cloned().collect::<Vec<_>>();
+    assert_eq!(found, ["error.rs", "noise/seeded.rs", "ops.rs", "weights/a.rs", "weights/mod.rs"]);
+}

@@ -1,36 +1,28 @@
-//! Examples that tests run as processes of their own: where they are, and how they are killed.
+//! A program's life, from its start until it is killed or ends by itself.
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
 
-use crate::checked::check_killed;
+use generation_test::check_killed;
 
-/// An upper bound for one run of a program, on any machine.
+/// Longer than any program of these tests runs, on any machine.
 pub(crate) const A_LIFE: Duration = Duration::from_secs(300);
 
-/// The path of an example's program. Cargo builds examples with the tests, next to the tests' own folder.
-pub(crate) fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    let advice = "`cargo test` builds it, if it is given names of tests behind `--` only";
-    assert!(path.exists(), "{} is missing; {advice}", path.display());
-    path
-}
-
-/// One run of a program that prints its progress line by line.
+/// A running program, which prints a line for each thing that it does.
 pub(crate) struct Life {
     process: Child,
     lines: mpsc::Receiver<String>,
 }
 
 impl Life {
+    /// Starts a program, by its path.
     pub(crate) fn begin(program: &str, arguments: &[String]) -> Self {
-        let mut command = Command::new(example(program));
+        let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
@@ -45,7 +37,7 @@ impl Life {
         Self { process, lines }
     }
 
-    /// Waits for a line; `None` if the program exits without it.
+    /// Waits for a line; `None` if the program ends or the time is up without it.
     pub(crate) fn wait_for(&self, wanted: &str, patience: Duration) -> Option<()> {
         let deadline = Instant::now() + patience;
         loop {
@@ -57,7 +49,7 @@ impl Life {
         }
     }
 
-    /// Sends SIGKILL, and checks what is left in the program's folder.
+    /// Kills it (SIGKILL), and checks what it leaves in its folder.
     pub(crate) fn kill(mut self, folder: &Path) {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
@@ -66,7 +58,7 @@ impl Life {
         check_killed(folder);
     }
 
-    /// Waits until the program prints "done" and exits.
+    /// Waits until it says that it is done and ends.
     pub(crate) fn ends(mut self) {
         assert!(self.wait_for("done", A_LIFE).is_some(), "it does all its work");
         assert!(self.process.wait().unwrap().success());

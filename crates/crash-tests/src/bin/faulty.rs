@@ -1,9 +1,9 @@
-//! A program whose models fail once in the middle of a job: it warms up, runs ten jobs, one that fails, and ten more. It prints how each
-//! ended, and the memory that the program held before the failure and at the end. Its test is `tests/it/faults.rs`.
+//! A program whose models fail once in the middle of a job: it warms up, makes ten jobs, one that fails, and ten more. It prints how each job
+//! ended, and the program's memory before the failing job and at the end. Its test is `tests/it/faults.rs`.
 //!
 //! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device has no more), `panic`, or `none`; PLACE is `steps` (of an image), `frames`
-//! (of a moving scene) or `motion` (steps of an animation).
-#![expect(clippy::print_stdout, reason = "its test reads the output")]
+//! (of a moving scene) or `motion` (steps of an image set in motion).
+#![expect(clippy::print_stdout, reason = "its test reads what it says")]
 
 use std::{
     env, fs,

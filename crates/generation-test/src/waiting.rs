@@ -1,0 +1,18 @@
+//! Waiting for something that another task or thread does.
+
+use std::time::{Duration, Instant};
+
+/// Long enough for any machine, short enough to fail before a person gives up.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something holds, at most [`PATIENCE`].
+///
+/// # Panics
+/// It does not hold in that time; `what` says what was expected.
+pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
