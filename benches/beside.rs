@@ -1,11 +1,11 @@
-//! What a model that is loaded costs the one that works: the times of steps alone, and while another model is read and packed beside them.
+//! The cost of loading a model beside a running one: step times alone, and while another model is read and packed.
 //!
-//! `cargo bench -p benches --bench beside [-- [--usual-priority] [WORKING] [SIDE] [ROUNDS]]`. WORKING is the architecture whose steps are timed
-//! (tiny-sd), SIDE the pixels of its image's side (256). The other model is a diffusers folder of Stable Diffusion 1.5's shape in f16, 2.1 GB in
-//! the temporary folder; both have seeded random weights. Each round times [`STEPS`] steps alone and as many beside the load, further on in the
-//! load than the round before; every second round takes the two in the other order, because other programs may disturb any of them. Results of
-//! one machine lie in `results/`.
-#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+//! `cargo bench -p benches --bench beside [-- [--usual-priority] [WORKING] [SIDE] [ROUNDS]]`. WORKING is the architecture whose steps are
+//! timed (tiny-sd), SIDE its image's side in pixels (256). The other model is a diffusers folder of Stable Diffusion 1.5's shape in f16,
+//! 2.1 GB in the temporary folder; both have seeded random weights. Each round times [`STEPS`] steps alone and as many beside the load, at
+//! a later part of the load than the round before; every second round reverses the order of the two, because other programs may disturb
+//! either. Results of one machine are in `results/`.
+#![expect(clippy::print_stdout, reason = "a bench prints its measurements")]
 
 use std::{
     collections::HashMap,
@@ -27,19 +27,19 @@ use generation::{
     Backend as _, BackendError, ImageRequest, JobContext, Limits, LocalBackend, LocalSettings, ModelSetup, ModelState, OpenModel,
     PoolSettings, Work,
 };
-use recycler::Recycler;
+use recycler::CachingAllocator;
 
 /// As in the program.
 #[global_allocator]
-static ALLOCATOR: Recycler = Recycler::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
-/// Steps that are timed at a time.
+/// Steps per measurement.
 const STEPS: usize = 40;
 const WORKING: &str = "working";
 const OTHER: &str = "other";
 /// The structure of the model that is loaded.
 const OTHER_SHAPE: &str = "sd15";
-/// Its parts that have weights, and where diffusers keeps them.
+/// Its components with weights, and their files in a diffusers folder.
 const FILES: [(Component, &str); 3] = [
     (Component::TextEncoder, "text_encoder/model.safetensors"),
     (Component::Unet, "unet/diffusion_pytorch_model.safetensors"),
@@ -49,7 +49,7 @@ const FILES: [(Component, &str); 3] = [
 fn main() -> Result<()> {
     let mut priority = Priority::Low;
     let mut values = Vec::new();
-    // `cargo bench` adds a flag of its own.
+    // `cargo bench` adds this flag.
     for argument in env::args().skip(1).filter(|argument| argument != "--bench") {
         if argument == "--usual-priority" { priority = Priority::Usual } else { values.push(argument) }
     }
@@ -98,7 +98,7 @@ async fn measure(folder: &Path, priority: Priority, working: &str, side: u32, ro
         let mut medians = [Duration::ZERO; 2];
         let order = if round % 2 == 0 { [false, true] } else { [true, false] };
         for is_beside in order {
-            // Not to the very end, which would come before the steps are done.
+            // Stops short of the end, because the load would finish before the steps.
             let from = is_beside.then(|| 0.9 * f64::from(round) / f64::from(rounds));
             let (times, shares) = steps(&local, side, from).await?;
             println!("{}", row(if is_beside { "beside" } else { "alone" }, &times, shares));
@@ -128,7 +128,7 @@ fn threads() -> usize {
     cpu_kernels::engine().pool().threads()
 }
 
-/// Loads the other model while nothing else is done, and drops it again.
+/// Loads the other model while the device is idle, and drops it again.
 async fn load_alone(local: &LocalBackend) -> Result<Duration> {
     let began = Instant::now();
     local.load_model(OTHER)?;
@@ -157,7 +157,7 @@ async fn until(local: &LocalBackend, is_reached: impl Fn(&ModelState) -> bool) -
     }
 }
 
-/// How much of the other model is read.
+/// The fraction of the other model that has been read.
 fn share(local: &LocalBackend) -> Result<f64> {
     match state(local)? {
         ModelState::Unloaded | ModelState::Queued => Ok(0.0),
@@ -171,8 +171,8 @@ fn state(local: &LocalBackend) -> Result<ModelState> {
     Ok(local.models().into_iter().find(|view| view.name == OTHER).context("the other model is gone")?.state)
 }
 
-/// Times steps of one job: alone, or while the other model is loaded, of which the share `from` is read before. The shares of it that were read
-/// when the steps began and ended.
+/// Times the steps of one job: alone, or while the other model is loaded, once its share `from` has been read. Also returns the shares that
+/// had been read when the steps began and ended.
 async fn steps(local: &LocalBackend, side: u32, from: Option<f64>) -> Result<(Vec<Duration>, Option<(f64, f64)>)> {
     let info = local.model_named(None)?;
     let request = ImageRequest {
@@ -219,9 +219,9 @@ async fn steps(local: &LocalBackend, side: u32, from: Option<f64>) -> Result<(Ve
         }
     }
     let ended = share(local)?;
-    ensure!(from.is_none() || ended < 1.0, "the load ended before the steps");
+    ensure!(from.is_none() || ended < 1.0, "the load finished before the steps");
     cancel.cancel();
-    ensure!(matches!(running.await?, Err(BackendError::Cancelled)), "the job ended before it was cancelled");
+    ensure!(matches!(running.await?, Err(BackendError::Cancelled)), "the job finished before it was cancelled");
     drop_other(local).await?;
     Ok((times, from.map(|_| (begun, ended))))
 }
@@ -242,7 +242,7 @@ fn row(name: &str, times: &[Duration], load: Option<(f64, f64)>) -> String {
     format!("{name:<8} {:>6} {:>10} {:>10} {:>10}   {load}", times.len(), of(0.5), of(0.95), of(1.0)).trim_end().to_owned()
 }
 
-/// A model whose tensors lie in files; everything else of it is its architecture's.
+/// A model with tensors in files; everything else comes from its architecture.
 struct Stored {
     shape: RandomWeights,
     files: Box<dyn WeightSource>,
@@ -272,7 +272,7 @@ impl WeightSource for Stored {
     }
 }
 
-/// Writes the other model, by recording what a load of it reads.
+/// Writes the other model, by recording the tensors that a load reads.
 fn write_other(folder: &Path) -> Result<()> {
     let recording = Recording { shape: RandomWeights::new(OTHER_SHAPE, 2)?, read: Arc::default() };
     for component in [Component::ModelIndex, Component::Scheduler, Component::Unet, Component::Vae, Component::TextEncoder] {
@@ -290,7 +290,7 @@ fn write_other(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The tensors that were read, by their component's folder and their name.
+/// The tensors that were read, by component folder and name.
 type Read = Arc<Mutex<HashMap<&'static str, HashMap<String, Tensor>>>>;
 
 struct Recording {

@@ -43,10 +43,10 @@ fn frame(number: u32) -> RgbImage {
 fn ours(raw: &Path, target: &Path, settings: &EncoderSettings) -> Result<u64> {
     let mut encoder = VideoEncoder::open(target, settings)?;
     let mut file = File::open(raw)?;
-    let mut picture = RgbImage::new(SIDE, SIDE);
-    for _ in 0..file.metadata()?.len() / picture.as_raw().len() as u64 {
-        file.read_exact(&mut picture)?;
-        encoder.push(&picture)?;
+    let mut image = RgbImage::new(SIDE, SIDE);
+    for _ in 0..file.metadata()?.len() / image.as_raw().len() as u64 {
+        file.read_exact(&mut image)?;
+        encoder.push(&image)?;
     }
     Ok(encoder.finish()?.frames)
 }
@@ -67,7 +67,7 @@ fn command(raw: &Path, target: &Path, settings: &EncoderSettings) -> Result<()> 
 }
 
 /// Timestamps and hashes of the decoded frames, from the ffmpeg command.
-fn pictures(path: &Path) -> Result<Vec<String>> {
+fn images(path: &Path) -> Result<Vec<String>> {
     let output = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(["-f", "framemd5", "-"]).output()?;
     // The header has versions, and the square pixels that only our files declare.
     Ok(String::from_utf8(output.stdout)?.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
@@ -118,7 +118,7 @@ fn main() -> Result<()> {
         }
     }
     let after = processor_seconds();
-    ensure!(pictures(&our_file)? == pictures(&their_file)?, "the two files show different pictures: the settings are not the same");
+    ensure!(images(&our_file)? == images(&their_file)?, "the two files show different pictures: the settings are not the same");
     let (our_rate, their_rate) = (f64::from(frames) / median(our_seconds), f64::from(frames) / median(their_seconds));
     println!("{frames} frames of {SIDE}x{SIDE}, libx264 medium, crf 18, {} threads, median of {ROUNDS}", settings.threads);
     println!("video-encode    {our_rate:8.1} frames/s");

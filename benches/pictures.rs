@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     for dtype in [DType::F32, DType::BF16] {
         parts(&mut criterion, &policy, dtype)?;
     }
-    picture(&mut criterion, &policy)?;
+    image(&mut criterion, &policy)?;
     criterion.final_summary();
     Ok(())
 }
@@ -51,7 +51,7 @@ fn parts(criterion: &mut Criterion, policy: &ExecutionPolicy, dtype: DType) -> R
 }
 
 /// A whole image of the embedded model: 25 steps with guidance at its own size.
-fn picture(criterion: &mut Criterion, policy: &ExecutionPolicy) -> Result<()> {
+fn image(criterion: &mut Criterion, policy: &ExecutionPolicy) -> Result<()> {
     let model = StableDiffusion::load(&nano_sd(), policy)?;
     let params = ImageParams::new("a red circle on a blue background", model.default_size());
     criterion.bench_function(&format!("nano-sd picture {}", policy.device_name()), |bencher| {

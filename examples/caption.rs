@@ -14,7 +14,7 @@ use diffusion_core::{
 fn main() -> Result<()> {
     const USAGE: &str = "usage: caption PICTURE FOLDER [BEAMS] [PRECISION]";
     let mut arguments = env::args().skip(1);
-    let picture = image::open(arguments.next().context(USAGE)?)?.into_rgb8();
+    let image = image::open(arguments.next().context(USAGE)?)?.into_rgb8();
     let folder = TransformersFolder::open(arguments.next().context(USAGE)?)?;
     let num_beams = arguments.next().map_or(Ok(1), |beams| beams.parse()).context(USAGE)?;
     let precision: Precision = arguments.next().as_deref().unwrap_or("auto").parse()?;
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let loaded = start.elapsed();
     let params = CaptionParams { num_beams, ..CaptionParams::default() };
     let start = Instant::now();
-    let caption = captioner.caption(&picture, &params, &|| false)?;
+    let caption = captioner.caption(&image, &params, &|| false)?;
     println!("{}", caption.text);
     println!("{:?}", caption.token_ids);
     let (bytes, seconds) = (captioner.weight_bytes() / 1_000_000, start.elapsed().as_secs_f64());

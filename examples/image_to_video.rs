@@ -41,7 +41,7 @@ impl VideoMonitor for PrintProgress {
 fn main() -> Result<()> {
     const USAGE: &str = "usage: image_to_video PICTURE FILE.mp4 [MODEL]";
     let mut arguments = env::args().skip(1);
-    let picture = arguments.next().context(USAGE)?;
+    let image = arguments.next().context(USAGE)?;
     let file = PathBuf::from(arguments.next().context(USAGE)?);
 
     let policy = ExecutionPolicy::resolve(DeviceChoice::Auto, Precision::Auto)?;
@@ -49,7 +49,7 @@ fn main() -> Result<()> {
         None => StableVideoDiffusion::load(&nano_svd(), &policy)?,
         Some(path) => StableVideoDiffusion::load(open_model(Path::new(&path), &OpenOptions::default())?.as_ref(), &policy)?,
     };
-    let params = ImageToVideoParams { seed: 7, ..ImageToVideoParams::new(image::open(&picture).context(picture)?.to_rgb8()) };
+    let params = ImageToVideoParams { seed: 7, ..ImageToVideoParams::new(image::open(&image).context(image)?.to_rgb8()) };
     let (width, height) = model.default_size();
     let fps = FrameRate::whole(params.motion.conditioning_fps);
     let settings = EncoderSettings::new(width, height, fps, Container::from_path(&file)?);

@@ -182,14 +182,14 @@ pub(crate) fn models() -> Result<Vec<Model>> {
         list.model(name);
         let config = UNet2dConfig::from_json(&RandomWeights::new(name, 1)?.config(Component::Unet)?)?;
         // Both halves of classifier-free guidance.
-        Pictures { images: 2, frames: None, text: TEXT }.unet(&mut list, &config, (64, 64));
+        Input { images: 2, frames: None, text: TEXT }.unet(&mut list, &config, (64, 64));
     }
     let sd15 = RandomWeights::new("sd15", 1)?;
     let vae = AutoencoderKlConfig::from_json(&sd15.config(Component::Vae)?)?;
     list.model("vae");
-    let picture = Pictures { images: 1, frames: None, text: 0 };
-    picture.decoder(&mut list, &vae, (64, 64));
-    picture.encoder(&mut list, &vae, (512, 512));
+    let image = Input { images: 1, frames: None, text: 0 };
+    image.decoder(&mut list, &vae, (64, 64));
+    image.encoder(&mut list, &vae, (512, 512));
     list.model("clip");
     clip(&mut list, &ClipTextConfig::from_json(&sd15.config(Component::TextEncoder)?)?);
     // Stable Video Diffusion's UNet differs from Stable Diffusion 1.5's only in these fields and in its temporal layers.
@@ -198,13 +198,13 @@ pub(crate) fn models() -> Result<Vec<Model>> {
     for level in &mut video.levels {
         (level.heads, level.cross_attention_dim) = (level.channels / 64, 1024);
     }
-    let pictures = Pictures { images: 1, frames: Some(VIDEO_FRAMES), text: 0 };
+    let input = Input { images: 1, frames: Some(VIDEO_FRAMES), text: 0 };
     list.model("svd");
-    pictures.unet(&mut list, &video, VIDEO);
+    input.unet(&mut list, &video, VIDEO);
     // Its image encoder's activation: CLIP ViT-H, 257 tokens.
     list.add(Kernel::Activate { activation: Activation::Gelu, rows: 257, channels: 5120 });
     list.model("svd-vae");
-    pictures.decoder(&mut list, &vae, VIDEO);
+    input.decoder(&mut list, &vae, VIDEO);
     Ok(list.models)
 }
 
@@ -234,7 +234,7 @@ impl List {
 
 /// A model's input.
 #[derive(Clone, Copy)]
-struct Pictures {
+struct Input {
     /// Images at a time.
     images: usize,
     /// For a video, the number of frames in its temporal layers.
@@ -246,7 +246,7 @@ struct Pictures {
 /// Images of one size at one level of a model.
 #[derive(Clone, Copy)]
 struct Place {
-    pictures: Pictures,
+    input: Input,
     images: usize,
     size: (usize, usize),
 }
@@ -281,7 +281,7 @@ impl Place {
     fn resnet(&self, list: &mut List, inputs: usize, outputs: usize, time: Option<usize>) {
         self.group_norm(list, inputs, true);
         if let Some(time) = time {
-            let rows = self.pictures.frames.unwrap_or(self.pictures.images);
+            let rows = self.input.frames.unwrap_or(self.input.images);
             list.add(Kernel::Linear { rows, inputs: time, outputs, gated: false, residual: false });
         }
         self.conv(list, 3, inputs, outputs, false);
@@ -290,7 +290,7 @@ impl Place {
         if inputs != outputs {
             self.conv(list, 1, inputs, outputs, false);
         }
-        let Some(frames) = self.pictures.frames else { return };
+        let Some(frames) = self.input.frames else { return };
         // Frames are the lines of an image of [frames, pixels].
         let pixels = self.pixels();
         list.add(Kernel::GroupNorm { images: 1, pixels: frames * pixels, channels: outputs, silu: true });
@@ -311,7 +311,7 @@ impl Place {
         list.add(summed(channels));
         list.add(Kernel::Linear { rows, inputs: channels, outputs: 4 * channels, gated: true, residual: false });
         list.add(summed(4 * channels));
-        match self.pictures.frames {
+        match self.input.frames {
             // A video's attention to its single state is a bias.
             Some(frames) => {
                 let (pixels, head_dim) = (self.pixels(), channels / heads);
@@ -319,8 +319,8 @@ impl Place {
                 list.add(Kernel::Temporal(TemporalShape { clips: 1, frames, pixels, heads, head_dim, scale }));
             }
             None => {
-                list.add(linear(self.images * self.pictures.text, text_channels, channels));
-                list.add(attention(self.images, self.pixels(), self.pictures.text, heads, channels));
+                list.add(linear(self.images * self.input.text, text_channels, channels));
+                list.add(attention(self.images, self.pixels(), self.input.text, heads, channels));
             }
         }
     }
@@ -332,11 +332,11 @@ fn attention(images: usize, queries: usize, keys: usize, heads: usize, channels:
     Kernel::Attention(AttentionShape { images, queries, keys, heads, head_dim, scale, causal: false })
 }
 
-impl Pictures {
+impl Input {
     /// For a video, as many frames as have the latents' pixels.
     fn at(self, size: (usize, usize)) -> Place {
         let frames = self.frames.map(|frames| (VIDEO.0 * VIDEO.1 / (size.0 * size.1)).clamp(1, frames));
-        Place { pictures: self, images: frames.unwrap_or(self.images), size }
+        Place { input: self, images: frames.unwrap_or(self.images), size }
     }
 
     fn unet(self, list: &mut List, config: &UNet2dConfig, size: (usize, usize)) {
@@ -419,10 +419,10 @@ impl Pictures {
         }
     }
 
-    fn encoder(self, list: &mut List, config: &AutoencoderKlConfig, picture: (usize, usize)) {
+    fn encoder(self, list: &mut List, config: &AutoencoderKlConfig, image: (usize, usize)) {
         let mut hidden = config.block_out_channels.first().copied().unwrap_or(0);
-        self.at(picture).conv(list, 3, config.in_channels, hidden, false);
-        let mut size = picture;
+        self.at(image).conv(list, 3, config.in_channels, hidden, false);
+        let mut size = image;
         for (index, channels) in config.block_out_channels.iter().enumerate() {
             for _ in 0..config.layers_per_block {
                 self.at(size).resnet(list, hidden, *channels, None);

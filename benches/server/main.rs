@@ -30,7 +30,7 @@ use generation::{
     LoadedModel, LocalBackend, LocalSettings, ModelStatus,
     jobs::{Durability, JobState, Jobs, JobsSettings, Metadata, NewJob, Priority as Urgency, Work},
 };
-use recycler::Recycler;
+use recycler::CachingAllocator;
 use serde_json::{Value, json};
 use server::{Server, ServerSettings, Services};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -39,7 +39,7 @@ use crate::times::Times;
 
 /// The program's own allocator.
 #[global_allocator]
-static ALLOCATOR: Recycler = Recycler::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 /// Pause between two requests while the device computes.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -193,14 +193,14 @@ async fn with_instant_model(what: &str, place: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(place)?;
     let running = Running::start(folder.path(), || Ok(instant::model())).await?;
     let Some(info) = model_of(&running) else { bail!("the model is gone") };
-    let picture = json!({"prompt": "a boat", "seed": 1, "width": instant::SIDE, "height": instant::SIDE});
+    let image = json!({"prompt": "a boat", "seed": 1, "width": instant::SIDE, "height": instant::SIDE});
     let request = generation::ImageRequest { prompt: Some("a boat".into()), seed: Some(1), ..generation::ImageRequest::default() };
     let spec = request.validate(&generation::Limits::default(), &info).map_err(|faults| anyhow!("{faults:?}"))?;
 
     let (mut generate, mut task, mut accepted, mut stored) = (Times::default(), Times::default(), Times::default(), Times::default());
     for round in 0..ROUNDS {
-        generate.add(running.timed("/generate", Some(&picture)).await?.0);
-        task.add(running.timed("/api/v1/images/generate", Some(&picture)).await?.0);
+        generate.add(running.timed("/generate", Some(&image)).await?.0);
+        task.add(running.timed("/api/v1/images/generate", Some(&image)).await?.0);
         let (began, id) = (Instant::now(), format!("img_{round}"));
         running.jobs.submit(job(id.clone(), Work::Image(spec.clone()))).await?;
         accepted.add(began.elapsed());

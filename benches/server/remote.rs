@@ -105,7 +105,7 @@ pub(crate) async fn submitting(place: &Path) -> Result<()> {
     // Nothing is polled during these measurements.
     let provider = fake.provider(every(Duration::from_secs(3600))).await?;
     let running = start(folder.path(), provider.clone()).await?;
-    let (text, task) = (json!({"text": "a boat"}), picture_task()?);
+    let (text, task) = (json!({"text": "a boat"}), image_task()?);
     let request = VideoRequest { prompt: "a boat".into(), ..VideoRequest::default() };
     let (mut own, mut texts, mut tasks) = (Times::default(), Times::default(), Times::default());
     for round in 0..ROUNDS {
@@ -133,7 +133,7 @@ pub(crate) async fn submitting(place: &Path) -> Result<()> {
 /// Measures the memory of jobs that are running at a provider.
 pub(crate) async fn waiting(place: &Path) -> Result<()> {
     for (what, path, body) in
-        [("texts", "/generate-video", json!({"text": "a boat"})), ("pictures", "/api/v1/videos/generate", picture_task()?)]
+        [("texts", "/generate-video", json!({"text": "a boat"})), ("pictures", "/api/v1/videos/generate", image_task()?)]
     {
         let folder = tempfile::tempdir_in(place)?;
         let fake = FakeProcess::start()?;
@@ -161,7 +161,7 @@ pub(crate) async fn waiting(place: &Path) -> Result<()> {
 }
 
 /// A task with an image of 640x360.
-fn picture_task() -> Result<Value> {
+fn image_task() -> Result<Value> {
     let mut file = std::io::Cursor::new(Vec::new());
     RgbImage::from_fn(640, 360, |x, y| image::Rgb([(x % 251) as u8, (y % 241) as u8, ((x * y) % 239) as u8]))
         .write_to(&mut file, ImageFormat::Jpeg)?;

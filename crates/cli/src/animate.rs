@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use generation::{
-    Limits, given_picture,
+    Limits, given_image,
     video::{AnimationRequest, ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let request = AnimationRequest {
         model: None,
-        image: Some(read_image(&args.image, given_picture::rgb)?),
+        image: Some(read_image(&args.image, given_image::rgb)?),
         motion: video::motion(&args.motion, args.steps),
         fps: args.fps.clone().map(FpsRequest::Text),
         width: args.width.map(i128::from),
@@ -69,7 +69,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let flags = &args.clip;
     let mut request = ClipRequest {
-        image: Some(read_image(&args.image, given_picture::rgb)?),
+        image: Some(read_image(&args.image, given_image::rgb)?),
         prompt: flags.prompt.clone(),
         strength: flags.strength,
         duration: flags.duration,

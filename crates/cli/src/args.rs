@@ -55,7 +55,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model and machine")]
 pub(crate) struct EngineArgs {
-    /// A diffusers folder, a .safetensors file, a hub id (owner/name or owner/name@revision), a name of [[models]] in the settings,
+    /// A diffusers folder, a .safetensors file, a hub id (owner/name or owner/name@revision), the name of a model in the settings,
     /// or nano-sd [default: nano-sd].
     #[arg(long, value_name = "FOLDER|FILE|ID|NAME")]
     pub model: Option<String>,
@@ -211,7 +211,7 @@ pub(crate) enum ModelsCommand {
     },
     /// Show what a model is made of, which fields of its files are ignored, and why it would be refused: exit code 1 then. Reads no weights.
     Inspect {
-        /// A diffusers folder, a .safetensors file, a hub id that is in the cache, a name of [[models]] in the settings, or nano-sd.
+        /// A diffusers folder, a .safetensors file, a hub id that is in the cache, the name of a model in the settings, or nano-sd.
         #[arg(default_value = "nano-sd")]
         model: String,
         /// Fields in its configuration files that its classes do not know: warn or refuse [default: warn].

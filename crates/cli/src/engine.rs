@@ -22,7 +22,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Still pictures only.
-    Pictures,
+    Images,
     /// Pictures, and the motion model.
     Motion,
 }
@@ -30,7 +30,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// The purpose of a video of scenes.
     pub(crate) fn of(spec: &ScenesSpec) -> Self {
-        if spec.scenes().iter().any(|scene| scene.motion().is_some()) { Self::Motion } else { Self::Pictures }
+        if spec.scenes().iter().any(|scene| scene.motion().is_some()) { Self::Motion } else { Self::Images }
     }
 }
 
@@ -46,13 +46,13 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
     let unknown_fields = settings.model.unknown_fields;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
-        let pictures = open(&model, &name, &hub, unknown_fields)?;
+        let images = open(&model, &name, &hub, unknown_fields)?;
         // Fetched now if it comes from the hub, because nothing is fetched inside a request; its weights are read on first use.
         let motion = motion.open(&hub)?;
-        if purpose != Purpose::Pictures {
+        if purpose != Purpose::Images {
             unknown_fields.judge(motion.as_ref())?;
         }
-        let loaded = LoadedModel::load(pictures.as_ref(), &policy, motion, memory_limit(&compute, &policy));
+        let loaded = LoadedModel::load(images.as_ref(), &policy, motion, memory_limit(&compute, &policy));
         let mut loaded = loaded.map_err(|error| model.explain(error, &hub))?;
         loaded.info.defaults = defaults;
         Ok(loaded)

@@ -18,7 +18,7 @@ use generation::{
 use serde_json::{Value, json};
 use video_encode::{Container, PngFolder};
 
-use crate::{args::FramesArgs, engine, failure::Usage, out_place, output, settings::Settings, video};
+use crate::{args::FramesArgs, engine, failure::Usage, output, output_check, settings::Settings, video};
 
 /// The manifest beside the frames.
 pub(crate) const MANIFEST: &str = "frames.json";
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     video_encode::sweep_staged(&args.out);
     let manifest = args.out.join(MANIFEST);
-    out_place::check_folder("--out", &args.out)?;
+    output_check::check_folder("--out", &args.out)?;
     let previous = if args.restart { None } else { read(&manifest)? };
     // Without --seed, a resumed run uses the seed that it began with.
     let spec = video::scenes(

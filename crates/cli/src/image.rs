@@ -16,7 +16,7 @@ use anyhow::{Result, anyhow, bail};
 use diffusion_core::schedulers::SchedulerKind;
 use generation::{
     GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work, artifact,
-    given_picture::{self, PictureError},
+    given_image::{self, GivenImageError},
 };
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -25,7 +25,7 @@ use crate::{
     args::ImageArgs,
     engine::{self, about},
     failure::{Usage, one_line},
-    flags, out_place, output,
+    flags, output, output_check,
     settings::Settings,
 };
 
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
 
-    let engine = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Pictures)?;
+    let engine = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Images)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
@@ -71,8 +71,8 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
     if let Some(name) = &args.scheduler {
         flags::scheduler(name)?;
     }
-    let init_image = args.init_image.as_deref().map(|path| read_image(path, given_picture::rgb)).transpose()?;
-    let mask_image = args.mask.as_deref().map(|path| read_image(path, given_picture::mask)).transpose()?;
+    let init_image = args.init_image.as_deref().map(|path| read_image(path, given_image::rgb)).transpose()?;
+    let mask_image = args.mask.as_deref().map(|path| read_image(path, given_image::mask)).transpose()?;
     Ok(ImageRequest {
         model: None,
         prompt: Some(args.prompt.clone()),
@@ -103,8 +103,8 @@ pub(crate) fn random_seed() -> u32 {
 ///
 /// # Errors
 /// [`Usage`] with the file's name if it does not exist or is not a picture.
-pub(crate) fn read_image<P>(path: &Path, decoded: fn(Vec<u8>) -> Result<P, PictureError>) -> Result<P> {
-    let read = given_picture::file(path).and_then(decoded);
+pub(crate) fn read_image<P>(path: &Path, decoded: fn(Vec<u8>) -> Result<P, GivenImageError>) -> Result<P> {
+    let read = given_image::file(path).and_then(decoded);
     read.map_err(|error| Usage(format!("{}: {}", path.display(), one_line(&error.into()))).into())
 }
 
@@ -148,7 +148,7 @@ fn check_out(out: &Path, count: Option<i64>) -> Result<()> {
         return Err(Usage(format!("--out {}: pictures are written as .png", out.display())).into());
     }
     let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
-    Ok(paths(out, count).iter().try_for_each(|path| out_place::check_file("--out", path))?)
+    Ok(paths(out, count).iter().try_for_each(|path| output_check::check_file("--out", path))?)
 }
 
 /// Runs the job, with a progress bar on a terminal.
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_picture_has_the_name_given_and_several_are_counted() {
+    fn one_image_has_the_name_given_and_several_are_counted() {
         assert_eq!(paths(Path::new("out/a.png"), 1), [PathBuf::from("out/a.png")]);
         assert_eq!(paths(Path::new("out/a.b.PNG"), 2), [PathBuf::from("out/a.b-0.PNG"), PathBuf::from("out/a.b-1.PNG")]);
     }

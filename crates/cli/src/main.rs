@@ -15,8 +15,8 @@ mod log;
 mod memory;
 mod model;
 mod models;
-mod out_place;
 mod output;
+mod output_check;
 mod providers;
 mod serve;
 mod serving_models;
@@ -44,7 +44,7 @@ use crate::{
 
 /// Reuses the memory of large activations from one layer to the next.
 #[global_allocator]
-static ALLOCATOR: recycler::Recycler = recycler::Recycler::new();
+static ALLOCATOR: recycler::CachingAllocator = recycler::CachingAllocator::new();
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             Some(secret) => secret.clone(),
             None => {
                 let path = folder.join("webhook-secret");
-                WebhookSecret::kept_in(&path).with_context(|| format!("cannot serve: {}", path.display()))?
+                WebhookSecret::load_or_create(&path).with_context(|| format!("cannot serve: {}", path.display()))?
             }
         };
         let routes = routes(&services);
@@ -123,10 +123,10 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         }
         output::remark(format_args!("model: {state}"));
         for model in settings.other_models() {
-            output::remark(format_args!("model {}: {}, loaded when it is asked for", model.name, model.source));
+            output::remark(format_args!("model {}: {}, loaded on the first request", model.name, model.source));
         }
         if exposed {
-            output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
+            output::remark(format_args!("other machines can reach this server, and it requires no key"));
         }
         for remark in remarks.iter().chain(&routes) {
             output::remark(remark);
@@ -169,7 +169,7 @@ fn outward(address: SocketAddr) -> Option<SocketAddr> {
 
 /// The link-signing secret that the data folder keeps.
 fn kept_secret(path: &Path) -> Result<LinkSecret> {
-    LinkSecret::kept_in(path).with_context(|| format!("cannot serve: {}", path.display()))
+    LinkSecret::load_or_create(path).with_context(|| format!("cannot serve: {}", path.display()))
 }
 
 fn jobs_settings(settings: &Settings, folder: PathBuf) -> JobsSettings {

@@ -1,7 +1,7 @@
-//! The models of a server: how each is read, loaded and loaded again.
+//! The models of a server: how each is opened, loaded and reloaded.
 //!
-//! It must not know which of them is loaded when. The invariants: what a hub has is fetched at the start and never inside a request; all
-//! models of a device share one handle to it; threads that load and run models go behind those that answer people.
+//! It must not know which of them is loaded when. The invariants: hub models are downloaded at the start and never inside a request; all
+//! models of a device share one handle to it; threads that load and run models have a lower priority than those that answer requests.
 
 use std::{
     cell::Cell,
@@ -26,11 +26,11 @@ use crate::{
     unknown_fields::UnknownFields,
 };
 
-/// Starts the device's thread with the default model, which is loaded at once, and those that are loaded when they are asked for. It makes a
-/// small image first, for estimates.
+/// Starts the device's thread with the default model, which is loaded at once, and the other models, which are loaded on demand. The thread
+/// warms up with a small image, for estimates.
 ///
 /// # Errors
-/// [`crate::failure::Usage`] if a setting names no model; otherwise if the operating system refuses a thread.
+/// [`crate::failure::Usage`] if a setting names an invalid model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<LocalBackend> {
     let devices = Devices::default();
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
@@ -72,7 +72,7 @@ impl Devices {
     }
 }
 
-/// A model as the settings name it.
+/// A model from the settings.
 struct Served {
     source: String,
     model: Model,
@@ -81,14 +81,14 @@ struct Served {
     hub: HubSettings,
     unknown_fields: UnknownFields,
     devices: Devices,
-    /// Whether it was opened before, and so fetched.
+    /// Whether it was opened before, and thereby downloaded.
     was_opened: AtomicBool,
 }
 
 impl Served {
-    /// Opens the model, and fetches it first if it is a hub's and this is the first time: that is at the server's start.
+    /// Opens the model. The first call, at the server's start, downloads a hub model.
     fn open(&self) -> diffusion_core::Result<OpenModel> {
-        go_behind();
+        lower_priority();
         let is_start = !self.was_opened.swap(true, Ordering::Relaxed);
         let policy = self.devices.policy(&self.compute)?;
         let hub = HubSettings { offline: self.hub.offline || !is_start, ..self.hub.clone() };
@@ -97,7 +97,7 @@ impl Served {
             self.unknown_fields.judge(source.as_ref())?;
         }
         if is_start && self.source != EMBEDDED {
-            // The embedded model is there before a person could read this; gigabytes are not.
+            // Not for the embedded model, which loads before a person could read this.
             output::remark_on_terminal(format_args!("reading {}", self.source));
         }
         let motion = self.motion.open(&hub)?;
@@ -109,13 +109,13 @@ impl Served {
     }
 }
 
-/// Has the calling thread go behind those that answer people; threads that it starts, such as an encoder's, go with it.
-fn go_behind() {
+/// Lowers the priority of the calling thread, and so of threads that it starts, such as an encoder's, below those that answer requests.
+fn lower_priority() {
     thread_local! {
-        static IS_BEHIND: Cell<bool> = const { Cell::new(false) };
+        static IS_LOWERED: Cell<bool> = const { Cell::new(false) };
     }
-    // A second time would put it behind its own kind.
-    if !IS_BEHIND.replace(true) {
+    // A second call would put it below other model threads.
+    if !IS_LOWERED.replace(true) {
         Priority::Low.take();
     }
 }

@@ -36,14 +36,14 @@ impl UnknownFields {
     /// # Errors
     /// [`Error::Config`] naming the first unknown field, if such models are refused.
     pub(crate) fn judge(self, source: &dyn WeightSource) -> Result<()> {
-        self.judge_fields(&source.name(), &pipelines::ignored_fields(source))
+        self.check_fields(&source.name(), &pipelines::ignored_fields(source))
     }
 
     /// The same for a model whose unknown fields the caller has found.
     ///
     /// # Errors
     /// As [`Self::judge`].
-    pub(crate) fn judge_fields(self, model: &str, ignored: &[IgnoredFields]) -> Result<()> {
+    pub(crate) fn check_fields(self, model: &str, ignored: &[IgnoredFields]) -> Result<()> {
         if let Some(error) = self.refusal(ignored) {
             return Err(error);
         }

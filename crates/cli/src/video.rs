@@ -29,7 +29,7 @@ use crate::{
     flags,
     frames::MANIFEST,
     image::{folder_of, random_seed},
-    out_place, output,
+    output, output_check,
     settings::Settings,
 };
 
@@ -159,13 +159,13 @@ pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
             return Err(Usage(format!("{flag} {}: pictures are written as .png, .jpg or .webp", path.display())).into());
         }
         if let Some(path) = path {
-            out_place::check_file(flag, path)?;
+            output_check::check_file(flag, path)?;
         }
     }
     if base.container == Container::PngFolder {
-        out_place::check_folder("--out", &base.path)?;
+        output_check::check_folder("--out", &base.path)?;
     } else {
-        out_place::check_file("--out", &base.path)?;
+        output_check::check_file("--out", &base.path)?;
     }
     if base.container == Container::PngFolder && base.path.join(MANIFEST).exists() {
         return Err(Usage(format!("--out {}: holds what `framewright frames` has begun; give another folder", args.out.display())).into());

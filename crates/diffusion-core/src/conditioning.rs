@@ -27,7 +27,7 @@ impl PromptEmbeds {
     ///
     /// # Errors
     /// [`crate::Error::Candle`] if the shapes differ.
-    pub fn towards(&self, other: &Self, position: f64) -> Result<Self> {
+    pub fn interpolate(&self, other: &Self, position: f64) -> Result<Self> {
         let mix = |from: &Tensor, to: &Tensor| -> Result<Tensor> {
             let (start, end) = (from.to_dtype(DType::F32)?, to.to_dtype(DType::F32)?);
             Ok(((start * (1.0 - position))? + (end * position)?)?.to_dtype(from.dtype())?)

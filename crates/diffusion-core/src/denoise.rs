@@ -1,7 +1,7 @@
-//! The one denoising loop that every pipeline runs, and what a caller sees of it.
+//! The denoising loop of every pipeline, and its progress reports.
 //!
-//! It must not know models or prompts: the noise prediction arrives as a function. The invariant: latents are f32, NCHW and on the CPU
-//! between steps, so that the scheduler's arithmetic is the same on every device, and they are finite or the run ends.
+//! This module must not depend on models or prompts: the noise prediction arrives as a function. Invariant: latents are f32, NCHW and on
+//! the CPU between steps, so that the scheduler's arithmetic is the same on every device, and the run fails if they are not finite.
 
 use std::ops::ControlFlow;
 
@@ -10,37 +10,37 @@ use image::RgbImage;
 
 use crate::{Error, Result, frames::check_finite, noise::SeededNoise, schedulers::Scheduler};
 
-/// What is known after a step.
+/// The state after a step.
 pub struct StepReport<'a> {
-    /// Steps done, from 1.
+    /// Completed steps, from 1.
     pub step: usize,
-    /// Steps in all (model calls).
+    /// Total steps (model calls).
     pub steps: usize,
-    /// The timestep of the model call just made.
+    /// The timestep of the last model call.
     pub timestep: f64,
-    /// The latents after the step, [frames, 4, height / 8, width / 8], f32; one frame where a single image is made.
+    /// The latents after the step, [frames, 4, height / 8, width / 8], f32; one frame for a single image.
     pub latents: &'a Tensor,
-    /// Makes a small image of where the run is going: of the clean latents that this step's model output points at. They show something
-    /// from the first step on, when the latents themselves are still noise. Of many frames, it shows the middle one.
+    /// Renders a small preview of the clean latents that this step's model output predicts. It shows something from the first step on, when
+    /// the latents themselves are still noise. For a video it shows the middle frame.
     ///
-    /// Costs nothing unless it is called. A model's first call finds out its latents' colours, which costs as much as decoding a quarter of
-    /// an image of 512 x 512 pixels; each later call takes the CPU 2 ms or less.
+    /// Costs nothing unless it is called. A model's first call fits the colours of its latents, which costs as much as decoding a quarter
+    /// of an image of 512 x 512 pixels; each later call takes at most 2 ms on the CPU.
     pub preview: &'a dyn Fn() -> Result<RgbImage>,
 }
 
-/// Sees every step; returns `Break` to stop, which the pipeline answers with [`crate::Error::Cancelled`].
+/// Observes every step; a `Break` stops the pipeline with [`crate::Error::Cancelled`].
 pub trait StepMonitor {
     /// Called after every step.
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()>;
 
-    /// Called instead of [`Self::on_step`] for a run whose steps are not made, because a journal kept their result.
+    /// Called instead of [`Self::on_step`] for a run whose steps are skipped, because a journal has their result.
     fn on_kept(&mut self) {}
 
-    /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
+    /// Called when memory is insufficient and the work continues in smaller parts; `what` is a sentence for a log.
     fn on_step_down(&mut self, _what: &str) {}
 }
 
-/// A monitor that sees nothing and never stops.
+/// A monitor that does nothing and never stops.
 impl StepMonitor for () {
     fn on_step(&mut self, _: &StepReport<'_>) -> ControlFlow<()> {
         ControlFlow::Continue(())
@@ -49,26 +49,26 @@ impl StepMonitor for () {
 
 /// A run of the loop, before it starts.
 pub struct Denoising<'a> {
-    /// The scheduler, started and not yet stepped.
+    /// The scheduler, started but not yet stepped.
     pub scheduler: &'a mut dyn Scheduler,
-    /// The step to begin with: 0, or later where a given image is only partly noised.
+    /// The first step: 0, or later if a given image is only partly noised.
     pub first_step: usize,
-    /// The request's one stream of noise, for the schedulers that draw from it.
+    /// The request's only noise stream, for the schedulers that draw from it.
     pub noise: &'a mut SeededNoise,
-    /// Makes a small image of clean latents, [1, channels, height, width].
+    /// Renders a small image of clean latents, [1, channels, height, width].
     pub paint: &'a dyn Fn(&Tensor) -> Result<RgbImage>,
-    /// Sees every step.
+    /// Observes every step.
     pub monitor: &'a mut dyn StepMonitor,
 }
 
 impl Denoising<'_> {
     /// Runs every step from the first one on.
     ///
-    /// `predict(scaled_latents, timestep)` is the guided model; `after_step(step_index, scheduler, latents)` may change the latents that
-    /// a step gave (inpainting puts back what it keeps).
+    /// `predict(scaled_latents, timestep)` is the guided model; `after_step(step_index, scheduler, latents)` may change the latents after
+    /// each step (inpainting restores the area that it keeps).
     ///
     /// # Errors
-    /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if a step's latents overflow; whatever the functions return.
+    /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if a step's latents overflow; any error of the functions.
     pub fn run(
         self,
         mut latents: Tensor,

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_is_an_error_and_not_a_black_picture() {
+    fn nan_is_an_error_and_not_a_black_image() {
         let planes = vec![0f32, f32::NAN, 0.0];
         let found = to_rgb_image(&Tensor::from_vec(planes, (1, 3, 1, 1), &Device::Cpu).unwrap());
         assert!(matches!(found, Err(Error::NonFinite { .. })));

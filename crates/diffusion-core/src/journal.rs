@@ -1,9 +1,8 @@
-//! The journal of a piece of work: what is finished of it is kept, so that work that was broken off goes on behind it.
+//! The journal of a job: keeps finished parts, so that an interrupted job resumes after them.
 //!
-//! It must not know where things are kept, nor what the pipelines make of them. The invariants: a model run's name follows from its place
-//! in the work alone ([`Run`]); what is found under a name is what was kept under it, or nothing; work that continues from a journal gives
-//! the same bytes as work that was never broken off. The last holds because each run draws its noise from a stream of its own: a run that
-//! is left out shifts no other's.
+//! This module must not depend on where the parts are stored, nor on how the pipelines use them. Invariants: a model run's name depends
+//! only on its position in the job ([`Run`]); a name yields what was kept under it, or nothing; a resumed job gives the same bytes as an
+//! uninterrupted one. The last holds because each run draws its noise from its own stream: skipping a run does not shift any other.
 
 use std::fmt;
 
@@ -12,15 +11,15 @@ use image::RgbImage;
 
 use crate::{Error, Result, denoise::StepMonitor};
 
-/// The name of the one tensor in kept latents' bytes.
+/// The name of the only tensor in the bytes of kept latents.
 const TENSOR: &str = "latents";
 
-/// A run of a model, by its place in the work that it is part of.
+/// A run of a model, identified by its position in the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Run {
     /// One of a request's images.
     Image {
-        /// Which, from 0.
+        /// The image, from 0.
         index: usize,
     },
     /// A scene's image, or the image that a clip repaints.
@@ -30,12 +29,12 @@ pub enum Run {
     },
     /// An image between two scenes.
     Between {
-        /// The scene behind the join, from 1.
+        /// The scene after the join, from 1.
         scene: usize,
         /// The join's frame, from 0.
         frame: usize,
     },
-    /// An image in motion; an animation is scene 0, and what continues from its last frame is its next run.
+    /// An image in motion; an animation is scene 0, and each run that continues from the last frame is the next one.
     Motion {
         /// The scene, from 0.
         scene: usize,
@@ -44,8 +43,8 @@ pub enum Run {
     },
 }
 
-/// A name for a file: "picture-0", "scene-3", "scene-3-join-1", "scene-3-motion-2". No two runs share one, and none changes: journals of
-/// earlier versions have these.
+/// A name for a file: "picture-0", "scene-3", "scene-3-join-1", "scene-3-motion-2". Names are unique and must not change: journals of
+/// earlier versions use them.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,22 +56,22 @@ impl fmt::Display for Run {
     }
 }
 
-/// Finished latents, which only have to be decoded: [images, channels, height, width], f32.
+/// Denoised latents, ready to be decoded: [images, channels, height, width], f32.
 #[derive(Clone, Debug)]
 pub struct KeptLatents(Tensor);
 
 impl KeptLatents {
-    /// Latents as a denoising run leaves them.
+    /// The result of a denoising run.
     pub(crate) fn new(latents: Tensor) -> Self {
         Self(latents)
     }
 
-    /// The latents, if they have this shape: others are another model's.
+    /// The latents, if they have this shape: any other shape is from another model.
     pub(crate) fn of_shape(self, shape: &[usize]) -> Option<Tensor> {
         (self.0.dims() == shape).then_some(self.0)
     }
 
-    /// The bytes of a safetensors file, in which every number is kept as it is.
+    /// The bytes of a safetensors file, which stores every number exactly.
     ///
     /// # Errors
     /// [`Error::Candle`] if the tensor cannot be read.
@@ -80,30 +79,30 @@ impl KeptLatents {
         Ok(safetensors::serialize([(TENSOR, &self.0)], None).map_err(candle_core::Error::from)?)
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// Reads the output of [`Self::to_bytes`].
     ///
     /// # Errors
-    /// [`Error::Candle`] if the bytes are torn, or hold anything else.
+    /// [`Error::Candle`] if the bytes are truncated, or hold anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
         tensors.remove(TENSOR).map(Self).ok_or_else(|| Error::Candle(candle_core::Error::Msg(format!("there is no tensor {TENSOR}"))))
     }
 }
 
-/// Keeps what is finished of one piece of work: a request, a video.
+/// Keeps the finished parts of one job: a request, a video.
 ///
-/// It never fails: what cannot be kept is left out, and what cannot be read counts as absent. Either costs only time.
+/// A journal never fails: a part that cannot be kept is dropped, and one that cannot be read counts as absent. Either costs only time.
 pub trait Journal {
-    /// The latents that a run's denoising left.
+    /// The kept latents of a run.
     fn latents(&mut self, run: Run) -> Option<KeptLatents>;
 
-    /// Keeps the latents that a run's denoising left. Called before they are decoded.
+    /// Keeps the denoised latents of a run. Called before they are decoded.
     fn keep_latents(&mut self, run: Run, latents: &KeptLatents);
 
-    /// An image of a run, at the size at which the model made it: its only one, 0, or a frame of many.
+    /// A kept image of a run, at the size at which the model generated it: frame 0 if it is the only one.
     fn image(&mut self, run: Run, frame: usize) -> Option<RgbImage>;
 
-    /// Keeps an image of a run. Called before the image is handed on.
+    /// Keeps an image of a run. Called before the image is passed on.
     fn keep_image(&mut self, run: Run, frame: usize, image: &RgbImage);
 }
 
@@ -122,7 +121,7 @@ impl Journal for () {
     fn keep_image(&mut self, _: Run, _: usize, _: &RgbImage) {}
 }
 
-/// The part of a journal that is one run's.
+/// One run's part of a journal.
 pub(crate) struct RunJournal<'a> {
     journal: &'a mut dyn Journal,
     run: Run,
@@ -134,7 +133,7 @@ impl<'a> RunJournal<'a> {
         Self { journal, run }
     }
 
-    /// The run's latents of this shape: those that were kept, else those that `make` makes, which are kept.
+    /// The run's kept latents of this shape, or the result of `make`, which is then kept.
     pub(crate) fn latents_or(
         &mut self,
         shape: &[usize],
@@ -150,7 +149,7 @@ impl<'a> RunJournal<'a> {
         Ok(latents.0)
     }
 
-    /// A kept image of the run that has this (width, height): one of another size is another model's.
+    /// A kept image of the run with this (width, height): any other size is from another model.
     pub(crate) fn image(&mut self, frame: usize, size: (u32, u32)) -> Option<RgbImage> {
         self.journal.image(self.run, frame).filter(|image| image.dimensions() == size)
     }
@@ -170,14 +169,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_have_names_that_no_other_has() {
+    fn runs_have_unique_names() {
         let names =
             [Run::Image { index: 12 }, Run::Scene { scene: 1 }, Run::Between { scene: 1, frame: 2 }, Run::Motion { scene: 1, run: 2 }];
         assert_eq!(names.map(|run| run.to_string()), ["picture-12", "scene-1", "scene-1-join-2", "scene-1-motion-2"]);
     }
 
     #[test]
-    fn latents_come_back_as_they_were_or_not_at_all() {
+    fn latents_are_read_back_exactly_or_refused() {
         let values = [0.1f32, -0.0, 1e-42, f32::MAX, 700.000_06, 3.0];
         let bits =
             |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();

@@ -1,6 +1,6 @@
-//! Jobs whose whole store is checked when a test drops them: the rows against each other, and the files against the rows.
+//! Jobs whose store is checked when a test drops them: the rows against each other, and the files against the rows.
 //!
-//! It reads the database and the folder itself, so that a fault of the store's own queries does not hide another. It changes neither.
+//! It reads the database and the folder directly, so that a fault in the store's own queries cannot hide another. It changes neither.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +18,13 @@ use generation::{
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
-/// [`Jobs`] as every test opens them. The drop panics if the store contradicts itself.
+/// [`Jobs`] as every test opens them. Dropping them panics if the store is inconsistent.
 #[derive(Debug)]
 pub struct Checked {
     jobs: Jobs,
-    /// The folder of the store; none if all jobs are held.
+    /// The folder of the store; `None` if all jobs are held.
     folder: Option<PathBuf>,
-    /// Whether the folder may have files that no job made.
+    /// Whether the folder may contain files of no job.
     allows_unknown_files: bool,
 }
 
@@ -59,7 +59,7 @@ impl Checked {
         Self { jobs: Jobs::held_only(settings, local), folder: None, allows_unknown_files: false }
     }
 
-    /// Accepts files that no row knows: the test itself has put some there.
+    /// Accepts files without a row, because the test itself created some.
     pub fn allow_unknown_files(&mut self) {
         self.allows_unknown_files = true;
     }
@@ -71,7 +71,7 @@ impl Drop for Checked {
             return;
         }
         let jobs = &self.jobs;
-        // On a runtime of its own, because the test's waits for this drop.
+        // On its own runtime, because the test's waits for this drop.
         let rows = std::thread::scope(|scope| {
             let check = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(jobs.inconsistencies());
             scope.spawn(check).join().unwrap()
@@ -85,10 +85,10 @@ impl Drop for Checked {
     }
 }
 
-/// Lists the files of `folder` that contradict the rows of the database in `database`, a sentence each.
+/// Lists the files of `folder` that contradict the rows of the database in `database`, one sentence each.
 fn wrong_files(folder: &Path, database: &Path, allows_unknown_files: bool, is_active: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let artifacts = folder.join("artifacts");
-    // Read before the rows, because a file is in its place before its row says so.
+    // Read before the rows, because a file is in place before its row exists.
     let on_disk = files(&artifacts);
     let database = Connection::open(database.join("jobs.sqlite")).unwrap();
     let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'jobs')";
@@ -108,13 +108,13 @@ fn wrong_files(folder: &Path, database: &Path, allows_unknown_files: bool, is_ac
     for ((job, name), (bytes, digest)) in &kept {
         match fs::read(artifacts.join(job).join(name)) {
             Ok(content) if i64::try_from(content.len()) == Ok(*bytes) && sha256(&content) == *digest => {}
-            Ok(content) => found.push(format!("{job}/{name} has {} bytes and is another than its row says", content.len())),
+            Ok(content) => found.push(format!("{job}/{name} has {} bytes, and its content differs from its row", content.len())),
             Err(error) => found.push(format!("{job}/{name}: {error}")),
         }
     }
     for (job, name) in on_disk.into_iter().filter(|file| !kept.contains_key(file)) {
         let may_be = match jobs.get(&job) {
-            // Its supervisor has not ended yet, and will remove the file.
+            // Its supervisor has not finished yet, and will remove the file.
             Some((owner, is_open)) => *is_open || is_active(owner, &job),
             None => allows_unknown_files,
         };
@@ -125,7 +125,7 @@ fn wrong_files(folder: &Path, database: &Path, allows_unknown_files: bool, is_ac
     found
 }
 
-/// The jobs of providers in this month, what is reserved for them, and what they have cost, in millionths of a dollar.
+/// This month's number of provider jobs, and their reserved and spent amounts in millionths of a dollar.
 ///
 /// # Panics
 /// The store cannot be read.
@@ -134,7 +134,7 @@ pub async fn spend(jobs: &Checked) -> (u64, u64, u64) {
     usage.iter().fold((0, 0, 0), |(jobs, reserved, spent), of| (jobs + of.jobs, reserved + of.reserved, spent + of.spent))
 }
 
-/// Checks the files that a killed program has left, and leaves them unchanged.
+/// Checks the files that a killed program has left, without changing them.
 ///
 /// # Panics
 /// A file and its row contradict each other.

@@ -1,10 +1,10 @@
-//! A model that needs no weights, so that jobs can be tested in milliseconds and stopped at any step.
+//! A model without weights, so that jobs can be tested in milliseconds and stopped at any step.
 //!
-//! The prompt decides what happens: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
-//! fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, and "unhurried" takes two
-//! milliseconds a step. The last frame of a video "full once" finds no room on the disk the first time. Every other prompt makes an image in
-//! the colour of its seed. A word is a token, and the model reads [`READ_TOKENS`] of them. In a video, the first scene's prompt decides;
-//! frames have the colour of their number, and previews that of the step or the frame.
+//! The prompt selects the behaviour: "slow" runs steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and
+//! "memory" fail with errors of a pipeline, "device" loses its device, "stuck" spends a second in its first step, and "unhurried" takes
+//! two milliseconds per step. The last frame of a video "full once" finds the disk full the first time. Every other prompt gives an image
+//! in the colour of its seed. A word is a token, and the model reads [`READ_TOKENS`] of them. In a video, the first scene's prompt
+//! selects; frames have the colour of their number, previews that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
@@ -29,13 +29,13 @@ use generation::{
 };
 use image::{Rgb, RgbImage};
 
-/// How many tokens of a text the model reads.
+/// The number of tokens of a text that the model reads.
 const READ_TOKENS: usize = 75;
 
 /// The scripts that nano-sd reads.
 static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| ClipTokenizer::load(&pipelines::nano_sd()).unwrap().scripts());
 
-/// What the model says of itself.
+/// The model's facts.
 pub fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
@@ -91,7 +91,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
 }
 
-/// Whether the disk was full already, for videos "full once".
+/// Whether the disk was full before, for videos "full once".
 static WAS_FULL: AtomicBool = AtomicBool::new(false);
 
 struct FakeModel;

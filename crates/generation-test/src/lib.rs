@@ -1,10 +1,10 @@
-//! What the tests of jobs share, in `generation` and in the crates above it:
+//! Shared code of the tests of jobs, in `generation` and in the crates above it:
 //!
-//! * [`model`], a model that needs no weights: jobs run in milliseconds, and stop or fail where the prompt says;
-//! * [`Checked`], jobs whose whole store is checked when a test drops them;
-//! * [`eventually`], which waits for something.
+//! * [`model`], a model without weights: jobs run in milliseconds, and stop or fail as the prompt selects;
+//! * [`Checked`], jobs whose store is checked when a test drops them;
+//! * [`eventually`], which waits for a condition.
 //!
-//! It must not know the tests of any crate, nor HTTP. Nothing of it gets into the program: only `[dev-dependencies]` name it.
+//! It must not know the tests of any crate, nor HTTP. It is not part of the program: only `[dev-dependencies]` name it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checked;

@@ -1,14 +1,14 @@
-//! Waiting for something that another task or thread does.
+//! Waiting for the effect of another task or thread.
 
 use std::time::{Duration, Instant};
 
 /// Long enough for any machine, short enough to fail before a person gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until something holds, at most [`PATIENCE`].
+/// Waits until the condition holds, at most [`PATIENCE`].
 ///
 /// # Panics
-/// It does not hold in that time; `what` says what was expected.
+/// The condition does not hold in that time; `what` describes it.
 pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {

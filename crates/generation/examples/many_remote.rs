@@ -20,14 +20,14 @@ use generation::{
     video::{RemoteVideoSpec, VideoSpec},
 };
 use image::{Rgb, RgbImage};
-use recycler::Recycler;
+use recycler::CachingAllocator;
 use remote_fakes::{RelayOptions, VeoRelayFake};
 use remote_providers::{Guard, GuardSettings, ImageFormat, InputImage, Pace, Provider, VeoRelay, VeoRelaySettings, VideoRequest};
 use secrecy::SecretString;
 
 /// As in the server.
 #[global_allocator]
-static ALLOCATOR: Recycler = Recycler::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 const KEY: &str = "a-key";
 /// How long the jobs run undisturbed while their cost is measured: four polls of each.
@@ -89,7 +89,7 @@ async fn measure(count: usize) -> Result<()> {
     let relay = Relay::start()?;
     let folder = tempfile::tempdir()?;
     let jobs = open(folder.path(), &relay.url, count).await?;
-    let image = picture()?;
+    let image = image()?;
     println!("{count} jobs, each with a picture of {} KB", image.bytes.len() / 1000);
 
     // Warm-up: allocates everything that does not depend on the number of jobs.
@@ -138,7 +138,7 @@ async fn wait(what: &str, before: &Usage, count: usize) -> Result<()> {
 }
 
 /// A picture that does not compress: noise.
-fn picture() -> Result<InputImage> {
+fn image() -> Result<InputImage> {
     let mut state = 1_u32;
     let image = RgbImage::from_fn(260, 260, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

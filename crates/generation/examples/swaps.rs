@@ -19,10 +19,10 @@ use generation::{
     Backend as _, ImageRequest, JobContext, Limits, LoadedModel, LocalBackend, LocalSettings, ModelSetup, ModelState, OpenModel,
     PoolSettings, Work,
 };
-use recycler::Recycler;
+use recycler::CachingAllocator;
 
 #[global_allocator]
-static ALLOCATOR: Recycler = Recycler::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 

@@ -51,7 +51,7 @@ pub use backend::{
         pool::{LoadWatch, ModelSetup, ModelView, OpenModel, PoolSettings},
     },
     remote::{RemoteBackend, RemoteSettings},
-    too_large::{Asked, TooLarge},
+    too_large::{MemoryRequest, TooLarge},
 };
 pub use dispatch::metrics::JobMetrics;
 pub use histogram::Histogram;
@@ -60,7 +60,7 @@ pub use model_info::{ModelDefaults, ModelInfo, TruncatedText};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{
     field_error::{self, FieldError, FieldErrorKind},
-    given_picture,
+    given_image,
     image::{ImageMode, ImageRequest, ImageSpec, validate},
     limits::{self, Limits, VideoLimits},
 };

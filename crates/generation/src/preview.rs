@@ -133,7 +133,7 @@ impl Previewer {
         self.spent.get()
     }
 
-    fn make(&self, of: PreviewOf, picture: impl FnOnce() -> Result<RgbImage, String>) -> Duration {
+    fn make(&self, of: PreviewOf, image: impl FnOnce() -> Result<RgbImage, String>) -> Duration {
         if !self.slot.is_wanted() {
             return Duration::ZERO;
         }
@@ -143,9 +143,9 @@ impl Previewer {
             Due::At(due) if started >= due => {}
             Due::At(_) | Due::Never => return Duration::ZERO,
         }
-        let preview = picture().map(small).and_then(|picture| {
-            let png = png::encode_fast(&picture).map_err(|error| error.to_string())?;
-            Ok(Preview { of, width: picture.width(), height: picture.height(), png })
+        let preview = image().map(small).and_then(|image| {
+            let png = png::encode_fast(&image).map_err(|error| error.to_string())?;
+            Ok(Preview { of, width: image.width(), height: image.height(), png })
         });
         let ended = (self.now)();
         match preview {
@@ -166,14 +166,14 @@ impl Previewer {
 }
 
 /// Shrinks a picture that is too large.
-fn small(picture: RgbImage) -> RgbImage {
-    let (width, height) = picture.dimensions();
+fn small(image: RgbImage) -> RgbImage {
+    let (width, height) = image.dimensions();
     let longer = width.max(height);
     if longer <= MAX_LONGER_SIDE {
-        return picture;
+        return image;
     }
     let side = |side: u32| (u64::from(side) * u64::from(MAX_LONGER_SIDE) / u64::from(longer)).max(1) as u32;
-    thumbnail(&picture, side(width), side(height))
+    thumbnail(&image, side(width), side(height))
 }
 
 /// A sink that makes previews of some of the frames that pass through it.

@@ -14,7 +14,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 use url::{Host, Url};
 
-use crate::address::{Standing, standing};
+use crate::address::{AddressClass, classify};
 
 /// A host that the operator allows: `nas.example`, `*.example.com` (not `example.com` itself), `10.0.0.5`, `10.0.0.0/8`, `fd00::/8`. With a
 /// port (`nas.example:9000`, `10.0.0.0/8:9000`, `[fd00::5]:9000`) the host is allowed on that port only, and that port is opened for it.
@@ -78,14 +78,14 @@ impl AllowedHost {
     }
 
     /// Whether a matching entry allows connecting to this address.
-    pub(crate) fn lifts(&self, address: IpAddr) -> bool {
-        match standing(address) {
-            Standing::Public | Standing::Internal => true,
-            Standing::Guarded => match &self.pattern {
+    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+        match classify(address) {
+            AddressClass::Public | AddressClass::Internal => true,
+            AddressClass::Guarded => match &self.pattern {
                 Pattern::Network(network) => network.prefix_len() == network.max_prefix_len(),
                 Pattern::Name(_) | Pattern::Below(_) => false,
             },
-            Standing::Never => false,
+            AddressClass::Never => false,
         }
     }
 }
@@ -228,15 +228,15 @@ mod tests {
 
     #[test]
     fn metadata_needs_its_own_entry_and_nothing_allows_the_unspecified() {
-        let lifts = |entry: &str, address: &str| entry.parse::<AllowedHost>().unwrap().lifts(address.parse().unwrap());
-        assert!(lifts("100.64.0.0/10", "100.64.0.1"));
-        assert!(!lifts("100.64.0.0/10", "100.100.100.200"));
-        assert!(lifts("100.100.100.200", "100.100.100.200"));
-        assert!(!lifts("*.internal", "169.254.169.254"));
-        assert!(!lifts("169.254.0.0/16", "169.254.169.254"));
-        assert!(lifts("nas.example", "127.0.0.1"));
+        let allows = |entry: &str, address: &str| entry.parse::<AllowedHost>().unwrap().allows(address.parse().unwrap());
+        assert!(allows("100.64.0.0/10", "100.64.0.1"));
+        assert!(!allows("100.64.0.0/10", "100.100.100.200"));
+        assert!(allows("100.100.100.200", "100.100.100.200"));
+        assert!(!allows("*.internal", "169.254.169.254"));
+        assert!(!allows("169.254.0.0/16", "169.254.169.254"));
+        assert!(allows("nas.example", "127.0.0.1"));
         for address in ["0.0.0.0", "::", "224.0.0.1", "255.255.255.255"] {
-            assert!(!lifts(address, address), "{address}");
+            assert!(!allows(address, address), "{address}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum Error {
     #[error("{place}: {rule}")]
     Refused {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
         /// The rule.
         rule: Rule,
     },
@@ -30,13 +30,13 @@ pub enum Error {
     #[error("{place}: {}", Rule::Address)]
     Unresolved {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
     },
     /// The server could not be reached, or the connection broke off.
     #[error("{place}: {stage}")]
     Unreachable {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
         /// The stage that failed.
         stage: Stage,
         /// The system's reason if there is one; for the operator, not part of the message.
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("{place}: no complete answer within {limit:?}")]
     TimedOut {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
         /// The time limit.
         limit: Duration,
     },
@@ -54,7 +54,7 @@ pub enum Error {
     #[error("{place}: the answer has more than {limit} bytes")]
     TooLarge {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
         /// The limit in bytes.
         limit: u64,
     },
@@ -62,7 +62,7 @@ pub enum Error {
     #[error("{place}: the answer is declared as {claimed}, and {} is wanted", wanted.join(" or "))]
     WrongType {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
         /// The declared type.
         claimed: String,
         /// The accepted types.
@@ -72,13 +72,13 @@ pub enum Error {
     #[error("{place}: the answer is encoded (compressed), which is not undone")]
     Encoded {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
     },
     /// The server answered with an error status.
     #[error("{place}: answered with status {status}")]
     Status {
         /// The location.
-        place: Place,
+        place: ErrorLocation,
         /// The status.
         status: u16,
     },
@@ -215,12 +215,12 @@ impl fmt::Display for Stage {
 ///
 /// Hosts of redirects are not named: the caller may not know them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ErrorLocation {
     host: String,
     redirects: u32,
 }
 
-impl Place {
+impl ErrorLocation {
     /// The longest quotation of a host name: DNS's own limit.
     const MAX_CHARACTERS: usize = 253;
 
@@ -239,7 +239,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ErrorLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.redirects {
             0 => formatter.write_str(&self.host),
@@ -249,7 +249,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for ErrorLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:?}", self.to_string())
     }

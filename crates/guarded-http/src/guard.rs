@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use crate::{
-    Error, GuardSettings, Place, Resolver, Result, Rule, Stage, SystemResolver, media_type,
+    Error, ErrorLocation, GuardSettings, Resolver, Result, Rule, Stage, SystemResolver, media_type,
     target::{Target, TargetHost},
 };
 
@@ -174,7 +174,7 @@ impl Guard {
         Ok(status)
     }
 
-    async fn follow(&self, mut target: Target, mut headers: HeaderMap, limits: &Limits, first: &Place) -> Result<Answer> {
+    async fn follow(&self, mut target: Target, mut headers: HeaderMap, limits: &Limits, first: &ErrorLocation) -> Result<Answer> {
         for redirects in 0..=self.settings.max_redirects {
             let place = first.after(redirects);
             let addresses = self.resolve(&target, &place).await?;
@@ -194,7 +194,9 @@ impl Guard {
                     }
                     target = next;
                 }
-                None if status.is_success() && status != StatusCode::NO_CONTENT => return judge(response, target.url, limits, place),
+                None if status.is_success() && status != StatusCode::NO_CONTENT => {
+                    return check_address(response, target.url, limits, place);
+                }
                 None => return Err(Error::Status { place, status: status.as_u16() }),
             }
         }
@@ -204,7 +206,7 @@ impl Guard {
 
     /// The addresses to connect to. A single refused address refuses the name: a name that is public and private at once is either an
     /// attack or the operator's own, who can allow it.
-    async fn resolve(&self, target: &Target, place: &Place) -> Result<Vec<SocketAddr>> {
+    async fn resolve(&self, target: &Target, place: &ErrorLocation) -> Result<Vec<SocketAddr>> {
         let (name, found) = match &target.host {
             TargetHost::Address(address) => (None, vec![*address]),
             TargetHost::Name(name) => {
@@ -218,7 +220,7 @@ impl Guard {
         // The judged address, in canonical form, is the one connected to.
         let found: Vec<IpAddr> = found.into_iter().map(|address| address.to_canonical()).collect();
         for address in &found {
-            let judged = self.settings.judge(name, *address, target.port);
+            let judged = self.settings.check_address(name, *address, target.port);
             judged.map_err(|rule| Error::Refused { place: place.clone(), rule })?;
         }
         Ok(found.into_iter().take(MAX_TRIED).map(|address| SocketAddr::new(address, target.port)).collect())
@@ -231,7 +233,7 @@ impl Guard {
         addresses: Vec<SocketAddr>,
         mut headers: HeaderMap,
         body: Option<Vec<u8>>,
-        place: &Place,
+        place: &ErrorLocation,
     ) -> Result<Response> {
         let is_https = target.url.scheme() == "https";
         let connect_timeout = self.settings.connect_timeout;
@@ -292,7 +294,7 @@ impl Resolve for Judged {
 struct Answer {
     response: Response,
     final_url: Url,
-    place: Place,
+    place: ErrorLocation,
     /// The most bytes of the body.
     limit: u64,
     read: u64,
@@ -337,7 +339,7 @@ impl fmt::Debug for Incoming {
 }
 
 /// Judges the head of an answer.
-fn judge(response: Response, final_url: Url, limits: &Limits, place: Place) -> Result<Answer> {
+fn check_address(response: Response, final_url: Url, limits: &Limits, place: ErrorLocation) -> Result<Answer> {
     if let Some(claimed) = values(response.headers(), &CONTENT_TYPE).find_map(|declared| media_type::other(&declared, limits.media_types)) {
         return Err(Error::WrongType { place, claimed, wanted: limits.media_types });
     }
@@ -366,7 +368,7 @@ fn system_reason(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
 }
 
 /// For operators who debug missing pictures; a caller's mistakes are no warnings.
-fn log(place: &Place, error: &Error) {
+fn log(place: &ErrorLocation, error: &Error) {
     if let Error::Unreachable { stage, kind, .. } = error {
         tracing::debug!(host = place.host(), ?stage, ?kind, "no answer");
     } else {

@@ -25,7 +25,7 @@ mod settings;
 mod target;
 
 pub use allow_list::{AllowedHost, InvalidAllowedHost};
-pub use error::{Error, ErrorKind, InvalidUrl, Place, Result, Rule, Stage};
+pub use error::{Error, ErrorKind, ErrorLocation, InvalidUrl, Result, Rule, Stage};
 pub use guard::{Fetched, Guard, Incoming, Limits, USER_AGENT};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 pub use resolver::{Resolver, Resolving, SystemResolver};

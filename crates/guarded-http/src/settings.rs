@@ -6,7 +6,7 @@ use std::{net::IpAddr, time::Duration};
 
 use crate::{
     AllowedHost,
-    address::{Standing, standing},
+    address::{AddressClass, classify},
     error::Rule,
 };
 
@@ -40,12 +40,12 @@ impl Default for GuardSettings {
 
 impl GuardSettings {
     /// Whether an address may be connected to, given in the URL (no name) or resolved from a name.
-    pub(crate) fn judge(&self, name: Option<&str>, address: IpAddr, port: u16) -> Result<(), Rule> {
+    pub(crate) fn check_address(&self, name: Option<&str>, address: IpAddr, port: u16) -> Result<(), Rule> {
         let mut is_open = self.ports.contains(&port);
-        let mut may_connect = standing(address) == Standing::Public;
+        let mut may_connect = classify(address) == AddressClass::Public;
         for entry in self.allow.iter().filter(|entry| entry.is_for(name, address, port)) {
             is_open |= entry.port().is_some();
-            may_connect |= entry.lifts(address);
+            may_connect |= entry.allows(address);
         }
         // The address comes first: a private host must not reveal anything about its ports.
         if !may_connect {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::{Error, GuardSettings, InvalidUrl, Place, Result, Rule};
+use crate::{Error, ErrorLocation, GuardSettings, InvalidUrl, Result, Rule};
 
 /// Longer than any real address (signed ones have about two thousand bytes).
 pub(crate) const MAX_URL_BYTES: usize = 8192;
@@ -34,7 +34,7 @@ pub(crate) enum TargetHost {
 
 impl Target {
     /// Parses and judges a caller's text.
-    pub(crate) fn read(text: &str, settings: &GuardSettings) -> Result<(Self, Place)> {
+    pub(crate) fn read(text: &str, settings: &GuardSettings) -> Result<(Self, ErrorLocation)> {
         if text.len() > MAX_URL_BYTES {
             return Err(Error::BadUrl(InvalidUrl::TooLong));
         }
@@ -45,8 +45,8 @@ impl Target {
         if url.host_str().is_some_and(|host| host.trim_end_matches('.').len() > MAX_HOST_BYTES) {
             return Err(Error::BadUrl(InvalidUrl::LongHost));
         }
-        let place = Place::of(&url);
-        Self::judge(url, settings).map(|target| (target, place.clone())).map_err(|rule| Error::Refused { place, rule })
+        let place = ErrorLocation::of(&url);
+        Self::check_address(url, settings).map(|target| (target, place.clone())).map_err(|rule| Error::Refused { place, rule })
     }
 
     /// The target of a redirect.
@@ -59,10 +59,10 @@ impl Target {
         if self.url.scheme() == "https" && url.scheme() == "http" {
             return Err(Rule::Downgrade);
         }
-        Self::judge(url, settings)
+        Self::check_address(url, settings)
     }
 
-    fn judge(url: Url, settings: &GuardSettings) -> Result<Self, Rule> {
+    fn check_address(url: Url, settings: &GuardSettings) -> Result<Self, Rule> {
         if !["http", "https"].contains(&url.scheme()) {
             return Err(Rule::Scheme);
         }
@@ -81,7 +81,7 @@ impl Target {
             Host::Ipv4(address) => IpAddr::from(address),
             Host::Ipv6(address) => IpAddr::from(address),
         };
-        settings.judge(None, address, port)?;
+        settings.check_address(None, address, port)?;
         Ok(Self { host: TargetHost::Address(address), url, port })
     }
 }

@@ -7,7 +7,7 @@
 //! Large blocks lie in one range of addresses, reserved on the first large allocation. A block is cut from the smallest gap that it fits
 //! in, or else from the unused end of the range; a freed block is merged with the gaps beside it. So memory of an image's largest layers
 //! serves its smaller ones too, and peak memory is what was in use at once, plus some gaps. Invariant: gaps hold at most `KEPT_BYTES` of
-//! the system's memory (the count is an upper bound), and none after [`Recycler::trim`].
+//! the system's memory (the count is an upper bound), and none after [`CachingAllocator::trim`].
 //!
 //! If there is no such range (on systems other than Linux, or under a limit on addresses), all blocks are the system's.
 
@@ -52,7 +52,7 @@ struct Blocks {
     count: usize,
     /// Units of memory that the gaps hold.
     held: usize,
-    /// Blocks allocated so far, and the number of them at the last [`Recycler::trim_if_idle`].
+    /// Blocks allocated so far, and the number of them at the last [`CachingAllocator::trim_if_idle`].
     allocated: u64,
     seen: u64,
 }
@@ -166,22 +166,22 @@ impl Blocks {
     }
 }
 
-/// The allocator: `#[global_allocator] static ALLOCATOR: Recycler = Recycler::new();`
-pub struct Recycler(Mutex<Blocks>);
+/// The allocator: `#[global_allocator] static ALLOCATOR: CachingAllocator = CachingAllocator::new();`
+pub struct CachingAllocator(Mutex<Blocks>);
 
-impl std::fmt::Debug for Recycler {
+impl std::fmt::Debug for CachingAllocator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Recycler")
     }
 }
 
-impl Default for Recycler {
+impl Default for CachingAllocator {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Recycler {
+impl CachingAllocator {
     /// An allocator that keeps no memory yet.
     pub const fn new() -> Self {
         let none = Gap { start: 0, length: 0, held: 0 };
@@ -241,7 +241,7 @@ impl Recycler {
 
 // SAFETY: a block is cut from a gap or from the end, and no two overlap; the others are the system's, and are returned to it with the
 // layout that they were allocated with. Nothing here allocates or panics.
-unsafe impl GlobalAlloc for Recycler {
+unsafe impl GlobalAlloc for CachingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.allocate(layout) {
             Some((block, _)) => block,
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn blocks_keep_their_contents() {
-        let recycler = Recycler::new();
+        let recycler = CachingAllocator::new();
         // SAFETY: every block is freed once, with its layout.
         unsafe {
             let small = recycler.alloc(layout(100));
@@ -335,7 +335,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn gaps_serve_smaller_blocks_and_merge() {
-        let recycler = Recycler::new();
+        let recycler = CachingAllocator::new();
         let gaps = || recycler.blocks().count;
         // SAFETY: as above.
         unsafe {
@@ -363,7 +363,7 @@ mod tests {
     /// A long random sequence: no two blocks overlap, and gaps keep no more than the limit.
     #[test]
     fn blocks_never_overlap() {
-        let recycler = Recycler::new();
+        let recycler = CachingAllocator::new();
         let (mut live, mut state): (Vec<(*mut u8, usize, u8)>, u64) = (Vec::new(), 1);
         let (rounds, most) = if cfg!(miri) { (300, 30) } else { (4000_u32, 100) };
         for round in 0..rounds {
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned() {
-        let recycler = Recycler::new();
+        let recycler = CachingAllocator::new();
         for align in [16, 4096, UNIT, 4 * UNIT] {
             let layout = Layout::from_size_align(LARGE, align).unwrap();
             // SAFETY: as above.
@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_the_limit() {
-        let recycler = Recycler::new();
+        let recycler = CachingAllocator::new();
         // SAFETY: as above; untouched memory costs nothing.
         unsafe {
             let blocks: Vec<*mut u8> = (0..3).map(|_| recycler.alloc(layout(KEPT_BYTES / 2))).collect();

@@ -2,7 +2,7 @@
 //! "cancel", "download".
 //!
 //! A prediction is starting at the first poll, processing at the second, and has succeeded at the third. With `Prefer: wait` the answer to
-//! the creation already has the output but still says "processing", as recorded answers do; after [`ReplicateFake::let_holds_time_out`] it
+//! the creation already has the output but still says "processing", as recorded answers do; after [`ReplicateFake::time_out_waits`] it
 //! has none. [`Fault::WrongWord`] at "create" is an output of another kind. Reference: replicate.com/docs/reference/http.
 
 use std::{
@@ -66,7 +66,7 @@ impl ReplicateFake {
     }
 
     /// From now on no output is ready in time for a request that waits for it.
-    pub fn let_holds_time_out(&self) {
+    pub fn time_out_waits(&self) {
         self.state.holds_time_out.store(true, Ordering::SeqCst);
     }
 }

@@ -54,10 +54,10 @@ pub(crate) fn spoiled_video(video: &[u8], fault: Option<&Fault>) -> Vec<u8> {
 fn jpeg() -> Vec<u8> {
     let (width, height) = (u32::from(SIZE.0), u32::from(SIZE.1));
     let slope = |at: u32, side: u32| u8::try_from(at * 255 / side).unwrap_or(u8::MAX);
-    let picture = RgbImage::from_fn(width, height, |x, y| Rgb([slope(x, width), slope(y, height), 128]));
+    let image = RgbImage::from_fn(width, height, |x, y| Rgb([slope(x, width), slope(y, height), 128]));
     let mut bytes = Cursor::new(Vec::new());
     // Writing to memory cannot fail.
-    let _ = picture.write_to(&mut bytes, ImageFormat::Jpeg);
+    let _ = image.write_to(&mut bytes, ImageFormat::Jpeg);
     bytes.into_inner()
 }
 

@@ -31,5 +31,5 @@ pub use pika::{PikaFal, PikaFalSettings, PikaWeb, PikaWebSettings};
 pub use provider::{Pace, Provider, Source, Started, Status};
 pub use replicate::{Replicate, ReplicateSettings};
 pub use request::{ImageFormat, InputImage, Shot, VideoRequest};
-pub use run::{Finished, Lost, Outlives, RemoteMemory, RemoteState, Run, RunError, Stop, run};
+pub use run::{Durability, Finished, Lost, RemoteState, RemoteStateStore, Run, RunError, Stop, run};
 pub use veo::{GoogleAccess, VeoGoogle, VeoGoogleSettings, VeoRelay, VeoRelaySettings};

@@ -41,7 +41,7 @@ pub struct RemoteState {
 
 /// The durability that a record needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outlives {
+pub enum Durability {
     /// Survives the program: the operating system has it when the call returns.
     Program,
     /// Survives the machine: the disk has it when the call returns.
@@ -50,12 +50,12 @@ pub enum Outlives {
 
 /// Persists the state of a remote job.
 #[async_trait]
-pub trait RemoteMemory: Send + Sync {
+pub trait RemoteStateStore: Send + Sync {
     /// Persists the state.
     ///
     /// # Errors
     /// [`Lost`] if it cannot be persisted: the job then stops, and the provider gets no more requests.
-    async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost>;
+    async fn record(&self, state: &RemoteState, outlives: Durability) -> Result<(), Lost>;
 }
 
 /// The state cannot be persisted, for instance because another worker holds the job.
@@ -69,7 +69,7 @@ pub enum Stop {
     /// The caller no longer wants the video: it is cancelled at the provider.
     Cancelled,
     /// The program is shutting down: the provider continues, and the next start of the program resumes the job by its id.
-    GoingDown,
+    Shutdown,
 }
 
 /// Why a run failed.
@@ -84,7 +84,7 @@ pub enum RunError {
         /// The reason.
         stop: Stop,
         /// Whether the provider accepted the cancellation.
-        is_told: bool,
+        cancelled_at_provider: bool,
     },
     /// The state could not be persisted.
     #[error(transparent)]
@@ -100,7 +100,7 @@ pub struct Run<'a> {
     /// The request. It is dropped once the provider has accepted it, so that a waiting job takes little memory.
     pub request: VideoRequest,
     /// Persists the state.
-    pub memory: &'a dyn RemoteMemory,
+    pub memory: &'a dyn RemoteStateStore,
     /// Called with the percentage if the provider reports one, and with `None` once it has accepted the job.
     pub progress: &'a (dyn Fn(Option<u32>) + Send + Sync),
     /// Attempts of a start or a poll that fails for a transient reason, before the job fails; at least 1.
@@ -160,7 +160,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
         if !state.asked {
             state.asked = true;
             // If the machine is lost before the answer, the same token is sent again, which is harmless with such a provider.
-            let outlives = if run.provider.honours_token() { Outlives::Program } else { Outlives::Machine };
+            let outlives = if run.provider.honours_token() { Durability::Program } else { Durability::Machine };
             run.memory.record(state, outlives).await?;
         }
         tried += 1;
@@ -169,7 +169,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
             result = &mut start => (result, None),
             stop = stopped.as_mut() => match timeout(GRACE, start).await {
                 Ok(result) => (result, Some(stop)),
-                Err(_) => return Err(RunError::Stopped { stop, is_told: false }),
+                Err(_) => return Err(RunError::Stopped { stop, cancelled_at_provider: false }),
             },
         };
         let error = match result {
@@ -178,7 +178,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
                     && !id.is_empty()
                 {
                     state.id = Some(id.clone());
-                    run.memory.record(state, Outlives::Machine).await?;
+                    run.memory.record(state, Durability::Machine).await?;
                 }
                 let Some(stop) = stop else { return Ok(started) };
                 return Err(stop_at(run, state.id.as_deref(), stop).await);
@@ -189,10 +189,10 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
         if !error.may_have_started {
             // Certainly not started, so a program that exits during the pause may send it again.
             state.asked = false;
-            run.memory.record(state, Outlives::Machine).await?;
+            run.memory.record(state, Durability::Machine).await?;
         }
         if let Some(stop) = stop {
-            return Err(RunError::Stopped { stop, is_told: false });
+            return Err(RunError::Stopped { stop, cancelled_at_provider: false });
         }
         if !may_ask_again {
             return Err(uncertain(name, &error.reason).into());
@@ -205,7 +205,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
         tracing::info!(provider = name, %error, ?pause, "not started; trying again");
         tokio::select! {
             () = sleep(pause) => {},
-            stop = stopped.as_mut() => return Err(RunError::Stopped { stop, is_told: false }),
+            stop = stopped.as_mut() => return Err(RunError::Stopped { stop, cancelled_at_provider: false }),
         }
     }
 }
@@ -256,11 +256,11 @@ async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut st
 
 /// Stops a run; cancels the job at the provider if the video is no longer wanted.
 async fn stop_at(run: &Run<'_>, id: Option<&str>, stop: Stop) -> RunError {
-    let is_told = match (stop, id) {
+    let cancelled_at_provider = match (stop, id) {
         (Stop::Cancelled, Some(id)) => cancel(run, id).await,
-        (Stop::Cancelled, None) | (Stop::GoingDown, _) => false,
+        (Stop::Cancelled, None) | (Stop::Shutdown, _) => false,
     };
-    RunError::Stopped { stop, is_told }
+    RunError::Stopped { stop, cancelled_at_provider }
 }
 
 /// Cancels a job; returns whether the provider accepted that.

@@ -28,7 +28,7 @@ async fn no_answer_contains_a_path() {
         Problem::job_failed("Image generation", &error)
     };
     let gone = || StoreError::Gone { path: "/srv/secret".into() };
-    let video = |error| Problem::not_made("Video generation", &error);
+    let video = |error| Problem::held_job_failed("Video generation", &error);
     for (problem, status, message) in [
         (scratch(denied()), 503, "Video generation failed: the folder for videos in the making cannot be used: the disk is read-only"),
         (video(file().into()), 500, "Video generation failed: the video could not be written"),

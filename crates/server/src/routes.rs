@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The APIs with their own format of problems, by path prefix; all others use FastAPI's.
-const RENDERERS: [(&str, Renderer); 1] = [("/api/v1/", tasks::problems::rendered)];
+const RENDERERS: [(&str, Renderer); 1] = [("/api/v1/", tasks::problems::render)];
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {

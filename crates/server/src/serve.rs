@@ -26,7 +26,7 @@ use crate::{
     http::request_log,
     routes,
     state::{
-        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, Services, TasksSettings,
+        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_IMAGE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, Services, TasksSettings,
     },
     webhooks::{self, WebhookSecret, WebhookSettings},
 };
@@ -53,7 +53,7 @@ pub struct ServerSettings {
     /// The time within which a request body must arrive; after that the answer is 408.
     pub body_timeout: Duration,
     /// The maximum size of a body with a picture, in bytes.
-    pub picture_body_limit: usize,
+    pub image_body_limit: usize,
     /// The folder for videos while they are written and sent; by default the system's temporary folder.
     pub scratch: PathBuf,
     /// The time within which the headers of a connection's first request must arrive; after that actix answers 408 without a body, and
@@ -92,7 +92,7 @@ impl Default for ServerSettings {
             port: 8000,
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
-            picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            image_body_limit: DEFAULT_IMAGE_BODY_LIMIT,
             scratch: env::temp_dir(),
             head_timeout: HEAD_TIMEOUT,
             limits: Limits::default(),
@@ -137,7 +137,7 @@ impl Server {
             limits: settings.limits.clone(),
             body_limit: settings.body_limit,
             body_timeout: settings.body_timeout,
-            picture_body_limit: settings.picture_body_limit,
+            image_body_limit: settings.image_body_limit,
             access: Arc::new(access),
             uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits.shared_by(settings.access.keys.len())),
             guard: Guard::new(settings.guard.clone()),
@@ -207,7 +207,7 @@ impl Server {
                 callbacks.abort();
                 return result;
             }
-            never = uploads.prune_now_and_then() => match never {},
+            never = uploads.prune_periodically() => match never {},
             () = stop => None,
             reason = jobs.local().failed() => Some(reason),
         };

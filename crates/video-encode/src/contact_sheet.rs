@@ -18,7 +18,7 @@ const WIDEST: u32 = 1024;
 #[derive(Clone, Debug)]
 pub struct ContactSheet {
     announced: u64,
-    pictures: u32,
+    images: u32,
     columns: u32,
     width: u32,
     seen: u64,
@@ -28,9 +28,9 @@ pub struct ContactSheet {
 impl ContactSheet {
     /// For a video of `announced` frames: at most `pictures` of them (400), in rows of `columns`, each at most `width` pixels wide (1024).
     /// Out-of-range numbers are clamped.
-    pub fn new(announced: u64, pictures: u32, columns: u32, width: u32) -> Self {
-        let pictures = u32::try_from(announced).unwrap_or(u32::MAX).min(pictures).clamp(1, MOST);
-        Self { announced, pictures, columns: columns.clamp(1, pictures), width: width.clamp(1, WIDEST), seen: 0, kept: Vec::new() }
+    pub fn new(announced: u64, images: u32, columns: u32, width: u32) -> Self {
+        let images = u32::try_from(announced).unwrap_or(u32::MAX).min(images).clamp(1, MOST);
+        Self { announced, images, columns: columns.clamp(1, images), width: width.clamp(1, WIDEST), seen: 0, kept: Vec::new() }
     }
 
     /// Adds the next frame; keeps a small copy if it is selected.
@@ -63,21 +63,21 @@ impl ContactSheet {
         let rows = u32::try_from(self.kept.len()).ok()?.div_ceil(columns);
         let side = |count: u32, of_one: u32| count * (of_one + MARGIN) + MARGIN;
         let mut sheet = RgbImage::from_pixel(side(columns, width), side(rows, height), BACKGROUND);
-        for (place, picture) in (0u32..).zip(&self.kept) {
+        for (place, image) in (0u32..).zip(&self.kept) {
             let (x, y) = (side(place % columns, width), side(place / columns, height));
-            imageops::replace(&mut sheet, picture, i64::from(x), i64::from(y));
+            imageops::replace(&mut sheet, image, i64::from(x), i64::from(y));
         }
         Some(sheet)
     }
 
     /// The frame for this position on the sheet; `u64::MAX` after the last position.
-    fn chosen(&self, picture: u64) -> u64 {
-        let last = u64::from(self.pictures) - 1;
-        match picture {
+    fn chosen(&self, image: u64) -> u64 {
+        let last = u64::from(self.images) - 1;
+        match image {
             0 => 0,
-            picture if picture > last => u64::MAX,
+            image if image > last => u64::MAX,
             // Rounded to the nearest, so that steps differ by at most one.
-            picture => (picture * (self.announced - 1) + last / 2) / last,
+            image => (image * (self.announced - 1) + last / 2) / last,
         }
     }
 }

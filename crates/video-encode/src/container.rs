@@ -31,7 +31,7 @@ impl Container {
     /// has no extension is a folder of PNG files.
     ///
     /// # Errors
-    /// [`Error::UnknownEnding`] for any other extension.
+    /// [`Error::UnknownExtension`] for any other extension.
     pub fn from_path(path: &Path) -> Result<Self> {
         let ends_in_separator = path.as_os_str().as_encoded_bytes().last().is_some_and(|byte| std::path::is_separator(char::from(*byte)));
         let Some(ending) = path.extension().filter(|_| !ends_in_separator && !path.is_dir()) else { return Ok(Self::PngFolder) };
@@ -41,7 +41,7 @@ impl Container {
             Some("gif") => Ok(Self::Gif),
             Some("webp") => Ok(Self::WebP),
             Some("png" | "apng") => Ok(Self::Apng),
-            _ => Err(Error::UnknownEnding { path: path.to_owned() }),
+            _ => Err(Error::UnknownExtension { path: path.to_owned() }),
         }
     }
 
@@ -110,7 +110,7 @@ mod tests {
             assert_eq!(Container::from_path(Path::new(path)).unwrap(), expected, "{path}");
         }
         for path in ["a.mov", "a.jpg", "a."] {
-            assert!(matches!(Container::from_path(Path::new(path)), Err(Error::UnknownEnding { .. })), "{path}");
+            assert!(matches!(Container::from_path(Path::new(path)), Err(Error::UnknownExtension { .. })), "{path}");
         }
     }
 }

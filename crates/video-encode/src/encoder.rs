@@ -84,9 +84,9 @@ impl VideoEncoder {
     ///
     /// # Errors
     /// [`Error::FrameSize`], or an error of the encoder or the disk. The video is abandoned: its file is deleted, and every later call
-    /// returns [`Error::GivenUp`].
+    /// returns [`Error::Abandoned`].
     pub fn push(&mut self, frame: &RgbImage) -> Result<()> {
-        let mut sink = self.sink.take().ok_or_else(|| Error::GivenUp { path: self.path.clone() })?;
+        let mut sink = self.sink.take().ok_or_else(|| Error::Abandoned { path: self.path.clone() })?;
         let expected = (self.settings.width, self.settings.height);
         if frame.dimensions() != expected {
             return Err(Error::FrameSize { expected, found: frame.dimensions() });
@@ -104,9 +104,9 @@ impl VideoEncoder {
     /// Writes the remaining frames and puts the file in place.
     ///
     /// # Errors
-    /// [`Error::Empty`] without a frame, [`Error::GivenUp`] after an error, or an error of the encoder or the disk. No file is left.
+    /// [`Error::Empty`] without a frame, [`Error::Abandoned`] after an error, or an error of the encoder or the disk. No file is left.
     pub fn finish(self) -> Result<VideoFile> {
-        let sink = self.sink.ok_or_else(|| Error::GivenUp { path: self.path.clone() })?;
+        let sink = self.sink.ok_or_else(|| Error::Abandoned { path: self.path.clone() })?;
         if self.frames == 0 {
             return Err(Error::Empty { path: self.path });
         }

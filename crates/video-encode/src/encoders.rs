@@ -137,7 +137,7 @@ fn package(settings: &EncoderSettings) -> &'static str {
 fn open_one(name: &'static str, settings: &EncoderSettings, time_base: Rational, global_header: bool) -> Result<Opened, Tried> {
     ffi::forget();
     open_quietly(name, settings, time_base, global_header).map_err(|error| {
-        let reason = match (error, ffi::said()) {
+        let reason = match (error, ffi::logged()) {
             (ffmpeg::Error::EncoderNotFound, _) => "not in this build of FFmpeg".to_owned(),
             (error, said) if said.is_empty() => error.to_string(),
             (_, said) => said,

@@ -63,7 +63,7 @@ pub enum Error {
     },
     /// No container has the file's extension.
     #[error("{}: the ending must be .mp4, .m4v, .webm, .gif, .webp, .png or .apng, or the path a folder (it gets numbered PNG files)", path.display())]
-    UnknownEnding {
+    UnknownExtension {
         /// The file.
         path: PathBuf,
     },
@@ -117,7 +117,7 @@ pub enum Error {
     },
     /// A still image could not be written or read.
     #[error("{}: {source}", path.display())]
-    Picture {
+    Image {
         /// The file.
         path: PathBuf,
         /// The reason.
@@ -157,7 +157,7 @@ pub enum Error {
     },
     /// An earlier call failed with its own error; nothing more can be written.
     #[error("{}: the video was given up after an earlier error", path.display())]
-    GivenUp {
+    Abandoned {
         /// The file.
         path: PathBuf,
     },

@@ -23,7 +23,7 @@ const LOG_BYTES: usize = 400;
 
 /// Initializes the libraries, once per process. Every user of FFmpeg calls this first.
 ///
-/// FFmpeg's log is kept for [`said`] instead of being printed. SIGXFSZ is ignored from here on unless it has a handler: otherwise a write
+/// FFmpeg's log is kept for [`logged`] instead of being printed. SIGXFSZ is ignored from here on unless it has a handler: otherwise a write
 /// beyond the file-size limit would end the process instead of failing.
 pub(crate) fn start() {
     static START: Once = Once::new();
@@ -65,7 +65,7 @@ pub(crate) fn forget() {
 }
 
 /// FFmpeg's errors on this thread since [`forget`], one after another. An encoder's own threads have separate logs, which are not read.
-pub(crate) fn said() -> String {
+pub(crate) fn logged() -> String {
     SAID.try_with(|said| said.try_borrow().map(|said| said.clone()).unwrap_or_default()).unwrap_or_default()
 }
 

@@ -20,8 +20,8 @@ use crate::{
     clock::Clock,
     encoders::{self, Opened},
     ffi,
+    frame_converter::FrameConverter,
     gif::Palettes,
-    picture::PictureConverter,
     staging::{Staged, WriteRecord},
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Movie {
     // Field order matters: the output's last bytes are flushed before the staged file is deleted.
     output: Output,
     opened: Opened,
-    converter: PictureConverter,
+    converter: FrameConverter,
     palettes: Option<Palettes>,
     staged: Staged,
     record: WriteRecord,
@@ -86,7 +86,7 @@ impl Movie {
 
         let (width, height) = settings.written_size();
         let format = if settings.container == Container::Gif { Palettes::INPUT } else { opened.format };
-        let converter = PictureConverter::new(width, height, format).map_err(|error| failed("making the scaler", error))?;
+        let converter = FrameConverter::new(width, height, format).map_err(|error| failed("making the scaler", error))?;
         let palettes = (settings.container == Container::Gif)
             .then(|| Palettes::new(width, height, clock.time_base()))
             .transpose()
@@ -226,7 +226,7 @@ fn blame(path: &Path, record: &WriteRecord, doing: &'static str, source: ffmpeg:
     match record.take() {
         Some(source) => Error::File { path: path.to_owned(), doing, source },
         None => {
-            let said = ffi::said();
+            let said = ffi::logged();
             let detail = if said.is_empty() { said } else { format!(" ({said})") };
             Error::Ffmpeg { path: path.to_owned(), doing, detail, source }
         }
@@ -250,10 +250,10 @@ mod tests {
         let mut message = vec![0, 0, 0, 1, 6, 5, 0xff, 0x11];
         message.extend([0xdc, 0x45, 0xe9, 0xbd, 0xe6, 0xd9, 0x48, 0xb7, 0x96, 0x2c, 0xd8, 0x20, 0xd9, 0x23, 0xee, 0xef]);
         message.extend(b"x264 - core 164\x80");
-        let picture = [0, 0, 1, 0x65, 1, 2, 3, 0, 0, 1, 6, 5, 9];
-        message.extend(picture);
-        assert_eq!(without_version(Packet::copy(&message)).data(), Some(&picture[..]));
-        for other in [&picture[..], &[0, 0, 1, 6, 5, 3, 1, 2, 3, 0, 0, 1, 0x65], &[], &[0], &[1], &[0, 0, 1]] {
+        let image = [0, 0, 1, 0x65, 1, 2, 3, 0, 0, 1, 6, 5, 9];
+        message.extend(image);
+        assert_eq!(without_version(Packet::copy(&message)).data(), Some(&image[..]));
+        for other in [&image[..], &[0, 0, 1, 6, 5, 3, 1, 2, 3, 0, 0, 1, 0x65], &[], &[0], &[1], &[0, 0, 1]] {
             assert_eq!(without_version(Packet::copy(other)).data().unwrap_or_default(), other);
         }
     }

@@ -72,7 +72,7 @@ impl PngFolder {
     /// Writes the next frame.
     ///
     /// # Errors
-    /// [`Error::FrameSize`]; [`Error::File`] and [`Error::Picture`] if it cannot be written. No part of the frame remains.
+    /// [`Error::FrameSize`]; [`Error::File`] and [`Error::Image`] if it cannot be written. No part of the frame remains.
     pub fn push(&mut self, frame: &RgbImage) -> Result<()> {
         if frame.dimensions() != (self.width, self.height) {
             return Err(Error::FrameSize { expected: (self.width, self.height), found: frame.dimensions() });
@@ -95,7 +95,7 @@ impl PngFolder {
                 Err(if let image::ImageError::IoError(source) = error {
                     Error::File { path: target, doing: "writing", source }
                 } else {
-                    Error::Picture { path: target, source: error }
+                    Error::Image { path: target, source: error }
                 })
             }
         }

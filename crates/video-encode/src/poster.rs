@@ -18,7 +18,7 @@ const JPEG_QUALITY: u8 = 92;
 /// Writes a frame as PNG, JPEG or (lossless) WebP, by the extension `.png`, `.jpg`, `.jpeg` or `.webp`; returns the size in bytes.
 ///
 /// # Errors
-/// [`Error::Size`] for a frame without pixels, [`Error::Picture`] for another extension or a frame that the format cannot hold,
+/// [`Error::Size`] for a frame without pixels, [`Error::Image`] for another extension or a frame that the format cannot hold,
 /// [`Error::File`] if it cannot be written.
 pub fn poster(frame: &RgbImage, path: &Path) -> Result<u64> {
     ffi::ignore_file_size_signal();
@@ -42,7 +42,7 @@ pub fn poster(frame: &RgbImage, path: &Path) -> Result<u64> {
         (_, Some(source)) | (Err(ImageError::IoError(source)), None) => {
             Err(Error::File { path: path.to_owned(), doing: "writing", source })
         }
-        (Err(source), None) => Err(Error::Picture { path: path.to_owned(), source }),
+        (Err(source), None) => Err(Error::Image { path: path.to_owned(), source }),
         (Ok(()), None) => staged.persist(),
     }
 }

@@ -215,7 +215,7 @@ pub(crate) struct ClipArgs {
     #[arg(long, value_name = "SHARE", requires = "prompt", allow_negative_numbers = true)]
     pub strength: Option<f64>,
 
-    /// The model that repaints it: a diffusers folder, a .safetensors file, a hub id, a name of [[models]] in the settings, or nano-sd
+    /// The model that repaints it: a diffusers folder, a .safetensors file, a hub id, the name of a model in the settings, or nano-sd
     /// [default: nano-sd].
     #[arg(long, value_name = "FOLDER|FILE|ID|NAME", requires = "prompt")]
     pub picture_model: Option<String>,
@@ -265,8 +265,8 @@ pub(crate) struct AnimateArgs {
     #[command(flatten)]
     pub output: OutputArgs,
 
-    /// A diffusers folder of Stable Video Diffusion, a hub id (owner/name), a name of [[models]] in the settings, whose motion it is
-    /// then, or nano-svd [default: nano-svd].
+    /// A diffusers folder of Stable Video Diffusion, a hub id (owner/name), the name of a model in the settings (its motion model is
+    /// used), or nano-svd [default: nano-svd].
     #[arg(long, value_name = "FOLDER|ID|NAME", help_heading = "Model and machine")]
     pub model: Option<String>,
 

@@ -8,8 +8,8 @@
 //! the timed section.
 
 mod encoder;
+mod images;
 mod machine;
-mod pictures;
 mod plain;
 mod report;
 mod size;
@@ -44,7 +44,7 @@ const REPEAT: u32 = 5;
 const REPEAT_PLAIN: u32 = 3;
 
 /// The measurements requested by the flags.
-struct Wanted {
+struct BenchRequest {
     /// None for the model's own size.
     sizes: Vec<Size>,
     /// Of whole pictures or videos.
@@ -60,7 +60,7 @@ struct Wanted {
     repeat: u32,
 }
 
-impl Wanted {
+impl BenchRequest {
     /// The flags, filled in with the model's `defaults`. Rejects values that would otherwise fail only after minutes.
     fn new(args: &BenchArgs, defaults: &ModelDefaults) -> Result<Self, Usage> {
         let within = |flag: &str, values: &[u32], most: u32| match values.iter().find(|value| !(1..=most).contains(value)) {
@@ -90,7 +90,7 @@ impl Wanted {
     }
 
     /// Rejects flags that an image model cannot use.
-    fn check_pictures(&self) -> Result<(), Usage> {
+    fn check_images(&self) -> Result<(), Usage> {
         for (flag, given) in [("--frames", self.frames), ("--decode-chunk-size", self.decode_chunk_size)] {
             if let Some(given) = given {
                 return Err(Usage(format!("{flag} {given}: the model makes pictures, not videos")));
@@ -105,7 +105,7 @@ fn given_or<T>(given: Vec<T>, default: Option<T>) -> Vec<T> {
 }
 
 /// The timings of one model.
-struct Measured {
+struct ModelTimings {
     /// The model's name.
     model: String,
     /// Where it ran.
@@ -117,7 +117,7 @@ struct Measured {
     missing: Vec<String>,
 }
 
-impl Measured {
+impl ModelTimings {
     fn new(model: &str, policy: &ExecutionPolicy, load_time: Duration) -> Self {
         Self { model: model.to_owned(), policy: policy.clone(), load_time, timings: Vec::new(), missing: Vec::new() }
     }
@@ -144,11 +144,11 @@ impl Measured {
 pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
     let ChosenModel { source, precision, defaults, .. } = settings.default_model();
     let defaults = if args.architecture.is_none() { defaults } else { ModelDefaults::default() };
-    let wanted = Wanted::new(args, &defaults)?;
+    let wanted = BenchRequest::new(args, &defaults)?;
     let source = self::source(args, &source, settings)?;
     let family = ModelFamily::of(source.as_ref())?;
     if family == ModelFamily::StableDiffusion {
-        wanted.check_pictures()?;
+        wanted.check_images()?;
     }
     let policy = ExecutionPolicy::resolve(settings.compute.device, precision)?;
     if args.plain {
@@ -157,7 +157,7 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
 
     let mut machine = Machine::measure(&policy)?;
     let measured = match family {
-        ModelFamily::StableDiffusion => pictures::run(source.as_ref(), &policy, &wanted)?,
+        ModelFamily::StableDiffusion => images::run(source.as_ref(), &policy, &wanted)?,
         ModelFamily::StableVideoDiffusion => videos::run(source.as_ref(), &policy, &wanted)?,
     };
     machine.measure_again(&policy)?;

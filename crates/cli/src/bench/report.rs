@@ -4,20 +4,20 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Machine, Measured, Timing, machine, timing::STEP};
+use super::{Machine, ModelTimings, Timing, machine, timing::STEP};
 use crate::output;
 
 pub(super) struct Report {
     /// The machine.
     pub(super) machine: Machine,
     /// The model.
-    pub(super) measured: Measured,
+    pub(super) measured: ModelTimings,
 }
 
 impl Report {
     /// The table, without a trailing line break.
     pub(super) fn table(&self) -> String {
-        let Self { machine, measured: Measured { model, policy, load_time, timings, missing } } = self;
+        let Self { machine, measured: ModelTimings { model, policy, load_time, timings, missing } } = self;
         let mut text = format!(
             "{}, {} threads, {}\n{}\n{model} in {} on {}, loaded in {:.2} s\n\n",
             machine.processor,
@@ -62,7 +62,7 @@ impl Report {
 
     /// The same numbers as JSON; times in seconds.
     pub(super) fn json(&self) -> Value {
-        let Self { machine, measured: Measured { model, policy, load_time, timings, missing } } = self;
+        let Self { machine, measured: ModelTimings { model, policy, load_time, timings, missing } } = self;
         let timings: Vec<_> = timings
             .iter()
             .map(|timing| {

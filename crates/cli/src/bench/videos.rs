@@ -20,7 +20,7 @@ use diffusion_core::{
 use image::RgbImage;
 
 use super::{
-    Measured, SEED, Size, Wanted, encoder,
+    BenchRequest, ModelTimings, SEED, Size, encoder,
     timing::{STEP, Timing},
 };
 use crate::{failure::Usage, output};
@@ -36,13 +36,13 @@ const GUIDANCE: (f64, f64) = (1.0, 3.0);
 ///
 /// # Errors
 /// [`Usage`] if a scheduler is named; otherwise if the model cannot be loaded or run.
-pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &Wanted) -> Result<Measured> {
+pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &BenchRequest) -> Result<ModelTimings> {
     if let Some(name) = wanted.schedulers.first() {
         return Err(Usage(format!("--scheduler {name}: a model of videos has its own and no other")).into());
     }
     let started = Instant::now();
     let model = StableVideoDiffusion::load(source, policy)?;
-    let mut measured = Measured::new(model.name(), model.policy(), started.elapsed());
+    let mut measured = ModelTimings::new(model.name(), model.policy(), started.elapsed());
     let sizes = wanted.sizes_or(model.default_size());
     let frames = wanted.frames.unwrap_or_else(|| model.default_num_frames());
     let chunk = wanted.decode_chunk_size.unwrap_or(frames).min(frames);
@@ -103,7 +103,7 @@ struct Workload<'a> {
     /// [1, 3, side, side], the image encoder's input.
     pixels: Tensor,
     /// [1, 3, height, width].
-    picture: Tensor,
+    image: Tensor,
     /// [frames of a chunk, channels, h, w].
     chunk: Tensor,
 }
@@ -126,7 +126,7 @@ impl<'a> Workload<'a> {
             conditioning: VideoConditioning::new(unet, &conditions, frames, Some(GUIDANCE))?,
             latents: noise.randn(&[frames, channels, height, width])?,
             pixels: noise.randn(&[1, vision.num_channels, vision.image_size, vision.image_size])?,
-            picture: noise.randn(&[1, vae.config().in_channels, size.height as usize, size.width as usize])?,
+            image: noise.randn(&[1, vae.config().in_channels, size.height as usize, size.width as usize])?,
             chunk: noise.randn(&[chunk, channels, height, width])?,
         })
     }
@@ -149,7 +149,7 @@ impl<'a> Workload<'a> {
     }
 
     fn encode(&self) -> Result<()> {
-        self.model.vae().encode(&self.picture)?.mode();
+        self.model.vae().encode(&self.image)?.mode();
         Ok(self.device.synchronize()?)
     }
 

@@ -1,4 +1,4 @@
-//! `framewright models`: what models there are, what one is made of, and fetching one.
+//! `framewright models`: lists, inspects and downloads models.
 
 pub(crate) mod served;
 
@@ -37,11 +37,11 @@ pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
         models.extend(cached(cache).with_context(|| format!("the hub's cache {}", cache.display()))?);
     }
     for PoolModelSettings { name, source, .. } in &settings.models {
-        // To list models is no reason to fetch gigabytes.
+        // Listing models must not download gigabytes.
         let offline = HubSettings { offline: true, ..settings.hub.clone() };
         let opened = Model::parse(source, None).ok().and_then(|model| model.open(&offline).ok());
         let bytes = opened.and_then(|source| bytes_of(source.as_ref()).ok());
-        let is_here = if bytes.is_some() { "" } else { ", which is not here" };
+        let is_here = if bytes.is_some() { "" } else { ", not found on this machine" };
         models.push(Listed { name: name.clone(), bytes: bytes.unwrap_or_default(), place: format!("served: {source}{is_here}") });
     }
     if as_json {
@@ -55,18 +55,18 @@ pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// `framewright models inspect`: what a model is made of, and what loading it would ignore and refuse.
+/// `framewright models inspect`: a model's components, and the fields that loading it would ignore or refuse.
 ///
 /// # Errors
-/// If there is no such model, or none that can be opened; if it would be refused, once everything is printed.
+/// If there is no such model or it cannot be opened; if loading it would be refused, after everything is printed.
 pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<()> {
     let model = Model::parse(settings.source_of(name), None)?;
-    // To look at a model is no reason to fetch gigabytes.
+    // Inspecting a model must not download gigabytes.
     let source = model.open(&HubSettings { offline: true, ..settings.hub.clone() })?;
     let family = ModelFamily::of(source.as_ref())?;
     let pipelines::Inspection { ignored, mut refusals, own_scheduler } = pipelines::inspect(source.as_ref());
     refusals.extend(settings.model.unknown_fields.refusal(&ignored));
-    // A request that names another scheduler runs all the same.
+    // A request that names a scheduler still runs.
     let unless_named = if refusals.is_empty() { " without --scheduler" } else { "" };
     let own_scheduler = own_scheduler.map(|error| format!("without --scheduler: {error}"));
     let refusals: Vec<_> = refusals.iter().map(ToString::to_string).chain(own_scheduler).collect();
@@ -94,7 +94,7 @@ pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<
         ModelFamily::StableDiffusion => "image",
         ModelFamily::StableVideoDiffusion => "animate",
     };
-    Err(anyhow!("{name}: `framewright {command}` would refuse this model{unless_named}, for what is listed as refused"))
+    Err(anyhow!("{name}: `framewright {command}` would refuse this model{unless_named}; the reasons are listed as refused"))
 }
 
 fn print(facts: &Value) -> Result<()> {
@@ -122,12 +122,12 @@ fn print(facts: &Value) -> Result<()> {
     Ok(())
 }
 
-/// `framewright models pull`; `verify` reads every byte of what is there.
+/// `framewright models pull`; `verify` reads every byte of the existing files.
 ///
 /// # Errors
-/// [`Usage`] if it is no hub id; otherwise if it cannot be fetched.
+/// [`Usage`] if `id` is not a hub id; otherwise if the model cannot be downloaded.
 pub(crate) fn pull(id: &str, verify: bool, settings: &HubSettings) -> Result<()> {
-    let id = HubId::parse(id).ok_or_else(|| Usage(format!("{id:?} is no hub id: owner/name or owner/name@revision")))?;
+    let id = HubId::parse(id).ok_or_else(|| Usage(format!("{id:?} is not a hub id: expected owner/name or owner/name@revision")))?;
     let check = if verify { Check::Content } else { Check::Length };
     let Fetched { folder, files, bytes } = hub::fetch(&id, settings, check)?;
     if verify {
@@ -150,7 +150,7 @@ fn bytes_of(source: &dyn WeightSource) -> Result<u64> {
     Ok(bytes)
 }
 
-/// The parts of a model that have weights.
+/// The components of a model that have weights.
 fn parts(family: ModelFamily) -> [Component; 3] {
     match family {
         ModelFamily::StableDiffusion => [Component::TextEncoder, Component::Unet, Component::Vae],
@@ -167,7 +167,7 @@ fn cached(cache: &Path) -> Result<Vec<Listed>> {
         for snapshot in entries(&repo.join("snapshots"))? {
             if snapshot.join("model_index.json").exists() {
                 let revision = snapshot.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                // The revision that the main branch stands at needs no naming.
+                // The main branch's revision needs no suffix.
                 let is_main = fs::read_to_string(repo.join("refs/main")).is_ok_and(|main| main.trim() == revision);
                 let name = name.replacen("--", "/", 1);
                 let name = if is_main { name } else { format!("{name}@{revision}") };
@@ -179,7 +179,7 @@ fn cached(cache: &Path) -> Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// What lies in a folder, in order; nothing if the folder does not exist.
+/// The entries of a folder, sorted; none if the folder does not exist.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -189,32 +189,32 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The files of a snapshot are links into the cache's blobs; what they lead to counts. Links to folders are not followed.
+/// The size of a snapshot. Its files are links into the cache's blobs; their targets count. Links to folders are not followed.
 fn bytes_below(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for path in entries(folder)? {
         if fs::symlink_metadata(&path)?.is_dir() {
             bytes += bytes_below(&path)?;
         } else {
-            // A link that leads nowhere is an interrupted download.
+            // A dangling link is an interrupted download.
             bytes += fs::metadata(&path).map_or(0, |file| file.len());
         }
     }
     Ok(bytes)
 }
 
-/// What can be read of a model; what cannot is left out, and stands among the refusals.
+/// The readable facts of a model; unreadable ones are omitted here and listed among the refusals.
 fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
     let config = |component| source.config(component).unwrap_or_default();
     let (index, scheduler) = (config(Component::ModelIndex), config(Component::Scheduler));
     let (unet, vae) = (config(Component::Unet), config(Component::Vae));
-    // The VAE halves the picture once less than it has levels.
+    // The VAE halves the image once less than it has levels.
     let levels = vae.get("block_out_channels").and_then(Value::as_array).map_or(4, Vec::len);
     let pixels = |sample_size: u64| sample_size << levels.saturating_sub(1).min(16);
     let size = unet.get("sample_size").and_then(Value::as_u64).filter(|side| *side > 0).map(pixels);
     let mut components = Vec::new();
     for component in parts(family) {
-        // An encoder's config names no class; there is but one of each in the families.
+        // An encoder's config names no class; each family has only one.
         let only = || match family {
             ModelFamily::StableDiffusion => "CLIPTextModel".into(),
             ModelFamily::StableVideoDiffusion => "CLIPVisionModelWithProjection".into(),
@@ -234,7 +234,7 @@ fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
     });
     json!({
         "model": name,
-        // As in diffusers, the index counts where the scheduler's own file names another class.
+        // As in diffusers, the index takes precedence over the class in the scheduler's own file.
         "scheduler": index.pointer("/scheduler/1"),
         "prediction_type": scheduler.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon"),
         "default_size": size.map(|side| format!("{side}x{side}")),
@@ -252,7 +252,7 @@ struct Tensors {
     precision: String,
 }
 
-/// What a component's tensors add up to. Reads no data.
+/// The totals of a component's tensors. Reads no tensor data.
 fn tensors(source: &dyn WeightSource, component: Component) -> Result<Tensors> {
     let tensors = source.tensors(component)?;
     let (mut parameters, mut bytes) = (0, 0);
@@ -271,7 +271,7 @@ fn tensors(source: &dyn WeightSource, component: Component) -> Result<Tensors> {
     Ok(Tensors { count: names.len(), parameters, bytes, precision })
 }
 
-/// A number of parameters as a person reads it: `323.4 M`.
+/// A number of parameters in millions: `323.40 M`.
 fn millions(parameters: u64) -> String {
     format!("{:.2} M", parameters as f64 / 1e6)
 }

@@ -1,7 +1,7 @@
-//! `framewright models list --server`: the models of a running server, as `GET /models` has them.
+//! `framewright models list --server`: the models of a running server, from `GET /models`.
 //!
-//! It must not know how a server works: it reads what the API documents, and leaves out what is not there, so that it also speaks with servers
-//! of another version.
+//! It must not know how a server works: it reads the documented fields and omits missing ones, so that it also works with servers of other
+//! versions.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -12,10 +12,10 @@ use crate::{
     settings::ClientSettings,
 };
 
-/// Lists them.
+/// Lists the models.
 ///
 /// # Errors
-/// If the server cannot be reached, refuses, or does not answer as a framewright server does.
+/// If the server cannot be reached, refuses the request, or does not answer like a framewright server.
 pub(crate) fn list(settings: &ClientSettings, as_json: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime for requests")?;
     let client = Client::new(settings)?;
@@ -30,7 +30,7 @@ pub(crate) fn list(settings: &ClientSettings, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A line with the columns' names, then a line a model.
+/// A line with the columns' names, then one line per model.
 fn lines(models: &[Value]) -> Vec<String> {
     let mut rows = vec![["MODEL", "STATE", "MEMORY", "PRECISION", "SIZE", ""].map(str::to_owned)];
     rows.extend(models.iter().map(|model| {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_is_a_line() {
+    fn each_model_has_a_line() {
         let models = [
             json!({"name": "nano-sd", "default": true, "state": "ready", "memory_bytes": 30_100_000, "loads": 1, "precision": "bf16",
                    "width": 128, "height": 128}),
@@ -61,7 +61,7 @@ mod tests {
                    "precision": "f32", "width": 512, "height": 512}),
             json!({"name": "broken", "default": false, "state": "failed", "reason": "config.json:\u{1b}[31m truncated",
                    "memory_bytes": null, "loads": 0, "precision": null, "width": null, "height": null}),
-            // Of another version.
+            // From a server of another version.
             json!({"name": "other", "state": "resting"}),
         ];
         let expected = [

@@ -57,7 +57,7 @@ impl LocalInterrogator {
         let model = loaded.await?.with_context(failed)?;
         let fields = model.ignored_fields().to_vec();
         let ignored = (!fields.is_empty()).then(|| IgnoredFields { file: Component::Captioner.config_file().into(), fields });
-        unknown_fields.judge_fields(folder, ignored.as_slice()).with_context(failed)?;
+        unknown_fields.check_fields(folder, ignored.as_slice()).with_context(failed)?;
         Ok(Self { model: Arc::new(model), turn: Semaphore::new(1) })
     }
 }
@@ -81,9 +81,9 @@ impl Interrogator for LocalInterrogator {
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let _cancel_on_drop = CancelOnDrop(Arc::clone(&is_cancelled));
         let caption = tokio::task::spawn_blocking(move || {
-            let picture = image::load_from_memory(&bytes).map_err(|error| failed(ErrorKind::InvalidRequest, &format!("image: {error}")))?;
+            let decoded = image::load_from_memory(&bytes).map_err(|error| failed(ErrorKind::InvalidRequest, &format!("image: {error}")))?;
             let params = CaptionParams { num_beams: BEAMS, ..CaptionParams::default() };
-            let caption = model.caption(&picture.to_rgb8(), &params, &|| is_cancelled.load(Ordering::Relaxed));
+            let caption = model.caption(&decoded.to_rgb8(), &params, &|| is_cancelled.load(Ordering::Relaxed));
             caption.map_err(|error| failed(ErrorKind::Failed, &error.to_string()))
         });
         let caption = caption.await.map_err(|_| failed(ErrorKind::Failed, "the captioner has failed"))??;

@@ -71,13 +71,13 @@ impl Providers {
             ("routing.overflow_model", overflow),
         ] {
             if let Some(model) = model
-                && services.whole_name(model).is_none()
+                && services.qualified_name(model).is_none()
             {
                 return Err(unconfigured(setting, model));
             }
         }
         if let Some(overflow) = &mut routing.overflow
-            && let Some(model) = services.whole_name(&overflow.model)
+            && let Some(model) = services.qualified_name(&overflow.model)
         {
             // By its full name, so that its price is found.
             overflow.model = model;

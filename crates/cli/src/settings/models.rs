@@ -1,7 +1,7 @@
-//! The models of `[[models]]`, how they share the device, and which model `model.name` and `model.motion` mean.
+//! The models of `[[models]]`, how they share the device, and which models `model.name` and `model.motion` select.
 //!
-//! It knows names and numbers, and opens no model. The invariant: a model's name is no other's, and no service's, so that `--model` and a
-//! request's `model` mean one thing.
+//! It handles names and numbers, and opens no model. The invariant: a model's name differs from every other model's and from every
+//! provider's, so that `--model` and a request's `model` are unambiguous.
 
 use diffusion_core::{policy::Precision, schedulers::SchedulerName};
 use generation::{Limits, ModelDefaults, limits::SIDE_MULTIPLE};
@@ -17,10 +17,10 @@ const MAX_NAME: usize = 128;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PoolSettings {
-    /// What loaded models may hold together, in bytes; absent: as much as fits beside a job within `compute.memory_limit`.
+    /// Memory that the loaded models may use together, in bytes. Absent: as much as fits beside a job within `compute.memory_limit`.
     #[serde(deserialize_with = "values::memory_limit")]
     pub budget: Option<u64>,
-    /// After how many seconds without a job a model is unloaded, 1..=31536000; absent: never.
+    /// Seconds without a job after which a model is unloaded, 1 to 31536000. Absent: never.
     #[serde(deserialize_with = "values::idle_seconds")]
     pub idle_seconds: Option<u64>,
 }
@@ -29,29 +29,29 @@ pub(crate) struct PoolSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PoolModelSettings {
-    /// The name that requests give: up to 128 bytes without blanks, no service's, and not beginning with one's and a slash.
+    /// The name that requests use: up to 128 visible ASCII characters; not `local` or a provider's name, alone or before a slash.
     pub name: String,
-    /// What `model.name` takes: a diffusers folder, a `.safetensors` file, a hub id, or `nano-sd`.
+    /// Where the model is: a diffusers folder, a `.safetensors` file, a hub id, or `nano-sd`.
     pub source: String,
-    /// auto, f32, bf16 or f16; absent: `compute.precision`.
+    /// `auto`, `f32`, `bf16` or `f16`. Absent: `compute.precision`.
     #[serde(default, deserialize_with = "values::parsed_option")]
     pub precision: Option<Precision>,
-    /// What sets its images in motion; absent: `model.motion`.
+    /// The motion model for its images. Absent: `model.motion`.
     #[serde(default)]
     pub motion: Option<String>,
-    /// Denoising steps of requests that name none.
+    /// Denoising steps of requests that set none.
     #[serde(default)]
     pub steps: Option<u32>,
-    /// Guidance of requests that name none.
+    /// Guidance scale of requests that set none.
     #[serde(default)]
     pub guidance_scale: Option<f64>,
-    /// Width in pixels of images whose requests name none, a multiple of 8; with `height`.
+    /// Width in pixels of images whose requests set none, a multiple of 8; only together with `height`.
     #[serde(default)]
     pub width: Option<u32>,
-    /// Height in pixels, likewise.
+    /// Height in pixels of such images, a multiple of 8; only together with `width`.
     #[serde(default)]
     pub height: Option<u32>,
-    /// The scheduler of requests that name none; absent: the model's own.
+    /// The scheduler of requests that set none. Absent: the model's own.
     #[serde(default, deserialize_with = "values::parsed_option")]
     pub scheduler: Option<SchedulerName>,
 }
@@ -71,14 +71,14 @@ impl PoolModelSettings {
         let name = &self.name;
         let is_word = !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(|letter| letter.is_ascii_graphic());
         if !is_word {
-            return Err(("name", format!("{name:?} is no name: it has 1 to {MAX_NAME} letters, digits and signs of ASCII, and no blanks")));
+            return Err(("name", format!("{name:?} is not a valid name: use 1 to {MAX_NAME} visible ASCII characters without blanks")));
         }
         if service_of(name) == "local" || SERVICES.contains(&service_of(name)) {
             let service = service_of(name);
-            return Err(("name", format!("{name:?} would be taken for a model of {service}: choose a name that does not begin with it")));
+            return Err(("name", format!("{name:?} could mean a model of {service}: choose a name that does not begin with it")));
         }
         if [EMBEDDED, EMBEDDED_MOTION].contains(&name.as_str()) {
-            return Err(("name", format!("{name:?} is the model inside the program: choose another name")));
+            return Err(("name", format!("{name:?} is the name of an embedded model: choose another name")));
         }
         let within = |value: f64, (least, most): (f64, f64)| (least..=most).contains(&value);
         if let Some(steps) = self.steps.filter(|steps| !(limits.steps.0..=limits.steps.1).contains(steps)) {
@@ -93,7 +93,10 @@ impl PoolModelSettings {
             (Some(width), Some(height)) if is_side(width) && is_side(height) => Ok(()),
             (Some(width), Some(height)) => {
                 let (least, most) = limits.side;
-                Err(("width", format!("{width}x{height} is no size: sides are multiples of {SIDE_MULTIPLE} within {least}..={most}")))
+                Err((
+                    "width",
+                    format!("{width}x{height} is not a valid size: sides are multiples of {SIDE_MULTIPLE} within {least}..={most}"),
+                ))
             }
             (Some(_), None) => Err(("width", "it needs height".to_owned())),
             (None, Some(_)) => Err(("height", "it needs width".to_owned())),
@@ -101,22 +104,22 @@ impl PoolModelSettings {
     }
 }
 
-/// A model with everything that is set for it.
+/// A model with all its settings.
 #[derive(Clone, Debug)]
 pub(crate) struct ChosenModel {
-    /// The name that requests give.
+    /// The name that requests use.
     pub name: String,
-    /// Where it lies: what `Model::parse` reads.
+    /// Where the model is, in the form that `Model::parse` reads.
     pub source: String,
-    /// What sets its images in motion, likewise.
+    /// Where its motion model is, in the same form.
     pub motion: String,
     pub precision: Precision,
-    /// The values of requests that leave them out.
+    /// The values of fields that requests omit.
     pub defaults: ModelDefaults,
 }
 
 impl Settings {
-    /// The default model: the one of `[[models]]` that `model.name` names, else what lies there.
+    /// The default model: the entry of `[[models]]` that `model.name` names, or else the model at that place.
     pub(crate) fn default_model(&self) -> ChosenModel {
         self.model_named(&self.model.name).map_or_else(
             || ChosenModel {
@@ -130,20 +133,19 @@ impl Settings {
         )
     }
 
-    /// The models of `[[models]]` without the default one.
+    /// The models of `[[models]]` other than the default.
     pub(crate) fn other_models(&self) -> impl Iterator<Item = ChosenModel> {
         self.models.iter().filter(|model| model.name != self.model.name).map(|model| self.chosen(model))
     }
 
-    /// Where the model that sets images in motion lies, and its precision. `model.motion` may name a model of `[[models]]`, and means its motion
-    /// model then.
+    /// Where the motion model is, and its precision. If `model.motion` names an entry of `[[models]]`, it means that entry's motion model.
     pub(crate) fn motion_model(&self) -> (String, Precision) {
         let named = self.model_named(&self.model.motion);
         let source = named.and_then(|model| model.motion.as_ref()).unwrap_or(&self.model.motion);
         (source.clone(), named.and_then(|model| model.precision).unwrap_or(self.compute.precision))
     }
 
-    /// Where a model lies that a person names: the source of the one of `[[models]]`, else the name itself.
+    /// Where a model named by the user is: the source of the entry of `[[models]]` with this name, or else the name itself.
     pub(crate) fn source_of<'a>(&'a self, name: &'a str) -> &'a str {
         self.model_named(name).map_or(name, |model| &model.source)
     }
@@ -162,11 +164,11 @@ impl Settings {
         }
     }
 
-    /// Checks the models of `[[models]]`, and has flags override what is set for the one that they choose; `is_flag` tells whether a setting
-    /// comes from a flag.
+    /// Checks the models of `[[models]]`, and lets flags override the settings of the model that they select; `is_flag` tells whether a
+    /// setting comes from a flag.
     ///
     /// # Errors
-    /// The first that is wrong, in one line.
+    /// The first invalid setting, in one line.
     pub(super) fn check_models(&mut self, is_flag: impl Fn(&str) -> bool) -> Result<(), String> {
         check(&self.models)?;
         if let Some(model) = self.model_named(&self.model.motion)
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn models_are_read_with_what_they_say() {
+    fn models_are_read_with_their_settings() {
         let settings = read(
             "[pool]\nbudget = 4000000000\nidle_seconds = 300\n\n[[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\n\
              precision = \"f32\"\nsteps = 1\nguidance_scale = 0.0\nwidth = 512\nheight = 512\nscheduler = \"euler\"\n\n\
@@ -258,27 +260,27 @@ mod tests {
         assert_eq!(default.defaults.num_inference_steps, Some(1));
         let others: Vec<_> = settings.other_models().map(|model| (model.name, model.motion, model.precision)).collect();
         assert_eq!(others, [("b".to_owned(), "svd-folder".to_owned(), Precision::Bf16)]);
-        // A flag chooses another.
+        // A flag selects another.
         let settings = read_with(TWO, [Layer::flag("--model", "model.name", "b")]).unwrap();
         assert_eq!(settings.default_model().source, "nano-sd");
         assert_eq!(settings.other_models().map(|model| model.name).collect::<Vec<_>>(), ["turbo"]);
     }
 
     #[test]
-    fn flags_override_what_is_set_for_the_model_that_they_choose() {
+    fn flags_override_the_settings_of_the_model_that_they_select() {
         let precision = || Layer::flag("--precision", "compute.precision", "f16");
         let default = read_with(TWO, [precision(), Layer::flag("--motion-model", "model.motion", "other")]).unwrap().default_model();
         assert_eq!((default.precision, default.motion.as_str()), (Precision::F16, "other"));
-        // Of the others nothing is said.
+        // The other models keep their settings.
         let settings = read_with(TWO, [precision(), Layer::flag("--model", "model.name", "b")]).unwrap();
         assert_eq!(settings.other_models().map(|model| model.precision).collect::<Vec<_>>(), [Precision::F32]);
-        // A variable is no flag.
+        // A variable does not count as a flag.
         let variable = Layer::flag("FRAMEWRIGHT__COMPUTE__PRECISION", "compute.precision", "f16");
         assert_eq!(read_with(TWO, [variable]).unwrap().default_model().precision, Precision::F32);
     }
 
     #[test]
-    fn a_motion_model_may_be_that_of_a_model_of_the_list() {
+    fn a_motion_model_may_come_from_an_entry_of_the_list() {
         let motion = |name: &str| read_with(TWO, [Layer::flag("--model", "model.motion", name)]);
         assert_eq!(motion("turbo").unwrap().motion_model(), ("own-motion".to_owned(), Precision::F32));
         assert_eq!(motion("other").unwrap().motion_model(), ("other".to_owned(), Precision::Bf16));

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::program::{Run, framewright};
 
-fn with_picture() -> tempfile::TempDir {
+fn with_image() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let picture = RgbImage::from_fn(60, 40, |x, y| Rgb([(x * 4) as u8, (y * 6) as u8, 90]));
-    picture.save(folder.path().join("a.png")).unwrap();
+    let image = RgbImage::from_fn(60, 40, |x, y| Rgb([(x * 4) as u8, (y * 6) as u8, 90]));
+    image.save(folder.path().join("a.png")).unwrap();
     folder
 }
 
@@ -20,7 +20,7 @@ fn animate(folder: &Path, more: &[&str]) -> Run {
 
 #[test]
 fn a_clip_has_the_requested_length_rate_and_size() {
-    let folder = with_picture();
+    let folder = with_image();
     let flags = ["--camera", "pan", "--duration", "1.5", "--fps", "24", "--resolution", "64x36", "--motion-strength", "0.5"];
     let output = animate(folder.path(), &[&flags[..], &["--out", "a.mp4", "--json"]].concat());
     assert_eq!(output.code, 0, "{output:?}");
@@ -44,7 +44,7 @@ fn a_clip_has_the_requested_length_rate_and_size() {
 
 #[test]
 fn bad_input_is_refused_with_flag_value_and_limit() {
-    let folder = with_picture();
+    let folder = with_image();
     let table: [(&[&str], &[&str]); 12] = [
         (&["--resolution", "large"], &["--resolution", "large", "1280x720"]),
         (&["--resolution", "8x8"], &["--resolution", "8x8", "16 to 2048"]),

@@ -30,7 +30,7 @@ fn pixels(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn the_program_makes_a_picture_without_other_files() {
+fn the_program_makes_an_image_without_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("alone");
     fs::copy(env!("CARGO_BIN_EXE_framewright"), &program).unwrap();
@@ -50,7 +50,7 @@ fn the_program_makes_a_picture_without_other_files() {
 }
 
 #[test]
-fn a_seed_decides_the_bytes_and_each_picture_has_its_own() {
+fn a_seed_decides_the_bytes_and_each_image_has_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let make = |more: &[&str]| {
         let mut args = vec!["image", "a green star on a white background", "--steps", "3", "--json"];
@@ -97,7 +97,7 @@ fn threads_do_not_change_the_bytes() {
 }
 
 #[test]
-fn every_cpu_level_makes_the_same_picture() {
+fn every_cpu_level_makes_the_same_image() {
     let folder = tempfile::tempdir().unwrap();
     let make = |level: Level, precision: &str| {
         // Sides without useful divisors.
@@ -235,7 +235,7 @@ fn a_mask_keeps_its_black_area() {
 #[test]
 fn a_mask_is_converted_to_grey_as_in_pillow() {
     let folder = tempfile::tempdir().unwrap();
-    let save = |name: &str, picture: image::DynamicImage| picture.save(folder.path().join(name)).unwrap();
+    let save = |name: &str, image: image::DynamicImage| image.save(folder.path().join(name)).unwrap();
     save("start.png", image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 90])).into());
     save("black.png", image::GrayImage::from_pixel(64, 64, image::Luma([0])).into());
     save("white.png", image::GrayImage::from_pixel(64, 64, image::Luma([255])).into());

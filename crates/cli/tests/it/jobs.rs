@@ -28,10 +28,10 @@ fn jobs(served: &Served, args: &[&str]) -> Run {
 
 /// Uploads a picture and requests one second of video of it; returns the job's id.
 fn character(served: &Served) -> String {
-    let mut picture = std::io::Cursor::new(Vec::new());
-    image::RgbImage::from_pixel(64, 64, image::Rgb([20, 60, 200])).write_to(&mut picture, image::ImageFormat::Png).unwrap();
+    let mut image = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(64, 64, image::Rgb([20, 60, 200])).write_to(&mut image, image::ImageFormat::Png).unwrap();
     let head = b"--x\r\nContent-Disposition: form-data; name=\"character\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n";
-    let body = [head.as_slice(), &picture.into_inner(), b"\r\n--x--\r\n"].concat();
+    let body = [head.as_slice(), &image.into_inner(), b"\r\n--x--\r\n"].concat();
     let answer = served.ask("POST /upload-character", &["Content-Type: multipart/form-data; boundary=x"], &body);
     let uploaded: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     let body = json!({"characterImageUrl": uploaded["imageUrl"], "script": "a blue circle", "duration": 1, "quality": "256"});

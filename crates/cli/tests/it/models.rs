@@ -1,4 +1,4 @@
-//! `framewright models`: what there is, what it is made of.
+//! `framewright models`: listing, inspecting and downloading models.
 
 use std::{
     fs,
@@ -98,7 +98,7 @@ pub(crate) fn edited(folder: &Path, changes: &Value) -> PathBuf {
     to
 }
 
-/// Fields that a trainer and another version have left.
+/// Unknown fields, such as a trainer or another version leaves.
 pub(crate) fn foreign() -> Value {
     json!({
         "model_index.json": { "force_zeros_for_empty_prompt": true },
@@ -119,7 +119,7 @@ fn unknown_fields_are_named_in_one_line_and_can_be_refused() {
     assert_eq!(made.code, 0, "{made:?}");
     let warnings: Vec<_> = made.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
     assert_eq!(warnings, [format!("warning: model: unknown fields are ignored: {FOREIGN}")], "{made:?}");
-    // The picture is that of the model without them.
+    // The image equals that of the model without them.
     let plain = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--seed", "1", "--out", "b.png"]);
     assert_eq!((plain.code, plain.stderr.contains("warning")), (0, false), "{plain:?}");
     let pixels = |name: &str| image::open(folder.path().join(name)).unwrap().to_rgb8();
@@ -140,7 +140,7 @@ fn unknown_fields_are_named_in_one_line_and_can_be_refused() {
 }
 
 #[test]
-fn inspect_shows_what_is_ignored_and_ends_with_0() {
+fn inspect_shows_ignored_fields_and_exits_with_0() {
     let folder = tempfile::tempdir().unwrap();
     edited(folder.path(), &foreign());
     let inspected = framewright(folder.path(), &["models", "inspect", "model"]);
@@ -157,9 +157,9 @@ fn inspect_shows_what_is_ignored_and_ends_with_0() {
     assert!(strict.stdout.contains("\nrefused          model_index.json: field force_zeros_for_empty_prompt: unknown field"), "{strict:?}");
 }
 
-/// The same words, part by part, without a weight being read; and exit code 1, once everything is printed.
+/// The same messages, per component, without reading a weight; and exit code 1, after everything is printed.
 #[test]
-fn inspect_says_what_image_would_refuse() {
+fn inspect_reports_what_image_would_refuse() {
     let folder = tempfile::tempdir().unwrap();
     let changes = json!({ "unet/config.json": { "addition_embed_type": "text_time" }, "vae/config.json": { "scaling_factor": null } });
     let model = edited(folder.path(), &changes);
@@ -174,12 +174,12 @@ fn inspect_says_what_image_would_refuse() {
     assert_eq!(refused.stderr.trim_end(), format!("error: {}", found[0]));
     assert_eq!(found[1], "vae/config.json: field scaling_factor: expected a number, found null");
     assert_eq!(
-        inspected.stderr, "error: model: `framewright image` would refuse this model, for what is listed as refused\n",
+        inspected.stderr, "error: model: `framewright image` would refuse this model; the reasons are listed as refused\n",
         "{inspected:?}"
     );
     assert!(inspected.stdout.contains("UNet2DConditionModel"), "{inspected:?}");
 
-    // A tensor that is missing or of another shape, a weight file that is short, and none at all.
+    // A missing tensor, one of another shape, a truncated weight file, and a missing one.
     edited(folder.path(), &json!({ "unet/config.json": { "layers_per_block": 3 }, "vae/config.json": { "latent_channels": 8 } }));
     let (inspected, refused) = (inspect(), image());
     let found = refusals(&inspected);
@@ -199,7 +199,7 @@ fn inspect_says_what_image_would_refuse() {
 }
 
 #[test]
-fn unknown_fields_of_the_motion_model_are_none_of_a_pictures() {
+fn unknown_fields_of_the_motion_model_do_not_concern_images() {
     let folder = tempfile::tempdir().unwrap();
     edited(folder.path(), &json!({ "model_index.json": { "no\u{1b}tes": [1] } }));
     let run_with = |motion: &str, args: &[&str]| {
@@ -215,7 +215,7 @@ fn unknown_fields_of_the_motion_model_are_none_of_a_pictures() {
     assert!(refused.code == 1 && refused.stderr.contains("model_index.json: field no"), "{refused:?}");
 }
 
-/// Both correct an outdated file as diffusers does; a scheduler that is not known is in the way only of requests that name none.
+/// Both correct an outdated file as diffusers does; an unknown scheduler fails only requests that name none.
 #[test]
 fn inspect_judges_the_scheduler_as_image_does() {
     let folder = tempfile::tempdir().unwrap();
@@ -231,13 +231,14 @@ fn inspect_judges_the_scheduler_as_image_does() {
     assert_eq!((inspected.code, image(&[]), image(&["--scheduler", "ddim"])), (1, 2, 0), "{inspected:?}");
     assert!(inspected.stdout.contains("refused          without --scheduler: ") && inspected.stdout.contains("KDPM2"), "{inspected:?}");
     assert_eq!(
-        inspected.stderr, "error: model: `framewright image` would refuse this model without --scheduler, for what is listed as refused\n",
+        inspected.stderr,
+        "error: model: `framewright image` would refuse this model without --scheduler; the reasons are listed as refused\n",
         "{inspected:?}"
     );
 }
 
 #[test]
-fn a_class_name_that_is_a_list_is_not_called_missing() {
+fn a_class_name_that_is_a_list_is_not_reported_as_missing() {
     let folder = tempfile::tempdir().unwrap();
     edited(folder.path(), &json!({ "model_index.json": { "_class_name": ["my_pipeline", "MyPipeline"] } }));
     for args in [&["models", "inspect", "model"][..], &["image", "a boat", "--model", "model", "--out", "a.png"]] {
@@ -248,7 +249,7 @@ fn a_class_name_that_is_a_list_is_not_called_missing() {
     }
 }
 
-/// A cache with a model of small files, and the hub's list of them; the VAE's configuration is a byte short of it.
+/// A cache with a model of small files, and the hub's list of them; the VAE's configuration is one byte shorter than listed.
 fn damaged_cache(folder: &Path) -> std::path::PathBuf {
     let root = folder.join("cache/models--some--model");
     let snapshot = root.join("snapshots/abc");
@@ -284,7 +285,7 @@ fn damaged_cache(folder: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_damaged_file_in_the_cache_is_named_with_its_cure_by_every_command() {
+fn every_command_names_a_damaged_file_in_the_cache_and_its_repair() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = damaged_cache(folder.path());
     let offline = |args: &[&str]| {
@@ -303,7 +304,7 @@ fn a_damaged_file_in_the_cache_is_named_with_its_cure_by_every_command() {
             assert!(refused.stderr.contains(words), "{args:?}: {refused:?}");
         }
     }
-    // By its folder, which is not held against the hub's list, so that the files that cannot be read are named.
+    // By its folder, which is not checked against the hub's list, so that the unreadable files are named.
     let inspected = offline(&["models", "inspect", snapshot.to_str().unwrap()]);
     assert_eq!(inspected.code, 1, "{inspected:?}");
     for words in ["text_encoder/model.safetensors: truncated", "`framewright models pull some/model@abc --verify` repairs it"] {

@@ -44,9 +44,9 @@ fn write_models(folder: &Path) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn the_command_makes_sd_turbos_pictures_and_explains_a_single_file() {
+fn the_command_makes_sd_turbos_images_and_explains_a_single_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (pictures, metadata) = goldens();
+    let (images, metadata) = goldens();
     let calls: Value = serde_json::from_str(&metadata["calls"]).unwrap();
     let models = write_models(folder.path());
     for (model, is_file) in &models {
@@ -56,7 +56,7 @@ fn the_command_makes_sd_turbos_pictures_and_explains_a_single_file() {
             let more = ["--seed", metadata["seed"].as_str(), "--width", "64", "--height", "64", "--precision", "f32", "--out", "a.png"];
             let output = framewright(folder.path(), &[&args[..], &more[..]].concat());
             assert_eq!(output.code, 0, "{output:?}");
-            let found = decibels(&std::fs::read(folder.path().join("a.png")).unwrap(), &pictures[name]);
+            let found = decibels(&std::fs::read(folder.path().join("a.png")).unwrap(), &images[name]);
             assert!(found >= EQUAL, "{model} {name}: {found:.1} dB");
             let remark = "\n  predicts epsilon at 512x512: no mark says it, and its last attention norm's bias deviates by ";
             assert_eq!(output.stderr.contains(remark), *is_file, "{output:?}");
@@ -77,9 +77,9 @@ fn the_command_makes_sd_turbos_pictures_and_explains_a_single_file() {
 }
 
 #[test]
-fn the_server_makes_sd_turbos_pictures_and_explains_a_single_file() {
+fn the_server_makes_sd_turbos_images_and_explains_a_single_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (pictures, metadata) = goldens();
+    let (images, metadata) = goldens();
     let calls: Value = serde_json::from_str(&metadata["calls"]).unwrap();
     for (model, is_file) in write_models(folder.path()) {
         let mut served = Served::start(&[("FRAMEWRIGHT__MODEL__NAME", &model), ("FRAMEWRIGHT__COMPUTE__PRECISION", "f32")]);
@@ -104,7 +104,7 @@ fn the_server_makes_sd_turbos_pictures_and_explains_a_single_file() {
             let answer = exchange(&served.address, format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
             let start = answer.windows(8).position(|bytes| bytes == b"\x89PNG\r\n\x1a\n");
             let png = &answer[start.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&answer)))..];
-            let found = decibels(png, &pictures[name]);
+            let found = decibels(png, &images[name]);
             assert!(found >= EQUAL, "{model} {name}: {found:.1} dB");
         }
     }

@@ -58,10 +58,10 @@ pub(crate) struct Scores {
 ///
 /// # Safety
 /// All pointers are valid, and aligned to a cache line.
-pub(crate) type Soften = unsafe fn(&mut State, &Scores);
+pub(crate) type UpdateFn = unsafe fn(&mut State, &Scores);
 
 /// The function for a level and precision of the weights.
-pub(crate) fn of(level: Level, bf16: bool) -> Soften {
+pub(crate) fn of(level: Level, bf16: bool) -> UpdateFn {
     match (level, bf16) {
         (Level::Portable, _) => portable,
         #[cfg(target_arch = "x86_64")]

@@ -1,9 +1,9 @@
-//! A program whose models fail once in the middle of a job: it warms up, makes ten jobs, one that fails, and ten more. It prints how each job
-//! ended, and the program's memory before the failing job and at the end. Its test is `tests/it/faults.rs`.
+//! A program whose models fail once in the middle of a job: it warms up, runs ten jobs, one that fails, and ten more. It prints the result
+//! of each job, and its memory before the failing job and at the end. Its test is `tests/it/faults.rs`.
 //!
-//! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device has no more), `panic`, or `none`; PLACE is `steps` (of an image), `frames`
-//! (of a moving scene) or `motion` (steps of an image set in motion).
-#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+//! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device is out of memory), `panic`, or `none`; PLACE is `steps` (of an image),
+//! `frames` (of a moving scene) or `motion` (steps of an animated image).
+#![expect(clippy::print_stdout, reason = "its test reads its output")]
 
 use std::{
     env, fs,
@@ -30,11 +30,11 @@ use generation::{
     video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoShape, VideoSpec},
 };
 use image::RgbImage;
-use recycler::Recycler;
+use recycler::CachingAllocator;
 
-/// As in the server itself, because the allocator decides how much memory is held between jobs.
+/// As in the server, because the allocator determines how much memory is held between jobs.
 #[global_allocator]
-static ALLOCATOR: Recycler = Recycler::new();
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();
 
 const JOBS: usize = 10;
 
@@ -49,7 +49,7 @@ enum Fault {
 struct Faulty {
     inner: Box<dyn DeviceModel>,
     fault: Fault,
-    /// The report of the next job at which the fault happens; 0 for none.
+    /// The number of the next job's report that triggers the fault; 0 for none.
     report: Arc<AtomicUsize>,
 }
 
@@ -146,44 +146,44 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), local.clone()).await?;
     let info = local.loaded().await.map_err(anyhow::Error::msg)?;
 
-    // By now all models are loaded, and every thread has allocated what it keeps.
-    ten(&jobs, &info, "warming").await?;
+    // Afterwards all models are loaded, and every thread has its lasting allocations.
+    run_ten(&jobs, &info, "warming").await?;
     println!("before {}", resident_kilobytes()?);
-    ten(&jobs, &info, "first").await?;
+    run_ten(&jobs, &info, "first").await?;
     println!("before {}", resident_kilobytes()?);
-    // The job to fail, and the report in its middle.
+    // The job that fails, and the number of its middle report.
     let (work, middle) = match place {
-        "steps" => (picture(&info, 20)?, 11),
+        "steps" => (image(&info, 20)?, 11),
         "frames" => (moving()?, 20),
         "motion" => (animation()?, 3),
         unknown => bail!("no place {unknown:?}"),
     };
     fault_report.store(middle, Ordering::Relaxed);
-    let ended = make(&jobs, "faulty".into(), work).await?;
+    let ended = run_job(&jobs, "faulty".into(), work).await?;
     let error = ended.error.as_ref().map_or(String::new(), |error| format!("{}: {}", error.kind.name(), error.message));
     println!("faulty {} {error}", ended.state);
-    ten(&jobs, &info, "last").await?;
+    run_ten(&jobs, &info, "last").await?;
     println!("after {}", resident_kilobytes()?);
     jobs.shut_down(Duration::from_secs(60)).await;
     Ok(())
 }
 
 /// Ten jobs of all kinds, one after another.
-async fn ten(jobs: &Jobs, info: &ModelInfo, name: &str) -> Result<()> {
+async fn run_ten(jobs: &Jobs, info: &ModelInfo, name: &str) -> Result<()> {
     for number in 0..JOBS {
         let work = match number % 3 {
-            0 => picture(info, 8)?,
+            0 => image(info, 8)?,
             1 => moving()?,
             _ => animation()?,
         };
-        let job = make(jobs, format!("{name}-{number}"), work).await?;
+        let job = run_job(jobs, format!("{name}-{number}"), work).await?;
         ensure!(job.state == JobState::Completed, "{} is {}: {:?}", job.id, job.state, job.error);
         println!("completed {}", job.id);
     }
     Ok(())
 }
 
-async fn make(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs::Job> {
+async fn run_job(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs::Job> {
     let new = NewJob {
         id: id.clone(),
         owner: String::new(),
@@ -210,7 +210,7 @@ fn refused(faults: Vec<FieldError>) -> anyhow::Error {
     anyhow::anyhow!("{faults:?}")
 }
 
-fn picture(info: &ModelInfo, steps: i128) -> Result<Work> {
+fn image(info: &ModelInfo, steps: i128) -> Result<Work> {
     let request = ImageRequest {
         prompt: Some("a red circle on a blue background".into()),
         num_inference_steps: Some(steps),

@@ -1,8 +1,8 @@
-//! A program to be killed: it submits a queue of mixed jobs for the models in the program, makes them, and prints what it does. Its test
-//! (`tests/it/killed.rs`) kills it at a moment of the test's choice and starts it again on the same folder.
+//! A program to be killed: it submits a queue of mixed jobs for the embedded models, runs them, and prints a line for each event. Its test
+//! (`tests/it/killed.rs`) kills it at a chosen moment and starts it again on the same folder.
 //!
-//! `killable FOLDER [POINT NTH]`: when it reaches the fail point POINT for the NTH time, it prints that and stops there, to be killed.
-#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+//! `killable FOLDER [POINT NTH]`: when it reaches the fail point POINT for the NTH time, it prints that and blocks until it is killed.
+#![expect(clippy::print_stdout, reason = "its test reads its output")]
 
 use std::{
     env,
@@ -61,7 +61,7 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
     };
     let jobs = Jobs::open(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder, SystemTime::now) }, local.clone()).await?;
     let info = local.loaded().await.map_err(anyhow::Error::msg)?;
-    // Jobs submitted in an earlier run exist already, with the same keys.
+    // Jobs submitted in an earlier run exist already, with the same idempotency keys.
     for (id, work) in mixed(&info)? {
         let new = NewJob {
             id: id.into(),
@@ -104,7 +104,7 @@ fn refused(faults: Vec<FieldError>) -> anyhow::Error {
 /// Small jobs of every kind.
 fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
     let limits = Limits::default();
-    let picture = |prompt: &str, steps: i128, count: i128| {
+    let generate = |prompt: &str, steps: i128, count: i128| {
         let request = ImageRequest {
             prompt: Some(prompt.into()),
             num_inference_steps: Some(steps),
@@ -151,9 +151,9 @@ fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
     let animation = AnimationRequest { image: Some(given), motion: motion(), seed: Some(3), ..AnimationRequest::default() };
     let animation = animation.validate(&limits).map_err(refused)?;
     Ok(vec![
-        ("pictures", picture("a red circle on a blue background", 10, 3)?),
+        ("pictures", generate("a red circle on a blue background", 10, 3)?),
         ("crossfade", scenes(vec![still("a beach at noon"), still("a desert at sunset"), still("a forest")], "crossfade", 0.3)?),
-        (CALLED_OFF, picture("a city at night", 150, 16)?),
+        (CALLED_OFF, generate("a city at night", 150, 16)?),
         ("slerp", scenes(vec![still("a green star"), still("a yellow triangle")], "slerp", 0.2)?),
         ("moving", scenes(vec![still("a beach at noon with boats"), scene("an orange star", "moving", Some(motion()))], "cut", 2.0)?),
         ("animation", Work::Video(VideoSpec::Animation(animation))),

@@ -1,10 +1,10 @@
-//! A program to be killed: it has a provider make one video, and prints what it does. Its test (`tests/it/killed_remote.rs`) is the provider,
-//! kills it at a moment of the test's choice and starts it again on the same folder.
+//! A program to be killed: it requests one video from a provider, and prints a line for each event. Its test (`tests/it/killed_remote.rs`)
+//! is the provider, kills it at a chosen moment and starts it again on the same folder.
 //!
-//! `killable_remote FOLDER PROVIDER URL[,URL] [POINT]`: when it reaches the fail point POINT, it prints that and stops there, to be killed.
-//! Providers are "bedrock" (the addresses of Bedrock and of S3), "veo" (a relay) and "pika" (fal). If POINT is `Cancelled`, it cancels the job
-//! once the provider has it. If POINT is `linger`, it prints `done` and waits to be killed.
-#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+//! `killable_remote FOLDER PROVIDER URL[,URL] [POINT]`: when it reaches the fail point POINT, it prints that and blocks until it is killed.
+//! Providers are "bedrock" (with the URLs of Bedrock and of S3), "veo" (a relay) and "pika" (fal). If POINT is `Cancelled`, it cancels the
+//! job once the provider has accepted it. If POINT is `linger`, it prints `done` and waits to be killed.
+#![expect(clippy::print_stdout, reason = "its test reads its output")]
 
 use std::{
     env,
@@ -93,7 +93,7 @@ async fn run(folder: PathBuf, name: &str, urls: &str, word: &str) -> Result<()> 
     let settings = JobsSettings { fail_hook: hook, spend, ..JobsSettings::new(folder, SystemTime::now) };
     let jobs = Jobs::open_with(settings, local, vec![backend]).await?;
     let request = VideoRequest { prompt: "a boat".into(), ..VideoRequest::default() };
-    // The job of an earlier run exists already, with the same key.
+    // The job of an earlier run exists already, with the same idempotency key.
     let new = NewJob {
         id: ID.into(),
         owner: String::new(),

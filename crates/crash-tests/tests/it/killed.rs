@@ -1,7 +1,7 @@
-//! A program that is killed, at every fail point and at seeded moments: every accepted job ends, once, with the bytes of an uninterrupted
-//! run.
+//! A program that is killed, at every fail point and at seeded moments: every accepted job finishes exactly once, with the bytes of an
+//! uninterrupted run.
 //!
-//! The program is `killable`, a process with the models in it; killed means SIGKILL.
+//! The program is `killable`, with embedded models; killed means SIGKILL.
 
 use std::{
     collections::BTreeMap,
@@ -45,7 +45,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Checks that every job has ended as expected, once, and has left only its files.
+/// Checks that every job has finished once, in its expected state, and has left only its files.
 async fn check(folder: &Path) -> Vec<(String, u32)> {
     let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
     let all = jobs.list("", Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false }).await.unwrap();
@@ -85,13 +85,13 @@ async fn killed_at_every_fail_point_it_resumes() {
     let (expected, _) = uninterrupted();
     assert_eq!(expected.len(), 8);
     for point in FailPoint::ALL {
-        // Late enough that there are other jobs on both sides; a point that is reached once per run is taken at its first time.
+        // Late enough that other jobs lie on both sides; points that are reached once per run take their first time.
         let nth = match point {
             FailPoint::Inserted => 4,
             FailPoint::Started => 2,
             FailPoint::Progressed => 6,
             FailPoint::LatentsKept => 5,
-            FailPoint::PicturesKept => 9,
+            FailPoint::ImagesKept => 9,
             FailPoint::Made | FailPoint::Placed | FailPoint::Completed => 2,
             FailPoint::Cancelled | FailPoint::Recovered => 1,
             // Points of a provider's job: `killed_remote.rs`.
@@ -100,8 +100,8 @@ async fn killed_at_every_fail_point_it_resumes() {
         let folder = tempfile::tempdir().unwrap();
         if point == FailPoint::Recovered {
             // Leaves jobs to resume.
-            let life = begin(folder.path(), Some((FailPoint::PicturesKept, 4)));
-            assert!(life.wait_for("at PicturesKept", A_LIFE).is_some());
+            let life = begin(folder.path(), Some((FailPoint::ImagesKept, 4)));
+            assert!(life.wait_for("at ImagesKept", A_LIFE).is_some());
             life.kill(folder.path());
         }
         let life = begin(folder.path(), Some((point, nth)));
@@ -127,7 +127,7 @@ async fn killed_at_ten_moments_it_resumes() {
         let is_done = life.wait_for("done", moment).is_some();
         life.kill(folder.path());
         if is_done {
-            // The machine is faster than when the whole run was timed.
+            // The run was faster than the one that was timed.
             whole = whole.mul_f64(0.8);
             continue;
         }
@@ -140,10 +140,10 @@ async fn killed_at_ten_moments_it_resumes() {
 }
 
 #[tokio::test]
-async fn killed_again_and_again_it_resumes() {
+async fn killed_repeatedly_it_resumes() {
     let (expected, whole) = uninterrupted();
     let folder = tempfile::tempdir().unwrap();
-    // Each run is a little longer than a start takes, so that every one makes some progress.
+    // Each run is a little longer than a start takes, so that each makes some progress.
     for life in 1..=6 {
         let begun = begin(folder.path(), None);
         begun.wait_for("done", whole.mul_f64(0.2 + 0.02 * f64::from(life)));

@@ -1,8 +1,8 @@
-//! A program that is killed at every commit point of a provider's job: the job is resumed by the provider's id, a paid video is requested
-//! once, and if it is unknown whether the request arrived, it is not repeated.
+//! A program that is killed at every commit point of a provider's job: the job resumes by the provider's id, a paid video is requested
+//! once, and a request that may or may not have arrived is not repeated.
 //!
-//! The program is `killable_remote`; killed means SIGKILL. The provider is this process: Bedrock, which
-//! honours a job's token, and a relay for Veo, which knows no tokens.
+//! The program is `killable_remote`; killed means SIGKILL. The providers are fakes in this process: Bedrock, which honours a job's
+//! idempotency token, and a relay for Veo, which has no tokens.
 
 use std::{path::Path, time::SystemTime};
 
@@ -19,7 +19,7 @@ const ID: &str = "paid";
 /// The price of its video in `killable_remote`, in millionths of a dollar.
 const PRICE: u64 = 500_000;
 
-/// The commit points of a provider's job, in its order.
+/// The commit points of a provider's job, in order.
 const POINTS: [FailPoint; 10] = [
     FailPoint::Inserted,
     FailPoint::Started,
@@ -51,7 +51,7 @@ fn money(folder: &Path) -> (String, u64) {
     database.query_row("SELECT state, price FROM spend", [], read).unwrap()
 }
 
-/// Checks that the job has ended once and has left only its file; returns it with its spending.
+/// Checks that the job has finished once and has left only its file; returns it with its spending.
 async fn ended(folder: &Path, what: &str) -> (Job, (u64, u64, u64)) {
     let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
     let job = jobs.get("", ID).await.unwrap().unwrap();
@@ -129,7 +129,7 @@ async fn killed_after_a_restart_or_repeatedly_it_is_resumed_by_its_id() {
     let relay = VeoRelayFake::start(options).await.unwrap();
     let url = relay.server.url();
     killed(folder.path(), "veo", &url, FailPoint::RemoteStarted);
-    // More crashes than a job without progress may cause: for a job that a provider has, they are not the job's fault.
+    // More crashes than a job without progress may cause: crashes during a provider's job are not counted against it.
     for point in [FailPoint::Recovered, FailPoint::Started, FailPoint::Started].into_iter().chain([FailPoint::Started; 5]) {
         killed(folder.path(), "veo", &url, point);
     }
@@ -140,7 +140,7 @@ async fn killed_after_a_restart_or_repeatedly_it_is_resumed_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_before_the_provider_learns_of_a_cancellation_the_next_start_tells_it() {
+async fn killed_before_a_cancellation_reaches_the_provider_the_next_start_sends_it() {
     let folder = tempfile::tempdir().unwrap();
     let fal = FalFake::start("a-key").await.unwrap();
     let cancelled = || fal.server.requests().iter().filter(|request| request.path.ends_with("/cancel")).count();
@@ -149,17 +149,17 @@ async fn killed_before_the_provider_learns_of_a_cancellation_the_next_start_tell
     for _ in 0..2 {
         let life = begin(folder.path(), "pika", &fal.server.url(), "linger");
         assert!(life.wait_for("done", A_LIFE).is_some());
-        eventually("fal is told", || cancelled() == 1).await;
-        // Until this is persisted, it would be told again.
-        eventually("it is persisted", || untold(folder.path()) == 0).await;
+        eventually("fal gets the cancellation", || cancelled() == 1).await;
+        // Until this is persisted, the cancellation would be sent again.
+        eventually("it is persisted", || unsent_cancellations(folder.path()) == 0).await;
         life.kill(folder.path());
     }
-    assert_eq!((fal.jobs(), cancelled()), (1, 1), "it is told once");
+    assert_eq!((fal.jobs(), cancelled()), (1, 1), "it is sent once");
     let (job, spent) = ended(folder.path(), "cancelled").await;
     assert_eq!((job.state, spent), (JobState::Cancelled, (1, 0, PRICE)));
 }
 
-fn untold(folder: &Path) -> i64 {
+fn unsent_cancellations(folder: &Path) -> i64 {
     let database = Connection::open(folder.join("jobs.sqlite")).unwrap();
     database.query_row("SELECT count(*) FROM jobs WHERE untold_cancel IS NOT NULL", [], |row| row.get(0)).unwrap()
 }

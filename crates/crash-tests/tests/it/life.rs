@@ -1,4 +1,4 @@
-//! A program's life, from its start until it is killed or ends by itself.
+//! A program's process, from its start until it is killed or exits.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -10,10 +10,10 @@ use std::{
 
 use generation_test::check_killed;
 
-/// Longer than any program of these tests runs, on any machine.
+/// Longer than any program of these tests runs on any machine.
 pub(crate) const A_LIFE: Duration = Duration::from_secs(300);
 
-/// A running program, which prints a line for each thing that it does.
+/// A running program, which prints a line for each event.
 pub(crate) struct Life {
     process: Child,
     lines: mpsc::Receiver<String>,
@@ -37,7 +37,7 @@ impl Life {
         Self { process, lines }
     }
 
-    /// Waits for a line; `None` if the program ends or the time is up without it.
+    /// Waits for a line; `None` if the program exits or the time is up first.
     pub(crate) fn wait_for(&self, wanted: &str, patience: Duration) -> Option<()> {
         let deadline = Instant::now() + patience;
         loop {
@@ -49,7 +49,7 @@ impl Life {
         }
     }
 
-    /// Kills it (SIGKILL), and checks what it leaves in its folder.
+    /// Kills it (SIGKILL), and checks the files in its folder.
     pub(crate) fn kill(mut self, folder: &Path) {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
@@ -58,7 +58,7 @@ impl Life {
         check_killed(folder);
     }
 
-    /// Waits until it says that it is done and ends.
+    /// Waits until it prints `done` and exits.
     pub(crate) fn ends(mut self) {
         assert!(self.wait_for("done", A_LIFE).is_some(), "it does all its work");
         assert!(self.process.wait().unwrap().success());

@@ -49,19 +49,19 @@ pub(super) enum HubError {
     Status { status: StatusCode, code: Option<String>, message: Option<String>, pause: Option<Duration> },
     /// A response that cannot be used.
     #[error("{0}")]
-    Odd(String),
+    Unusable(String),
 }
 
 impl HubError {
     /// Whether a retry may succeed: connection faults and server errors.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Connection(error) => !error.is_builder() && !error.is_redirect(),
             Self::Body(_) => true,
             Self::Status { status, .. } => {
                 status.is_server_error() || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
-            Self::Odd(_) => false,
+            Self::Unusable(_) => false,
         }
     }
 
@@ -109,7 +109,7 @@ impl<'a> Hub<'a> {
     pub(super) fn resolve(&self, revision: &str) -> Result<(String, Listing), HubError> {
         let commit = self.commit(revision)?;
         if !cache::is_plain_name(&commit) {
-            return Err(HubError::Odd(format!("the hub says that the revision is {commit:?}, which is no commit")));
+            return Err(HubError::Unusable(format!("the hub says that the revision is {commit:?}, which is no commit")));
         }
         let listing = self.listing(&commit)?;
         Ok((commit, listing))
@@ -121,7 +121,7 @@ impl<'a> Hub<'a> {
             sha: Option<String>,
         }
         let (info, _): (Info, _) = self.json(self.api(&["revision", revision])?)?;
-        info.sha.ok_or_else(|| HubError::Odd("the hub names no commit of the repository".into()))
+        info.sha.ok_or_else(|| HubError::Unusable("the hub names no commit of the repository".into()))
     }
 
     fn listing(&self, commit: &str) -> Result<Listing, HubError> {
@@ -131,11 +131,11 @@ impl<'a> Hub<'a> {
         for _ in 0..MOST_PAGES {
             let (page, headers): (Vec<TreeEntry>, _) = self.json(url.clone())?;
             tree.extend(page);
-            let Some(next) = next_page(&headers) else { return Listing::of_tree(tree).map_err(HubError::Odd) };
+            let Some(next) = next_page(&headers) else { return Listing::of_tree(tree).map_err(HubError::Unusable) };
             // A mirror may pass on the hub's own address, so only the query, which holds the cursor, is taken from the link.
             url.set_query(next.query());
         }
-        Err(HubError::Odd(format!("the hub's list of files has more than {MOST_PAGES} pages")))
+        Err(HubError::Unusable(format!("the hub's list of files has more than {MOST_PAGES} pages")))
     }
 
     /// Requests a file from byte `from` on, without retries.
@@ -175,7 +175,7 @@ impl<'a> Hub<'a> {
                     _ => error.to_string(),
                 }
             }
-            HubError::Connection(_) | HubError::Body(_) | HubError::Odd(_) => error.to_string(),
+            HubError::Connection(_) | HubError::Body(_) | HubError::Unusable(_) => error.to_string(),
         };
         Error::Hub { repo: self.repo_id.into(), reason, source: Some(Box::new(error)) }
     }
@@ -204,13 +204,13 @@ impl<'a> Hub<'a> {
             let mut bytes = Vec::new();
             response.take(LARGEST_JSON).read_to_end(&mut bytes).map_err(HubError::Body)?;
             let value: Value = serde_json::from_slice(&bytes)
-                .map_err(|error| HubError::Odd(format!("{url} did not send JSON; is HF_ENDPOINT a hub's address? ({error})")))?;
-            let read = T::deserialize(value).map_err(|error| HubError::Odd(format!("{url} sent unexpected JSON: {error}")))?;
+                .map_err(|error| HubError::Unusable(format!("{url} did not send JSON; is HF_ENDPOINT a hub's address? ({error})")))?;
+            let read = T::deserialize(value).map_err(|error| HubError::Unusable(format!("{url} sent unexpected JSON: {error}")))?;
             Ok((read, headers))
         };
         for failures in 1..ATTEMPTS {
             match once() {
-                Err(error) if error.may_pass() => error.pause(failures),
+                Err(error) if error.is_transient() => error.pause(failures),
                 settled => return settled,
             }
         }
@@ -232,7 +232,7 @@ fn answer(request: RequestBuilder) -> Result<Response, HubError> {
 
 /// Appends segments to a URL's path, each escaped, including slashes inside a segment.
 fn extend<'a>(url: &mut Url, parts: impl Iterator<Item = &'a str>) -> Result<(), HubError> {
-    let mut path = url.path_segments_mut().map_err(|()| HubError::Odd("the endpoint cannot have a path".into()))?;
+    let mut path = url.path_segments_mut().map_err(|()| HubError::Unusable("the endpoint cannot have a path".into()))?;
     path.pop_if_empty().extend(parts);
     Ok(())
 }

@@ -34,14 +34,14 @@ pub(super) fn is_plain_name(word: &str) -> bool {
 }
 
 /// Why a cache cannot provide a model.
-pub(super) enum Shortfall {
+pub(super) enum CacheMiss {
     /// Something is missing; with a description.
     Lacks(String),
     /// A file exists but cannot be used.
     Damaged(Error),
 }
 
-impl Shortfall {
+impl CacheMiss {
     /// Turns this into an error; `lacks` makes it from the description of what is missing.
     pub(super) fn explain(self, lacks: impl FnOnce(String) -> Error) -> Error {
         match self {
@@ -65,23 +65,23 @@ impl RepoCache {
     }
 
     /// The commit of a revision, and its snapshot, if it holds all files that a model needs, each with the length in the hub's listing.
-    pub(super) fn whole_model(&self, revision: &str) -> Result<(String, PathBuf), Shortfall> {
+    pub(super) fn whole_model(&self, revision: &str) -> Result<(String, PathBuf), CacheMiss> {
         let commit = match fs::read_to_string(self.root.join("refs").join(revision)) {
             Ok(commit) => commit.trim().to_owned(),
             Err(_) => revision.to_owned(),
         };
         let folder = self.root.join("snapshots").join(&commit);
         if !is_plain_name(&commit) || !folder.is_dir() {
-            return Err(Shortfall::Lacks(format!("the cache {} does not hold its revision {revision:?}", self.root.display())));
+            return Err(CacheMiss::Lacks(format!("the cache {} does not hold its revision {revision:?}", self.root.display())));
         }
-        let lacks = |reason: String| Shortfall::Lacks(format!("the cache lacks a part of it: {reason} in {}", folder.display()));
+        let lacks = |reason: String| CacheMiss::Lacks(format!("the cache lacks a part of it: {reason} in {}", folder.display()));
         let chosen = selection::choose(&files_of(&folder)).map_err(lacks)?;
         let listing = self.listing(&commit);
         for (name, entry) in chosen.iter().filter_map(|name| Some((name, listing.as_ref()?.files.get(name)?))) {
             let path = folder.join(name);
-            let found = Condition::of(&path, entry.size(), &entry.digest(), Check::Length, &mut |_| {}).map_err(Shortfall::Damaged)?;
+            let found = Condition::of(&path, entry.size(), &entry.digest(), Check::Length, &mut |_| {}).map_err(CacheMiss::Damaged)?;
             if let Condition::Damaged(reason) = found {
-                return Err(Shortfall::Damaged(Error::file(path, format!("is damaged: {reason}"))));
+                return Err(CacheMiss::Damaged(Error::file(path, format!("is damaged: {reason}"))));
             }
         }
         Ok((commit, folder))
@@ -135,7 +135,7 @@ impl RepoCache {
     }
 
     /// Gives the blob `old` the additional name `new`, which must be free.
-    pub(super) fn also_name(&self, old: &str, new: &str) -> Result<()> {
+    pub(super) fn add_name(&self, old: &str, new: &str) -> Result<()> {
         let (from, to) = (self.blob(old), self.blob(new));
         fs::hard_link(&from, &to).or_else(|_| fs::rename(&from, &to)).map_err(|source| Error::Io { path: to, source })
     }

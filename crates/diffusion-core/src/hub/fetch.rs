@@ -41,7 +41,7 @@ impl Fetch<'_> {
         // Checked without the lock, because most files are there and the cache may be read-only.
         let linked = self.condition(&cache.pointer(self.commit, self.name), self.check)?;
         let is_settled = linked == Condition::Whole && old.is_none();
-        if is_settled && !partial::is_littered(&cache.blobs(), self.entry) {
+        if is_settled && !partial::has_leftovers(&cache.blobs(), self.entry) {
             return Ok(());
         }
         let mut on_wait = || (self.on_event)(HubEvent::Waiting { file: self.name.into() });
@@ -62,7 +62,7 @@ impl Fetch<'_> {
         if let (Some(old), Condition::Absent) = (old, &found) {
             found = self.condition(&cache.blob(old), Check::Content)?;
             if found == Condition::Whole {
-                match cache.also_name(old, blob) {
+                match cache.add_name(old, blob) {
                     Err(_) if linked == Condition::Whole => return Ok(()),
                     named => named?,
                 }

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use crate::{Error, Result, weights};
 use api::Hub;
-use cache::{RepoCache, Shortfall};
+use cache::{CacheMiss, RepoCache};
 pub use digest::Check;
 use digest::Condition;
 use fetch::Fetch;
@@ -138,7 +138,7 @@ pub fn fetch_model(
     let (commit, listing) = match hub.resolve(revision) {
         Ok(resolved) => resolved,
         // A cached model does not need the hub.
-        Err(error) if error.may_pass() => {
+        Err(error) if error.is_transient() => {
             return from_cache(&cache, revision, check, on_event).map_err(|shortfall| shortfall.explain(|_| hub.explain(error, revision)));
         }
         Err(error) => return Err(hub.explain(error, revision)),
@@ -164,12 +164,12 @@ pub fn fetch_model(
 }
 
 /// The cached snapshot of a revision, checked against the hub's listing if the cache holds it.
-fn from_cache(cache: &RepoCache, revision: &str, check: Check, on_event: &mut dyn FnMut(HubEvent)) -> Result<PathBuf, Shortfall> {
+fn from_cache(cache: &RepoCache, revision: &str, check: Check, on_event: &mut dyn FnMut(HubEvent)) -> Result<PathBuf, CacheMiss> {
     let (commit, folder) = cache.whole_model(revision)?;
     if check == Check::Length {
         return Ok(folder);
     }
-    let unlisted = || Shortfall::Lacks("the cache does not hold the hub's list of digests, so its files cannot be verified".into());
+    let unlisted = || CacheMiss::Lacks("the cache does not hold the hub's list of digests, so its files cannot be verified".into());
     let listing = cache.listing(&commit).ok_or_else(unlisted)?;
     let chosen: Vec<_> = listing.files.iter().filter(|(name, _)| folder.join(name).is_file()).collect();
     let (mut damaged, mut faults) = (None, Vec::new());
@@ -185,7 +185,7 @@ fn from_cache(cache: &RepoCache, revision: &str, check: Check, on_event: &mut dy
             on_event(HubEvent::Progress(progress));
         };
         let path = folder.join(name);
-        let found = Condition::of(&path, entry.size(), &entry.digest(), check, &mut |bytes| at(bytes, 0)).map_err(Shortfall::Damaged)?;
+        let found = Condition::of(&path, entry.size(), &entry.digest(), check, &mut |bytes| at(bytes, 0)).map_err(CacheMiss::Damaged)?;
         if let Condition::Damaged(reason) = found {
             faults.push(if damaged.is_none() { reason } else { format!("so is {name}: {reason}") });
             damaged.get_or_insert(path);
@@ -195,6 +195,6 @@ fn from_cache(cache: &RepoCache, revision: &str, check: Check, on_event: &mut dy
     }
     match damaged {
         None => Ok(folder),
-        Some(path) => Err(Shortfall::Damaged(Error::file(path, format!("is damaged: {}", faults.join("; "))))),
+        Some(path) => Err(CacheMiss::Damaged(Error::file(path, format!("is damaged: {}", faults.join("; "))))),
     }
 }

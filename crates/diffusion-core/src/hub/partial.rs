@@ -111,7 +111,7 @@ impl Drop for Partial {
 }
 
 /// Whether [`sweep`] would find something to remove.
-pub(super) fn is_littered(blobs: &Path, entry: &Entry) -> bool {
+pub(super) fn has_leftovers(blobs: &Path, entry: &Entry) -> bool {
     leftovers(blobs, entry).iter().any(Leftover::is_quiet)
 }
 

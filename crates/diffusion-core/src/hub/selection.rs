@@ -15,7 +15,7 @@ const TOKENIZER: [&str; 6] =
     ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
 /// The components with weights of a text-to-image model, the small ones first.
-const PICTURES: [Component; 3] = [Component::TextEncoder, Component::Vae, Component::Unet];
+const IMAGES: [Component; 3] = [Component::TextEncoder, Component::Vae, Component::Unet];
 
 /// The components with weights of an image-to-video model.
 const VIDEOS: [Component; 3] = [Component::Vae, Component::ImageEncoder, Component::Unet];
@@ -48,7 +48,7 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
         }
     };
     let is_video = is_video(names);
-    let components = if is_video { VIDEOS } else { PICTURES };
+    let components = if is_video { VIDEOS } else { IMAGES };
     require("scheduler/scheduler_config.json".into())?;
     for component in components {
         require(format!("{component}/{}", component.config_file()))?;

@@ -40,7 +40,7 @@ pub(super) fn fetch(
         let lost = match piece(hub, commit, name, size, partial, on_progress) {
             Ok(()) => continue,
             Err(PieceError::Disk(source)) => return Err(disk_error(hub, name, entry, partial, source)),
-            Err(PieceError::NoRange(reason)) if !std::mem::take(&mut ranges) => HubError::Odd(reason),
+            Err(PieceError::NoRange(reason)) if !std::mem::take(&mut ranges) => HubError::Unusable(reason),
             Err(PieceError::NoRange(_)) => {
                 partial.restart().map_err(|source| disk_error(hub, name, entry, partial, source))?;
                 continue;
@@ -49,7 +49,7 @@ pub(super) fn fetch(
         };
         pieces += 1;
         failures = if partial.have() > start { 1 } else { failures + 1 };
-        if failures >= ATTEMPTS || !lost.may_pass() {
+        if failures >= ATTEMPTS || !lost.is_transient() {
             return Err(hub.explain(lost, name));
         }
         on_progress(partial.have());
@@ -83,7 +83,7 @@ fn piece(
         }
         Err(error) => return Err(PieceError::Hub(error)),
     };
-    let odd = |reason: String| PieceError::Hub(HubError::Odd(format!("{name}: the hub sent {reason}")));
+    let odd = |reason: String| PieceError::Hub(HubError::Unusable(format!("{name}: the hub sent {reason}")));
     let header = |response: &Response, name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if let Some(encoding) = header(&response, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(odd(format!("it encoded as {encoding}, which was not requested")));

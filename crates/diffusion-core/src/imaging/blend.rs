@@ -1,10 +1,10 @@
-//! Mixing two images, for crossfades and for frames between two frames.
+//! Blends two images, for crossfades and for intermediate frames.
 //!
-//! It must not know scenes or models. The invariant: weights are exact fractions, and a mix is rounded once, half up.
+//! This module must not depend on scenes or models. Invariant: weights are exact fractions, and a blend is rounded once, half up.
 
 use image::RgbImage;
 
-/// `from * (1 - i / n) + to * (i / n)` for each byte. Images of different sizes cannot be mixed: the first is returned.
+/// `from * (1 - i / n) + to * (i / n)` for each byte. Images of different sizes cannot be blended: `from` is returned.
 pub(crate) fn blend(from: &RgbImage, to: &RgbImage, i: usize, n: usize) -> RgbImage {
     let mut mixed = from.clone();
     if from.dimensions() != to.dimensions() || n == 0 {
@@ -24,7 +24,7 @@ mod tests {
     use image::Rgb;
 
     #[test]
-    fn weights_are_i_of_n_and_rounded_half_up() {
+    fn weights_are_i_of_n_and_sums_are_rounded_half_up() {
         let (black, white) = (RgbImage::from_pixel(1, 1, Rgb([0, 10, 255])), RgbImage::from_pixel(1, 1, Rgb([255, 20, 0])));
         let at = |i, n| blend(&black, &white, i, n).as_raw().clone();
         assert_eq!(at(0, 12), [0, 10, 255]);

@@ -1,37 +1,37 @@
-//! Where the camera looks while an image moves: the part of each frame that is shown.
+//! Camera motion: the visible part of each frame of a video.
 //!
-//! It must not know pixels: parts are shares of a frame. The invariants: the part of frame k depends on k and the number of
-//! frames alone; it lies inside the frame, has the frame's proportions, and moves by parts of a pixel, without a jump at either end: the
-//! way is a smooth step (3 t^2 - 2 t^3), so that the camera starts and stops gently.
+//! This module must not depend on pixels: parts are shares of a frame. Invariants: the part of frame k depends only on k and the number of
+//! frames; it lies inside the frame, has the frame's aspect ratio, and moves with subpixel precision, without a jump at either end: the
+//! path is a smoothstep (3 t^2 - 2 t^3), so that the camera starts and stops gently.
 
 use std::{fmt, str::FromStr};
 
 use super::Part;
 use crate::Error;
 
-/// How far the camera goes, as a share of the frame: a pan shows 1 - `TRAVEL` of each side and goes over the rest, so that what stands
-/// still moves by `TRAVEL / (1 - TRAVEL)` of the video's side (0.176); a zoom ends at 1 - `TRAVEL` of each side (1.176 times as large).
+/// The camera's travel, as a share of the frame: a pan shows 1 - `TRAVEL` of each side and travels over the rest, so that a static object
+/// moves by `TRAVEL / (1 - TRAVEL)` of the video's side (0.176); a zoom ends at 1 - `TRAVEL` of each side (1.176 times as large).
 pub const TRAVEL: f64 = 0.15;
 
-/// How the camera moves.
+/// A camera motion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Camera {
-    /// Not at all: the whole frame is shown.
+    /// No motion: the whole frame is visible.
     #[default]
     Static,
-    /// To the right: what stands still moves to the left.
+    /// To the right: static objects move to the left.
     Pan,
-    /// Upwards: what stands still moves down.
+    /// Upwards: static objects move down.
     Tilt,
-    /// In, to the middle: what stands still moves away from there.
+    /// In, to the centre: static objects move away from the centre.
     Zoom,
 }
 
 impl Camera {
-    /// Every one.
+    /// All motions.
     pub const ALL: [Self; 4] = [Self::Static, Self::Pan, Self::Tilt, Self::Zoom];
 
-    /// Its name: "static", "pan", "tilt" or "zoom".
+    /// The name: "static", "pan", "tilt" or "zoom".
     pub fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -41,7 +41,7 @@ impl Camera {
         }
     }
 
-    /// The part of a frame of `size` pixels that frame `index` of `frames` shows.
+    /// The visible part of frame `index` of `frames`, for a frame of (width, height) pixels.
     pub fn part(self, (width, height): (u32, u32), index: usize, frames: usize) -> Part {
         let way = smooth(index as f64 / frames.saturating_sub(1).max(1) as f64);
         let middle = TRAVEL / 2.0;
@@ -50,7 +50,7 @@ impl Camera {
             Self::Pan => (1.0 - TRAVEL, TRAVEL * way, middle),
             Self::Tilt => (1.0 - TRAVEL, middle, TRAVEL * (1.0 - way)),
             Self::Zoom => {
-                // Evenly for the eye: each moment enlarges by the same factor.
+                // The eye perceives an exponential zoom as even: equal parts of the path enlarge by equal factors.
                 let share = (1.0 - TRAVEL).powf(way);
                 (share, (1.0 - share) / 2.0, (1.0 - share) / 2.0)
             }
@@ -70,7 +70,7 @@ impl FromStr for Camera {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Params`] with the known names, if this is none of them.
+    /// [`Error::Params`] with the known names, if the name is unknown.
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|camera| camera.name() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
@@ -79,7 +79,7 @@ impl FromStr for Camera {
     }
 }
 
-/// 0 to 1 for 0 to 1, level at both ends.
+/// The smoothstep function: maps 0..=1 to 0..=1, with slope zero at both ends.
 fn smooth(t: f64) -> f64 {
     let t = t.clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_begins_and_ends_where_it_is_said_to() {
+    fn the_path_starts_and_ends_at_the_documented_positions() {
         let edges = |camera: Camera, index| {
             let part = camera.part((100, 200), index, 49);
             [part.left, part.top, part.left + part.width, part.top + part.height].map(|edge| (edge * 1e6).round() / 1e6)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn no_step_is_longer_than_half_as_long_again_as_the_mean_one() {
+    fn no_step_is_longer_than_one_and_a_half_mean_steps() {
         let left = |index| Camera::Pan.part((1000, 1000), index, 101).left;
         let steps = (1..101).map(|index| left(index) - left(index - 1)).collect::<Vec<f64>>();
         assert!(steps.iter().all(|step| (0.0..=1.5 * 1.5 + 1e-6).contains(step)), "{steps:?}");

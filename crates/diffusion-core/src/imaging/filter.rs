@@ -1,21 +1,21 @@
-//! The windows by which Pillow weighs source pixels. It must not know images.
+//! Pillow's resampling kernels.
 //!
-//! Follows libImaging/Resample.c of Pillow.
+//! This module must not depend on images. Follows Pillow's `libImaging/Resample.c`.
 
 /// A resampling filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// `Image.Resampling.BICUBIC`, with Keys' a = -0.5.
     Bicubic,
-    /// `Image.Resampling.LANCZOS`, of three lobes.
+    /// `Image.Resampling.LANCZOS`, with three lobes.
     Lanczos,
 }
 
-/// Pillow's coefficient of the bicubic kernel.
+/// Pillow's coefficient for the bicubic kernel.
 const CUBIC_A: f64 = -0.5;
 
 impl Filter {
-    /// The window's half-width in source pixels, where an image is not made smaller.
+    /// The kernel's half-width in source pixels, if the image is not downscaled.
     pub(super) fn support(self) -> f64 {
         match self {
             Self::Bicubic => 2.0,
@@ -23,7 +23,7 @@ impl Filter {
         }
     }
 
-    /// The weight of a source pixel at this distance, before weights are scaled to a sum of one.
+    /// The weight of a source pixel at this distance, before weights are normalised to a sum of one.
     pub(super) fn weight(self, x: f64) -> f64 {
         match self {
             Self::Bicubic => cubic(x.abs()),

@@ -1,7 +1,7 @@
-//! Image arithmetic: resizing, mixing and timing of frames, and the numbers behind it. Images and numbers in, images and numbers out.
+//! Image arithmetic: resizing, blending and retiming frames, and the numbers behind it. Images and numbers in, images and numbers out.
 //!
-//! It must not know models, schedulers or tensors. The invariant: integer results are rounded once, and the same input gives the same bytes
-//! on every machine.
+//! This module must not depend on models, schedulers or tensors. Invariant: integer results are rounded once, and the same input gives the
+//! same bytes on every machine.
 
 mod blend;
 mod camera;

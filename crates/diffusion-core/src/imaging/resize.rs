@@ -1,79 +1,79 @@
-//! Images in other sizes, as Pillow's filters make them.
+//! Resizes images with Pillow's filters.
 //!
-//! It must not know models. The invariant: an image resized here has the bytes that `PIL.Image.resize` gives, because diffusers resizes
-//! with its Lanczos filter before the autoencoder sees an image (`VaeImageProcessor.preprocess`), and transformers with its bicubic one
-//! before a captioner does. Pillow's 8-bit resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits and
-//! a rounding to bytes in between. Rows come first at every size here, as in every Pillow before 13; that one takes the columns first
-//! where the height shrinks much more than the width, and so rounds some bytes another way.
+//! This module must not depend on models. Invariant: a resized image has the same bytes as the result of `PIL.Image.resize`, because
+//! diffusers applies Pillow's Lanczos filter before the autoencoder (`VaeImageProcessor.preprocess`), and transformers its bicubic filter
+//! before a captioner. Pillow's 8-bit resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits, and
+//! rounds to bytes in between. Rows come first at every size here, as in every Pillow before 13, which resizes columns first if the height
+//! shrinks much more than the width, and so rounds some bytes differently.
 
 use image::RgbImage;
 
 use super::Filter;
 use crate::{Error, Result};
 
-/// Fractional bits of a resampling coefficient: 32 of the accumulator, less 8 of a byte and 2 of head room for the negative lobes.
+/// Fractional bits of a resampling coefficient: 32 of the accumulator, minus 8 for a byte and 2 of headroom for the negative lobes.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
-/// Half of a byte's step in a sum of weighted bytes, so that cutting its fraction off rounds it.
+/// One half in the fixed-point format of the sums, so that truncation rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
-/// How far a part's edge may lie outside its image, because of the arithmetic that made it.
+/// Tolerance for a part's edge outside its image, for rounding errors in the caller's arithmetic.
 const ROUNDING: f64 = 1e-6;
 
-/// An image in another size, as Pillow's Lanczos filter makes it.
+/// Resizes an image with Pillow's Lanczos filter.
 ///
 /// # Errors
-/// [`Error::Params`] if the image or the wanted size is empty.
+/// [`Error::Params`] if the image or the target size is empty.
 pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
     resized_by(image, width, height, Filter::Lanczos)
 }
 
-/// An image in another size, as Pillow makes it by that filter.
+/// Resizes an image with the given Pillow filter.
 ///
 /// # Errors
-/// [`Error::Params`] if the image or the wanted size is empty.
+/// [`Error::Params`] if the image or the target size is empty.
 pub fn resized_by(image: &RgbImage, width: u32, height: u32, filter: Filter) -> Result<RgbImage> {
     part_by(image, Part::whole(image.width(), image.height()), width, height, filter)
 }
 
-/// A part of an image, in pixels from its top left corner; its edges may lie between pixels.
+/// A rectangular part of an image, in pixels from the top left corner; its edges may lie between pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {
-    /// Pixels left of it.
+    /// The left edge.
     pub left: f64,
-    /// Pixels above it.
+    /// The top edge.
     pub top: f64,
-    /// Pixels across it.
+    /// The width.
     pub width: f64,
-    /// Pixels down it.
+    /// The height.
     pub height: f64,
 }
 
 impl Part {
-    /// All of an image of this size.
+    /// The whole of an image of this size.
     pub fn whole(width: u32, height: u32) -> Self {
         Self { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) }
     }
 
-    /// The largest part of an image that has the proportions of `to`, in its middle: what is left when the image covers a frame and no
-    /// side of it is stretched. The whole image where a side of either is empty.
+    /// The largest centred part of an image with the aspect ratio of `to`: what remains visible when the image covers a frame without being
+    /// stretched. The whole image if a side of either is 0.
     pub fn covering(image: (u32, u32), to: (u32, u32)) -> Self {
         let whole = Self::whole(image.0, image.1);
         let (across, down) = (whole.width * f64::from(to.1), whole.height * f64::from(to.0));
         if across <= 0.0 || down <= 0.0 {
             return whole;
         }
-        // One of the two is the image's own, to the last bit.
+        // One of the two is exactly the image's own.
         let (width, height) = if across > down { (down / f64::from(to.1), whole.height) } else { (whole.width, across / f64::from(to.0)) };
         Self { left: (whole.width - width) / 2.0, top: (whole.height - height) / 2.0, width, height }
     }
 }
 
-/// A part of an image in another size, as Pillow's Lanczos filter makes it of a `box`: pixels beyond the part's edges count for those
-/// within, as they do in the whole image.
+/// Resizes a part of an image with Pillow's Lanczos filter, as with its `box` argument: pixels outside the part's edges contribute to those
+/// inside, as in the whole image.
 ///
 /// # Errors
-/// [`Error::Params`] if the part or the wanted size is empty, or the part is not inside the image.
+/// [`Error::Params`] if the part or the target size is empty, or the part is not inside the image.
 pub fn resized_part(image: &RgbImage, part: Part, width: u32, height: u32) -> Result<RgbImage> {
     part_by(image, part, width, height, Filter::Lanczos)
 }
@@ -83,13 +83,13 @@ fn part_by(image: &RgbImage, part: Part, width: u32, height: u32, filter: Filter
     RgbImage::from_raw(width, height, bytes).ok_or_else(|| Error::Params { field: "image", reason: format!("no {width}x{height} pixels") })
 }
 
-/// One output pixel's window: where it starts in the source, and its weights.
+/// One output pixel's window: its first source pixel, and its weights.
 struct Window {
     start: usize,
     weights: Vec<i32>,
 }
 
-/// Resizes bytes of `CHANNELS` a pixel; `field` names them in errors.
+/// Resizes an image of `CHANNELS` bytes per pixel; `field` names it in errors.
 pub(crate) fn resize<const CHANNELS: usize>(
     bytes: &[u8],
     from: (u32, u32),
@@ -131,7 +131,7 @@ pub(crate) fn resize<const CHANNELS: usize>(
         let mut next = Vec::with_capacity(stride * to_height);
         let mut sums = vec![HALF; stride];
         for window in windows(height, down, to_height, filter) {
-            // A row at a time, which the compiler turns into vectors.
+            // A row at a time, which the compiler vectorises.
             sums.fill(HALF);
             for (row, weight) in current.chunks_exact(stride).skip(window.start).zip(&window.weights) {
                 for (sum, value) in sums.iter_mut().zip(row) {
@@ -145,12 +145,12 @@ pub(crate) fn resize<const CHANNELS: usize>(
     Ok(current)
 }
 
-/// A sum of weighted bytes, rounded.
+/// Rounds a sum of weighted bytes.
 fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
-/// The windows of every output position along one axis, of which `part` is shown.
+/// The window of every output position along one axis, for the `part` of `from` source pixels.
 fn windows(from: usize, part: (f64, f64), to: usize, filter: Filter) -> Vec<Window> {
     let scale = (part.1 - part.0) / to as f64;
     let filter_scale = scale.max(1.0);
@@ -159,7 +159,7 @@ fn windows(from: usize, part: (f64, f64), to: usize, filter: Filter) -> Vec<Wind
     (0..to)
         .map(|position| {
             let center = part.0 + (position as f64 + 0.5) * scale;
-            // A cast of a negative float to usize gives 0, which is the clamp that is wanted.
+            // Casting a negative float to usize gives 0, which is the intended clamp.
             let start = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
             let weights = (start..end).map(|x| filter.weight((x as f64 - center + 0.5) / filter_scale)).collect::<Vec<f64>>();
@@ -180,7 +180,7 @@ mod tests {
         (0..width * height * channels).map(|index| ((index * 7919 + index / 5 * 131) % 256) as u8).collect()
     }
 
-    /// FNV-1a, to compare whole images by one number.
+    /// FNV-1a, to compare whole images by a single number.
     fn digest(bytes: &[u8]) -> u32 {
         bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
     }
@@ -222,12 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn a_covering_part_has_the_frames_proportions_and_lies_in_the_middle() {
+    fn a_covering_part_has_the_frames_aspect_ratio_and_is_centred() {
         let part = Part::covering;
         assert_eq!(part((100, 50), (20, 10)), Part::whole(100, 50));
         assert_eq!(part((100, 50), (10, 10)), Part { left: 25.0, top: 0.0, width: 50.0, height: 50.0 });
         assert_eq!(part((50, 100), (16, 9)), Part { left: 0.0, top: 35.9375, width: 50.0, height: 28.125 });
-        // Whatever the sizes, it is a part that can be resized.
+        // At every size it is a valid part.
         for side in 1..60 {
             let image = RgbImage::new(61 - side, side);
             let part = part(image.dimensions(), (1920, 1000 + side));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_of_an_image_is_an_error() {
+    fn an_invalid_part_is_an_error() {
         let image = RgbImage::new(8, 8);
         let whole = Part::whole(8, 8);
         for part in [

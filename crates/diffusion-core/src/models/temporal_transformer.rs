@@ -236,11 +236,11 @@ impl TransformerSpatioTemporal {
 
     /// `x` is [clips * num_frames, height, width, channels], a clip's frames one after the other; so is the result.
     pub(super) fn forward(&self, x: &Nhwc, context: &mut ContextReader<'_>, num_frames: usize) -> Result<Nhwc> {
-        let (pictures, height, width, _) = x.dims()?;
+        let (images, height, width, _) = x.dims()?;
         let frames: Vec<f64> = (0..num_frames).map(|frame| frame as f64).collect();
         let embeds = self.time_pos_embed.forward(&self.sinusoids.embed_all(&frames)?, None)?;
         // Row i belongs to frame i % num_frames.
-        let embeds = repeat_images(&embeds, pictures)?;
+        let embeds = repeat_images(&embeds, images)?;
 
         let mut tokens = self.proj_in.forward(&self.norm.forward(x)?.tokens()?)?;
         for block in &self.blocks {

@@ -40,7 +40,7 @@ impl Case {
         self.tensors.get(name).map(|tensor| tensor.to_dtype(dtype).unwrap())
     }
 
-    fn picture(&self, dtype: DType) -> Nhwc {
+    fn image(&self, dtype: DType) -> Nhwc {
         Nhwc::from_nchw(&self.input("x", dtype).unwrap()).unwrap()
     }
 
@@ -63,7 +63,7 @@ fn resnet(name: &str, inputs: usize, outputs: usize, eps: (f64, f64), mix: Mix) 
         let params = SpatioTemporalResParams { inputs, outputs, time_channels, groups: 32, spatial_eps: eps.0, temporal_eps: eps.1, mix };
         let block = SpatioTemporalResBlock::load(&case.weights.cursor(Component::Unet, dtype), params).unwrap();
         assert_eq!(case.weights.unread(), Vec::<String>::new());
-        case.check(name, &block.forward(&case.picture(dtype), time.as_ref(), case.frames).unwrap(), dtype);
+        case.check(name, &block.forward(&case.image(dtype), time.as_ref(), case.frames).unwrap(), dtype);
     }
 }
 
@@ -81,9 +81,9 @@ fn transformer(name: &str, channels: usize, heads: usize, layers: usize, cross_a
         let block = TransformerSpatioTemporal::load(&case.weights.cursor(Component::Unet, dtype), &params).unwrap();
         let states = case.input("encoder_hidden_states", dtype).unwrap().squeeze(1).unwrap();
         let vectors: Vec<_> = block.context(&states).map(Result::unwrap).collect();
-        let output = block.forward(&case.picture(dtype), &mut ContextReader::new(&vectors), case.frames).unwrap();
+        let output = block.forward(&case.image(dtype), &mut ContextReader::new(&vectors), case.frames).unwrap();
         case.check(name, &output, dtype);
-        assert!(block.forward(&case.picture(dtype), &mut ContextReader::new(&vectors[1..]), case.frames).is_err());
+        assert!(block.forward(&case.image(dtype), &mut ContextReader::new(&vectors[1..]), case.frames).is_err());
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn is_cpu(device: &Device) -> bool {
 }
 
 /// Whether only a weight's shape is needed.
-pub(super) fn keeps_no_weights() -> bool {
+pub(super) fn is_shapes_only() -> bool {
     SHAPES_ONLY.get()
 }
 

@@ -65,7 +65,7 @@ impl Matrix {
         if let Some(bias) = bias.as_ref().filter(|bias| bias.dims() != [outputs]) {
             return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
         }
-        let form = if execution::keeps_no_weights() {
+        let form = if execution::is_shapes_only() {
             // A view of the weight would keep all of its memory alive.
             Form::Rows(Tensor::zeros(0, weight.dtype(), weight.device())?)
         } else if execution::is_cpu(weight.device()) {

@@ -90,12 +90,12 @@ impl Nhwc {
     /// # Errors
     /// [`Error::Shape`] if the number of images is no multiple of `num_frames`.
     pub fn clips(&self, num_frames: usize) -> Result<Self> {
-        let (pictures, height, width, channels) = self.dims()?;
-        if num_frames == 0 || !pictures.is_multiple_of(num_frames) {
+        let (images, height, width, channels) = self.dims()?;
+        if num_frames == 0 || !images.is_multiple_of(num_frames) {
             let expected = format!("[a multiple of {num_frames} frames, ..]");
             return Err(Error::Shape { what: "frames of clips", expected, found: self.0.dims().to_vec() });
         }
-        Ok(Self(self.0.reshape((pictures / num_frames, num_frames, height * width, channels))?))
+        Ok(Self(self.0.reshape((images / num_frames, num_frames, height * width, channels))?))
     }
 
     /// The inverse of [`Self::clips`]: the frames as images of this size. Copies nothing.

@@ -45,16 +45,16 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
     let ((tall, wide), stride) = (geometry.params.kernel, geometry.params.stride);
     let (out_height, out_width) = geometry.output;
     let outputs = weight.dim(1)?;
-    let mut picture = x.tensor().clone();
+    let mut image = x.tensor().clone();
     if geometry.enlarged != (height, width) {
-        picture = nearest(&nearest(&picture, 1, geometry.enlarged.0)?, 2, geometry.enlarged.1)?;
+        image = nearest(&nearest(&image, 1, geometry.enlarged.0)?, 2, geometry.enlarged.1)?;
     }
     let (before, after) = (geometry.params.pad_before, geometry.params.pad_after);
     if before.0 + after.0 > 0 {
-        picture = picture.pad_with_zeros(1, before.0, after.0)?;
+        image = image.pad_with_zeros(1, before.0, after.0)?;
     }
     if before.1 + after.1 > 0 {
-        picture = picture.pad_with_zeros(2, before.1, after.1)?;
+        image = image.pad_with_zeros(2, before.1, after.1)?;
     }
     let pixel_bytes = batch * tall * wide * channels * x.tensor().dtype().size_in_bytes();
     let tile_pixels = (SCRATCH_BYTES / pixel_bytes.max(1)).max(1);
@@ -62,14 +62,14 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
     let mut tiles = Vec::new();
     for first in (0..out_height).step_by(tile_rows) {
         let rows = tile_rows.min(out_height - first);
-        let row_index = strided_index(&picture, rows, stride)?;
+        let row_index = strided_index(&image, rows, stride)?;
         let mut parts = Vec::new();
         for from in (0..out_width).step_by(tile_columns) {
             let columns = tile_columns.min(out_width - from);
-            let column_index = strided_index(&picture, columns, stride)?;
+            let column_index = strided_index(&image, columns, stride)?;
             let mut taps = Vec::with_capacity(tall * wide);
             for ky in 0..tall {
-                let band = picture.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
+                let band = image.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
                 let band = if stride == 1 { band } else { band.contiguous()?.index_select(&row_index, 1)? };
                 for kx in 0..wide {
                     let tap = band.narrow(2, from * stride + kx, (columns - 1) * stride + 1)?;

@@ -1,6 +1,7 @@
-//! The context of a call: the monitor that watches it, the journal that keeps its finished pieces, the sink that takes its frames.
+//! The context of a call: the monitor that observes it, the journal that keeps its finished parts, the sink that takes its frames.
 //!
-//! It must not know models. The invariant: the context does not change the result, only who sees it being made and what is not made twice.
+//! This module must not depend on models. Invariant: the context affects progress reports and the reuse of finished parts, never the
+//! result.
 
 use crate::{
     denoise::StepMonitor,
@@ -11,9 +12,9 @@ use crate::{
 
 /// The context of one image.
 ///
-/// `RunContext::new(&mut monitor)` is enough for a caller without a journal, `RunContext::new(&mut ())` for one that needs no progress either.
+/// `RunContext::new(&mut monitor)` suffices for a caller without a journal, and `RunContext::new(&mut ())` for one without progress either.
 pub struct RunContext<'a> {
-    /// Sees every step, and can cancel.
+    /// Observes every step, and can cancel.
     pub monitor: &'a mut dyn StepMonitor,
     /// Keeps the finished latents and the finished image.
     pub journal: &'a mut dyn Journal,
@@ -27,7 +28,7 @@ impl<'a> RunContext<'a> {
         Self { monitor, journal: no_journal(), run: Run::Image { index: 0 } }
     }
 
-    /// Adds a journal, which keeps the image under the name `run`. What it has of the image is not made again.
+    /// Adds a journal, which keeps the image under the name `run`. Parts that it already has are reused.
     #[must_use]
     pub fn with_journal(self, journal: &'a mut dyn Journal, run: Run) -> Self {
         Self { journal, run, ..self }
@@ -36,9 +37,9 @@ impl<'a> RunContext<'a> {
 
 /// The context of one video.
 ///
-/// `VideoContext::new(&mut monitor, &mut sink)` is enough for a caller without a journal.
+/// `VideoContext::new(&mut monitor, &mut sink)` suffices for a caller without a journal.
 pub struct VideoContext<'a> {
-    /// Sees every step and every frame, and can cancel.
+    /// Observes every step and every frame, and can cancel.
     pub monitor: &'a mut dyn VideoMonitor,
     /// Takes the frames, one by one.
     pub sink: &'a mut dyn FrameSink,
@@ -52,14 +53,14 @@ impl<'a> VideoContext<'a> {
         Self { monitor, sink, journal: no_journal() }
     }
 
-    /// Adds a journal. What it has of the video is not made again; all frames reach the sink all the same.
+    /// Adds a journal. Parts that it already has are reused; all frames still reach the sink.
     #[must_use]
     pub fn with_journal(self, journal: &'a mut dyn Journal) -> Self {
         Self { journal, ..self }
     }
 }
 
-/// The journal that keeps nothing. Nothing leaks: a box of a unit takes no memory.
+/// The journal that keeps nothing. Nothing leaks, because a box of a unit takes no memory.
 fn no_journal<'a>() -> &'a mut dyn Journal {
     Box::leak(Box::new(()))
 }

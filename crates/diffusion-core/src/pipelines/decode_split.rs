@@ -1,29 +1,29 @@
-//! How a decode is split, and split further while the device has no memory for it.
+//! Splits a decode into parts, and into smaller ones while the device runs out of memory.
 //!
-//! It must not know models: a decode arrives as a function. The invariants: every retry is split further than the one before, so retries
-//! end; a decode that fits as it was asked for is made as it was asked for, because smaller parts give slightly other pixels.
+//! This module must not depend on models: a decode arrives as a function. Invariants: every retry is split further than the one before, so
+//! retries terminate; a decode that fits in memory is not split beyond the request, because smaller parts give slightly different pixels.
 
 use std::fmt;
 
 use crate::{Error, Result, denoise::StepMonitor, models::Tiling};
 
-/// Sides in pixels of the tiles that an image is cut into where even one alone is too much. A tile below the second shows too little of
-/// the image for its colours to agree with its neighbours'.
+/// Tile sides in pixels to try where even a single image does not fit. A tile smaller than the second covers too little of the image for
+/// its colours to match its neighbours'.
 const TILE_SIDES: [usize; 2] = [512, 256];
 
 /// How a decode is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DecodeSplit {
-    /// Images that are decoded at once, at least 1.
+    /// Images per decode, at least 1.
     pub(super) together: usize,
-    /// The longer side of what is decoded at once, in pixels.
+    /// The longer side of an image, or of a tile of it, in pixels.
     side: usize,
-    /// The tiles that were stepped down to; `None` is the model's own way.
+    /// The side of the tiles that replace the model's own tiling; `None` for the model's own.
     tile: Option<usize>,
 }
 
 impl DecodeSplit {
-    /// So many images of (width, height) pixels at once, in the model's own tiles.
+    /// Decodes `together` images of (width, height) pixels at once, in the model's own tiles.
     pub(super) fn new(together: usize, (width, height): (u32, u32), tiling: Option<Tiling>) -> Self {
         let (width, height) = (width as usize, height as usize);
         let own_tile = tiling.filter(|tiling| width.saturating_mul(height) > tiling.above_pixels);
@@ -32,7 +32,7 @@ impl DecodeSplit {
         Self { together: together.max(1), side, tile: None }
     }
 
-    /// The side of the smallest tiles that are stepped down to, in pixels.
+    /// The side of the smallest tiles, in pixels.
     pub(super) fn smallest_tile() -> usize {
         let [_, smallest] = TILE_SIDES;
         smallest
@@ -43,7 +43,7 @@ impl DecodeSplit {
         self.tile.map_or(own, |side| Some(Tiling { above_pixels: 0, tile_sample_min_size: side }))
     }
 
-    /// Half as many at once; of one alone, smaller tiles.
+    /// Halves the number of images, or reduces the tile of a single image.
     fn smaller(self) -> Option<Self> {
         if self.together > 1 {
             return Some(Self { together: self.together / 2, ..self });
@@ -52,18 +52,18 @@ impl DecodeSplit {
         Some(Self { side: tile, tile: Some(tile), ..self })
     }
 
-    /// Calls `decode` with this split, and then with smaller ones until there is memory for it; the last one stays.
+    /// Calls `decode` with this split, then with smaller ones until it fits in memory; `self` keeps the last split.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if there is no smaller one; whatever else `decode` returns.
+    /// [`Error::OutOfMemory`] if there is no smaller split; any other error of `decode`.
     pub(super) fn decode<T>(&mut self, monitor: &mut dyn StepMonitor, mut decode: impl FnMut(Self) -> Result<T>) -> Result<T> {
         loop {
             let what = match decode(*self) {
                 Err(Error::OutOfMemory { what }) => what,
-                made => return made,
+                result => return result,
             };
             let Some(smaller) = self.smaller() else { return Err(Error::OutOfMemory { what: format!("decoding {self}: {what}") }) };
-            monitor.on_step_down(&format!("there is no memory to decode {self} ({what}); going on with {smaller}"));
+            monitor.on_step_down(&format!("there is no memory to decode {self} ({what}); continuing with {smaller}"));
             *self = smaller;
         }
     }
@@ -89,9 +89,9 @@ mod tests {
     use crate::denoise::StepReport;
 
     #[derive(Default)]
-    struct Told(Vec<String>);
+    struct StepDowns(Vec<String>);
 
-    impl StepMonitor for Told {
+    impl StepMonitor for StepDowns {
         fn on_step(&mut self, _: &StepReport<'_>) -> ControlFlow<()> {
             ControlFlow::Continue(())
         }
@@ -107,52 +107,52 @@ mod tests {
 
     type Tried = Vec<(usize, Option<usize>)>;
 
-    /// The splits that are tried where only `fits` has memory, and how it ended.
+    /// The attempted splits if only those that `fits` accepts have enough memory, the result, and the log messages.
     fn tried(mut split: DecodeSplit, fits: impl Fn(DecodeSplit) -> bool) -> (Tried, Result<()>, Vec<String>) {
-        let (mut tried, mut told) = (Vec::new(), Told::default());
-        let made = split.decode(&mut told, |split| {
+        let (mut tried, mut step_downs) = (Vec::new(), StepDowns::default());
+        let result = split.decode(&mut step_downs, |split| {
             tried.push((split.together, split.tile));
             if fits(split) { Ok(()) } else { Err(full()) }
         });
         assert_eq!(tried.last(), Some(&(split.together, split.tile)), "the last one stays");
-        (tried, made, told.0)
+        (tried, result, step_downs.0)
     }
 
     #[test]
     fn halves_then_tiles_then_the_error() {
         let split = DecodeSplit::new(7, (1024, 576), Some(Tiling::default()));
-        let (all, made, told) = tried(split, |_| false);
+        let (all, result, messages) = tried(split, |_| false);
         assert_eq!(all, [(7, None), (3, None), (1, None), (1, Some(512)), (1, Some(256))]);
-        assert_eq!(made.unwrap_err().to_string(), "out of memory: decoding one picture at once in tiles of 256 pixels: no room");
-        assert_eq!(told.len(), 4);
-        assert_eq!(told[0], "there is no memory to decode 7 pictures at once (no room); going on with 3 pictures at once");
-        let (some, made, told) = tried(split, |split| split.together <= 3);
-        assert_eq!((some.as_slice(), told.len()), (&[(7, None), (3, None)][..], 1));
-        made.unwrap();
+        assert_eq!(result.unwrap_err().to_string(), "out of memory: decoding one picture at once in tiles of 256 pixels: no room");
+        assert_eq!(messages.len(), 4);
+        assert_eq!(messages[0], "there is no memory to decode 7 pictures at once (no room); continuing with 3 pictures at once");
+        let (some, result, messages) = tried(split, |split| split.together <= 3);
+        assert_eq!((some.as_slice(), messages.len()), (&[(7, None), (3, None)][..], 1));
+        result.unwrap();
     }
 
     #[test]
-    fn what_fits_is_made_as_it_was_asked_for() {
-        let (all, made, told) = tried(DecodeSplit::new(25, (1024, 576), None), |_| true);
-        assert_eq!((all.as_slice(), told.len()), (&[(25, None)][..], 0));
-        made.unwrap();
+    fn a_decode_that_fits_is_not_split() {
+        let (all, result, messages) = tried(DecodeSplit::new(25, (1024, 576), None), |_| true);
+        assert_eq!((all.as_slice(), messages.len()), (&[(25, None)][..], 0));
+        result.unwrap();
     }
 
     #[test]
-    fn tiles_are_smaller_than_what_they_are_cut_from() {
+    fn tiles_are_smaller_than_the_image_or_its_own_tiles() {
         let last = |size, tiling| tried(DecodeSplit::new(1, size, tiling), |_| false).0;
         assert_eq!(last((512, 512), None), [(1, None), (1, Some(256))]);
         assert_eq!(last((256, 128), None), [(1, None)]);
-        // Cut into tiles of 512 of itself already.
+        // The model's own tiling already uses tiles of 512.
         assert_eq!(last((2048, 1024), Some(Tiling::default())), [(1, None), (1, Some(256))]);
         let tiling = DecodeSplit::new(1, (512, 512), Some(Tiling::default())).tiling(Some(Tiling::default()));
         assert_eq!(tiling, Some(Tiling::default()));
     }
 
     #[test]
-    fn another_error_is_no_reason_to_split() {
+    fn other_errors_do_not_split() {
         let mut split = DecodeSplit::new(4, (64, 64), None);
-        let made: Result<()> = split.decode(&mut Told::default(), |_| Err(Error::Cancelled));
-        assert!(matches!(made, Err(Error::Cancelled)) && split.together == 4);
+        let result: Result<()> = split.decode(&mut StepDowns::default(), |_| Err(Error::Cancelled));
+        assert!(matches!(result, Err(Error::Cancelled)) && split.together == 4);
     }
 }

@@ -1,7 +1,7 @@
-//! What loading a model would refuse, and which entries of its files it ignores, found without reading a weight.
+//! Finds what loading a model would refuse, and the entries of its files that it would ignore, without reading weights.
 //!
-//! It must not know what is done with the answer. The invariant: what is refused here is what `load` refuses, because the same readers
-//! and loaders run, over zeros in the shapes of the stored tensors.
+//! This module must not depend on what uses the findings. Invariant: it refuses exactly what `load` refuses, because it runs the same
+//! readers and loaders over zeros in the shapes of the stored tensors.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     weights::{Component, ComponentWeights, ModelFamily, TensorShape, TensorSource, WeightSource, ignored_entries},
 };
 
-/// Entries of one file, or tensors, that mean nothing to the model's classes.
+/// Entries of one file, or tensors, that the model's classes do not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredFields {
     /// The file, relative to the model ("unet/config.json"), or "tensors".
@@ -34,7 +34,7 @@ pub struct IgnoredFields {
 
 impl fmt::Display for IgnoredFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A file that was saved in training may hold thousands of tensors of its own.
+        // A training checkpoint may hold thousands of extra tensors.
         const SHOWN: usize = 8;
         let shown: Vec<String> = self.fields.iter().take(SHOWN).map(|field| field.escape_debug().to_string()).collect();
         write!(f, "{}: {}", self.file, shown.join(", "))?;
@@ -45,30 +45,30 @@ impl fmt::Display for IgnoredFields {
     }
 }
 
-/// What [`inspect`] finds.
+/// The findings of [`inspect`].
 #[derive(Debug, Default)]
 pub struct Inspection {
-    /// What of the model's files is ignored, file by file.
+    /// Ignored entries of the model's files, file by file.
     pub ignored: Vec<IgnoredFields>,
-    /// Why the model cannot be loaded: the first reason of each part. None: it can be.
+    /// Why the model cannot be loaded: the first reason for each component. Empty if it can be.
     pub refusals: Vec<Error>,
-    /// Why the model's own scheduler cannot be run, where requests can name another: only those that name none are refused.
+    /// Why the model's own scheduler cannot run. Only requests that name no other scheduler fail.
     pub own_scheduler: Option<Error>,
 }
 
-/// What of a model's files is ignored when it is loaded. Reads configurations only; what cannot be read is left for the load to refuse.
+/// The entries of a model's files that loading ignores. Reads configurations only, and skips unreadable ones: the load refuses those.
 pub fn ignored_fields(source: &dyn WeightSource) -> Vec<IgnoredFields> {
     Inspector::run(source, false).ignored
 }
 
-/// What loading the model would refuse and ignore. Reads configurations, the tokenizer and the tensors' names and shapes, no tensor.
+/// Finds what loading the model would refuse and ignore. Reads configurations, the tokenizer and the tensors' names and shapes, no tensor.
 pub fn inspect(source: &dyn WeightSource) -> Inspection {
     Inspector::run(source, true)
 }
 
 struct Inspector<'a> {
     source: &'a dyn WeightSource,
-    /// Whether tensors and the tokenizer are looked at too.
+    /// Whether to inspect tensors and the tokenizer too.
     whole: bool,
     found: Inspection,
 }
@@ -120,7 +120,7 @@ impl<'a> Inspector<'a> {
         self.weights(Component::Vae, vae, AutoencoderKlTemporalDecoder::load);
     }
 
-    /// Reads a part's own JSON.
+    /// Reads a component's configuration.
     fn config<C>(&mut self, component: Component, read: impl FnOnce(&Json) -> Result<(C, Vec<String>)>) -> Option<C> {
         match self.source.config(component).and_then(|json| read(&json)) {
             Ok((config, fields)) => {
@@ -139,7 +139,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// Loads a part whose configuration could be read, without its numbers.
+    /// Loads a component whose configuration could be read, without its values.
     fn weights<C, M>(&mut self, component: Component, config: Option<C>, load: impl FnOnce(&C, &ComponentWeights) -> Result<M>) {
         let Some(config) = config.filter(|_| self.whole) else { return };
         let loaded = self.source.tensors(component).and_then(|tensors| {
@@ -150,7 +150,7 @@ impl<'a> Inspector<'a> {
     }
 }
 
-/// Tensors of the names and shapes of a source's, all zero.
+/// Zero tensors with the names and shapes of a source's tensors.
 struct Zeros(Arc<dyn TensorSource>);
 
 impl TensorSource for Zeros {

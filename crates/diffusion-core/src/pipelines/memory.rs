@@ -1,8 +1,8 @@
-//! What a call of a pipeline takes in memory, known before anything is run: from the models' configurations alone.
+//! The memory that a pipeline call needs, computed in advance from the models' configurations.
 //!
-//! It must not know requests, nor how much memory there is. The invariant: values only, so that whoever takes requests can ask without the
-//! thread that owns the device. Counted are weights as they are held and activations as the models' plans count them; both are held
-//! against the real peaks of runs in `generation`'s memory module, which adds what a process takes besides.
+//! This module must not depend on requests or on the available memory. Invariant: plain values only, so that request validation does not
+//! need the thread that owns the device. Counted are weights as stored in memory, and activations as in the models' plans; both are checked
+//! against the measured peaks of runs in `generation`'s memory module, which adds the rest of the process.
 
 use std::{
     ops::ControlFlow,
@@ -23,17 +23,17 @@ use crate::{
     weights::{Component, ComponentWeights, TensorShape, WatchedTensors, WeightSource},
 };
 
-/// What a picture's pixel takes on its way out of the model and in: planes in f32, copied between layouts, and bytes.
+/// Bytes per pixel for an image's conversion from and to tensors: planes in f32, copied between layouts, and bytes.
 const PIXEL_BYTES: u64 = 64;
 
-/// What the CPU's allocator keeps between blocks for those that come, as a part of what is held, and at most: a decode's layers grow as it
-/// goes on, and find what their forerunners left too small. Measured on tiny-sd's shape in both precisions, 45 in a hundred for a picture;
-/// on svd's, whose frames are large beside everything else, 7.
-const PICTURE_GAPS: u64 = 2;
+/// The CPU allocator's fragmentation, as the divisor of the allocated memory, and its maximum in bytes: the layers of a decode grow, so
+/// blocks freed by earlier layers are too small for later ones. Measured in both precisions: 45 percent for an image with tiny-sd's shape,
+/// 7 percent for svd's, whose frames are large compared to everything else.
+const IMAGE_GAPS: u64 = 2;
 const VIDEO_GAPS: u64 = 8;
 const MOST_GAPS: u64 = 1 << 30;
 
-/// Where the parts run and in which precision: of a policy, what says how much they take. It holds no device, which is its thread's alone.
+/// The parts of a policy that affect memory. It holds no device, because a device belongs to its thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     on_cpu: bool,
@@ -46,13 +46,13 @@ impl Place {
         Self { on_cpu: policy.device.is_cpu(), unet: policy.unet, vae: policy.vae }
     }
 
-    /// With what lies between blocks.
+    /// Adds the allocator's fragmentation, `held / part`.
     fn with_gaps(self, held: u64, part: u64) -> u64 {
         if self.on_cpu { held.saturating_add((held / part).min(MOST_GAPS)) } else { held }
     }
 }
 
-/// What a model that makes images takes.
+/// The memory needs of an image model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageMemory {
     unet: UNet2dConfig,
@@ -62,8 +62,8 @@ pub struct ImageMemory {
 }
 
 impl ImageMemory {
-    /// Reads the configurations and the tensors' shapes; no tensor. A source that makes its tensors up says nothing of their shapes, and
-    /// its weights count as nothing.
+    /// Reads the configurations and the tensors' shapes; no tensor. A source that generates its tensors does not know their shapes, so its
+    /// weights count as 0 bytes.
     ///
     /// # Errors
     /// As [`StableDiffusion::load`], for configurations.
@@ -74,48 +74,48 @@ impl ImageMemory {
         Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, parts, policy)? })
     }
 
-    /// The loaded model, in bytes.
+    /// The size of the loaded weights, in bytes.
     pub fn weights(&self) -> u64 {
         self.weights
     }
 
-    /// The most that a picture takes beside the model, in bytes.
+    /// The peak memory for an image in addition to the weights, in bytes.
     pub fn working(&self, call: ImageCall) -> u64 {
         let (ImageCall { size, guided, encodes, between }, factor) = (call, self.vae.factor().max(1));
         let latents = (size.1 as usize / factor, size.0 as usize / factor);
         let texts = if guided && self.unet.time_cond_proj_dim.is_none() { 2 } else { 1 };
         let unet = self.unet.planned(texts, latents.0, latents.1);
         let steps = working_bytes(unet.peak_elements, unet.largest_elements, self.place.unet, self.place.on_cpu);
-        // Where a device says that memory is short, fewer are decoded together.
+        // A device reports when memory runs out, and the decode is then split down to one at a time.
         let together = if between && self.place.on_cpu { scenes::decoded_together(size) } else { 1 };
         let tile = tile(size, self.place.on_cpu);
         let decode = self.vae.planned_decode(together, tile.0 / factor, tile.1 / factor);
         let mut coding = working_bytes(decode.peak_elements, decode.largest_elements, self.place.vae, self.place.on_cpu);
         if encodes {
-            // An encode is not made again in smaller parts.
+            // An encode is not retried in smaller parts.
             let whole = own_tile(size);
             let encode = self.vae.planned_encode(1, whole.0, whole.1);
             coding = coding.max(working_bytes(encode.peak_elements, encode.largest_elements, self.place.vae, self.place.on_cpu));
         }
         let pixels = u64::from(size.0).saturating_mul(u64::from(size.1)).saturating_mul(together as u64);
-        self.place.with_gaps(steps.max(coding), PICTURE_GAPS).saturating_add(pixels.saturating_mul(PIXEL_BYTES))
+        self.place.with_gaps(steps.max(coding), IMAGE_GAPS).saturating_add(pixels.saturating_mul(PIXEL_BYTES))
     }
 }
 
-/// A call for an image, as far as its memory goes.
+/// The properties of an image call that affect its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageCall {
     /// (width, height) in pixels.
     pub size: (u32, u32),
-    /// Whether its guidance scale is above 1: then there are two texts.
+    /// Whether its guidance scale is above 1, which needs two texts.
     pub guided: bool,
-    /// Whether it is made from a given picture.
+    /// Whether it starts from a given image.
     pub encodes: bool,
-    /// Whether it is one of the pictures between two scenes, of which several are decoded together.
+    /// Whether it is an intermediate image between two scenes, several of which are decoded together.
     pub between: bool,
 }
 
-/// What a model that sets pictures in motion takes.
+/// The memory needs of an image-to-video model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MotionMemory {
     unet: UNetSpatioTemporalConfig,
@@ -124,22 +124,22 @@ pub struct MotionMemory {
     weights: u64,
 }
 
-/// A run of a model that sets pictures in motion, as far as its memory goes.
+/// The properties of an image-to-video run that affect its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MotionCall {
     /// (width, height) of the frames in pixels.
     pub size: (u32, u32),
     /// Frames.
     pub frames: usize,
-    /// Frames that are decoded together.
+    /// Frames decoded together.
     pub decoded_together: usize,
-    /// Whether there is guidance, which takes every frame twice.
+    /// Whether there is guidance, which doubles the batch.
     pub guided: bool,
 }
 
 impl MotionMemory {
-    /// Reads the configurations and the tensors' shapes; no tensor. A source that makes its tensors up says nothing of their shapes, and
-    /// its weights count as nothing.
+    /// Reads the configurations and the tensors' shapes; no tensor. A source that generates its tensors does not know their shapes, so its
+    /// weights count as 0 bytes.
     ///
     /// # Errors
     /// As [`StableVideoDiffusion::load`], for configurations.
@@ -150,7 +150,7 @@ impl MotionMemory {
         Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, parts, policy)? })
     }
 
-    /// The model once it is loaded, in bytes.
+    /// The size of the weights after loading, in bytes.
     pub fn weights(&self) -> u64 {
         self.weights
     }
@@ -170,7 +170,7 @@ impl MotionMemory {
         self.unet.num_frames
     }
 
-    /// How many frames of (width, height) pixels can be decoded together, for no tensor may have more elements than every device can index.
+    /// The maximum number of frames of (width, height) pixels to decode together, so that every device can index every tensor's elements.
     pub fn most_decoded_together(&self, size: (u32, u32)) -> usize {
         let factor = self.vae.factor().max(1);
         let tile = own_tile(size);
@@ -178,14 +178,14 @@ impl MotionMemory {
         ((MOST_ELEMENTS - 1) / of_one).max(1)
     }
 
-    /// The most that a run takes beside the model, in bytes.
+    /// The peak memory for a run in addition to the weights, in bytes.
     pub fn working(&self, call: MotionCall) -> u64 {
         let (MotionCall { size, frames, decoded_together, guided }, factor) = (call, self.vae.factor().max(1));
         let latents = (size.1 as usize / factor, size.0 as usize / factor);
         let on_cpu = self.place.on_cpu;
         let unet = self.unet.planned(if guided { 2 } else { 1 }, frames, latents.0, latents.1);
         let steps = working_bytes(unet.peak_elements, unet.largest_elements, self.place.unet, on_cpu);
-        // Where a device says that memory is short, fewer are decoded together.
+        // A device reports when memory runs out, and the decode is then split down to one at a time.
         let together = if on_cpu { decoded_together.clamp(1, frames.max(1)) } else { 1 };
         let tile = tile(size, on_cpu);
         let decode = self.vae.planned_decode(together, tile.0 / factor, tile.1 / factor);
@@ -200,7 +200,7 @@ impl MotionMemory {
 }
 
 impl StableDiffusion {
-    /// What the loaded model takes, and what its pictures will.
+    /// The memory needs of the loaded model and of its calls.
     pub fn memory(&self) -> ImageMemory {
         ImageMemory {
             unet: self.unet.config().clone(),
@@ -212,7 +212,7 @@ impl StableDiffusion {
 }
 
 impl StableVideoDiffusion {
-    /// What the loaded model takes, and what its runs will.
+    /// The memory needs of the loaded model and of its runs.
     pub fn memory(&self) -> MotionMemory {
         MotionMemory {
             unet: self.unet.config().clone(),
@@ -223,7 +223,7 @@ impl StableVideoDiffusion {
     }
 }
 
-/// What a source's tensors take once they are loaded.
+/// The memory that a source's tensors need after loading.
 fn stored_weights(source: &dyn WeightSource, parts: [(Component, DType); 3], policy: &ExecutionPolicy) -> Result<u64> {
     let mut weights = 0_u64;
     for (component, dtype) in parts {
@@ -237,7 +237,7 @@ fn stored_weights(source: &dyn WeightSource, parts: [(Component, DType); 3], pol
     Ok(weights)
 }
 
-/// (height, width) in pixels of what is coded at once: a tile, where the models cut such a picture into tiles of themselves.
+/// The (height, width) in pixels of one encode or decode: a tile's if the models tile an image of this size by themselves.
 fn own_tile((width, height): (u32, u32)) -> (usize, usize) {
     let (width, height) = (width as usize, height as usize);
     let tiling = Tiling::default();
@@ -248,7 +248,7 @@ fn own_tile((width, height): (u32, u32)) -> (usize, usize) {
     }
 }
 
-/// The same of a decode, which goes on in smaller tiles where a device says that memory is short.
+/// The same for a decode, which is retried in smaller tiles if a device runs out of memory.
 fn tile(size: (u32, u32), on_cpu: bool) -> (usize, usize) {
     let (height, width) = own_tile(size);
     if on_cpu {
@@ -258,7 +258,7 @@ fn tile(size: (u32, u32), on_cpu: bool) -> (usize, usize) {
     (height.min(smallest), width.min(smallest))
 }
 
-/// A model's weights on their way in, and how much they are.
+/// Counts the bytes of a model's weights as they are loaded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Weighed(Arc<AtomicU64>);
 
@@ -279,7 +279,7 @@ impl Weighed {
         Ok(ComponentWeights::new(Arc::new(counted), component, dtype, device))
     }
 
-    /// What was read so far, as it is held.
+    /// The size in memory of the weights read so far.
     pub(super) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -303,7 +303,7 @@ mod tests {
                 (MotionMemory::of(&nano_svd(), &policy).unwrap(), StableVideoDiffusion::load(&nano_svd(), &policy).unwrap());
             let after = loaded.memory();
             assert_eq!((before.default_size(), before.default_num_frames()), (loaded.default_size(), loaded.default_num_frames()));
-            // What a single token of context makes idle is not read.
+            // Weights that a single token of context leaves unused are not read.
             assert!(
                 after.weights() <= before.weights() && after.weights() * 10 > before.weights() * 8,
                 "{} of {}",
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_take_more_the_larger_they_are_until_they_are_cut_into_tiles() {
+    fn images_take_more_the_larger_they_are_until_they_are_cut_into_tiles() {
         let memory = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap().memory();
         // 7.4 million numbers.
         assert!((29_000_000..60_000_000).contains(&memory.weights()), "{}", memory.weights());
@@ -340,8 +340,8 @@ mod tests {
         assert!(one < memory.working(call) / 2, "{one}");
     }
 
-    /// What a run's peak grew by from one size to another, in MiB: `ru_maxrss` of `framewright bench --random-weights` on two cores (an
-    /// EPYC with AVX-512 and its bfloat16), from which weights and all else that stays the same fall out.
+    /// The growth of a run's peak from one size to another, in MiB: `ru_maxrss` of `framewright bench --random-weights` on two cores (an
+    /// EPYC with AVX-512 and its bfloat16); in the difference, weights and everything else constant cancel out.
     #[test]
     fn larger_calls_take_as_much_more_as_runs_did() {
         const MIB: f64 = (1 << 20) as f64;

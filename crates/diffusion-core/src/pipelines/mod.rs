@@ -1,11 +1,11 @@
-//! The pipelines, each with one verb: [`StableDiffusion::image`] makes an image from noise, from an image, or inside a mask;
-//! [`StableVideoDiffusion::image_to_video`] sets an image in motion; [`scenes`] and [`clip`] make longer videos of both; [`caption`] is no
-//! diffusion, but takes images and weights as they do.
+//! The pipelines, each with one method: [`StableDiffusion::image`] generates an image from noise, from an image, or inside a mask;
+//! [`StableVideoDiffusion::image_to_video`] sets an image in motion; [`scenes`] and [`clip`] combine both to longer videos; [`caption`] is
+//! not diffusion, but takes images and weights as the others do.
 //!
-//! They must not know where a request came from, nor who looks at the image. The invariant, the seed contract: a call draws all its
+//! Pipelines must not depend on the origin of a request or the use of its result. Invariant, the seed contract: a call draws all its
 //! noise from one stream, torch's CPU generator seeded with `seed`, in f32 and in the order in which diffusers' pipeline of the same name
-//! draws it; a call makes one image or one video, so neither can depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`
-//! and `pipelines/stable_video_diffusion/`.
+//! draws it; a call generates one image or one video, so that no result depends on another. Follows diffusers'
+//! `pipelines/stable_diffusion/` and `pipelines/stable_video_diffusion/`.
 
 pub mod caption;
 pub mod clip;

@@ -1,7 +1,7 @@
-//! The progress of a video, and its frames on their way to the sink: counted, reported, and left out where the caller has them already.
+//! The progress of a video and the path of its frames to the sink: counted, reported, and skipped where the caller already has them.
 //!
-//! It must not know models. The invariants: frames reach the sink in order, each once, and none before the first that is wanted; reported
-//! work never goes back.
+//! This module must not depend on models. Invariants: frames reach the sink in order, each once, from the first requested frame on;
+//! reported work never decreases.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ use crate::{
     journal::{Journal, Run},
 };
 
-/// What is being made.
+/// The current activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// A scene's image, or the image that a clip repaints.
@@ -26,49 +26,49 @@ pub enum Activity {
     Motion,
 }
 
-/// How far a video is.
+/// The progress of a video.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VideoProgress {
-    /// The scene being made, from 0; of a join, the scene behind it. A clip and an animation are one scene.
+    /// The current scene, from 0; during a join, the scene after it. A clip and an animation are one scene.
     pub scene: usize,
-    /// All scenes.
+    /// The number of scenes.
     pub scenes: usize,
-    /// What is being made of it.
+    /// The current activity in the scene.
     pub activity: Activity,
-    /// Steps done of the current model run.
+    /// Completed steps of the current model run.
     pub step: usize,
     /// Steps of that run; 0 until its first is done.
     pub steps: usize,
-    /// Frames done, including those that the caller had before.
+    /// Completed frames, including those that the caller already had.
     pub frame: usize,
-    /// All frames.
+    /// The number of frames.
     pub frames: usize,
-    /// Model work done, in steps of an image (of an animation, in its own steps); for an estimate of the time left.
+    /// Completed model work, in steps of an image (for an animation, in its own steps); for an estimate of the remaining time.
     pub work_done: f64,
-    /// Model work in all.
+    /// Total model work.
     pub work_total: f64,
 }
 
-/// Sees every step and every frame of a video; returns `Break` to stop, which the pipeline answers with [`Error::Cancelled`].
+/// Observes every step and every frame of a video; a `Break` stops the pipeline with [`Error::Cancelled`].
 pub trait VideoMonitor {
-    /// Called when another activity begins, after every model step, and after every frame that was pushed.
+    /// Called when the activity changes, after every model step, and after every pushed frame.
     fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()>;
 
     /// Called after every model step, before [`Self::on_progress`]: the step's latents and its preview.
     fn on_model_step(&mut self, _step: &StepReport<'_>) {}
 
-    /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
+    /// Called when memory is insufficient and the work continues in smaller parts; `what` is a sentence for a log.
     fn on_step_down(&mut self, _what: &str) {}
 }
 
-/// A monitor that sees nothing and never stops.
+/// A monitor that does nothing and never stops.
 impl VideoMonitor for () {
     fn on_progress(&mut self, _: &VideoProgress) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-/// How large a video is, known before its first frame.
+/// The size of a video, known before its first frame.
 pub(super) struct VideoSize {
     pub(super) scenes: usize,
     pub(super) frames: usize,
@@ -76,33 +76,33 @@ pub(super) struct VideoSize {
     pub(super) work: f64,
 }
 
-/// A video that is being made: its progress and frames, and the journal of its model runs.
+/// A video in progress: its progress and frames, and the journal of its model runs.
 pub(super) struct VideoRun<'a> {
     pub(super) progress: FrameProgress<'a>,
     pub(super) journal: &'a mut dyn Journal,
 }
 
 impl<'a> VideoRun<'a> {
-    /// A video of which the caller has the frames before `first_frame`.
+    /// A video whose frames before `first_frame` the caller already has.
     pub(super) fn new(context: VideoContext<'a>, first_frame: usize, size: VideoSize) -> Self {
         let VideoContext { monitor, sink, journal } = context;
         Self { progress: FrameProgress::new(monitor, sink, first_frame, size), journal }
     }
 
-    /// Makes one of the video's model runs; `work` is its part of the video's work.
+    /// Performs one of the video's model runs; `work` is its part of the video's work.
     pub(super) fn run<T>(&mut self, run: Run, work: f64, make: impl FnOnce(RunContext<'_>) -> Result<T>) -> Result<T> {
         self.progress.begin_run(work);
-        let made = make(RunContext { monitor: &mut self.progress, journal: &mut *self.journal, run })?;
+        let output = make(RunContext { monitor: &mut self.progress, journal: &mut *self.journal, run })?;
         self.progress.end_run();
-        Ok(made)
+        Ok(output)
     }
 }
 
-/// Counts the frames and the work of a video, hands the frames to the sink, and reports to the monitor.
+/// Counts the frames and the work of a video, pushes the frames to the sink, and reports to the monitor.
 pub(super) struct FrameProgress<'a> {
     monitor: &'a mut dyn VideoMonitor,
     sink: &'a mut dyn FrameSink,
-    /// The caller has the frames before this one.
+    /// The caller already has the frames before this one.
     first_frame: usize,
     progress: VideoProgress,
     /// Work before the current model run.
@@ -119,27 +119,27 @@ impl<'a> FrameProgress<'a> {
         Self { monitor, sink, first_frame, progress, work_before: 0.0, run_work: 0.0 }
     }
 
-    /// The next frame's number, counted from the video's first.
+    /// The index of the next frame, counted from the video's first.
     pub(super) fn position(&self) -> usize {
         self.progress.frame
     }
 
-    /// Whether the caller has the next frame already.
+    /// Whether the caller already has the next frame.
     pub(super) fn is_behind(&self) -> bool {
         self.position() < self.first_frame
     }
 
-    /// Skips to `frame`, as far as the caller has the frames before it.
+    /// Skips to `frame`, or to the first frame that the caller does not have.
     pub(super) fn skip_to(&mut self, frame: usize) {
         self.progress.frame = self.progress.frame.max(frame.min(self.first_frame));
     }
 
-    /// Sets what is being made from now on.
+    /// Sets the current activity.
     pub(super) fn set_activity(&mut self, scene: usize, activity: Activity) {
         self.progress = VideoProgress { scene, activity, step: 0, steps: 0, ..self.progress };
     }
 
-    /// Sets and reports what is being made from now on.
+    /// Sets and reports the current activity.
     pub(super) fn begin(&mut self, scene: usize, activity: Activity) -> Result<()> {
         self.set_activity(scene, activity);
         self.report()
@@ -152,12 +152,12 @@ impl<'a> FrameProgress<'a> {
         self.progress.work_done = self.work_before;
     }
 
-    /// Ends the model run: all of its work is done.
+    /// Ends the model run: all its work counts as done.
     pub(super) fn end_run(&mut self) {
         self.begin_run(0.0);
     }
 
-    /// Hands the next frame on; one that the caller has is not even made.
+    /// Pushes the next frame. Does not call `frame` if the caller already has it.
     pub(super) fn push(&mut self, frame: impl FnOnce() -> RgbImage) -> Result<()> {
         let is_behind = self.is_behind();
         self.progress.frame += 1;
@@ -176,11 +176,11 @@ impl<'a> FrameProgress<'a> {
     }
 }
 
-/// A model run's steps are the video's progress.
+/// Reports a model run's steps as the video's progress.
 impl StepMonitor for FrameProgress<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         let share = step.step as f64 / step.steps.max(1) as f64;
-        // Kept frames may have counted for more, if the rest is made again.
+        // Kept frames may already have counted as more, if the rest has to be generated again.
         let work_done = (self.work_before + self.run_work * share).max(self.progress.work_done);
         self.progress = VideoProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
         self.monitor.on_model_step(step);

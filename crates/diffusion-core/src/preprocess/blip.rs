@@ -1,7 +1,7 @@
-//! A given picture on its way into BLIP's image encoder: resized to a square whatever its proportions, normalised.
+//! Prepares an image for BLIP's image encoder: resizes it to a square regardless of its aspect ratio, and normalises it.
 //!
-//! It must not know the encoder beyond the side of its pictures. The invariant: what comes out is what transformers' image processor gives
-//! on Pillow's bytes (`BlipImageProcessorPil` in models/blip/image_processing_pil_blip.py; transformers 4 called it `BlipImageProcessor`).
+//! This module must not depend on the encoder beyond its image size. Invariant: the output is that of transformers' image processor with
+//! Pillow (`BlipImageProcessorPil` in `models/blip/image_processing_pil_blip.py`; `BlipImageProcessor` in transformers 4).
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
@@ -13,26 +13,26 @@ use crate::{
     imaging::{Filter, resized_by},
 };
 
-/// What transformers multiplies bytes by, and what is written as `rescale_factor` with less digits or more.
+/// The factor by which transformers multiplies bytes; files state it as `rescale_factor`, with varying precision.
 const RESCALE: f64 = 1.0 / 255.0;
 
 /// preprocessor_config.json, or the `image_processor` in processor_config.json.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlipImageProcessorConfig {
-    /// Pixels along a side of what comes out.
+    /// The side of the output in pixels.
     pub side: u32,
-    /// How the picture is resized.
+    /// The resampling filter.
     pub filter: Filter,
-    /// Subtracted from each channel of a picture in [0, 1], and what each channel is then divided by.
+    /// The mean that is subtracted from each channel of an image in [0, 1], and the standard deviation that divides it.
     pub normalization: ClipImageProcessorConfig,
 }
 
 impl BlipImageProcessorConfig {
-    /// Reads the model's own JSON, from the file that messages are to name; absent fields take the class's defaults: 384 pixels, bicubic,
-    /// OpenAI's mean and deviation.
+    /// Reads the model's own JSON; `file` names it in errors. Absent fields take the class's defaults: 384 pixels, bicubic, OpenAI's mean
+    /// and standard deviation.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the field that is malformed, or asks for what is not implemented.
+    /// [`Error::Config`] naming the field that is malformed or not implemented.
     pub fn from_json(file: &str, json: &Value) -> Result<Self> {
         let Some(fields) = json.as_object() else { return Err(Error::config(file, "(top)", "expected a JSON object")) };
         let refuse = |field: &str, value: &Value, supported: &str| {
@@ -75,10 +75,10 @@ impl BlipImageProcessorConfig {
     }
 }
 
-/// A picture as the image encoder wants it: [1, 3, side, side], f32, on the CPU.
+/// The input of the image encoder: [1, 3, side, side], f32, on the CPU.
 ///
 /// # Errors
-/// [`Error::Params`] if the picture is empty.
+/// [`Error::Params`] if the image is empty.
 pub fn blip_pixels(image: &RgbImage, config: &BlipImageProcessorConfig) -> Result<Tensor> {
     let resized = resized_by(image, config.side, config.side, config.filter)?;
     let side = config.side as usize;
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absent_fields_are_the_classs_and_a_size_has_three_forms() {
+    fn absent_fields_take_the_defaults_and_a_size_has_three_forms() {
         let read = |json: Value| BlipImageProcessorConfig::from_json("preprocessor_config.json", &json);
         let default = read(json!({})).unwrap();
         assert_eq!((default.side, default.filter), (384, Filter::Bicubic));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_implemented_is_refused_by_name() {
+    fn unsupported_values_are_refused_by_name() {
         for (field, value) in [
             ("do_resize", json!(false)),
             ("do_normalize", json!(null)),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_picture_is_an_error() {
+    fn an_empty_image_is_an_error() {
         let config = BlipImageProcessorConfig::from_json("", &json!({})).unwrap();
         assert!(matches!(blip_pixels(&RgbImage::new(0, 4), &config), Err(Error::Params { field: "image", .. })));
     }

@@ -1,9 +1,9 @@
-//! A given picture on its way into CLIP's image encoder: blurred and resized as Stable Video Diffusion was trained, normalised.
+//! Prepares an image for CLIP's image encoder: blurs and resizes it as in the training of Stable Video Diffusion, and normalises it.
 //!
-//! It must not know the encoder beyond the side of its pictures. The invariant: what comes out is what diffusers' pipeline hands to its
-//! image encoder. Follows `_encode_image` and `_resize_with_antialiasing` of diffusers
-//! pipelines/stable_video_diffusion/pipeline_stable_video_diffusion.py: a Gaussian blur with reflected edges, then torch's bicubic
-//! interpolation with aligned corners. Both are linear and act on lines and columns apart, so each output has one list of weights an axis.
+//! This module must not depend on the encoder beyond its image size. Invariant: the output is the input of the image encoder in diffusers'
+//! pipeline. Follows `_encode_image` and `_resize_with_antialiasing` of diffusers'
+//! `pipelines/stable_video_diffusion/pipeline_stable_video_diffusion.py`: a Gaussian blur with reflected edges, then torch's bicubic
+//! interpolation with aligned corners. Both are linear and separable, so each output has one list of weights per axis.
 
 use std::collections::BTreeMap;
 
@@ -15,20 +15,20 @@ use crate::{Error, Result};
 
 const FILE: &str = "feature_extractor/preprocessor_config.json";
 
-/// Torch's coefficient of the bicubic kernel.
+/// Torch's coefficient for the bicubic kernel.
 const CUBIC_A: f32 = -0.75;
 
-/// feature_extractor/preprocessor_config.json, as far as the pipeline heeds it: it resizes by itself, and asks for nothing but this.
+/// The fields of feature_extractor/preprocessor_config.json that the pipeline uses: it resizes by itself, and needs only these.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClipImageProcessorConfig {
-    /// Subtracted from each channel of a picture in [0, 1].
+    /// The mean that is subtracted from each channel of an image in [0, 1].
     pub image_mean: [f32; 3],
-    /// What each channel is then divided by.
+    /// The standard deviation that then divides each channel.
     pub image_std: [f32; 3],
 }
 
 impl Default for ClipImageProcessorConfig {
-    /// OpenAI's figures, which are the class's defaults.
+    /// OpenAI's values, which are the class's defaults.
     fn default() -> Self {
         Self { image_mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], image_std: [0.268_629_54, 0.261_302_6, 0.275_777_1] }
     }
@@ -38,7 +38,7 @@ impl ClipImageProcessorConfig {
     /// Reads the model's own JSON; absent fields take the class's defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the field that is neither a number nor three, or a standard deviation that is not positive.
+    /// [`Error::Config`] naming a field that is neither one number nor three, or a standard deviation that is not positive.
     pub fn from_json(json: &Value) -> Result<Self> {
         let Some(fields) = json.as_object() else { return Err(Error::config(FILE, "(top)", "expected a JSON object")) };
         Self::read(FILE, fields)
@@ -65,10 +65,10 @@ impl ClipImageProcessorConfig {
     }
 }
 
-/// A picture as the image encoder wants it: [1, 3, `side`, `side`], f32, on the CPU.
+/// The input of the image encoder: [1, 3, `side`, `side`], f32, on the CPU.
 ///
 /// # Errors
-/// [`Error::Params`] if the picture or the side is empty.
+/// [`Error::Params`] if the image is empty or the side is 0.
 pub fn clip_pixels(image: &RgbImage, side: usize, config: &ClipImageProcessorConfig) -> Result<Tensor> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 || side == 0 {
@@ -78,10 +78,10 @@ pub fn clip_pixels(image: &RgbImage, side: usize, config: &ClipImageProcessorCon
     let (columns, lines) = (weights(width, side), weights(height, side));
     let mut pixels = Vec::with_capacity(3 * side * side);
     for (channel, (mean, std)) in config.image_mean.iter().zip(config.image_std).enumerate() {
-        // Every line of the source, at the outputs' columns.
+        // Every row of the source, resampled at the output's columns.
         let mut narrowed = Vec::with_capacity(height * side);
         for line in image.as_raw().chunks_exact(3 * width) {
-            // The picture is brought to [-1, 1] before it is resized and back after, as in the model's training.
+            // The image is scaled to [-1, 1] for the resize and back afterwards, as in the model's training.
             let values: Vec<f32> = line.iter().skip(channel).step_by(3).map(|byte| 2.0 * (f32::from(*byte) / 255.0) - 1.0).collect();
             narrowed.extend(columns.iter().map(|column| weigh(column, &values, 1, 0)));
         }
@@ -100,28 +100,28 @@ fn weigh(weights: &[(usize, f64)], values: &[f32], stride: usize, offset: usize)
     weights.iter().map(term).sum::<f64>() as f32
 }
 
-/// What each output takes of which inputs along one axis: blur, then bicubic interpolation.
+/// The (input index, weight) pairs of each output along one axis: blur, then bicubic interpolation.
 fn weights(from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
     let blur = gaussian(from as f64 / to as f64);
     let (last, half) = (from as i64 - 1, blur.len() as i64 / 2);
-    // In f32, as torch: a position among a thousand pixels shows its rounding.
+    // In f32, as in torch: at a thousand pixels the rounding of positions is visible in the result.
     let scale = if to > 1 { last as f32 / (to - 1) as f32 } else { 0.0 };
     let output = |position: usize| {
         let centre = scale * position as f32;
         let first = centre.floor();
-        let mut taken = BTreeMap::new();
+        let mut weights = BTreeMap::new();
         for (tap, share) in cubic((centre - first).clamp(0.0, 1.0)).into_iter().enumerate() {
             let blurred = (first as i64 + tap as i64 - 1).clamp(0, last);
             for (offset, weight) in blur.iter().enumerate() {
-                *taken.entry(reflected(blurred + offset as i64 - half, last)).or_insert(0.0) += f64::from(share) * f64::from(*weight);
+                *weights.entry(reflected(blurred + offset as i64 - half, last)).or_insert(0.0) += f64::from(share) * f64::from(*weight);
             }
         }
-        taken.into_iter().filter(|(_, weight)| *weight != 0.0).collect()
+        weights.into_iter().filter(|(_, weight)| *weight != 0.0).collect()
     };
     (0..to).map(output).collect()
 }
 
-/// The blur that keeps a picture that is made smaller by `factor` from aliasing; for one that is made larger it does nothing.
+/// The blur kernel against aliasing when an image is downscaled by `factor`; it has no effect on an upscaled image.
 fn gaussian(factor: f64) -> Vec<f32> {
     let sigma = ((factor - 1.0) / 2.0).max(0.001);
     let size = (4.0 * sigma).max(3.0) as usize;
@@ -136,15 +136,15 @@ fn gaussian(factor: f64) -> Vec<f32> {
     values.into_iter().map(|value| value / sum).collect()
 }
 
-/// An index beyond an end, mirrored at that end's pixel.
+/// Mirrors an index beyond either end at the pixel at that end.
 fn reflected(index: i64, last: i64) -> usize {
     let index = index.abs();
     let index = if index > last { 2 * last - index } else { index };
-    // Only a picture of a pixel or two is left out of range, and the blur does nothing to it.
+    // Only in an image of one or two pixels can the index remain out of range, and there the blur has no effect.
     index.clamp(0, last) as usize
 }
 
-/// The shares of the pixels before, at, after and two after a position that lies `t` behind a pixel (Keys 1981).
+/// The bicubic weights (Keys 1981) of pixels -1, 0, 1 and 2 for a position `t` after pixel 0.
 fn cubic(t: f32) -> [f32; 4] {
     let near = |x: f32| ((CUBIC_A + 2.0) * x - (CUBIC_A + 3.0)) * x * x + 1.0;
     let far = |x: f32| ((CUBIC_A * x - 5.0 * CUBIC_A) * x + 8.0 * CUBIC_A) * x - 4.0 * CUBIC_A;
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flat_picture_stays_flat_at_any_size() {
+    fn a_flat_image_stays_flat_at_any_size() {
         let config = ClipImageProcessorConfig { image_mean: [0.0; 3], image_std: [1.0, 0.5, 1.0] };
         for (width, height) in [(1, 1), (2, 1), (1, 300), (5, 7), (64, 64), (700, 500)] {
             let image = RgbImage::from_pixel(width, height, image::Rgb([255, 102, 0]));

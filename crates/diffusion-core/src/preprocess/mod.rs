@@ -1,6 +1,6 @@
-//! Given images on their way into a model: resized, normalised, made tensors; and masks binarised.
+//! Prepares images for models: resizes and normalises them and converts them to tensors; binarises masks.
 //!
-//! It must not know any model or pipeline. The invariant: the same image gives the tensor that diffusers and transformers give
+//! This module must not depend on any model or pipeline. Invariant: an image gives the same tensor as in diffusers and transformers
 //! (`VaeImageProcessor.preprocess`, and the image processors named in the modules).
 
 mod blip;
@@ -17,10 +17,10 @@ use crate::{
     imaging::{Filter, Part, resize},
 };
 
-/// An image as a model wants it: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first where its size differs.
+/// An image as a model's input: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first if its size differs.
 ///
 /// # Errors
-/// [`crate::Error::Params`] if the image or the wanted size is empty.
+/// [`crate::Error::Params`] if the image or the target size is empty.
 pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
     let whole = Part::whole(image.width(), image.height());
     let bytes = resize::<3>(image.as_raw(), image.dimensions(), whole, (width, height), Filter::Lanczos, "init_image")?;
@@ -36,10 +36,10 @@ pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor>
     Ok(Tensor::from_vec(planes, (1, 3, height, width), &Device::Cpu)?)
 }
 
-/// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like an image, then cut at one half.
+/// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like an image, then thresholded at one half.
 ///
 /// # Errors
-/// [`crate::Error::Params`] if the mask or the wanted size is empty.
+/// [`crate::Error::Params`] if the mask or the target size is empty.
 pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> {
     let whole = Part::whole(mask.width(), mask.height());
     let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), whole, (width, height), Filter::Lanczos, "mask_image")?;
@@ -47,7 +47,7 @@ pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> 
     Ok(Tensor::from_vec(values, (1, 1, height as usize, width as usize), &Device::Cpu)?)
 }
 
-/// A mask brought to the latents' grid by taking every `factor`th pixel, as torch's nearest interpolation does for whole factors.
+/// Downsamples a mask to the latents' grid by taking every `factor`th pixel, as torch's nearest interpolation does for whole factors.
 ///
 /// # Errors
 /// [`crate::Error::Candle`] if `mask` is not [1, 1, h, w] with sides that are multiples of `factor`.
@@ -69,14 +69,14 @@ mod tests {
     use crate::Error;
 
     #[test]
-    fn an_image_is_normalised_to_one_either_side_of_zero() {
+    fn an_image_is_normalised_to_minus_one_to_one() {
         let image = RgbImage::from_raw(1, 1, vec![0, 255, 128]).unwrap();
         let values = image_tensor(&image, 1, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(values, [-1.0, 1.0, 2.0 * (128.0 / 255.0) - 1.0]);
     }
 
     #[test]
-    fn a_mask_is_cut_at_one_half_and_sampled_at_each_blocks_first_pixel() {
+    fn a_mask_is_thresholded_at_one_half_and_sampled_at_each_blocks_first_pixel() {
         let mut bytes = vec![0u8; 16 * 8];
         bytes[0] = 128;
         bytes[1] = 127;

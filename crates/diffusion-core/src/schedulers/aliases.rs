@@ -66,7 +66,7 @@ fn kind(name: &str) -> Option<SchedulerKind> {
 }
 
 /// Parses a scheduler's name in any of the vocabularies; `None` if it is not one of ours.
-pub(super) fn understood(text: &str) -> Option<SchedulerName> {
+pub(super) fn parse_name(text: &str) -> Option<SchedulerName> {
     let name = normalized(text);
     if let Some(kind) = kind(&name) {
         return Some(kind.into());

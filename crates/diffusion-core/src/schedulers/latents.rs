@@ -54,12 +54,12 @@ impl Bound {
             Self::None => Ok(latents),
             Self::Clip(range) => Ok(latents.clamp(-range as f32, range as f32)?),
             Self::Threshold { ratio, max } => {
-                let thresholded = |picture: &Tensor| {
-                    let size = quantile(picture.abs()?.flatten_all()?.to_vec1::<f32>()?, ratio).max(1.0).min(max as f32);
-                    divide(&picture.clamp(-size, size)?, size)
+                let thresholded = |image: &Tensor| {
+                    let size = quantile(image.abs()?.flatten_all()?.to_vec1::<f32>()?, ratio).max(1.0).min(max as f32);
+                    divide(&image.clamp(-size, size)?, size)
                 };
-                let pictures = (0..latents.dim(0)?).map(|index| thresholded(&latents.narrow(0, index, 1)?)).collect::<Result<Vec<_>>>()?;
-                Ok(Tensor::cat(&pictures, 0)?)
+                let images = (0..latents.dim(0)?).map(|index| thresholded(&latents.narrow(0, index, 1)?)).collect::<Result<Vec<_>>>()?;
+                Ok(Tensor::cat(&images, 0)?)
             }
         }
     }

@@ -206,7 +206,7 @@ impl FromStr for SchedulerName {
     /// # Errors
     /// [`Error::Params`] with the nearest name and all known ones, if the name is unknown.
     fn from_str(text: &str) -> Result<Self, Error> {
-        aliases::understood(text).ok_or_else(|| {
+        aliases::parse_name(text).ok_or_else(|| {
             let known: Vec<String> = Self::all().iter().map(ToString::to_string).collect();
             let nearest = Self::nearest(text).map(|name| format!("the nearest is \"{name}\"; ")).unwrap_or_default();
             Error::Params { field: "scheduler", reason: format!("unknown scheduler {text:?}; {nearest}known are {}", known.join(", ")) }

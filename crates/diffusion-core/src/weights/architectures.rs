@@ -69,7 +69,7 @@ macro_rules! stable_video_diffusion {
                 (Component::Unet, $unet),
                 (Component::Vae, $vae),
                 (Component::ImageEncoder, $image_encoder),
-                (Component::FeatureExtractor, CLIP_PICTURES),
+                (Component::FeatureExtractor, CLIP_IMAGES),
                 (Component::Scheduler, $scheduler),
             ],
         }
@@ -230,7 +230,7 @@ const NANO_VISION: &str = r#"{
 }"#;
 
 /// The image preprocessing for these image encoders.
-const CLIP_PICTURES: &str = r#"{
+const CLIP_IMAGES: &str = r#"{
   "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true, "do_normalize": true,
   "do_rescale": true, "do_resize": true, "feature_extractor_type": "CLIPFeatureExtractor",
   "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_processor_type": "CLIPImageProcessor",

@@ -30,7 +30,7 @@ pub(super) const MAX_NAME: usize = 512;
 
 /// The result of reading a pickle.
 #[derive(Debug)]
-pub(super) struct Pickled<'a> {
+pub(super) struct ParsedPickle<'a> {
     /// The pickle's length in bytes.
     pub(super) length: usize,
     pub(super) result: Value<'a>,
@@ -52,7 +52,7 @@ pub(super) struct Values<'a> {
 ///
 /// # Errors
 /// A message about the unsupported part, with its position in bytes but without the file's name.
-pub(super) fn read(bytes: &[u8]) -> Result<Pickled<'_>, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<ParsedPickle<'_>, String> {
     let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
     let mut machine = Machine {
         rest: bytes,
@@ -65,7 +65,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Pickled<'_>, String> {
         values: Values::default(),
     };
     let result = machine.run().map_err(|reason| format!("{reason} (byte {} of the pickle); nothing was run", machine.at))?;
-    Ok(Pickled { length: bytes.len() - machine.rest.len(), result, values: machine.values })
+    Ok(ParsedPickle { length: bytes.len() - machine.rest.len(), result, values: machine.values })
 }
 
 struct Machine<'a> {

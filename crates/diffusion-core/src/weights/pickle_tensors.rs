@@ -4,7 +4,7 @@
 //! valid is checked where its bytes are. Reference: torch's `torch/_utils.py`, `torch/_tensor.py`, `torch/serialization.py`.
 
 use super::{
-    pickle::{self, MAX_INSTRUCTIONS, MAX_NAME, Pickled, Values, shown},
+    pickle::{self, MAX_INSTRUCTIONS, MAX_NAME, ParsedPickle, Values, shown},
     pickle_values::{Global, Storage, TensorView, Value},
 };
 
@@ -35,7 +35,7 @@ pub(super) fn state_dict(bytes: &[u8]) -> Result<StateDict<'_>, String> {
     pickle::read(bytes)?.state_dict()
 }
 
-impl<'a> Pickled<'a> {
+impl<'a> ParsedPickle<'a> {
     /// The weights; see [`state_dict`].
     ///
     /// # Errors

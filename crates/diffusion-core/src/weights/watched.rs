@@ -1,6 +1,6 @@
-//! A watched model: a callback gets every tensor before it is read, and can stop the load there.
+//! Observes the load of a model: a callback runs before each tensor is read, and can stop the load.
 //!
-//! It must not know the callback's purpose. The invariant: it hands on what the source has, byte for byte.
+//! This module must not depend on the observer. Invariant: it passes the source's contents through unchanged.
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
@@ -12,23 +12,23 @@ use crate::{Error, Result};
 /// The components whose tensors a load reads.
 const LOADED: [Component; 4] = [Component::TextEncoder, Component::ImageEncoder, Component::Unet, Component::Vae];
 
-/// Gets each tensor's shape before the tensor is read; a break stops the load with [`Error::Cancelled`].
+/// Receives each tensor's shape before the tensor is read; a break stops the load with [`Error::Cancelled`].
 type OnTensor = dyn Fn(&[usize]) -> ControlFlow<()> + Send + Sync;
 
-/// A watched model.
+/// A weight source with a callback for each tensor.
 pub struct WatchedSource {
     source: Box<dyn WeightSource>,
     on_tensor: Arc<OnTensor>,
 }
 
 impl WatchedSource {
-    /// Watches `source`: `on_tensor` gets the elements of each tensor before the tensor is read, and a break stops the load.
+    /// Wraps `source`: `on_tensor` receives the number of elements of each tensor before it is read, and a break stops the load.
     pub fn new(source: Box<dyn WeightSource>, on_tensor: impl Fn(u64) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self { source, on_tensor: Arc::new(move |shape| on_tensor(elements(shape))) }
     }
 }
 
-/// The elements of all tensors of a model; 0 for a source that makes its tensors up. Reads no data.
+/// The total number of elements of a model's tensors; 0 for a source that generates its tensors. Reads no data.
 pub fn elements_of(source: &dyn WeightSource) -> u64 {
     let mut all = 0;
     for tensors in LOADED.into_iter().filter_map(|component| source.tensors(component).ok()) {
@@ -120,7 +120,7 @@ mod tests {
     };
 
     #[test]
-    fn a_load_reads_what_was_announced_and_stops_where_it_is_told() {
+    fn a_load_reads_the_announced_elements_and_stops_at_a_break() {
         let all = elements_of(&nano_sd());
         let seen = Arc::new(AtomicU64::new(0));
         let load = |most: u64| {

@@ -12,7 +12,7 @@ use diffusion_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    captions::{captioner, folder, picture},
+    captions::{captioner, folder, image},
     golden, golden_path,
 };
 
@@ -32,7 +32,7 @@ fn load(path: &Path) -> Result<Captioner, Error> {
 
 fn caption(captioner: &Captioner) -> String {
     let params = CaptionParams { num_beams: 3, ..CaptionParams::default() };
-    captioner.caption(&picture(&golden("blip", "captions"), 2), &params, &|| false).unwrap().text
+    captioner.caption(&image(&golden("blip", "captions"), 2), &params, &|| false).unwrap().text
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) fn captioner(dtype: DType) -> Captioner {
 }
 
 /// One of the images that the goldens were made from.
-pub(crate) fn picture(tensors: &HashMap<String, Tensor>, index: usize) -> RgbImage {
+pub(crate) fn image(tensors: &HashMap<String, Tensor>, index: usize) -> RgbImage {
     let tensor = &tensors[&format!("image.{index}")];
     let (height, width, _) = tensor.dims3().unwrap();
     RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
@@ -62,7 +62,7 @@ fn captions_match_transformers_token_by_token() {
     let calls = calls.as_array().unwrap();
     assert_eq!(calls.len(), 100);
     for call in calls {
-        let image = picture(&tensors, call["image"].as_u64().unwrap() as usize);
+        let image = image(&tensors, call["image"].as_u64().unwrap() as usize);
         let found = model.caption(&image, &params(call), &|| false).unwrap();
         let expected: Vec<u32> = serde_json::from_value(call["ids"].clone()).unwrap();
         assert_eq!(found.token_ids, expected, "{call}");
@@ -77,7 +77,7 @@ fn pixels_match_the_image_processor() {
     let config = BlipImageProcessorConfig::from_json("preprocessor_config.json", &json).unwrap();
     // An unscaled image, a single line, two that are enlarged along one side, one enlarged and one reduced along both.
     for index in 0..6 {
-        let found = blip_pixels(&picture(&tensors, index), &config).unwrap();
+        let found = blip_pixels(&image(&tensors, index), &config).unwrap();
         let expected = tensors["pixels"].i(index).unwrap().unsqueeze(0).unwrap();
         let difference = (found - expected).unwrap().abs().unwrap().flatten_all().unwrap().max(D::Minus1).unwrap();
         assert!(difference.to_scalar::<f32>().unwrap() <= tolerance::BLIP_PIXELS, "picture {index}: {difference}");
@@ -173,7 +173,7 @@ fn tokenization_matches_transformers() {
 #[test]
 fn a_call_is_validated_and_can_be_cancelled_at_every_step() {
     let model = captioner(DType::F32);
-    let image = picture(&golden("blip", "captions"), 0);
+    let image = image(&golden("blip", "captions"), 0);
     let refused = |params: CaptionParams| match model.caption(&image, &params, &|| false) {
         Err(Error::Params { field, .. }) => field,
         other => panic!("{other:?}"),

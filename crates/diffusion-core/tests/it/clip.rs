@@ -28,7 +28,7 @@ static MODEL: LazyLock<StableVideoDiffusion> =
 static PAINTER: LazyLock<StableDiffusion> = LazyLock::new(|| StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap());
 
 /// One of nano-sd's own images, 128 x 128.
-fn picture(name: &str) -> RgbImage {
+fn image(name: &str) -> RgbImage {
     let tensor = &golden("nano_sd", "pictures")[name];
     RgbImage::from_raw(128, 128, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
@@ -36,7 +36,7 @@ fn picture(name: &str) -> RgbImage {
 /// A clip of the model's own size and rate, with its default number of steps.
 fn clip(name: &str, frames: usize) -> ClipParams {
     ClipParams {
-        image: picture(name),
+        image: image(name),
         repaint: None,
         motion: MotionParams::default(),
         camera: Camera::Static,
@@ -49,7 +49,7 @@ fn clip(name: &str, frames: usize) -> ClipParams {
     }
 }
 
-/// The same with so few steps and pixels that a test can make many.
+/// The same with so few steps and pixels that a test can render many.
 fn small(frames: usize) -> ClipParams {
     let motion = MotionParams { size: Some((32, 32)), num_frames: Some(3), num_inference_steps: 1, ..MotionParams::default() };
     ClipParams { motion, ..clip("shape", frames) }
@@ -60,7 +60,7 @@ fn repaint(strength: f64) -> RepaintParams {
     RepaintParams { image, strength }
 }
 
-fn made(params: &ClipParams) -> Vec<RgbImage> {
+fn render(params: &ClipParams) -> Vec<RgbImage> {
     let mut frames = Vec::new();
     MODEL.clip(params, Some(&PAINTER), VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
@@ -81,14 +81,14 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn windows_join_without_a_jump() {
     for name in ["shape", "landscape"] {
         // The model's own frames, four windows of them.
-        let frames = made(&clip(name, 29));
-        let first = psnr(&frames[0], &picture(name));
+        let frames = render(&clip(name, 29));
+        let first = psnr(&frames[0], &image(name));
         let steps = frames.windows(2).map(|pair| difference(&pair[0], &pair[1])).collect::<Vec<f64>>();
         // A window ends with its eighth frame, and each later one has seven new ones.
         let (seams, within): (Vec<_>, Vec<_>) = steps.iter().enumerate().partition(|(index, _)| index % 7 == 0 && *index > 0);
         let values = |of: Vec<(usize, &f64)>| of.into_iter().map(|(_, step)| *step).collect::<Vec<f64>>();
         let (seams, median) = (values(seams), median(values(within)));
-        println!("{name}: frame 1 is {first:.1} dB from the picture; seams {seams:.2?}, median within windows {median:.2}");
+        println!("{name}: frame 1 is {first:.1} dB from the image; seams {seams:.2?}, median within windows {median:.2}");
         assert_eq!(seams.len(), 3);
         assert!(seams.iter().all(|seam| *seam <= 3.0 * median), "{name}: {steps:.2?}");
         assert!(first >= 18.0, "{name}: {first:.1} dB");
@@ -103,12 +103,12 @@ fn a_clip_has_the_requested_frames_and_size() {
         let frames = (f64::from(seconds) * fps) as usize;
         let params = ClipParams { fps, width, height, ..small(frames) };
         let native = MODEL.native_frames(&params.motion, frames, fps);
-        // The frames from 0 to the time of the last one, in windows of three that share a frame.
+        // The frames from 0 to the time of the last one, in windows of three that overlap by one frame.
         let needed = ((frames - 1) as f64 * 7.0 / fps).ceil() as usize + 1;
         assert_eq!((native.frames, native.windows, native.window_frames), (needed, (needed - 1).div_ceil(2), 3));
-        let made = made(&params);
-        assert_eq!(made.len(), frames, "{seconds} s at {fps}");
-        assert!(made.iter().all(|frame| frame.dimensions() == (width, height)));
+        let rendered = render(&params);
+        assert_eq!(rendered.len(), frames, "{seconds} s at {fps}");
+        assert!(rendered.iter().all(|frame| frame.dimensions() == (width, height)));
     }
     let motion = MotionParams::default();
     assert_eq!([7.0, 24.0, 30.0, 60.0].map(|fps| MODEL.frames_of_a_window(&motion, fps)), [8, 25, 31, 61]);
@@ -134,12 +134,12 @@ fn models_run_at_the_size_that_suits_them() {
 #[test]
 fn a_seed_repeats_and_another_differs() {
     let params = ClipParams { fps: 24.0, ..small(20) };
-    let frames = made(&params);
-    assert!(made(&params) == frames);
-    assert!(made(&ClipParams { seed: 2, ..params.clone() }) != frames);
+    let frames = render(&params);
+    assert!(render(&params) == frames);
+    assert!(render(&ClipParams { seed: 2, ..params.clone() }) != frames);
     // Any frame is the same whichever frame the run starts with.
     for first_frame in [1, 7, 19, 20, 21] {
-        let tail = made(&ClipParams { first_frame, ..params.clone() });
+        let tail = render(&ClipParams { first_frame, ..params.clone() });
         assert!(tail == frames[first_frame.min(20)..], "from frame {first_frame}");
     }
 }
@@ -170,7 +170,7 @@ fn the_aspect_ratio_is_preserved() {
 
 #[test]
 fn the_camera_crops_the_frames() {
-    let of = |camera| made(&ClipParams { camera, width: 32, height: 32, ..small(9) });
+    let of = |camera| render(&ClipParams { camera, width: 32, height: 32, ..small(9) });
     // At the model's own size and rate, a static camera shows its frames unchanged.
     let own = of(Camera::Static);
     for camera in [Camera::Pan, Camera::Tilt, Camera::Zoom] {
@@ -204,8 +204,8 @@ fn block_flow(from: &RgbImage, to: &RgbImage, (x, y): (i32, i32), reach: i32) ->
         }
         Some(sum)
     };
-    let ways = (-reach..=reach).flat_map(|dx| (-reach..=reach).map(move |dy| (dx, dy)));
-    ways.filter_map(|(dx, dy)| cost(dx, dy).map(|cost| (cost, (dx, dy)))).min().unwrap().1
+    let displacements = (-reach..=reach).flat_map(|dx| (-reach..=reach).map(move |dy| (dx, dy)));
+    displacements.filter_map(|(dx, dy)| cost(dx, dy).map(|cost| (cost, (dx, dy)))).min().unwrap().1
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_still_image_moves_as_far_as_documented_and_in_the_right_direction() {
 
 #[test]
 fn a_slow_camera_does_not_jitter() {
-    // A soft spot, whose centre can be determined to a hundredth of a pixel.
+    // A soft spot whose centre can be determined to a hundredth of a pixel.
     let spot = RgbImage::from_fn(128, 96, |x, y| {
         let (dx, dy) = (f64::from(x) - 64.0, f64::from(y) - 48.0);
         Rgb([(230.0 * (-(dx * dx + dy * dy) / 72.0).exp()) as u8; 3])
@@ -264,34 +264,34 @@ fn a_slow_camera_does_not_jitter() {
             let expected = ((64.5 - part.left) * 128.0 / part.width - 0.5, (48.5 - part.top) * 96.0 / part.height - 0.5);
             farthest = farthest.max((x - expected.0).abs()).max((y - expected.1).abs());
         }
-        println!("{camera:?}: never more than {farthest:.3} pixels beside its way");
+        println!("{camera:?}: at most {farthest:.3} pixels off its path");
         assert!(farthest < 0.1, "{camera:?}: {farthest}");
     }
 }
 
 #[test]
-fn a_picture_is_repainted_before_it_moves() {
+fn an_image_is_repainted_before_it_moves() {
     let plain = small(2);
     let params = |strength| ClipParams { repaint: Some(repaint(strength)), ..plain.clone() };
-    let (little, much) = (made(&params(0.2)), made(&params(1.0)));
-    assert!(made(&params(0.2)) == little);
-    let first = &made(&plain)[0];
+    let (little, much) = (render(&params(0.2)), render(&params(1.0)));
+    assert!(render(&params(0.2)) == little);
+    let first = &render(&plain)[0];
     let [near, far] = [&little, &much].map(|frames| difference(&frames[0], first));
     println!("repainted by 0.2: {near:.2}, by 1: {far:.2}");
     assert!(near > 0.0 && near < far, "{near} {far}");
 }
 
-/// Records every report, and breaks at one.
+/// Records every report, and breaks at the report `break_at`.
 #[derive(Default)]
 struct Watcher {
     seen: Vec<VideoProgress>,
-    stands: Option<usize>,
+    break_at: Option<usize>,
 }
 
 impl VideoMonitor for Watcher {
     fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         self.seen.push(*progress);
-        if Some(self.seen.len()) == self.stands { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if Some(self.seen.len()) == self.break_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -309,15 +309,15 @@ fn progress_reaches_the_end_and_can_be_cancelled_anywhere() {
     assert_eq!((last.activity, last.frame, last.frames, last.scenes), (Activity::Motion, 5, 5, 1));
     // Two windows with one step and three frames each, and three steps of an image.
     assert_eq!((last.work_done, last.work_total), (9.0, 9.0));
-    for stands in 1..=seen.len() {
-        let (mut watcher, mut frames) = (Watcher { stands: Some(stands), ..Watcher::default() }, Vec::new());
+    for break_at in 1..=seen.len() {
+        let (mut watcher, mut frames) = (Watcher { break_at: Some(break_at), ..Watcher::default() }, Vec::new());
         let outcome = MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut watcher, &mut frames));
-        assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {stands} reports");
-        assert!(frames == whole[..seen[stands - 1].frame]);
+        assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {break_at} reports");
+        assert!(frames == whole[..seen[break_at - 1].frame]);
     }
 }
 
-/// An in-memory journal that fails if anything is made twice.
+/// An in-memory journal that fails if a run is denoised twice.
 #[derive(Default)]
 struct Memory {
     latents: HashMap<Run, KeptLatents>,
@@ -330,7 +330,7 @@ impl Journal for Memory {
     }
 
     fn keep_latents(&mut self, run: Run, latents: &KeptLatents) {
-        assert!(self.latents.insert(run, latents.clone()).is_none(), "{run} was made twice");
+        assert!(self.latents.insert(run, latents.clone()).is_none(), "{run} was denoised twice");
     }
 
     fn image(&mut self, run: Run, frame: usize) -> Option<RgbImage> {
@@ -345,17 +345,17 @@ impl Journal for Memory {
 #[test]
 fn an_interrupted_clip_resumes_after_the_journaled_parts() {
     let params = ClipParams { repaint: Some(repaint(0.3)), fps: 10.0, camera: Camera::Pan, ..small(8) };
-    let whole = made(&params);
+    let whole = render(&params);
     let mut watcher = Watcher::default();
     MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut watcher, &mut Vec::new())).unwrap();
-    for stands in 1..=watcher.seen.len() {
+    for break_at in 1..=watcher.seen.len() {
         let mut journal = Memory::default();
-        let mut broken = Watcher { stands: Some(stands), ..Watcher::default() };
+        let mut broken = Watcher { break_at: Some(break_at), ..Watcher::default() };
         let outcome = MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut broken, &mut Vec::new()).with_journal(&mut journal));
         assert!(matches!(outcome, Err(Error::Cancelled)));
         let mut frames = Vec::new();
         MODEL.clip(&params, Some(&PAINTER), VideoContext::new(&mut (), &mut frames).with_journal(&mut journal)).unwrap();
-        assert!(frames == whole, "broken off after {stands} reports");
+        assert!(frames == whole, "interrupted after {break_at} reports");
         let runs = journal.latents.keys().map(ToString::to_string).collect::<BTreeSet<String>>();
         assert_eq!(runs.into_iter().collect::<Vec<_>>(), ["scene-0", "scene-0-motion-0", "scene-0-motion-1", "scene-0-motion-2"]);
     }
@@ -390,8 +390,8 @@ fn invalid_parameters_are_refused_by_name_before_the_first_step() {
         assert_eq!(refused(params, Some(&PAINTER)), field);
     }
     assert_eq!(refused(ClipParams { repaint: Some(repaint(0.5)), ..small(3) }, None), "prompt");
-    // The clip's own image is what is repainted, and no other.
+    // Only the clip's own image can be repainted.
     let mut another = repaint(0.5);
-    another.image.start = Start::Image { init_image: picture("shape"), strength: 0.5 };
+    another.image.start = Start::Image { init_image: image("shape"), strength: 0.5 };
     assert_eq!(refused(ClipParams { repaint: Some(another), ..small(3) }, Some(&PAINTER)), "start");
 }

@@ -83,7 +83,7 @@ impl WeightSource for Edited {
     }
 }
 
-fn picture(tensor: &Tensor) -> RgbImage {
+fn rgb_image(tensor: &Tensor) -> RgbImage {
     RgbImage::from_raw(SIDE, SIDE, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
 
@@ -118,7 +118,7 @@ fn make(case: &Value, image: &RgbImage) -> Result<Vec<RgbImage>> {
 fn check_group(group: &str, least: usize) {
     let (tensors, metadata) = (golden("configs", "configs"), golden_metadata("configs", "configs"));
     let cases: Map<String, Value> = serde_json::from_str(&metadata["cases"]).unwrap();
-    let image = picture(&tensors["image"]);
+    let image = rgb_image(&tensors["image"]);
     let (mut held, mut failures) = (0, Vec::new());
     for (name, case) in cases.iter().filter(|(_, case)| case["group"] == group) {
         let outcome = case["outcome"].as_str().unwrap();
@@ -133,15 +133,15 @@ fn check_group(group: &str, least: usize) {
         }
         let expected = &tensors[if outcome == "same" { group } else { name.as_str() }];
         let expected: Vec<RgbImage> = match expected.rank() {
-            3 => vec![picture(expected)],
-            _ => (0..expected.dim(0).unwrap()).map(|frame| picture(&expected.get(frame).unwrap())).collect(),
+            3 => vec![rgb_image(expected)],
+            _ => (0..expected.dim(0).unwrap()).map(|frame| rgb_image(&expected.get(frame).unwrap())).collect(),
         };
         match make(case, &image) {
             Ok(made) => {
                 assert_eq!(made.len(), expected.len(), "{name}");
                 let likeness = made.iter().zip(&expected).map(|(made, expected)| psnr(made, expected)).fold(f64::INFINITY, f64::min);
                 println!("{name}: {likeness:.1} dB");
-                if likeness < tolerance::EQUAL_PICTURES {
+                if likeness < tolerance::EQUAL_IMAGES {
                     failures.push(format!("{name}: {likeness:.1} dB"));
                 }
             }

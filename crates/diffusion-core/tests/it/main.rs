@@ -22,7 +22,7 @@ mod scenes;
 mod scheduler_files;
 mod schedulers;
 mod shape_judge;
-mod single_file_pictures;
+mod single_file_images;
 mod text_context;
 mod tiny_turbo;
 mod tokenizer;

@@ -14,15 +14,15 @@ use crate::{golden, golden_metadata, pipelines::psnr, tolerance};
 static MODEL: LazyLock<StableVideoDiffusion> =
     LazyLock::new(|| StableVideoDiffusion::load(&nano_svd(), &ExecutionPolicy::cpu_f32()).unwrap());
 
-fn picture(name: &str) -> RgbImage {
+fn image(name: &str) -> RgbImage {
     let tensor = &golden("nano_sd", "pictures")[name];
     RgbImage::from_raw(128, 128, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
 
-fn animate(picture: &RgbImage, seed: u64, steps: usize, bucket: u32) -> Vec<RgbImage> {
+fn animate(image: &RgbImage, seed: u64, steps: usize, bucket: u32) -> Vec<RgbImage> {
     let motion = MotionParams { num_inference_steps: steps, motion_bucket_id: bucket, ..MotionParams::default() };
     let mut frames = Vec::new();
-    let params = ImageToVideoParams { motion, seed, ..ImageToVideoParams::new(picture.clone()) };
+    let params = ImageToVideoParams { motion, seed, ..ImageToVideoParams::new(image.clone()) };
     MODEL.image_to_video(&params, VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
 }
@@ -33,13 +33,13 @@ fn the_frames_match_diffusers() {
     let expected = golden("nano_svd", "frames");
     for (name, call) in calls.as_object().unwrap() {
         let number = |key: &str| call[key].as_u64().unwrap();
-        let made = animate(&picture(call["picture"].as_str().unwrap()), number("seed"), number("steps") as usize, number("bucket") as u32);
+        let made = animate(&image(call["picture"].as_str().unwrap()), number("seed"), number("steps") as usize, number("bucket") as u32);
         let bytes: Vec<u8> = expected[name].flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(made.len() * 128 * 128 * 3, bytes.len(), "{name}");
         for (index, (frame, bytes)) in made.iter().zip(bytes.chunks(128 * 128 * 3)).enumerate() {
             let found = psnr(frame, &RgbImage::from_raw(128, 128, bytes.to_vec()).unwrap());
             println!("{name}, frame {index}: {found:.1} dB");
-            assert!(found >= tolerance::PICTURE_PSNR, "{name}, frame {index}: {found:.1} dB");
+            assert!(found >= tolerance::IMAGE_PSNR, "{name}, frame {index}: {found:.1} dB");
         }
     }
 }
@@ -53,7 +53,7 @@ fn height_of_red(frame: &RgbImage) -> f64 {
 
 #[test]
 fn a_figure_falls_and_farther_at_a_higher_bucket() {
-    let circle = picture("shape");
+    let circle = image("shape");
     let fallen = [31, 127, 223].map(|bucket| {
         let frames = animate(&circle, 1, 25, bucket);
         assert_eq!(frames.len(), 8);

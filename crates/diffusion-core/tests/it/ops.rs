@@ -152,8 +152,8 @@ fn norms_agree_with_portable() {
         in_both_precisions("group norm", |dtype| {
             let x = source.to_dtype(dtype).unwrap();
             let layer = diffusion_core::ops::GroupNorm::load(&cursor, 48, 8, 1e-5).unwrap();
-            let picture = Nhwc::from_tokens(&x, 31, 33).unwrap();
-            let fast = if silu { layer.forward_silu(&picture) } else { layer.forward(&picture) };
+            let image = Nhwc::from_tokens(&x, 31, 33).unwrap();
+            let fast = if silu { layer.forward_silu(&image) } else { layer.forward(&image) };
             (fast.unwrap().tokens().unwrap(), portable::group_norm(&x, &weight, &bias, 8, 1e-5, silu).unwrap())
         });
     }
@@ -263,16 +263,16 @@ fn layers_refuse_wrong_shapes() {
     let weights = Arc::new(GoldenWeights::any());
     let cursor = weights.cursor(Component::Unet, DType::F32);
     let x = randn(1, &[1, 2, 2, 6]);
-    let picture = Nhwc::new(x.clone()).unwrap();
+    let image = Nhwc::new(x.clone()).unwrap();
     assert!(diffusion_core::ops::Linear::load(&cursor, 5, 4, true).unwrap().forward(&x).is_err());
     assert!(diffusion_core::ops::LayerNorm::load(&cursor, 5, 1e-5).unwrap().forward(&x).is_err());
-    assert!(diffusion_core::ops::GroupNorm::load(&cursor, 5, 5, 1e-5).unwrap().forward(&picture).is_err());
+    assert!(diffusion_core::ops::GroupNorm::load(&cursor, 5, 5, 1e-5).unwrap().forward(&image).is_err());
     assert!(diffusion_core::ops::GroupNorm::load(&cursor, 6, 4, 1e-5).is_err());
-    assert!(Conv2d::load(&cursor, 5, 4, Conv2dParams::same(3)).unwrap().forward(&picture).is_err());
+    assert!(Conv2d::load(&cursor, 5, 4, Conv2dParams::same(3)).unwrap().forward(&image).is_err());
     assert!(
         Conv2d::load(&cursor, 6, 4, Conv2dParams { pad_before: (0, 0), pad_after: (0, 0), ..Conv2dParams::same(3) })
             .unwrap()
-            .forward(&picture)
+            .forward(&image)
             .is_err()
     );
     assert!(Geglu::new(&randn(1, &[5, 4]), None).is_err());

@@ -37,7 +37,7 @@ impl Goldens {
         (dims[1] as u32, dims[0] as u32, tensor.flatten_all().unwrap().to_vec1::<u8>().unwrap())
     }
 
-    fn picture(&self, name: &str) -> RgbImage {
+    fn image(&self, name: &str) -> RgbImage {
         let (width, height, bytes) = self.bytes(name);
         RgbImage::from_raw(width, height, bytes).unwrap()
     }
@@ -64,12 +64,12 @@ impl Goldens {
     fn check(&self, name: &str) -> f64 {
         let call = &self.calls[name];
         let made = self.make(name, &self.model(call, &ExecutionPolicy::cpu_f32()), &mut ());
-        psnr(&made.unwrap(), &self.picture(name))
+        psnr(&made.unwrap(), &self.image(name))
     }
 
     fn make(&self, name: &str, model: &StableDiffusion, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
         let call = &self.calls[name];
-        let init_image = || self.picture("init_image");
+        let init_image = || self.image("init_image");
         let strength = || call["strength"].as_f64().unwrap();
         let start = match name.split('.').next().unwrap() {
             "text_to_image" => Start::Noise,
@@ -195,7 +195,7 @@ fn check_group(group: &str) {
     let goldens = Goldens::load();
     let found = goldens.cases(group).into_iter().map(|name| (goldens.check(&name), name)).collect::<Vec<(f64, String)>>();
     let table = found.iter().map(|(psnr, name)| format!("{name}: {psnr:.1} dB")).collect::<Vec<String>>().join("\n");
-    assert!(found.iter().all(|(psnr, _)| *psnr >= tolerance::PICTURE_PSNR), "\n{table}");
+    assert!(found.iter().all(|(psnr, _)| *psnr >= tolerance::IMAGE_PSNR), "\n{table}");
     println!("{table}");
 }
 
@@ -221,7 +221,7 @@ fn bf16_is_as_close_to_f32_as_diffusers_bf16() {
     let mut cases = 0;
     for (name, call) in goldens.calls.as_object().unwrap() {
         let Some(theirs) = call["bf16_psnr"].as_f64() else { continue };
-        let ours = psnr(&goldens.make(name, &goldens.model(call, &policy), &mut ()).unwrap(), &goldens.picture(name));
+        let ours = psnr(&goldens.make(name, &goldens.model(call, &policy), &mut ()).unwrap(), &goldens.image(name));
         println!("{name}: ours {ours:.1} dB, diffusers {theirs:.1} dB");
         assert!(ours >= theirs - tolerance::BF16_BELOW_DB, "{name}: {ours:.1} dB, diffusers {theirs:.1} dB");
         cases += 1;
@@ -233,7 +233,7 @@ fn bf16_is_as_close_to_f32_as_diffusers_bf16() {
 fn golden_images_are_not_flat() {
     let goldens = Goldens::load();
     for name in goldens.calls.as_object().unwrap().keys() {
-        assert!(deviation(&goldens.picture(name)) >= 30.0, "{name}");
+        assert!(deviation(&goldens.image(name)) >= 30.0, "{name}");
     }
 }
 

@@ -47,24 +47,24 @@ const OTHERS: f64 = 0.2;
 /// Requests a preview at every step, or at none.
 #[derive(Default)]
 struct Watcher {
-    looks: bool,
+    enabled: bool,
     previews: Vec<RgbImage>,
-    took: Vec<Duration>,
+    times: Vec<Duration>,
 }
 
 impl Watcher {
-    fn look(&mut self, step: &StepReport<'_>) {
-        if self.looks {
+    fn observe(&mut self, step: &StepReport<'_>) {
+        if self.enabled {
             let started = Instant::now();
             self.previews.push((step.preview)().unwrap());
-            self.took.push(started.elapsed());
+            self.times.push(started.elapsed());
         }
     }
 }
 
 impl StepMonitor for Watcher {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        self.look(step);
+        self.observe(step);
         ControlFlow::Continue(())
     }
 }
@@ -75,7 +75,7 @@ impl VideoMonitor for Watcher {
     }
 
     fn on_model_step(&mut self, step: &StepReport<'_>) {
-        self.look(step);
+        self.observe(step);
     }
 }
 
@@ -84,20 +84,20 @@ fn params(prompt: &str, seed: u64) -> ImageParams {
 }
 
 fn watched(prompt: &str, seed: u64) -> (Watcher, RgbImage) {
-    let mut watcher = Watcher { looks: true, ..Watcher::default() };
-    let picture = MODEL.image(&params(prompt, seed), RunContext::new(&mut watcher)).unwrap();
-    (watcher, picture)
+    let mut watcher = Watcher { enabled: true, ..Watcher::default() };
+    let image = MODEL.image(&params(prompt, seed), RunContext::new(&mut watcher)).unwrap();
+    (watcher, image)
 }
 
 /// Scaled to the size of the latents, 16 x 16.
-fn small(picture: &RgbImage) -> RgbImage {
-    resize(picture, 16, 16, FilterType::Triangle)
+fn small(image: &RgbImage) -> RgbImage {
+    resize(image, 16, 16, FilterType::Triangle)
 }
 
 /// The correlation of two images at the size of the latents, over all pixels and colours.
 fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
-    let centred = |picture: &RgbImage| {
-        let values: Vec<f64> = small(picture).as_raw().iter().map(|byte| f64::from(*byte)).collect();
+    let centred = |image: &RgbImage| {
+        let values: Vec<f64> = small(image).as_raw().iter().map(|byte| f64::from(*byte)).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         values.into_iter().map(|value| value - mean).collect::<Vec<f64>>()
     };
@@ -112,21 +112,21 @@ fn mean(values: &[f64]) -> f64 {
 
 #[test]
 fn previews_show_the_image_in_progress() {
-    let made: Vec<(Watcher, RgbImage)> = PROMPTS.iter().map(|prompt| watched(prompt, 3)).collect();
+    let runs: Vec<(Watcher, RgbImage)> = PROMPTS.iter().map(|prompt| watched(prompt, 3)).collect();
     let (mut last, mut third, mut others, mut decibels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, (watcher, picture)) in made.iter().enumerate() {
+    for (index, (watcher, image)) in runs.iter().enumerate() {
         assert_eq!(watcher.previews.len(), 25);
         let preview = &watcher.previews[24];
-        assert_eq!(preview.dimensions(), (128, 128), "no larger than the picture");
-        last.push(correlation(preview, picture));
-        decibels.push(psnr(&small(preview), &small(picture)));
-        third.push(correlation(&watcher.previews[8], picture));
-        others.extend(made.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, (_, other))| correlation(preview, other)));
+        assert_eq!(preview.dimensions(), (128, 128), "no larger than the image");
+        last.push(correlation(preview, image));
+        decibels.push(psnr(&small(preview), &small(image)));
+        third.push(correlation(&watcher.previews[8], image));
+        others.extend(runs.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, (_, other))| correlation(preview, other)));
     }
     println!("last step: {last:.2?}, mean {:.3}, {:.1} dB; step 9: {third:.2?}, mean {:.3}", mean(&last), mean(&decibels), mean(&third));
-    println!("other pictures: mean {:.3}", mean(&others));
-    let took: Vec<Duration> = made.iter().flat_map(|(watcher, _)| watcher.took.iter().copied()).collect();
-    println!("the first took {:?}, each other {:?}", took.iter().max().unwrap(), took.iter().min().unwrap());
+    println!("other images: mean {:.3}", mean(&others));
+    let times: Vec<Duration> = runs.iter().flat_map(|(watcher, _)| watcher.times.iter().copied()).collect();
+    println!("the first took {:?}, each other {:?}", times.iter().max().unwrap(), times.iter().min().unwrap());
     assert!(mean(&last) >= LAST.0 && last.iter().all(|last| *last >= LAST.1), "{last:?}");
     assert!(mean(&third) >= THIRD, "{third:?}");
     assert!(mean(&others) <= OTHERS, "{}", mean(&others));
@@ -134,18 +134,18 @@ fn previews_show_the_image_in_progress() {
 
 #[test]
 fn previews_do_not_change_the_image() {
-    let (_, looked_at) = watched(PROMPTS[0], 5);
+    let (_, observed) = watched(PROMPTS[0], 5);
     let alone = MODEL.image(&params(PROMPTS[0], 5), RunContext::new(&mut Watcher::default())).unwrap();
-    assert!(looked_at == alone);
+    assert!(observed == alone);
 }
 
 #[test]
 fn a_videos_preview_is_its_middle_frame() {
     let model = StableVideoDiffusion::load(&nano_svd(), &ExecutionPolicy::cpu_f32()).unwrap();
-    let picture = MODEL.image(&params(PROMPTS[0], 3), RunContext::new(&mut ())).unwrap();
+    let image = MODEL.image(&params(PROMPTS[0], 3), RunContext::new(&mut ())).unwrap();
     let motion = MotionParams { num_inference_steps: 10, motion_bucket_id: 223, ..MotionParams::default() };
-    let params = ImageToVideoParams { motion, seed: 1, ..ImageToVideoParams::new(picture) };
-    let (mut watcher, mut frames) = (Watcher { looks: true, ..Watcher::default() }, Vec::new());
+    let params = ImageToVideoParams { motion, seed: 1, ..ImageToVideoParams::new(image) };
+    let (mut watcher, mut frames) = (Watcher { enabled: true, ..Watcher::default() }, Vec::new());
     model.image_to_video(&params, VideoContext::new(&mut watcher, &mut frames)).unwrap();
     let preview = &watcher.previews[9];
     let scores: Vec<f64> = frames.iter().map(|frame| correlation(preview, frame)).collect();

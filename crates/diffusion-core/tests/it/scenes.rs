@@ -25,7 +25,7 @@ use crate::{
     tolerance,
 };
 
-/// The golden videos and the calls that made them.
+/// The golden videos and the calls that produced them.
 struct Goldens {
     tensors: HashMap<String, Tensor>,
     videos: serde_json::Map<String, Json>,
@@ -50,7 +50,7 @@ impl Goldens {
     }
 }
 
-/// A scene of the golden model: 32 x 24 pixels in two steps, for tests that make many.
+/// A scene of the golden model: 32 x 24 pixels in two steps, for tests that render many.
 fn scene(prompt: &str, seed: u64, frames: usize) -> SceneParams {
     let image = ImageParams { num_inference_steps: 2, guidance_scale: 3.0, seed, ..ImageParams::new(prompt, (32, 24)) };
     SceneParams { image, frames, motion: None }
@@ -79,18 +79,18 @@ fn whole(model: &StableDiffusion, params: &ScenesParams) -> Vec<RgbImage> {
     frames
 }
 
-/// A monitor that records every report, and breaks at one.
+/// A monitor that records every report, and can break at one.
 #[derive(Default)]
 struct Watcher {
     seen: Vec<VideoProgress>,
     /// The report at which it breaks; never if `None`.
-    stands: Option<usize>,
+    break_at: Option<usize>,
 }
 
 impl VideoMonitor for Watcher {
     fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         self.seen.push(*progress);
-        if Some(self.seen.len()) == self.stands { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if Some(self.seen.len()) == self.break_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -127,15 +127,15 @@ fn slerp_joins_match_diffusers() {
             fps: 24.0,
             first_frame: 0,
         };
-        let (made, expected) = (whole(&goldens.model, &params), goldens.frames(name));
-        assert_eq!(made.len(), expected.len(), "{name}");
-        for (index, (made, expected)) in made.iter().zip(&expected).enumerate() {
+        let (found, expected) = (whole(&goldens.model, &params), goldens.frames(name));
+        assert_eq!(found.len(), expected.len(), "{name}");
+        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
             assert!(deviation(expected) >= 30.0, "{name}");
-            table.push((psnr(made, expected), format!("{name}, frame {index}")));
+            table.push((psnr(found, expected), format!("{name}, frame {index}")));
         }
     }
     let lines = table.iter().map(|(psnr, name)| format!("{name}: {psnr:.1} dB")).collect::<Vec<String>>().join("\n");
-    assert!(table.iter().all(|(psnr, _)| *psnr >= tolerance::PICTURE_PSNR), "\n{lines}");
+    assert!(table.iter().all(|(psnr, _)| *psnr >= tolerance::IMAGE_PSNR), "\n{lines}");
     println!("{lines}");
     assert!(table.len() >= 50);
 }
@@ -148,15 +148,15 @@ fn frames_follow_the_timeline() {
     let frames = whole(&model, &params);
     assert_eq!((frames.len(), timeline.frames()), (22, 22));
     let of = |span: Option<Span>| &frames[span.unwrap().start..span.unwrap().end()];
-    let pictures = params.scenes.iter().map(|scene| {
-        let picture = model.image(&scene.image, RunContext::new(&mut ())).unwrap();
-        resized(&picture, params.width, params.height).unwrap()
+    let images = params.scenes.iter().map(|scene| {
+        let image = model.image(&scene.image, RunContext::new(&mut ())).unwrap();
+        resized(&image, params.width, params.height).unwrap()
     });
-    let pictures = pictures.collect::<Vec<RgbImage>>();
-    for (index, picture) in pictures.iter().enumerate() {
+    let images = images.collect::<Vec<RgbImage>>();
+    for (index, image) in images.iter().enumerate() {
         // All of a scene's frames are its image.
         assert_eq!(of(timeline.scene(index)).len(), params.scenes[index].frames);
-        assert!(of(timeline.scene(index)).iter().all(|frame| frame == picture), "scene {index}");
+        assert!(of(timeline.scene(index)).iter().all(|frame| frame == image), "scene {index}");
         let Some(before) = index.checked_sub(1) else { continue };
         let between = of(timeline.join_before(index));
         let join = params.joins.get(before).copied().unwrap_or(Join::Cut);
@@ -165,19 +165,19 @@ fn frames_follow_the_timeline() {
             Join::Cut => {}
             Join::Crossfade { frames } => {
                 for (i, frame) in between.iter().enumerate() {
-                    let mixed = pictures[before].iter().zip(picture.iter()).map(|(old, new)| {
+                    let mixed = images[before].iter().zip(image.iter()).map(|(old, new)| {
                         // In integers: (n - i) parts of the old and i of the new, rounded to the nearest byte, halves up.
                         let parts = (frames - i) * usize::from(*old) + i * usize::from(*new);
                         ((2 * parts + frames) / (2 * frames)) as u8
                     });
                     assert!(frame.iter().copied().eq(mixed), "join before scene {index}, frame {i}");
                 }
-                assert_eq!(between[0], pictures[before]);
+                assert_eq!(between[0], images[before]);
             }
             Join::Slerp { .. } => {
-                let all = [std::slice::from_ref(&pictures[before]), between, std::slice::from_ref(picture)].concat();
+                let all = [std::slice::from_ref(&images[before]), between, std::slice::from_ref(image)].concat();
                 for (at, frame) in all.iter().enumerate() {
-                    assert!(!all[..at].contains(frame), "join before scene {index}: a picture is shown twice");
+                    assert!(!all[..at].contains(frame), "join before scene {index}: an image is shown twice");
                 }
             }
         }
@@ -215,7 +215,7 @@ fn a_join_without_frames_is_a_cut() {
 }
 
 #[test]
-fn a_refusing_sink_stops_the_video() {
+fn a_sink_that_refuses_a_frame_stops_the_video() {
     let model = Goldens::load().model;
     let unbroken = whole(&model, &video());
     for capacity in 0..unbroken.len() {
@@ -242,13 +242,13 @@ fn a_breaking_monitor_stops_the_video_at_once() {
     model.scenes(&video(), None, VideoContext::new(&mut watcher, &mut unbroken)).unwrap();
     let reports = watcher.seen;
     // At every kind of report: a start, a step, a frame.
-    for stands in 1..=reports.len() {
-        let mut watcher = Watcher { stands: Some(stands), ..Watcher::default() };
+    for break_at in 1..=reports.len() {
+        let mut watcher = Watcher { break_at: Some(break_at), ..Watcher::default() };
         let mut frames = Vec::new();
         let outcome = model.scenes(&video(), None, VideoContext::new(&mut watcher, &mut frames));
-        assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {stands} reports");
-        assert!(watcher.seen == reports[..stands], "asked again after it broke");
-        assert!(frames == unbroken[..reports[stands - 1].frame]);
+        assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {break_at} reports");
+        assert!(watcher.seen == reports[..break_at], "called again after it broke");
+        assert!(frames == unbroken[..reports[break_at - 1].frame]);
     }
 }
 
@@ -347,7 +347,7 @@ fn invalid_parameters_are_refused_by_name_before_the_first_step() {
     // A slerp cannot join scenes of different sizes.
     assert_eq!(changed(|params| params.scenes[4].image.width = 40), "width");
     assert_eq!(changed(|params| params.scenes[4].image.height = 40), "height");
-    // Scenes are made from their prompts alone.
+    // Scenes are generated from their prompts alone.
     assert_eq!(changed(|params| params.scenes[2].image.start = from_image()), "start");
     assert_eq!(changed(|params| params.scenes[5].image.start = inpainted()), "start");
 }

@@ -89,12 +89,12 @@ struct Request {
 
 impl Request {
     fn load() -> Self {
-        let pictures = golden("pipelines", "pictures");
+        let images = golden("pipelines", "pictures");
         let bytes = |name: &str| {
-            let dims = pictures[name].dims();
-            (dims[1] as u32, dims[0] as u32, pictures[name].flatten_all().unwrap().to_vec1::<u8>().unwrap())
+            let dims = images[name].dims();
+            (dims[1] as u32, dims[0] as u32, images[name].flatten_all().unwrap().to_vec1::<u8>().unwrap())
         };
-        let ((width, height, picture), mask) = (bytes("init_image"), bytes("mask_image"));
+        let ((width, height, image), mask) = (bytes("init_image"), bytes("mask_image"));
         let base = ImageParams {
             negative_prompt: "noisy, dark".into(),
             guidance_scale: 5.0,
@@ -103,7 +103,7 @@ impl Request {
             ..ImageParams::new("a red circle on a blue ground, with mist", (64, 64))
         };
         Self {
-            init_image: RgbImage::from_raw(width, height, picture).unwrap(),
+            init_image: RgbImage::from_raw(width, height, image).unwrap(),
             mask_image: GrayImage::from_raw(mask.0, mask.1, mask.2).unwrap(),
             base,
         }
@@ -124,13 +124,13 @@ impl Request {
 }
 
 /// The PSNR between the images of both latents, in f32.
-fn picture_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> f64 {
-    let picture = |latents: &Tensor| {
+fn image_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> f64 {
+    let image = |latents: &Tensor| {
         let decoded = model.vae().decode(&(latents / model.vae().config().scaling_factor).unwrap()).unwrap();
         let values = decoded.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         values.into_iter().map(|value| f64::from((value / 2.0 + 0.5).clamp(0.0, 1.0))).collect::<Vec<f64>>()
     };
-    let (actual, expected) = (picture(actual), picture(expected));
+    let (actual, expected) = (image(actual), image(expected));
     let squares = actual.iter().zip(&expected).map(|(a, e)| (a - e).powi(2)).sum::<f64>();
     10.0 * (actual.len() as f64 / squares).log10()
 }
@@ -166,12 +166,12 @@ fn check_pipelines(name: &str, least: usize) {
         let fault = match request.make(&model, case["kind"].as_str().unwrap(), base) {
             Err(error) => error.to_string(),
             Ok(made) => {
-                let (picture, latent) = (picture_psnr(&model, &made, expected), -20.0 * relative_error(&made, expected).log10());
-                worst = worst.min(picture).min(latent);
-                if picture.min(latent) >= tolerance::EQUAL_PICTURES {
+                let (image, latent) = (image_psnr(&model, &made, expected), -20.0 * relative_error(&made, expected).log10());
+                worst = worst.min(image).min(latent);
+                if image.min(latent) >= tolerance::EQUAL_IMAGES {
                     continue;
                 }
-                format!("pictures {picture:.1} dB, latents {latent:.1} dB")
+                format!("pictures {image:.1} dB, latents {latent:.1} dB")
             }
         };
         faults.push(format!("{number} {} {} {}: {fault}", case["kind"], case["label"], case["name"]));

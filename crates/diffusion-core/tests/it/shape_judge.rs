@@ -37,11 +37,11 @@ pub(crate) struct Seen {
 }
 
 /// Judges an image of 128 x 128 pixels.
-pub(crate) fn look(picture: &RgbImage) -> Seen {
-    let (width, height) = picture.dimensions();
+pub(crate) fn look(image: &RgbImage) -> Seen {
+    let (width, height) = image.dimensions();
     let mean = |belongs: &dyn Fn(u32, u32) -> bool| {
         let (mut sum, mut count) = ([0.0; 3], 0.0);
-        for (_, _, pixel) in picture.enumerate_pixels().filter(|(x, y, _)| belongs(*x, *y)) {
+        for (_, _, pixel) in image.enumerate_pixels().filter(|(x, y, _)| belongs(*x, *y)) {
             sum.iter_mut().zip(pixel.0).for_each(|(sum, value)| *sum += f64::from(value));
             count += 1.0;
         }
@@ -52,7 +52,7 @@ pub(crate) fn look(picture: &RgbImage) -> Seen {
     let inside = |at: u32, extent: u32| (CENTRE..extent - CENTRE).contains(&at);
     let ring = mean(&|x, y| !(inside(x, width) && inside(y, height)));
     let (centre_lab, ring_lab) = (lab(centre), lab(ring));
-    let mask = picture.pixels().map(|pixel| {
+    let mask = image.pixels().map(|pixel| {
         let pixel = lab(pixel.0.map(f64::from));
         distance(pixel, centre_lab) < distance(pixel, ring_lab)
     });
@@ -60,12 +60,12 @@ pub(crate) fn look(picture: &RgbImage) -> Seen {
 }
 
 /// Mean relative luminance of the bytes, 0..255.
-pub(crate) fn brightness(picture: &RgbImage) -> f64 {
-    let sum = picture.pixels().map(|pixel| {
+pub(crate) fn brightness(image: &RgbImage) -> f64 {
+    let sum = image.pixels().map(|pixel| {
         let [r, g, b] = pixel.0.map(f64::from);
         0.2126 * r + 0.7152 * g + 0.0722 * b
     });
-    sum.sum::<f64>() / f64::from(picture.width() * picture.height())
+    sum.sum::<f64>() / f64::from(image.width() * image.height())
 }
 
 fn nearest(lab_colour: [f64; 3]) -> &'static str {
@@ -138,10 +138,10 @@ fn the_judge_recognises_drawn_shapes() {
                 (66.0 + 36.0 * distances[corner % 2] * angle.sin(), 61.0 - 36.0 * distances[corner % 2] * angle.cos())
             })
             .collect::<Vec<(f64, f64)>>();
-        let picture = RgbImage::from_fn(128, 128, |x, y| {
+        let image = RgbImage::from_fn(128, 128, |x, y| {
             let inside = within(&outline, (f64::from(x) + 0.5, f64::from(y) + 0.5));
             image::Rgb(if inside { [200, 50, 40] } else { [50, 80, 200] })
         });
-        assert_eq!(look(&picture), Seen { figure: "red", ground: "blue", shape });
+        assert_eq!(look(&image), Seen { figure: "red", ground: "blue", shape });
     }
 }

@@ -21,11 +21,11 @@ pub(crate) const OPS_BF16: f64 = 6e-3;
 
 /// Minimum PSNR of whole images and videos against diffusers' pipelines in f32, in decibels: diffusers in f32 has 90 dB against itself in
 /// f64, and one byte in fifteen off by one is 60 dB.
-pub(crate) const PICTURE_PSNR: f64 = 60.0;
+pub(crate) const IMAGE_PSNR: f64 = 60.0;
 
 /// Minimum for small images of a few steps, and for their final latents, against diffusers in f32, in decibels, to count as the same image;
 /// one byte in 250 off by one.
-pub(crate) const EQUAL_PICTURES: f64 = 72.0;
+pub(crate) const EQUAL_IMAGES: f64 = 72.0;
 
 /// A continuous timestep (a quarter of a logarithm, below 2 in magnitude), absolute: one f32 rounding.
 pub(crate) const CONTINUOUS_TIMESTEP: f64 = 1.2e-7;

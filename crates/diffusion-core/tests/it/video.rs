@@ -137,7 +137,7 @@ fn preprocessing_matches_diffusers() {
     let config = ClipImageProcessorConfig::from_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
     assert_eq!(config, ClipImageProcessorConfig::default());
     let side: usize = metadata["side"].parse().unwrap();
-    let picture = |size: &str| {
+    let image = |size: &str| {
         let tensor: &Tensor = &tensors[&format!("picture.{size}")];
         let (height, width, _) = tensor.dims3().unwrap();
         RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
@@ -146,12 +146,12 @@ fn preprocessing_matches_diffusers() {
     for (name, expected) in &tensors {
         let Some(size) = name.strip_prefix("pixels.") else { continue };
         let (size, side) = if size == "224" { ("100x75", 224) } else { (size, side) };
-        let error = relative_error(&clip_pixels(&picture(size), side, &config).unwrap(), expected);
+        let error = relative_error(&clip_pixels(&image(size), side, &config).unwrap(), expected);
         eprintln!("{name}: {error:.1e}");
         assert!(error <= MODELS, "{name}: {error:.2e}");
         sizes += 1;
     }
     assert!(sizes >= 6);
     // The autoencoder's input has Pillow's bytes.
-    assert!(relative_error(&image_tensor(&picture("100x75"), 64, 48).unwrap(), &tensors["video.64x48"]) < 1e-7);
+    assert!(relative_error(&image_tensor(&image("100x75"), 64, 48).unwrap(), &tensors["video.64x48"]) < 1e-7);
 }

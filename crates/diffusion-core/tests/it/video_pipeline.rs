@@ -28,7 +28,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{golden, golden_metadata, golden_path, golden_weights::GoldenWeights, pipelines::psnr, tolerance};
 
-/// The golden videos and the calls that made them.
+/// The golden videos and the calls that produced them.
 struct Goldens {
     tensors: HashMap<String, Tensor>,
     calls: Json,
@@ -43,12 +43,12 @@ impl Goldens {
     }
 
     fn image(&self) -> RgbImage {
-        picture(&self.tensors["image"])
+        image(&self.tensors["image"])
     }
 
     fn frames(&self, name: &str) -> Vec<RgbImage> {
         let tensor = &self.tensors[name];
-        (0..tensor.dim(0).unwrap()).map(|frame| picture(&tensor.get(frame).unwrap())).collect()
+        (0..tensor.dim(0).unwrap()).map(|frame| image(&tensor.get(frame).unwrap())).collect()
     }
 
     fn model(&self, policy: &ExecutionPolicy) -> Result<StableVideoDiffusion> {
@@ -85,7 +85,7 @@ impl Goldens {
 }
 
 /// An image from [height, width, 3] bytes.
-fn picture(tensor: &Tensor) -> RgbImage {
+fn image(tensor: &Tensor) -> RgbImage {
     let (height, width, _) = tensor.dims3().unwrap();
     RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
@@ -123,13 +123,13 @@ impl WeightSource for GoldenModel {
 }
 
 /// The PSNR of whole videos: the squared errors of all frames together.
-fn likeness(made: &[RgbImage], expected: &[RgbImage]) -> f64 {
-    assert_eq!(made.len(), expected.len());
-    let error = made.iter().zip(expected).map(|(made, expected)| 10f64.powf(-psnr(made, expected) / 10.0)).sum::<f64>();
-    -10.0 * (error / made.len() as f64).log10()
+fn video_psnr(found: &[RgbImage], expected: &[RgbImage]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let error = found.iter().zip(expected).map(|(found, expected)| 10f64.powf(-psnr(found, expected) / 10.0)).sum::<f64>();
+    -10.0 * (error / found.len() as f64).log10()
 }
 
-fn make(model: &StableVideoDiffusion, params: &ImageToVideoParams) -> Vec<RgbImage> {
+fn render(model: &StableVideoDiffusion, params: &ImageToVideoParams) -> Vec<RgbImage> {
     let mut frames = Vec::new();
     model.image_to_video(params, VideoContext::new(&mut (), &mut frames)).unwrap();
     frames
@@ -142,9 +142,9 @@ fn image_to_video_matches_diffusers() {
     let names: Vec<&String> = goldens.calls.as_object().unwrap().keys().collect();
     assert!(names.len() >= 10);
     for name in names {
-        let found = likeness(&make(&model, &goldens.params(name)), &goldens.frames(name));
+        let found = video_psnr(&render(&model, &goldens.params(name)), &goldens.frames(name));
         println!("{name}: {found:.1} dB");
-        assert!(found >= tolerance::PICTURE_PSNR, "{name}: {found:.1} dB");
+        assert!(found >= tolerance::IMAGE_PSNR, "{name}: {found:.1} dB");
     }
 }
 
@@ -157,7 +157,7 @@ fn half_precision_is_as_close_to_f32_as_diffusers_bf16() {
         let model = goldens.model(&policy).unwrap();
         for (name, call) in goldens.calls.as_object().unwrap() {
             let Some(theirs) = call["bf16_psnr"].as_f64() else { continue };
-            let ours = likeness(&make(&model, &goldens.params(name)), &goldens.frames(name));
+            let ours = video_psnr(&render(&model, &goldens.params(name)), &goldens.frames(name));
             println!("{name} in {dtype:?}: ours {ours:.1} dB, diffusers in bf16 {theirs:.1} dB");
             assert!(ours >= theirs - tolerance::BF16_BELOW_DB, "{name}: {ours:.1} dB, diffusers {theirs:.1} dB");
             cases += 1;
@@ -171,10 +171,10 @@ fn a_seed_repeats_and_another_differs() {
     let goldens = Goldens::load();
     let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
     let params = goldens.params("own");
-    let first = make(&model, &params);
-    let other = make(&model, &ImageToVideoParams { seed: 12, ..params.clone() });
-    assert!(likeness(&first, &other) < 25.0);
-    assert_eq!(first, make(&model, &params));
+    let first = render(&model, &params);
+    let other = render(&model, &ImageToVideoParams { seed: 12, ..params.clone() });
+    assert!(video_psnr(&first, &other) < 25.0);
+    assert_eq!(first, render(&model, &params));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_folder_of_the_fp16_variant_loads() {
         assert_eq!(ModelFamily::of(source.as_ref()).unwrap(), ModelFamily::StableVideoDiffusion);
         let model = StableVideoDiffusion::load(source.as_ref(), &ExecutionPolicy::cpu_f32()).unwrap();
         // Only the weights are rounded.
-        let found = likeness(&make(&model, &goldens.params("one_frame")), &goldens.frames("one_frame"));
+        let found = video_psnr(&render(&model, &goldens.params("one_frame")), &goldens.frames("one_frame"));
         assert!(found > 45.0 && found < 90.0, "{found:.1} dB");
     }
 }
@@ -287,7 +287,7 @@ struct Log {
 }
 
 impl Log {
-    fn note(&mut self, event: String) -> ControlFlow<()> {
+    fn record(&mut self, event: String) -> ControlFlow<()> {
         let stops = self.stop_at == Some(event.as_str());
         self.events.push(event);
         if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -298,7 +298,7 @@ impl VideoMonitor for Log {
     fn on_progress(&mut self, progress: &VideoProgress) -> ControlFlow<()> {
         let VideoProgress { step, steps, frame, frames, .. } = *progress;
         let is_frame = frame > std::mem::replace(&mut self.frames, frame);
-        self.note(if is_frame { format!("frame {frame}/{frames}") } else { format!("step {step}/{steps}") })
+        self.record(if is_frame { format!("frame {frame}/{frames}") } else { format!("step {step}/{steps}") })
     }
 
     fn on_model_step(&mut self, step: &StepReport<'_>) {
@@ -323,7 +323,7 @@ impl FrameSink for Full {
 }
 
 #[test]
-fn frames_leave_one_by_one_and_can_be_stopped() {
+fn frames_are_pushed_one_by_one_and_a_run_can_be_stopped() {
     let goldens = Goldens::load();
     let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
     let mut params = goldens.params("chunks_of_4");
@@ -360,7 +360,7 @@ fn parameters_out_of_range_are_refused_before_the_first_step() {
         (MotionParams { size: Some((60, 64)), ..own() }, "width"),
         (MotionParams { num_inference_steps: 1001, ..own() }, "num_inference_steps"),
         (MotionParams { decode_chunk_size: Some(0), ..own() }, "decode_chunk_size"),
-        // More elements at once than a kernel's indices can count.
+        // More elements at once than a kernel can index.
         (MotionParams { size: Some((1024, 1024)), num_frames: Some(100), decode_chunk_size: Some(100), ..own() }, "decode_chunk_size"),
     ] {
         let params = ImageToVideoParams { motion, ..goldens.params("own") };

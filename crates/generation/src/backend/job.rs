@@ -78,7 +78,7 @@ pub enum Stop {
     /// Its result is no longer wanted.
     Cancelled,
     /// Another worker, or this program after a restart, will continue it.
-    BrokenOff,
+    Interrupted,
 }
 
 /// Stops a job at its next step or frame; clones share one switch. A stop cannot be undone.
@@ -92,7 +92,7 @@ struct Switch {
 }
 
 impl CancelSwitch {
-    const BROKEN_OFF: u8 = 1;
+    const INTERRUPTED: u8 = 1;
     const CANCELLED: u8 = 2;
 
     /// Stops the job: its result is no longer wanted.
@@ -101,8 +101,8 @@ impl CancelSwitch {
     }
 
     /// Stops the job here: another worker, or this program after a restart, will continue it.
-    pub fn break_off(&self) {
-        self.stop(Self::BROKEN_OFF);
+    pub fn interrupt(&self) {
+        self.stop(Self::INTERRUPTED);
     }
 
     fn stop(&self, state: u8) {
@@ -119,7 +119,7 @@ impl CancelSwitch {
     pub fn why(&self) -> Option<Stop> {
         match self.0.state.load(Ordering::Acquire) {
             0 => None,
-            Self::BROKEN_OFF => Some(Stop::BrokenOff),
+            Self::INTERRUPTED => Some(Stop::Interrupted),
             _ => Some(Stop::Cancelled),
         }
     }

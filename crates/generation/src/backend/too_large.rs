@@ -7,7 +7,7 @@ use std::fmt;
 
 /// The part of a request that decides how much memory it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum MemoryRequest {
     /// (width, height) in pixels.
     Size((u32, u32)),
     /// Frames that a motion model makes at once, and their (width, height).
@@ -21,7 +21,7 @@ pub enum Asked {
     Chunk(usize),
 }
 
-impl Asked {
+impl MemoryRequest {
     /// The request's field.
     pub fn field(&self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Asked {
     }
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for MemoryRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Size((width, height)) => write!(f, "{width} x {height}"),
@@ -48,17 +48,17 @@ impl fmt::Display for Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLarge {
     /// The requested value.
-    pub asked: Asked,
+    pub asked: MemoryRequest,
     /// The estimated peak memory of the process, in bytes.
     pub needed: u64,
     /// The memory that it may use, in bytes.
     pub available: u64,
     /// The largest value of this kind that would fit; `None` if none would.
-    pub largest: Option<Asked>,
+    pub largest: Option<MemoryRequest>,
 }
 
 impl TooLarge {
-    pub(super) fn new(asked: Asked, needed: u64, available: u64, largest: Option<Asked>) -> Self {
+    pub(super) fn new(asked: MemoryRequest, needed: u64, available: u64, largest: Option<MemoryRequest>) -> Self {
         Self { asked, needed, available, largest }
     }
 
@@ -71,11 +71,11 @@ impl TooLarge {
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        write!(f, "{}: {} would take {:.1} GiB of memory", self.field(), self.asked, gib(self.needed))?;
-        write!(f, ", and there are {:.1} GiB; ", gib(self.available))?;
+        write!(f, "{}: {} would need {:.1} GiB of memory", self.field(), self.asked, gib(self.needed))?;
+        write!(f, ", but {:.1} GiB are available; ", gib(self.available))?;
         match &self.largest {
-            Some(largest) => write!(f, "the most that would do is {largest}"),
-            None => f.write_str("nothing smaller would do either, for the model itself takes most of it"),
+            Some(largest) => write!(f, "the largest that fits is {largest}"),
+            None => f.write_str("no smaller value fits, because the model itself takes most of it"),
         }
     }
 }

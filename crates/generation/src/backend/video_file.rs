@@ -13,7 +13,7 @@ use super::BackendError;
 use crate::model_info::TruncatedText;
 
 /// The contact sheet: the number of frames, frames per row, and the width of each in pixels.
-const SHEET_PICTURES: u32 = 24;
+const SHEET_IMAGES: u32 = 24;
 const SHEET_COLUMNS: u32 = 6;
 const SHEET_WIDTH: u32 = 192;
 
@@ -129,7 +129,7 @@ impl VideoWriter {
         } else {
             Sink::Encoder(VideoEncoder::open(&output.path, &output.settings(shape))?)
         };
-        let sheet = |_| ContactSheet::new(shape.frames as u64, SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH);
+        let sheet = |_| ContactSheet::new(shape.frames as u64, SHEET_IMAGES, SHEET_COLUMNS, SHEET_WIDTH);
         let sheet = output.contact_sheet.as_ref().map(sheet);
         Ok(Self { sink, shape: *shape, output: output.clone(), first_frame, sheet })
     }

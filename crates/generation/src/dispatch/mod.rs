@@ -12,10 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::queue::{Entry, Queue, Taken, Wanted};
+use self::queue::{Entry, NextJob, Queue, Wanted};
 pub(crate) use self::{
     metrics::{Ending, JobMetrics},
-    queue::{BackendSet, Places, PushError, Reservation},
+    queue::{BackendSet, Capacity, PushError, Reservation},
 };
 use crate::{
     backend::{Backend, Refusal},
@@ -162,7 +162,7 @@ impl Dispatcher {
 
     /// Each provider's name, with the numbers of its waiting and its running jobs.
     pub(crate) fn providers(&self) -> Vec<(String, (usize, usize))> {
-        self.remote().map(|(index, backend)| (backend.name().to_owned(), self.queue.of_remote(index))).collect()
+        self.remote().map(|(index, backend)| (backend.name().to_owned(), self.queue.remote_counts(index))).collect()
     }
 
     /// The other backends that may take work which this one refuses as another kind; `None` if there are none.
@@ -210,7 +210,8 @@ impl Dispatcher {
         for (index, backend) in self.backends.iter().enumerate() {
             let Some(of) = slots.get_mut(index).filter(|of| of.is_ready && of.busy < backend.slots().max(1)) else { continue };
             let started = (self.now)();
-            let Taken { entry, load } = self.queue.take(index, started, |entry| backend.readiness(entry.model.as_deref(), entry.handed_in));
+            let NextJob { entry, load } =
+                self.queue.take(index, started, |entry| backend.readiness(entry.model.as_deref(), entry.handed_in));
             if let Some(Wanted { model, may_swap }) = load {
                 backend.prepare(model.as_deref(), may_swap);
             }
@@ -274,7 +275,7 @@ impl Dispatcher {
     }
 
     /// How many jobs these backends take, in total and per owner.
-    pub(crate) fn capacity(&self, backends: BackendSet) -> Places {
+    pub(crate) fn capacity(&self, backends: BackendSet) -> Capacity {
         self.queue.places(self.queue.part_of(backends))
     }
 

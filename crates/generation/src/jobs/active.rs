@@ -50,7 +50,7 @@ impl ActiveJob {
     pub(super) fn stop(&self) {
         match self.durability {
             Durability::Held { .. } => self.cancel.cancel(),
-            Durability::Stored => self.cancel.break_off(),
+            Durability::Stored => self.cancel.interrupt(),
         }
     }
 

@@ -30,14 +30,14 @@ impl DiskFault {
     /// The fault behind an error; `None` if neither the operating system nor SQLite caused it.
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         std::iter::successors(Some(error), |error| (**error).source()).find_map(|error| {
-            let of_picture = || match error.downcast_ref::<image::ImageError>() {
+            let of_image = || match error.downcast_ref::<image::ImageError>() {
                 // `source()` of an `ImageError` skips the I/O error and returns its cause.
                 Some(image::ImageError::IoError(error)) => Some(Self::of_io(error)),
                 _ => None,
             };
             let of_io = || error.downcast_ref::<io::Error>().map(Self::of_io);
             let of_sqlite = || error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error).map(Self::of_sqlite);
-            of_io().or_else(of_sqlite).or_else(of_picture)
+            of_io().or_else(of_sqlite).or_else(of_image)
         })
     }
 
@@ -111,11 +111,11 @@ mod tests {
             (5, DiskFault::Failing),
         ] {
             let encoder = || video_encode::Error::File { path: "a.mp4".into(), doing: "writing", source: io(number) };
-            let picture = video_encode::Error::Picture { path: "a.png".into(), source: image::ImageError::IoError(io(number)) };
+            let image = video_encode::Error::Image { path: "a.png".into(), source: image::ImageError::IoError(io(number)) };
             let store = StoreError::Folder { path: "a".into(), source: io(number) };
             let staged = StoreError::Artifact(crate::ArtifactError { path: "a".into(), source: io(number) });
             assert_eq!(DiskFault::of(&BackendError::Video(encoder())), Some(fault), "{number}");
-            assert_eq!(DiskFault::of(&BackendError::Video(picture)), Some(fault), "{number}");
+            assert_eq!(DiskFault::of(&BackendError::Video(image)), Some(fault), "{number}");
             assert_eq!((store.fault(), staged.fault()), (fault, fault), "{number}");
             let wrapped = io::Error::other(image::ImageError::IoError(io::Error::other(io(number))));
             assert_eq!(DiskFault::of_io(&wrapped), fault, "{number}");

@@ -94,7 +94,7 @@ pub enum StoreError {
     },
     /// Finished jobs wait to be stored, and more of them would fill the memory.
     #[error("{count} finished jobs wait to be stored: {fault}")]
-    Crowded {
+    TooManyUnstored {
         /// The number of finished jobs.
         count: usize,
         /// Why one of them waits.
@@ -116,7 +116,7 @@ impl StoreError {
     pub fn fault(&self) -> DiskFault {
         match self {
             Self::Gone { .. } => DiskFault::Gone,
-            Self::Crowded { fault, .. } => *fault,
+            Self::TooManyUnstored { fault, .. } => *fault,
             Self::Damaged { .. } | Self::Emptied { .. } | Self::Corrupt { .. } => DiskFault::Damaged,
             Self::Database(_)
             | Self::Unusable { .. }

@@ -16,7 +16,7 @@ pub enum FailPoint {
     /// Finished latents are in the journal, not decoded yet.
     LatentsKept,
     /// A finished image, or the finished frames of a run, are in the journal.
-    PicturesKept,
+    ImagesKept,
     /// The store says that a provider is about to be asked, and it has not been.
     RemoteAsking,
     /// A provider has returned its id of a job, which is not in the store yet.
@@ -44,7 +44,7 @@ impl FailPoint {
         Self::Started,
         Self::Progressed,
         Self::LatentsKept,
-        Self::PicturesKept,
+        Self::ImagesKept,
         Self::RemoteAsking,
         Self::RemoteAsked,
         Self::RemoteStarted,

@@ -78,7 +78,7 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
 /// Stops a job whose lease this worker has lost: it was cancelled, or another worker has taken it over.
 async fn stop_lost(inner: &Inner, job: &ActiveJob) {
     match inner.store_of(&job.durability).state(&job.queued.id).await {
-        Ok(Some(JobState::Queued | JobState::Running)) | Err(_) => job.cancel.break_off(),
+        Ok(Some(JobState::Queued | JobState::Running)) | Err(_) => job.cancel.interrupt(),
         Ok(Some(JobState::Completed | JobState::Failed | JobState::Cancelled) | None) => job.cancel.cancel(),
     }
 }

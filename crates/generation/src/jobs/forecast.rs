@@ -57,7 +57,7 @@ impl QueueForecast {
         if job.state.is_final() {
             return job;
         }
-        job.held_up_by = self.held_up.get(&job.id).copied();
+        job.blocked_by = self.held_up.get(&job.id).copied();
         let Some(active) = self.active.get(&job.id) else { return job };
         job.waits_for = self.waits_for(active);
         if job.state == JobState::Running {

@@ -23,7 +23,7 @@ use super::{
     record::{Durability, Job},
     scratch::Scratch,
     settings::JobsSettings,
-    store::{JobStore, MemoryStore, UntoldCancel},
+    store::{JobStore, MemoryStore, PendingCancel},
 };
 use crate::{
     backend::{BackendError, local::LocalBackend},
@@ -142,11 +142,11 @@ impl Inner {
 
     /// Tells providers of cancelled jobs that they do not know of yet. Jobs that run here do so themselves.
     pub(super) async fn tell_providers(self: Arc<Self>) {
-        let untold = match self.stored.untold_cancels().await {
+        let untold = match self.stored.pending_cancels().await {
             Ok(untold) => untold,
             Err(error) => return tracing::error!(%error, "cannot read which cancelled jobs providers still work on"),
         };
-        for UntoldCancel { job, provider, remote_id } in untold {
+        for PendingCancel { job, provider, remote_id } in untold {
             let Some((_, backend)) = self.dispatcher.provider(&provider).filter(|_| self.active.get(&job).is_none()) else { continue };
             match backend.abandon(&remote_id).await {
                 Ok(()) => self.told(&job).await,
@@ -159,7 +159,7 @@ impl Inner {
 
     /// Persists that the provider knows of this job's cancellation.
     pub(super) async fn told(&self, job: &str) {
-        if let Err(error) = self.stored.cancel_told(job).await {
+        if let Err(error) = self.stored.cancel_delivered(job).await {
             tracing::warn!(%job, %error, "could not persist that the provider knows of the cancellation; the next start tells it again");
         }
     }
@@ -192,7 +192,7 @@ impl Inner {
 
     /// Fails if so many finished jobs wait to be stored that no more should be started.
     pub(super) fn check_crowd(&self) -> Result<(), StoreError> {
-        self.waits.crowd().map_or(Ok(()), |(count, fault)| Err(StoreError::Crowded { count, fault }))
+        self.waits.crowd().map_or(Ok(()), |(count, fault)| Err(StoreError::TooManyUnstored { count, fault }))
     }
 
     /// As [`Self::check_room`], for all jobs that wait for space: a refusal is cached for a moment.

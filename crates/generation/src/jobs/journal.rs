@@ -94,7 +94,7 @@ impl Journal for FolderJournal {
     fn keep_image(&mut self, run: Run, frame: usize, image: &RgbImage) {
         let file = self.image_file(run, frame);
         self.keep(&file, png::encode_fast(image).map_err(|error| error.to_string()), artifact::write_unsynced);
-        self.fail_hook.reached(FailPoint::PicturesKept);
+        self.fail_hook.reached(FailPoint::ImagesKept);
     }
 }
 
@@ -123,17 +123,17 @@ mod tests {
 
     const RUN: Run = Run::Motion { scene: 1, run: 2 };
 
-    fn picture() -> RgbImage {
+    fn image() -> RgbImage {
         RgbImage::from_fn(33, 21, |x, y| image::Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8]))
     }
 
     #[test]
-    fn a_kept_picture_is_read_back_unchanged() {
+    fn a_kept_image_is_read_back_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = FolderJournal::new(folder.path().join("made/when/needed"));
         assert!(journal.image(RUN, 3).is_none());
-        journal.keep_image(RUN, 3, &picture());
-        assert_eq!(journal.image(RUN, 3), Some(picture()));
+        journal.keep_image(RUN, 3, &image());
+        assert_eq!(journal.image(RUN, 3), Some(image()));
         assert!(journal.image(RUN, 2).is_none() && journal.image(Run::Scene { scene: 1 }, 3).is_none());
         let names: Vec<_> = fs::read_dir(&journal.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["scene-1-motion-2.3.png"]);
@@ -143,16 +143,16 @@ mod tests {
     fn a_torn_piece_counts_as_absent_wherever_it_is_torn() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = FolderJournal::new(folder.path());
-        journal.keep_image(RUN, 0, &picture());
+        journal.keep_image(RUN, 0, &image());
         let file = journal.image_file(RUN, 0);
         let whole = fs::read(&file).unwrap();
         for end in (0..whole.len()).step_by(5) {
             fs::write(&file, &whole[..end]).unwrap();
-            assert!(journal.image(RUN, 0).is_none_or(|found| found == picture()), "torn at {end} of {}", whole.len());
+            assert!(journal.image(RUN, 0).is_none_or(|found| found == image()), "torn at {end} of {}", whole.len());
             // As a power loss leaves a file whose blocks were not all written.
             let blank: Vec<u8> = whole.iter().enumerate().map(|(index, byte)| if index < end { *byte } else { 0 }).collect();
             fs::write(&file, &blank).unwrap();
-            assert!(journal.image(RUN, 0).is_none_or(|found| found == picture()), "blank from {end} of {}", whole.len());
+            assert!(journal.image(RUN, 0).is_none_or(|found| found == image()), "blank from {end} of {}", whole.len());
         }
         fs::write(journal.latents_file(RUN), b"torn").unwrap();
         assert!(journal.latents(RUN).is_none());
@@ -163,7 +163,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let mut journal = FolderJournal::new(folder.path().join("file/journal"));
-        journal.keep_image(RUN, 0, &picture());
+        journal.keep_image(RUN, 0, &image());
         assert!(journal.image(RUN, 0).is_none());
     }
 }

@@ -129,7 +129,7 @@ pub struct Job {
     /// The model that it waits for, and that model's state; `None` unless it waits for one.
     pub waits_for: Option<(String, ModelState)>,
     /// Why the disk holds it up, while it does; it continues by itself.
-    pub held_up_by: Option<DiskFault>,
+    pub blocked_by: Option<DiskFault>,
     /// Which parts of it cannot be read any more, in words; the rest is as stored.
     pub damage: Option<String>,
 }

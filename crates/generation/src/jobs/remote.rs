@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use remote_providers::{Lost, Outlives};
+use remote_providers::{Durability, Lost};
 
 use super::{
     DiskFault,
@@ -68,7 +68,7 @@ impl KeepRemote for StoredRemote {
         self.state().record.clone()
     }
 
-    async fn keep(&self, record: &RemoteRecord, outlives: Outlives) -> Result<(), Lost> {
+    async fn keep(&self, record: &RemoteRecord, outlives: Durability) -> Result<(), Lost> {
         let has_begun = record.state.id.is_some();
         // A provider's answer must not be lost.
         let is_news = has_begun || (self.record().state.asked && !record.state.asked);
@@ -76,8 +76,8 @@ impl KeepRemote for StoredRemote {
             self.reached(FailPoint::RemoteAsked);
         }
         let synced = match outlives {
-            Outlives::Program => Synced::Later,
-            Outlives::Machine => Synced::Now,
+            Durability::Program => Synced::Later,
+            Durability::Machine => Synced::Now,
         };
         loop {
             match self.inner.stored.record_remote(&self.lease, record, synced).await {

@@ -105,22 +105,22 @@ mod tests {
     #[test]
     fn a_journal_has_one_fingerprint() {
         let (_root, scratch) = scratch();
-        let picture = RgbImage::new(2, 2);
+        let image = RgbImage::new(2, 2);
         let mut journal = scratch.journal("a", "one model").unwrap();
         assert!(!scratch.journals.join("a").exists(), "a job that keeps nothing does not wait for the disk");
         // A journal without a piece holds no work.
         artifact::write(&scratch.journals.join("b").join(FINGERPRINT), b"one model").unwrap();
         assert!(scratch.jobs_with_journals().unwrap().is_empty());
-        journal.keep_image(RUN, 0, &picture);
+        journal.keep_image(RUN, 0, &image);
         assert_eq!(fs::read_to_string(scratch.journals.join("a").join(FINGERPRINT)).unwrap(), "one model");
         assert_eq!(scratch.jobs_with_journals().unwrap(), ["a"]);
         let mut again = scratch.journal("a", "one model").unwrap();
-        assert_eq!(again.image(RUN, 0), Some(picture.clone()));
+        assert_eq!(again.image(RUN, 0), Some(image.clone()));
         let mut others = scratch.journal("a", "another model").unwrap();
         assert_eq!(others.image(RUN, 0), None);
-        others.keep_image(RUN, 1, &picture);
+        others.keep_image(RUN, 1, &image);
         assert_eq!(fs::read_to_string(scratch.journals.join("a").join(FINGERPRINT)).unwrap(), "another model");
-        assert_eq!(scratch.journal("a", "another model").unwrap().image(RUN, 1), Some(picture));
+        assert_eq!(scratch.journal("a", "another model").unwrap().image(RUN, 1), Some(image));
     }
 
     #[test]

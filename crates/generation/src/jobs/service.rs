@@ -369,13 +369,13 @@ impl Jobs {
         self.until(owner, id, |job| job.state.is_final()).await
     }
 
-    /// As [`Self::finished`], but also returns a job that the disk holds up ([`Job::held_up_by`]): it ends by itself, but that may take
+    /// As [`Self::finished`], but also returns a job that the disk holds up ([`Job::blocked_by`]): it ends by itself, but that may take
     /// hours.
     ///
     /// # Errors
     /// As [`Self::finished`].
     pub async fn finished_or_held_up(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
-        self.until(owner, id, |job| job.state.is_final() || job.held_up_by.is_some()).await
+        self.until(owner, id, |job| job.state.is_final() || job.blocked_by.is_some()).await
     }
 
     /// Waits until `is_enough` accepts a job's state; `None` if there is no such job or it belongs to another owner.

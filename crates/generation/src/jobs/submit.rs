@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     backend::Refusal,
-    dispatch::{BackendSet, Places, PushError, Reservation},
+    dispatch::{BackendSet, Capacity, PushError, Reservation},
     spec::video::{RemoteVideoSpec, VideoSpec},
     work::Work,
 };
@@ -250,7 +250,7 @@ impl Jobs {
     }
 
     fn refusal(&self, error: PushError, backends: BackendSet) -> SubmitError {
-        let Places { all: places, per_owner: limit } = self.inner.dispatcher.capacity(backends);
+        let Capacity { all: places, per_owner: limit } = self.inner.dispatcher.capacity(backends);
         match error {
             PushError::Full { retry_after } => SubmitError::QueueFull { places, retry_after },
             PushError::OwnerFull { waiting } => SubmitError::TooManyWaiting { waiting, limit },

@@ -67,7 +67,7 @@ enum JobEnd {
     /// The disk refused it, before its start or while its file was written; it is retried later.
     Refused(DiskFault),
     /// It was cancelled, or the program shuts down.
-    BrokenOff,
+    Interrupted,
     /// The device is lost, and the program exits because of it; whether the job caused it shows when it is started again.
     DeviceLost(Arc<BackendError>),
 }
@@ -109,7 +109,7 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
             };
             (Some(lease), end)
         }
-        Ok(None) => (None, JobEnd::BrokenOff),
+        Ok(None) => (None, JobEnd::Interrupted),
         Err(error) => (None, JobEnd::Refused(error.fault())),
     };
     let seconds = seconds_run(&inner, &id);
@@ -119,7 +119,7 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
     let ending = match &end {
         JobEnd::Done(_) => Ending::Completed,
         JobEnd::Failed(..) | JobEnd::Refused(_) | JobEnd::DeviceLost(_) => Ending::Failed,
-        JobEnd::BrokenOff => Ending::Cancelled,
+        JobEnd::Interrupted => Ending::Cancelled,
     };
     let is_remote = turn.backend.is_remote();
     if is_remote {
@@ -254,7 +254,7 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &T
             return JobEnd::Done(output);
         }
         // Nothing is requested from a provider unless the disk has recorded it first.
-        Err(BackendError::Cancelled) => return remote.and_then(|keep| keep.fault()).map_or(JobEnd::BrokenOff, JobEnd::Refused),
+        Err(BackendError::Cancelled) => return remote.and_then(|keep| keep.fault()).map_or(JobEnd::Interrupted, JobEnd::Refused),
         Err(error) => Arc::new(error),
     };
     if error.is_device_lost() {
@@ -289,7 +289,7 @@ async fn end_held(inner: &Arc<Inner>, job: &ActiveJob, lease: Option<&Lease>, en
         }
         (JobEnd::Failed(error, failure, charge), Some(lease)) => (store.fail(lease, &failure, charge).await, Err(error)),
         (JobEnd::DeviceLost(error), Some(lease)) => (store.fail(lease, &JobError::from(error.as_ref()), Charge::IfAsked).await, Err(error)),
-        (JobEnd::Done(_) | JobEnd::Failed(..) | JobEnd::DeviceLost(_) | JobEnd::BrokenOff | JobEnd::Refused(_), _) => {
+        (JobEnd::Done(_) | JobEnd::Failed(..) | JobEnd::DeviceLost(_) | JobEnd::Interrupted | JobEnd::Refused(_), _) => {
             (Ok(false), Err(Arc::new(BackendError::Cancelled)))
         }
     };
@@ -424,7 +424,7 @@ async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobE
             tracing::error!(job = %id, %fault, "the disk refuses a job; trying again");
             store.release(lease, &fault.to_string()).await.map(drop)
         }
-        (JobEnd::BrokenOff, Some(lease)) => {
+        (JobEnd::Interrupted, Some(lease)) => {
             // A cancelled job has ended already and is removed; one that the shutdown interrupted returns to the queue.
             store.release(lease, "the server is shutting down").await?;
             remove_if_ended(inner, id).await
@@ -433,7 +433,7 @@ async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobE
             tracing::error!(job = %id, %fault, "the disk refuses a job; trying again");
             Ok(())
         }
-        (JobEnd::BrokenOff | JobEnd::Done(_) | JobEnd::Failed(..), None) => remove_if_ended(inner, id).await,
+        (JobEnd::Interrupted | JobEnd::Done(_) | JobEnd::Failed(..), None) => remove_if_ended(inner, id).await,
         (JobEnd::DeviceLost(_), _) => Ok(()),
     }
 }

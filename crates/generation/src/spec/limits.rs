@@ -41,7 +41,7 @@ pub struct VideoLimits {
     /// The maximum number of frames of a video.
     pub max_frames: usize,
     /// The maximum number of pictures that a model makes for a video of scenes: one per scene, and one per frame of a latent interpolation.
-    pub max_pictures: usize,
+    pub max_images: usize,
     /// A side of a frame, in pixels.
     pub side: (u32, u32),
     /// The number of frames that a motion model makes at once.
@@ -88,7 +88,7 @@ impl Limits {
             transition_frames: (0, 240),
             // Ten minutes at 24 frames per second.
             max_frames: 14_400,
-            max_pictures: 512,
+            max_images: 512,
             side: (16, 2048),
             num_frames: (2, 64),
             // Stable Video Diffusion's 25 frames in a square of their longer side; also the most that a clip makes at once.

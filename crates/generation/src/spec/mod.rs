@@ -4,12 +4,12 @@
 
 mod check;
 pub mod field_error;
-pub mod given_picture;
+pub mod given_image;
 pub mod image;
 pub mod limits;
 mod literal_prompt;
+mod stored_image;
 mod stored_joins;
-mod stored_picture;
 mod stored_text;
 pub mod video;
 

@@ -15,7 +15,7 @@ use generation_test::{Checked, PATIENCE, eventually};
 
 use crate::{
     fake::{images, until_free},
-    jobs::{end_of, pictures, until, video},
+    jobs::{end_of, image_job, until, video},
     scripted::{Scripted, loading},
 };
 
@@ -32,7 +32,7 @@ async fn opened_at(folder: &Path, now: fn() -> SystemTime, others: &[&Arc<Script
 }
 
 fn held(id: &str, prompt: &str) -> NewJob {
-    NewJob { durability: Durability::Held { video: None }, ..pictures(id, prompt) }
+    NewJob { durability: Durability::Held { video: None }, ..image_job(id, prompt) }
 }
 
 async fn kinds(jobs: &Checked, id: &str) -> Vec<String> {
@@ -52,7 +52,7 @@ async fn a_job_goes_to_a_backend_that_accepts_it() {
     let folder = tempfile::tempdir().unwrap();
     let (images, videos) = (Arc::new(images_only()), Arc::new(videos_only()));
     let (jobs, _load) = opened(folder.path(), &[&images, &videos]).await;
-    for job in [pictures("a", "a boat"), video("b", "a boat"), pictures("c", "a boat")] {
+    for job in [image_job("a", "a boat"), video("b", "a boat"), image_job("c", "a boat")] {
         jobs.submit(job).await.unwrap();
     }
     for id in ["a", "b", "c"] {
@@ -68,7 +68,7 @@ async fn a_backend_runs_as_many_jobs_at_once_as_it_has_slots() {
     let (jobs, _load) = opened(folder.path(), &[&two]).await;
     let mut waiters = Vec::new();
     for index in 0..3 {
-        jobs.submit(pictures(&format!("stored-{index}"), "a boat")).await.unwrap();
+        jobs.submit(image_job(&format!("stored-{index}"), "a boat")).await.unwrap();
         waiters.push(jobs.submit(held(&format!("held-{index}"), "a boat")).await.unwrap().held.unwrap());
     }
     eventually("both work", || two.seen().running.len() == 2).await;
@@ -89,7 +89,7 @@ async fn a_backend_of_another_kind_passes_on_a_job_of_an_earlier_run() {
     {
         let images = images_only().shut();
         let (jobs, _load) = opened(folder.path(), &[&images]).await;
-        jobs.submit(pictures("a", "a boat")).await.unwrap();
+        jobs.submit(image_job("a", "a boat")).await.unwrap();
         eventually("it runs", || images.seen().running == ["a"]).await;
         jobs.shut_down(Duration::ZERO).await;
     }
@@ -114,7 +114,7 @@ async fn a_job_that_no_backend_accepts_is_not_passed_on_for_ever() {
     {
         let images = images_only().shut();
         let (jobs, _load) = opened(folder.path(), &[&images]).await;
-        jobs.submit(pictures("a", "a boat")).await.unwrap();
+        jobs.submit(image_job("a", "a boat")).await.unwrap();
         eventually("it runs", || images.seen().running == ["a"]).await;
         jobs.shut_down(Duration::ZERO).await;
     }
@@ -135,7 +135,7 @@ async fn a_lost_backend_answers_waiting_callers_and_leaves_stored_jobs_in_the_st
     let (jobs, _load) = opened(folder.path(), &[&cloud]).await;
     let lost = jobs.submit(held("lost", "lost")).await.unwrap().held.unwrap();
     let waiting = jobs.submit(held("waiting", "a boat")).await.unwrap().held.unwrap();
-    jobs.submit(pictures("stored", "a boat")).await.unwrap();
+    jobs.submit(image_job("stored", "a boat")).await.unwrap();
     cloud.open_gate();
     assert!(matches!(*images(lost).await.unwrap_err(), BackendError::Model(_)));
     assert!(matches!(*images(waiting).await.unwrap_err(), BackendError::Cancelled));
@@ -143,7 +143,7 @@ async fn a_lost_backend_answers_waiting_callers_and_leaves_stored_jobs_in_the_st
     // A job whose backends were chosen before the loss must not wait for ever.
     let late = jobs.submit(held("late", "a boat")).await;
     assert!(matches!(late, Err(SubmitError::ShuttingDown)), "{late:?}");
-    jobs.submit(pictures("later", "a boat")).await.unwrap();
+    jobs.submit(image_job("later", "a boat")).await.unwrap();
     for (id, state) in [
         ("lost", JobState::Failed),
         ("waiting", JobState::Cancelled),
@@ -172,7 +172,7 @@ async fn a_backend_that_never_becomes_ready_gets_no_job_of_an_earlier_run() {
     {
         let other = Scripted::default().shut();
         let (jobs, _load) = opened(folder.path(), &[&other]).await;
-        jobs.submit(pictures("a", "a boat")).await.unwrap();
+        jobs.submit(image_job("a", "a boat")).await.unwrap();
         jobs.shut_down(Duration::ZERO).await;
     }
     let (never, works) = (Arc::new(Scripted { fault: Some("no key"), ..Scripted::default() }), Arc::new(Scripted::default()));
@@ -189,9 +189,9 @@ async fn a_panic_in_a_backend_fails_only_that_job_and_frees_its_slot() {
     let failed = jobs.submit(held("held", "panic")).await.unwrap().held.unwrap();
     let error = tokio::time::timeout(PATIENCE, images(failed)).await.expect("it is answered").unwrap_err();
     assert!(matches!(*error, BackendError::Internal(_)), "{error}");
-    jobs.submit(pictures("stored", "panic")).await.unwrap();
+    jobs.submit(image_job("stored", "panic")).await.unwrap();
     assert_eq!(end_of(&jobs, "stored").await.error.unwrap().kind, JobErrorKind::Internal);
-    jobs.submit(pictures("next", "a boat")).await.unwrap();
+    jobs.submit(image_job("next", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "next").await.state, JobState::Completed);
 }
 
@@ -207,9 +207,15 @@ async fn a_forecast_considers_the_slots_of_each_backend() {
     let images = Scripted { slots: 2, estimate: seconds(10), ..images_only() }.shut();
     let videos = Scripted { estimate: seconds(60), ..videos_only() }.shut();
     let (jobs, _load) = opened_at(folder.path(), now, &[&images, &videos]).await;
-    for job in
-        [pictures("a", "x"), pictures("b", "x"), video("v", "x"), pictures("c", "x"), held("d", "x"), video("w", "x"), pictures("e", "x")]
-    {
+    for job in [
+        image_job("a", "x"),
+        image_job("b", "x"),
+        video("v", "x"),
+        image_job("c", "x"),
+        held("d", "x"),
+        video("w", "x"),
+        image_job("e", "x"),
+    ] {
         let is_held = matches!(job.durability, Durability::Held { .. });
         let submitted = jobs.submit(job).await.unwrap();
         assert_eq!(submitted.held.is_some(), is_held);
@@ -251,7 +257,7 @@ async fn a_worker_that_has_lost_its_lease_stops_and_changes_nothing() {
     for (id, prompt) in [("stops", "a boat"), ("makes", "stubborn"), ("fails", "stubborn, broken")] {
         let other = Scripted::default().shut();
         let (jobs, _load) = if id == "stops" { opened(folder.path(), &[&other]).await } else { reopened(folder.path(), &[&other]).await };
-        jobs.submit(pictures(id, prompt)).await.unwrap();
+        jobs.submit(image_job(id, prompt)).await.unwrap();
         eventually("it runs", || other.seen().running.contains(&id.to_owned())).await;
         claim_elsewhere(folder.path(), id);
         if id == "stops" {

@@ -76,7 +76,7 @@ async fn a_clip_has_the_requested_frames_and_size() {
 }
 
 #[tokio::test]
-async fn a_prompt_repaints_the_picture_and_its_truncation_is_reported() {
+async fn a_prompt_repaints_the_image_and_its_truncation_is_reported() {
     let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let short = || ClipRequest { duration: Some(1.0), num_inference_steps: Some(3), ..request() };
     let generated = async |request: ClipRequest, name: &str| {
@@ -94,7 +94,7 @@ async fn a_prompt_repaints_the_picture_and_its_truncation_is_reported() {
 }
 
 #[tokio::test]
-async fn a_model_that_makes_no_pictures_repaints_none() {
+async fn a_model_that_makes_no_images_repaints_none() {
     let local = start(|| LoadedModel::load_motion(&nano_svd(), &ExecutionPolicy::cpu_f32(), None));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.mp4");

@@ -65,7 +65,7 @@ fn a_size_is_the_requested_one_or_follows_from_the_quality() {
 }
 
 #[test]
-fn a_picture_is_repainted_if_there_is_a_prompt_and_a_strength() {
+fn an_image_is_repainted_if_there_is_a_prompt_and_a_strength() {
     let repaint = |prompt: &str, strength| spec(ClipRequest { prompt: Some(prompt.into()), strength, ..request() }).repaint().cloned();
     let usual = repaint("a boat", None).unwrap();
     assert_eq!((usual.prompt(), usual.strength(), usual.num_inference_steps(), usual.guidance_scale()), ("a boat", 0.4, 25, 7.5));

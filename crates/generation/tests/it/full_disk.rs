@@ -15,7 +15,7 @@ use generation::jobs::{
 };
 use generation_test::{Checked, PATIENCE, eventually, local};
 
-use crate::jobs::{end_of, pictures, until, video};
+use crate::jobs::{end_of, image_job, until, video};
 
 /// A fake disk that is full while a test wants it to be.
 #[derive(Clone, Default)]
@@ -54,11 +54,11 @@ async fn opened(settings: JobsSettings) -> Checked {
 
 /// A job whose images are finished and cannot be stored; it takes a second, in which the disk is filled.
 async fn held_up(jobs: &Jobs, disk: &Disk, id: &str) -> Job {
-    jobs.submit(pictures(id, "stuck")).await.unwrap();
+    jobs.submit(image_job(id, "stuck")).await.unwrap();
     until(jobs, id, JobState::Running).await;
     disk.fill(true);
     let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", id)).await.expect("it is reported").unwrap().unwrap();
-    assert_eq!((job.state, job.held_up_by), (JobState::Running, Some(DiskFault::Full)));
+    assert_eq!((job.state, job.blocked_by), (JobState::Running, Some(DiskFault::Full)));
     job
 }
 
@@ -69,13 +69,13 @@ async fn images_wait_for_space_on_a_full_disk() {
     held_up(&jobs, &disk, "a").await;
     assert_eq!(jobs.check_writable().await.unwrap_err().fault(), DiskFault::Full);
     // More jobs would only wait too.
-    let refused = jobs.submit(pictures("b", "a boat")).await.unwrap_err();
+    let refused = jobs.submit(image_job("b", "a boat")).await.unwrap_err();
     assert!(matches!(&refused, SubmitError::Store(error) if error.fault() == DiskFault::Full), "{refused}");
     disk.fill(false);
     let job = end_of(&jobs, "a").await;
-    assert_eq!((job.state, job.held_up_by, job.attempts), (JobState::Completed, None, 1));
+    assert_eq!((job.state, job.blocked_by, job.attempts), (JobState::Completed, None, 1));
     jobs.check_writable().await.unwrap();
-    jobs.submit(pictures("b", "a boat")).await.unwrap();
+    jobs.submit(image_job("b", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "b").await.state, JobState::Completed);
 }
 
@@ -87,7 +87,7 @@ async fn a_job_that_waits_for_space_can_be_cancelled() {
     assert!(matches!(jobs.cancel("", "a").await.unwrap(), Cancelled::Done(_)));
     let left = |name: &str| fs::read_dir(folder.path().join(name)).unwrap().count();
     eventually("nothing is left of it", || left("staging") == 0 && left("artifacts") == 0).await;
-    assert_eq!(jobs.get("", "a").await.unwrap().unwrap().held_up_by, None);
+    assert_eq!(jobs.get("", "a").await.unwrap().unwrap().blocked_by, None);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_video_that_meets_a_full_disk_at_its_last_frame_is_resumed_from_its_jo
     let jobs = opened(JobsSettings::new(folder.path(), SystemTime::now)).await;
     jobs.submit(video("a", "full once")).await.unwrap();
     let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.unwrap().unwrap().unwrap();
-    assert_eq!((job.state, job.held_up_by), (JobState::Queued, Some(DiskFault::Full)));
+    assert_eq!((job.state, job.blocked_by), (JobState::Queued, Some(DiskFault::Full)));
     let job = end_of(&jobs, "a").await;
     assert_eq!((job.state, job.attempts), (JobState::Completed, 2));
     let events = jobs.events("", "a", 0, 1000).await.unwrap().unwrap();
@@ -123,7 +123,7 @@ async fn a_job_that_a_full_disk_keeps_from_starting_says_so() {
     disk.fill(true);
     jobs.submit(video("a", "a boat")).await.unwrap();
     let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.unwrap().unwrap().unwrap();
-    assert_eq!((job.state, job.held_up_by, job.attempts), (JobState::Queued, Some(DiskFault::Full), 0));
+    assert_eq!((job.state, job.blocked_by, job.attempts), (JobState::Queued, Some(DiskFault::Full), 0));
     disk.fill(false);
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
 }
@@ -167,19 +167,19 @@ async fn new_jobs_are_refused_while_many_finished_ones_wait_to_be_stored() {
     let ids = ["a", "b", "c", "d"];
     for id in ids {
         jobs.check_writable().await.unwrap();
-        jobs.submit(pictures(id, "a boat")).await.unwrap();
+        jobs.submit(image_job(id, "a boat")).await.unwrap();
         let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", id)).await.unwrap().unwrap().unwrap();
-        assert_eq!((job.state, job.held_up_by), (JobState::Running, Some(DiskFault::Failing)), "{id}");
+        assert_eq!((job.state, job.blocked_by), (JobState::Running, Some(DiskFault::Failing)), "{id}");
     }
-    let is_crowded = |error: &StoreError| matches!(error, StoreError::Crowded { count: 4, fault: DiskFault::Failing });
-    let refused = jobs.submit(pictures("e", "a boat")).await.unwrap_err();
+    let is_crowded = |error: &StoreError| matches!(error, StoreError::TooManyUnstored { count: 4, fault: DiskFault::Failing });
+    let refused = jobs.submit(image_job("e", "a boat")).await.unwrap_err();
     assert!(matches!(&refused, SubmitError::Store(error) if is_crowded(error)), "{refused}");
     assert!(is_crowded(&jobs.check_writable().await.unwrap_err()));
     is_refused.store(false, Ordering::Relaxed);
     for id in ids {
         assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
     }
-    jobs.submit(pictures("e", "a boat")).await.unwrap();
+    jobs.submit(image_job("e", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "e").await.state, JobState::Completed);
 }
 
@@ -195,7 +195,7 @@ async fn a_completed_job_keeps_its_file_if_its_folders_cannot_be_removed() {
         }
     });
     let jobs = opened(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder.path(), SystemTime::now) }).await;
-    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    jobs.submit(image_job("a", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
     eventually("it is released", || jobs.previews("", "a").is_none()).await;
     let file = jobs.artifact("", "a", "image-0.png").await.unwrap().unwrap();
@@ -228,7 +228,7 @@ async fn callers_time_out_together_while_another_program_holds_the_database() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let began = Instant::now();
     let callers = (0..6).map(|caller| {
-        let (jobs, mut new) = (jobs.clone(), pictures(&format!("job-{caller}"), "a boat"));
+        let (jobs, mut new) = (jobs.clone(), image_job(&format!("job-{caller}"), "a boat"));
         // Requests with idempotency keys also wait for each other.
         new.idempotency = (caller % 2 == 0).then(|| Idempotency { key: format!("key-{caller}"), fingerprint: String::new() });
         tokio::spawn(async move { jobs.submit(new).await })
@@ -240,7 +240,7 @@ async fn callers_time_out_together_while_another_program_holds_the_database() {
     // Each waits for three seconds at most; one after another they would take eighteen.
     assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
     other.execute_batch("ROLLBACK").unwrap();
-    jobs.submit(pictures("job-0", "a boat")).await.unwrap();
+    jobs.submit(image_job("job-0", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "job-0").await.state, JobState::Completed);
 }
 
@@ -249,16 +249,16 @@ async fn nothing_is_accepted_while_the_data_folder_is_away() {
     let parent = tempfile::tempdir().unwrap();
     let (here, there) = (parent.path().join("data"), parent.path().join("elsewhere"));
     let jobs = opened(JobsSettings::new(&here, SystemTime::now)).await;
-    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    jobs.submit(image_job("a", "a boat")).await.unwrap();
     end_of(&jobs, "a").await;
     fs::rename(&here, &there).unwrap();
     assert_eq!(jobs.check_writable().await.unwrap_err().fault(), DiskFault::Gone);
-    let refused = jobs.submit(pictures("b", "a boat")).await.unwrap_err();
+    let refused = jobs.submit(image_job("b", "a boat")).await.unwrap_err();
     assert!(matches!(&refused, SubmitError::Store(StoreError::Gone { .. })), "{refused}");
     assert!(jobs.get("", "a").await.unwrap().is_some(), "who reads is answered");
     fs::rename(&there, &here).unwrap();
     jobs.check_writable().await.unwrap();
-    jobs.submit(pictures("b", "a boat")).await.unwrap();
+    jobs.submit(image_job("b", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "b").await.state, JobState::Completed);
 }
 
@@ -269,7 +269,7 @@ async fn a_lost_store_refuses_the_start_and_files_beside_it_stay() {
     let (settings, file) = (JobsSettings::new(folder.path(), SystemTime::now), path("jobs.sqlite"));
     {
         let jobs = opened(settings.clone()).await;
-        jobs.submit(pictures("a", "a boat")).await.unwrap();
+        jobs.submit(image_job("a", "a boat")).await.unwrap();
         end_of(&jobs, "a").await;
     }
     // Once another instance can open the folder, the old one has released the database; after closing, all data is in its main file.
@@ -290,7 +290,7 @@ async fn a_lost_store_refuses_the_start_and_files_beside_it_stay() {
     {
         let jobs = opened(settings.clone()).await;
         assert_eq!(jobs.get("", "a").await.unwrap().unwrap().state, JobState::Completed);
-        jobs.submit(pictures("b", "a boat")).await.unwrap();
+        jobs.submit(image_job("b", "a boat")).await.unwrap();
         end_of(&jobs, "b").await;
     }
     drop(opened(settings.clone()).await);

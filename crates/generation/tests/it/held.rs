@@ -19,7 +19,7 @@ use generation_test::{Checked, PATIENCE, eventually, local};
 
 use crate::{
     fake::{self, images},
-    jobs::{end_of, pictures, until, video},
+    jobs::{end_of, image_job, until, video},
     scripted::{Scripted, loading},
 };
 
@@ -73,7 +73,7 @@ impl Fixture {
 }
 
 fn held(id: &str, prompt: &str) -> NewJob {
-    NewJob { durability: Durability::Held { video: None }, ..pictures(id, prompt) }
+    NewJob { durability: Durability::Held { video: None }, ..image_job(id, prompt) }
 }
 
 /// With the idempotency key "k"; the digest distinguishes requests.
@@ -157,8 +157,8 @@ async fn a_key_belongs_to_one_request_of_one_owner() {
     let fixture = Fixture::shut().await;
     let first = fixture.hold(named(held("a", "a boat"), "1")).await;
     assert!(is_conflict(&fixture.submit(named(held("b", "a star"), "2")).await));
-    assert!(is_conflict(&fixture.submit(named(pictures("b", "a star"), "2")).await), "of a stored job, too");
-    assert!(is_conflict(&fixture.submit(named(pictures("b", "a boat"), "1")).await), "it is no stored job's");
+    assert!(is_conflict(&fixture.submit(named(image_job("b", "a star"), "2")).await), "of a stored job, too");
+    assert!(is_conflict(&fixture.submit(named(image_job("b", "a boat"), "1")).await), "it is no stored job's");
     let other = fixture.submit(NewJob { owner: "other".into(), ..named(held("c", "a star"), "2") }).await.unwrap();
     assert!(!other.replayed && other.job.id == "c");
     fixture.backend.open_gate();
@@ -170,7 +170,7 @@ async fn a_key_belongs_to_one_request_of_one_owner() {
 #[tokio::test]
 async fn the_key_of_a_stored_job_is_in_use() {
     let fixture = Fixture::new(Arc::new(Scripted::default()), |_| {}).await;
-    fixture.submit(named(pictures("a", "a boat"), "1")).await.unwrap();
+    fixture.submit(named(image_job("a", "a boat"), "1")).await.unwrap();
     assert!(is_conflict(&fixture.submit(named(held("b", "a boat"), "1")).await));
     end_of(&fixture.jobs, "a").await;
     assert!(is_conflict(&fixture.submit(named(held("b", "a boat"), "1")).await));
@@ -259,13 +259,13 @@ async fn held_and_stored_jobs_share_one_queue_and_its_capacity() {
     .await;
     let of = |new: NewJob, owner: &str| NewJob { owner: owner.into(), ..new };
     let runs = fixture.hold(held("runs", "a boat")).await;
-    fixture.submit(pictures("first", "a boat")).await.unwrap();
+    fixture.submit(image_job("first", "a boat")).await.unwrap();
     let second = fixture.hold(held("second", "a boat")).await;
-    for new in [held("fourth", "a boat"), pictures("fourth", "a boat")] {
+    for new in [held("fourth", "a boat"), image_job("fourth", "a boat")] {
         assert!(matches!(fixture.submit(new).await, Err(SubmitError::TooManyWaiting { waiting: 3, limit: 3 })));
     }
-    fixture.submit(of(pictures("third", "a boat"), "other")).await.unwrap();
-    for new in [held("fourth", "a boat"), pictures("fourth", "a boat")] {
+    fixture.submit(of(image_job("third", "a boat"), "other")).await.unwrap();
+    for new in [held("fourth", "a boat"), image_job("fourth", "a boat")] {
         assert!(matches!(fixture.submit(of(new, "third")).await, Err(SubmitError::QueueFull { places: 4, .. })));
     }
     let place = async |owner: &str, id: &str| fixture.jobs.get(owner, id).await.unwrap().unwrap().position;
@@ -338,7 +338,7 @@ async fn the_folder_is_free_soon_after_the_last_handle_is_gone() {
     };
     let (jobs, _load) = open(&backend).await.unwrap();
     for id in ["running", "waiting"] {
-        jobs.submit(pictures(id, "a boat")).await.unwrap();
+        jobs.submit(image_job(id, "a boat")).await.unwrap();
     }
     eventually("it runs", || backend.seen().running == ["running"]).await;
     drop(jobs);

@@ -40,7 +40,7 @@ fn metadata() -> Metadata {
     Metadata { kind: "test".into(), data: json!({"api": "test"}) }
 }
 
-pub(crate) fn pictures(id: &str, prompt: &str) -> NewJob {
+pub(crate) fn image_job(id: &str, prompt: &str) -> NewJob {
     NewJob {
         id: id.into(),
         owner: String::new(),
@@ -63,7 +63,7 @@ pub(crate) fn video(id: &str, prompt: &str) -> NewJob {
         seed: Some(1),
         ..ScenesRequest::default()
     };
-    NewJob { work: Work::Video(VideoSpec::Scenes(request.validate(&Limits::default()).unwrap())), ..pictures(id, prompt) }
+    NewJob { work: Work::Video(VideoSpec::Scenes(request.validate(&Limits::default()).unwrap())), ..image_job(id, prompt) }
 }
 
 pub(crate) async fn end_of(jobs: &Jobs, id: &str) -> Job {
@@ -109,7 +109,7 @@ async fn each_image_of_a_job_is_a_file() {
     let jobs = jobs(folder.path(), 4).await;
     let spec = generation::ImageRequest { count: Some(3), ..request("a boat") };
     let work = Work::Image(spec.validate(&Limits::default(), &generation_test::info()).unwrap());
-    jobs.submit(NewJob { work, ..pictures("img_1", "a boat") }).await.unwrap();
+    jobs.submit(NewJob { work, ..image_job("img_1", "a boat") }).await.unwrap();
     let job = end_of(&jobs, "img_1").await;
     let names: Vec<&str> = job.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
     assert_eq!(names, ["image-0.png", "image-1.png", "image-2.png"]);
@@ -127,7 +127,7 @@ async fn a_failed_job_does_not_affect_others() {
         ("no scheduler", JobErrorKind::Refused, "scheduler: scheduler/scheduler_config.json: field _class_name: unsupported value \"Odd\""),
     ] {
         let name = prompt.replace(' ', "-");
-        jobs.submit(pictures(&name, prompt)).await.unwrap();
+        jobs.submit(image_job(&name, prompt)).await.unwrap();
         let after: Vec<String> = (0..10).map(|index| format!("{name}-{index}")).collect();
         for id in &after {
             jobs.submit(video(id, "a boat")).await.unwrap();
@@ -173,7 +173,7 @@ async fn jobs_are_visible_to_their_owners_only() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 8).await;
     for (id, owner) in [("a1", "a"), ("b1", "b"), ("a2", "a")] {
-        jobs.submit(NewJob { owner: owner.into(), ..pictures(id, "a boat") }).await.unwrap();
+        jobs.submit(NewJob { owner: owner.into(), ..image_job(id, "a boat") }).await.unwrap();
     }
     let list = async |owner: &str, newest_first: bool, beyond: Option<i64>| {
         let page = Page { beyond, limit: 1, state: None, kind: None, newest_first };
@@ -197,7 +197,7 @@ async fn the_same_request_makes_one_job() {
     let named = |id: &str, fingerprint: &str, owner: &str| NewJob {
         idempotency: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into() }),
         owner: owner.into(),
-        ..pictures(id, "slow")
+        ..image_job(id, "slow")
     };
     jobs.submit(named("a", "1", "")).await.unwrap();
     jobs.submit(named("other", "1", "someone")).await.unwrap();
@@ -214,15 +214,15 @@ async fn a_refused_job_is_not_stored() {
     let settings = JobsSettings { queue_capacity: 3, capacity_per_owner: 2, ..settings(folder.path()) };
     let jobs = Checked::open(settings, local().await).await.unwrap();
     for id in ["a", "b"] {
-        jobs.submit(pictures(id, "slow")).await.unwrap();
+        jobs.submit(image_job(id, "slow")).await.unwrap();
     }
-    assert!(matches!(jobs.submit(pictures("c", "slow")).await, Err(SubmitError::TooManyWaiting { waiting: 2, limit: 2 })));
-    jobs.submit(NewJob { owner: "someone".into(), ..pictures("d", "slow") }).await.unwrap();
-    let full = jobs.submit(NewJob { owner: "else".into(), ..pictures("e", "slow") }).await;
+    assert!(matches!(jobs.submit(image_job("c", "slow")).await, Err(SubmitError::TooManyWaiting { waiting: 2, limit: 2 })));
+    jobs.submit(NewJob { owner: "someone".into(), ..image_job("d", "slow") }).await.unwrap();
+    let full = jobs.submit(NewJob { owner: "else".into(), ..image_job("e", "slow") }).await;
     assert!(matches!(full, Err(SubmitError::QueueFull { places: 3, .. })));
-    assert!(matches!(jobs.submit(pictures("../x", "slow")).await, Err(SubmitError::BadId(_))));
+    assert!(matches!(jobs.submit(image_job("../x", "slow")).await, Err(SubmitError::BadId(_))));
     jobs.cancel("", "b").await.unwrap();
-    assert!(matches!(jobs.submit(pictures("a", "slow")).await, Err(SubmitError::IdTaken(_))));
+    assert!(matches!(jobs.submit(image_job("a", "slow")).await, Err(SubmitError::IdTaken(_))));
     let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
     assert_eq!(jobs.list("", all).await.unwrap().len(), 2);
 }
@@ -241,11 +241,11 @@ async fn a_job_that_exceeds_memory_is_refused_with_the_largest_size_that_fits() 
     let jobs = Checked::open(settings(folder.path()), local).await.unwrap();
     let of = |width: u32, height: u32| {
         let request = generation::ImageRequest { width: Some(width.into()), height: Some(height.into()), ..request("a boat") };
-        NewJob { work: Work::Image(request.validate(&Limits::default(), &info).unwrap()), ..pictures("a", "a boat") }
+        NewJob { work: Work::Image(request.validate(&Limits::default(), &info).unwrap()), ..image_job("a", "a boat") }
     };
     let Err(SubmitError::Refused(Refusal::TooLarge(refusal))) = jobs.submit(of(2048, 1024)).await else { panic!("it is too large") };
     assert_eq!(refusal.field(), "width");
-    let Some(generation::Asked::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
+    let Some(generation::MemoryRequest::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
     assert!(width > 128 && width < 2048 && refusal.needed > refusal.available, "{refusal}");
     assert!(jobs.get("", "a").await.unwrap().is_none());
     // The suggested size is accepted.
@@ -266,14 +266,14 @@ async fn a_shutdown_requeues_jobs_and_the_next_start_runs_them() {
     let folder = tempfile::tempdir().unwrap();
     {
         let jobs = jobs(folder.path(), 8).await;
-        jobs.submit(pictures("stuck", "slow")).await.unwrap();
+        jobs.submit(image_job("stuck", "slow")).await.unwrap();
         for id in ["a", "b"] {
             jobs.submit(video(id, "a boat")).await.unwrap();
         }
         until(&jobs, "stuck", JobState::Running).await;
         jobs.shut_down(Duration::ZERO).await;
         assert_eq!(kinds(&jobs, "stuck").await, ["queued", "started", "requeued"]);
-        assert!(matches!(jobs.submit(pictures("late", "a boat")).await, Err(SubmitError::ShuttingDown)));
+        assert!(matches!(jobs.submit(image_job("late", "a boat")).await, Err(SubmitError::ShuttingDown)));
     }
     let jobs = reopened(folder.path(), 1).await;
     jobs.cancel("", "stuck").await.unwrap();
@@ -300,7 +300,7 @@ async fn reopened(folder: &Path, places: usize) -> Checked {
 async fn a_running_job_may_end_before_the_program_does() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 8).await;
-    jobs.submit(pictures("running", "stuck")).await.unwrap();
+    jobs.submit(image_job("running", "stuck")).await.unwrap();
     jobs.submit(video("waiting", "a boat")).await.unwrap();
     until(&jobs, "running", JobState::Running).await;
     jobs.shut_down(PATIENCE).await;
@@ -317,7 +317,7 @@ async fn a_disk_error_delays_a_job_and_does_not_fail_it() {
     fs::write(&staging, "no folder").unwrap();
     jobs.submit(video("vid_1", "a boat")).await.unwrap();
     let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "vid_1")).await.expect("it is reported").unwrap().unwrap();
-    assert_eq!((job.state, job.attempts, job.held_up_by), (JobState::Queued, 0, Some(DiskFault::Gone)));
+    assert_eq!((job.state, job.attempts, job.blocked_by), (JobState::Queued, 0, Some(DiskFault::Gone)));
     fs::remove_file(&staging).unwrap();
     assert_eq!(end_of(&jobs, "vid_1").await.state, JobState::Completed);
     assert_eq!(kinds(&jobs, "vid_1").await, ["queued", "started", "completed"]);
@@ -327,8 +327,8 @@ async fn a_disk_error_delays_a_job_and_does_not_fail_it() {
 async fn an_owner_with_many_jobs_does_not_block_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;
-    jobs.submit(NewJob { owner: "z".into(), ..pictures("first", "slow") }).await.unwrap();
-    let of = |owner: &str, id: String, priority| NewJob { owner: owner.into(), priority, ..pictures(&id, "a boat") };
+    jobs.submit(NewJob { owner: "z".into(), ..image_job("first", "slow") }).await.unwrap();
+    let of = |owner: &str, id: String, priority| NewJob { owner: owner.into(), priority, ..image_job(&id, "a boat") };
     for index in 0..6 {
         jobs.submit(of("many", format!("many-{index}"), Priority::Normal)).await.unwrap();
     }
@@ -376,7 +376,7 @@ async fn a_file_that_cannot_be_removed_does_not_keep_others() {
     let keep = Retention { bytes: 0, ..Retention::default() };
     let jobs = Checked::open(JobsSettings { keep, ..settings(folder.path()) }, local().await).await.unwrap();
     for id in ["a", "b"] {
-        jobs.submit(pictures(id, "a boat")).await.unwrap();
+        jobs.submit(image_job(id, "a boat")).await.unwrap();
         end_of(&jobs, id).await;
     }
     let file = folder.path().join("artifacts/a/image-0.png");
@@ -420,11 +420,11 @@ async fn the_oldest_files_are_removed_above_the_size_limit() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "a/image-0.png has 7 bytes and is another than its row says")]
+#[should_panic(expected = "a/image-0.png has 7 bytes, and its content differs from its row")]
 async fn a_file_that_differs_from_its_row_fails_its_test() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
-    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    jobs.submit(image_job("a", "a boat")).await.unwrap();
     end_of(&jobs, "a").await;
     fs::write(folder.path().join("artifacts/a/image-0.png"), "another").unwrap();
 }
@@ -434,7 +434,7 @@ async fn a_file_that_differs_from_its_row_fails_its_test() {
 async fn a_file_without_a_row_fails_its_test() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
-    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    jobs.submit(image_job("a", "a boat")).await.unwrap();
     end_of(&jobs, "a").await;
     fs::rename(folder.path().join("artifacts/a"), folder.path().join("artifacts/b")).unwrap();
 }

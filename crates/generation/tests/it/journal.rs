@@ -223,8 +223,8 @@ fn only_lost_pieces_of_a_journal_are_made_again() {
         assert_eq!(again("a full one"), 0);
         assert_eq!(files(folder.path()), kept);
         // An interrupted decode is repeated from its latents.
-        let pictures = kept.iter().filter(|file| file.extension().is_some_and(|ending| ending == "png"));
-        pictures.for_each(|file| fs::remove_file(file).unwrap());
+        let images = kept.iter().filter(|file| file.extension().is_some_and(|ending| ending == "png"));
+        images.for_each(|file| fs::remove_file(file).unwrap());
         assert_eq!(again("latents alone"), 0);
         assert_eq!(files(folder.path()), kept);
         // Pictures that exist need no latents.

@@ -40,7 +40,7 @@ impl Gate {
         drop(self.0.1.wait_while(open, |open| !*open).unwrap());
     }
 
-    /// Waits; fails as a cancelled load does if it is cancelled meanwhile.
+    /// Waits until the gate opens; fails with [`Error::Cancelled`] if the load is cancelled first.
     fn wait(&self, watch: &LoadWatch) -> diffusion_core::Result<()> {
         let mut open = self.0.0.lock().unwrap();
         while !*open {
@@ -57,12 +57,12 @@ fn loaded(bytes: u64) -> LoadedModel {
     LoadedModel { memory: MemoryPlan::of_weights(bytes, None), ..model() }
 }
 
-/// A fake model that takes this many bytes.
+/// A fake model of this many bytes; `before` runs before each load.
 fn setup(name: &str, bytes: u64, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static) -> ModelSetup {
     opened_after(name, || Ok(()), bytes, before)
 }
 
-/// The same, whose files are open once `open` has returned.
+/// As [`setup`]; its files are open once `open` has returned.
 fn opened_after(
     name: &str,
     open: impl Fn() -> diffusion_core::Result<()> + Send + Sync + 'static,
@@ -137,9 +137,9 @@ async fn a_model_is_loaded_on_demand_and_the_least_recently_used_one_is_evicted(
     assert_eq!(loads(&local)["a"], 1);
 }
 
-/// A model that the hub must still deliver: the default one and the others start without it.
+/// A model that is still being downloaded: the default model and the others start without it.
 #[tokio::test]
-async fn a_model_whose_files_are_not_there_yet_delays_no_other() {
+async fn a_model_whose_files_are_missing_delays_no_other() {
     let gate = Gate::default();
     let held = gate.clone();
     let wait = move || {
@@ -164,11 +164,11 @@ async fn a_model_whose_files_are_not_there_yet_delays_no_other() {
     // Its facts are unknown, so no request can be checked.
     assert_eq!(state(&local, "b"), ModelState::Unloaded);
     assert!(matches!(ask(&jobs, "b").await, Err(SubmitError::Refused(Refusal::Loading))));
-    // A load by name waits for the files, and keeps no job from being run.
+    // A load by name waits for the files and delays no job.
     local.load_model("b").unwrap();
     assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
     assert_eq!(state(&local, "b"), ModelState::Queued);
-    // So does a job that was checked in an earlier life of the program.
+    // So does a job that was checked before a restart of the program.
     let running = tokio::spawn({
         let local = local.clone();
         async move { generation::Backend::run(&local, Arc::new(work("b", "a boat")), generation::JobContext::default()).await }
@@ -180,7 +180,7 @@ async fn a_model_whose_files_are_not_there_yet_delays_no_other() {
 }
 
 #[tokio::test]
-async fn a_model_whose_files_cannot_be_opened_says_why_and_a_load_by_name_tries_again() {
+async fn a_model_with_broken_files_reports_why_and_a_load_by_name_tries_again() {
     let broken = Arc::new(AtomicBool::new(true));
     let is_broken = Arc::clone(&broken);
     let open = move || match is_broken.load(Ordering::Relaxed) {
@@ -222,7 +222,7 @@ fn work_stored_by_an_older_version_has_the_default_model() {
 }
 
 #[tokio::test]
-async fn a_job_waits_for_its_model_and_says_so_while_others_work() {
+async fn a_job_that_waits_for_its_model_shows_it_and_other_jobs_run() {
     let gate = Gate::default();
     let held = gate.clone();
     let local = pool(vec![at_once("a"), setup("b", 10, move |watch| held.wait(watch))], 25).await;
@@ -233,7 +233,7 @@ async fn a_job_waits_for_its_model_and_says_so_while_others_work() {
     let job = jobs.get("", &id).await.unwrap().unwrap();
     assert_eq!(job.state, JobState::Queued);
     assert!(matches!(job.waits_for, Some((name, ModelState::Loading { .. })) if name == "b"));
-    // The device continues with the model that it has.
+    // The device continues with its loaded model.
     assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
     gate.open();
     assert_eq!(images(waiting).await.unwrap().len(), 1);
@@ -242,7 +242,7 @@ async fn a_job_waits_for_its_model_and_says_so_while_others_work() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_while_its_model_loads_ends_at_once() {
+async fn a_job_that_is_cancelled_while_its_model_loads_finishes_at_once() {
     let gate = Gate::default();
     let held = gate.clone();
     let local = pool(vec![at_once("a"), setup("b", 10, move |watch| held.wait(watch))], 25).await;
@@ -254,7 +254,7 @@ async fn a_job_that_is_cancelled_while_its_model_loads_ends_at_once() {
     assert!(images(waiting).await.is_err());
     assert_eq!(jobs.get("", &id).await.unwrap().unwrap().state, JobState::Cancelled);
     assert_eq!(jobs.active(), 0);
-    // The load itself is stopped by name.
+    // Unloading by name stops the load itself.
     local.unload_model("b").unwrap();
     eventually("the load is stopped", || state(&local, "b") == ModelState::Unloaded).await;
 }
@@ -308,7 +308,7 @@ async fn a_failed_default_model_leaves_the_others_serving() {
     let broken = setup("a", 10, |_| Err(Error::file("unet/config.json", "truncated")));
     let settings = PoolSettings { budget: Some(25), ..PoolSettings::default() };
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), vec![broken, at_once("b")], settings).unwrap();
-    assert_eq!(*local.loaded().await.unwrap(), info(), "it is tried again when it is wanted");
+    assert_eq!(*local.loaded().await.unwrap(), info(), "it is tried again on demand");
     opened(&local).await;
     let jobs = held_only(8, local.clone());
     assert_eq!(images(ask(&jobs, "b").await.unwrap()).await.unwrap().len(), 1);
@@ -316,12 +316,12 @@ async fn a_failed_default_model_leaves_the_others_serving() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_larger_than_the_budget_says_so() {
+async fn a_job_of_a_model_larger_than_the_budget_fails_with_both_sizes() {
     let local = pool(vec![at_once("a"), setup("b", 40, |_| Ok(()))], 25).await;
     let jobs = held_only(8, local.clone());
     let failed = images(ask(&jobs, "b").await.unwrap()).await.unwrap_err().to_string();
     assert!(failed.contains("it holds 40 bytes, and pool.budget is 25"), "{failed}");
-    assert_eq!(state(&local, "a"), ModelState::Ready, "nothing went for it");
+    assert_eq!(state(&local, "a"), ModelState::Ready, "no model is dropped for it");
 }
 
 #[tokio::test]
@@ -348,16 +348,16 @@ async fn idle_models_are_dropped_and_their_memory_is_released() {
     let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), NAMES.map(at_once).into(), settings).unwrap();
     local.loaded().await.unwrap();
     eventually("it is dropped", || state(&local, "a") == ModelState::Unloaded).await;
-    eventually("its memory is given back", || RELEASED.load(Ordering::Relaxed) > 0).await;
+    eventually("its memory is released", || RELEASED.load(Ordering::Relaxed) > 0).await;
 }
 
-/// A burst over four models with memory for two: every job is done, with at most twice as many loads as in the best order, which loads each
-/// model once.
+/// A burst over four models with memory for two: every job completes, with at most twice as many loads as in the best order, which loads
+/// each model once.
 #[tokio::test]
 async fn a_burst_over_four_models_swaps_seldom_and_starves_no_job() {
     let local = pool(NAMES.map(at_once).into(), 25).await;
     let jobs = held_only(64, local.clone());
-    // All jobs are queued before the first ends.
+    // All jobs are queued before the first finishes.
     let first = hold(&jobs, work("a", "slow"), None).await.unwrap();
     let mut progress = first.progress();
     progress.wait_for(|progress| progress.started).await.unwrap();
@@ -375,7 +375,7 @@ async fn a_burst_over_four_models_swaps_seldom_and_starves_no_job() {
     assert!(loads.values().sum::<u64>() <= 8, "{loads:?}");
 }
 
-/// The embedded models in both precisions, under four names.
+/// The embedded models under four names, two in each precision.
 fn embedded(name: &'static str) -> ModelSetup {
     let policy = move || match name {
         "a" | "b" => ExecutionPolicy::cpu_f32(),
@@ -397,7 +397,7 @@ async fn png_of(jobs: &Jobs, name: &str) -> Vec<u8> {
     images(hold(jobs, Work::Image(spec), None).await.unwrap()).await.unwrap().remove(0).png
 }
 
-/// Thirty swaps between four models with memory for two: each image equals that of a fresh start, byte for byte.
+/// Thirty swaps between four models with memory for two: each image equals the one after a fresh start, byte for byte.
 #[tokio::test]
 async fn thirty_swaps_change_no_image() {
     let bytes = LoadedModel::facts(&nano_sd(), &ExecutionPolicy::cpu_f32(), &nano_svd(), None).unwrap().1.weights();

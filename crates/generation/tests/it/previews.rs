@@ -44,14 +44,14 @@ fn spec(info: &ModelInfo, prompt: &str, steps: u32) -> ImageSpec {
 }
 
 /// The mean colours of a picture in an 8 x 8 grid.
-fn fields(picture: &RgbImage) -> Vec<f64> {
-    let small = image::imageops::thumbnail(picture, 8, 8);
+fn fields(image: &RgbImage) -> Vec<f64> {
+    let small = image::imageops::thumbnail(image, 8, 8);
     small.as_raw().iter().map(|byte| f64::from(*byte)).collect()
 }
 
 fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
-    let centred = |picture: &RgbImage| {
-        let fields = fields(picture);
+    let centred = |image: &RgbImage| {
+        let fields = fields(image);
         let mean = fields.iter().sum::<f64>() / fields.len() as f64;
         fields.into_iter().map(|value| value - mean).collect::<Vec<f64>>()
     };
@@ -79,7 +79,7 @@ async fn the_last_preview_resembles_the_image_and_does_not_change_it() {
         assert!(alone[0].png == images[0].png);
         seen.push((preview, images.into_iter().next().unwrap().image));
     }
-    let score = |preview: usize, picture: usize| correlation(&seen[preview].0, &seen[picture].1);
+    let score = |preview: usize, image: usize| correlation(&seen[preview].0, &seen[image].1);
     assert!(score(0, 0) >= 0.75 && score(1, 1) >= 0.75, "{} {}", score(0, 0), score(1, 1));
     assert!(score(0, 1) <= 0.4 && score(1, 0) <= 0.4, "{} {}", score(0, 1), score(1, 0));
 }

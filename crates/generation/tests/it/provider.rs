@@ -23,7 +23,7 @@ use remote_providers::{
 };
 use tokio::sync::watch;
 
-use crate::jobs::pictures;
+use crate::jobs::image_job;
 
 /// The provider's name.
 pub(crate) const CLOUD: &str = "cloud";
@@ -219,7 +219,7 @@ pub(crate) async fn opened(settings: JobsSettings, provider: &Arc<ScriptedProvid
 /// A job for a provider's model.
 pub(crate) fn remote_job(id: &str, model: &str) -> NewJob {
     let request = VideoRequest { prompt: "a boat".into(), ..VideoRequest::default() };
-    NewJob { work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new(model, request))), ..pictures(id, "a boat") }
+    NewJob { work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new(model, request))), ..image_job(id, "a boat") }
 }
 
 /// Waits until the provider's id of a job is stored.

@@ -15,7 +15,7 @@ use generation::{
 };
 use generation_test::{Checked, PATIENCE, eventually, local};
 
-use crate::{jobs::pictures, scripted::Scripted};
+use crate::{jobs::image_job, scripted::Scripted};
 
 /// Each with new jobs, because a store of held jobs forgets the oldest of very many.
 const ROUNDS: u64 = 3;
@@ -48,7 +48,7 @@ fn new(random: &mut Random, next: &AtomicU64, is_held: bool) -> NewJob {
     // Held and stored requests have different keys, so that most repeated ones are joined.
     let name = format!("{is_held}-{}", random.below(NAMES));
     let idempotency = (random.below(2) == 0).then(|| Idempotency { fingerprint: name.clone(), key: name });
-    NewJob { idempotency, durability, ..pictures(&id(next.fetch_add(1, Ordering::Relaxed)), prompt) }
+    NewJob { idempotency, durability, ..image_job(&id(next.fetch_add(1, Ordering::Relaxed)), prompt) }
 }
 
 async fn caller(jobs: Jobs, next: Arc<AtomicU64>, seed: u64) {

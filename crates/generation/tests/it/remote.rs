@@ -235,7 +235,7 @@ async fn a_provider_works_on_as_many_jobs_as_it_has_slots() {
     let metrics = &jobs.provider_metrics()[0];
     assert_eq!((metrics.running, metrics.waiting, provider.count("start")), (2, 2, 2));
     // Local jobs have their own places.
-    jobs.submit(crate::jobs::pictures("local", "a boat")).await.unwrap();
+    jobs.submit(crate::jobs::image_job("local", "a boat")).await.unwrap();
     assert_eq!(end_of(&jobs, "local").await.state, JobState::Completed);
     provider.is_open.send_replace(true);
     for id in ["a", "b", "c", "d"] {
@@ -266,7 +266,7 @@ async fn a_video_that_meets_a_full_disk_is_not_requested_again() {
     disk.fill(true);
     provider.is_open.send_replace(true);
     let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is reported").unwrap().unwrap();
-    assert_eq!((held_up.state.is_final(), held_up.held_up_by), (false, Some(DiskFault::Full)));
+    assert_eq!((held_up.state.is_final(), held_up.blocked_by), (false, Some(DiskFault::Full)));
     assert_eq!(spend(&jobs).await, (1, PRICE, 0));
     disk.fill(false);
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
@@ -284,7 +284,7 @@ async fn a_full_disk_during_a_download_is_not_the_providers_error() {
     std::os::unix::fs::symlink("/dev/full", folder.path().join("staging/a/video.mp4")).unwrap();
     provider.is_open.send_replace(true);
     let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is reported").unwrap().unwrap();
-    assert_eq!((held_up.state, held_up.held_up_by), (JobState::Queued, Some(DiskFault::Full)));
+    assert_eq!((held_up.state, held_up.blocked_by), (JobState::Queued, Some(DiskFault::Full)));
     assert_eq!(spend(&jobs).await, (1, PRICE, 0));
     let job = end_of(&jobs, "a").await;
     assert_eq!((job.state, job.attempts), (JobState::Completed, 2));

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
-    jobs::{end_of, pictures, video},
+    jobs::{end_of, image_job, video},
     provider::{PRICE, ScriptedProvider, backend, opened, priced, remote_job},
     remote::MODEL,
     scripted::{Scripted, loading},
@@ -45,7 +45,7 @@ async fn videos_that_take_too_long_overflow_to_the_provider_within_the_budget() 
         assert_eq!(routed.data, json!({"model": MODEL, "instead_of": "local"}));
     }
     // The budget is used up: the video waits here, and so does work other than videos.
-    for job in [video("fourth", "a boat"), pictures("picture", "a boat")] {
+    for job in [video("fourth", "a boat"), image_job("picture", "a boat")] {
         assert_eq!(jobs.submit(job).await.unwrap().routed_to, None);
     }
     provider.is_open.send_replace(true);

@@ -150,19 +150,19 @@ fn a_spec_of_an_earlier_version_is_read() {
 }
 
 #[test]
-fn an_initial_picture_sets_the_size_and_allows_strength_and_mask() {
-    let picture = || Some(RgbImage::new(101, 70));
+fn an_initial_image_sets_the_size_and_allows_strength_and_mask() {
+    let image = || Some(RgbImage::new(101, 70));
     let spec = |request: ImageRequest| request.validate(&Limits::default(), &info()).unwrap();
-    let image_to_image = spec(ImageRequest { init_image: picture(), ..request("a boat") });
+    let image_to_image = spec(ImageRequest { init_image: image(), ..request("a boat") });
     assert_eq!((image_to_image.width(), image_to_image.height()), (96, 64));
     assert_eq!(image_to_image.mode().strength(), Some(0.75));
     let mask_image = Some(GrayImage::new(8, 8));
-    let inpaint = spec(ImageRequest { init_image: picture(), mask_image, strength: Some(1.0), ..request("a boat") });
+    let inpaint = spec(ImageRequest { init_image: image(), mask_image, strength: Some(1.0), ..request("a boat") });
     assert!(matches!(inpaint.mode(), ImageMode::Inpaint { strength: 1.0, .. }));
 }
 
 #[test]
-fn strength_and_mask_need_a_picture_with_pixels() {
+fn strength_and_mask_need_an_image_with_pixels() {
     let fields = |request: ImageRequest| errors(request).iter().map(|error| error.field).collect::<Vec<_>>();
     assert_eq!(fields(ImageRequest { strength: Some(0.5), ..request("a boat") }), ["strength"]);
     assert_eq!(fields(ImageRequest { mask_image: Some(GrayImage::new(8, 8)), ..request("a boat") }), ["mask_image"]);
@@ -173,7 +173,7 @@ fn strength_and_mask_need_a_picture_with_pixels() {
 
 #[test]
 fn the_error_for_a_strength_without_a_step_names_the_smallest_one() {
-    let picture = |mask: bool, strength, steps| ImageRequest {
+    let image = |mask: bool, strength, steps| ImageRequest {
         init_image: Some(RgbImage::new(64, 64)),
         mask_image: mask.then(|| GrayImage::new(64, 64)),
         strength: Some(strength),
@@ -182,11 +182,11 @@ fn the_error_for_a_strength_without_a_step_names_the_smallest_one() {
     };
     for mask in [false, true] {
         for (strength, steps, smallest) in [(0.03, 25, "0.04"), (0.0, 4, "0.25"), (0.3, 3, "0.3334"), (0.99, 1, "1")] {
-            let found = errors(picture(mask, strength, steps));
+            let found = errors(image(mask, strength, steps));
             let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };
             assert_eq!(error.field, "strength");
             assert!(error.message.ends_with(&format!("the smallest strength that works is {smallest}")), "{}", error.message);
-            let corrected = picture(mask, smallest.parse().unwrap(), steps);
+            let corrected = image(mask, smallest.parse().unwrap(), steps);
             assert!(corrected.validate(&Limits::default(), &info()).is_ok(), "{smallest} of {steps}");
         }
     }

@@ -32,7 +32,7 @@ async fn fetch(answer: impl Into<Vec<u8>>) -> Result<Fetched, Error> {
 }
 
 #[tokio::test]
-async fn a_picture_within_the_limits_arrives() {
+async fn an_image_within_the_limits_arrives() {
     let body: Vec<u8> = (0..1000_u32).map(|index| (index % 251) as u8).collect();
     let fetched = fetch(ok("image/png", &body)).await.unwrap();
     assert_eq!(fetched.bytes, body);

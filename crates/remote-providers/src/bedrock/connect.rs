@@ -12,7 +12,7 @@ use aws_types::service_config::ServiceConfigKey;
 use secrecy::ExposeSecret as _;
 use std::time::Duration;
 
-use super::{Bedrock, BedrockSettings, NAME, intercept::Evener, presign::Presigner, quietly};
+use super::{Bedrock, BedrockSettings, NAME, intercept::RequestNormalizer, presign::Presigner, without_logs};
 use crate::{ErrorKind, ProviderError, Result};
 
 /// Connect timeout.
@@ -26,7 +26,7 @@ impl Bedrock {
     /// address.
     pub async fn connect(settings: BedrockSettings) -> Result<Self> {
         settings.check()?;
-        let config = quietly(load(&settings)).await;
+        let config = without_logs(load(&settings)).await;
         let Some(region) = config.region().map(Region::as_ref) else {
             return Err(refusal("no region is set: set the provider's region, AWS_REGION or the profile's"));
         };
@@ -34,10 +34,10 @@ impl Bedrock {
         if !region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
             return Err(refusal(&format!("the region is {region:?}; it has small letters, digits and hyphens, as us-east-1")));
         }
-        let bearer = quietly(async { bearer_token(&settings, &config) }).await;
+        let bearer = without_logs(async { bearer_token(&settings, &config) }).await;
         // The service is called "Bedrock Runtime". In a profile's services section, Amazon's other SDKs read that as bedrock_runtime and
         // the Rust SDK as bedrock-runtime; written without the space, both read the former.
-        let endpoint = quietly(async { endpoint_of(settings.endpoint.as_deref(), &config, "Bedrock_Runtime") }).await;
+        let endpoint = without_logs(async { endpoint_of(settings.endpoint.as_deref(), &config, "Bedrock_Runtime") }).await;
         let is_plain = endpoint.as_deref().is_some_and(|address| address.trim_start().to_ascii_lowercase().starts_with("http:"));
         if bearer.is_some() && is_plain && !settings.bearer_over_http {
             return Err(refusal(
@@ -45,9 +45,9 @@ impl Bedrock {
                  https, or access keys, which are never sent",
             ));
         }
-        let s3_endpoint = quietly(async { endpoint_of(settings.s3_endpoint.as_deref(), &config, "S3") }).await;
+        let s3_endpoint = without_logs(async { endpoint_of(settings.s3_endpoint.as_deref(), &config, "S3") }).await;
         let has_bearer = bearer.is_some();
-        let (client, presigner) = quietly(async {
+        let (client, presigner) = without_logs(async {
             let mut builder = Builder::from(&config);
             // The SDK takes even an empty AWS_BEARER_TOKEN_BEDROCK for a token, so its own result is replaced.
             builder.set_auth_scheme_preference(None);
@@ -55,7 +55,7 @@ impl Bedrock {
                 builder = builder.bearer_token(Token::new(token, None)).auth_scheme_preference([HTTP_BEARER_AUTH_SCHEME_ID]);
             }
             builder.set_endpoint_url(endpoint);
-            builder.push_interceptor(SharedInterceptor::new(Evener));
+            builder.push_interceptor(SharedInterceptor::new(RequestNormalizer));
             (Client::from_conf(builder.build()), Presigner::new(&config, s3_endpoint, settings.link_lifetime))
         })
         .await;

@@ -19,9 +19,9 @@ use serde_json::Value;
 
 /// Normalizes each request; see the module.
 #[derive(Debug)]
-pub(super) struct Evener;
+pub(super) struct RequestNormalizer;
 
-impl Intercept for Evener {
+impl Intercept for RequestNormalizer {
     fn name(&self) -> &'static str {
         "Evener"
     }

@@ -32,7 +32,7 @@ use tracing::{
 use url::Url;
 
 use crate::{ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest, fields::job_id};
-use presign::{Place, Presigner};
+use presign::{Presigner, S3Object};
 pub use settings::{AwsKeys, BedrockSettings};
 
 /// The provider's name.
@@ -70,7 +70,7 @@ impl Bedrock {
         if arn.is_empty() {
             return Err(invalid("the job's ARN is empty"));
         }
-        let answer = quietly(self.client.get_async_invoke().invocation_arn(arn).send()).await;
+        let answer = without_logs(self.client.get_async_invoke().invocation_arn(arn).send()).await;
         answer.map_err(|error| errors::of(&error).about_job())
     }
 
@@ -81,7 +81,7 @@ impl Bedrock {
             Some(AsyncInvokeOutputDataConfig::S3OutputDataConfig(config)) => Some(config.s3_uri()),
             Some(_) | None => None,
         };
-        let place = folder.and_then(|folder| Place::within(folder, VIDEO));
+        let place = folder.and_then(|folder| S3Object::within(folder, VIDEO));
         let place = place.ok_or_else(|| protocol("the finished invocation does not say where in S3 its video is"))?;
         self.presigner.url(&place).await.map_err(ProviderError::about_job)
     }
@@ -122,7 +122,7 @@ impl Provider for Bedrock {
         let output = output.map_err(|_| ProviderError::new(NAME, ErrorKind::Settings, "the bucket is not set"))?;
         let call = self.client.start_async_invoke().model_id(model).model_input(input).client_request_token(token);
         let call = call.output_data_config(AsyncInvokeOutputDataConfig::S3OutputDataConfig(output));
-        let answer = quietly(call.send()).await.map_err(|error| errors::of(&error))?;
+        let answer = without_logs(call.send()).await.map_err(|error| errors::of(&error))?;
         job_id(NAME, answer.invocation_arn()).map(Started::Pending)
     }
 
@@ -147,7 +147,7 @@ impl Provider for Bedrock {
 }
 
 /// Runs the future without a log subscriber.
-fn quietly<F: Future>(future: F) -> WithDispatch<F> {
+fn without_logs<F: Future>(future: F) -> WithDispatch<F> {
     future.with_subscriber(NoSubscriber::new())
 }
 

@@ -13,17 +13,17 @@ use aws_sdk_s3::{Client, config::Builder, presigning::PresigningConfig};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use url::Url;
 
-use super::{NAME, errors, intercept::Evener, protocol, quietly};
+use super::{NAME, errors, intercept::RequestNormalizer, protocol, without_logs};
 use crate::{ErrorKind, ProviderError, Result};
 
 /// An object in S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct S3Object {
     bucket: String,
     key: String,
 }
 
-impl Place {
+impl S3Object {
     /// A file in a folder `s3://BUCKET[/PREFIX][/]`; `None` if the folder is malformed.
     pub(super) fn within(folder: &str, file: &str) -> Option<Self> {
         let rest = folder.strip_prefix("s3://")?.trim_end_matches('/');
@@ -46,14 +46,14 @@ impl Presigner {
         // A host other than Amazon's has no subdomains for buckets.
         let mut builder = Builder::from(config).force_path_style(endpoint.is_some());
         builder.set_endpoint_url(endpoint);
-        builder.push_interceptor(SharedInterceptor::new(Evener));
+        builder.push_interceptor(SharedInterceptor::new(RequestNormalizer));
         builder.set_credentials_provider(tracked.clone().map(SharedCredentialsProvider::new));
         Self { client: Client::from_conf(builder.build()), tracked, lifetime }
     }
 
     /// Checks that there are keys to sign with.
     pub(super) async fn check(&self) -> Result<()> {
-        let place = Place { bucket: "check".to_owned(), key: "check".to_owned() };
+        let place = S3Object { bucket: "check".to_owned(), key: "check".to_owned() };
         self.sign(&place, self.lifetime).await.map(|_| ()).map_err(|error| {
             let reason =
                 format!("the video will be in S3, which takes no bearer token; access keys are needed beside it: {}", error.reason);
@@ -62,7 +62,7 @@ impl Presigner {
     }
 
     /// A URL that fetches an object without credentials.
-    pub(super) async fn url(&self, place: &Place) -> Result<Url> {
+    pub(super) async fn url(&self, place: &S3Object) -> Result<Url> {
         let url = self.sign(place, self.lifetime).await?;
         // Signing has looked up the keys, so their expiry is known now.
         let Some(expiry) = self.tracked.as_ref().and_then(TrackedCredentials::expiry) else { return Ok(url) };
@@ -73,12 +73,12 @@ impl Presigner {
         if left < self.lifetime { self.sign(place, left).await } else { Ok(url) }
     }
 
-    async fn sign(&self, place: &Place, lifetime: Duration) -> Result<Url> {
+    async fn sign(&self, place: &S3Object, lifetime: Duration) -> Result<Url> {
         let lifetime = Duration::from_secs(lifetime.as_secs());
         let config = PresigningConfig::expires_in(lifetime);
         let config = config.map_err(|error| ProviderError::new(NAME, ErrorKind::Settings, error.to_string()))?;
         let call = self.client.get_object().bucket(&place.bucket).key(&place.key);
-        let signed = quietly(call.presigned(config)).await.map_err(|error| errors::of(&error))?;
+        let signed = without_logs(call.presigned(config)).await.map_err(|error| errors::of(&error))?;
         Url::parse(signed.uri()).map_err(|_| protocol("the presigned URL is malformed"))
     }
 }
@@ -111,14 +111,14 @@ impl ProvideCredentials for TrackedCredentials {
 
 #[cfg(test)]
 mod tests {
-    use super::Place;
+    use super::S3Object;
 
     #[test]
     fn a_video_is_found_with_or_without_prefix_and_slash() {
-        let place = |bucket: &str, key: &str| Some(Place { bucket: bucket.to_owned(), key: key.to_owned() });
-        assert_eq!(Place::within("s3://bkt", "output.mp4"), place("bkt", "output.mp4"));
-        assert_eq!(Place::within("s3://bkt/a/b/", "output.mp4"), place("bkt", "a/b/output.mp4"));
-        assert_eq!(Place::within("https://bkt/a", "output.mp4"), None);
-        assert_eq!(Place::within("s3:///a", "output.mp4"), None);
+        let place = |bucket: &str, key: &str| Some(S3Object { bucket: bucket.to_owned(), key: key.to_owned() });
+        assert_eq!(S3Object::within("s3://bkt", "output.mp4"), place("bkt", "output.mp4"));
+        assert_eq!(S3Object::within("s3://bkt/a/b/", "output.mp4"), place("bkt", "a/b/output.mp4"));
+        assert_eq!(S3Object::within("https://bkt/a", "output.mp4"), None);
+        assert_eq!(S3Object::within("s3:///a", "output.mp4"), None);
     }
 }

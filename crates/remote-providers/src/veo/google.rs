@@ -16,7 +16,7 @@ use url::Url;
 use super::{
     NAME, fault,
     google_answer::{Operation, is_operation, operation, operation_name},
-    google_request::{Door, body},
+    google_request::{GoogleApi, body},
     key_header, result_url,
 };
 use crate::{
@@ -154,8 +154,8 @@ impl VeoGoogle {
         })
     }
 
-    fn door(&self) -> Door {
-        if self.vertex.is_some() { Door::Vertex } else { Door::Developer }
+    fn door(&self) -> GoogleApi {
+        if self.vertex.is_some() { GoogleApi::Vertex } else { GoogleApi::Developer }
     }
 
     fn body(&self, request: &VideoRequest, encode: fn(&InputImage) -> String) -> Result<Value> {

@@ -19,7 +19,7 @@ const SHAPE_TOLERANCE: f64 = 0.02;
 
 /// One of Google's two APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum GoogleApi {
     Developer,
     Vertex,
 }
@@ -66,7 +66,7 @@ const OPTIONS: [(&str, Kind, bool); 7] = [
 ///
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] for anything that Veo does not support, with the field, its value and the limit.
-pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>, encode: fn(&InputImage) -> String) -> Result<Value> {
+pub(super) fn body(request: &VideoRequest, door: GoogleApi, storage_uri: Option<&str>, encode: fn(&InputImage) -> String) -> Result<Value> {
     if !request.shots.is_empty() {
         return Err(invalid("shots", "Veo makes videos of one prompt"));
     }
@@ -89,7 +89,7 @@ pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>
     Ok(json!({"instances": [instance], "parameters": parameters(request, door, storage_uri)?}))
 }
 
-fn parameters(request: &VideoRequest, door: Door, storage_uri: Option<&str>) -> Result<Map<String, Value>> {
+fn parameters(request: &VideoRequest, door: GoogleApi, storage_uri: Option<&str>) -> Result<Map<String, Value>> {
     let mut parameters = Map::new();
     let mut set = |name: &str, value: Value| parameters.insert(name.to_owned(), value);
     // Each video is billed, and the default number depends on the model.
@@ -103,17 +103,19 @@ fn parameters(request: &VideoRequest, door: Door, storage_uri: Option<&str>) -> 
         set("negativePrompt", text.into());
     }
     match (door, request.seed) {
-        (Door::Developer, Some(_)) => return Err(invalid("seed", "Veo takes seeds on Vertex AI only; leave it out")),
-        (Door::Vertex, Some(seed)) if seed > MAX_SEED => return Err(invalid("seed", &format!("is {seed}, must be at most {MAX_SEED}"))),
-        (Door::Vertex, Some(seed)) => _ = set("seed", seed.into()),
+        (GoogleApi::Developer, Some(_)) => return Err(invalid("seed", "Veo takes seeds on Vertex AI only; leave it out")),
+        (GoogleApi::Vertex, Some(seed)) if seed > MAX_SEED => {
+            return Err(invalid("seed", &format!("is {seed}, must be at most {MAX_SEED}")));
+        }
+        (GoogleApi::Vertex, Some(seed)) => _ = set("seed", seed.into()),
         (_, None) => {}
     }
-    if door == Door::Vertex {
+    if door == GoogleApi::Vertex {
         request.fps.map(|fps| set("fps", fps.into()));
         storage_uri.map(|uri| set("storageUri", uri.into()));
     }
     for (name, value) in &request.options {
-        let known = OPTIONS.iter().filter(|(_, _, is_vertex)| door == Door::Vertex || !is_vertex);
+        let known = OPTIONS.iter().filter(|(_, _, is_vertex)| door == GoogleApi::Vertex || !is_vertex);
         let Some((_, kind, _)) = known.clone().find(|(known, ..)| known == name) else {
             let known: Vec<_> = known.map(|(name, ..)| *name).collect();
             return Err(invalid(&format!("options.{name}"), &format!("is not known here; known are {}", known.join(", "))));
@@ -130,10 +132,10 @@ fn parameters(request: &VideoRequest, door: Door, storage_uri: Option<&str>) -> 
 
 /// Veo 3.1 makes 4, 6 or 8 seconds and refuses all else, while callers of the Tasks API may ask for 1 to 10: they get the next supported
 /// length, at most 8. The developer API makes 1080p and 4k in 8 seconds only.
-fn duration(seconds: u32, door: Door, is_large: bool) -> Result<u32> {
+fn duration(seconds: u32, door: GoogleApi, is_large: bool) -> Result<u32> {
     match seconds {
         0 => Err(invalid("seconds", "is 0, must be at least 1")),
-        1..=MAX_SECONDS if is_large && door == Door::Developer => Ok(8),
+        1..=MAX_SECONDS if is_large && door == GoogleApi::Developer => Ok(8),
         1..=4 => Ok(4),
         5..=6 => Ok(6),
         7..=MAX_SECONDS => Ok(8),

@@ -5,8 +5,8 @@ use std::{future::pending, sync::Mutex, time::Duration};
 use async_trait::async_trait;
 use guarded_http::{AllowedHost, Guard, GuardSettings};
 use remote_providers::{
-    DownloadError, DownloadLimits, Lost, Outlives, Pace, Provider, ProviderError, RemoteMemory, RemoteState, Run, RunError, VideoRequest,
-    download, run,
+    DownloadError, DownloadLimits, Durability, Lost, Pace, Provider, ProviderError, RemoteState, RemoteStateStore, Run, RunError,
+    VideoRequest, download, run,
 };
 
 use crate::drive::{KEY, checked};
@@ -35,8 +35,8 @@ pub(crate) fn patience(stalls: bool) -> Duration {
 struct Memory(Mutex<RemoteState>);
 
 #[async_trait]
-impl RemoteMemory for Memory {
-    async fn record(&self, state: &RemoteState, _: Outlives) -> Result<(), Lost> {
+impl RemoteStateStore for Memory {
+    async fn record(&self, state: &RemoteState, _: Durability) -> Result<(), Lost> {
         let id = state.id.as_deref().unwrap_or_default();
         assert!(id.len() <= 2048 && !id.contains(KEY), "{id}");
         *self.0.lock().unwrap() = state.clone();

@@ -259,7 +259,7 @@ async fn a_caption_in_one_answer() {
 #[tokio::test]
 async fn a_caption_that_takes_longer_than_an_answer_is_held() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
-    fake.let_holds_time_out();
+    fake.time_out_waits();
     fake.faults.push("get", Fault::Status(503, "later"));
     fake.faults.push("get", Fault::CloseAfterBytes(0));
     assert!(interrogator(fake.server.url()).caption(&image()).await.is_ok());
@@ -309,7 +309,7 @@ async fn failed_captions_have_their_kind() {
 #[tokio::test]
 async fn a_caption_that_is_late_is_cancelled() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
-    fake.let_holds_time_out();
+    fake.time_out_waits();
     for _ in 0..100 {
         fake.faults.push("get", Fault::WrongWord("processing"));
     }

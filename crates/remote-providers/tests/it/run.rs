@@ -4,8 +4,8 @@ use std::{collections::VecDeque, future::pending, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use remote_providers::{
-    ErrorKind, Lost, Outlives, Pace, Provider, ProviderError, RemoteMemory, RemoteState, Result, Run, RunError, Source, Started, Status,
-    Stop, VideoRequest, run,
+    Durability, ErrorKind, Lost, Pace, Provider, ProviderError, RemoteState, RemoteStateStore, Result, Run, RunError, Source, Started,
+    Status, Stop, VideoRequest, run,
 };
 use tokio::time::{Instant, sleep};
 
@@ -30,7 +30,7 @@ struct World {
     start_takes: Duration,
     honours_token: bool,
     /// The durability of each record.
-    outlives: Mutex<Vec<Outlives>>,
+    outlives: Mutex<Vec<Durability>>,
     is_lost: bool,
 }
 
@@ -109,8 +109,8 @@ impl Provider for World {
 }
 
 #[async_trait]
-impl RemoteMemory for World {
-    async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost> {
+impl RemoteStateStore for World {
+    async fn record(&self, state: &RemoteState, outlives: Durability) -> Result<(), Lost> {
         self.outlives.lock().unwrap().push(outlives);
         self.note(format!("record asked={} id={:?}", state.asked, state.id));
         if self.is_lost { Err(Lost) } else { Ok(()) }
@@ -209,11 +209,11 @@ async fn a_provider_that_asks_for_a_pause_gets_it_up_to_a_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_start_is_recorded_durably_unless_the_provider_honours_the_token() {
     let pass = || refused(ErrorKind::Unavailable);
-    for (honours_token, asked) in [(true, Outlives::Program), (false, Outlives::Machine)] {
+    for (honours_token, asked) in [(true, Durability::Program), (false, Durability::Machine)] {
         let world = World::new(honours_token, [Err(pass()), pending_start()], [finished()]);
         world.run(fresh(), pending()).await.unwrap();
         // Start, certainly not started, start again, and the id.
-        assert_eq!(*world.outlives.lock().unwrap(), [asked, Outlives::Machine, asked, Outlives::Machine]);
+        assert_eq!(*world.outlives.lock().unwrap(), [asked, Durability::Machine, asked, Durability::Machine]);
     }
 }
 
@@ -256,7 +256,7 @@ async fn a_job_resumes_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_stopped_by_shutdown_is_not() {
-    for (stop, cancels) in [(Stop::Cancelled, 1), (Stop::GoingDown, 0)] {
+    for (stop, cancels) in [(Stop::Cancelled, 1), (Stop::Shutdown, 0)] {
         // While it is polled.
         let world = World::new(false, [pending_start()], []);
         let stopped = async {
@@ -264,7 +264,7 @@ async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_stopped_by_shutdow
             stop
         };
         assert!(
-            matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped { stop: why, is_told }) if why == stop && is_told == (cancels == 1))
+            matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped { stop: why, cancelled_at_provider }) if why == stop && cancelled_at_provider == (cancels == 1))
         );
         assert_eq!(world.count("cancel id-1"), cancels);
 
@@ -275,14 +275,16 @@ async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_stopped_by_shutdow
             stop
         };
         assert!(
-            matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped { stop: why, is_told }) if why == stop && is_told == (cancels == 1))
+            matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped { stop: why, cancelled_at_provider }) if why == stop && cancelled_at_provider == (cancels == 1))
         );
         assert_eq!((world.count("cancel id-1"), world.count("record asked=true id=Some")), (cancels, 1));
 
         // An answer that does not arrive is not awaited further.
         let world = World { start_takes: Duration::from_secs(3600), ..World::new(false, [pending_start()], []) };
         let began = Instant::now();
-        assert!(matches!(world.run(fresh(), async { stop }).await, Err(RunError::Stopped { stop: why, is_told: false }) if why == stop));
+        assert!(
+            matches!(world.run(fresh(), async { stop }).await, Err(RunError::Stopped { stop: why, cancelled_at_provider: false }) if why == stop)
+        );
         assert!(began.elapsed() < Duration::from_secs(10));
         assert_eq!(world.count("record asked=false"), 0);
     }
@@ -299,7 +301,10 @@ async fn a_cancelled_run_reports_whether_the_provider_accepted_that() {
             Stop::Cancelled
         };
         let result = world.run(fresh(), stopped).await;
-        assert!(matches!(result, Err(RunError::Stopped { stop: Stop::Cancelled, is_told }) if is_told == expected), "{result:?}");
+        assert!(
+            matches!(result, Err(RunError::Stopped { stop: Stop::Cancelled, cancelled_at_provider }) if cancelled_at_provider == expected),
+            "{result:?}"
+        );
         assert_eq!(world.count("cancel id-1"), 1);
     }
 }

@@ -40,8 +40,8 @@ impl LinkSecret {
     ///
     /// # Errors
     /// If the file cannot be read or created, or has other contents.
-    pub fn kept_in(path: &Path) -> io::Result<Self> {
-        let text = secret_file::kept_in(path, || Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect())?;
+    pub fn load_or_create(path: &Path) -> io::Result<Self> {
+        let text = secret_file::load_or_create(path, || Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect())?;
         let secret = from_hex(text.trim()).map(Self);
         secret.ok_or_else(|| {
             io::Error::new(
@@ -197,10 +197,10 @@ mod tests {
     fn the_secret_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("link-secret");
-        let drawn = LinkSecret::kept_in(&path).unwrap();
-        assert_eq!(LinkSecret::kept_in(&path).unwrap().0, drawn.0);
+        let drawn = LinkSecret::load_or_create(&path).unwrap();
+        assert_eq!(LinkSecret::load_or_create(&path).unwrap().0, drawn.0);
         std::fs::write(&path, "short").unwrap();
-        assert!(LinkSecret::kept_in(&path).is_err());
+        assert!(LinkSecret::load_or_create(&path).is_err());
         assert_ne!(LinkSecret::random().0, LinkSecret::random().0);
         assert_eq!(format!("{drawn:?}"), "LinkSecret");
     }

@@ -48,7 +48,7 @@ impl Submission {
     }
 
     /// Whether anyone except this connection can learn the job's result.
-    pub(crate) fn can_be_asked_after(&self) -> bool {
+    pub(crate) fn is_recoverable(&self) -> bool {
         self.idempotency.is_some() || self.callback_url.is_some()
     }
 
@@ -87,7 +87,7 @@ pub(crate) async fn finished(state: &ApiState, what: &str, job: HeldJob) -> Resu
     job.finished().await.map_err(|error| {
         // A shutdown cancels jobs too, and has another answer.
         let is_by_caller = matches!(*error, BackendError::Cancelled) && cancel.is_cancelled() && !*state.jobs.stopping().borrow();
-        if is_by_caller { task_cancelled(&id) } else { Problem::not_made(what, &error) }
+        if is_by_caller { task_cancelled(&id) } else { Problem::held_job_failed(what, &error) }
     })
 }
 

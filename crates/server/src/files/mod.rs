@@ -5,7 +5,7 @@
 pub(crate) mod artifacts;
 pub(crate) mod decoding;
 pub(crate) mod file_schemas;
-pub(crate) mod picture_text;
+pub(crate) mod image_text;
 pub(crate) mod secret_file;
 pub mod uploads;
 
@@ -36,7 +36,7 @@ impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         let message = error.to_string();
         match error {
-            UploadError::DeclaredOtherwise(_) | UploadError::NotAPicture(_) => Self::new(StatusCode::BAD_REQUEST, "not_an_image", message),
+            UploadError::DeclaredOtherwise(_) | UploadError::NotAImage(_) => Self::new(StatusCode::BAD_REQUEST, "not_an_image", message),
             UploadError::TooMuch { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", message),
             UploadError::Store(error) => {
                 tracing::error!(%error, "an upload cannot be stored");

@@ -17,7 +17,7 @@ const LONGEST: u64 = 4096;
 ///
 /// # Errors
 /// If the file cannot be read or created.
-pub(crate) fn kept_in(path: &Path, draw: impl FnOnce() -> String) -> io::Result<String> {
+pub(crate) fn load_or_create(path: &Path, draw: impl FnOnce() -> String) -> io::Result<String> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         read => return read,
@@ -69,8 +69,8 @@ mod tests {
     fn a_secret_is_created_once_and_stays_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert_eq!(kept_in(&path, || "first".into()).unwrap(), "first");
-        assert_eq!(kept_in(&path, || "second".into()).unwrap(), "first");
+        assert_eq!(load_or_create(&path, || "first".into()).unwrap(), "first");
+        assert_eq!(load_or_create(&path, || "second".into()).unwrap(), "first");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
         #[cfg(unix)]
         {
@@ -78,7 +78,7 @@ mod tests {
             let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode(), 0o600);
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-            kept_in(&path, String::new).unwrap();
+            load_or_create(&path, String::new).unwrap();
             assert_eq!(mode(), 0o600, "a copy that others could read");
         }
     }

@@ -1,6 +1,6 @@
 //! Pictures that callers upload: decoded, re-encoded under a new name, and kept for a while.
 //!
-//! The stored file is never the uploaded one: the picture is decoded within the bounds of [`generation::given_picture`] and encoded as a
+//! The stored file is never the uploaded one: the picture is decoded within the bounds of [`generation::given_image`] and encoded as a
 //! PNG, which drops metadata, a second file after the first, and malformed data that could exploit a later reader. The invariants: a file
 //! is in its owner's folder under a random name, or not at all (staged beside it, then renamed); the sender's file name is never used;
 //! decoding waits for a permit; the limits hold whenever a file has been stored, and the owner who stores the most loses files first.
@@ -16,7 +16,7 @@ use std::{
 };
 
 use generation::{
-    given_picture,
+    given_image,
     jobs::DiskFault,
     sandbox::{self, SandboxError, SandboxedFile},
 };
@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     files::{
         decoding,
-        picture_text::{self, MEDIA_TYPES},
+        image_text::{self, MEDIA_TYPES},
     },
     http::multipart_file::SentFile,
 };
@@ -60,9 +60,9 @@ pub enum UploadError {
     #[error(
         "File must be an image: a PNG, JPEG or WebP of at most {max} pixels a side{}",
         .0.map(|kind| format!(", and it is {kind}")).unwrap_or_default(),
-        max = given_picture::MAX_SIDE
+        max = given_image::MAX_SIDE
     )]
-    NotAPicture(Option<&'static str>),
+    NotAImage(Option<&'static str>),
     /// It takes more than an owner's limit.
     #[error("File too large to be kept: it takes {bytes} bytes as a PNG file, and the limit is {limit}")]
     TooMuch {
@@ -242,7 +242,7 @@ impl UploadStore {
     }
 
     /// Prunes at once and then every hour, until the future is dropped.
-    pub async fn prune_now_and_then(&self) -> Infallible {
+    pub async fn prune_periodically(&self) -> Infallible {
         loop {
             let store = self.clone();
             let pruned = actix_web::web::block(move || store.make_root().and_then(|()| store.prune(SystemTime::now()))).await;
@@ -268,8 +268,8 @@ impl UploadStore {
 /// The picture's bytes. RFC 7578 deprecates transfer encodings; of those still sent, only base64 changes binary data. Bytes that already
 /// are a picture are not base64.
 fn bytes_of(file: SentFile) -> Vec<u8> {
-    let is_base64 = file.transfer_encoding.trim().eq_ignore_ascii_case("base64") && !given_picture::is_picture(&file.bytes);
-    let decoded = is_base64.then(|| picture_text::of_base64(&file.bytes).ok()).flatten();
+    let is_base64 = file.transfer_encoding.trim().eq_ignore_ascii_case("base64") && !given_image::is_image(&file.bytes);
+    let decoded = is_base64.then(|| image_text::of_base64(&file.bytes).ok()).flatten();
     decoded.unwrap_or(file.bytes)
 }
 
@@ -284,17 +284,17 @@ fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
 impl UploadStore {
     /// Decodes, encodes, stages, makes room, and renames.
     fn store(&self, folder: &Path, stem: &str, file: Vec<u8>) -> Result<Upload, UploadError> {
-        let picture = given_picture::read(file).map_err(|error| UploadError::NotAPicture(error.kind()))?;
-        let picture = match picture.color().has_alpha() {
-            true => DynamicImage::from(picture.into_rgba8()),
-            false => DynamicImage::from(picture.into_rgb8()),
+        let image = given_image::read(file).map_err(|error| UploadError::NotAImage(error.kind()))?;
+        let image = match image.color().has_alpha() {
+            true => DynamicImage::from(image.into_rgba8()),
+            false => DynamicImage::from(image.into_rgb8()),
         };
-        let (width, height) = (picture.width(), picture.height());
+        let (width, height) = (image.width(), image.height());
         self.make_root()?;
         fs::create_dir(folder).or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
         let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
         let mut writer = BufWriter::new(staged.as_file());
-        picture
+        image
             .write_to(&mut writer, ImageFormat::Png)
             .map_err(|error| if let ImageError::IoError(error) = error { error } else { io::Error::other(error) })?;
         writer.into_inner().map_err(|error| UploadError::Store(error.into_error()))?;

@@ -14,7 +14,7 @@ use generation::jobs::Idempotency;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::{error_bodies::ValidationErrorDetail, problem::Problem, request_body::aside};
+use crate::http::{error_bodies::ValidationErrorDetail, problem::Problem, request_body::offload};
 
 /// The header's name.
 pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -42,7 +42,7 @@ pub(crate) async fn of(request: &HttpRequest, body: &Bytes) -> Result<Option<Ide
     // Neither a method nor a path contains a line break, so the parts cannot be confused.
     let head = format!("{}\n{}\n", request.method(), request.path());
     let body = body.clone();
-    let fingerprint = aside(body.len(), move || {
+    let fingerprint = offload(body.len(), move || {
         let digest = Sha256::new().chain_update(head).chain_update(body).finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     });

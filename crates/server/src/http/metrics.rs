@@ -126,7 +126,7 @@ impl Collector for Now {
         }
         let help = "Time of a denoising step, by what it makes";
         let mut steps = encoder.encode_descriptor("framewright_step_seconds", help, None, MetricType::Histogram)?;
-        for (of, times) in [("picture", &self.steps.picture_steps), ("motion", &self.steps.motion_steps)] {
+        for (of, times) in [("picture", &self.steps.image_steps), ("motion", &self.steps.motion_steps)] {
             histogram(steps.encode_family(&[("of", of)])?, times)?;
         }
         if self.providers.is_empty() {

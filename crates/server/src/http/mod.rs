@@ -31,9 +31,9 @@ pub(crate) use self::{
     path_methods::path,
     problem::{
         Problem, Renderer,
-        documented::{FileAnswers, JsonBodyProblems, ModelProblems, NotMade, QueueProblems, ServiceProblems, StoreProblems},
+        documented::{FileAnswers, HeldJobProblems, JsonBodyProblems, ModelProblems, QueueProblems, ServiceProblems, StoreProblems},
     },
-    request_body::{RequestBody, aside, check_type, holding},
+    request_body::{RequestBody, check_type, holding, offload},
     request_memory::HeldMemory,
     request_notes::{IgnoredField, RequestNotes},
     respond_async::PreferHeader,

@@ -72,7 +72,7 @@ pub(crate) fn announced(head: &HeaderMap) -> Option<usize> {
 }
 
 /// Runs `work` on a body of this many bytes: inline if it is short, otherwise on a blocking thread.
-pub(crate) async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(crate) async fn offload<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     if bytes <= INLINE_BYTES { Ok(work()) } else { Ok(web::block(work).await?) }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 pub(crate) use crate::inputs::scalars::{TypeFault, boolean, float, integer, string};
 
 /// The maximum number of list entries in one answer.
-pub(crate) const MOST_LISTED: usize = 1000;
+pub(crate) const MAX_LISTED: usize = 1000;
 
 /// Parses a body that must be an object.
 pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
@@ -111,7 +111,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The validated value, or all faults of the body.
-pub(crate) fn judged<T>(
+pub(crate) fn or_problem<T>(
     validated: Result<T, Vec<FieldError>>,
     mut faults: Vec<ValidationErrorDetail>,
     body: &NamedBody,
@@ -176,12 +176,12 @@ pub(crate) fn query_values(query: &str) -> Map<String, Value> {
     form_urlencoded::parse(query.as_bytes()).map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect()
 }
 
-/// A number of list entries: one to [`MOST_LISTED`].
+/// A number of list entries: one to [`MAX_LISTED`].
 pub(crate) fn entries(value: &Value) -> Result<usize, TypeFault> {
     match integer(value)? {
         ..1 => Err(("greater_than_equal", "Input should be greater than or equal to 1")),
         wanted => match usize::try_from(wanted) {
-            Ok(wanted) if wanted <= MOST_LISTED => Ok(wanted),
+            Ok(wanted) if wanted <= MAX_LISTED => Ok(wanted),
             Ok(_) | Err(_) => Err(("less_than_equal", "Input should be less than or equal to 1000")),
         },
     }

@@ -23,7 +23,7 @@ use crate::{
         HeldMemory, Problem, RequestBody, idempotency::IDEMPOTENCY_KEY, metrics::RequestMetrics, request_body::announced,
         request_memory::RequestMemory,
     },
-    inputs::PictureSource,
+    inputs::ImageSource,
 };
 
 /// State that the handlers share; cheap to clone.
@@ -38,7 +38,7 @@ pub struct ApiState {
     /// The time within which a request body must arrive.
     pub body_timeout: Duration,
     /// The maximum size of a body with a picture, in bytes.
-    pub picture_body_limit: usize,
+    pub image_body_limit: usize,
     /// The folder for videos while they are written and sent, each in its own subfolder.
     pub scratch: PathBuf,
     /// Access control.
@@ -72,7 +72,7 @@ pub const DEFAULT_REPAINT_STRENGTH: f64 = 0.4;
 pub(crate) const DEFAULT_BODY_LIMIT: usize = 1 << 20;
 
 /// The default maximum size of a body with a picture: a camera's JPEG in base64.
-pub(crate) const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
+pub(crate) const DEFAULT_IMAGE_BODY_LIMIT: usize = 32 << 20;
 
 /// The time for which a request waits until its model's files are open. Files on a disk take less; a download from the hub takes longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -89,7 +89,7 @@ impl ApiState {
             limits: Limits::default(),
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
-            picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            image_body_limit: DEFAULT_IMAGE_BODY_LIMIT,
             uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
             scratch,
             access: Arc::new(Access::loopback()),
@@ -118,27 +118,27 @@ impl ApiState {
     }
 
     /// The source of pictures for a job of this machine.
-    pub(crate) fn pictures(&self) -> PictureSource<'_> {
-        PictureSource {
+    pub(crate) fn images(&self) -> ImageSource<'_> {
+        ImageSource {
             jobs: &self.jobs,
             guard: &self.guard,
             memory: &self.memory,
             service: None,
-            byte_limit: self.picture_body_limit,
+            byte_limit: self.image_body_limit,
             patience: self.body_timeout,
         }
     }
 
     /// The source of pictures for a job of this maker.
-    pub(crate) fn pictures_for<'a>(&'a self, maker: &'a Maker) -> PictureSource<'a> {
+    pub(crate) fn images_for<'a>(&'a self, maker: &'a Maker) -> ImageSource<'a> {
         let service = match maker {
             Maker::Local(_) => None,
             Maker::Remote(model) => model.split('/').next(),
         };
-        PictureSource { service, ..self.pictures() }
+        ImageSource { service, ..self.images() }
     }
 
-    /// Reads a body with a picture, of at most [`Self::picture_body_limit`] bytes. The returned memory is to be held until the picture is
+    /// Reads a body with a picture, of at most [`Self::image_body_limit`] bytes. The returned memory is to be held until the picture is
     /// part of a job. A long body is not read if the queue would refuse the caller's job, except with an `Idempotency-Key`: then the answer
     /// may exist already.
     pub(crate) async fn read_large(
@@ -147,7 +147,7 @@ impl ApiState {
         request: &HttpRequest,
         owner: &str,
     ) -> Result<(Bytes, HeldMemory), Problem> {
-        let limit = self.picture_body_limit;
+        let limit = self.image_body_limit;
         let is_long = announced(request.headers()).unwrap_or(limit) > self.body_limit;
         // With providers, only the body says what makes the job.
         if is_long && self.services.services.is_empty() && !request.headers().contains_key(IDEMPOTENCY_KEY) {

@@ -72,7 +72,7 @@ impl Services {
         let name = name.trim();
         let own = name.strip_prefix("local/").unwrap_or(name);
         let is_default = self.local_models.iter().any(|model| model == own);
-        match self.whole_name(name) {
+        match self.qualified_name(name) {
             _ if name == "local" || (is_default && own != name) => Ok(Maker::Local(None)),
             _ if self.pool_models.iter().any(|model| model == own) => Ok(Maker::Local(Some(own.to_owned()))),
             Some(model) => Ok(Maker::Remote(model)),
@@ -93,7 +93,7 @@ impl Services {
     ///
     /// # Errors
     /// 404 with the known names.
-    pub(crate) fn named_here(&self, model: Option<&str>) -> Result<Option<String>, Problem> {
+    pub(crate) fn local_model(&self, model: Option<&str>) -> Result<Option<String>, Problem> {
         let Some(model) = model else { return Ok(None) };
         match self.maker(model) {
             Ok(Maker::Local(name)) => Ok(name),
@@ -107,12 +107,12 @@ impl Services {
     /// The maker of a request that names none, by the operator's route.
     pub(crate) fn default_maker(&self, route: Option<&String>) -> Maker {
         // An unavailable service is refused with the reason on submission.
-        route.map_or(Maker::Local(None), |model| Maker::Remote(self.whole_name(model).unwrap_or_else(|| model.clone())))
+        route.map_or(Maker::Local(None), |model| Maker::Remote(self.qualified_name(model).unwrap_or_else(|| model.clone())))
     }
 
     /// The name with the service's default model if it has no model, so that prices and records have one name for it; `None` if the service
     /// is not available.
-    pub fn whole_name(&self, name: &str) -> Option<String> {
+    pub fn qualified_name(&self, name: &str) -> Option<String> {
         match name.split_once('/') {
             Some((service, model)) => (!model.is_empty()).then(|| self.service(service)).flatten().map(|_| name.to_owned()),
             None => self.service(name).map(Service::name),

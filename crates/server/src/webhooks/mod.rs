@@ -81,7 +81,7 @@ pub(crate) struct Sender {
 
 /// A message in flight.
 #[derive(Debug)]
-struct UnderWay {
+struct InFlight {
     delivery: Delivery,
     started: Instant,
     /// Whether its receiver has taken so long that it no longer holds a slot.
@@ -93,7 +93,7 @@ pub(crate) async fn deliver(sender: Sender) {
     let sender = Arc::new(sender);
     let mut stopping = sender.jobs.stopping();
     let mut sending: JoinSet<()> = JoinSet::new();
-    let mut under_way: HashMap<task::Id, UnderWay> = HashMap::new();
+    let mut under_way: HashMap<task::Id, InFlight> = HashMap::new();
     loop {
         for message in under_way.values_mut() {
             message.is_slow = message.started.elapsed() >= sender.settings.slow_after;
@@ -104,7 +104,7 @@ pub(crate) async fn deliver(sender: Sender) {
                     for delivery in turns::next(due, under_way.values()) {
                         let (sender, sent) = (Arc::clone(&sender), delivery.clone());
                         let task = sending.spawn(async move { send(&sender, sent).await });
-                        under_way.insert(task.id(), UnderWay { delivery, started: Instant::now(), is_slow: false });
+                        under_way.insert(task.id(), InFlight { delivery, started: Instant::now(), is_slow: false });
                     }
                 }
                 Err(error) => tracing::error!(%error, "messages to callbacks cannot be read"),

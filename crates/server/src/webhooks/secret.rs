@@ -37,8 +37,8 @@ impl WebhookSecret {
     ///
     /// # Errors
     /// If the file cannot be read or created, or has other contents.
-    pub fn kept_in(path: &Path) -> io::Result<Self> {
-        let text = secret_file::kept_in(path, || format!("{}\n", Self::random().written()))?;
+    pub fn load_or_create(path: &Path) -> io::Result<Self> {
+        let text = secret_file::load_or_create(path, || format!("{}\n", Self::random().written()))?;
         text.trim().parse().map_err(|error| {
             let reason = format!("{error}; remove it to create a new secret, which receivers must then get");
             io::Error::new(io::ErrorKind::InvalidData, reason)
@@ -100,10 +100,10 @@ mod tests {
     fn a_random_secret_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("webhook-secret");
-        let drawn = WebhookSecret::kept_in(&path).unwrap();
-        assert_eq!(WebhookSecret::kept_in(&path).unwrap().0, drawn.0);
+        let drawn = WebhookSecret::load_or_create(&path).unwrap();
+        assert_eq!(WebhookSecret::load_or_create(&path).unwrap().0, drawn.0);
         assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), drawn.written());
         std::fs::write(&path, "short").unwrap();
-        assert!(WebhookSecret::kept_in(&path).is_err());
+        assert!(WebhookSecret::load_or_create(&path).is_err());
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use generation::jobs::Delivery;
 use url::Url;
 
-use super::UnderWay;
+use super::InFlight;
 
 /// Slots: in total, per owner (fewer, so that others find one), and per host.
 const PLACES: usize = 16;
@@ -50,9 +50,9 @@ struct Loads {
 }
 
 impl Loads {
-    fn of<'a>(under_way: impl Iterator<Item = &'a UnderWay>) -> Self {
+    fn of<'a>(under_way: impl Iterator<Item = &'a InFlight>) -> Self {
         let mut loads = Self::default();
-        for UnderWay { delivery, is_slow, .. } in under_way {
+        for InFlight { delivery, is_slow, .. } in under_way {
             loads.add(&host_of(&delivery.url), delivery, *is_slow);
         }
         loads
@@ -90,12 +90,12 @@ pub(super) fn host_of(url: &str) -> String {
 }
 
 /// Whether one more message fits, whoever owns it.
-pub(super) fn has_place<'a>(under_way: impl Iterator<Item = &'a UnderWay>) -> bool {
+pub(super) fn has_place<'a>(under_way: impl Iterator<Item = &'a InFlight>) -> bool {
     Loads::of(under_way).all.is_below(PLACES)
 }
 
 /// The messages of `due`, most urgent first, that may be sent beside those in flight.
-pub(super) fn next<'a>(due: Vec<Delivery>, under_way: impl Iterator<Item = &'a UnderWay> + Clone) -> Vec<Delivery> {
+pub(super) fn next<'a>(due: Vec<Delivery>, under_way: impl Iterator<Item = &'a InFlight> + Clone) -> Vec<Delivery> {
     let ids: HashSet<i64> = under_way.clone().map(|message| message.delivery.id).collect();
     let mut loads = Loads::of(under_way);
     let due = due.into_iter().filter(|due| !ids.contains(&due.id)).map(|due| (host_of(&due.url), due));
@@ -136,8 +136,8 @@ mod tests {
         chosen.iter().map(|delivery| delivery.id).collect()
     }
 
-    fn under_way(deliveries: &[Delivery], is_slow: bool) -> Vec<UnderWay> {
-        deliveries.iter().map(|delivery| UnderWay { delivery: delivery.clone(), started: Instant::now(), is_slow }).collect()
+    fn under_way(deliveries: &[Delivery], is_slow: bool) -> Vec<InFlight> {
+        deliveries.iter().map(|delivery| InFlight { delivery: delivery.clone(), started: Instant::now(), is_slow }).collect()
     }
 
     #[test]

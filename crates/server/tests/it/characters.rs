@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A picture file, wider than high.
-fn picture(format: ImageFormat) -> Vec<u8> {
+fn image(format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     RgbImage::from_pixel(32, 24, Rgb([200, 80, 20])).write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -74,7 +74,7 @@ impl Client<'_> {
 
     /// Uploads the picture and returns its path.
     async fn upload(&self) -> String {
-        let answer = self.upload_as("character", "image/png", &picture(ImageFormat::Png)).await;
+        let answer = self.upload_as("character", "image/png", &image(ImageFormat::Png)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()["imageUrl"].as_str().unwrap().to_owned()
     }
@@ -128,7 +128,7 @@ async fn an_upload_is_re_encoded_under_a_new_name() {
     let server = Running::start(4).await;
     let client = plain(&server);
     for (format, media_type) in [(ImageFormat::Png, "image/png"), (ImageFormat::Jpeg, "image/jpeg"), (ImageFormat::WebP, "IMAGE/WEBP")] {
-        let answer = client.upload_as("character", media_type, &picture(format)).await;
+        let answer = client.upload_as("character", media_type, &image(format)).await;
         assert_eq!((answer.status, answer.json().as_object().unwrap().len()), (200, 1), "{answer:?}");
         let url = answer.json()["imageUrl"].as_str().unwrap().to_owned();
         let id = url.strip_prefix("/uploads/character_").unwrap().strip_suffix(".png").unwrap();
@@ -137,11 +137,11 @@ async fn an_upload_is_re_encoded_under_a_new_name() {
         assert_eq!((stored.status, stored.header("content-type")), (200, "image/png"));
         assert_eq!(image::load_from_memory_with_format(&stored.body, ImageFormat::Png).unwrap().width(), 32);
     }
-    let no_picture = client.upload_as("character", "image/png", b"GIF89a").await;
-    assert_eq!(no_picture.status, 400);
-    assert!(no_picture.json()["detail"].as_str().unwrap().starts_with("File must be an image"));
-    assert_eq!(client.upload_as("character", "text/html", &picture(ImageFormat::Png)).await.status, 400);
-    let missing = client.upload_as("file", "image/png", &picture(ImageFormat::Png)).await;
+    let no_image = client.upload_as("character", "image/png", b"GIF89a").await;
+    assert_eq!(no_image.status, 400);
+    assert!(no_image.json()["detail"].as_str().unwrap().starts_with("File must be an image"));
+    assert_eq!(client.upload_as("character", "text/html", &image(ImageFormat::Png)).await.status, 400);
+    let missing = client.upload_as("file", "image/png", &image(ImageFormat::Png)).await;
     assert_eq!((missing.status, &missing.json()["detail"][0]["loc"]), (422, &json!(["body", "character"])));
     for none in ["/uploads/none.png", "/uploads/%2e%2e%2fjobs.sqlite", "/uploads/_%2fcharacter.png", "/uploads/"] {
         let answer = client.get(none).await;
@@ -251,7 +251,7 @@ async fn faults_have_this_apis_field_names() {
     let server = Running::start(4).await;
     let client = plain(&server);
     let image = client.upload().await;
-    let no_picture = "Value error, there is no such upload of yours";
+    let no_image = "Value error, there is no such upload of yours";
     let no_address = "Value error, it is neither a path under /uploads/ nor an http or https address nor a data URL";
     for (changes, field, message) in [
         (json!({"duration": 11}), "duration", "Input should be less than or equal to 10"),
@@ -263,9 +263,9 @@ async fn faults_have_this_apis_field_names() {
         (json!({"script": "x".repeat(2001)}), "script", "String should have at most 2000 characters"),
         (json!({"script": null}), "script", "Input should be a valid string"),
         (json!({"seed": -2}), "seed", "Input should be greater than or equal to -1"),
-        (json!({"characterImageUrl": "/uploads/character_123.jpg"}), "characterImageUrl", no_picture),
-        (json!({"characterImageUrl": "/uploads/../jobs.sqlite"}), "characterImageUrl", no_picture),
-        (json!({"characterImageUrl": "/uploads/%2e%2e/jobs.sqlite"}), "characterImageUrl", no_picture),
+        (json!({"characterImageUrl": "/uploads/character_123.jpg"}), "characterImageUrl", no_image),
+        (json!({"characterImageUrl": "/uploads/../jobs.sqlite"}), "characterImageUrl", no_image),
+        (json!({"characterImageUrl": "/uploads/%2e%2e/jobs.sqlite"}), "characterImageUrl", no_image),
         (json!({"characterImageUrl": "/etc/passwd"}), "characterImageUrl", no_address),
         (json!({"characterImageUrl": "file:///etc/passwd"}), "characterImageUrl", no_address),
         (json!({"characterImageUrl": ""}), "characterImageUrl", no_address),
@@ -284,7 +284,7 @@ async fn faults_have_this_apis_field_names() {
 }
 
 #[actix_web::test]
-async fn pictures_come_from_uploads_or_through_the_guard() {
+async fn images_come_from_uploads_or_through_the_guard() {
     // A server of the operator, which is on the allow-list.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let theirs = listener.local_addr().unwrap();
@@ -292,7 +292,7 @@ async fn pictures_come_from_uploads_or_through_the_guard() {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = [0; 1024];
             let _received = stream.read(&mut head).await;
-            let file = picture(ImageFormat::Png);
+            let file = image(ImageFormat::Png);
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n", file.len());
             let _sent = stream.write_all(&[answer.as_bytes(), &file].concat()).await;
         }

@@ -76,8 +76,8 @@ async fn a_full_disk_is_reported_at_once_and_no_accepted_job_is_lost() {
     assert_eq!(reqwest::get(server.url("/health")).await.unwrap().status(), StatusCode::OK);
 
     // A caller that waits for a picture gets an error, and the job is cancelled.
-    let picture = || ask(&server, Method::POST, "/api/v1/images/generate", Some(json!({"prompt": "a boat"})));
-    assert_eq!(picture().await, refused("The picture cannot be stored now: the disk is full", "30"));
+    let image = || ask(&server, Method::POST, "/api/v1/images/generate", Some(json!({"prompt": "a boat"})));
+    assert_eq!(image().await, refused("The picture cannot be stored now: the disk is full", "30"));
     let (_, _, listed) = ask(&server, Method::GET, "/api/v1/tasks", None).await;
     let id = listed[0]["task_id"].as_str().unwrap();
     server.task_when(id, |task| task["status"] == "cancelled").await;

@@ -133,11 +133,11 @@ async fn preview(stream: &mut Stream) -> Value {
 }
 
 /// A preview's picture, whose size must be the declared one.
-fn picture_of(preview: &Value) -> RgbImage {
+fn image_of(preview: &Value) -> RgbImage {
     let png = preview["image"].as_str().unwrap().strip_prefix("data:image/png;base64,").unwrap();
-    let picture = image::load_from_memory(&BASE64_STANDARD.decode(png).unwrap()).unwrap().to_rgb8();
-    assert_eq!((&preview["width"], &preview["height"]), (&json!(picture.width()), &json!(picture.height())));
-    picture
+    let image = image::load_from_memory(&BASE64_STANDARD.decode(png).unwrap()).unwrap().to_rgb8();
+    assert_eq!((&preview["width"], &preview["height"]), (&json!(image.width()), &json!(image.height())));
+    image
 }
 
 #[actix_web::test]
@@ -150,9 +150,9 @@ async fn previews_of_a_video_are_streamed_on_request() {
     while frames.len() < 2 {
         let preview = preview(&mut stream).await;
         assert_eq!(preview["task_id"], id);
-        let picture = picture_of(&preview);
+        let image = image_of(&preview);
         if let Some(frame) = preview["frame"].as_u64() {
-            assert_eq!(picture.dimensions(), (256, 192));
+            assert_eq!(image.dimensions(), (256, 192));
             frames.push(frame);
         }
     }
@@ -162,7 +162,7 @@ async fn previews_of_a_video_are_streamed_on_request() {
 }
 
 #[actix_web::test]
-async fn previews_of_a_pictures_steps_are_streamed_on_request_only() {
+async fn previews_of_an_images_steps_are_streamed_on_request_only() {
     let server = start().await;
     let body = json!({"prompt": "slow"});
     let request = server.ask(Method::POST, "/api/v1/images/generate", Some(body));
@@ -177,7 +177,7 @@ async fn previews_of_a_pictures_steps_are_streamed_on_request_only() {
         assert!(first["step"].as_u64().unwrap() < second["step"].as_u64().unwrap());
         assert_eq!((&first["task_id"], &first["part"], first.get("frame")), (&json!(id), &json!(0), None));
         // The fake model's preview is a solid colour per step.
-        let (step, seen) = (first["step"].as_u64().unwrap(), picture_of(&first));
+        let (step, seen) = (first["step"].as_u64().unwrap(), image_of(&first));
         assert_eq!((seen.dimensions(), seen.get_pixel(4, 4).0[1]), ((8, 8), (step % 256) as u8));
         assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
         assert_eq!(stream.rest().await.last().unwrap().kind, "cancelled");

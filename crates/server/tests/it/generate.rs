@@ -7,25 +7,25 @@ use serde_json::json;
 use crate::fake::{Running, ask, post};
 
 #[actix_web::test]
-async fn a_picture_comes_as_a_file_with_a_unique_name() {
+async fn an_image_comes_as_a_file_with_a_unique_name() {
     let answer = ask(post(r#"{"prompt": "a boat", "seed": 300}"#)).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!((answer.header("content-type"), answer.header("x-seed")), (Some("image/png"), Some("300")));
     let disposition = answer.header("content-disposition").unwrap();
     let name = disposition.strip_prefix("attachment; filename=\"").and_then(|rest| rest.strip_suffix(".png\"")).unwrap();
     assert!(name.parse::<uuid::Uuid>().is_ok(), "{disposition}");
-    let picture = image::load_from_memory(&answer.body).unwrap().to_rgb8();
-    assert_eq!(picture.dimensions(), (64, 72), "the model's own size");
-    assert_eq!(picture.get_pixel(0, 0).0, [44, 1, 2]);
+    let image = image::load_from_memory(&answer.body).unwrap().to_rgb8();
+    assert_eq!(image.dimensions(), (64, 72), "the model's own size");
+    assert_eq!(image.get_pixel(0, 0).0, [44, 1, 2]);
 }
 
 #[actix_web::test]
-async fn a_picture_comes_as_base64_on_request() {
+async fn an_image_comes_as_base64_on_request() {
     let body = r#"{"prompt": "a boat", "num_inference_steps": 30, "return_base64": true, "seed": 5, "width": 80, "height": 64}"#;
     let answer = ask(post(body)).await;
     assert_eq!(answer.status, StatusCode::OK);
     let mut json = answer.json();
-    let picture = BASE64_STANDARD.decode(json["image_base64"].take().as_str().unwrap()).unwrap();
+    let image = BASE64_STANDARD.decode(json["image_base64"].take().as_str().unwrap()).unwrap();
     let parameters = json["parameters"].take();
     assert!(parameters.as_str().unwrap().starts_with("a boat\nSteps: 30, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 80x64"));
     let expected = json!({
@@ -33,9 +33,9 @@ async fn a_picture_comes_as_base64_on_request() {
         "seed": 5, "width": 80, "height": 64, "model": "fake", "parameters": null, "prompt_truncated": false
     });
     assert_eq!(json, expected);
-    assert_eq!(image::load_from_memory(&picture).unwrap().to_rgb8().dimensions(), (80, 64));
+    assert_eq!(image::load_from_memory(&image).unwrap().to_rgb8().dimensions(), (80, 64));
     let file = ask(post(body.replace("true", "false"))).await;
-    assert_eq!(file.body, picture, "the same picture in both forms, byte for byte");
+    assert_eq!(file.body, image, "the same picture in both forms, byte for byte");
 }
 
 #[actix_web::test]
@@ -77,7 +77,7 @@ async fn the_body_is_parsed_as_leniently_as_by_fastapi() {
 }
 
 #[actix_web::test]
-async fn failures_of_the_model_are_500_and_the_next_picture_is_made() {
+async fn failures_of_the_model_are_500_and_the_next_image_is_made() {
     let server = Running::start(4).await;
     let client = reqwest::Client::new();
     let ask = |prompt: &'static str| client.post(server.url("/generate")).json(&json!({"prompt": prompt})).send();

@@ -29,7 +29,7 @@ async fn parts(answer: Response) -> ((u16, String, Vec<u8>), bool) {
     ((answer.status().as_u16(), seed, answer.bytes().await.unwrap().to_vec()), is_replayed)
 }
 
-fn picture() -> Value {
+fn image() -> Value {
     let Value::Object(mut body) = clip(json!({})) else { unreachable!() };
     json!({"image": body.remove("image")})
 }
@@ -57,7 +57,7 @@ async fn running_task(server: &Running) -> String {
 async fn repeated_requests_with_one_key_get_one_answer_and_make_one_job() {
     let server = start().await;
     // Each request draws a new seed, so equal seeds show that the result is the same.
-    for (path, body) in [("/generate", json!({"prompt": "stuck"})), ("/animate", picture())] {
+    for (path, body) in [("/generate", json!({"prompt": "stuck"})), ("/animate", image())] {
         // Concurrently, and after the first was answered.
         let at_once = futures_util::future::join_all((0..3).map(|_| post(server.url(path), Some(path), body.clone()))).await;
         let mut seen = Vec::new();
@@ -81,7 +81,7 @@ async fn another_request_with_the_same_key_is_refused() {
     assert_eq!(post(server.url("/generate"), Some("one"), json!({"prompt": "a boat"})).await.status().as_u16(), 200);
     for (path, body) in [
         ("/generate", json!({"prompt": "a star"})),
-        ("/animate", picture()),
+        ("/animate", image()),
         ("/api/v1/images/generate", json!({"prompt": "a boat"})),
         ("/api/v1/videos/generate", clip(json!({}))),
     ] {

@@ -23,7 +23,7 @@ async fn tasks(server: &Running) -> usize {
 }
 
 const VIDEOS: &str = "/api/v1/videos/generate";
-const PICTURES: &str = "/api/v1/images/generate";
+const IMAGES: &str = "/api/v1/images/generate";
 
 #[actix_web::test]
 async fn a_repeated_request_gets_the_same_answer_and_makes_one_job() {
@@ -54,7 +54,7 @@ async fn another_request_with_the_same_key_is_refused() {
     let server = start().await;
     let body = clip(json!({}));
     assert_eq!(post(&server, VIDEOS, "one", &body).await.status().as_u16(), 200);
-    for (path, other) in [(VIDEOS, clip(json!({"seed": 4}))), (PICTURES, body), (PICTURES, json!({"prompt": "a boat"}))] {
+    for (path, other) in [(VIDEOS, clip(json!({"seed": 4}))), (IMAGES, body), (IMAGES, json!({"prompt": "a boat"}))] {
         let answer = post(&server, path, "one", &other).await;
         assert_eq!(answer.status().as_u16(), 422);
         let answer: Value = answer.json().await.unwrap();
@@ -83,11 +83,11 @@ async fn concurrent_requests_with_one_key_make_one_job() {
 }
 
 #[actix_web::test]
-async fn a_finished_picture_is_sent_again() {
+async fn a_finished_image_is_sent_again() {
     let server = start().await;
     let body = json!({"prompt": "a boat", "width": 64, "height": 64});
-    let first: Value = post(&server, PICTURES, "one", &body).await.json().await.unwrap();
-    let again = post(&server, PICTURES, "one", &body).await;
+    let first: Value = post(&server, IMAGES, "one", &body).await.json().await.unwrap();
+    let again = post(&server, IMAGES, "one", &body).await;
     assert_eq!(replayed(&again), Some("true"));
     assert_eq!(again.json::<Value>().await.unwrap(), first);
     assert_eq!(tasks(&server).await, 1);

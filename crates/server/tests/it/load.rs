@@ -36,11 +36,11 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ask {
     /// `POST /generate`.
-    Picture,
+    Image,
     /// `POST /api/v1/videos/generate`.
     ClipTask,
     /// `POST /api/v1/images/generate`.
-    PictureTask,
+    ImageTask,
     /// `GET /api/v1/tasks/{id}` of the task that was accepted last.
     Task,
     /// `GET /api/v1/tasks`.
@@ -49,35 +49,25 @@ enum Ask {
     Health,
 }
 
-const TURNS: [Ask; 10] = [
-    Ask::Picture,
-    Ask::ClipTask,
-    Ask::Task,
-    Ask::Health,
-    Ask::PictureTask,
-    Ask::ClipTask,
-    Ask::Task,
-    Ask::Picture,
-    Ask::Tasks,
-    Ask::ClipTask,
-];
+const TURNS: [Ask; 10] =
+    [Ask::Image, Ask::ClipTask, Ask::Task, Ask::Health, Ask::ImageTask, Ask::ClipTask, Ask::Task, Ask::Image, Ask::Tasks, Ask::ClipTask];
 
 impl Ask {
     fn makes_a_job(self) -> bool {
-        matches!(self, Self::Picture | Self::ClipTask | Self::PictureTask)
+        matches!(self, Self::Image | Self::ClipTask | Self::ImageTask)
     }
 
     /// Whether it makes a job that outlives its request.
     fn makes_a_task(self) -> bool {
-        matches!(self, Self::ClipTask | Self::PictureTask)
+        matches!(self, Self::ClipTask | Self::ImageTask)
     }
 
     fn request(self, number: usize, last_task: Option<&String>) -> (Method, String, Option<Value>) {
-        let picture = json!({"prompt": "unhurried", "num_inference_steps": 3});
+        let image = json!({"prompt": "unhurried", "num_inference_steps": 3});
         match self {
-            Self::Picture => (Method::POST, "/generate".into(), Some(picture)),
+            Self::Image => (Method::POST, "/generate".into(), Some(image)),
             Self::ClipTask => (Method::POST, "/api/v1/videos/generate".into(), Some(clip(json!({"seed": number})))),
-            Self::PictureTask => (Method::POST, "/api/v1/images/generate".into(), Some(json!({"prompt": "a boat", "seed": number}))),
+            Self::ImageTask => (Method::POST, "/api/v1/images/generate".into(), Some(json!({"prompt": "a boat", "seed": number}))),
             Self::Task => match last_task {
                 Some(id) => (Method::GET, format!("/api/v1/tasks/{id}"), None),
                 None => (Method::GET, "/api/v1/tasks/".into(), None),

@@ -240,14 +240,14 @@ async fn a_model_that_cannot_be_loaded_says_why_and_the_others_work() {
 async fn an_unknown_model_is_404_with_the_known_names_in_every_api() {
     let server = server(&Arc::new(AtomicBool::new(true))).await;
     let names = "there are local, local/own, turbo, broken";
-    let picture = clip(json!({}))["image"].clone();
+    let image = clip(json!({}))["image"].clone();
     for (path, body) in [
         ("/generate", json!({"prompt": "a boat", "model": "none"})),
         ("/generate-video", json!({"scenes": ["a", "b"], "model": "none"})),
         ("/generate-video/info", json!({"scenes": ["a", "b"], "model": "none"})),
         ("/generate-video", json!({"text": "a boat", "model": "none"})),
-        ("/generate-video", json!({"characterImageUrl": picture, "script": "it moves", "model": "none"})),
-        ("/animate", json!({"image": picture, "model": "none"})),
+        ("/generate-video", json!({"characterImageUrl": image, "script": "it moves", "model": "none"})),
+        ("/animate", json!({"image": image, "model": "none"})),
     ] {
         let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {answer}");
@@ -256,7 +256,7 @@ async fn an_unknown_model_is_404_with_the_known_names_in_every_api() {
     for (path, body) in [
         ("/api/v1/videos/generate", clip(json!({"model": "none"}))),
         ("/api/v1/images/generate", json!({"prompt": "a boat", "model": "none"})),
-        ("/api/v1/images/generate-i2i", json!({"prompt": "a boat", "image": picture, "model": "none"})),
+        ("/api/v1/images/generate-i2i", json!({"prompt": "a boat", "image": image, "model": "none"})),
     ] {
         let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {answer}");

@@ -85,9 +85,9 @@ async fn unknown_keys_are_reported_on_every_route() {
     }
     // The same for a picture's file, for a refusal, and inside scenes and motions.
     let misspelt = json!({"prompt": "a boat", "negative_promt": "a fox"});
-    let picture = send("/generate", &misspelt).await;
+    let image = send("/generate", &misspelt).await;
     assert_eq!(
-        (picture.header("content-type"), picture.header("x-ignored-fields")),
+        (image.header("content-type"), image.header("x-ignored-fields")),
         (Some("image/png"), Some("negative_promt;did_you_mean=negative_prompt"))
     );
     let refused = send("/generate", &json!({"promt": "a boat"})).await;

@@ -20,9 +20,9 @@ async fn until_done(server: &Running, client: &reqwest::Client, location: &str) 
 #[actix_web::test]
 async fn videos_of_scenes_and_animations_can_become_tasks() {
     let (server, client) = (Running::start(8).await, reqwest::Client::new());
-    let picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC";
+    let image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC";
     let scenes = json!({"scenes": ["a boat", "a star"], "duration_per_scene": 0.5, "width": 64, "height": 64});
-    for (path, body) in [("/generate-video", scenes), ("/animate", json!({"image": picture}))] {
+    for (path, body) in [("/generate-video", scenes), ("/animate", json!({"image": image}))] {
         let ask = || client.post(server.url(path)).header("Prefer", "respond-async").header("Idempotency-Key", path).json(&body).send();
         let answer = ask().await.unwrap();
         assert_eq!(answer.status().as_u16(), 202, "{path}: {:?}", answer.text().await);

@@ -60,7 +60,7 @@ async fn health_has_the_keys_that_clients_expect() {
 }
 
 #[actix_web::test]
-async fn while_the_model_loads_the_service_is_healthy_and_refuses_pictures() {
+async fn while_the_model_loads_the_service_is_healthy_and_refuses_images() {
     let (go, wait) = mpsc::channel::<()>();
     let local = LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let _ = wait.recv();
@@ -78,7 +78,7 @@ async fn while_the_model_loads_the_service_is_healthy_and_refuses_pictures() {
 }
 
 #[actix_web::test]
-async fn health_answers_while_a_picture_is_made() {
+async fn health_answers_while_an_image_is_made() {
     let server = Running::start(1).await;
     let _slow = server.request("slow").await;
     server.wait_for_jobs(1).await;

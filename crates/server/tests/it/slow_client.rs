@@ -62,7 +62,7 @@ async fn slow_headers_are_408() {
 }
 
 #[actix_web::test]
-async fn a_picture_may_take_longer_than_its_request() {
+async fn an_image_may_take_longer_than_its_request() {
     let server = hurried().await;
     let _slow = server.request("slow").await;
     server.wait_for_jobs(1).await;

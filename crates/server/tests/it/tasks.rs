@@ -24,7 +24,7 @@ fn frames(mp4: &[u8]) -> u32 {
 }
 
 #[actix_web::test]
-async fn a_picture_becomes_a_video_that_can_be_fetched() {
+async fn an_image_becomes_a_video_that_can_be_fetched() {
     let server = Running::start(4).await;
     let body = clip(json!({"prompt": "Gentle camera pan", "camera_motion": "pan", "motion_strength": 0.6}));
     let (status, submitted) = server.ask(Method::POST, "/api/v1/videos/generate", Some(body)).await;
@@ -276,14 +276,14 @@ async fn every_fault_is_reported_and_nothing_is_made() {
 }
 
 #[actix_web::test]
-async fn a_picture_is_fetched_from_an_allowed_address() {
-    let pictures = actix_web::HttpServer::new(|| {
+async fn an_image_is_fetched_from_an_allowed_address() {
+    let images = actix_web::HttpServer::new(|| {
         actix_web::App::new()
             .route("/a.png", actix_web::web::get().to(|| async { actix_web::HttpResponse::Ok().content_type("image/png").body(png()) }))
     });
-    let pictures = pictures.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-    let address = pictures.addrs()[0];
-    let running = pictures.run();
+    let images = images.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let address = images.addrs()[0];
+    let running = images.run();
     let handle = running.handle();
     tokio::spawn(running);
     let guard = GuardSettings { allow: vec![address.to_string().parse().unwrap()], ..GuardSettings::default() };
@@ -347,9 +347,9 @@ async fn the_documented_bounds_of_tasks_are_the_ones_that_are_checked() {
             }
         }
     }
-    let picture = &api["components"]["schemas"]["PictureTaskRequest"]["properties"];
+    let image = &api["components"]["schemas"]["PictureTaskRequest"]["properties"];
     for field in ["width", "height"] {
-        assert_eq!((&picture[field]["minimum"], &picture[field]["maximum"]), (&json!(64), &json!(4096)));
+        assert_eq!((&image[field]["minimum"], &image[field]["maximum"]), (&json!(64), &json!(4096)));
         for value in [63, 4097] {
             let answer = ask(post_to("/api/v1/images/generate", json!({"prompt": "a boat", field: value}).to_string())).await;
             assert_eq!(answer.json()["detail"][0]["loc"], json!(["body", field]));

@@ -88,12 +88,12 @@ async fn a_task_is_visible_to_its_owner_only() {
 }
 
 #[actix_web::test]
-async fn only_its_owner_can_use_a_picture_in_the_next_request() {
+async fn only_its_owner_can_use_an_image_in_the_next_request() {
     let server = serving().await;
     let [alice, bob] = [ALICES_KEY, BOBS_KEY].map(|key| Person { server: &server, key: Some(key) });
     let body = json!({"prompt": "a boat", "width": 64, "height": 64});
-    let picture = alice.json(Method::POST, "/api/v1/images/generate", Some(body)).await.1;
-    let body = clip(json!({"image": picture["image_url"]}));
+    let image = alice.json(Method::POST, "/api/v1/images/generate", Some(body)).await.1;
+    let body = clip(json!({"image": image["image_url"]}));
     assert_eq!(alice.json(Method::POST, "/api/v1/videos/generate", Some(body.clone())).await.0, 200);
     let (status, answer) = bob.json(Method::POST, "/api/v1/videos/generate", Some(body)).await;
     assert_eq!((status, &answer["detail"][0]["loc"]), (422, &json!(["body", "image"])), "{answer}");

@@ -180,7 +180,7 @@ async fn a_failure_is_reported_and_leaves_no_files() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
 }
 
-fn picture(format: ImageFormat) -> String {
+fn image(format: ImageFormat) -> String {
     let mut bytes = Cursor::new(Vec::new());
     RgbImage::new(6, 4).write_to(&mut bytes, format).unwrap();
     BASE64_STANDARD.encode(bytes.into_inner())
@@ -191,8 +191,8 @@ async fn animate(body: Value) -> Answer {
 }
 
 #[actix_web::test]
-async fn a_picture_is_set_in_motion() {
-    for image in [picture(ImageFormat::Png), picture(ImageFormat::Jpeg), format!("data:image/webp;base64,{}", picture(ImageFormat::WebP))] {
+async fn an_image_is_set_in_motion() {
+    for image in [image(ImageFormat::Png), image(ImageFormat::Jpeg), format!("data:image/webp;base64,{}", image(ImageFormat::WebP))] {
         let answer = animate(json!({"image": image, "seed": 3, "fps": 12, "motion_bucket_id": 200})).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", String::from_utf8_lossy(&answer.body));
         assert_eq!((answer.header("x-video-fps"), answer.header("x-seed")), (Some("12"), Some("3")));
@@ -201,7 +201,7 @@ async fn a_picture_is_set_in_motion() {
 }
 
 #[actix_web::test]
-async fn invalid_pictures_are_refused() {
+async fn invalid_images_are_refused() {
     let faults = |body: Value| async move {
         let answer = animate(body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -213,7 +213,7 @@ async fn invalid_pictures_are_refused() {
     assert_eq!(first(faults(json!({"image": "***"})).await).1, "Value error, the picture is no base64 and no data URL");
     let text = BASE64_STANDARD.encode("no picture");
     assert!(first(faults(json!({ "image": text })).await).1.as_str().unwrap().contains("no PNG, JPEG or WebP"));
-    let several = faults(json!({"image": picture(ImageFormat::Png), "num_frames": 1, "width": 100, "height": 64, "fps": "fast"})).await;
+    let several = faults(json!({"image": image(ImageFormat::Png), "num_frames": 1, "width": 100, "height": 64, "fps": "fast"})).await;
     let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str().unwrap()).collect();
     assert_eq!(names, ["num_frames", "fps", "width"]);
 }

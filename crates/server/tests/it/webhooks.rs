@@ -190,13 +190,13 @@ async fn every_outcome_is_sent() {
     assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{cancelled}"), None).await.0.as_u16(), 200);
     receiver.wait_for(2).await;
     let body = json!({"prompt": "a boat", "width": 64, "height": 64, "callback_url": receiver.url()});
-    let picture = server.ask(Method::POST, "/api/v1/images/generate", Some(body)).await.1;
+    let image = server.ask(Method::POST, "/api/v1/images/generate", Some(body)).await.1;
     let messages = receiver.wait_for(3).await;
     let events: Vec<Value> = messages.iter().map(|message| message.json()).map(|body| json!([body["type"], body["task_id"]])).collect();
-    let expected = [json!(["task.failed", failed]), json!(["task.cancelled", cancelled]), json!(["task.completed", picture["task_id"]])];
+    let expected = [json!(["task.failed", failed]), json!(["task.cancelled", cancelled]), json!(["task.completed", image["task_id"]])];
     assert_eq!(events, expected);
     assert_eq!(messages[0].json()["error"]["message"], "tokenizer: broken as told");
-    assert_eq!(messages[2].json()["result"]["result"]["image_url"], picture["image_url"]);
+    assert_eq!(messages[2].json()["result"]["result"]["image_url"], image["image_url"]);
     receiver.server.stop(false).await;
 }
 

@@ -1,4 +1,4 @@
-//! Floors between the crates: which may use which, and which may use a heavy library.
+//! Floors between the crates: which crate may use which other, and which heavy libraries.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::{
     sources::root,
 };
 
-/// The crates from the ground up; a crate may use those that stand before it. Examples and benches stand on the roof.
+/// The crates from the ground up; a crate may use those before it in this list. Examples and benches are on the roof.
 const CRATES: [&str; 16] = [
     "cpu-kernels",
     "documents",
@@ -28,31 +28,30 @@ const CRATES: [&str; 16] = [
     "benches",
 ];
 
-/// The crates on the ground, which do not know each other.
+/// The crates on the ground, which must not use each other.
 const GROUND: [&str; 7] = ["cpu-kernels", "documents", "recycler", "video-encode", "guarded-http", "remote-fakes", "remote-providers"];
 
-/// Crates on the ground that know another all the same: providers' results are fetched through the guard, and the fakes serve their tests.
-const NEIGHBOURS: [(&str, &str); 2] = [("remote-providers", "guarded-http"), ("remote-providers", "remote-fakes")];
+/// The exceptions on the ground: providers' results are fetched through the guard, and the fakes serve their tests.
+const GROUND_EXCEPTIONS: [(&str, &str); 2] = [("remote-providers", "guarded-http"), ("remote-providers", "remote-fakes")];
 
-/// Crates below that a crate must not know all the same: frames go from the one to the other as pictures, and requests to others are the
-/// roof's.
-const STRANGERS: [(&str, &str); 4] = [
+/// Crates on a lower floor that a crate must not use: frames pass between the two as images, and the roof makes requests to other hosts.
+const FORBIDDEN: [(&str, &str); 4] = [
     ("diffusion-core", "remote-providers"),
     ("diffusion-core", "video-encode"),
     ("diffusion-core", "guarded-http"),
     ("generation", "guarded-http"),
 ];
 
-/// Crates that only tests use, so that nothing of them gets into the program.
+/// Crates that only tests may use, so that they are not part of the program.
 const FOR_TESTS: [&str; 3] = ["documents", "remote-fakes", "generation-test"];
 
-/// Members that are no part of the program, and may use crates for tests in all they build.
+/// Members outside the program, which may use crates for tests in all their targets.
 const OUTSIDE_THE_PROGRAM: [&str; 4] = ["generation-test", "crash-tests", "tidy", "benches"];
 
-/// A crate whose tests use one that stands above it: its own doubles.
+/// A crate whose tests use a crate above it: its own test doubles.
 const DOUBLES: [(&str, &str); 1] = [("generation", "generation-test")];
 
-/// Heavy libraries and the crates that are there to fence them off; no other may name them. (Ends of names: all of candle's crates.)
+/// Heavy libraries, and the only crates that may name them. (A name that ends with `-` is a prefix: all of candle's crates.)
 const FENCES: [(&str, &[&str]); 8] = [
     ("candle-", &["diffusion-core", "cli", "benches"]),
     ("tokenizers", &["diffusion-core"]),
@@ -61,7 +60,7 @@ const FENCES: [(&str, &[&str]); 8] = [
     ("clap", &["cli"]),
     ("pulldown-cmark", &["documents"]),
     ("aws-", &["remote-providers"]),
-    // Strangers' addresses go through guarded-http; remote-providers asks the operator's services, diffusion-core the hub, cli its own
+    // URLs from callers go through guarded-http; remote-providers calls the operator's providers, diffusion-core the hub, cli its own
     // server, and the server's tests the server.
     ("reqwest", &["guarded-http", "remote-providers", "diffusion-core", "cli", "server", "benches"]),
 ];
@@ -84,8 +83,8 @@ fn crates_use_only_crates_below_them() {
             let pair = (*member, name.as_str());
             let are_on_the_ground = GROUND.contains(member) && GROUND.contains(&name.as_str());
             let is_own_double = *is_for_tests && DOUBLES.contains(&pair);
-            if (is_above && !is_own_double) || STRANGERS.contains(&pair) || (are_on_the_ground && !NEIGHBOURS.contains(&pair)) {
-                faults.push(format!("{member} uses {name}, which does not stand below it"));
+            if (is_above && !is_own_double) || FORBIDDEN.contains(&pair) || (are_on_the_ground && !GROUND_EXCEPTIONS.contains(&pair)) {
+                faults.push(format!("{member} uses {name}, which is not below it"));
             }
             if FOR_TESTS.contains(&name.as_str()) && !is_for_tests && !OUTSIDE_THE_PROGRAM.contains(member) {
                 faults.push(format!("{member} uses {name} outside its tests: name it in [dev-dependencies]"));

@@ -1,14 +1,14 @@
-//! Rules for single files: what they open with, how long they are, their names, and what they may name.
+//! Rules for single files: their headers, their lengths, their names, and the APIs that they may use.
 
 use crate::{
     report,
     sources::{Source, product, sources},
 };
 
-/// Below the roof these do not stand: settings, time and chance arrive as values.
+/// Not allowed below the roof: settings arrive as values.
 const NOT_BELOW_THE_ROOF: [&str; 5] = ["env::var", "env::vars", "env::args", "env::home_dir", "env::set_var"];
 
-/// Names of files that say nothing of what is in them.
+/// File names that do not describe the contents.
 const EMPTY_NAMES: [&str; 4] = ["utils", "common", "helpers", "types"];
 
 const LONG: usize = 300;
@@ -16,7 +16,7 @@ const TOO_LONG: usize = 500;
 const REASON: &str = "longer than 500 lines because";
 
 #[test]
-fn every_file_opens_with_what_it_is() {
+fn every_file_has_a_header() {
     let mut faults: Vec<String> =
         sources(".rs").iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.name.clone()).collect();
     for source in sources(".py") {
@@ -29,7 +29,7 @@ fn every_file_opens_with_what_it_is() {
 }
 
 #[test]
-fn files_are_short_or_say_why_not() {
+fn files_are_short_or_give_a_reason() {
     let mut faults = Vec::new();
     for source in sources(".rs") {
         let lines = source.text.lines().count();
@@ -45,11 +45,11 @@ fn files_are_short_or_say_why_not() {
 }
 
 #[test]
-fn names_say_what_is_in_a_file() {
+fn file_names_describe_their_contents() {
     let stem = |source: &Source| source.path.file_stem().unwrap().to_str().unwrap().to_owned();
     let faults: Vec<String> =
         sources(".rs").iter().filter(|source| EMPTY_NAMES.contains(&stem(source).as_str())).map(|source| source.name.clone()).collect();
-    report("these names say nothing", &faults);
+    report("these names do not describe the contents", &faults);
 }
 
 #[test]
@@ -73,19 +73,19 @@ fn nothing_below_the_roof_reads_the_environment() {
     report("these files read what should arrive as a value", &faults);
 }
 
-/// The server may name reqwest for its tests; a client in the product would go round the guard.
+/// The server may name reqwest for its tests; a client in the product would bypass the guard.
 #[test]
-fn the_server_asks_others_through_the_guard() {
+fn the_server_makes_requests_through_the_guard() {
     let mut faults = Vec::new();
     for source in sources(".rs") {
         if source.name.starts_with("crates/server/src") && product(&source.text).contains("reqwest") {
             faults.push(source.name);
         }
     }
-    report("these files make requests beside guarded-http", &faults);
+    report("these files make requests without guarded-http", &faults);
 }
 
-/// Jobs that a test opens by itself are not checked when it ends.
+/// Jobs that a test opens directly are not checked when it ends.
 #[test]
 fn every_test_opens_jobs_that_are_checked() {
     let mut seen = 0;
@@ -99,5 +99,5 @@ fn every_test_opens_jobs_that_are_checked() {
         }
     }
     assert!(seen > 30, "{seen} files");
-    report("these files open jobs by themselves; generation_test::Checked does it", &faults);
+    report("these files open jobs directly; use generation_test::Checked", &faults);
 }

@@ -1,28 +1,28 @@
 //! Which file of a crate imports which: names are followed through re-exports to the file that defines them.
 //!
-//! It reads text, as the other rules do: comments and test modules are gone before. `mod` declarations are no imports. A name that is not
-//! found is another crate's.
+//! It reads text, as the other rules do, without comments and test modules. `mod` declarations do not count as imports. A name that is not
+//! found belongs to another crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The files of one crate, by their paths below `src` ("http/mod.rs"), and what each imports.
+/// The files of one crate, by their paths below `src` ("http/mod.rs"), and the files that each imports.
 pub(crate) struct Imports {
     pub(crate) files: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// A path, segment by segment; the name that it has where it is imported comes with it.
+/// A path, segment by segment, and the name that it is imported under.
 type Used = (Vec<String>, String);
 
 struct Module {
     file: String,
-    /// What `use` brings into it, by the name that it has there.
+    /// The paths that `use` imports, by their names in the module.
     uses: BTreeMap<String, Vec<String>>,
 }
 
 struct Modules(BTreeMap<Vec<String>, Module>);
 
 impl Imports {
-    /// Of these files: path and text.
+    /// The imports of these files, given as path and text.
     pub(crate) fn new<'a>(sources: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let sources: Vec<_> =
             sources.map(|(file, text)| (module_of(file), file, text, read(&without_inner_supers(&without_visibilities(text))))).collect();
@@ -40,7 +40,7 @@ impl Imports {
         Self { files }
     }
 
-    /// The groups of files in which each is reached from each other, if they have more than two.
+    /// The groups of more than two files in which each file reaches every other.
     pub(crate) fn circles(&self) -> Vec<BTreeSet<String>> {
         let reached: BTreeMap<&String, BTreeSet<&String>> = self.files.keys().map(|file| (file, self.reached(file))).collect();
         let circle = |file: &String| -> BTreeSet<String> {
@@ -60,10 +60,10 @@ impl Imports {
 }
 
 impl Modules {
-    /// The file that defines what a path of a module names.
+    /// The file that defines the item at a path in a module.
     fn file_of(&self, module: &[String], path: &[String], depth: usize) -> Option<String> {
         let (mut at, mut rest) = self.start(module, path)?;
-        // Re-exports of re-exports end somewhere.
+        // A bound on re-exports of re-exports.
         if depth > 8 {
             return None;
         }
@@ -78,14 +78,14 @@ impl Modules {
         match rest.split_first() {
             Some((name, more)) if module.uses.contains_key(name) => {
                 let full: Vec<String> = module.uses[name].iter().chain(more).cloned().collect();
-                // What another crate defines is imported from there.
+                // `None` if another crate defines it.
                 self.file_of(&at, &full, depth + 1)
             }
             _ => Some(module.file.clone()),
         }
     }
 
-    /// The module where a path begins, and what is left of it; none if it is another crate's.
+    /// The module where a path begins, and the rest of the path; `None` if it belongs to another crate.
     fn start<'a>(&self, module: &[String], path: &'a [String]) -> Option<(Vec<String>, &'a [String])> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -108,14 +108,14 @@ impl Modules {
     }
 }
 
-/// A text without the modules that see an item: to be seen is no import.
+/// A text without the modules in `pub(in ..)`: visibility is not an import.
 fn without_visibilities(text: &str) -> String {
     let mut parts = text.split("pub(in ");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |plain, part| plain + "pub" + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
-/// A formatted text in which the parent of each module that stands within it is the file, as it is.
+/// A formatted text in which `super` inside an inline module is replaced by `self`, because that parent is the file itself.
 fn without_inner_supers(text: &str) -> String {
     let mut inside: Option<&str> = None;
     let mut plain = String::with_capacity(text.len());
@@ -141,7 +141,7 @@ fn module_of(file: &str) -> Vec<String> {
     if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-/// What `use` brings into a text, and the other paths in it.
+/// The imports of a text by `use`, and the other paths in it.
 fn read(text: &str) -> (Vec<Used>, Vec<Vec<String>>) {
     let (mut uses, mut paths) = (Vec::new(), Vec::new());
     let mut rest = text;
@@ -163,7 +163,7 @@ fn read(text: &str) -> (Vec<Used>, Vec<Vec<String>>) {
             path.push(more[..end].to_owned());
             rest = &more[end..];
         }
-        // `::name` is another crate's, and `.name` a field or a method.
+        // `::name` belongs to another crate, and `.name` is a field or a method.
         if path.len() > 1 && !before.ends_with("::") && !before.ends_with('.') {
             paths.push(path);
         }
@@ -175,10 +175,10 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The paths of a tree of `use`, behind those segments.
+/// The paths of a `use` tree after the segments `before`.
 fn tree(text: &str, before: &[String], found: &mut Vec<Used>) {
     let text = text.trim();
-    // Behind a list's last comma.
+    // After a list's last comma.
     if text.is_empty() {
         return;
     }
@@ -208,7 +208,7 @@ fn tree(text: &str, before: &[String], found: &mut Vec<Used>) {
 }
 
 fn segments(path: &str) -> impl Iterator<Item = String> + '_ {
-    // A path of another crate may begin with an empty segment, which no module has.
+    // A path of another crate may begin with an empty segment, which matches no module.
     path.trim().trim_end_matches("::").split("::").map(|segment| segment.trim().to_owned())
 }
 
@@ -226,13 +226,13 @@ fn a_planted_circle_is_found() {
         Imports::new(files.into_iter()).circles()
     };
     assert!(three("use super::Other;").is_empty(), "a is not reached");
-    assert!(three("use crate::a::A;").is_empty(), "two are none: the re-export stands in no circle");
+    assert!(three("use crate::a::A;").is_empty(), "two are no circle: the re-export is in none");
     let within = |c: &'static str| {
         let files = [("a.rs", "use crate::b::C;"), ("b/mod.rs", "pub use c::C;\nuse crate::a::A;"), ("b/c.rs", c)];
         Imports::new(files.into_iter()).circles().len()
     };
     assert_eq!(within("use super::Other;"), 1);
-    assert_eq!(within("pub(in crate::a) fn f() {}"), 0, "to be seen is no import");
+    assert_eq!(within("pub(in crate::a) fn f() {}"), 0, "visibility is not an import");
     assert_eq!(within("mod inner {\n    use super::Other;\n}"), 0, "the parent of a module in a file is the file");
     let planted = [("a.rs", "use crate::b::B;"), ("b/mod.rs", "fn f() { c::g() }"), ("b/c.rs", "fn g() { crate::a::h() }")];
     let names: BTreeSet<String> = planted.iter().map(|(file, _)| (*file).to_owned()).collect();

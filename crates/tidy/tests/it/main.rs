@@ -1,8 +1,8 @@
-//! The project's rules that no compiler checks: headers, file sizes, file names, the floors between crates and between the modules of
-//! some, circles of imports, and what only some crates may do.
+//! Project rules that the compiler does not check: headers, file sizes, file names, floors between crates and between the modules of some,
+//! import cycles, and APIs that only some crates may use.
 //!
-//! It reads text, not syntax trees: comments and test modules are cut off first, which is enough for sources that rustfmt has formatted.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise and says what it saw")]
+//! It reads text, not syntax trees: comments and test modules are removed first, which is enough for sources formatted by rustfmt.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise and prints it")]
 
 mod crates;
 mod files;

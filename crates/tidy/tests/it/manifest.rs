@@ -2,10 +2,10 @@
 
 use crate::sources::root;
 
-/// A dependency, by the name that Cargo.toml gives it.
+/// A dependency, by its name in Cargo.toml.
 pub(crate) struct Dependency {
     pub(crate) name: String,
-    /// Whether it stands in `[dev-dependencies]`.
+    /// Whether it is in `[dev-dependencies]`.
     pub(crate) is_for_tests: bool,
 }
 

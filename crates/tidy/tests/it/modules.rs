@@ -1,4 +1,4 @@
-//! Floors and circles inside the crates: the line at the head of a crate's `lib.rs` says which module may import which.
+//! Floors and import cycles inside the crates: a line in the header of a crate's `lib.rs` states which module may import which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use crate::{
     sources::{modules_of, root},
 };
 
-/// A crate whose modules stand on floors, as a line at the head of its `lib.rs` says.
+/// A crate whose modules have floors, stated by a line in the header of its `lib.rs`.
 struct Floored {
     member: &'static str,
     has_floors: bool,
-    /// Whether no more than two of its files import each other.
+    /// Whether import cycles of more than two files are forbidden.
     has_no_circles: bool,
 }
 
@@ -23,14 +23,14 @@ const FLOORED: [Floored; 4] = [
     Floored { member: "server", has_floors: true, has_no_circles: true },
 ];
 
-/// An import that goes up a floor, and why it may: errors name the part of the model that they are about.
+/// The permitted imports from a higher floor: errors name the part of the model that they concern.
 const UPWARD: [(&str, &str); 1] = [("error", "weights")];
 
 fn imports_of(files: &[(String, String)]) -> Imports {
     Imports::new(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))
 }
 
-/// The floors at the head of a crate's `lib.rs`: for each module, those that it may import.
+/// The floors in the header of a crate's `lib.rs`: for each module, the modules that it may import.
 fn module_floors(head: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let lines = head.lines().skip_while(|line| !line.starts_with("//! Floors inside the crate")).skip(1);
     let lines: Vec<&str> = lines.map_while(|line| line.strip_prefix("//! ")).collect();
@@ -38,7 +38,7 @@ fn module_floors(head: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let mut below = BTreeSet::new();
     for group in lines.join(" ").trim_end_matches('.').split(" -> ") {
         for step in group.split(", ").filter(|step| !step.is_empty()) {
-            // Modules that stand beside each other do not import each other.
+            // Modules beside each other must not import each other.
             let beside: Vec<&str> = step.split(" beside ").map(str::trim).collect();
             for module in &beside {
                 floors.insert((*module).to_owned(), below.clone());
@@ -50,7 +50,7 @@ fn module_floors(head: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
 }
 
 #[test]
-fn modules_import_only_what_stands_below_them() {
+fn modules_import_only_lower_modules() {
     let mut faults = Vec::new();
     for Floored { member, .. } in FLOORED.iter().filter(|row| row.has_floors) {
         let head = std::fs::read_to_string(root().join(format!("crates/{member}/src/lib.rs"))).unwrap();

@@ -1,6 +1,4 @@
-//! The sources of the checkout as text, and a crate's text without its tests.
-//!
-//! It knows no rule.
+//! The sources of the checkout as text, and a crate's text without its tests. It must not know any rule.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +16,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-/// All files with an ending, below the folders that hold sources.
+/// All files with this name ending, in the folders that hold sources.
 pub(crate) fn sources(ending: &str) -> Vec<Source> {
     let root = root();
     let mut found = Vec::new();
@@ -49,7 +47,7 @@ pub(crate) fn product(text: &str) -> String {
     text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
-/// The sources of a crate without tests: paths below `src`, and texts. Files that `#[cfg(test)]` declares are not among them.
+/// The sources of a crate without tests: paths below `src`, and texts. Files declared under `#[cfg(test)]` are excluded.
 pub(crate) fn modules_of(member: &str) -> Vec<(String, String)> {
     let src = format!("crates/{member}/src/");
     let all: Vec<(String, String)> =

@@ -41,8 +41,8 @@ fn a_frame_of_another_size_ends_the_video() {
         let mut encoder = VideoEncoder::open(&path, &settings(64, 48, "24", container)).unwrap();
         let error = encoder.push(&RgbImage::new(48, 64)).unwrap_err();
         assert!(matches!(error, Error::FrameSize { expected: (64, 48), found: (48, 64) }), "{error}");
-        assert!(matches!(encoder.push(&RgbImage::new(64, 48)), Err(Error::GivenUp { .. })));
-        assert!(matches!(encoder.finish(), Err(Error::GivenUp { .. })));
+        assert!(matches!(encoder.push(&RgbImage::new(64, 48)), Err(Error::Abandoned { .. })));
+        assert!(matches!(encoder.finish(), Err(Error::Abandoned { .. })));
         assert!(container == Container::PngFolder || names(folder.path()).is_empty());
     }
 }
@@ -107,8 +107,8 @@ fn overfill(path: &Path, container: Container, frames: u32) -> Error {
     let mut encoder = VideoEncoder::open(path, &settings(160, 120, "24", container)).unwrap();
     for frame in 0..frames {
         if let Err(error) = encoder.push(&noise(160, 120, frame)) {
-            assert!(matches!(encoder.push(&noise(160, 120, frame)), Err(Error::GivenUp { .. })));
-            assert!(matches!(encoder.finish(), Err(Error::GivenUp { .. })));
+            assert!(matches!(encoder.push(&noise(160, 120, frame)), Err(Error::Abandoned { .. })));
+            assert!(matches!(encoder.finish(), Err(Error::Abandoned { .. })));
             return error;
         }
     }

@@ -27,7 +27,7 @@ fn a_poster_takes_its_format_from_the_extension() {
 #[test]
 fn a_poster_that_cannot_be_written_leaves_nothing() {
     let (folder, path) = place("a.bmp");
-    assert!(matches!(poster(&noise(8, 8, 0), &path), Err(Error::Picture { .. })));
+    assert!(matches!(poster(&noise(8, 8, 0), &path), Err(Error::Image { .. })));
     assert!(matches!(poster(&image::RgbImage::new(0, 0), &path.with_extension("png")), Err(Error::Size { .. })));
     assert!(names(folder.path()).is_empty());
     fs::write(folder.path().join("file"), b"").unwrap();

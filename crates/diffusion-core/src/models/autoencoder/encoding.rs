@@ -81,7 +81,7 @@ impl ImageEncoder {
             return Err(Error::Shape { what: "pictures to encode", expected, found: images.dims().to_vec() });
         }
         let images = images.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
-        let moments = match Tiling::of_picture(tiling, images.dims(), 1, factor)? {
+        let moments = match Tiling::of_image(tiling, images.dims(), 1, factor)? {
             Some(tiles) => tiles.run(&images, factor, Direction::Encode, |tile| self.moments(tile))?,
             None => self.moments(&images)?,
         };

@@ -115,7 +115,7 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
             return Err(Error::Shape { what: "latents to decode", expected, found: latents.dims().to_vec() });
         }
         let latents = latents.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
-        match Tiling::of_picture(tiling, latents.dims(), factor, factor)? {
+        match Tiling::of_image(tiling, latents.dims(), factor, factor)? {
             Some(tiles) => tiles.run(&latents, factor, Direction::Decode, |tile| self.decode_whole(tile)),
             None => self.decode_whole(&latents),
         }
@@ -127,7 +127,7 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// [`Error::Params`] if the tiling is invalid.
     pub fn planned_decode(&self, batch: usize, height: usize, width: usize) -> Result<ActivationPlan> {
         let factor = self.config.factor();
-        let tiles = Tiling::of_picture(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;
+        let tiles = Tiling::of_image(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;
         let longest = tiles.map_or(usize::MAX, |tiles| tiles.tile_sample_min_size / factor);
         Ok(self.config.planned_decode(batch, height.min(longest), width.min(longest)))
     }

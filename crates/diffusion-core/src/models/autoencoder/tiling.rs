@@ -36,7 +36,7 @@ impl Tiling {
     ///
     /// # Errors
     /// [`Error::Params`] as [`Self::checked`].
-    pub(super) fn of_picture(tiling: Option<Self>, dims: &[usize], pixels: usize, factor: usize) -> Result<Option<Self>> {
+    pub(super) fn of_image(tiling: Option<Self>, dims: &[usize], pixels: usize, factor: usize) -> Result<Option<Self>> {
         let extent = dims.iter().skip(2).map(|extent| extent * pixels).product::<usize>();
         tiling.filter(|tiling| extent > tiling.above_pixels).map(|tiling| tiling.checked(factor)).transpose()
     }

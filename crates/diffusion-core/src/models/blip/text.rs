@@ -88,11 +88,11 @@ struct DecoderLayer {
 }
 
 impl DecoderLayer {
-    fn load(weights: &ComponentWeights, picture: usize, config: &BlipTextConfig) -> Result<Self> {
+    fn load(weights: &ComponentWeights, image: usize, config: &BlipTextConfig) -> Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         Ok(Self {
             attention: Attention::load(&weights.pp("attention"), hidden, config)?,
-            cross_attention: Attention::load(&weights.pp("crossattention"), picture, config)?,
+            cross_attention: Attention::load(&weights.pp("crossattention"), image, config)?,
             intermediate: Linear::load(&weights.pp("intermediate.dense"), hidden, inner, true)?,
             activation: config.hidden_act,
             output: Output::load(&weights.pp("output"), inner, config)?,
@@ -101,7 +101,7 @@ impl DecoderLayer {
     }
 
     /// Maps [texts, tokens, hidden] to the same shape; `past` is extended by these tokens.
-    fn forward(&self, x: &Tensor, past: &mut Option<KeysAndValues>, picture: &KeysAndValues) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, past: &mut Option<KeysAndValues>, image: &KeysAndValues) -> Result<Tensor> {
         let (texts, tokens, hidden) = x.dims3()?;
         let new = self.attention.keys_and_values(x)?;
         let all = match past.take() {
@@ -115,7 +115,7 @@ impl DecoderLayer {
         // Every token of every text attends to the same image, so they form the queries of one attention.
         let query = self.cross_attention.query.forward(&x)?.reshape((1, texts * tokens, hidden))?;
         let params = AttentionParams { causal: false, ..params };
-        let mixed = attention(&query, &picture.keys, &picture.values, params)?.reshape((texts, tokens, hidden))?;
+        let mixed = attention(&query, &image.keys, &image.values, params)?.reshape((texts, tokens, hidden))?;
         let x = self.cross_attention.output.forward(&mixed, &x)?;
         self.output.forward(&self.activation.forward(&self.intermediate.forward(&x)?)?, &x)
     }
@@ -173,7 +173,7 @@ impl BlipTextDecoder {
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
-    pub fn load(config: &BlipTextConfig, picture: usize, weights: &ComponentWeights) -> Result<Self> {
+    pub fn load(config: &BlipTextConfig, image: usize, weights: &ComponentWeights) -> Result<Self> {
         let (bert, head) = (weights.pp("text_decoder.bert"), weights.pp("text_decoder.cls.predictions"));
         let (embeddings, layers) = (bert.pp("embeddings"), bert.pp("encoder.layer"));
         let (vocabulary, hidden, eps) = (config.vocab_size, config.hidden_size, config.layer_norm_eps);
@@ -181,7 +181,7 @@ impl BlipTextDecoder {
         Ok(Self {
             position_embeddings: embeddings.get((config.max_position_embeddings, hidden), "position_embeddings.weight")?,
             embeddings_norm: LayerNorm::load(&embeddings.pp("LayerNorm"), hidden, eps)?,
-            layers: (0..config.num_hidden_layers).map(|i| DecoderLayer::load(&layers.pp(i), picture, config)).collect::<Result<_>>()?,
+            layers: (0..config.num_hidden_layers).map(|i| DecoderLayer::load(&layers.pp(i), image, config)).collect::<Result<_>>()?,
             transform: Linear::load(&head.pp("transform.dense"), hidden, hidden, true)?,
             transform_norm: LayerNorm::load(&head.pp("transform.LayerNorm"), hidden, eps)?,
             decoder: Linear::new(&word_embeddings, Some(head.get(vocabulary, "bias")?))?,
@@ -218,7 +218,7 @@ impl BlipTextDecoder {
     ///
     /// # Errors
     /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if an id is not in the vocabulary.
-    pub fn forward(&self, ids: &Tensor, cache: &mut BlipCache, picture: &BlipImageContext) -> Result<Tensor> {
+    pub fn forward(&self, ids: &Tensor, cache: &mut BlipCache, image: &BlipImageContext) -> Result<Tensor> {
         let room = self.config.max_position_embeddings.saturating_sub(cache.tokens);
         let most = if cache.tokens > 0 { room.min(1) } else { room };
         let tokens = match ids.dims() {
@@ -231,8 +231,8 @@ impl BlipTextDecoder {
         let words = embed_tokens(&self.word_embeddings, ids)?;
         let positions = self.position_embeddings.narrow(0, cache.tokens, tokens)?;
         let mut x = self.embeddings_norm.forward(&words.broadcast_add(&positions)?)?;
-        for ((layer, past), picture) in self.layers.iter().zip(&mut cache.layers).zip(&picture.layers) {
-            x = layer.forward(&x, past, picture)?;
+        for ((layer, past), image) in self.layers.iter().zip(&mut cache.layers).zip(&image.layers) {
+            x = layer.forward(&x, past, image)?;
         }
         cache.tokens += tokens;
         let last = x.narrow(1, tokens - 1, 1)?.squeeze(1)?;

@@ -1,8 +1,8 @@
-//! Captions: one picture to a sentence about it, by BLIP.
+//! Image captions: a sentence about an image, by BLIP.
 //!
-//! It must not know where pictures come from or what captions are for. The invariant: in f32 the tokens are those of transformers'
-//! `BlipForConditionalGeneration.generate`, and the text is its processor's. Memory is bounded: the weights, one encoded picture, and a cache
-//! of at most [`MAX_NUM_BEAMS`] texts.
+//! This module must not depend on the origin of images or the use of captions. Invariant: in f32 the tokens are those of transformers'
+//! `BlipForConditionalGeneration.generate`, and the text is that of its processor. Memory is bounded: the weights, one encoded image, and a
+//! cache of at most [`MAX_NUM_BEAMS`] texts.
 
 mod beam_search;
 mod params;
@@ -32,13 +32,13 @@ pub use params::{CaptionParams, MAX_NEW_TOKENS, MAX_NUM_BEAMS};
 /// A caption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caption {
-    /// The sentence in lower case, its prompt included; empty where the model has nothing to say.
+    /// The sentence in lower case, including the prompt; empty if the model produces no words.
     pub text: String,
-    /// What the text was made of: the start token, the prompt, the caption, and `[SEP]` where it came to an end by itself.
+    /// The tokens of the text: the start token, the prompt, the caption, and `[SEP]` unless the length limit cut it off.
     pub token_ids: Vec<u32>,
 }
 
-/// A captioning model, loaded. One call runs on the caller's thread until the caption is there; several threads may call at once.
+/// A captioning model, loaded. A call blocks the caller's thread until the caption is finished; several threads may call concurrently.
 pub struct Captioner {
     name: String,
     vision: BlipVisionModel,
@@ -46,20 +46,20 @@ pub struct Captioner {
     tokenizer: BertTokenizer,
     image_processor: BlipImageProcessorConfig,
     ignored: Vec<String>,
-    /// The weights as they are held, in bytes.
+    /// The size of the weights in memory, in bytes.
     weight_bytes: u64,
 }
 
 impl Captioner {
-    /// Loads a model that is laid out as Salesforce/blip-image-captioning-base is (`weights::TransformersFolder` for one on the disk):
-    /// config.json; preprocessor_config.json or processor_config.json; tokenizer.json or vocab.txt, and tokenizer_config.json where there is
-    /// one; the weights, as safetensors or torch's pickle, in one file or in shards. They are held in `dtype` on `device`.
+    /// Loads a model in the layout of Salesforce/blip-image-captioning-base (`weights::TransformersFolder` for one on disk): config.json;
+    /// preprocessor_config.json or processor_config.json; tokenizer.json or vocab.txt, and tokenizer_config.json if present; the weights,
+    /// as safetensors or torch's pickle, in one file or in shards. The weights are loaded to `device` in `dtype`.
     ///
     /// # Errors
-    /// [`Error::File`] if a file is missing or malformed, [`Error::Config`] for what a configuration asks for and this crate lacks,
-    /// [`Error::Tokenizer`] for the tokenizer's files, [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`Error::File`] if a file is missing or malformed, [`Error::Config`] for an unsupported configuration, [`Error::Tokenizer`] for the
+    /// tokenizer's files, [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(source: &dyn WeightSource, device: &Device, dtype: DType) -> Result<Self> {
-        // Every small file is read before the first tensor: a model that is not supported fails at once.
+        // Every small file is read before the first tensor, so that an unsupported model fails at once.
         let (config, ignored) = BlipConfig::read(&source.config(Component::Captioner)?)?;
         let image_processor = image_processor(source)?;
         if image_processor.side as usize != config.vision.image_size {
@@ -79,7 +79,7 @@ impl Captioner {
         }
         let weighed = Weighed::default();
         let weights = weighed.component(source, Component::Captioner, dtype, device)?;
-        // The word embeddings are read once and held twice: as a table, and packed as the decoder's last matrix.
+        // The word embeddings are read once but stored twice: as a table, and packed as the decoder's last matrix.
         let head_bytes = weight_bytes(&[config.text.vocab_size, config.text.hidden_size], dtype, device.is_cpu());
         Ok(Self {
             name: source.name(),
@@ -92,26 +92,26 @@ impl Captioner {
         })
     }
 
-    /// What a person would call the model: the folder's path, "tiny-blip (embedded)".
+    /// The model's display name: the folder's path, "tiny-blip (embedded)".
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The weights as they are held, in bytes; 1.0 GB for blip-image-captioning-base in f32.
+    /// The size of the weights in memory, in bytes; 1.0 GB for blip-image-captioning-base in f32.
     pub fn weight_bytes(&self) -> u64 {
         self.weight_bytes
     }
 
-    /// Fields of config.json that mean nothing to the model's classes and are not read.
+    /// Fields of config.json that the model's classes do not know, and that are ignored.
     pub fn ignored_fields(&self) -> &[String] {
         &self.ignored
     }
 
-    /// Writes a caption for a picture. `cancelled` is asked before every layer of the image encoder and every token.
+    /// Writes a caption for an image. Calls `cancelled` before every layer of the image encoder and every token.
     ///
     /// # Errors
-    /// [`Error::Params`] for a parameter outside its range, an empty picture, or a prompt that leaves no position for a caption;
-    /// [`Error::Cancelled`] once `cancelled` says so; [`Error::NonFinite`] if the model's numbers overflow.
+    /// [`Error::Params`] for a parameter outside its range, an empty image, or a prompt that leaves no position for a caption;
+    /// [`Error::Cancelled`] once `cancelled` returns true; [`Error::NonFinite`] if the model's numbers overflow.
     pub fn caption(&self, image: &RgbImage, params: &CaptionParams, cancelled: &dyn Fn() -> bool) -> Result<Caption> {
         let config = self.decoder.config();
         params.check(config.vocab_size)?;
@@ -119,21 +119,21 @@ impl Captioner {
         if let Some(text) = &params.prompt {
             prompt.extend(self.tokenizer.encode(text)?);
         }
-        let room = config.max_position_embeddings.saturating_sub(prompt.len());
-        if room == 0 {
+        let free_positions = config.max_position_embeddings.saturating_sub(prompt.len());
+        if free_positions == 0 {
             let reason = format!("has {} tokens, and the model has {} positions", prompt.len() - 1, config.max_position_embeddings);
             return Err(Error::Params { field: "prompt", reason });
         }
         let rules = ScoreRules {
             end: config.sep_token_id,
             min_length: params.min_length,
-            max_length: prompt.len() + params.max_new_tokens.min(room),
+            max_length: prompt.len() + params.max_new_tokens.min(free_positions),
             repetition_penalty: params.repetition_penalty as f32,
         };
-        let go_on = || if cancelled() { Err(Error::Cancelled) } else { Ok(()) };
+        let check_cancelled = || if cancelled() { Err(Error::Cancelled) } else { Ok(()) };
         let pixels = blip_pixels(image, &self.image_processor)?;
-        let picture = self.decoder.image_context(&self.vision.forward(&pixels, &go_on)?)?;
-        let texts = Texts { decoder: &self.decoder, picture: &picture, cache: self.decoder.new_cache(), go_on: &go_on };
+        let context = self.decoder.image_context(&self.vision.forward(&pixels, &check_cancelled)?)?;
+        let texts = Texts { decoder: &self.decoder, context: &context, cache: self.decoder.new_cache(), check_cancelled: &check_cancelled };
         let token_ids = if params.num_beams == 1 {
             greedy(texts, prompt, rules)?
         } else {
@@ -144,7 +144,7 @@ impl Captioner {
     }
 }
 
-/// The image processor's settings, from the newer of the files that hold them.
+/// The image processor's settings, from the newer file format if present.
 fn image_processor(source: &dyn WeightSource) -> Result<BlipImageProcessorConfig> {
     const FILES: [&str; 2] = ["processor_config.json", "preprocessor_config.json"];
     let [newer, older] = FILES;
@@ -157,7 +157,7 @@ fn image_processor(source: &dyn WeightSource) -> Result<BlipImageProcessorConfig
     }
 }
 
-/// A small JSON file of the model; `None` if there is none.
+/// A small JSON file of the model; `None` if it is absent.
 fn json(source: &dyn WeightSource, file_name: &str) -> Result<Option<Value>> {
     let parse = |bytes: Vec<u8>| {
         serde_json::from_slice(&bytes)
@@ -166,26 +166,26 @@ fn json(source: &dyn WeightSource, file_name: &str) -> Result<Option<Value>> {
     source.file(Component::Captioner, file_name)?.map(parse).transpose()
 }
 
-/// The texts that are being written about one picture.
+/// The texts in progress for one image.
 struct Texts<'a> {
     decoder: &'a BlipTextDecoder,
-    picture: &'a BlipImageContext,
+    context: &'a BlipImageContext,
     cache: BlipCache,
-    go_on: &'a dyn Fn() -> Result<()>,
+    check_cancelled: &'a dyn Fn() -> Result<()>,
 }
 
 impl Texts<'_> {
-    /// The scores of what follows the tokens, which are as many a text.
+    /// The scores of the next token of each of `texts` texts, after appending `ids`, an equal number of tokens per text.
     fn scores(&mut self, ids: &[u32], texts: usize) -> Result<Vec<f32>> {
-        (self.go_on)()?;
+        (self.check_cancelled)()?;
         let ids = Tensor::from_slice(ids, (texts, ids.len() / texts.max(1)), &Device::Cpu)?;
-        let scores = self.decoder.forward(&ids, &mut self.cache, self.picture)?.flatten_all()?.to_vec1::<f32>()?;
+        let scores = self.decoder.forward(&ids, &mut self.cache, self.context)?.flatten_all()?.to_vec1::<f32>()?;
         check_finite(&scores, || "a caption's scores".into())?;
         Ok(scores)
     }
 }
 
-/// The likeliest next token each time. Follows `_sample` of transformers generation/utils.py without sampling.
+/// Greedy search: the likeliest token at each step. Follows `_sample` of transformers `generation/utils.py` without sampling.
 fn greedy(mut texts: Texts<'_>, prompt: Vec<u32>, rules: ScoreRules) -> Result<Vec<u32>> {
     let mut ids = prompt;
     let mut scores = texts.scores(&ids, 1)?;
@@ -201,7 +201,7 @@ fn greedy(mut texts: Texts<'_>, prompt: Vec<u32>, rules: ScoreRules) -> Result<V
 }
 
 fn beams(mut texts: Texts<'_>, prompt: &[u32], mut search: BeamSearch, vocabulary: usize) -> Result<Vec<u32>> {
-    // One text is enough for the prompt: the beams part behind it.
+    // One text is enough for the prompt: the beams diverge after it.
     let mut scores = texts.scores(prompt, 1)?;
     while let Some(next) = search.advance(scores, vocabulary) {
         texts.cache.select(&next.parents)?;

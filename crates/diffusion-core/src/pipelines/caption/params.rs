@@ -1,32 +1,33 @@
-//! What a caller says of one caption, and its limits.
+//! The parameters of a caption, and their limits.
 //!
-//! It must not know models. The invariant: values that passed [`CaptionParams::check`] cannot make a search index, divide by zero or run for
-//! ever.
+//! This module must not depend on models. Invariant: values that passed [`CaptionParams::check`] cannot make a search index out of bounds,
+//! divide by zero or run for ever.
 
 use crate::{Error, Result};
 
-/// The most beams of a search: each costs memory and a row of every product; transformers sets no limit, and captions gain nothing beyond ten.
+/// The maximum number of beams: each costs memory and a row of every product; transformers sets no limit, and captions gain nothing beyond
+/// ten.
 pub const MAX_NUM_BEAMS: usize = 32;
 
-/// The most tokens of a caption: the positions of the published models.
+/// The maximum number of tokens of a caption: the positions of the published models.
 pub const MAX_NEW_TOKENS: usize = 512;
 
-/// One call for a caption. The defaults are those of transformers' `generate` for this model: greedy, 20 tokens. (It does not read
-/// generation_config.json either: the decoder within the model has a generation config of its own.)
+/// The parameters of one caption. The defaults are those of transformers' `generate` for this model: greedy, 20 tokens. (transformers does
+/// not read generation_config.json either: the decoder inside the model has its own generation config.)
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptionParams {
-    /// How the caption begins ("a photography of"); it stands in the caption too.
+    /// The beginning of the caption ("a photography of"); the caption includes it.
     pub prompt: Option<String>,
-    /// 1 for the likeliest next token each time; more for that many captions side by side, of which the likeliest is taken.
+    /// 1 for greedy search; more for a beam search with that many beams.
     pub num_beams: usize,
-    /// The most tokens behind the prompt, `[SEP]` included; 20 unless asked for. A caption ends at the model's last position in any case.
+    /// The maximum number of tokens after the prompt, including `[SEP]`; 20 by default. A caption also ends at the model's last position.
     pub max_new_tokens: usize,
-    /// The fewest tokens, start and prompt included, before a caption may end; 0 for no such limit.
+    /// The minimum number of tokens, including start and prompt, before a caption may end; 0 for no minimum.
     pub min_length: usize,
-    /// With several beams a caption's logarithm of likelihood is divided by the number of its new tokens to this power: above 0 longer
-    /// captions are favoured. 1 unless asked for.
+    /// In a beam search, a caption's log-likelihood is divided by the number of its new tokens to this power: values above 0 favour longer
+    /// captions. 1 by default.
     pub length_penalty: f64,
-    /// What scores of tokens that are there already are made worse by, in f32; 1 for nothing.
+    /// The factor, in f32, that penalises the scores of tokens already in the text; 1 for no penalty.
     pub repetition_penalty: f64,
 }
 
@@ -40,7 +41,7 @@ impl CaptionParams {
     /// Checks the limits; `vocab_size` is the model's.
     pub(super) fn check(&self, vocab_size: usize) -> Result<()> {
         let refuse = |field, reason| Err(Error::Params { field, reason });
-        // A step of the search keeps two tokens a beam, and one of the vocabulary may be forbidden.
+        // A step of the search keeps two tokens per beam, and one token of the vocabulary may be forbidden.
         let most = MAX_NUM_BEAMS.min(vocab_size.saturating_sub(1) / 2);
         if !(1..=most).contains(&self.num_beams) {
             return refuse("num_beams", format!("{} is not within 1 and {most}", self.num_beams));
@@ -51,7 +52,7 @@ impl CaptionParams {
         if !self.length_penalty.is_finite() {
             return refuse("length_penalty", format!("{} is not finite", self.length_penalty));
         }
-        // Scores are f32, and so is what they are divided by: there 1e-50 is 0 and 1e50 infinite.
+        // Scores and their divisor are f32, in which 1e-50 is 0 and 1e50 is infinite.
         let penalty = self.repetition_penalty as f32;
         if !(penalty > 0.0 && penalty.is_finite()) {
             return refuse("repetition_penalty", format!("{} is not a positive number of single precision", self.repetition_penalty));

@@ -1,25 +1,26 @@
-//! A token's scores before the next one is chosen: what the caller asked for done to them.
+//! Processes token scores before the next token is chosen: repetition penalty and minimum length.
 //!
-//! It must not know how the next token is chosen. Follows transformers generation/logits_process.py (RepetitionPenaltyLogitsProcessor, then
-//! MinLengthLogitsProcessor), which greedy search applies to the model's scores and beam search to their logarithms of likelihood.
+//! This module must not depend on how the next token is chosen. Follows transformers `generation/logits_process.py`
+//! (RepetitionPenaltyLogitsProcessor, then MinLengthLogitsProcessor), which greedy search applies to the model's scores and beam search to
+//! their log-likelihoods.
 
-/// What is done to scores, and where captions end.
+/// The rules for scores and for the end of a caption.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScoreRules {
     /// The token that ends a caption.
     pub(super) end: u32,
-    /// The fewest tokens of a text before it may end.
+    /// The minimum number of tokens before a text may end.
     pub(super) min_length: usize,
-    /// The most tokens of a text, start and prompt included.
+    /// The maximum number of tokens of a text, including start and prompt.
     pub(super) max_length: usize,
     pub(super) repetition_penalty: f32,
 }
 
 impl ScoreRules {
-    /// Changes the scores of the token that follows `ids`.
+    /// Applies the rules to the scores of the token that follows `ids`.
     pub(super) fn apply(&self, ids: &[u32], scores: &mut [f32]) {
         if self.repetition_penalty != 1.0 {
-            // Once for each token, however often it is there.
+            // Once for each token, however often it occurs.
             let mut seen = ids.to_vec();
             seen.sort_unstable();
             seen.dedup();
@@ -36,13 +37,13 @@ impl ScoreRules {
         }
     }
 
-    /// Whether a text that has just got this token, its `length`th, is finished.
+    /// Whether a text is finished after this token, its `length`th.
     pub(super) fn ends(&self, token: u32, length: usize) -> bool {
         token == self.end || length >= self.max_length
     }
 }
 
-/// Scores as logarithms of likelihood.
+/// Converts scores to log-likelihoods.
 pub(super) fn log_softmax(scores: &mut [f32]) {
     let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = scores.iter().map(|score| f64::from(score - largest).exp()).sum();
@@ -52,7 +53,7 @@ pub(super) fn log_softmax(scores: &mut [f32]) {
     }
 }
 
-/// The index of the largest score, the first of equal ones.
+/// The index of the largest score; the first if several are equal.
 pub(super) fn argmax(scores: &[f32]) -> u32 {
     let larger = |best: (u32, f32), (index, score): (u32, f32)| if score > best.1 { (index, score) } else { best };
     (0..).zip(scores.iter().copied()).fold((0, f32::NEG_INFINITY), larger).0
@@ -71,7 +72,7 @@ mod tests {
         assert_eq!(scores, [0.5, -2.0, 4.0, 0.5]);
         RULES.apply(&[3, 3], &mut scores);
         assert_eq!(scores, [0.5, -2.0, f32::NEG_INFINITY, 0.25]);
-        // A token that the vocabulary does not have changes nothing.
+        // A token outside the vocabulary has no effect.
         RULES.apply(&[9, 9, 9], &mut scores);
         assert_eq!(scores[3], 0.25);
     }
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn likelihoods_sum_to_one_at_any_size_of_scores() {
+    fn likelihoods_sum_to_one_at_any_magnitude_of_scores() {
         let mut scores = [1000.0, 999.0, -1000.0];
         log_softmax(&mut scores);
         let sum: f32 = scores.iter().map(|score| score.exp()).sum();

@@ -1,12 +1,12 @@
-//! A clip: a given image, in motion for as long as is wanted, at the wanted rate and size, seen by a camera that may move.
+//! A clip: a given image set in motion for any length, at any frame rate and size, with an optional camera motion.
 //!
-//! It must not know encoders or where a request came from: frames leave through a sink, one by one, and no more than a few are held. The
-//! invariants: a clip has exactly the frames that are asked for, each of exactly the size that is asked for; frame k is the same
-//! whichever frame the making begins with; nothing is squeezed: the image is cut to the video's proportions before all else.
+//! This module must not depend on encoders or on the origin of a request: frames are pushed to a sink, one by one, and only a few are held
+//! in memory. Invariants: a clip has exactly the requested number of frames, each of exactly the requested size; frame k does not depend on
+//! the frame that rendering starts with; nothing is squeezed: the image is first cropped to the video's aspect ratio.
 //!
-//! The way of the image: cut to the video's proportions about its middle; repainted by a prompt, where that is asked for; set in motion
-//! at the model's size, window after window; brought to the video's rate, each frame mixed of its two neighbours in time; and what the
-//! camera sees of it brought to the video's size with Lanczos, edges between pixels included, so that a slow camera does not tremble.
+//! The steps: the image is cropped to the video's aspect ratio around its centre; optionally repainted by a prompt; set in motion at the
+//! model's size, window by window; converted to the video's frame rate, each frame a blend of its two neighbours in time; and the part that
+//! the camera sees is resized to the video's size with Lanczos, with subpixel edges, so that a slow camera does not jitter.
 
 use image::RgbImage;
 
@@ -21,54 +21,54 @@ use crate::{
     journal::Run,
 };
 
-/// How the image is repainted before it moves.
+/// The repainting of the image before it moves.
 #[derive(Clone, Debug)]
 pub struct RepaintParams {
-    /// The prompt and the settings, the size best [`StableDiffusion::size_for`] the video's proportions. Its start is noise: the clip's
-    /// image takes that place.
+    /// The prompt and the settings; the size is preferably [`StableDiffusion::size_for`] the video's aspect ratio. Its start must be noise,
+    /// which the clip's image replaces.
     pub image: ImageParams,
-    /// How much of the image is repainted, in [0, 1]: `steps * strength` of the steps are run.
+    /// The strength of the repainting, in [0, 1]: `steps * strength` of the steps are run.
     pub strength: f64,
 }
 
 /// One clip.
 #[derive(Clone, Debug)]
 pub struct ClipParams {
-    /// The image; what the video's proportions have no room for is cut off at both ends alike.
+    /// The image; parts outside the video's aspect ratio are cropped evenly at both ends.
     pub image: RgbImage,
-    /// How it is repainted first; `None` leaves it as it is.
+    /// The repainting before the motion; `None` for none.
     pub repaint: Option<RepaintParams>,
-    /// How it moves: `conditioning_fps` is also the rate at which the model's frames are shown, `num_frames` (at least 2) the frames of a
-    /// window, and `size` best [`StableVideoDiffusion::size_for`] the video's proportions.
+    /// The motion: `conditioning_fps` is also the rate at which the model's frames are shown, `num_frames` (at least 2) the frames of a
+    /// window, and `size` preferably [`StableVideoDiffusion::size_for`] the video's aspect ratio.
     pub motion: MotionParams,
-    /// How the camera moves.
+    /// The camera motion.
     pub camera: Camera,
     /// Frames of the video, at least 1.
     pub frames: usize,
-    /// Frames in a second.
+    /// Frames per second.
     pub fps: f64,
-    /// Pixels across a frame.
+    /// The frame width in pixels.
     pub width: u32,
-    /// Pixels down a frame.
+    /// The frame height in pixels.
     pub height: u32,
-    /// The seed of the motion's noise; window k has this plus k.
+    /// The seed of the motion's noise; window k uses this plus k.
     pub seed: u64,
-    /// The frame to begin with: those before it are not pushed. 0 for the whole video.
+    /// The first frame to push; earlier ones are skipped. 0 for the whole video.
     pub first_frame: usize,
 }
 
-/// What a motion model makes for a clip.
+/// The frames that a motion model generates for a clip, before frame rate conversion and resizing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NativeFrames {
-    /// Pixels across a frame as the model makes it.
+    /// The width of the model's frames in pixels.
     pub width: u32,
-    /// Pixels down such a frame.
+    /// The height of the model's frames in pixels.
     pub height: u32,
-    /// The model's frames that are shown.
+    /// The number of the model's frames that the clip uses.
     pub frames: usize,
-    /// How often the model runs.
+    /// The number of model runs.
     pub windows: usize,
-    /// Frames of each run, the first of which repeats the last of the run before.
+    /// Frames of each run, the first of which repeats the last of the previous run.
     pub window_frames: usize,
 }
 
@@ -77,7 +77,7 @@ impl ClipParams {
         Retime::new(self.motion.conditioning_fps.into(), self.fps, self.frames)
     }
 
-    /// Refuses, before the first step, what would only be found later.
+    /// Checks all parameters before the first step.
     fn check(&self, model: &StableVideoDiffusion, painter: Option<&StableDiffusion>) -> Result<()> {
         let refuse = |field, reason: &str| Err(Error::Params { field, reason: reason.into() });
         if self.image.width() == 0 || self.image.height() == 0 {
@@ -90,7 +90,7 @@ impl ClipParams {
             return refuse("frames", "a video has at least one frame");
         }
         if !(self.fps.is_finite() && self.fps > 0.0) {
-            return Err(Error::Params { field: "fps", reason: format!("{} is no number of frames in a second", self.fps) });
+            return Err(Error::Params { field: "fps", reason: format!("{} is not a positive number of frames per second", self.fps) });
         }
         model.check(&self.motion)?;
         if self.motion.num_frames == Some(1) {
@@ -106,7 +106,7 @@ impl ClipParams {
         }
     }
 
-    /// The model's work in all, in steps of an image.
+    /// The total model work, in steps of an image.
     fn work(&self, windows: &Windows<'_>) -> f64 {
         self.repaint.as_ref().map_or(0.0, RepaintParams::work) + windows.work() as f64
     }
@@ -119,23 +119,23 @@ impl RepaintParams {
 }
 
 impl StableVideoDiffusion {
-    /// What this model makes for a clip of so many frames at such a rate.
+    /// The frames that this model generates for a clip of `frames` frames at a rate of `fps`.
     pub fn native_frames(&self, motion: &MotionParams, frames: usize, fps: f64) -> NativeFrames {
         let windows = Windows::new(self, motion, frames, fps);
         let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
         NativeFrames { width, height, frames: windows.needed, windows: windows.runs(), window_frames: windows.frames_of_a_run() }
     }
 
-    /// How many frames of a video at such a rate one window is enough for.
+    /// The number of frames of a video at a rate of `fps` that one window covers.
     pub fn frames_of_a_window(&self, motion: &MotionParams, fps: f64) -> usize {
         let last = Windows::new(self, motion, 1, fps).frames_of_a_run().saturating_sub(1) as f64;
         let seconds = last / f64::from(motion.conditioning_fps.max(1));
-        // What rounding took from a whole number is given back: 3 / 7 * 7 may be less than 3.
+        // Compensates for rounding below a whole number: 3 / 7 * 7 may be less than 3.
         (seconds * fps + 1e-9) as usize + 1
     }
 
-    /// Makes a clip of an image, frame by frame; `painter` repaints the image where that is asked for. All frames reach the sink from
-    /// `first_frame` on, and what the context's journal has of the clip is not made again.
+    /// Generates a clip from an image, frame by frame; `painter` repaints the image if requested. All frames from `first_frame` on reach
+    /// the sink, and parts that the context's journal has are reused.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
@@ -165,7 +165,7 @@ impl StableVideoDiffusion {
         windows.show(image, (0, params.seed), &mut video, &mut take)
     }
 
-    /// The image that is set in motion: cut to the video's proportions, and repainted where that is asked for.
+    /// The image to set in motion: cropped to the video's aspect ratio, and repainted if requested.
     fn first_image(&self, params: &ClipParams, painter: Option<&StableDiffusion>, video: &mut VideoRun<'_>) -> Result<RgbImage> {
         let part = Part::covering(params.image.dimensions(), (params.width, params.height));
         let Some((repaint, painter)) = params.repaint.as_ref().zip(painter) else {

@@ -1,6 +1,6 @@
-//! From finished latents to images.
+//! Decodes denoised latents to images.
 //!
-//! It must not know how latents are made. The invariant: an image does not depend on those it is decoded with.
+//! This module must not depend on the origin of latents. Invariant: an image does not depend on the others in the same decode.
 
 use candle_core::Tensor;
 use image::RgbImage;
@@ -9,8 +9,8 @@ use super::StableDiffusion;
 use crate::{Result, denoise::StepMonitor, frames, pipelines::decode_split::DecodeSplit};
 
 impl StableDiffusion {
-    /// The images of several finished latents, [1, channels, height, width] each and all of one size, decoded at once; in smaller parts
-    /// where there is no memory for that.
+    /// Decodes several denoised latents, [1, channels, height, width] each and all of the same size, at once, or in smaller parts if memory
+    /// is insufficient.
     pub(in crate::pipelines) fn decode_images(&self, latents: &[Tensor], monitor: &mut dyn StepMonitor) -> Result<Vec<RgbImage>> {
         let Some(first) = latents.first() else { return Ok(Vec::new()) };
         let (_, _, height, width) = first.dims4()?;
@@ -40,13 +40,13 @@ mod tests {
     use crate::{noise::SeededNoise, pipelines::nano_sd, policy::ExecutionPolicy};
 
     #[test]
-    fn an_image_does_not_depend_on_those_it_is_decoded_with() {
+    fn an_image_does_not_depend_on_the_others_in_a_decode() {
         for dtype in [DType::F32, DType::BF16] {
             let policy = ExecutionPolicy { vae: dtype, ..ExecutionPolicy::cpu_f32() };
             let model = StableDiffusion::load(&nano_sd(), &policy).unwrap();
-            for (width, height, pictures) in [(16, 16, 5), (3, 5, 7), (1, 1, 3)] {
+            for (width, height, images) in [(16, 16, 5), (3, 5, 7), (1, 1, 3)] {
                 let mut noise = SeededNoise::new(5);
-                let latents = (0..pictures).map(|_| noise.randn(&[1, 4, height, width])).collect::<Result<Vec<Tensor>>>().unwrap();
+                let latents = (0..images).map(|_| noise.randn(&[1, 4, height, width])).collect::<Result<Vec<Tensor>>>().unwrap();
                 let together = model.decode_images(&latents, &mut ()).unwrap();
                 let alone = latents
                     .iter()

@@ -1,6 +1,6 @@
-//! What is known of a model that makes images before any of its tensors is read: from its configuration files and its tokenizer.
+//! Facts about an image model, read from its configuration files and its tokenizer without reading tensors.
 //!
-//! It must not know requests. The invariant: each fact is the one that the loaded model states.
+//! This module must not depend on requests. Invariant: each fact equals that of the loaded model.
 
 use super::{Start, own_scheduler::OwnScheduler};
 use crate::{

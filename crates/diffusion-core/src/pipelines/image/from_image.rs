@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl StableDiffusion {
-    /// The finished latents of one image.
+    /// The denoised latents of one image.
     pub(super) fn latents_from_image(
         &self,
         params: &ImageParams,

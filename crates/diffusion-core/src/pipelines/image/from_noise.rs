@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl StableDiffusion {
-    /// The finished latents of one image.
+    /// The denoised latents of one image.
     pub(super) fn latents_from_noise(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         self.check_plain_unet()?;
         let mut scheduler = self.scheduler.start(params)?;
@@ -22,7 +22,7 @@ impl StableDiffusion {
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 
-    /// Refuses to run an inpainting model, whose noise predictor takes a mask and an image too, without them.
+    /// Refuses an inpainting model, whose noise predictor also needs a mask and an image.
     pub(super) fn check_plain_unet(&self) -> Result<()> {
         let (wanted, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
         if wanted == found {

@@ -1,10 +1,10 @@
 //! Inpainting: latents that start from noise over a part of an image, with a plain model or with one trained for it. Follows diffusers'
 //! `StableDiffusionInpaintPipeline.__call__` without `padding_mask_crop`.
 //!
-//! A plain noise predictor takes the latents alone; after every step the kept part is put back, noised to the next step's level. An
-//! inpainting model's takes mask and masked image as further channels and nothing is put back. The noise is drawn in diffusers' order:
-//! the image's sample (where its latents are used), the noise that is added, the masked image's sample, then what the scheduler
-//! draws. With a plain model the masked image's latents are used nowhere; only its noise is drawn, for the stream to stay in step.
+//! A plain noise predictor takes only the latents; after every step the kept part is restored, noised to the next step's level. An
+//! inpainting model also takes the mask and the masked image as channels, and nothing is restored. The noise is drawn in diffusers' order:
+//! the image's sample (if its latents are used), the noise that is added, the masked image's sample, then what the scheduler
+//! draws. A plain model does not use the masked image's latents; their noise is drawn only to keep the stream in step.
 
 use candle_core::Tensor;
 use image::{GrayImage, RgbImage};
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl StableDiffusion {
-    /// The finished latents of one image.
+    /// The denoised latents of one image.
     pub(super) fn inpainted_latents(
         &self,
         params: &ImageParams,
@@ -67,7 +67,7 @@ impl StableDiffusion {
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)
     }
 
-    /// Whether the noise predictor is an inpainting model's: latents, a mask and a masked image's latents.
+    /// Whether the noise predictor is an inpainting model's, which takes latents, a mask and a masked image's latents.
     fn takes_mask_channels(&self) -> Result<bool> {
         let (latent, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
         if found == latent {

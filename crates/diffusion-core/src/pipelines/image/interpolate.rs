@@ -1,8 +1,8 @@
-//! Images on the way from one request to another: the noise turned from the one's to the other's, the texts mixed, and the whole
-//! denoised anew at each place.
+//! Images between two requests: the noise is interpolated spherically and the text embeddings linearly, and the latents are denoised at
+//! each position.
 //!
-//! It must not know videos. The invariant: at position 0 the latents are those of the first request, and at 1 those of the second, for
-//! schedulers that draw no noise of their own; what others draw comes from the first request's stream at every position. The steps,
+//! This module must not depend on videos. Invariant: at position 0 the latents are those of the first request, and at 1 those of the
+//! second, for schedulers that draw no noise; other schedulers draw from the first request's stream at every position. The steps,
 //! the guidance scale, the scheduler and the size are the first request's. Spherical interpolation follows diffusers' community pipeline
 //! `interpolate_stable_diffusion` (after Shoemake, "Animating rotation with quaternion curves").
 
@@ -16,24 +16,24 @@ use crate::{
     noise::SeededNoise,
 };
 
-/// Above this cosine two directions are taken for one, and the way between them for a straight line.
+/// Above this cosine two directions count as parallel, and the interpolation is linear.
 const PARALLEL: f64 = 0.9995;
 
-/// The way between two requests to one model.
+/// The interpolation between two requests to one model.
 pub(in crate::pipelines) struct Between<'a> {
     model: &'a StableDiffusion,
     params: &'a ImageParams,
     embeds: [PromptEmbeds; 2],
     noise: [Tensor; 2],
-    /// The first request's stream, behind its latents.
+    /// The first request's stream, after its latents.
     stream: SeededNoise,
 }
 
 impl<'a> Between<'a> {
-    /// Reads both requests' texts and draws both requests' noise.
+    /// Encodes both requests' prompts and draws both requests' noise.
     ///
     /// # Errors
-    /// [`Error::Params`] if a request is out of its limits or does not start from noise, or the two differ in size.
+    /// [`Error::Params`] if a request exceeds its limits or does not start from noise, or the two differ in size.
     pub(in crate::pipelines) fn new(model: &'a StableDiffusion, from: &'a ImageParams, to: &ImageParams) -> Result<Self> {
         for params in [from, to] {
             params.check_from_noise("an image between two others", model.pixels_per_latent())?;
@@ -43,18 +43,18 @@ impl<'a> Between<'a> {
         let shape = model.latents_shape(from);
         let mut stream = SeededNoise::new(from.seed);
         let noise = [stream.randn(&shape)?, SeededNoise::new(to.seed).randn(&shape)?];
-        // Both at the first request's guidance scale, so that both have as many texts.
+        // Both at the first request's guidance scale, so that both have the same number of texts.
         let embeds = [model.encode_prompt(from, from.guidance_scale)?, model.encode_prompt(to, from.guidance_scale)?];
         Ok(Self { model, params: from, embeds, noise, stream })
     }
 
-    /// The finished latents at `position`, 0 to 1.
+    /// The denoised latents at `position`, 0 to 1.
     ///
     /// # Errors
     /// As [`StableDiffusion::image`].
     pub(in crate::pipelines) fn latents(&self, position: f64, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let [from, to] = &self.embeds;
-        let conditioning = self.model.condition_on(&from.towards(to, position)?, self.params.guidance_scale)?;
+        let conditioning = self.model.condition_on(&from.interpolate(to, position)?, self.params.guidance_scale)?;
         let mut scheduler = self.model.scheduler.start(self.params)?;
         let [from, to] = &self.noise;
         let latents = (slerp(from, to, position)? * scheduler.init_noise_sigma())?;
@@ -65,9 +65,10 @@ impl<'a> Between<'a> {
     }
 }
 
-/// Refuses two requests of different sizes: their noise has no way from one to the other.
+/// Refuses two requests of different sizes: their noise cannot be interpolated.
 pub(in crate::pipelines) fn check_sizes(from: &ImageParams, to: &ImageParams) -> Result<()> {
-    let reason = || format!("{}x{} and {}x{} have no way between them", from.width, from.height, to.width, to.height);
+    let reason =
+        || format!("cannot interpolate between {}x{} and {}x{}: sizes must be equal", from.width, from.height, to.width, to.height);
     for (field, from, to) in [("width", from.width, to.width), ("height", from.height, to.height)] {
         if from != to {
             return Err(Error::Params { field, reason: reason() });
@@ -76,12 +77,12 @@ pub(in crate::pipelines) fn check_sizes(from: &ImageParams, to: &ImageParams) ->
     Ok(())
 }
 
-/// On the great circle from `from` to `to`: lengths and angle change evenly with `position`.
+/// Spherical interpolation from `from` to `to`: between vectors of equal length, the angle changes evenly with `position`.
 fn slerp(from: &Tensor, to: &Tensor, position: f64) -> Result<Tensor> {
     let (start, end) = (from.flatten_all()?.to_vec1::<f32>()?, to.flatten_all()?.to_vec1::<f32>()?);
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let cosine = dot(&start, &end) / (dot(&start, &start) * dot(&end, &end)).sqrt();
-    // Noise of length zero has no direction: then the cosine is no number, and the line is straight too.
+    // Noise of length zero has no direction: the cosine is NaN, and the interpolation is linear too.
     let (a, b) = if cosine.abs() < PARALLEL {
         let angle = cosine.acos();
         (((1.0 - position) * angle).sin() / angle.sin(), (position * angle).sin() / angle.sin())
@@ -106,7 +107,7 @@ mod tests {
         let middle = at([0.0, 2.0, 0.0], 0.5);
         assert!((middle[0] - 2f32.sqrt()).abs() < 1e-6 && (middle[1] - 2f32.sqrt()).abs() < 1e-6, "{middle:?}");
         assert_eq!(at([0.0, 2.0, 0.0], 0.0), [2.0, 0.0, 0.0]);
-        // The same direction: a straight line, as of one seed to itself.
+        // The same direction, as for two equal seeds: linear.
         assert_eq!(at([2.0, 0.0, 0.0], 0.3), [2.0, 0.0, 0.0]);
         assert_eq!(at([0.0, 0.0, 0.0], 0.5), [1.0, 0.0, 0.0]);
     }

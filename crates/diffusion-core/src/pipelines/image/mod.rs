@@ -1,7 +1,7 @@
-//! Image generation: a loaded Stable Diffusion model with its one verb. Follows diffusers' `StableDiffusionPipeline`,
-//! `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`, one module for each way to start.
+//! Image generation: a loaded Stable Diffusion model and its one method. Follows diffusers' `StableDiffusionPipeline`,
+//! `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`, one module for each kind of start.
 //!
-//! It must not know videos. The invariant: an image depends on its parameters alone, whether a journal had a part of it or not.
+//! This module must not depend on videos. Invariant: an image depends only on its parameters, whether a journal had a part of it or not.
 
 mod decode;
 mod facts;
@@ -48,29 +48,29 @@ pub struct StableDiffusion {
     text_conditioner: TextConditioner,
     pub(super) unet: UNet2dConditionModel,
     pub(super) vae: AutoencoderKl,
-    /// The weights as they are held, in bytes.
+    /// The size of the weights in memory, in bytes.
     pub(super) weight_bytes: u64,
     scheduler: OwnScheduler,
-    /// Fitted when they are first wanted.
+    /// Fitted on first use.
     colours: OnceLock<LatentColours>,
 }
 
 impl StableDiffusion {
     /// Loads every component from `source` onto the policy's device in the policy's precision.
     ///
-    /// A VAE whose config says `force_upcast` stays in f32 where the policy says f16, whose range its activations exceed.
+    /// A VAE whose config says `force_upcast` runs in f32 if the policy says f16, because its activations exceed the range of f16.
     ///
     /// # Errors
-    /// [`Error::Config`] for a configuration that is not supported, naming file and field; [`Error::Weights`], [`Error::File`] or
-    /// [`Error::Tokenizer`] for files that are missing or damaged.
+    /// [`Error::Config`] for an unsupported configuration, naming file and field; [`Error::Weights`], [`Error::File`] or
+    /// [`Error::Tokenizer`] for missing or damaged files.
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         let mut policy = policy.clone();
-        // Reading the index checks that this is a pipeline of the family, made of parts that this crate has.
+        // Checks in the index that this is a pipeline of the family, with components that this crate implements.
         ModelFamily::StableDiffusion.require(source)?;
         let scheduler = OwnScheduler::read(source)?;
         let tokenizer = ClipTokenizer::load(source)?;
 
-        // Every configuration is read before the first tensor: a model that is not supported fails at once.
+        // Every configuration is read before the first tensor, so that an unsupported model fails at once.
         let text_config = ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?;
         let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
         let vae_config = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
@@ -88,33 +88,33 @@ impl StableDiffusion {
         Ok(Self { name: source.name(), policy, text_conditioner, unet, vae, weight_bytes, scheduler, colours })
     }
 
-    /// The model's name for people: the folder's path, the hub id, "nano-sd (embedded)".
+    /// The model's display name: the folder's path, the hub id, "nano-sd (embedded)".
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it runs and in which precision; the VAE's may be wider than what was asked for.
+    /// The device, and the precision of each component; the VAE's may be wider than requested.
     pub fn policy(&self) -> &ExecutionPolicy {
         &self.policy
     }
 
-    /// The noise predictor, to be measured or checked by itself.
+    /// The noise predictor, for benchmarks and checks.
     pub fn unet(&self) -> &UNet2dConditionModel {
         &self.unet
     }
 
-    /// The autoencoder, to be measured or checked by itself.
+    /// The autoencoder, for benchmarks and checks.
     pub fn vae(&self) -> &AutoencoderKl {
         &self.vae
     }
 
-    /// The model's own image size, (width, height) in pixels: the noise predictor's `sample_size`, 64 latents where it has none.
+    /// The model's native image size, (width, height) in pixels: the noise predictor's `sample_size`, or 64 latents if it has none.
     pub fn default_size(&self) -> (u32, u32) {
         sizes::of_latents(self.unet.config().sample_size, self.vae.config().factor())
     }
 
-    /// The size for an image of the proportions of `aspect`: about the model's own number of pixels, sides that every level of the model
-    /// halves without a rest. Proportions beyond 4:1 are not followed.
+    /// The image size for the aspect ratio `aspect`: about the model's native number of pixels, with sides that every level of the model
+    /// can halve evenly. Aspect ratios beyond 4:1 are clamped.
     pub fn size_for(&self, aspect: (u32, u32)) -> (u32, u32) {
         let (width, height) = self.default_size();
         let multiple = sizes::multiple(self.pixels_per_latent(), self.unet.config().levels.len());
@@ -124,12 +124,12 @@ impl StableDiffusion {
     /// The scheduler of requests that name none.
     ///
     /// # Errors
-    /// [`Error::Config`] if the model's own cannot be run: then every request has to name one.
+    /// [`Error::Config`] if the model's own cannot run: then every request must name one.
     pub fn scheduler_name(&self) -> Result<SchedulerName> {
         Ok(self.scheduler.config(&Start::Noise, None)?.name())
     }
 
-    /// How many tokens `prompt` has before truncation and without the start and end marks, and how many the model reads.
+    /// The number of tokens of `prompt` before truncation and without the start and end tokens, and the number that the model reads.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the text cannot be encoded.
@@ -137,15 +137,15 @@ impl StableDiffusion {
         self.text_conditioner.text_length(prompt)
     }
 
-    /// The scripts that the model reads.
+    /// The scripts that the model's tokenizer can read.
     pub fn scripts(&self) -> Scripts {
         self.text_conditioner.scripts()
     }
 
-    /// Makes one image. What the context's journal has of it is not made again: neither a kept image, nor the steps of kept latents.
+    /// Generates one image. An image or latents that the context's journal has are reused.
     ///
     /// # Errors
-    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model cannot make an image from this start;
+    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model does not support this start;
     /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn image(&self, params: &ImageParams, context: RunContext<'_>) -> Result<RgbImage> {
         params.check(self.pixels_per_latent())?;
@@ -162,7 +162,7 @@ impl StableDiffusion {
         Ok(image)
     }
 
-    /// The finished latents of one image.
+    /// The denoised latents of one image.
     fn latents(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         match &params.start {
             Start::Noise => self.latents_from_noise(params, monitor),
@@ -173,7 +173,7 @@ impl StableDiffusion {
         }
     }
 
-    /// Pixels to a side of a latent: 8 in every SD 1.x and 2.x model.
+    /// Pixels per latent along each side: 8 in every SD 1.x and 2.x model.
     pub(super) fn pixels_per_latent(&self) -> u32 {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
     }
@@ -184,7 +184,7 @@ impl StableDiffusion {
         [1, self.vae.config().latent_channels, (params.height / factor) as usize, (params.width / factor) as usize]
     }
 
-    /// A small image of clean latents, [1, channels, height, width].
+    /// Renders a small image of clean latents, [1, channels, height, width].
     fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
         let config = self.vae.config();
         let colours =

@@ -1,7 +1,7 @@
-//! A model's scheduler file, and what becomes of it when a request's pipeline is built.
+//! A model's own scheduler file, and the corrections that a request's pipeline applies to it.
 //!
-//! It must not know how an image is made. The invariant: a request has the scheduler that diffusers' pipeline of its kind has when it is
-//! built from the model's folder, be that the model's own one or, with a name, `X.from_config(pipe.scheduler.config)`. Reference: the
+//! This module must not depend on how an image is generated. Invariant: a request uses the same scheduler as diffusers' pipeline of its
+//! kind built from the model's folder: the model's own or, with a name, `X.from_config(pipe.scheduler.config)`. Reference: the
 //! `__init__` of the pipelines named below; `load_sub_model`, which takes the scheduler's class from model_index.json.
 
 use serde_json::{Value as Json, json};
@@ -13,7 +13,7 @@ use crate::{
     weights::{Component, WeightSource},
 };
 
-/// The pipelines of diffusers that requests run as, as far as they correct their schedulers differently.
+/// The diffusers pipelines that requests correspond to, distinguished by how they correct their schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pipeline {
     /// `StableDiffusionPipeline` and `StableDiffusionImg2ImgPipeline`.
@@ -25,11 +25,11 @@ enum Pipeline {
 }
 
 impl Pipeline {
-    /// The pipeline that a model's folder is loaded with for a request, whichever pipeline its model_index.json names.
+    /// The pipeline for a request, regardless of the pipeline that model_index.json names.
     ///
-    /// The pipelines of latent consistency models run with no scheduler but `LCMScheduler`; with another, people take the plain ones. For
-    /// inpainting diffusers has no other than the plain one. Image to image follows `StableDiffusionImg2ImgPipeline` for every model, for
-    /// a strength is a share of the steps here; `LatentConsistencyModelImg2ImgPipeline` makes it a share of the distillation's.
+    /// The pipelines of latent consistency models run only with `LCMScheduler`; with another scheduler, the plain pipelines are used. For
+    /// inpainting, diffusers has only the plain one. Image to image follows `StableDiffusionImg2ImgPipeline` for every model, because
+    /// strength is a share of the steps here; in `LatentConsistencyModelImg2ImgPipeline` it is a share of the distillation's steps.
     fn of(start: &Start, is_consistency_model: bool, scheduler: Option<SchedulerKind>) -> Self {
         match start {
             Start::Noise if is_consistency_model && scheduler == Some(SchedulerKind::Lcm) => Self::LatentConsistency,
@@ -38,7 +38,7 @@ impl Pipeline {
         }
     }
 
-    /// Corrects what this pipeline's `__init__` takes for outdated: `!= 1`, `is True`, `is False`.
+    /// Corrects values that this pipeline's `__init__` considers outdated: `!= 1`, `is True`, `is False`.
     fn correct(self, file: &mut SchedulerFile) {
         let is_not_one = |value: &Json| *value != json!(true) && value.as_f64() != Some(1.0);
         match self {
@@ -55,17 +55,17 @@ impl Pipeline {
     }
 }
 
-/// A model's own scheduler, from which those that requests name are made too.
+/// A model's own scheduler file, from which every scheduler of a request is built.
 pub(in crate::pipelines) struct OwnScheduler {
     file: SchedulerFile,
     is_consistency_model: bool,
 }
 
 impl OwnScheduler {
-    /// Reads the model's scheduler file. Whether that can be run shows when it is asked for.
+    /// Reads the model's scheduler file. Whether the scheduler is supported is checked in [`Self::config`].
     ///
     /// # Errors
-    /// [`crate::Error::Config`] if the file holds no JSON object; those of the source.
+    /// [`crate::Error::Config`] if the file is not a JSON object; any error of the source.
     pub(in crate::pipelines) fn read(source: &dyn WeightSource) -> Result<Self> {
         let index = source.config(Component::ModelIndex)?;
         let pipeline = index.get("_class_name").and_then(Json::as_str);
@@ -75,7 +75,7 @@ impl OwnScheduler {
         })
     }
 
-    /// Begins a request's run.
+    /// Starts the scheduler for a request.
     ///
     /// # Errors
     /// Those of [`Self::config`] and of [`SchedulerConfig::start`].
@@ -88,7 +88,7 @@ impl OwnScheduler {
     /// The scheduler of a request.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] naming the key of the file that the scheduler reads and cannot run.
+    /// [`crate::Error::Config`] naming the key of the file whose value the scheduler does not support.
     pub(in crate::pipelines) fn config(&self, start: &Start, name: Option<SchedulerName>) -> Result<SchedulerConfig> {
         let kind = name.map(|name| name.kind).or_else(|| self.file.own_kind().ok());
         let mut file = self.file.clone();

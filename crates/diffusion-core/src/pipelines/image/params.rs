@@ -1,6 +1,7 @@
-//! What a caller says of an image, and the limits that hold whatever the model.
+//! The parameters of an image, and the limits that hold for every model.
 //!
-//! It must not know models. The invariant: values that passed `check` cannot make a pipeline index, divide by zero or loop for ever.
+//! This module must not depend on models. Invariant: values that passed `check` cannot make a pipeline index out of bounds, divide by zero
+//! or loop for ever.
 
 use image::{GrayImage, RgbImage};
 
@@ -9,9 +10,9 @@ use crate::{Error, Result, schedulers::SchedulerName};
 /// One image.
 #[derive(Clone, Debug)]
 pub struct ImageParams {
-    /// What the image should show.
+    /// The description of the image.
     pub prompt: String,
-    /// What it should not show; empty for nothing. Ignored where there is no guidance.
+    /// The description of what the image should not show; empty for nothing. Ignored without guidance.
     pub negative_prompt: String,
     /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
     pub width: u32,
@@ -19,45 +20,45 @@ pub struct ImageParams {
     pub height: u32,
     /// Denoising steps, at least 1.
     pub num_inference_steps: usize,
-    /// How strongly the prompt is followed; 1 or less means no guidance, and a model call costs half.
+    /// The strength of classifier-free guidance; 1 or less turns it off, which halves the cost of a model call.
     pub guidance_scale: f64,
     /// The seed of the image's noise.
     pub seed: u64,
-    /// The scheduler; `None` for the model's own.
+    /// The scheduler; `None` for the model's own scheduler.
     pub scheduler: Option<SchedulerName>,
     /// The share of fresh noise in a step, in 0..=1; `None` for the scheduler's [own](crate::schedulers::SchedulerKind::default_eta).
     pub eta: Option<f64>,
-    /// How many of the text encoder's last layers are skipped for the prompt (not for the negative prompt, as in diffusers).
+    /// The number of the text encoder's last layers to skip for the prompt (not for the negative prompt, as in diffusers).
     pub clip_skip: usize,
-    /// What the denoising starts from.
+    /// The starting point of the denoising.
     pub start: Start,
 }
 
-/// What the denoising of an image starts from.
+/// The starting point of an image's denoising.
 #[derive(Clone, Debug)]
 pub enum Start {
     /// Noise alone: text to image.
     Noise,
     /// Noise over an image: image to image.
     Image {
-        /// The image; resized to the wanted size where it differs.
+        /// The image; resized if its size differs.
         init_image: RgbImage,
-        /// How much of the image is repainted, in [0, 1]: `steps * strength` of the steps are run.
+        /// The strength of the repainting, in [0, 1]: `steps * strength` of the steps are run.
         strength: f64,
     },
     /// Noise over a part of an image: inpainting.
     Inpaint {
-        /// The image; resized to the wanted size where it differs.
+        /// The image; resized if its size differs.
         init_image: RgbImage,
-        /// White (128 or more) where to repaint, black where to keep; resized to the wanted size where it differs.
+        /// White (128 or more) where to repaint, black where to keep; resized if its size differs.
         mask_image: GrayImage,
-        /// How much of the masked part is repainted, in [0, 1]; 1 starts it from noise alone.
+        /// The strength of the repainting, in [0, 1]; 1 starts the masked part from noise alone.
         strength: f64,
     },
 }
 
 impl ImageParams {
-    /// Text to image with the model's usual settings: 25 steps, guidance 7.5, seed 0, the model's own scheduler.
+    /// Text to image with default settings: 25 steps, guidance 7.5, seed 0, the model's own scheduler.
     pub fn new(prompt: impl Into<String>, (width, height): (u32, u32)) -> Self {
         Self {
             prompt: prompt.into(),
@@ -106,10 +107,10 @@ impl ImageParams {
     }
 }
 
-/// The step to begin with, in steps as a user counts them: `steps - floor(steps * strength)`.
+/// The first step to run, counted as users count steps: `steps - floor(steps * strength)`.
 ///
 /// # Errors
-/// [`Error::Params`] if the strength is outside [0, 1], or so small that no step is left: then with the smallest one that leaves a step.
+/// [`Error::Params`] if the strength is outside [0, 1], or so small that no step is left; the message states the smallest valid strength.
 pub fn first_user_step(num_inference_steps: usize, strength: f64) -> Result<usize> {
     if !(0.0..=1.0).contains(&strength) {
         return Err(Error::Params { field: "strength", reason: format!("{strength} is not within 0 and 1") });
@@ -124,10 +125,10 @@ pub fn first_user_step(num_inference_steps: usize, strength: f64) -> Result<usiz
     Ok(num_inference_steps - steps)
 }
 
-/// The smallest strength of four digits that leaves one step of so many to run; 1 for no steps, which nothing helps.
+/// The smallest strength, to four decimals, that leaves one of `num_inference_steps` steps to run; 1 if there are no steps.
 pub fn smallest_strength(num_inference_steps: usize) -> f64 {
     let steps = num_inference_steps as f64;
-    // Rounded down by a hair, a share of one step is none.
+    // Searched instead of computed as 1 / steps: a value rounded down would leave no step.
     (1..=10_000).map(|share| f64::from(share) / 1e4).find(|strength| steps * strength >= 1.0).unwrap_or(1.0)
 }
 

@@ -1,7 +1,7 @@
-//! From a request's prompts to the conditioning of its run.
+//! Turns a request's prompts into the conditioning of its run.
 //!
-//! It must not know schedulers. The invariant: a model that embeds the guidance scale itself (`time_cond_proj_dim`) is called without
-//! classifier-free guidance.
+//! This module must not depend on schedulers. Invariant: a model that embeds the guidance scale itself (`time_cond_proj_dim`) is called
+//! without classifier-free guidance.
 
 use super::{ImageParams, StableDiffusion};
 use crate::{
@@ -12,19 +12,19 @@ use crate::{
 };
 
 impl StableDiffusion {
-    /// What the noise predictor is conditioned on in this call.
+    /// The conditioning of the noise predictor for this call.
     pub(super) fn conditioning(&self, params: &ImageParams) -> Result<Conditioning<'_>> {
         self.condition_on(&self.encode_prompt(params, params.guidance_scale)?, params.guidance_scale)
     }
 
-    /// The states of a request's texts: the negative prompt's too, if this guidance scale asks for it.
+    /// The embeddings of a request's prompts, including the negative prompt if this guidance scale needs it.
     pub(super) fn encode_prompt(&self, params: &ImageParams, guidance_scale: f64) -> Result<PromptEmbeds> {
         let is_guided = guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
         let negative_prompt = is_guided.then_some(params.negative_prompt.as_str());
         self.text_conditioner.encode(&params.prompt, negative_prompt, PromptSyntax::Plain, params.clip_skip)
     }
 
-    /// The noise predictor with these texts, at the guidance scale that they were encoded for.
+    /// Conditions the noise predictor on these embeddings, at the guidance scale that they were encoded for.
     pub(super) fn condition_on(&self, embeds: &PromptEmbeds, guidance_scale: f64) -> Result<Conditioning<'_>> {
         let PromptEmbeds { prompt_embeds, negative_prompt_embeds } = embeds;
         if let Some(negative) = negative_prompt_embeds {

@@ -1,8 +1,8 @@
-//! Image to video: a loaded Stable Video Diffusion model with its one verb. Follows diffusers' `StableVideoDiffusionPipeline.__call__`.
+//! Image to video: a loaded Stable Video Diffusion model and its one method. Follows diffusers' `StableVideoDiffusionPipeline.__call__`.
 //!
-//! It must not know where frames go: they leave through a sink as soon as they are decoded. The invariant: the noise is drawn in
-//! diffusers' order, what is added to the image and then the frames' own; latents are f32 on the CPU between steps, because they begin at
-//! 700 times their deviation; and a call's frames are decoded in diffusers' chunks, which do not see one another.
+//! This module must not depend on where frames go: they are pushed to a sink as soon as they are decoded. Invariants: the noise is drawn in
+//! diffusers' order, first the noise added to the image, then the frames' own; latents are f32 on the CPU between steps, because they
+//! start at 700 times their deviation; and frames are decoded in diffusers' chunks, which are independent of one another.
 
 mod frame_emitter;
 mod params;
@@ -41,13 +41,13 @@ use crate::{
     weights::{Component, ModelFamily, WeightSource},
 };
 
-/// The side to which diffusers' pipeline brings every picture for the image encoder.
+/// The side to which diffusers' pipeline resizes every image for the image encoder.
 const CLIP_SIDE: usize = 224;
 
-/// No tensor has as many elements as this: kernels count in 32 bits.
+/// Exclusive bound on a tensor's elements: kernels index with 32 bits.
 pub(super) const MOST_ELEMENTS: usize = 1 << 31;
 
-/// The size that Stable Video Diffusion was trained at, (width, height); its `sample_size` of 96 says something else.
+/// The size that Stable Video Diffusion was trained at, (width, height); its `sample_size` of 96 does not state it.
 const TRAINED_SIZE: (u32, u32) = (1024, 576);
 const SAMPLE_SIZE: (usize, usize) = (96, 96);
 
@@ -59,22 +59,22 @@ pub struct StableVideoDiffusion {
     image_encoder: ClipVisionModelWithProjection,
     pub(super) unet: UNetSpatioTemporalConditionModel,
     pub(super) vae: AutoencoderKlTemporalDecoder,
-    /// The weights as they are held, in bytes.
+    /// The size of the weights in memory, in bytes.
     pub(super) weight_bytes: u64,
     scheduler: SchedulerConfig,
-    /// Fitted when they are first wanted.
+    /// Fitted on first use.
     colours: OnceLock<LatentColours>,
 }
 
 impl StableVideoDiffusion {
-    /// Loads every component from `source` onto the policy's device in the policy's precision; the image encoder's is the text
-    /// encoder's.
+    /// Loads every component from `source` onto the policy's device in the policy's precision; the image encoder uses the text encoder's
+    /// precision.
     ///
     /// # Errors
-    /// [`Error::Config`] for a configuration that is not supported, naming file and field; [`Error::Weights`] or [`Error::File`] for
-    /// files that are missing or damaged.
+    /// [`Error::Config`] for an unsupported configuration, naming file and field; [`Error::Weights`] or [`Error::File`] for missing or
+    /// damaged files.
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
-        // Every configuration is read before the first tensor: a model that is not supported fails at once.
+        // Every configuration is read before the first tensor, so that an unsupported model fails at once.
         ModelFamily::StableVideoDiffusion.require(source)?;
         let scheduler = SchedulerFile::of(source)?.scheduler(None)?;
         let image_processor = ClipImageProcessorConfig::from_json(&source.config(Component::FeatureExtractor)?)?;
@@ -92,62 +92,62 @@ impl StableVideoDiffusion {
         Ok(Self { name, policy, image_processor, image_encoder, unet, vae, weight_bytes, scheduler, colours: OnceLock::new() })
     }
 
-    /// The model's name for people: the folder's path, the hub id, "nano-svd (embedded)".
+    /// The model's display name: the folder's path, the hub id, "nano-svd (embedded)".
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it runs and in which precision.
+    /// The device, and the precision of each component.
     pub fn policy(&self) -> &ExecutionPolicy {
         &self.policy
     }
 
-    /// The noise predictor, to be measured or checked by itself.
+    /// The noise predictor, for benchmarks and checks.
     pub fn unet(&self) -> &UNetSpatioTemporalConditionModel {
         &self.unet
     }
 
-    /// The autoencoder, to be measured or checked by itself.
+    /// The autoencoder, for benchmarks and checks.
     pub fn vae(&self) -> &AutoencoderKlTemporalDecoder {
         &self.vae
     }
 
-    /// The image encoder, to be measured or checked by itself.
+    /// The image encoder, for benchmarks and checks.
     pub fn image_encoder(&self) -> &ClipVisionModelWithProjection {
         &self.image_encoder
     }
 
-    /// The scheduler of the model's own file, which every call uses.
+    /// The scheduler in the model's own file, which every call uses.
     pub fn scheduler_name(&self) -> SchedulerName {
         self.scheduler.name()
     }
 
-    /// The model's own size of a frame, (width, height) in pixels: 1024 x 576 for Stable Video Diffusion, else the noise predictor's
+    /// The model's native frame size, (width, height) in pixels: 1024 x 576 for Stable Video Diffusion, else the noise predictor's
     /// `sample_size`.
     pub fn default_size(&self) -> (u32, u32) {
         default_size(self.unet.config(), self.vae.config().factor())
     }
 
-    /// The size for frames of the proportions of `aspect`: about the model's own number of pixels, or a longer side of `longer` pixels,
-    /// and sides that every level of the model halves without a rest. Proportions beyond 4:1 are not followed.
+    /// The frame size for the aspect ratio `aspect`: about the model's native number of pixels, or a longer side of `longer` pixels, with
+    /// sides that every level of the model can halve evenly. Aspect ratios beyond 4:1 are clamped.
     ///
-    /// No more pixels than a square of the model's own longer side has (1024 x 1024 of Stable Video Diffusion), and fewer where
-    /// `num_frames` is more than the model was made for, so that no run holds more than as many such squares as that.
+    /// The size has no more pixels than a square of the model's native longer side (1024 x 1024 for Stable Video Diffusion), and
+    /// proportionally fewer where `num_frames` exceeds the number of frames that the model was trained on.
     pub fn size_for(&self, aspect: (u32, u32), longer: Option<u32>, num_frames: Option<usize>) -> (u32, u32) {
         size_for(self.unet.config(), self.vae.config().factor(), aspect, longer, num_frames)
     }
 
-    /// How many frames the model was trained on: 14, or 25 for the extended model.
+    /// The number of frames that the model was trained on: 14, or 25 for the extended model.
     pub fn default_num_frames(&self) -> usize {
         self.unet.config().num_frames
     }
 
-    /// Makes the frames of one video from an image and hands them to the context's sink, in order, each as soon as it is decoded. What
-    /// the context's journal has of it is not made again.
+    /// Generates one video from an image and pushes its frames to the context's sink, in order, each as soon as it is decoded. Parts that
+    /// the context's journal has are reused.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Cancelled`] if the monitor breaks, at a step or at a frame;
-    /// [`Error::Sink`] with what the sink said; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
+    /// [`Error::Sink`] with the sink's error; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn image_to_video(&self, params: &ImageToVideoParams, context: VideoContext<'_>) -> Result<()> {
         let work = params.motion.num_inference_steps as f64;
         let size = VideoSize { scenes: 1, frames: self.num_frames(&params.motion), work };
@@ -157,7 +157,7 @@ impl StableVideoDiffusion {
         self.run(params, &mut progress, RunJournal::new(journal, Run::Motion { scene: 0, run: 0 }))
     }
 
-    /// One run of the model: its steps and its frames go to `output`, and what the journal has of it is not made again.
+    /// Runs the model once: its steps and its frames go to `output`, and parts that the journal has are reused.
     fn run<'a>(&self, params: &ImageToVideoParams, output: &'a mut dyn RunOutput, journal: RunJournal<'a>) -> Result<()> {
         params.check(self.pixels_per_latent())?;
         let motion = &params.motion;
@@ -178,12 +178,12 @@ impl StableVideoDiffusion {
         })
     }
 
-    /// How many frames a run has.
+    /// The number of frames in a run.
     fn num_frames(&self, motion: &MotionParams) -> usize {
         motion.num_frames.unwrap_or_else(|| self.default_num_frames())
     }
 
-    /// The finished latents of a call's frames, of this shape.
+    /// The denoised latents of a call's frames, of this shape.
     fn latents(&self, params: &ImageToVideoParams, shape: &[usize; 4], monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let motion = &params.motion;
         let mut scheduler = self.scheduler.start(motion.num_inference_steps)?;
@@ -197,7 +197,7 @@ impl StableVideoDiffusion {
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 
-    /// A small image of a frame's clean latents, [1, channels, height, width].
+    /// Renders a small image of a frame's clean latents, [1, channels, height, width].
     fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
         let config = self.vae.config();
         let colours = LatentColours::known(&self.colours, config.latent_channels, |latents| {
@@ -206,12 +206,12 @@ impl StableVideoDiffusion {
         colours.paint(latents, self.pixels_per_latent())
     }
 
-    /// Checks what can be known of a call without its image.
+    /// Checks the parameters of a call, apart from its image.
     pub(super) fn check(&self, motion: &MotionParams) -> Result<()> {
         motion.check(self.pixels_per_latent())
     }
 
-    /// The given image as the noise predictor wants it; draws one tensor of noise.
+    /// The conditions that the noise predictor derives from the given image; draws one tensor of noise.
     fn conditions(&self, params: &ImageToVideoParams, noise: &mut SeededNoise) -> Result<VideoConditions> {
         let pixels = preprocess::clip_pixels(&params.image, CLIP_SIDE, &self.image_processor)?;
         let image_embeds = self.image_encoder.forward(&pixels)?;
@@ -230,8 +230,7 @@ impl StableVideoDiffusion {
         })
     }
 
-    /// How many frames are decoded together: as many as were asked for, or all, unless a tensor of it would be larger than every device
-    /// can index.
+    /// The number of frames to decode together: the requested number, or all, unless a tensor would be larger than every device can index.
     fn decode_chunk(&self, motion: &MotionParams, num_frames: usize) -> Result<usize> {
         let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
         let latents = |side: u32| (side / self.pixels_per_latent()) as usize;
@@ -250,7 +249,7 @@ impl StableVideoDiffusion {
         }
     }
 
-    /// Pixels to a side of a latent: 8 in Stable Video Diffusion.
+    /// Pixels per latent along each side: 8 in Stable Video Diffusion.
     fn pixels_per_latent(&self) -> u32 {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
     }
@@ -289,7 +288,7 @@ pub(super) fn default_size(config: &UNetSpatioTemporalConfig, factor: usize) -> 
     }
 }
 
-/// What the parts must have in common.
+/// Checks that the components' configurations match.
 pub(super) fn check_fit(
     vision: &ClipVisionConfig,
     unet: &UNetSpatioTemporalConfig,
@@ -300,7 +299,7 @@ pub(super) fn check_fit(
         if found == expected { Ok(()) } else { Err(Error::config(file, field, reason())) }
     };
     let (vision_file, unet_file) = ("image_encoder/config.json", "unet/config.json");
-    expect(vision_file, "image_size", vision.image_size, CLIP_SIDE, "the side that the pipeline makes of every picture")?;
+    expect(vision_file, "image_size", vision.image_size, CLIP_SIDE, "the side to which the pipeline resizes every picture")?;
     expect(vision_file, "num_channels", vision.num_channels, 3, "a picture's")?;
     expect("vae/config.json", "in_channels", vae.in_channels, 3, "a picture's")?;
     expect("vae/config.json", "out_channels", vae.out_channels, 3, "a picture's")?;

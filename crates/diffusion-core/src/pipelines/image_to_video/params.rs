@@ -1,38 +1,39 @@
-//! What a caller of image to video says, and the limits that hold whatever the model.
+//! The parameters of image to video, and the limits that hold for every model.
 //!
-//! It must not know models. The invariant: values that passed `check` cannot make a pipeline index, divide by zero or loop for ever.
+//! This module must not depend on models. Invariant: values that passed `check` cannot make a pipeline index out of bounds, divide by zero
+//! or loop for ever.
 
 use image::RgbImage;
 
 use crate::{Error, Result};
 
-/// How an image is set in motion; the part that a scene of a longer video has too.
+/// How an image is set in motion; also used for each scene of a longer video.
 #[derive(Clone, Debug)]
 pub struct MotionParams {
-    /// (width, height) of the frames in pixels, multiples of 8 (of the autoencoder's factor, where that is larger); `None` for the
-    /// model's own.
+    /// (width, height) of the frames in pixels, multiples of 8 (of the autoencoder's factor, where that is larger); `None` for the model's
+    /// native size.
     pub size: Option<(u32, u32)>,
-    /// Frames, at least 1; `None` for as many as the model was trained on.
+    /// Frames, at least 1; `None` for the number that the model was trained on.
     pub num_frames: Option<usize>,
     /// Denoising steps, at least 1.
     pub num_inference_steps: usize,
-    /// The frame rate that the model is conditioned on, at least 1; not the rate at which the frames are played.
+    /// The frame rate that the model is conditioned on, at least 1; not the playback rate.
     pub conditioning_fps: u32,
-    /// How much should move; the models know 1 to 255.
+    /// The amount of motion; the models were trained with 1 to 255.
     pub motion_bucket_id: u32,
-    /// How much noise is added to the image, 0 or more: more moves the video further from the image.
+    /// The amount of noise added to the image, 0 or more: more lets the video deviate further from the image.
     pub noise_aug_strength: f64,
-    /// How strongly the image is followed in the first frame.
+    /// The guidance scale of the first frame.
     pub min_guidance_scale: f64,
-    /// The same in the last frame; 1 or less means no guidance in any, and a model call costs half.
+    /// The guidance scale of the last frame; 1 or less turns guidance off for all frames, which halves the cost of a model call.
     pub max_guidance_scale: f64,
-    /// Frames that are decoded together and see one another, at least 1; `None` for all, or as many as every device can index the
-    /// activations of. Fewer take less memory and give other pixels.
+    /// Frames decoded together, which influence one another, at least 1; `None` for all, or as many as every device can index the
+    /// activations of. Fewer take less memory and give different pixels.
     pub decode_chunk_size: Option<usize>,
 }
 
-/// diffusers' settings: 25 steps, 7 frames a second, motion bucket 127, noise 0.02, guidance from 1 to 3, the model's own size and number
-/// of frames, all decoded together.
+/// diffusers' defaults: 25 steps, 7 frames per second, motion bucket 127, noise 0.02, guidance from 1 to 3, the model's native size and
+/// number of frames, all decoded together.
 impl Default for MotionParams {
     fn default() -> Self {
         Self {
@@ -52,7 +53,7 @@ impl Default for MotionParams {
 /// One call of image to video.
 #[derive(Clone, Debug)]
 pub struct ImageToVideoParams {
-    /// The image that is set in motion; resized to the wanted size where it differs.
+    /// The image to set in motion; resized if its size differs.
     pub image: RgbImage,
     /// How it moves.
     pub motion: MotionParams,
@@ -61,7 +62,7 @@ pub struct ImageToVideoParams {
 }
 
 impl ImageToVideoParams {
-    /// An image with diffusers' settings and seed 0.
+    /// Parameters for an image with diffusers' defaults and seed 0.
     pub fn new(image: RgbImage) -> Self {
         Self { image, motion: MotionParams::default(), seed: 0 }
     }
@@ -97,14 +98,14 @@ impl MotionParams {
             return refuse(field, "0 is less than 1".into());
         }
         if !(self.noise_aug_strength.is_finite() && self.noise_aug_strength >= 0.0) {
-            return refuse("noise_aug_strength", format!("{} is not a number from 0 up", self.noise_aug_strength));
+            return refuse("noise_aug_strength", format!("{} is not a finite number of at least 0", self.noise_aug_strength));
         }
         for (field, scale) in [("min_guidance_scale", self.min_guidance_scale), ("max_guidance_scale", self.max_guidance_scale)] {
             if !scale.is_finite() {
                 return refuse(field, format!("{scale} is not finite"));
             }
         }
-        // diffusers decides by the last frame's scale whether there is guidance at all.
+        // In diffusers the last frame's scale alone decides whether there is guidance.
         if self.guidance().is_none() && self.min_guidance_scale > 1.0 {
             let reason = format!(
                 "{} has no effect: a max_guidance_scale of {} turns guidance off",
@@ -115,7 +116,7 @@ impl MotionParams {
         Ok(())
     }
 
-    /// The scales at the first and at the last frame, if there is guidance.
+    /// The guidance scales of the first and the last frame; `None` without guidance.
     pub(super) fn guidance(&self) -> Option<(f64, f64)> {
         (self.max_guidance_scale > 1.0).then_some((self.min_guidance_scale, self.max_guidance_scale))
     }

@@ -1,8 +1,9 @@
-//! An image in motion for longer than a model runs: window after window of the model's frames, each from the last frame of the one before.
+//! Motion longer than one model run: a sequence of windows of the model's frames, each of which starts from the previous window's last
+//! frame.
 //!
-//! It must not know what becomes of the frames. The invariants: the frames follow one another without a gap: the first of a later window
-//! is the last of the one before, and is shown once, and the window continues from that frame as it was shown (see [`Seam`]); window k has
-//! the seed plus k; no more than two frames and a seam are held.
+//! This module must not depend on what consumes the frames. Invariants: the windows join without a gap: a later window's first frame
+//! repeats the previous window's last, is emitted once, and the window is blended to continue from the emitted frame (see [`Seam`]); window
+//! k uses the seed plus k; no more than two frames and a seam are held in memory.
 
 use std::ops::ControlFlow;
 
@@ -17,36 +18,36 @@ use crate::{
     pipelines::progress::{FrameProgress, VideoRun},
 };
 
-/// Takes the frames one by one, and hands on what it makes of them.
+/// Receives the frames one by one, and pushes the frames it derives from them.
 pub(in crate::pipelines) type TakeFrame<'a> = &'a mut dyn FnMut(&RgbImage, &mut FrameProgress<'_>) -> Result<()>;
 
-/// The model runs that make so many frames of an image.
+/// The model runs that set an image in motion for a given number of frames.
 pub(in crate::pipelines) struct Windows<'a> {
     model: &'a StableVideoDiffusion,
-    /// How the image moves, and how many frames a run has.
+    /// The motion, and the number of frames in a run.
     motion: &'a MotionParams,
-    /// Frames that are wanted, the image's own included.
+    /// The number of model frames needed, including the image's own.
     pub(in crate::pipelines) needed: usize,
 }
 
 impl<'a> Windows<'a> {
-    /// The runs for so many frames of a video at a rate of `fps`.
+    /// The runs for `frames` frames of a video at a rate of `fps`.
     pub(in crate::pipelines) fn new(model: &'a StableVideoDiffusion, motion: &'a MotionParams, frames: usize, fps: f64) -> Self {
         Self { model, motion, needed: Retime::needed(motion.conditioning_fps.into(), fps, frames) }
     }
 
-    /// Frames of one run.
+    /// The number of frames in a run.
     pub(in crate::pipelines) fn frames_of_a_run(&self) -> usize {
         self.model.num_frames(self.motion)
     }
 
-    /// How often the model runs.
+    /// The number of runs.
     pub(in crate::pipelines) fn runs(&self) -> usize {
         let new_frames = self.frames_of_a_run().saturating_sub(1).max(1);
         self.needed.saturating_sub(1).div_ceil(new_frames).max(1)
     }
 
-    /// The model's work, in steps of an image: a step of a motion model counts for each of its frames.
+    /// The model's work, in steps of an image: a step of a motion model counts once for each of its frames.
     pub(in crate::pipelines) fn work(&self) -> usize {
         self.runs() * self.work_of_a_run()
     }
@@ -55,11 +56,11 @@ impl<'a> Windows<'a> {
         self.motion.num_inference_steps * self.frames_of_a_run()
     }
 
-    /// Sets the image of a scene in motion, and hands the frames that are wanted to `take`, in order. What the video's journal has of the
-    /// scene's runs is not made again.
+    /// Sets the image of a scene in motion, and passes the needed frames to `take`, in order. Parts of the scene's runs that the video's
+    /// journal has are reused.
     ///
     /// # Errors
-    /// As [`StableVideoDiffusion::image_to_video`], and whatever `take` returns, as it is.
+    /// As [`StableVideoDiffusion::image_to_video`], and any error of `take`, unchanged.
     pub(in crate::pipelines) fn show(
         &self,
         image: RgbImage,
@@ -82,19 +83,19 @@ impl<'a> Windows<'a> {
     }
 }
 
-/// The model's frames on their way to `take`.
+/// Passes the model's frames to `take`, and blends each window with the one before.
 struct WindowFrames<'a, 'b> {
     progress: &'a mut FrameProgress<'b>,
     take: TakeFrame<'a>,
-    /// Frames that are still wanted.
+    /// Frames still to be passed on.
     left: usize,
-    /// The current run, and its next frame.
+    /// The current run, and the index of its next frame.
     run: usize,
     index: usize,
     window_frames: usize,
-    /// Between the window before and this one, once its first frame is there.
+    /// The seam to the previous window, once this window's first frame has arrived.
     seam: Option<Seam>,
-    /// The model's last frame, at its own size.
+    /// The model's latest frame, at its native size.
     newest: RgbImage,
 }
 
@@ -106,15 +107,15 @@ impl RunOutput for WindowFrames<'_, '_> {
             self.seam = Some(Seam::new(&self.newest, &frame, self.window_frames.saturating_sub(1)));
         } else if self.left > 0 {
             self.left -= 1;
-            let mended = self.seam.as_ref().map(|seam| seam.mended(&frame, index));
-            (self.take)(mended.as_ref().unwrap_or(&frame), self.progress)?;
+            let blended = self.seam.as_ref().map(|seam| seam.blended(&frame, index));
+            (self.take)(blended.as_ref().unwrap_or(&frame), self.progress)?;
         }
         self.newest = frame;
         Ok(())
     }
 }
 
-/// The model's steps are the video's progress.
+/// Reports the model's steps as the video's progress.
 impl StepMonitor for WindowFrames<'_, '_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         self.progress.on_step(step)

@@ -1,7 +1,7 @@
-//! The frames of a join through images between two scenes.
+//! The frames of a join through intermediate images between two scenes.
 //!
-//! It must not know how such an image is made. The invariant: frames leave in order, and no more images wait to be decoded than are
-//! decoded together.
+//! This module must not depend on how such an image is generated. Invariant: frames are pushed in order, and no more latents wait to be
+//! decoded than fit in one decode.
 
 use candle_core::Tensor;
 use image::RgbImage;
@@ -15,25 +15,25 @@ use crate::{
     pipelines::{ImageParams, RunContext, StableDiffusion, image::Between},
 };
 
-/// Pixels that are decoded at once where several images are: one of 512 x 512, or sixteen of 128 x 128.
-const DECODED_PIXELS: u64 = 512 * 512;
+/// The maximum number of pixels to decode at once for more than one image: one image of 512 x 512, or sixteen of 128 x 128.
+const MAX_DECODED_PIXELS: u64 = 512 * 512;
 
-/// How many images of (width, height) pixels are decoded at once.
+/// The number of images of (width, height) pixels to decode at once.
 pub(in crate::pipelines) fn decoded_together((width, height): (u32, u32)) -> usize {
     let pixels = (u64::from(width) * u64::from(height)).max(1);
-    usize::try_from(DECODED_PIXELS / pixels).unwrap_or(usize::MAX).max(1)
+    usize::try_from(MAX_DECODED_PIXELS / pixels).unwrap_or(usize::MAX).max(1)
 }
 
-/// What a model run between two scenes gives.
+/// The result of a model run between two scenes.
 enum Finished {
-    /// The image, which the journal had.
+    /// The image, from the journal.
     Image(RgbImage),
-    /// Latents to be decoded.
+    /// Latents to decode.
     Latents(Tensor),
 }
 
 impl StableDiffusion {
-    /// The frames of a join through images between the scenes; `scene` is the one behind it.
+    /// Pushes the frames of a join through intermediate images; `scene` is the one after the join.
     pub(super) fn push_between(
         &self,
         (from, to): (&ImageParams, &ImageParams),
@@ -43,7 +43,7 @@ impl StableDiffusion {
     ) -> Result<()> {
         let size = (from.width, from.height);
         let together = decoded_together(size);
-        // Made when it is first needed: where the journal has all images, the texts need not be read.
+        // Created on first use: if the journal has all images, the prompts need not be encoded.
         let mut between = None;
         let mut waiting = Waiting { model: self, latents: Vec::new(), size: (params.width, params.height) };
         for frame in 0..frames {
@@ -84,16 +84,16 @@ impl StableDiffusion {
     }
 }
 
-/// Finished latents that are decoded together, and what becomes of their images.
+/// Finished latents that wait to be decoded together.
 struct Waiting<'a> {
     model: &'a StableDiffusion,
     latents: Vec<(Run, Tensor)>,
-    /// A frame's, in pixels.
+    /// The frame size in pixels.
     size: (u32, u32),
 }
 
 impl Waiting<'_> {
-    /// Decodes all that wait, and hands them on.
+    /// Decodes all waiting latents, and pushes their images.
     fn push_all(&mut self, video: &mut VideoRun<'_>) -> Result<()> {
         let (runs, latents): (Vec<Run>, Vec<Tensor>) = std::mem::take(&mut self.latents).into_iter().unzip();
         if runs.is_empty() {

@@ -1,9 +1,10 @@
-//! Videos of scenes: an image for each prompt, held for a while or set in motion, and joins between them.
+//! Videos of scenes: an image for each prompt, still or set in motion, and joins between them.
 //!
-//! It must not know encoders or where a request came from: frames leave through a sink, one by one, and no more than a few are held. The
-//! invariants: a video has the frames that its [`Timeline`] says; frame k is the same whichever frame the rendering begins with, so that
-//! a video that was broken off can continue. Scenes are made at the model's own size and brought to the video's with Lanczos, as in the
-//! service whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
+//! This module must not depend on encoders or on the origin of a request: frames are pushed to a sink, one by one, and only a few are held
+//! in memory. Invariants: a video has the number of frames that its [`Timeline`] states; frame k does not depend on the frame that
+//! rendering starts with, so that an interrupted video can be resumed. Scenes are generated at the model's native size and resized to the
+//! video's with Lanczos, as in the service whose API the server is compatible with; crossfade weights are i / n, as there, so that a join
+//! starts with the old scene.
 
 mod between;
 mod moving;
@@ -26,18 +27,18 @@ use crate::{
     journal::Run,
 };
 
-/// How one scene goes over into the next.
+/// The transition from one scene to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Join {
-    /// At once.
+    /// No transition.
     Cut,
-    /// Frame i of the join is i / n of the next scene and the rest of the old one.
+    /// Frame i of n is a mix of i / n of the next scene and the rest of the old one.
     Crossfade {
         /// Frames between the scenes; 0 is a cut.
         frames: usize,
     },
-    /// Through images between the two: noise turned, texts mixed, each denoised anew. Frame i of n is at (i + 1) / (n + 1) of the
-    /// way, so that no image of a scene is shown twice.
+    /// Intermediate images, each denoised from spherically interpolated noise and linearly interpolated text embeddings. Frame i of n is at
+    /// position (i + 1) / (n + 1), so that it repeats neither scene's image.
     Slerp {
         /// Frames between the scenes; 0 is a cut.
         frames: usize,
@@ -45,7 +46,7 @@ pub enum Join {
 }
 
 impl Join {
-    /// Its name: "cut", "crossfade" or "slerp".
+    /// The name: "cut", "crossfade" or "slerp".
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cut => "cut",
@@ -54,7 +55,7 @@ impl Join {
         }
     }
 
-    /// The frames that it adds between the scenes.
+    /// The number of frames that the join adds between the scenes.
     pub fn frames(&self) -> usize {
         match self {
             Self::Cut => 0,
@@ -66,11 +67,11 @@ impl Join {
 /// One scene.
 #[derive(Clone, Debug)]
 pub struct SceneParams {
-    /// How its image is made: from noise, best at the model's own size.
+    /// The scene's image, generated from noise, preferably at the model's native size.
     pub image: ImageParams,
-    /// How many frames it has of its own.
+    /// The number of frames, without joins.
     pub frames: usize,
-    /// How its image moves; `None` holds it still.
+    /// The motion of its image; `None` for a still.
     pub motion: Option<MotionParams>,
 }
 
@@ -79,31 +80,31 @@ pub struct SceneParams {
 pub struct ScenesParams {
     /// The scenes in order; at least one.
     pub scenes: Vec<SceneParams>,
-    /// Between each scene and the next; what is not given is a cut.
+    /// The joins between each scene and the next; missing ones are cuts.
     pub joins: Vec<Join>,
-    /// Pixels across a frame.
+    /// The frame width in pixels.
     pub width: u32,
-    /// Pixels down a frame.
+    /// The frame height in pixels.
     pub height: u32,
-    /// Frames in a second, for scenes that move.
+    /// Frames per second, for scenes that move.
     pub fps: f64,
-    /// The frame to begin with: those before it are neither made nor pushed. 0 for the whole video.
+    /// The first frame to push: earlier ones are neither rendered nor pushed. 0 for the whole video.
     pub first_frame: usize,
 }
 
 impl ScenesParams {
-    /// Where every scene lies.
+    /// The position of every scene and join.
     pub fn timeline(&self) -> Timeline {
         Timeline::new(self.scenes.iter().map(|scene| scene.frames), &self.joins)
     }
 
-    /// The join between a scene and the one before it; one without frames is a cut.
+    /// The join between a scene and the one before it; a join without frames is a cut.
     fn join_before(&self, scene: usize) -> Join {
         let join = scene.checked_sub(1).and_then(|before| self.joins.get(before)).copied();
         join.filter(|join| join.frames() > 0).unwrap_or(Join::Cut)
     }
 
-    /// Refuses, before the first step, what would only be found at the scene that it concerns.
+    /// Checks all scenes before the first step, so that an error in a later scene is not found only when its turn comes.
     fn check(&self, pixels_per_latent: u32, motion: Option<&StableVideoDiffusion>) -> Result<()> {
         if self.scenes.is_empty() {
             return Err(Error::Params { field: "scenes", reason: "a video has at least one scene".into() });
@@ -114,7 +115,7 @@ impl ScenesParams {
             }
         }
         if !(self.fps.is_finite() && self.fps > 0.0) {
-            return Err(Error::Params { field: "fps", reason: format!("{} is no number of frames in a second", self.fps) });
+            return Err(Error::Params { field: "fps", reason: format!("{} is not a positive number of frames per second", self.fps) });
         }
         for (index, scene) in self.scenes.iter().enumerate() {
             scene.image.check_from_noise("a scene's image", pixels_per_latent)?;
@@ -128,7 +129,7 @@ impl ScenesParams {
             let before = index.checked_sub(1).and_then(|before| self.scenes.get(before));
             if let (Some(before), Join::Slerp { .. }) = (before, self.join_before(index)) {
                 if scene.motion.is_some() || before.motion.is_some() {
-                    return Err(Error::Params { field: "join", reason: "there are pictures in between only between still scenes".into() });
+                    return Err(Error::Params { field: "join", reason: "a slerp join is possible only between still scenes".into() });
                 }
                 check_sizes(&before.image, &scene.image)?;
             }
@@ -138,8 +139,8 @@ impl ScenesParams {
 }
 
 impl StableDiffusion {
-    /// Makes a video of scenes, frame by frame; `motion` sets the images of moving scenes in motion. All frames reach the sink from
-    /// `first_frame` on, and what the context's journal has of the video is not made again.
+    /// Generates a video of scenes, frame by frame; `motion` animates the images of moving scenes. All frames from `first_frame` on reach
+    /// the sink, and parts that the context's journal has are reused.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
@@ -149,7 +150,7 @@ impl StableDiffusion {
         let timeline = params.timeline();
         let size = VideoSize { scenes: params.scenes.len(), frames: timeline.frames(), work: work(params, motion, &timeline) };
         let mut video = VideoRun::new(context, params.first_frame, size);
-        // The scene before and its last frame.
+        // The previous scene and its last frame.
         let mut before: Option<(&SceneParams, RgbImage)> = None;
         for (index, scene) in params.scenes.iter().enumerate() {
             let start = timeline.scene(index).map_or(0, |span| span.start);
@@ -164,7 +165,7 @@ impl StableDiffusion {
             if let (Some(motion), Some(moves)) = (motion, &scene.motion) {
                 let join = params.join_before(index);
                 if before.is_none() {
-                    // The join is a cut, or the caller has all of it.
+                    // The join is a cut, or the caller already has all of it.
                     video.progress.skip_to(start);
                 }
                 let last = before.as_ref().map(|(_, last)| last);
@@ -184,7 +185,7 @@ impl StableDiffusion {
                     self.push_between((&scene_before.image, &scene.image), (index, frames), params, &mut video)?;
                 }
                 (Join::Cut, _) => {}
-                // The scene before is not made any more: the caller has all of the join.
+                // The previous scene was skipped: the caller already has all of the join.
                 (Join::Crossfade { .. } | Join::Slerp { .. }, None) => video.progress.skip_to(start),
             }
             for _ in 0..scene.frames {
@@ -196,14 +197,14 @@ impl StableDiffusion {
     }
 }
 
-/// The model's work in all, in steps of an image, without what the caller has already.
+/// The total model work, in steps of an image, without the parts that the caller already has.
 fn work(params: &ScenesParams, motion: Option<&StableVideoDiffusion>, timeline: &Timeline) -> f64 {
     let of_scene = |(index, scene): (usize, &SceneParams)| {
         if timeline.end_of_say(index) <= params.first_frame {
             return 0;
         }
         let wanted = |span: Span| span.end().saturating_sub(span.start.max(params.first_frame));
-        // An image between two scenes takes the first one's steps.
+        // An intermediate image takes as many steps as the first scene's.
         let before = index.checked_sub(1).and_then(|before| params.scenes.get(before));
         let between = match (params.join_before(index), before) {
             (Join::Slerp { .. }, Some(before)) => timeline.join_before(index).map_or(0, wanted) * before.image.num_inference_steps,

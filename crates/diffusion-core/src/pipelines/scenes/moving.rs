@@ -1,7 +1,7 @@
-//! A scene that moves: its image set in motion, as often as the scene is long, and brought to the video's rate and size.
+//! A scene that moves: its image set in motion for the length of the scene, and converted to the video's frame rate and size.
 //!
-//! It must not know encoders. The invariants: the first frame ends the crossfade before it, which is made of it; a frame is resized once,
-//! and what lies between two frames is mixed of the resized ones.
+//! This module must not depend on encoders. Invariants: a crossfade before the scene blends into the scene's first frame; a frame is
+//! resized once, and intermediate frames are blends of resized ones.
 
 use image::RgbImage;
 
@@ -12,7 +12,7 @@ use crate::{
     pipelines::{MotionParams, StableVideoDiffusion, progress::FrameProgress},
 };
 
-/// Hands a moving scene's frames on, those of the crossfade before it included, and returns the last one.
+/// Pushes a moving scene's frames, including those of the crossfade before it, and returns the last one.
 pub(super) fn push_moving(
     model: &StableVideoDiffusion,
     (index, scene, motion): (usize, &SceneParams, &MotionParams),
@@ -27,7 +27,7 @@ pub(super) fn push_moving(
         (Join::Crossfade { frames }, Some(before)) => Some((before, frames)),
         _ => None,
     };
-    // The video's last frame.
+    // The scene's latest frame at the video's size.
     let mut last = None;
     let mut take = |frame: &RgbImage, progress: &mut FrameProgress<'_>| {
         let frame = resized(frame, params.width, params.height)?;

@@ -1,43 +1,43 @@
-//! Which frames of a video are whose: the arithmetic of scenes and of the joins between them.
+//! Assigns a video's frames to its scenes and to the joins between them.
 //!
-//! It must not know models or pictures. The invariant: every frame of the video belongs to one span, and spans follow one another without
-//! gaps. The numbers are those of the service whose API the server is compatible with: a scene has `trunc(duration * fps)` frames, and a join adds its
-//! own between two scenes.
+//! This module must not depend on models or images. Invariant: every frame of the video belongs to one span, and spans follow one another
+//! without gaps. The numbers are those of the service whose API the server is compatible with: a scene has `trunc(duration * fps)` frames,
+//! and a join adds its own between two scenes.
 
 use super::Join;
 
-/// How many frames a scene of this length has: `trunc(duration * fps)`, in doubles. 0 for what is not positive.
+/// The number of frames of a scene: `trunc(duration * fps)`, in doubles. 0 if that is not positive.
 pub fn scene_frames(duration_seconds: f64, fps: f64) -> usize {
-    // A cast saturates, and takes what is not a number for 0.
+    // A cast saturates, and converts NaN to 0.
     (duration_seconds * fps) as usize
 }
 
 /// A run of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The frame that it begins with, counted from the video's first.
+    /// The first frame, counted from the video's first.
     pub start: usize,
-    /// How many frames it has; may be 0.
+    /// The number of frames; may be 0.
     pub frames: usize,
 }
 
 impl Span {
-    /// The frame after its last one; stays at the largest number, for lengths are a caller's.
+    /// The frame after the last one; saturates, because lengths come from the caller.
     pub fn end(&self) -> usize {
         self.start.saturating_add(self.frames)
     }
 }
 
-/// Where every scene and every join lies.
+/// The position of every scene and every join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
     scenes: Vec<Span>,
-    /// The join before each scene; before the first there is an empty one.
+    /// The join before each scene; empty before the first.
     joins: Vec<Span>,
 }
 
 impl Timeline {
-    /// From the scenes' frames and the joins between them; a join that is not given is a cut.
+    /// Builds the timeline from the scenes' frame counts and the joins between them; missing joins are cuts.
     pub fn new(scene_frames: impl IntoIterator<Item = usize>, joins: &[Join]) -> Self {
         let mut timeline = Self { scenes: Vec::new(), joins: Vec::new() };
         let mut next = 0;
@@ -52,7 +52,7 @@ impl Timeline {
         timeline
     }
 
-    /// All frames of the video.
+    /// The number of frames of the video.
     pub fn frames(&self) -> usize {
         self.scenes.last().map_or(0, Span::end)
     }
@@ -67,7 +67,7 @@ impl Timeline {
         self.joins.get(index).copied()
     }
 
-    /// The frame after the last one that a scene has a say in: the end of the join behind it.
+    /// The frame after the last one that depends on a scene: the end of the join after it.
     pub fn end_of_say(&self, index: usize) -> usize {
         self.joins.get(index + 1).or(self.scenes.get(index)).map_or(0, Span::end)
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_cut_off_not_rounded() {
+    fn lengths_are_truncated_not_rounded() {
         assert_eq!(
             [(0.99, 1.0), (1.999, 24.0), (0.1, 30.0), (-1.0, 24.0), (f64::NAN, 1.0)].map(|(s, fps)| scene_frames(s, fps)),
             [0, 47, 3, 0, 0]
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn joins_may_differ_and_scenes_be_empty() {
+    fn joins_may_differ_and_scenes_may_be_empty() {
         let timeline = Timeline::new([2, 0, 3], &[Join::Cut, Join::Slerp { frames: 4 }]);
         assert_eq!(timeline.frames(), 9);
         assert_eq!(timeline.join_before(1), Some(Span { start: 2, frames: 0 }));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_beyond_all_numbers_do_not_wrap_round_to_a_short_video() {
+    fn excessive_lengths_saturate_and_do_not_wrap_to_a_short_video() {
         let frames = scene_frames(f64::INFINITY, 24.0);
         assert_eq!(Timeline::new([frames; 2], &[Join::Crossfade { frames: 2 }]).frames(), usize::MAX);
     }

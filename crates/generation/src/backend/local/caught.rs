@@ -1,4 +1,4 @@
-//! What keeps a panic or an error of many lines from going further than it should.
+//! Turns panics into errors, and shortens errors of several lines to their first.
 
 use std::{
     any::Any,
@@ -16,10 +16,10 @@ pub(super) enum NotLoaded {
     Failed(String),
 }
 
-/// Calls what loads or reads a model.
+/// Calls a function that loads or reads a model, and catches its panics.
 ///
 /// # Errors
-/// What is wrong, in one line, a panic included.
+/// Any error of the call, in one line, panics included.
 pub(super) fn guarded<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> Result<T, NotLoaded> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
@@ -30,13 +30,13 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> Re
     }
 }
 
-/// What a panic said, if it said something.
+/// The message of a panic, in one line.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     one_line(text.unwrap_or("a panic without a message"))
 }
 
-/// Some tensor errors carry a backtrace behind their first line.
+/// The first line: some tensor errors carry a backtrace after it.
 pub(super) fn one_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }

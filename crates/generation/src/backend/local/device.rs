@@ -1,8 +1,8 @@
-//! The device's thread: it owns the device and the loaded models, loads and drops them, and runs one job after another.
+//! The device's thread: owns the device and the loaded models, loads and drops them, and runs one job after another.
 //!
-//! It must not know who waits for a job, nor decide which model comes or goes: [`Pool`] does. The invariants: a panic in a job is that job's
-//! error, and the next job runs; a cancelled job stops at its next step or frame, or at the next tensor of its model; the thread ends when
-//! its backend is dropped or the device is lost.
+//! It must not know who waits for a job, nor decide which model to load or drop: [`Pool`] does. The invariants: a panic in a job is that
+//! job's error, and the next job runs; a cancelled job stops at its next step or frame, or at the next tensor of its model; the thread
+//! exits when its backend is dropped or the device is lost.
 
 use std::{
     collections::HashMap,
@@ -51,16 +51,16 @@ use crate::{
     work::Work,
 };
 
-/// Steps of the picture that is made to measure the model: enough for a mean, few enough to be over soon.
+/// Steps of the warm-up image: enough for a mean, few enough to finish soon.
 const MEASURED_STEPS: u32 = 3;
-/// How often the thread looks whether a model that is loaded beside it is there.
+/// How often the thread checks for a model that is being loaded beside it.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What the device's thread is told.
+/// A message to the device's thread.
 pub(super) enum Message {
     /// A job.
     Run(Box<DeviceRun>),
-    /// The pool has something to do.
+    /// The pool may have a task.
     Look,
 }
 
@@ -73,27 +73,27 @@ pub(super) struct DeviceRun {
 
 type RunResult<T = JobOutput> = Result<T, BackendError>;
 
-/// A model that is loaded.
+/// A loaded model.
 struct Resident {
     info: Arc<ModelInfo>,
     model: Box<dyn DeviceModel>,
 }
 
-/// The device thread's own things.
+/// The state of the device's thread.
 pub(super) struct Device {
-    /// The jobs that are on their way here or run.
+    /// The number of jobs sent to this thread or running.
     pub(super) wanted: Arc<AtomicUsize>,
     pub(super) pool: Arc<Pool>,
     pub(super) loader: Loader,
     pub(super) status: watch::Sender<ModelStatus>,
-    /// Why the device works no more.
+    /// Why the device is lost, if it is.
     pub(super) lost: watch::Sender<Option<String>>,
     pub(super) metrics: watch::Sender<StepMetrics>,
     pub(super) settings: LocalSettings,
     residents: HashMap<usize, Resident>,
-    /// Models that were loaded beside this thread.
+    /// Receives the models that were loaded beside this thread.
     loaded: mpsc::Receiver<Loaded>,
-    /// Whether it is known what became of the first load, so that others may know where the default model stands.
+    /// Whether the first load has finished; the default model's status is not published before.
     is_started: bool,
 }
 
@@ -107,19 +107,19 @@ impl Device {
         Self { wanted, pool, loader, status, lost, metrics, settings, residents: HashMap::new(), loaded, is_started: false }
     }
 
-    /// Loads the default model, then runs what comes in until nobody can send any more, or the device is lost.
+    /// Loads the default model, then runs incoming jobs until all senders are dropped or the device is lost.
     pub(super) fn run(mut self, incoming: &mpsc::Receiver<Message>) {
         if let Err(failure) = self.load(DEFAULT, None)
             && self.pool.count() == 1
         {
-            // Known as lost before anything else is: a job that waits for the device is not begun, and waits for the program's next life.
+            // Published first: a job that waits for the device is then not started, but waits for the program's next start.
             return self.fail(failure.to_string());
         }
         self.is_started = true;
-        self.tell_status();
+        self.publish_status();
         self.measure_default();
         loop {
-            self.look_after_models();
+            self.run_pool_steps();
             let wait = if self.pool.is_busy() { Some(LOOK) } else { self.pool.until_idle() };
             let message = match wait {
                 Some(wait) => incoming.recv_timeout(wait),
@@ -137,63 +137,63 @@ impl Device {
         }
     }
 
-    /// Runs a job, and says why the device is lost if it is.
+    /// Runs a job and sends its result. Returns the reason if the device is lost.
     fn serve(&mut self, run: DeviceRun) -> Option<String> {
         let DeviceRun { work, job, result } = run;
         let started = self.now();
         let span = tracing::info_span!("job", id = job.id);
         let _entered = span.enter();
-        let made = self.make(&work, job);
+        let outcome = self.execute(&work, job);
         let took = self.since(started);
-        match &made {
+        match &outcome {
             Ok(_) => tracing::info!(?took, "done"),
             Err(BackendError::Cancelled) => tracing::info!(?took, "cancelled"),
             Err(error) => tracing::error!(?took, %error, "failed"),
         }
-        let lost = made.as_ref().err().filter(|error| error.is_device_lost()).map(|error| super::caught::one_line(&error.to_string()));
+        let lost = outcome.as_ref().err().filter(|error| error.is_device_lost()).map(|error| super::caught::one_line(&error.to_string()));
         self.wanted.fetch_sub(1, Ordering::Relaxed);
         if let Some(reason) = &lost {
-            // Known before the job's end is, so that nobody hands in another in between.
+            // Published before the job's result, so that no other job is submitted in between.
             self.fail(reason.clone());
         }
-        // Nobody to send it to: the caller has hung up.
-        let _unread: Result<(), RunResult> = result.send(made);
+        // Fails only if the caller has disconnected.
+        let _unread: Result<(), RunResult> = result.send(outcome);
         if lost.is_none() {
-            // It was broken off at the start, and a video's images are not timed.
+            // Again, because a job stops the warm-up at the start, and a video's images are not timed.
             self.measure_default();
         }
         lost
     }
 
-    /// Has the job's model there, and makes what the job is for.
-    fn make(&mut self, work: &Arc<Work>, job: JobContext) -> RunResult {
+    /// Loads the job's model and does the job's work.
+    fn execute(&mut self, work: &Arc<Work>, job: JobContext) -> RunResult {
         let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
         let index = self.pool.index_of(work.model()).map_err(|refusal| BackendError::NotLoaded {
             model: work.model().unwrap_or_default().to_owned(),
             reason: refusal.to_string(),
         })?;
-        self.have(index, work, &cancel, since)?;
-        // Taken out while it works: nothing else may touch it, and a panic leaves it whole.
+        self.ensure_loaded(index, work, &cancel, since)?;
+        // Taken out while it works, so that nothing else can touch it; `caught` returns even after a panic, so it is always put back.
         let mut resident = self.residents.remove(&index).ok_or(BackendError::Cancelled)?;
         self.pool.runs(index, Some(Arc::clone(work)));
         let is_cancelled = || cancel.is_cancelled();
         let previewer = Previewer::new(previews, self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
-        let made = caught(|| match (work.as_ref(), &output) {
+        let outcome = caught(|| match (work.as_ref(), &output) {
             (Work::Image(spec), _) => self.images(spec, (index, &mut resident), &watched, journal.as_mut()).map(JobOutput::Images),
             (Work::Video(spec), Some(output)) => {
                 self.video(spec, output, (index, &mut resident), &watched, journal.as_mut()).map(JobOutput::Video)
             }
-            (Work::Video(_), None) => Err(BackendError::Internal("the video has no place to be written to".to_owned())),
+            (Work::Video(_), None) => Err(BackendError::Internal("the video job has no output".to_owned())),
         });
         self.pool.runs(index, None);
         self.residents.insert(index, resident);
-        made
+        outcome
     }
 
-    /// Has a model loaded, with room for the job.
-    fn have(&mut self, index: usize, work: &Work, cancel: &CancelSwitch, since: Option<Instant>) -> RunResult<()> {
-        self.take_loaded();
+    /// Ensures that a model is loaded and that the job fits beside the others.
+    fn ensure_loaded(&mut self, index: usize, work: &Work, cancel: &CancelSwitch, since: Option<Instant>) -> RunResult<()> {
+        self.receive_loaded();
         while self.pool.look(index, Slot::is_awaited) == Some(true) {
             if cancel.is_cancelled() {
                 return Err(BackendError::Cancelled);
@@ -204,7 +204,7 @@ impl Device {
         }
         let is_there = self.residents.contains_key(&index);
         let not_loaded = |device: &Self, reason: String| BackendError::NotLoaded { model: device.pool.name(index).to_owned(), reason };
-        // Before others go for it.
+        // Checked before other models are dropped for it.
         let failure = |slot: &Slot| since.filter(|since| slot.has_failed_since(*since)).and_then(|_| slot.failure());
         let hopeless = self.pool.look(index, failure).flatten().or_else(|| self.pool.too_large(index));
         if let Some(reason) = hopeless.filter(|_| !is_there) {
@@ -219,14 +219,14 @@ impl Device {
             Ok(()) => Ok(()),
             Err(NotLoaded::Stopped) if cancel.is_cancelled() => Err(BackendError::Cancelled),
             Err(failure) => {
-                // As the pool says it, without where files lie.
+                // The pool's text of it has no folders.
                 let reason = self.pool.look(index, Slot::failure).flatten().unwrap_or_else(|| failure.to_string());
                 Err(not_loaded(self, reason))
             }
         }
     }
 
-    /// Loads a model on this thread. Where the device has no memory for it, the least recently used model goes, and it is tried again.
+    /// Loads a model on this thread. If the device runs out of memory, drops the least recently used model and tries again.
     fn load(&mut self, index: usize, job: Option<&CancelSwitch>) -> Result<(), NotLoaded> {
         loop {
             let watch = self.pool.new_watch().for_job(job.cloned());
@@ -234,7 +234,7 @@ impl Device {
             let started = self.now();
             let open = self.pool.open(index);
             if !self.is_started {
-                // By now the device itself is open, on its own thread.
+                // By now this thread has opened the device itself.
                 self.pool.open_others();
             }
             let result = open.and_then(|open| self.pool.load(index, open, &watch));
@@ -249,8 +249,8 @@ impl Device {
         }
     }
 
-    /// Takes in the models that were loaded beside this thread.
-    fn take_loaded(&mut self) {
+    /// Receives the models that were loaded beside this thread.
+    fn receive_loaded(&mut self) {
         while let Ok(loaded) = self.loaded.try_recv() {
             self.settle(loaded);
         }
@@ -272,12 +272,12 @@ impl Device {
             }
         }
         if index == DEFAULT && self.is_started && self.lost.borrow().is_none() {
-            self.tell_status();
+            self.publish_status();
         }
     }
 
-    /// Says where the default model stands, once that is known; one that was dropped counts as ready, for it is loaded when it is wanted.
-    fn tell_status(&self) {
+    /// Publishes the default model's status. A dropped model counts as ready, because a job that needs it loads it.
+    fn publish_status(&self) {
         let status = match self.pool.info(DEFAULT) {
             Ok(info) => ModelStatus::Ready(info),
             Err(crate::backend::Refusal::Failed(reason)) => ModelStatus::Failed(reason),
@@ -286,16 +286,16 @@ impl Device {
         self.status.send_replace(status);
     }
 
-    /// Does what the pool wants done between jobs.
-    fn look_after_models(&mut self) {
-        self.take_loaded();
+    /// Carries out the pool's tasks between jobs.
+    fn run_pool_steps(&mut self) {
+        self.receive_loaded();
         while let Some(step) = self.pool.next_step() {
             match step {
                 Step::Drop(indices) => self.drop_models(&indices),
                 Step::Refuse(index, reason) => self.pool.loaded(index, Err(NotLoaded::Failed(reason))),
                 Step::Load { index, beside: true } => self.loader.start(index, self.pool.new_watch()),
                 Step::Load { index, beside: false } => {
-                    // What keeps it from being loaded stands in the pool.
+                    // The pool keeps the reason of a failure.
                     let _in_the_pool: Result<(), NotLoaded> = self.load(index, None);
                 }
             }
@@ -334,7 +334,7 @@ impl Device {
             let context = RunContext::new(&mut monitor).with_journal(journal, run);
             let ImageOutput { image, truncated } = of_model(|| resident.model.image(spec, seed, context))?;
             self.learn(index, spec, &resident.info, &monitor.clock);
-            let image = of_model(|| brought_to(image, spec.output_size()))?;
+            let image = of_model(|| resized_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, &resident.info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
         }
@@ -355,19 +355,19 @@ impl Device {
         }
         watched.progress.send_modify(|progress| progress.started = true);
         let shape = of_model(|| resident.model.video_shape(spec))?;
-        // To load a model takes a while, and who has hung up wants no file to be begun.
+        // Loading a model takes a while; a caller who cancelled meanwhile wants no file.
         if (watched.is_cancelled)() {
             return Err(BackendError::Cancelled);
         }
-        // The encoder before the first frame: one that is missing is known at once.
+        // Opened before the first frame, so that a missing encoder is reported at once.
         let mut writer = VideoWriter::open(output, &shape)?;
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoJobMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics };
-        let mut shown = PreviewingSink::new(&mut writer, first_frame, watched.previewer);
-        let context = VideoContext::new(&mut monitor, &mut shown).with_journal(journal);
-        let made = of_model(|| resident.model.video(spec, first_frame, context));
-        let truncated = made.map_err(video_file::unwrapped)?;
+        let mut sink = PreviewingSink::new(&mut writer, first_frame, watched.previewer);
+        let context = VideoContext::new(&mut monitor, &mut sink).with_journal(journal);
+        let outcome = of_model(|| resident.model.video(spec, first_frame, context));
+        let truncated = outcome.map_err(video_file::unwrapped)?;
         let took = self.since(started).saturating_sub(watched.previewer.spent());
         self.pool.learn(index, |timings| timings.video(spec, &shape, took));
         let video = writer.finish(spec.seed(), truncated)?;
@@ -375,7 +375,7 @@ impl Device {
         Ok(video)
     }
 
-    /// Times the default model if that is wanted and was not done yet.
+    /// Times the default model if the settings require it and it has no timings yet.
     fn measure_default(&mut self) {
         if self.settings.measure_at_start
             && self.pool.timings(DEFAULT).step().is_none()
@@ -403,18 +403,18 @@ impl Device {
         let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
         match caught(|| of_model(|| resident.model.image(&spec, 0, RunContext::new(&mut monitor)))) {
             Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),
-            Err(error) => tracing::debug!(%error, "nothing was measured"),
+            Err(error) => tracing::debug!(%error, "the warm-up measured nothing"),
         }
     }
 
-    /// Remembers how long a picture took, if it is of the size that estimates are made for.
+    /// Records an image's timings if it has the size that estimates use.
     fn learn(&self, index: usize, spec: &ImageSpec, info: &ModelInfo, clock: &StepClock) {
         let is_usual = matches!(spec.mode, ImageMode::TextToImage) && spec.guidance_scale > 1.0;
         if is_usual
             && (spec.width, spec.height) == (info.default_width, info.default_height)
             && let Some((steps, stepping)) = clock.steps()
         {
-            self.pool.learn(index, |timings| timings.picture(steps, stepping, self.since(clock.started)));
+            self.pool.learn(index, |timings| timings.image(steps, stepping, self.since(clock.started)));
         }
     }
 
@@ -433,7 +433,7 @@ impl Device {
     }
 }
 
-/// Runs a job; a panic is an error like others. A model keeps no state between calls, so nothing half-changed survives it.
+/// Runs a job and turns a panic into an error. A model keeps no state between calls, so a panic leaves it consistent.
 fn caught<T>(job: impl FnOnce() -> RunResult<T>) -> RunResult<T> {
     catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| Err(BackendError::Internal(panic_text(panic.as_ref()))))
 }
@@ -447,8 +447,8 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> RunResult<T>
     )
 }
 
-/// A finished picture in the size that was asked for: what its proportions have no room for is cut off at both ends, for nothing is squeezed.
-fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
+/// Resizes a finished image to the requested size; excess is cropped evenly at both ends rather than squeezed.
+fn resized_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
     match size.filter(|size| *size != image.dimensions()) {
         None => Ok(image),
         Some((width, height)) => resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),

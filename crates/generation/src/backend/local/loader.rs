@@ -1,6 +1,6 @@
-//! Loads models on a thread beside the device's, so that a job that runs is not held up.
+//! Loads models on a thread beside the device's, so that a load does not hold up the running job.
 //!
-//! It must not know which model is next. The invariant: whatever becomes of a load, the device's thread hears of it, once.
+//! It must not know which model is next. The invariant: the device's thread receives the result of every load, exactly once.
 
 use std::{
     sync::{Arc, mpsc},
@@ -13,7 +13,7 @@ use super::{
     pool::{LoadWatch, Pool},
 };
 
-/// How a load ended.
+/// The result of a load.
 pub(super) struct Loaded {
     pub(super) index: usize,
     pub(super) result: Result<LoadedModel, NotLoaded>,
@@ -37,7 +37,7 @@ impl Loader {
             let started = now();
             let result = pool.open(index).and_then(|open| pool.load(index, open, &watch));
             let took = now().saturating_duration_since(started);
-            // Where the device's thread has ended nobody needs the model any more.
+            // Fails only if the device's thread has ended; no job needs the model then.
             let _unread: Result<(), mpsc::SendError<Loaded>> = loaded.send(Loaded { index, result, took });
         };
         if let Err(error) = std::thread::Builder::new().name("loader".into()).spawn(load) {

@@ -1,7 +1,7 @@
 //! The device of this machine as a backend: one operating-system thread that owns the device and the models that are loaded.
 //!
-//! Async code talks to it by channel only, so that an image in the making never delays an answer. The invariants: a panic in a job is that
-//! job's error, and the next job runs; the thread ends when the last [`LocalBackend`] is gone.
+//! Async code reaches it by channel only, so that a running job never delays an HTTP response. The invariants: a panic in a job is that
+//! job's error, and the next job runs; the thread exits when the last [`LocalBackend`] is dropped.
 
 mod caught;
 mod device;
@@ -39,18 +39,18 @@ use self::{
 use super::{Backend, BackendError, JobContext, JobOutput, Readiness, Refusal, job::CancelSwitch};
 use crate::{model_info::ModelInfo, spec::video::VideoSpec, work::Work};
 
-/// How the device works; the operator's choice.
+/// The operator's settings for the device.
 #[derive(Clone, Copy, Debug)]
 pub struct LocalSettings {
     /// The clock that steps and jobs are timed with: `Instant::now`.
     pub now: fn() -> Instant,
-    /// Whether a small image is made as soon as the model is loaded, so that forecasts exist. A job that arrives meanwhile is taken at that
-    /// image's next step.
+    /// Whether to warm up: generate a small image as soon as the model is loaded, so that forecasts exist. A job that arrives meanwhile
+    /// stops the warm-up at its next step.
     pub measure_at_start: bool,
 }
 
 impl LocalSettings {
-    /// The given clock (`Instant::now`), and no image before the first that is asked for.
+    /// The given clock (`Instant::now`), and no warm-up.
     pub fn new(now: fn() -> Instant) -> Self {
         Self { now, measure_at_start: false }
     }
@@ -65,7 +65,7 @@ pub struct LocalBackend {
 #[derive(Debug)]
 struct Inner {
     messages: mpsc::Sender<Message>,
-    /// The jobs that are on their way to the device or there.
+    /// The number of jobs sent to the device or running on it.
     wanted: Arc<AtomicUsize>,
     pool: Arc<Pool>,
     loader: Loader,
@@ -75,7 +75,7 @@ struct Inner {
 }
 
 impl LocalBackend {
-    /// Starts the device's thread with one model, for which it calls `load` at once; the model is `Loading` until that returns.
+    /// Starts the device's thread with one model and calls `load` for it at once; the model is `Loading` until that returns.
     ///
     /// # Errors
     /// If the operating system refuses a thread.
@@ -92,8 +92,8 @@ impl LocalBackend {
         Self::start_pool(settings, vec![ModelSetup::new("default", once)], PoolSettings::default())
     }
 
-    /// Starts the device's thread with several models, of which the first is the default one and is loaded at once. The facts of the others are
-    /// read meanwhile.
+    /// Starts the device's thread with several models. The first is the default and is loaded at once; the facts of the others are read
+    /// meanwhile.
     ///
     /// # Errors
     /// If the operating system refuses a thread.
@@ -114,7 +114,7 @@ impl LocalBackend {
         Ok(Self { inner: Arc::new(Inner { messages, wanted, pool, loader, status, lost, metrics }) })
     }
 
-    /// Where the default model stands, now.
+    /// The current state of the default model.
     pub fn status(&self) -> ModelStatus {
         self.inner.status.borrow().clone()
     }
@@ -127,10 +127,10 @@ impl LocalBackend {
         self.model_named(None)
     }
 
-    /// Facts about a model by the name that a request gives; the default one without a name. They may be known before it is loaded.
+    /// Facts about a model by the name in a request; about the default model without a name. They may be known before it is loaded.
     ///
     /// # Errors
-    /// [`Refusal::UnknownModel`]; [`Refusal::Loading`] or [`Refusal::Failed`] if it cannot be asked for now.
+    /// [`Refusal::UnknownModel`]; [`Refusal::Loading`] or [`Refusal::Failed`] if it cannot take requests now.
     pub fn model_named(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Refusal> {
         if let Some(reason) = self.inner.lost.borrow().clone() {
             return Err(Refusal::Failed(reason));
@@ -138,7 +138,7 @@ impl LocalBackend {
         self.inner.pool.info(self.inner.pool.index_of(name)?)
     }
 
-    /// As [`Self::model_named`], once the model's files have been opened: until then it is waited for.
+    /// As [`Self::model_named`], but waits until the model's files have been opened.
     ///
     /// # Errors
     /// As [`Self::model_named`].
@@ -147,7 +147,7 @@ impl LocalBackend {
         let (mut changes, mut lost) = (self.changes(), self.inner.lost.clone());
         while self.inner.pool.look(index, Slot::is_opened) == Some(false) && lost.borrow().is_none() {
             tokio::select! {
-                // Their senders live as long as this handle and the device's thread; without the latter there is nothing to wait for.
+                // The senders live as long as this handle and the device's thread; without that thread there is nothing to wait for.
                 changed = changes.changed() => if changed.is_err() { break },
                 lost = lost.changed() => if lost.is_err() { break },
             }
@@ -155,12 +155,13 @@ impl LocalBackend {
         self.model_named(name)
     }
 
-    /// All models as they stand, the default one first.
+    /// All models with their states, the default one first.
     pub fn models(&self) -> Vec<ModelView> {
         self.inner.pool.views()
     }
 
-    /// Has a model loaded; others go for it where there is no room for all, and not before the job that runs has ended.
+    /// Requests that a model be loaded. Where memory does not suffice for all, other models are dropped for it, once the running job has
+    /// finished.
     ///
     /// # Errors
     /// [`Refusal::UnknownModel`]; [`Refusal::Failed`] if the device is lost.
@@ -172,7 +173,7 @@ impl LocalBackend {
         Ok(())
     }
 
-    /// Has a model dropped, once no job runs with it; its loading is stopped. It is loaded again when a job wants it.
+    /// Drops a model once no job runs with it, and stops its loading. It is loaded again when a job needs it.
     ///
     /// # Errors
     /// [`Refusal::UnknownModel`].
@@ -182,7 +183,7 @@ impl LocalBackend {
         Ok(())
     }
 
-    /// Changes whenever a model's state does.
+    /// Notifies of every change of a model's state.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.inner.pool.changes()
     }
@@ -191,7 +192,7 @@ impl LocalBackend {
         match self.inner.pool.want(index, may_swap) {
             Some(watch) => {
                 self.inner.loader.start(index, watch);
-                // The device's thread takes it in.
+                // Wakes the device's thread, which receives the loaded model.
                 self.look();
             }
             None if may_swap => self.look(),
@@ -200,7 +201,7 @@ impl LocalBackend {
     }
 
     fn look(&self) {
-        // A device that is lost has nothing to look after.
+        // Fails only if the device is lost; it manages no models then.
         let _lost: Result<(), mpsc::SendError<Message>> = self.inner.messages.send(Message::Look);
     }
 
@@ -209,7 +210,7 @@ impl LocalBackend {
         self.inner.pool.timings(DEFAULT)
     }
 
-    /// The steps that the device has done so far.
+    /// Metrics of the steps that the device has completed so far.
     pub fn metrics(&self) -> StepMetrics {
         self.inner.metrics.borrow().clone()
     }
@@ -217,7 +218,7 @@ impl LocalBackend {
     /// Waits until the default model is loaded.
     ///
     /// # Errors
-    /// The reason, in one line, if it cannot be.
+    /// The reason, in one line, if it cannot be loaded.
     pub async fn loaded(&self) -> Result<Arc<ModelInfo>, String> {
         let mut status = self.inner.status.clone();
         let known = status.wait_for(|status| !matches!(status, ModelStatus::Loading)).await.map(|status| status.clone());
@@ -228,20 +229,19 @@ impl LocalBackend {
         }
     }
 
-    /// Waits until the device is lost, or its only model cannot be loaded, however long that takes, and returns the reason. Never returns
-    /// while the device works.
+    /// Waits until the device is lost or its only model cannot be loaded, and returns the reason. Never returns while the device works.
     pub async fn failed(&self) -> String {
         let mut lost = self.inner.lost.clone();
         let reason = lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
         match reason {
             Some(reason) => reason,
-            // The thread has ended without a failure.
+            // The thread has exited without a failure.
             None => std::future::pending().await,
         }
     }
 }
 
-/// Cancels a job whose future is dropped before its end.
+/// Cancels a job whose future is dropped before the job has finished.
 struct CancelOnDrop(Option<CancelSwitch>);
 
 impl Drop for CancelOnDrop {
@@ -259,7 +259,7 @@ impl Backend for LocalBackend {
     }
 
     async fn ready(&self) -> Result<(), String> {
-        // One whose default model cannot be loaded still has the others.
+        // If the default model cannot be loaded, the backend still serves the others.
         let _is_settled: Result<Arc<ModelInfo>, String> = self.loaded().await;
         self.inner.lost.borrow().clone().map_or(Ok(()), Err)
     }
@@ -272,14 +272,14 @@ impl Backend for LocalBackend {
         let pool = &self.inner.pool;
         let Some(memory) = pool.memory(pool.index_of(work.model())?) else { return Err(Refusal::Loading) };
         match work {
-            Work::Image(spec) => memory.check_pictures(spec)?,
+            Work::Image(spec) => memory.check_images(spec)?,
             Work::Video(spec) => memory.check_video(spec)?,
         }
         Ok(())
     }
 
     fn readiness(&self, model: Option<&str>, since: Instant) -> Readiness {
-        // A job of a model that there is not is told so when it is run.
+        // A job with an unknown model fails with that reason when it runs.
         self.inner.pool.index_of(model).map_or(Readiness::Ready, |index| self.inner.pool.readiness(index, since))
     }
 
@@ -310,16 +310,16 @@ impl Backend for LocalBackend {
     }
 
     async fn run(&self, work: Arc<Work>, job: JobContext) -> Result<JobOutput, BackendError> {
-        let mut unless_ended = CancelOnDrop(Some(job.cancel.clone()));
+        let mut cancel_on_drop = CancelOnDrop(Some(job.cancel.clone()));
         let (result_sender, result) = oneshot::channel();
         self.inner.wanted.fetch_add(1, Ordering::Relaxed);
         let run = Message::Run(Box::new(DeviceRun { work, job, result: result_sender }));
-        // A device that is lost takes nothing, and drops what it is sent.
+        // A lost device accepts no jobs, and drops those in its channel.
         if self.inner.messages.send(run).is_err() {
             return Err(BackendError::Cancelled);
         }
         let result = result.await;
-        unless_ended.0 = None;
+        cancel_on_drop.0 = None;
         result.unwrap_or(Err(BackendError::Cancelled))
     }
 }

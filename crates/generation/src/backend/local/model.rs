@@ -1,4 +1,4 @@
-//! The model as the device's thread sees it: what it can make, and where loading stands.
+//! The model as the device's thread sees it: the work it does, and the state of its loading.
 
 use std::sync::Arc;
 
@@ -14,42 +14,43 @@ use crate::{
     spec::{image::ImageSpec, video::VideoSpec},
 };
 
-/// What a model makes of a spec and a seed.
+/// A model's output for a spec and a seed.
 #[derive(Clone, Debug)]
 pub struct ImageOutput {
     /// The image.
     pub image: RgbImage,
-    /// The texts that were truncated for it; empty if the model read all.
+    /// The texts that were truncated for it; empty if the model read all of them in full.
     pub truncated: Vec<TruncatedText>,
 }
 
 /// A model on the device's thread. Implementers keep no state between calls that a panic could leave half-changed.
 pub trait DeviceModel: Send {
-    /// Makes one image from a spec and a seed (the spec's own seed is image 0's). What the context's journal has of it is not made again.
+    /// Generates one image from a spec and a seed (the spec's own seed is image 0's). Parts in the context's journal are not computed
+    /// again.
     ///
     /// # Errors
-    /// Whatever keeps the pipeline from it; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
+    /// Any error of the pipeline; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput>;
 
-    /// What a video will be, before its first frame; loads what is needed to know.
+    /// The shape of a video, before its first frame; loads the models that determine it.
     ///
     /// # Errors
     /// If a model that it needs cannot be loaded.
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape>;
 
-    /// Makes a video from frame `first_frame` on, and returns the texts that were truncated. What the context's journal has of it is not
-    /// made again.
+    /// Generates a video from frame `first_frame` on, and returns the texts that were truncated. Parts in the context's journal are not
+    /// computed again.
     ///
     /// # Errors
     /// As [`Self::image`]; [`diffusion_core::Error::Sink`] if the sink refuses a frame.
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>>;
 }
 
-/// A model that is ready. The device's thread owns it, wherever it was loaded.
+/// A loaded model. The device's thread owns it, whichever thread loaded it.
 pub struct LoadedModel {
     /// Facts about it.
     pub info: ModelInfo,
-    /// What jobs take in memory, and how much there is.
+    /// The memory that jobs need, and the memory available.
     pub memory: MemoryPlan,
     /// The model.
     pub model: Box<dyn DeviceModel>,
@@ -60,25 +61,25 @@ pub struct LoadedModel {
 pub enum ModelStatus {
     /// The model is being loaded.
     Loading,
-    /// Jobs can begin at once.
+    /// Jobs can start at once.
     Ready(Arc<ModelInfo>),
-    /// The model could not be loaded, or its device is lost; the reason in one line.
+    /// The model could not be loaded, or its device is lost; the reason, in one line.
     Failed(String),
 }
 
 /// The state of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelState {
-    /// It is loaded when a job needs it.
+    /// Not loaded; a job that needs it loads it.
     Unloaded,
-    /// A job needs it. Room is being made for it, or another model is loaded before it.
+    /// A job needs it. Memory is being freed for it, or another model is loaded first.
     Queued,
     /// It is being loaded.
     Loading {
-        /// How much of it is read, 0 to 1.
+        /// The fraction that has been read, 0 to 1.
         share: f64,
     },
-    /// Jobs can begin at once.
+    /// Jobs can start at once.
     Ready,
     /// It could not be loaded; the next request tries again.
     Failed {

@@ -24,12 +24,12 @@ pub(super) struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    fn go_on(&self) -> ControlFlow<()> {
+    fn control_flow(&self) -> ControlFlow<()> {
         if (self.is_cancelled)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
-/// When the steps of an image were done.
+/// Times the steps of an image.
 pub(super) struct StepClock {
     now: fn() -> Instant,
     pub(super) started: Instant,
@@ -42,7 +42,7 @@ impl StepClock {
         Self { now, started: now(), first: None, last: None }
     }
 
-    /// Records a step. Returns how long it took; `None` for the first, whose beginning was not seen.
+    /// Records a step and returns its duration; `None` for the first, whose start was not observed.
     fn tick(&mut self, step: usize) -> Option<Duration> {
         let now = (self.now)();
         self.first.get_or_insert(now);
@@ -50,15 +50,15 @@ impl StepClock {
         before.map(|(_, then)| now.saturating_duration_since(then))
     }
 
-    /// Excludes time that was just spent on something else.
-    fn leave_out(&mut self, time: Duration) {
+    /// Excludes time that was just spent on other work.
+    fn exclude(&mut self, time: Duration) {
         self.started += time;
         for instant in self.first.iter_mut().chain(self.last.as_mut().map(|(_, instant)| instant)) {
             *instant += time;
         }
     }
 
-    /// How many steps there were and how long they took; the first, whose beginning was not seen, counts as an average one.
+    /// The number of steps and their total duration; the first, whose start was not observed, counts as an average one.
     pub(super) fn steps(&self) -> Option<(usize, Duration)> {
         let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
         let seconds = last.saturating_duration_since(self.first?).as_secs_f64() / (steps - 1) as f64;
@@ -78,14 +78,14 @@ pub(super) struct ImageJobMonitor<'a> {
 impl StepMonitor for ImageJobMonitor<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         if let (Some(took), Some(metrics)) = (self.clock.tick(step.step), self.metrics) {
-            metrics.send_modify(|metrics| metrics.picture_steps.add(took));
+            metrics.send_modify(|metrics| metrics.image_steps.add(took));
         }
-        self.clock.leave_out(self.watched.previewer.look(self.part, step));
+        self.clock.exclude(self.watched.previewer.look(self.part, step));
         let StepReport { step, steps, .. } = *step;
         let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
         let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
         self.watched.progress.send_replace(progress);
-        self.watched.go_on()
+        self.watched.control_flow()
     }
 
     fn on_step_down(&mut self, what: &str) {
@@ -96,13 +96,13 @@ impl StepMonitor for ImageJobMonitor<'_> {
 pub(super) struct VideoJobMonitor<'a> {
     pub(super) watched: &'a Watched<'a>,
     pub(super) now: fn() -> Instant,
-    /// The last step that was done, and when.
+    /// The last completed step, and its time.
     pub(super) last: Option<(usize, Instant)>,
     pub(super) metrics: &'a watch::Sender<StepMetrics>,
 }
 
 impl VideoJobMonitor<'_> {
-    /// Times a step that directly follows another of the same run; the time between runs is no step.
+    /// Times a step that directly follows another of the same run; time between runs is not counted.
     fn time_step(&mut self, progress: &VideoProgress) {
         if self.last.is_some_and(|(step, _)| step == progress.step) {
             return;
@@ -111,7 +111,7 @@ impl VideoJobMonitor<'_> {
         if let Some((_, then)) = self.last.filter(|(step, _)| step + 1 == progress.step) {
             let took = now.saturating_duration_since(then);
             self.metrics.send_modify(|metrics| match progress.activity {
-                Activity::Image | Activity::Between => metrics.picture_steps.add(took),
+                Activity::Image | Activity::Between => metrics.image_steps.add(took),
                 Activity::Motion => metrics.motion_steps.add(took),
             });
         }
@@ -133,12 +133,12 @@ impl VideoMonitor for VideoJobMonitor<'_> {
             frames: progress.frames,
             share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
         });
-        self.watched.go_on()
+        self.watched.control_flow()
     }
 
     fn on_model_step(&mut self, step: &StepReport<'_>) {
         let took = self.watched.previewer.look(self.watched.progress.borrow().part, step);
-        // A preview is no part of the step.
+        // The preview's time does not count towards the step.
         if let Some((_, then)) = &mut self.last {
             *then += took;
         }

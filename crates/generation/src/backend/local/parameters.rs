@@ -1,8 +1,8 @@
-//! The text that tells how a picture was made, in the form that AUTOMATIC1111's web UI writes and its tools read:
-//! the prompt, "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
+//! The generation parameters as text, in the format that AUTOMATIC1111's web UI writes and its tools read: the prompt,
+//! "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
 //!
-//! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text. So
-//! prompts are [`escaped`]; one that no escape saves from that reader is told once more among the pairs, as it is.
+//! The invariant: an image generated again from this text with the same model is the same image, and the same request has the same text. So
+//! prompts are [`escaped`]; a prompt that escapes cannot protect from that reader is repeated literally among the pairs.
 
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName, SigmaSchedule};
 
@@ -11,10 +11,10 @@ use crate::{
     spec::{escaped, has_comment, image::ImageSpec},
 };
 
-/// What stands behind "Version:".
+/// The value of "Version:".
 const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
 
-/// The parameters of the picture with this seed.
+/// The parameters of the image with this seed.
 pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     let mut pairs = vec![("Steps", spec.num_inference_steps().to_string())];
     if let Some((sampler, schedule)) = spec.scheduler().or(model.scheduler).map(sampler) {
@@ -30,9 +30,9 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     pairs.extend(spec.output_size().map(|(width, height)| ("Resized to", format!("{width}x{height}"))));
     pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
     pairs.extend(eta(spec, model));
-    // There, 1 means the last layer; here, 0 layers are left out.
+    // In the web UI 1 means the last layer; here 0 means that no layer is skipped.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
-    // Noise comes from torch's generator for CPUs, whatever the device; there, those for CUDA are meant if nothing is said.
+    // Noise comes from torch's CPU generator on every device; the web UI assumes the CUDA generator without this key.
     pairs.push(("RNG", "CPU".to_owned()));
     let prompts = [("Literal prompt", spec.prompt()), ("Literal negative prompt", spec.negative_prompt())];
     pairs.extend(prompts.into_iter().filter(|(_, prompt)| has_comment(prompt)).map(|(key, prompt)| (key, prompt.to_owned())));
@@ -50,14 +50,14 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     text.replace('\0', "")
 }
 
-/// The eta, where the scheduler takes one and another than its own was asked for; DDIM's has a key of its own there.
+/// The eta, where the scheduler takes one and the request's differs from the default; the web UI has a separate key for DDIM's.
 fn eta(spec: &ImageSpec, model: &ModelInfo) -> Option<(&'static str, String)> {
     let kind = spec.scheduler().or(model.scheduler)?.kind;
     let eta = spec.eta().filter(|eta| kind.default_eta().is_some_and(|default| *eta != default))?;
     Some((if kind == SchedulerKind::Ddim { "Eta DDIM" } else { "Eta" }, eta.to_string()))
 }
 
-/// A value that holds a separator, or might be taken for one that is quoted, is written as a JSON string.
+/// Writes a value that holds a separator, or could be mistaken for a quoted one, as a JSON string.
 fn quoted(value: &str) -> String {
     if value.contains([',', ':', '\n', '"']) || value != value.trim() {
         serde_json::Value::from(value).to_string()
@@ -66,8 +66,8 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it is not the sampler's own.
-/// Names that it lacks (DDPM, DEIS, TCD, the single-step DPM++ 2S) are written as their papers write them.
+/// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it differs from the sampler's default.
+/// Names that it lacks (DDPM, DEIS, TCD, the single-step DPM++ 2S) follow their papers.
 fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
     let sampler = match scheduler.kind {
         SchedulerKind::Ddim => "DDIM",
@@ -84,7 +84,7 @@ fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
         SchedulerKind::Deis => "DEIS",
         SchedulerKind::Lcm => "LCM",
         SchedulerKind::Tcd => "TCD",
-        // A kind that is newer than this table goes by its own name.
+        // A kind newer than this table keeps its own name.
         newer => newer.as_str(),
     };
     let schedule = scheduler.sigmas.map(|sigmas| match sigmas {

@@ -1,6 +1,7 @@
-//! How fast this machine has been, and how long a video will take on it.
+//! Model timings on this machine, and the estimates of a video's duration that follow from them.
 //!
-//! It reads no clock: times arrive as values. The invariant: an estimate is made of what was measured here, or there is none.
+//! It reads no clock: times arrive as values. The invariant: an estimate rests on measurements of this machine alone; without them there is
+//! none.
 
 use std::time::Duration;
 
@@ -11,30 +12,30 @@ use crate::{
     spec::video::{ClipSpec, MotionSpec, ScenesSpec, VideoSpec},
 };
 
-/// How much of a new measurement an average takes on: the last four or so decide.
+/// The weight of a new measurement in an average: about the last four dominate.
 const WEIGHT: f64 = 0.3;
 
-/// Model timings on this machine, at the model's own picture size.
+/// Model timings on this machine, at the model's own image size.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Timings {
-    /// One guided denoising step of a picture, in seconds.
+    /// One guided denoising step of an image, in seconds.
     step: Option<f64>,
-    /// What a picture takes beside its steps (its texts, its decoding), in seconds.
+    /// The time of an image outside its steps (text encoding, decoding), in seconds.
     rest: Option<f64>,
     /// One denoising step of a motion model for one frame, in seconds, everything around it included.
     motion_frame_step: Option<f64>,
-    /// The frames of one run of the motion model, where nobody says otherwise.
+    /// The frames of one run of the motion model, where the request does not set them.
     window_frames: Option<usize>,
 }
 
 impl Timings {
-    /// One guided denoising step of a picture of the model's own size; `None` until one was measured.
+    /// One guided denoising step of an image of the model's own size; `None` before the first measurement.
     pub fn step(&self) -> Option<Duration> {
         self.step.map(Duration::from_secs_f64)
     }
 
-    /// Takes on a picture of the model's own size: the time of all its steps, and of the whole.
-    pub(crate) fn picture(&mut self, steps: usize, stepping: Duration, whole: Duration) {
+    /// Records an image of the model's own size: the time of all its steps, and its total time.
+    pub(crate) fn image(&mut self, steps: usize, stepping: Duration, whole: Duration) {
         if steps > 0 {
             let rest = whole.saturating_sub(stepping);
             average(&mut self.step, stepping.as_secs_f64() / steps as f64);
@@ -42,7 +43,7 @@ impl Timings {
         }
     }
 
-    /// Takes on a video of which little but its motion took time, at about the model's own size: nothing of others is learnt.
+    /// Records a video at about the model's own size whose time is nearly all motion; ignores other videos.
     pub(crate) fn video(&mut self, spec: &VideoSpec, shape: &VideoShape, whole: Duration) {
         let (motion, frames) = match (spec, shape.native) {
             (VideoSpec::Animation(spec), _) if spec.size().is_none() => (spec.motion(), shape.frames),
@@ -61,8 +62,8 @@ impl Timings {
         }
     }
 
-    /// How long the models will take for a clip; `None` if something like it was never measured here. The encoder's time is left out, and
-    /// so is what a larger size than the model's own costs.
+    /// Estimates the models' time for a clip; `None` without comparable measurements. The encoder's time and the cost of a size above the
+    /// model's own are left out.
     pub fn clip(&self, spec: &ClipSpec) -> Option<Duration> {
         let motion = spec.motion();
         let window = motion.num_frames().map_or(self.window_frames, |frames| usize::try_from(frames).ok())?;
@@ -70,7 +71,7 @@ impl Timings {
             None => window,
             Some(frames) => {
                 let native = (frames.saturating_sub(1) as f64 * f64::from(motion.conditioning_fps()) / spec.fps().as_f64()).ceil();
-                // Each window but the first begins with a frame that is there.
+                // Each window after the first begins with a frame that exists already.
                 let windows = (native / window.saturating_sub(1).max(1) as f64).ceil().max(1.0);
                 windows as usize * window
             }
@@ -82,12 +83,11 @@ impl Timings {
         Duration::try_from_secs_f64(seconds).ok()
     }
 
-    /// How long the models will take for a video of scenes; `None` if something like it was never measured here. The encoder's time is
-    /// left out.
+    /// Estimates the models' time for a video of scenes; `None` without comparable measurements. The encoder's time is left out.
     pub fn estimate(&self, spec: &ScenesSpec) -> Option<Duration> {
         let between: usize = spec.joins().iter().filter(|join| matches!(join, Join::Slerp { .. })).map(Join::frames).sum();
-        let picture = self.step? * f64::from(spec.num_inference_steps()) + self.rest?;
-        let mut seconds = picture * (spec.scenes().len() + between) as f64;
+        let image = self.step? * f64::from(spec.num_inference_steps()) + self.rest?;
+        let mut seconds = image * (spec.scenes().len() + between) as f64;
         for scene in spec.scenes() {
             if let Some(motion) = scene.motion() {
                 let frames = scene.frames() as f64 * f64::from(motion.conditioning_fps()) / spec.fps().as_f64();
@@ -133,10 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_made_of_what_was_measured() {
+    fn an_estimate_follows_from_measurements() {
         let mut timings = Timings::default();
         assert_eq!(timings.estimate(&spec("still")), None);
-        timings.picture(10, Duration::from_millis(500), Duration::from_millis(700));
+        timings.image(10, Duration::from_millis(500), Duration::from_millis(700));
         assert_eq!(timings.estimate(&spec("still")), Some(Duration::from_millis(1400)));
         assert_eq!(timings.estimate(&spec("moving")), None);
         // Three seconds at 7 frames are 21 frames of 25 steps.
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_teaches_how_long_the_next_one_takes() {
+    fn a_clip_gives_the_estimate_of_the_next() {
         let clip = |duration, prompt: Option<&str>| {
             let request = ClipRequest {
                 image: Some(RgbImage::new(8, 8)),
@@ -166,7 +166,7 @@ mod tests {
         // Ten seconds are 70 frames of the model: ten windows, each from the last frame of the one before.
         assert_eq!(timings.clip(&clip(Some(10.0), None)), Some(Duration::from_secs(20)));
         assert_eq!(timings.clip(&clip(None, Some("a boat"))), None);
-        timings.picture(10, Duration::from_secs(1), Duration::from_millis(1500));
+        timings.image(10, Duration::from_secs(1), Duration::from_millis(1500));
         assert_eq!(timings.clip(&clip(None, Some("a boat"))), Some(Duration::from_millis(3500)));
     }
 }

@@ -15,8 +15,8 @@ use std::{
 
 use async_trait::async_trait;
 use remote_providers::{
-    DownloadError, DownloadLimits, ErrorKind, Finished, Guard, InputImage, Interrogator, Outlives, Provider, ProviderError, Run, RunError,
-    Source, Stop as RunStop, VideoRequest, download, run,
+    DownloadError, DownloadLimits, Durability, ErrorKind, Finished, Guard, InputImage, Interrogator, Provider, ProviderError, Run,
+    RunError, Source, Stop as RunStop, VideoRequest, download, run,
 };
 use tokio::{sync::watch, time::timeout};
 use video_encode::VideoFacts;
@@ -138,8 +138,8 @@ impl RemoteBackend {
                 Ok(finished) => finished,
                 Err(RunError::Provider(error)) => return Err(error.into()),
                 Err(RunError::Lost(_)) => return Err(BackendError::Cancelled),
-                Err(RunError::Stopped { stop, is_told }) => {
-                    if is_told || self.cancel_late(stop, caller).await {
+                Err(RunError::Stopped { stop, cancelled_at_provider }) => {
+                    if cancelled_at_provider || self.cancel_late(stop, caller).await {
                         keep.told().await;
                     }
                     return Err(BackendError::Cancelled);
@@ -171,14 +171,14 @@ impl RemoteBackend {
         };
         // Every start of the job must send the same prompt, even after a power loss.
         let record = RemoteRecord { prompt: Some(prompt.clone()), ..keep.record() };
-        keep.keep(&record, Outlives::Machine).await.map_err(|_| BackendError::Cancelled)?;
+        keep.keep(&record, Durability::Machine).await.map_err(|_| BackendError::Cancelled)?;
         Ok(prompt)
     }
 
     /// Cancels at the provider a job that was cancelled after its run had been interrupted; true if the provider accepted it.
     async fn cancel_late(&self, stop: RunStop, Caller { id: job, cancel, keep, .. }: &Caller) -> bool {
         let record = keep.record();
-        let (RunStop::GoingDown, Some(Stop::Cancelled), Some(id)) = (stop, cancel.why(), record.id()) else { return false };
+        let (RunStop::Shutdown, Some(Stop::Cancelled), Some(id)) = (stop, cancel.why(), record.id()) else { return false };
         let accepted = self.abandon(id).await;
         if let Err(error) = &accepted {
             tracing::warn!(%job, %error, "could not tell the provider that the job is cancelled");
@@ -231,7 +231,7 @@ struct Caller {
 async fn stop_of(cancel: &CancelSwitch) -> RunStop {
     match cancel.stopped().await {
         Stop::Cancelled => RunStop::Cancelled,
-        Stop::BrokenOff => RunStop::GoingDown,
+        Stop::Interrupted => RunStop::Shutdown,
     }
 }
 

@@ -3,7 +3,7 @@
 //! It must not know stores. Invariant: the record is persisted before any request to the provider that depends on it.
 
 use async_trait::async_trait;
-use remote_providers::{Lost, Outlives, RemoteMemory, RemoteState};
+use remote_providers::{Durability, Lost, RemoteState, RemoteStateStore};
 use serde::{Deserialize, Serialize};
 
 /// The progress of a remote job.
@@ -39,7 +39,7 @@ pub trait KeepRemote: Send + Sync {
     ///
     /// # Errors
     /// [`Lost`] if it cannot be persisted: the job then stops, and sends the provider nothing more.
-    async fn keep(&self, record: &RemoteRecord, outlives: Outlives) -> Result<(), Lost>;
+    async fn keep(&self, record: &RemoteRecord, outlives: Durability) -> Result<(), Lost>;
 
     /// Persists that the provider has been told of the cancellation.
     async fn told(&self);
@@ -49,8 +49,8 @@ pub trait KeepRemote: Send + Sync {
 pub(super) struct StateOf<'a>(pub(super) &'a dyn KeepRemote);
 
 #[async_trait]
-impl RemoteMemory for StateOf<'_> {
-    async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost> {
+impl RemoteStateStore for StateOf<'_> {
+    async fn record(&self, state: &RemoteState, outlives: Durability) -> Result<(), Lost> {
         self.0.keep(&RemoteRecord { state: state.clone(), ..self.0.record() }, outlives).await
     }
 }

@@ -8,7 +8,7 @@
 //! * A provider's jobs have places of their own: a hundred videos that are made elsewhere block none of this machine's work.
 //!
 //! A job whose model is not loaded is passed over by jobs of loaded models, so that models are not swapped for every job. This is bounded
-//! ([`PASSED`], [`PASSED_FOR`]): then a loaded model is evicted for it, so no job starves.
+//! ([`MAX_PASSED`], [`MAX_PASSED_FOR`]): then a loaded model is evicted for it, so no job starves.
 //!
 //! Order: the highest priority first; then the owner who has had the least backend time; then the oldest job. An owner's time counts from
 //! when they last had no job here. An owner who returns starts level with the present owner who has had least, so turns cannot be saved up
@@ -32,9 +32,9 @@ const REMEMBERED_JOBS: usize = 8;
 const FIRST_GUESS: Duration = Duration::from_secs(5);
 
 /// How many jobs of loaded models may pass a job whose model is not loaded, before a loaded model is evicted for it.
-const PASSED: u32 = 16;
+const MAX_PASSED: u32 = 16;
 /// How long such jobs may pass it; whichever bound is reached first applies.
-const PASSED_FOR: Duration = Duration::from_secs(60);
+const MAX_PASSED_FOR: Duration = Duration::from_secs(60);
 
 /// A waiting job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl BackendSet {
 
 /// A backend's next steps.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct NextJob {
     /// The job to start.
     pub(crate) entry: Option<Entry>,
     /// The model to load.
@@ -101,7 +101,7 @@ pub(crate) struct Wanted {
 
 /// The capacity of a part of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Places {
+pub(crate) struct Capacity {
     /// In total, the running ones included.
     pub(crate) all: usize,
     /// For one owner.
@@ -113,9 +113,9 @@ pub(crate) type Part = Option<usize>;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
-    local: Places,
+    local: Capacity,
     /// The capacity of each remote backend.
-    remote: BTreeMap<usize, Places>,
+    remote: BTreeMap<usize, Capacity>,
     state: Mutex<State>,
 }
 
@@ -176,17 +176,17 @@ impl Queue {
     /// `remote` are the slots of remote backends, by number. Each has twice as many places as slots, but at least as many as there are for
     /// local jobs; an owner's share is in proportion.
     pub(crate) fn new(capacity: usize, capacity_per_owner: usize, remote: impl IntoIterator<Item = (usize, usize)>) -> Self {
-        let local = Places { all: capacity.max(1), per_owner: capacity_per_owner.max(1) };
+        let local = Capacity { all: capacity.max(1), per_owner: capacity_per_owner.max(1) };
         let of_slots = |slots: usize| {
             let all = slots.saturating_mul(2).max(local.all);
-            Places { all, per_owner: (local.per_owner.saturating_mul(all) / local.all).max(local.per_owner) }
+            Capacity { all, per_owner: (local.per_owner.saturating_mul(all) / local.all).max(local.per_owner) }
         };
         let remote = remote.into_iter().map(|(backend, slots)| (backend, of_slots(slots))).collect();
         Self { local, remote, state: Mutex::default() }
     }
 
     /// The capacity of a part.
-    pub(crate) fn places(&self, part: Part) -> Places {
+    pub(crate) fn places(&self, part: Part) -> Capacity {
         part.and_then(|backend| self.remote.get(&backend)).copied().unwrap_or(self.local)
     }
 
@@ -226,17 +226,17 @@ impl Queue {
 
     /// A backend's next job, which counts as running from now on, and the model to load for the job whose turn it is. `readiness` tells
     /// whether a job's model is loaded. Empty if no job waits, or the queue hands out nothing any more.
-    pub(crate) fn take(&self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> Taken {
+    pub(crate) fn take(&self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> NextJob {
         let mut state = self.lock();
         if state.closed || state.draining {
-            return Taken::default();
+            return NextJob::default();
         }
         let (index, load) =
             if self.remote.contains_key(&backend) { (state.next_of_remote(backend), None) } else { state.next_of(backend, now, readiness) };
-        let Some(index) = index else { return Taken { entry: None, load } };
+        let Some(index) = index else { return NextJob { entry: None, load } };
         let entry = state.waiting.remove(index);
         state.running.push((entry.number, entry.owner.clone(), backend));
-        Taken { entry: Some(entry), load }
+        NextJob { entry: Some(entry), load }
     }
 
     /// Frees a running job's place. `has_ended` if the job was completed, so that its time counts in the estimate.
@@ -333,7 +333,7 @@ impl Queue {
     }
 
     /// The numbers of jobs that wait for a remote backend and that run there.
-    pub(crate) fn of_remote(&self, backend: usize) -> (usize, usize) {
+    pub(crate) fn remote_counts(&self, backend: usize) -> (usize, usize) {
         let state = self.lock();
         let waiting = state.waiting.iter().filter(|entry| entry.backends.contains(backend)).count();
         (waiting, state.running.iter().filter(|(.., running)| *running == backend).count())
@@ -413,8 +413,8 @@ impl State {
             // A model is being evicted; a job of it must not start now and need it again.
             Readiness::Queued => (None, None),
             Readiness::Cold => {
-                let is_over =
-                    self.passed >= PASSED || self.passed_since.is_some_and(|since| now.saturating_duration_since(since) >= PASSED_FOR);
+                let is_over = self.passed >= MAX_PASSED
+                    || self.passed_since.is_some_and(|since| now.saturating_duration_since(since) >= MAX_PASSED_FOR);
                 let model = entry.model.clone();
                 if instead.is_none() || is_over {
                     (self.passed, self.passed_since) = (0, None);

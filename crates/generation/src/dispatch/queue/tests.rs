@@ -48,7 +48,7 @@ fn entry(number: usize, owner: &str, model: &str, now: Instant) -> Entry {
 fn served(queue: &Queue, each: Duration, mut now: Instant) -> (Vec<usize>, usize) {
     let (mut room, mut order) = (FakeBackend::default(), Vec::new());
     while queue.waiting() > 0 {
-        let Taken { entry, load } = queue.take(0, now, |entry| room.readiness(entry));
+        let NextJob { entry, load } = queue.take(0, now, |entry| room.readiness(entry));
         assert!(entry.is_some() || load.is_some(), "nothing waits for ever");
         if let Some(load) = load {
             room.load(load);
@@ -85,7 +85,7 @@ fn a_burst_swaps_at_most_twice_as_often_as_the_best_order_and_starves_no_job() {
         for (place, number) in order.iter().enumerate() {
             // At most as many jobs of others as there are models that do not fit.
             let late = place.saturating_sub(*number);
-            assert!(late <= 3 * PASSED as usize, "job {number} is served at place {place}: {order:?}");
+            assert!(late <= 3 * MAX_PASSED as usize, "job {number} is served at place {place}: {order:?}");
         }
     }
 }
@@ -93,7 +93,7 @@ fn a_burst_swaps_at_most_twice_as_often_as_the_best_order_and_starves_no_job() {
 #[test]
 fn the_wait_of_a_job_whose_model_is_not_loaded_is_bounded() {
     let now = Instant::now();
-    let (order, _) = served(&burst(&["x"], now), PASSED_FOR / 2, now);
+    let (order, _) = served(&burst(&["x"], now), MAX_PASSED_FOR / 2, now);
     // Job 2 is the first whose model does not fit: two others pass it, then a model is evicted for its own.
     let place = order.iter().position(|number| *number == 2).unwrap();
     assert!(place <= 6, "it is served at place {place}: {order:?}");
@@ -105,9 +105,9 @@ fn no_less_urgent_job_begins_while_the_model_of_a_more_urgent_one_is_loaded() {
     queue.push(entry(0, "x", "a", now), None).unwrap();
     queue.push(Entry { priority: Priority::High, ..entry(1, "y", "b", now) }, None).unwrap();
     let is_a = |entry: &Entry| if entry.model.as_deref() == Some("a") { Readiness::Ready } else { Readiness::Cold };
-    let Taken { entry: None, load: Some(load) } = queue.take(0, now, is_a) else { panic!("the less urgent one begins") };
+    let NextJob { entry: None, load: Some(load) } = queue.take(0, now, is_a) else { panic!("the less urgent one begins") };
     assert_eq!(load, Wanted { model: Some("b".into()), may_swap: true });
     let loading = |entry: &Entry| if entry.model.as_deref() == Some("a") { Readiness::Ready } else { Readiness::Loading };
-    assert_eq!(queue.take(0, now, loading), Taken::default());
+    assert_eq!(queue.take(0, now, loading), NextJob::default());
     assert_eq!(queue.take(0, now, |_| Readiness::Ready).entry.unwrap().id, "1");
 }

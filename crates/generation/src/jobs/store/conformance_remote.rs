@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
-    Claimed, LEASE, Lease, Synced, UntoldCancel,
+    Claimed, LEASE, Lease, PendingCancel, Synced,
     conformance::{Clock, Store, claim, error, file, get, insert_and_claim, kinds, new_job, outcome},
 };
 use crate::{
@@ -64,18 +64,18 @@ pub(super) async fn a_cancellation_stays_untold_until_the_provider_is_told(store
             assert!(store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
         }
     }
-    assert_eq!(store.untold_cancels().await.unwrap(), []);
+    assert_eq!(store.pending_cancels().await.unwrap(), []);
     for id in ["waits", "known", "asked", "ended"] {
         store.cancel("a", id).await.unwrap();
     }
-    let known = UntoldCancel { job: "known".into(), provider: "veo".into(), remote_id: "1".into() };
+    let known = PendingCancel { job: "known".into(), provider: "veo".into(), remote_id: "1".into() };
     for _ in 0..2 {
-        assert_eq!(store.untold_cancels().await.unwrap(), std::slice::from_ref(&known));
+        assert_eq!(store.pending_cancels().await.unwrap(), std::slice::from_ref(&known));
         store.recover().await.unwrap();
     }
     for id in ["known", "known", "none"] {
-        store.cancel_told(id).await.unwrap();
-        assert_eq!(store.untold_cancels().await.unwrap(), []);
+        store.cancel_delivered(id).await.unwrap();
+        assert_eq!(store.pending_cancels().await.unwrap(), []);
     }
     assert_eq!(get(store, "known").await.remote_id(), Some("1"));
 }

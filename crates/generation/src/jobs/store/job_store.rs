@@ -77,7 +77,7 @@ pub struct QueuedJob {
 
 /// A cancelled job whose provider has not been told yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UntoldCancel {
+pub struct PendingCancel {
     /// The job's id.
     pub job: String,
     /// The provider.
@@ -180,14 +180,14 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns a job to the queue without blame: the attempt does not count as idle.
     async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError>;
 
-    /// Cancels an owner's job, unless it has ended. If a provider has it, the provider has to be told too ([`Self::untold_cancels`]).
+    /// Cancels an owner's job, unless it has ended. If a provider has it, the provider has to be told too ([`Self::pending_cancels`]).
     async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError>;
 
     /// The cancelled jobs whose providers have not been told yet, the oldest first.
-    async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError>;
+    async fn pending_cancels(&self) -> Result<Vec<PendingCancel>, StoreError>;
 
     /// Records that a job's provider has been told of the cancellation, or need not be.
-    async fn cancel_told(&self, id: &str) -> Result<(), StoreError>;
+    async fn cancel_delivered(&self, id: &str) -> Result<(), StoreError>;
 
     /// A job's state, for any owner.
     async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError>;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model_info::ModelInfo,
-    spec::{stored_picture, stored_text},
+    spec::{stored_image, stored_text},
 };
 
 /// What the image generation starts from.
@@ -19,7 +19,7 @@ pub enum ImageMode {
     /// A picture with added noise.
     ImageToImage {
         /// The picture to start from.
-        #[serde(with = "stored_picture::rgb")]
+        #[serde(with = "stored_image::rgb")]
         init_image: RgbImage,
         /// How much of it is repainted, 0 to 1.
         strength: f64,
@@ -27,10 +27,10 @@ pub enum ImageMode {
     /// A picture with noise added to a part.
     Inpaint {
         /// The picture to start from.
-        #[serde(with = "stored_picture::rgb")]
+        #[serde(with = "stored_image::rgb")]
         init_image: RgbImage,
         /// White where it is repainted.
-        #[serde(with = "stored_picture::gray")]
+        #[serde(with = "stored_image::gray")]
         mask_image: GrayImage,
         /// How much of that part is repainted, 0 to 1.
         strength: f64,

@@ -119,16 +119,16 @@ impl Check {
         init_image: Option<RgbImage>,
         mask_image: Option<image::GrayImage>,
     ) -> Option<ImageMode> {
-        let needs_picture = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
+        let needs_image = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
         let given = strength;
         let strength = self.float("strength", strength, DEFAULT_STRENGTH, SHARE);
         if let (Some(strength), Some(steps), Some(_)) = (strength, steps, &init_image) {
             self.some_step(strength, steps, "");
         }
         match (init_image, mask_image) {
-            (None, Some(_)) => self.fail("mask_image", "", needs_picture("a mask")),
+            (None, Some(_)) => self.fail("mask_image", "", needs_image("a mask")),
             (None, None) => match given {
-                Some(value) => self.fail("strength", value, needs_picture("a strength")),
+                Some(value) => self.fail("strength", value, needs_image("a strength")),
                 None => Some(ImageMode::TextToImage),
             },
             (Some(init_image), None) => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
 use super::{FpsRequest, MotionRequest, MotionSpec};
-use crate::spec::{stored_picture, stored_text};
+use crate::spec::{stored_image, stored_text};
 
 /// A clip, unchecked; [`ClipRequest::validate`] turns it into a spec.
 ///
@@ -138,7 +138,7 @@ pub struct ClipSpec {
     /// Absent in jobs stored by older versions: the default model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
-    #[serde(with = "stored_picture::rgb")]
+    #[serde(with = "stored_image::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) repaint: Option<RepaintSpec>,
     pub(crate) motion: MotionSpec,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
 use super::{ClipSpec, RemoteVideoSpec};
-use crate::spec::{stored_joins, stored_picture, stored_text};
+use crate::spec::{stored_image, stored_joins, stored_text};
 
 /// A validated request for a video.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -275,7 +275,7 @@ pub struct AnimationSpec {
     /// Absent in jobs stored by older versions: the default model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
-    #[serde(with = "stored_picture::rgb")]
+    #[serde(with = "stored_image::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) motion: MotionSpec,
     #[serde(with = "stored_text")]

@@ -276,9 +276,9 @@ impl Check {
             self.fail::<()>("duration_per_scene", 0, FieldErrorKind::Value { error });
         }
         let between: usize = joins.iter().filter(|join| matches!(join, Join::Slerp { .. })).map(Join::frames).sum();
-        let pictures = scenes.len() + between;
-        if pictures > video.max_pictures {
-            let error = format!("the model would have to make {pictures} pictures, and makes at most {}", video.max_pictures);
+        let images = scenes.len() + between;
+        if images > video.max_images {
+            let error = format!("the model would have to make {images} pictures, and makes at most {}", video.max_images);
             self.fail::<()>("transition_frames", between, FieldErrorKind::Value { error });
         }
         for (index, (join, pair)) in joins.iter().zip(scenes.windows(2)).enumerate() {

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_side_keeps_the_pictures_proportions() {
+    fn a_longer_side_keeps_the_images_proportions() {
         let size = |width, height| of_longer_side(768, &RgbImage::new(width, height), 16);
         assert_eq!([size(100, 100), size(1600, 900), size(900, 1600), size(1000, 1)], [(768, 768), (768, 432), (432, 768), (768, 16)]);
     }

@@ -13,8 +13,8 @@ use std::{future::pending, path::Path, sync::Mutex, time::Duration};
 use async_trait::async_trait;
 use remote_fakes::{Recorded, aws::Account, bedrock, s3::S3};
 use remote_providers::{
-    AwsKeys, Bedrock, BedrockSettings, DownloadError, DownloadLimits, Finished, Lost, Outlives, Pace, ProviderError, RemoteMemory,
-    RemoteState, Run, RunError, VideoRequest, download, run,
+    AwsKeys, Bedrock, BedrockSettings, DownloadError, DownloadLimits, Durability, Finished, Lost, Pace, ProviderError, RemoteState,
+    RemoteStateStore, Run, RunError, VideoRequest, download, run,
 };
 use secrecy::SecretString;
 
@@ -96,8 +96,8 @@ impl World {
 }
 
 #[async_trait]
-impl RemoteMemory for World {
-    async fn record(&self, state: &RemoteState, _: Outlives) -> Result<(), Lost> {
+impl RemoteStateStore for World {
+    async fn record(&self, state: &RemoteState, _: Durability) -> Result<(), Lost> {
         self.states.lock().unwrap().push(state.clone());
         Ok(())
     }

@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use crate::{
     api::characters::{
+        character_image::{self, Found},
         metadata::CharacterMetadata,
-        picture::{self, Found},
     },
     http::{Problem, RequestNotes},
-    inputs::{Asker, Body, EXAMPLE_PICTURE, SourceError, body_table, check_callback, input_image, random_seed, value_error},
+    inputs::{Body, EXAMPLE_IMAGE, Requester, SourceError, body_table, check_callback, input_image, random_seed, value_error},
     state::{ApiState, Maker},
 };
 
@@ -44,7 +44,7 @@ pub(crate) struct Character {
 body_table! {
     /// The body of `POST /generate-video` for a character in motion. Unknown keys are ignored, and named in the answer.
     pub(crate) CHARACTER: Character, CharacterBody as "CharacterToVideoRequest",
-    example {"characterImageUrl": EXAMPLE_PICTURE, "script": "The boat sails away at sunset", "duration": 5, "quality": DEFAULT_QUALITY},
+    example {"characterImageUrl": EXAMPLE_IMAGE, "script": "The boat sails away at sunset", "duration": 5, "quality": DEFAULT_QUALITY},
     {
         /// The picture: a path that `POST /upload-character` gave, an http or https address of a PNG, JPEG or WebP file, or, for a
         /// small one, a data URL.
@@ -70,7 +70,7 @@ impl Body<Character> {
     pub(crate) async fn into_spec(
         mut self,
         request: &HttpRequest,
-        asker: Asker<'_>,
+        asker: Requester<'_>,
         maker: Maker,
         state: &ApiState,
     ) -> Result<(VideoSpec, CharacterMetadata), Problem> {
@@ -79,7 +79,7 @@ impl Body<Character> {
         let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !self.named.json.contains_key(*field));
         let missing = missing.map(|field| FieldError::new(field, "", FieldErrorKind::Missing)).collect();
         let Character { source, script, duration, quality, seed, .. } = self.request.clone();
-        let (source, script) = self.judged(source.zip(script).ok_or(missing))?;
+        let (source, script) = self.or_problem(source.zip(script).ok_or(missing))?;
         let duration = duration.unwrap_or(DEFAULT_SECONDS.into());
         let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
         let strength = state.repaint_strength;
@@ -101,8 +101,8 @@ impl Body<Character> {
             request.fill_in(&model.defaults);
         }
         let rules = ClipRules { seconds: (SECONDS.0.into(), SECONDS.1.into()), ..ClipRules::default() };
-        self.judged(request.clone().validate(&rules, &state.limits).map_err(renamed))?;
-        let Found { picture, name } = match picture::find(&source, asker, &maker, state).await {
+        self.or_problem(request.clone().validate(&rules, &state.limits).map_err(renamed))?;
+        let Found { image, name } = match character_image::find(&source, asker, &maker, state).await {
             Ok(found) => found,
             Err(SourceError::Failed(error)) => return Err(*error),
             Err(SourceError::Refused(sentence)) => {
@@ -111,8 +111,8 @@ impl Body<Character> {
         };
         let (spec, notes) = match maker {
             Maker::Local(_) => {
-                let request = ClipRequest { image: Some(picture.picture), ..request };
-                let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
+                let request = ClipRequest { image: Some(image.image), ..request };
+                let spec = self.or_problem(request.validate(&rules, &state.limits).map_err(renamed))?;
                 let model = state.local().model_named(own_model.as_deref())?;
                 let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
                 (VideoSpec::Clip(spec), [script_note(&script, strength)].into_iter().chain(remarks).collect())
@@ -120,7 +120,7 @@ impl Body<Character> {
             Maker::Remote(model) => {
                 let request = VideoRequest {
                     prompt: script.clone(),
-                    image: Some(input_image(picture).await?),
+                    image: Some(input_image(image).await?),
                     seconds: u32::try_from(duration).ok(),
                     seed: seed.and_then(|seed| u64::try_from(seed).ok()),
                     ..VideoRequest::default()

@@ -37,7 +37,7 @@ use crate::{
         ErrorBody, FileAnswer, FileAnswers, Problem, RequestNotes, StoreProblems, ValidationErrorBody, idempotency,
         multipart_file::{FileLimits, MultipartBody},
     },
-    inputs::{Asker, Body, Fields, entries, fields::MOST_LISTED, query_values},
+    inputs::{Body, Fields, Requester, entries, fields::MAX_LISTED, query_values},
     state::{ApiState, Maker},
 };
 
@@ -132,7 +132,7 @@ pub(crate) async fn generate(
     }
     let base_url = state.access.base_url(request);
     submission.callback_url.clone_from(&body.request.callback_url);
-    let (spec, metadata) = body.into_spec(request, Asker { owner: &caller.owner, base_url: &base_url }, maker, state).await?;
+    let (spec, metadata) = body.into_spec(request, Requester { owner: &caller.owner, base_url: &base_url }, maker, state).await?;
     let metadata = JobMetadata::Character(metadata);
     let submitted = submission.submit(state, Uuid::new_v4().to_string(), Work::Video(spec), metadata).await?;
     accepted(request, submitted, &caller, state)
@@ -271,7 +271,7 @@ fn limit(query: &str) -> Result<usize, Problem> {
     let query = query_values(query);
     let mut fields = Fields::of(&query, "query");
     let limit = fields.read("limit", entries);
-    if fields.faults.is_empty() { Ok(limit.unwrap_or(MOST_LISTED)) } else { Err(Problem::invalid(fields.faults)) }
+    if fields.faults.is_empty() { Ok(limit.unwrap_or(MAX_LISTED)) } else { Err(Problem::invalid(fields.faults)) }
 }
 
 #[cfg(test)]

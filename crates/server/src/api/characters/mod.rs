@@ -1,9 +1,9 @@
 //! Characters in motion: uploads, and videos as jobs.
 
 pub(crate) mod body;
+mod character_image;
 pub(crate) mod handlers;
 pub(crate) mod metadata;
-mod picture;
 pub(crate) mod wire;
 
 use actix_web::web::ServiceConfig;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     http::{Problem, ValidationErrorDetail},
-    inputs::{Body, EXAMPLE_PICTURE, body_table, detail, value_fault},
+    inputs::{Body, EXAMPLE_IMAGE, body_table, detail, value_fault},
 };
 
 /// The header with a request's name.
@@ -25,7 +25,7 @@ pub(crate) struct I2v {
 body_table! {
     /// The body of `POST /api/v1/i2v`.
     I2V: I2v, I2vBody as "ImageToVideoRequest",
-    example {"image_id": EXAMPLE_PICTURE},
+    example {"image_id": EXAMPLE_IMAGE},
     {
         /// The image: an http or https address of a PNG, JPEG or WebP file, its base64, or a data URL. HTML entities in an address
         /// (`&amp;`, `&#x2F;`) are decoded.
@@ -49,7 +49,7 @@ pub(crate) struct Read {
 /// 422 with every fault, those of the headers first, in FastAPI's format.
 pub(crate) fn read(request: &HttpRequest, bytes: &[u8]) -> Result<Read, Problem> {
     let (name, body) = (name_of(request), I2V.parse(bytes)?);
-    let fields = body.judged(Ok(()));
+    let fields = body.or_problem(Ok(()));
     match (name, fields, &body.request.image_id) {
         (Ok(name), Ok(()), Some(image)) => Ok(Read { image: without_entities(image), name, body }),
         (Ok(_), Ok(()), None) => Err(Problem::internal()),

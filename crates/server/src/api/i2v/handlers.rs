@@ -27,7 +27,7 @@ use crate::{
         submission::{Submission, new_id},
     },
     http::{JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes, ServiceProblems, check_type, idempotency},
-    inputs::{Asker, Body, SourceError, input_image, random_seed},
+    inputs::{Body, Requester, SourceError, input_image, random_seed},
     state::{ApiState, Maker},
 };
 
@@ -80,19 +80,19 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     }
     RequestNotes::new(body.named.ignored.clone(), Vec::new()).tell(request);
     let base_url = state.access.base_url(request);
-    let asker = Asker { owner: &submission.caller.owner, base_url: &base_url };
+    let asker = Requester { owner: &submission.caller.owner, base_url: &base_url };
     let maker = match &body.request.model {
         Some(name) => state.services.named(name)?,
         None => state.services.default_maker(state.services.i2v.as_ref()),
     };
-    let picture = state.pictures_for(&maker).picture(address, asker).await.map_err(|error| match error {
+    let given = state.images_for(&maker).image(address, asker).await.map_err(|error| match error {
         SourceError::Refused(reason) => body.fault("image_id", reason),
         SourceError::Failed(error) => *error,
     })?;
     let (spec, remarks) = match maker {
-        Maker::Local(name) => (local(&body, name, picture.picture, state).await?, Vec::new()),
+        Maker::Local(name) => (local(&body, name, given.image, state).await?, Vec::new()),
         Maker::Remote(model) => {
-            let image = input_image(picture).await?;
+            let image = input_image(given).await?;
             let request = VideoRequest { image: Some(image), ..VideoRequest::default() };
             let spec = RemoteVideoSpec { caption_first: state.services.captions, ..RemoteVideoSpec::new(model, request) };
             let (spec, remarks) = state.services.fitted(spec)?;
@@ -118,7 +118,7 @@ async fn local(body: &Body<I2v>, model: Option<String>, image: RgbImage, state: 
         seed: Some(random_seed().into()),
         ..ClipRequest::default()
     };
-    Ok(VideoSpec::Clip(body.judged(request.validate(&ClipRules::default(), &state.limits))?))
+    Ok(VideoSpec::Clip(body.or_problem(request.validate(&ClipRules::default(), &state.limits))?))
 }
 
 /// The same answer for one request, whatever the state of its job.

@@ -27,8 +27,8 @@ use crate::{
     },
     files::PngFile,
     http::{
-        IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, Problem, QueueProblems, RequestBody, RequestNotes, aside, check_type,
-        file_answer::AS_MADE, idempotency,
+        HeldJobProblems, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes, check_type,
+        file_answer::AS_MADE, idempotency, offload,
     },
     inputs::random_seed,
     state::ApiState,
@@ -61,7 +61,7 @@ use crate::{
         JsonBodyProblems,
         ModelProblems,
         QueueProblems,
-        NotMade,
+        HeldJobProblems,
     )
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -74,15 +74,15 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let submission = Submission::by(caller, request, &bytes).await?;
-    let mut body = aside(bytes.len(), move || GENERATE.parse(&bytes)).await??;
+    let mut body = offload(bytes.len(), move || GENERATE.parse(&bytes)).await??;
     let return_base64 = body.request.return_base64.unwrap_or(false);
     let mut notes = RequestNotes::new(std::mem::take(&mut body.named.ignored), Vec::new());
     notes.tell(request);
     let mut image = std::mem::take(&mut body.request.image);
-    image.model = state.services.named_here(image.model.as_deref())?;
+    image.model = state.services.local_model(image.model.as_deref())?;
     let model = state.ready_model(image.model.as_deref()).await?;
     image.seed.get_or_insert_with(|| random_seed().into());
-    let spec = body.judged(image.validate(&state.limits, &model))?;
+    let spec = body.or_problem(image.validate(&state.limits, &model))?;
     notes.remarks = spec.remarks_on(&model);
     notes.tell(request);
     let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));

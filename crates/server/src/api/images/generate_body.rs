@@ -8,7 +8,7 @@ use generation::{
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 
-use crate::inputs::{Holds, Row, body_table, field_names::one_picture, rows};
+use crate::inputs::{Holds, Row, body_table, field_names::one_image, rows};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
@@ -68,6 +68,6 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 5] {
         /// The share of fresh noise in a step, for the schedulers that use it: `ddim` and `tcd` (0 if absent), and `euler-ancestral` (1 if
         /// absent). With others it has no effect, and the answer's remarks say so.
         eta: Number(SHARE, |r| &mut r.held().eta),
-        n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_picture))),
+        n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_image))),
     }
 }

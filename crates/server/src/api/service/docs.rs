@@ -18,8 +18,8 @@ use crate::{
     access,
     api::{
         tasks::{
-            problems::rendered,
-            wire::{PictureTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
+            problems::render,
+            wire::{ImageTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
         },
         videos::wire::Scene,
     },
@@ -56,7 +56,7 @@ use crate::{
         crate::api::tasks::videos::generate,
         crate::api::tasks::videos::status,
         crate::api::tasks::images::generate,
-        crate::api::tasks::images::generate_from_picture,
+        crate::api::tasks::images::generate_from_image,
         crate::api::tasks::images::services,
         crate::api::tasks::handlers::list,
         crate::api::tasks::handlers::show,
@@ -71,7 +71,7 @@ use crate::{
         (name = "models", description = "The models of this machine"),
         (name = "service", description = "The service itself")
     ),
-    components(schemas(Scene, PictureTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
+    components(schemas(Scene, ImageTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
     modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems)
 )]
 pub(crate) struct ApiDoc;
@@ -180,7 +180,7 @@ impl Modify for TaskProblems {
                 *schema = Ref::from_schema_name(tasks);
                 if let (Some(example), Ok(status)) = (&mut content.example, status.parse()) {
                     let message = example["detail"].as_str().unwrap_or_default();
-                    *example = rendered(&Problem::new(status, "", message));
+                    *example = render(&Problem::new(status, "", message));
                 }
             }
         }

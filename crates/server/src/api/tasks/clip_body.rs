@@ -15,7 +15,7 @@ use remote_providers::{InputImage, VideoRequest};
 
 use crate::{
     http::{Problem, RequestNotes},
-    inputs::{Body, EXAMPLE_PICTURE, TypeFault, body_table, check_callback, random_seed},
+    inputs::{Body, EXAMPLE_IMAGE, TypeFault, body_table, check_callback, random_seed},
     state::{Maker, Services, TasksSettings},
 };
 
@@ -50,7 +50,7 @@ body_table! {
     /// the answer's `ignored_fields`.
     CLIP: Clip, VideoTaskBody as "VideoTaskRequest",
     example {
-        "image": EXAMPLE_PICTURE, "duration": 5, "fps": 30, "resolution": "1280x720", "motion_strength": 0.5, "camera_motion": "pan"
+        "image": EXAMPLE_IMAGE, "duration": 5, "fps": 30, "resolution": "1280x720", "motion_strength": 0.5, "camera_motion": "pan"
     },
     {
         /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cropped to the video's
@@ -202,6 +202,6 @@ impl Body<Clip> {
     pub(crate) fn spec(&self, image: Option<RgbImage>, limits: &Limits) -> Result<ClipSpec, Problem> {
         // The rules' own default is thirty frames per second.
         let rules = ClipRules { seconds: SECONDS, fps: FPS, default_size: Some(DEFAULT_SIZE), ..ClipRules::default() };
-        self.judged(ClipRequest { image, ..self.request.clip.clone() }.validate(&rules, limits))
+        self.or_problem(ClipRequest { image, ..self.request.clip.clone() }.validate(&rules, limits))
     }
 }

@@ -18,32 +18,32 @@ use crate::{
         metadata::JobMetadata,
         submission::{Submission, new_id},
         tasks::{
+            image_body::{self, Image, ImageFromImageBody, ImageTaskBody, image_field},
             metadata::TaskMetadata,
-            picture_body::{self, Picture, PictureFromPictureBody, PictureTaskBody, picture_field},
             problems::{held_up, task_cancelled, task_not_found},
             task_view::{self, Links},
-            wire::{PictureTaskResponse, SERVICE},
+            wire::{ImageTaskResponse, SERVICE},
         },
     },
     files::artifacts,
     http::{
-        HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, Problem, QueueProblems, RequestBody, aside, check_type,
-        idempotency,
+        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, check_type,
+        idempotency, offload,
     },
-    inputs::{Asker, Body, SourceError, value_error},
+    inputs::{Body, Requester, SourceError, value_error},
     state::ApiState,
 };
 
 /// The picture's name in its task.
-const PICTURE: &str = "image-0.png";
+const IMAGE: &str = "image-0.png";
 
 /// The answers of both routes.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "it only documents answers")]
-enum PictureResponses {
+enum ImageResponses {
     /// The picture
     #[response(status = 200, headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent")))]
-    Picture(PictureTaskResponse),
+    Image(ImageTaskResponse),
 }
 
 /// Makes a picture from a text.
@@ -53,9 +53,9 @@ enum PictureResponses {
     post,
     path = "/api/v1/images/generate",
     tag = "tasks",
-    request_body = PictureTaskBody,
+    request_body = ImageTaskBody,
     params(IdempotencyHeader),
-    responses(PictureResponses, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
+    responses(ImageResponses, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, false).await
@@ -68,11 +68,11 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     post,
     path = "/api/v1/images/generate-i2i",
     tag = "tasks",
-    request_body = PictureFromPictureBody,
+    request_body = ImageFromImageBody,
     params(IdempotencyHeader),
-    responses(PictureResponses, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
+    responses(ImageResponses, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
-pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn generate_from_image(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, true).await
 }
 
@@ -87,9 +87,9 @@ pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
     std::future::ready(Json(vec![SERVICE]))
 }
 
-async fn respond(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
+async fn respond(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_image: bool) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = try_respond(request, caller, &mut body, state, wants_picture).await;
+    let answer = try_respond(request, caller, &mut body, state, wants_image).await;
     body.held_by(answer)
 }
 
@@ -98,11 +98,11 @@ async fn try_respond(
     caller: Caller,
     body: &mut RequestBody,
     state: &ApiState,
-    wants_picture: bool,
+    wants_image: bool,
 ) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let base_url = state.access.base_url(request);
-    let (bytes, held) = match wants_picture {
+    let (bytes, held) = match wants_image {
         true => state.read_large(body, request, &caller.owner).await?,
         false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
     };
@@ -112,17 +112,17 @@ async fn try_respond(
         Some(Submitted { job, .. }) => (job, true, true),
         None => {
             let guard = state.guard.clone();
-            let mut picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
-            submission.callback_url = picture.request.callback_url.take();
-            let is_kept = submission.can_be_asked_after();
-            let Submitted { job, replayed, .. } = submit(request, picture, &base_url, submission, state).await?;
+            let mut image = offload(bytes.len(), move || image_body::parse(&bytes, wants_image, &guard)).await??;
+            submission.callback_url = image.request.callback_url.take();
+            let is_kept = submission.is_recoverable();
+            let Submitted { job, replayed, .. } = submit(request, image, &base_url, submission, state).await?;
             (job, replayed, is_kept)
         }
     };
     drop(held);
     let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
     let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| task_not_found(&job.id))?;
-    if let Some(fault) = job.held_up_by {
+    if let Some(fault) = job.blocked_by {
         // A job without a name or a callback is cancelled when `waiting` is dropped.
         return Err(held_up(fault));
     }
@@ -136,31 +136,31 @@ async fn try_respond(
 
 async fn submit(
     request: &HttpRequest,
-    mut picture: Body<Picture>,
+    mut body: Body<Image>,
     base_url: &str,
     submission: Submission,
     state: &ApiState,
 ) -> Result<Submitted, Problem> {
-    let name = state.services.named_here(picture.request.model())?;
+    let name = state.services.local_model(body.request.model())?;
     let model = state.ready_model(name.as_deref()).await?;
-    picture.request.set_model(name);
-    let mut notes = picture.notes(&model);
+    body.request.set_model(name);
+    let mut notes = body.notes(&model);
     notes.tell(request);
-    picture.check_picture(&state.limits, &model)?;
-    let image = match picture.request.source.take() {
+    body.check_image(&state.limits, &model)?;
+    let image = match body.request.source.take() {
         None => None,
         Some(source) => {
-            let given = state.pictures().picture(source, Asker { owner: &submission.caller.owner, base_url }).await;
+            let given = state.images().image(source, Requester { owner: &submission.caller.owner, base_url }).await;
             let given = given.map_err(|error| match error {
-                SourceError::Refused(reason) => picture.fault("image", reason),
+                SourceError::Refused(reason) => body.fault("image", reason),
                 SourceError::Failed(error) => *error,
             })?;
-            Some(given.picture)
+            Some(given.image)
         }
     };
     let limits = state.limits.clone();
     // A blocking task, because it resizes the given picture.
-    let spec = web::block(move || picture.picture_spec(image, &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
+    let spec = web::block(move || body.image_spec(image, &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
     let (remarks, spec) = spec.await??;
     notes.remarks = remarks;
     let native_size = Some((spec.width(), spec.height()));
@@ -197,22 +197,22 @@ async fn answer(job: &Job, jobs: &Jobs, links: Links<'_>) -> Result<HttpResponse
         JobState::Failed | JobState::Queued | JobState::Running => {
             let error = job.error.clone().ok_or_else(Problem::internal)?;
             if let Some((field, reason)) = error.refused_field() {
-                return Err(Problem::invalid(vec![value_error(picture_field(field), reason.to_owned(), &serde_json::Value::Null)]));
+                return Err(Problem::invalid(vec![value_error(image_field(field), reason.to_owned(), &serde_json::Value::Null)]));
             }
             return Err(Problem::job_failed("Image generation", &error));
         }
     }
     let outcome = job.outcome.as_ref().ok_or_else(Problem::internal)?;
-    let file = jobs.artifact(&job.owner, &job.id, PICTURE).await?.filter(|file| !file.expired);
+    let file = jobs.artifact(&job.owner, &job.id, IMAGE).await?.filter(|file| !file.expired);
     let image_b64 = match file {
         None => None,
         Some(file) => Some(BASE64_STANDARD.encode(artifacts::read(jobs, &job.id, &file.name).await?)),
     };
     let TaskMetadata { native_size, notes, .. } = TaskMetadata::of(job);
     let (native_width, native_height) = native_size.unwrap_or((outcome.width, outcome.height));
-    Ok(HttpResponse::Ok().json(PictureTaskResponse {
+    Ok(HttpResponse::Ok().json(ImageTaskResponse {
         task_id: Some(job.id.clone()),
-        image_url: Some(links.file(job, PICTURE)),
+        image_url: Some(links.file(job, IMAGE)),
         image_b64,
         service: SERVICE.to_owned(),
         duration: task_view::rounded(outcome.seconds),

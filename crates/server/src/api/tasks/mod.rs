@@ -4,7 +4,7 @@
 //! additions. Where its source and its documentation differ, the documentation wins.
 //!
 //! * [`videos`] and [`images`] accept requests, [`handlers`] lists, reads and cancels tasks, [`events`] streams their events;
-//! * [`clip_body`] and [`picture_body`] parse the bodies, [`wire`] has the answers, [`task_view`] renders a job as a task;
+//! * [`clip_body`] and [`image_body`] parse the bodies, [`wire`] has the answers, [`task_view`] renders a job as a task;
 //! * [`problems`] gives every error below `/api/v1` the `error` object that these clients expect, beside FastAPI's `detail`.
 //!
 //! The invariant: a task's state comes from the job store; this module keeps none.
@@ -14,9 +14,9 @@ mod clip_body;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod handlers;
+mod image_body;
 pub(crate) mod images;
 pub(crate) mod metadata;
-mod picture_body;
 pub(crate) mod problems;
 pub(crate) mod task_view;
 pub(crate) mod videos;
@@ -34,7 +34,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(path("/api/v1/videos/generate").post(videos::generate))
         .service(path("/api/v1/videos/{id}").get(videos::status))
         .service(path("/api/v1/images/generate").post(images::generate))
-        .service(path("/api/v1/images/generate-i2i").post(images::generate_from_picture))
+        .service(path("/api/v1/images/generate-i2i").post(images::generate_from_image))
         .service(path("/api/v1/images/services").get(images::services))
         .service(path("/api/v1/tasks").get(handlers::list))
         .service(path("/api/v1/tasks/").get(handlers::list))

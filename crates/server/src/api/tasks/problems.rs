@@ -36,7 +36,7 @@ pub(crate) fn held_up(fault: DiskFault) -> Problem {
 }
 
 /// The body of a problem, in the vocabulary of the service that these clients expect.
-pub(crate) fn rendered(problem: &Problem) -> Value {
+pub(crate) fn render(problem: &Problem) -> Value {
     let code = match (problem.code, problem.status.as_u16()) {
         ("task_not_found", _) => "TASK_NOT_FOUND",
         ("model_not_found", _) => "MODEL_NOT_FOUND",
@@ -77,14 +77,14 @@ mod tests {
     #[test]
     fn the_detail_stays_beside_the_error() {
         let error = json!({"code": "TASK_NOT_FOUND", "message": "Task not found: a", "details": {}});
-        assert_eq!(rendered(&task_not_found("a")), json!({"detail": "Task not found: a", "error": error}));
+        assert_eq!(render(&task_not_found("a")), json!({"detail": "Task not found: a", "error": error}));
         let fault = crate::inputs::faults::detail("missing", vec!["body".into(), "image".into()], "Field required".into(), Value::Null);
         let faults = json!([fault]);
         let error = json!({"code": "VALIDATION_ERROR", "message": "Request validation failed", "details": faults});
-        assert_eq!(rendered(&Problem::invalid(vec![fault])), json!({"detail": faults, "error": error}));
-        assert_eq!(rendered(&held_up(DiskFault::Full))["error"]["details"], json!({"service": "local", "retryable": true}));
-        assert_eq!(rendered(&Problem::method_not_allowed("GET".into()))["error"]["code"], "HTTP_ERROR");
-        assert_eq!(rendered(&task_cancelled("a"))["error"]["code"], "TASK_CANCELLED");
-        assert_eq!(rendered(&Problem::not_found())["error"]["code"], "HTTP_ERROR");
+        assert_eq!(render(&Problem::invalid(vec![fault])), json!({"detail": faults, "error": error}));
+        assert_eq!(render(&held_up(DiskFault::Full))["error"]["details"], json!({"service": "local", "retryable": true}));
+        assert_eq!(render(&Problem::method_not_allowed("GET".into()))["error"]["code"], "HTTP_ERROR");
+        assert_eq!(render(&task_cancelled("a"))["error"]["code"], "TASK_CANCELLED");
+        assert_eq!(render(&Problem::not_found())["error"]["code"], "HTTP_ERROR");
     }
 }

@@ -142,7 +142,7 @@ fn message(job: &Job) -> String {
     if let Some(damage) = &job.damage {
         return damage.clone();
     }
-    if let Some(fault) = job.held_up_by {
+    if let Some(fault) = job.blocked_by {
         return format!("Waiting: {fault}; the task continues when that is fixed");
     }
     if let Some((name, state)) = &job.waits_for {

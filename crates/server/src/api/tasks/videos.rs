@@ -27,9 +27,9 @@ use crate::{
     },
     http::{
         ErrorBody, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, ServiceProblems, StoreProblems,
-        aside, check_type, idempotency,
+        check_type, idempotency, offload,
     },
-    inputs::{Asker, SourceError, input_image},
+    inputs::{Requester, SourceError, input_image},
     state::{ApiState, Maker},
 };
 
@@ -95,7 +95,7 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     }
     let (tasks, services, guard) = (state.tasks.clone(), state.services.clone(), state.guard.clone());
     // Parsing consumes the body, which may be long: only the picture is needed from here on.
-    let parsed = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &services, &guard)).await??;
+    let parsed = offload(bytes.len(), move || clip_body::parse(&bytes, &tasks, &services, &guard)).await??;
     let Parsed { body: mut clip, maker, mut notes } = parsed;
     submission.stays_here = matches!(maker, Maker::Local(_)) && clip.request.names_this_machine();
     if let Maker::Local(name) = &maker {
@@ -110,14 +110,14 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let base_url = state.access.base_url(request);
     // `check` refuses a body without a picture.
     let source = clip.request.source.take().ok_or_else(Problem::internal)?;
-    let image = state.pictures_for(&maker).picture(source, Asker { owner: &submission.caller.owner, base_url: &base_url }).await;
+    let image = state.images_for(&maker).image(source, Requester { owner: &submission.caller.owner, base_url: &base_url }).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.fault("image", reason),
         SourceError::Failed(error) => *error,
     })?;
     submission.callback_url = clip.request.callback_url.take();
     let spec = match maker {
-        Maker::Local(_) => VideoSpec::Clip(clip.spec(Some(image.picture), &state.limits)?),
+        Maker::Local(_) => VideoSpec::Clip(clip.spec(Some(image.image), &state.limits)?),
         Maker::Remote(model) => {
             let image = input_image(image).await?;
             let (spec, remarks) = state.services.fitted(RemoteVideoSpec::new(model, clip.remote_request(image)))?;

@@ -43,7 +43,7 @@ pub(crate) struct VideoTaskResponse {
 
 /// The answer of `POST /api/v1/images/generate`.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PictureTaskResponse {
+pub(crate) struct ImageTaskResponse {
     /// The id of the task that made it.
     #[schema(example = "img_abc123def456")]
     pub(crate) task_id: Option<String>,

@@ -146,7 +146,7 @@ async fn wait_for_start(job: Job, state: &ApiState) -> Result<Job, Problem> {
     let waited = tokio::time::timeout(START_TIMEOUT, state.jobs.until(&job.owner, &job.id, is_decided)).await;
     let Ok(Ok(Some(now))) = waited else { return Ok(job) };
     match (&now.state, &now.error) {
-        (JobState::Failed, Some(error)) => Err(Problem::not_begun(error)),
+        (JobState::Failed, Some(error)) => Err(Problem::start_failed(error)),
         (JobState::Queued | JobState::Running | JobState::Completed | JobState::Cancelled | JobState::Failed, _) => Ok(now),
     }
 }
@@ -177,7 +177,7 @@ fn accepted(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -
 
 /// The spec of the video.
 fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, limits: &Limits) -> Result<ScenesSpec, Problem> {
-    body.judged(Ok(()))?;
+    body.or_problem(Ok(()))?;
     let scene = SceneRequest { prompt: body.request.text.clone(), source: Some("moving".into()), ..SceneRequest::default() };
     let default_seed = || match body.named.json.get("seed") {
         // An explicit null does not mean the default seed, nor does -1.
@@ -198,7 +198,7 @@ fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, li
     };
     request.fill_in(defaults);
     // The default limits allow all of this; an operator's may not.
-    body.judged(request.validate(limits))
+    body.or_problem(request.validate(limits))
 }
 
 /// The state of a video from a text.

@@ -22,12 +22,12 @@ use crate::{
             scenes_body::{fps, fps_schema, motion_run, motion_settings},
         },
     },
-    files::{Mp4File, decoding, picture_text},
+    files::{Mp4File, decoding, image_text},
     http::{
-        IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, RequestNotes,
-        check_type, insert, respond_async,
+        HeldJobProblems, IdempotencyHeader, JsonBodyProblems, ModelProblems, PreferHeader, Problem, QueueProblems, RequestBody,
+        RequestNotes, check_type, insert, respond_async,
     },
-    inputs::{EXAMPLE_PICTURE, Holds, body_table, picture_source, random_seed, rows, value_error},
+    inputs::{EXAMPLE_IMAGE, Holds, body_table, image_source, random_seed, rows, value_error},
     state::{ApiState, Services},
 };
 
@@ -50,7 +50,7 @@ body_table! {
     /// The body of `POST /animate`. Other programs' names of the fields are accepted; unknown keys are ignored, and named in the answer's
     /// `X-Ignored-Fields`.
     ANIMATE: Animate, AnimateBody as "AnimateRequest",
-    example {"image": EXAMPLE_PICTURE, "motion_bucket_id": 127, "seed": 42},
+    example {"image": EXAMPLE_IMAGE, "motion_bucket_id": 127, "seed": 42},
     [
         &rows! { Animate;
             /// The picture: base64 of a PNG, JPEG or WebP file, or a data URL.
@@ -103,7 +103,7 @@ body_table! {
         JsonBodyProblems,
         ModelProblems,
         QueueProblems,
-        NotMade,
+        HeldJobProblems,
     )
 )]
 pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -155,15 +155,15 @@ fn spec(body: &[u8], limits: &Limits, services: &Services) -> Result<(Result<Ani
     let mut request = std::mem::take(&mut body.request.request);
     request.image = body.request.image.take().and_then(|text| {
         let sentence = |sentence| body.faults.push(value_error("image", sentence, &text.as_str().into()));
-        picture(&text).map_err(sentence).ok()
+        image(&text).map_err(sentence).ok()
     });
     request.seed.get_or_insert_with(|| random_seed().into());
-    request.model = services.named_here(request.model.as_deref())?;
-    let spec = body.judged(request.validate(limits));
+    request.model = services.local_model(request.model.as_deref())?;
+    let spec = body.or_problem(request.validate(limits));
     Ok((spec, RequestNotes::new(body.named.ignored, Vec::new())))
 }
 
 /// A picture from base64 or a data URL.
-fn picture(text: &str) -> Result<RgbImage, String> {
-    picture_source::of_bytes(picture_text::bytes(text).map_err(|error| error.to_string())?)
+fn image(text: &str) -> Result<RgbImage, String> {
+    image_source::decode_bytes(image_text::bytes(text).map_err(|error| error.to_string())?)
 }

@@ -35,8 +35,8 @@ use crate::{
     },
     files::Mp4File,
     http::{
-        ErrorBody, IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody,
-        ServiceProblems, ValidationErrorBody, aside, check_type, respond_async,
+        ErrorBody, HeldJobProblems, IdempotencyHeader, JsonBodyProblems, ModelProblems, PreferHeader, Problem, QueueProblems, RequestBody,
+        ServiceProblems, ValidationErrorBody, check_type, offload, respond_async,
     },
     inputs::{Body, echo, field_names::is_same_name, fields::parse_object, value_fault},
     state::ApiState,
@@ -167,7 +167,7 @@ pub(crate) enum VideoJobAnswer {
         ModelProblems,
         QueueProblems,
         ServiceProblems,
-        NotMade,
+        HeldJobProblems,
         (status = 400, description = "The body is not JSON, or there are fewer than two scenes", body = ErrorBody),
         (status = 422, description = "Fields of the body are wrong, or it matches none of the three bodies, or two of them", body = ValidationErrorBody),
     )
@@ -181,7 +181,7 @@ pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let body = aside(bytes.len(), {
+    let body = offload(bytes.len(), {
         let bytes = bytes.clone();
         move || AnyBody::read(&bytes)
     });

@@ -32,9 +32,9 @@ use crate::{
         },
     },
     http::{
-        JsonBodyProblems, ModelProblems, Problem, RequestBody, RequestNotes, aside, check_type,
+        JsonBodyProblems, ModelProblems, Problem, RequestBody, RequestNotes, check_type,
         file_answer::{self, AS_MADE},
-        idempotency, insert,
+        idempotency, insert, offload,
     },
     inputs::{Body, random_seed},
     state::ApiState,
@@ -83,12 +83,12 @@ pub(crate) async fn scenes(
 async fn spec(mut body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, Result<Arc<ModelInfo>, Problem>), Problem> {
     let mut request = std::mem::take(&mut body.request);
     request.seed.get_or_insert_with(|| random_seed().into());
-    request.model = state.services.named_here(request.model.as_deref())?;
+    request.model = state.services.local_model(request.model.as_deref())?;
     let model = state.ready_model(request.model.as_deref()).await;
     if let Ok(model) = &model {
         request.fill_in(&model.defaults);
     }
-    Ok((body.judged(request.validate(&state.limits))?, model))
+    Ok((body.or_problem(request.validate(&state.limits))?, model))
 }
 
 /// Makes the video and answers with it.
@@ -116,7 +116,7 @@ pub(crate) async fn video(
 async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let body = aside(bytes.len(), move || SCENES.parse(&bytes)).await??;
+    let body = offload(bytes.len(), move || SCENES.parse(&bytes)).await??;
     let ignored_fields = body.named.ignored.clone();
     RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
     let (spec, _) = spec(body, state).await?;
@@ -167,7 +167,7 @@ pub(crate) async fn make(
     notes: RequestNotes,
 ) -> Result<MadeVideo, Problem> {
     let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(scratch)?;
-    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| Problem::not_made(WHAT, &error.into()))?;
+    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| Problem::held_job_failed(WHAT, &error.into()))?;
     let video = HeldVideo { output, folder: Some(Arc::new(folder)) };
     let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));
     let metadata = TaskMetadata { base_url, notes, seed, ..TaskMetadata::default() };

@@ -76,7 +76,7 @@ pub(crate) enum ServiceProblems {
 
 /// Problems of routes that wait for a job.
 #[derive(IntoResponses)]
-pub(crate) enum NotMade {
+pub(crate) enum HeldJobProblems {
     /// The task was cancelled meanwhile
     #[response(status = 410, example = json!({"detail": "Task img_abc123def456 has been cancelled"}))]
     Cancelled(ErrorBody),

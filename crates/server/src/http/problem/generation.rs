@@ -111,7 +111,7 @@ impl Problem {
     }
 
     /// A held job has no result; `what` is the operation.
-    pub(crate) fn not_made(what: &str, error: &BackendError) -> Self {
+    pub(crate) fn held_job_failed(what: &str, error: &BackendError) -> Self {
         if let BackendError::Cancelled = error {
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "The server is shutting down");
         }
@@ -142,7 +142,7 @@ impl Problem {
 
     /// A service does not start a video. If another request would succeed, it is the caller's fault, like Bedrock's own
     /// ValidationException.
-    pub(crate) fn not_begun(error: &JobError) -> Self {
+    pub(crate) fn start_failed(error: &JobError) -> Self {
         let message = format!("Failed to start video generation: {}", error.message);
         match error.kind {
             JobErrorKind::Refused | JobErrorKind::ContentFilter => Self::new(StatusCode::BAD_REQUEST, "service_refused", message),

@@ -17,7 +17,7 @@ use crate::{
     inputs::{
         faults::value_error,
         field_names::{NamedBody, Shape},
-        fields::{Fields, judged, parse_object},
+        fields::{Fields, or_problem, parse_object},
     },
 };
 
@@ -149,8 +149,8 @@ impl<R> Body<R> {
     ///
     /// # Errors
     /// 422 with every fault, in the order of the table.
-    pub(crate) fn judged<T>(&self, validated: Result<T, Vec<FieldError>>) -> Result<T, Problem> {
-        judged(validated, self.faults.clone(), &self.named, self.shape.fields())
+    pub(crate) fn or_problem<T>(&self, validated: Result<T, Vec<FieldError>>) -> Result<T, Problem> {
+        or_problem(validated, self.faults.clone(), &self.named, self.shape.fields())
     }
 
     /// Examines the fields again, and keeps the faults that `at` finds.

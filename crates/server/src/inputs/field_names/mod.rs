@@ -221,7 +221,7 @@ fn is_equal(a: &Value, b: &Value) -> bool {
 }
 
 /// The fault of a number of pictures other than one, because a request makes one.
-pub(crate) fn one_picture(value: &Value) -> Option<ValidationErrorDetail> {
+pub(crate) fn one_image(value: &Value) -> Option<ValidationErrorDetail> {
     let is_one = value.is_null() || is_equal(value, &Value::from(1)) || value.as_str().is_some_and(|text| text.trim() == "1");
     let sentence = "Input should be 1: a request makes one picture; send another with the next seed for the next one";
     (!is_one).then(|| detail("literal_error", vec!["body".into(), "n".into()], sentence.into(), echo(value)))
@@ -337,10 +337,10 @@ mod tests {
     }
 
     #[test]
-    fn one_picture_is_all_that_is_made() {
-        assert_eq!([json!(1), json!(1.0), json!("1"), json!(null)].map(|value| one_picture(&value)), [const { None }; 4]);
+    fn one_image_is_all_that_is_made() {
+        assert_eq!([json!(1), json!(1.0), json!("1"), json!(null)].map(|value| one_image(&value)), [const { None }; 4]);
         for several in [json!(2), json!(0), json!("2"), json!([1]), json!(true)] {
-            assert!(one_picture(&several).is_some(), "{several}");
+            assert!(one_image(&several).is_some(), "{several}");
         }
     }
 }

@@ -8,8 +8,8 @@ pub(super) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// A picture encoded in this format.
 pub(super) fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut file = std::io::Cursor::new(Vec::new());
-    let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 7) as u8, (y * 5) as u8, 99]));
-    DynamicImage::from(picture).write_to(&mut file, format).unwrap();
+    let image = RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 7) as u8, (y * 5) as u8, 99]));
+    DynamicImage::from(image).write_to(&mut file, format).unwrap();
     file.into_inner()
 }
 

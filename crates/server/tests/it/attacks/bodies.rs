@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{FileServer, Raw, UPLOAD_BYTES, exchange, new_job, pictures, request};
+use super::{FileServer, Raw, UPLOAD_BYTES, exchange, images, new_job, request};
 use generation_test::PATIENCE;
 
 /// Short enough for a test.
@@ -77,7 +77,7 @@ async fn malformed_forms_are_refused() {
     assert_eq!(server.stored(), Vec::<String>::new());
     // The longest accepted file is read to its end, and then refused because it is not a picture.
     let longest = "x".repeat(UPLOAD_BYTES);
-    let answer = pictures::upload(server.address, "filename=\"a\"", "image/png", longest.as_bytes()).await;
+    let answer = images::upload(server.address, "filename=\"a\"", "image/png", longest.as_bytes()).await;
     assert!(answer.body().contains("File must be an image: a PNG"), "{}", answer.0);
 }
 
@@ -136,7 +136,7 @@ async fn an_endless_form_is_cut_off() {
     }
     for server in [patient, hurried] {
         assert_eq!(server.stored(), Vec::<String>::new());
-        assert_eq!(pictures::upload(server.address, "filename=\"a\"", "image/png", &pictures::png(4, 4)).await.status(), 200);
+        assert_eq!(images::upload(server.address, "filename=\"a\"", "image/png", &images::png(4, 4)).await.status(), 200);
     }
 }
 
@@ -146,21 +146,21 @@ fn large(path: &str, bytes: usize, body: &str) -> String {
     request(&format!("POST {path}"), &["Host: localhost", "Content-Type: application/json", &length], body)
 }
 
-const WITH_PICTURES: [&str; 3] = ["/animate", "/api/v1/videos/generate", "/api/v1/images/generate-i2i"];
+const WITH_IMAGES: [&str; 3] = ["/animate", "/api/v1/videos/generate", "/api/v1/images/generate-i2i"];
 
 #[actix_web::test]
 async fn large_bodies_share_a_memory_budget() {
     let server = FileServer::start(Vec::new(), SHORT).await;
     let long = "x".repeat(2 << 20);
     let held = server.memory.take(usize::MAX, PATIENCE).await.unwrap();
-    for path in WITH_PICTURES {
+    for path in WITH_IMAGES {
         let answer = exchange(server.address, large(path, long.len(), &long)).await;
         assert_eq!((answer.status(), answer.header("retry-after")), (503, Some("5")), "{path}: {}", answer.0);
         assert!(answer.body().contains("busy with other large requests"), "{path}: {}", answer.0);
         assert_eq!(exchange(server.address, large(path, 2, "{}")).await.status(), 422, "{path}: a short one needs none");
     }
     drop(held);
-    for path in WITH_PICTURES {
+    for path in WITH_IMAGES {
         let answer = exchange(server.address, large(path, long.len(), &long)).await;
         assert_eq!((answer.status(), answer.body().contains("Malformed JSON")), (400, true), "{path}: {}", answer.0);
     }
@@ -171,7 +171,7 @@ async fn large_bodies_share_a_memory_budget() {
 async fn a_large_body_is_not_read_for_a_job_that_would_be_refused() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     server.jobs.submit(new_job("", "slow", "slow")).await.unwrap();
-    for path in WITH_PICTURES {
+    for path in WITH_IMAGES {
         // The body never arrives, and the server does not wait for it.
         let answer = exchange(server.address, large(path, 2 << 20, "")).await;
         assert_eq!((answer.status(), answer.header("retry-after").is_some()), (429, true), "{path}: {}", answer.0);

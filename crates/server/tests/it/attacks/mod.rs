@@ -5,8 +5,8 @@
 mod archive;
 mod bodies;
 mod heads;
+mod images;
 mod keys;
-mod pictures;
 mod traversal;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -35,7 +35,7 @@ use crate::fake::{PATIENCE, engine, jobs, model};
 pub(crate) const SECRET: &str = "nobody may read this";
 
 /// The one file of [`FileServer::job`].
-pub(crate) const PICTURE: &str = "image-0.png";
+pub(crate) const IMAGE: &str = "image-0.png";
 
 pub(crate) const ALICES_KEY: &str = "alices-secret-key-1";
 pub(crate) const BOBS_KEY: &str = "bobs-secret-key-22";
@@ -150,7 +150,7 @@ impl FileServer {
         let job = self.jobs.finished(owner, id).await.unwrap().unwrap();
         assert_eq!(job.state, JobState::Completed);
         let folder = self.folder.path().join("jobs/artifacts").join(id);
-        std::fs::write(folder.join(PICTURE), text).unwrap();
+        std::fs::write(folder.join(IMAGE), text).unwrap();
         folder
     }
 

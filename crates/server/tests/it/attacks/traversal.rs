@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{FileServer, PICTURE, Raw, SECRET, exchange, pictures, request};
+use super::{FileServer, IMAGE, Raw, SECRET, exchange, images, request};
 use generation_test::PATIENCE;
 
 /// Paths as in the request line; each is refused, although a file exists at its target.
@@ -75,10 +75,10 @@ async fn no_path_leads_out_of_its_folder() {
     link(&uploads.join("good.png"), &uploads.join("alias.png"));
     fs::remove_dir_all(server.job("", "linked", "good").await).unwrap();
     link(root, &files.join("linked"));
-    let file = server.job("", "job-2", "good").await.join(PICTURE);
+    let file = server.job("", "job-2", "good").await.join(IMAGE);
     fs::remove_file(&file).unwrap();
     link(&root.join("secret.txt"), &file);
-    let file = server.job("", "job-3", "good").await.join(PICTURE);
+    let file = server.job("", "job-3", "good").await.join(IMAGE);
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
 
@@ -118,7 +118,7 @@ const FILE_NAMES: [(&str, &str); 14] = [
 async fn an_upload_gets_a_new_name_whatever_its_file_name() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (row, (name, disposition)) in FILE_NAMES.into_iter().enumerate() {
-        let answer = pictures::upload(server.address, disposition, "image/png", &pictures::png(2, 3)).await;
+        let answer = images::upload(server.address, disposition, "image/png", &images::png(2, 3)).await;
         assert_eq!(answer.status(), 200, "{name}: {}", answer.0);
         let stored = server.stored();
         assert_eq!(stored.len(), row + 1, "{name}: {stored:?}");
@@ -127,9 +127,9 @@ async fn an_upload_gets_a_new_name_whatever_its_file_name() {
             id.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
         };
         assert!(stored.iter().all(ours), "{name}: {stored:?}");
-        let stored_name = pictures::name_of(&answer);
+        let stored_name = images::name_of(&answer);
         assert!(stored.iter().any(|path| path.ends_with(&stored_name)), "{name}: {}", answer.body());
     }
     let long = format!("filename=\"{}.png\"", "a".repeat(5000));
-    assert_eq!(pictures::upload(server.address, &long, "image/png", &pictures::png(2, 3)).await.status(), 200);
+    assert_eq!(images::upload(server.address, &long, "image/png", &images::png(2, 3)).await.status(), 200);
 }

@@ -11,7 +11,7 @@ use super::world::{VIDEO, World, fetch};
 use crate::{fake::model, task_client::clip};
 
 #[actix_web::test]
-async fn a_picture_is_set_in_motion_by_the_relay() {
+async fn an_image_is_set_in_motion_by_the_relay() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
     let body = json!({"image": world.image_url(), "prompt": "A serene ocean scene with gentle waves", "duration": 5, "fps": 30});
@@ -132,7 +132,7 @@ async fn each_fault_of_a_service_has_the_documented_error() {
 async fn a_cancelled_task_leaves_the_service() {
     let world = World::start().await;
     let server = world.serve(|_, _| {}).await;
-    world.replicate.let_holds_time_out();
+    world.replicate.time_out_waits();
     world.bedrock.set_polls(u32::MAX);
     let id = server.submit(json!({"service": "bedrock", "prompt": "waves"})).await;
     let running = server.task_when(&id, |task| task["status"] == "processing").await;

@@ -100,7 +100,7 @@ impl AutoencoderTiny {
         }
         let images = images.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
         let encode = |images: &Tensor| run(&self.encoder, &images.affine(0.5, 0.5)?);
-        match Tiling::of_picture(self.tiling, images.dims(), 1, factor)? {
+        match Tiling::of_image(self.tiling, images.dims(), 1, factor)? {
             Some(tiles) => tiles.run(&images, factor, Direction::Encode, encode),
             None => encode(&images),
         }
@@ -130,7 +130,7 @@ impl AutoencoderTiny {
             let limited = (latents / LATENT_LIMIT)?.tanh()?.affine(LATENT_LIMIT, 0.0)?;
             Ok(run(&self.decoder, &limited)?.affine(2.0, -1.0)?)
         };
-        match Tiling::of_picture(tiling, latents.dims(), factor, factor)? {
+        match Tiling::of_image(tiling, latents.dims(), factor, factor)? {
             Some(tiles) => tiles.run(&latents, factor, Direction::Decode, decode),
             None => decode(&latents),
         }
@@ -142,7 +142,7 @@ impl AutoencoderTiny {
     /// [`Error::Params`] if the tiling is not one.
     pub fn planned_decode(&self, batch: usize, height: usize, width: usize) -> Result<ActivationPlan> {
         let factor = self.config.factor();
-        let tiles = Tiling::of_picture(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;
+        let tiles = Tiling::of_image(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;
         let longest = tiles.map_or(usize::MAX, |tiles| tiles.tile_sample_min_size / factor);
         Ok(self.config.planned_decode(batch, height.min(longest), width.min(longest)))
     }

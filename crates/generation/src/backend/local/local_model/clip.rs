@@ -1,7 +1,7 @@
-//! Clips on this machine's models: from a spec to what the pipelines want, with the sizes that the loaded models decide.
+//! Clips on this machine's models: turns a spec into pipeline parameters, with the sizes that the loaded models determine.
 //!
-//! It must not know queues or encoders. The invariant: a clip is as its [`VideoShape`] says before the first frame, because both are read
-//! from the same parameters.
+//! It must not know queues or encoders. The invariant: a clip has the [`VideoShape`] that was announced before its first frame, because
+//! both are read from the same parameters.
 
 use diffusion_core::{
     Result,
@@ -11,7 +11,7 @@ use diffusion_core::{
     },
 };
 
-use super::{LocalModel, count, motion_params, no_pictures, truncated};
+use super::{LocalModel, count, motion_params, no_images, truncated};
 use crate::{
     backend::{local::memory::MemoryPlan, video_file::VideoShape},
     model_info::TruncatedText,
@@ -19,33 +19,33 @@ use crate::{
 };
 
 impl LocalModel {
-    /// What a clip will be.
+    /// The shape of a clip.
     pub(super) fn clip_shape(&mut self, spec: &ClipSpec) -> Result<VideoShape> {
         if spec.repaint().is_some() {
-            self.pictures()?;
+            self.images()?;
         }
         let model = self.motion.open(&self.memory)?;
-        let params = clip_params(spec, model, self.pictures.as_ref(), 0, &self.memory);
+        let params = clip_params(spec, model, self.images.as_ref(), 0, &self.memory);
         let native = model.native_frames(&params.motion, params.frames, params.fps);
         Ok(VideoShape { width: params.width, height: params.height, fps: spec.fps(), frames: params.frames, native: Some(native) })
     }
 
     pub(super) fn clip(&mut self, spec: &ClipSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         let model = self.motion.open(&self.memory)?;
-        let painter = self.pictures.as_ref();
-        let cut = match spec.repaint() {
+        let painter = self.images.as_ref();
+        let truncated_texts = match spec.repaint() {
             None => Vec::new(),
             Some(repaint) => {
-                let painter = painter.ok_or_else(no_pictures)?;
+                let painter = painter.ok_or_else(no_images)?;
                 truncated(painter, [repaint.prompt()], [repaint.negative_prompt()], repaint.guidance_scale())?
             }
         };
         model.clip(&clip_params(spec, model, painter, first_frame, &self.memory), painter, context)?;
-        Ok(cut)
+        Ok(truncated_texts)
     }
 }
 
-/// A clip as the pipelines want it: models run at the size that suits them, in the video's proportions.
+/// The pipelines' parameters for a clip: models run at the size that suits them, in the video's proportions.
 fn clip_params(
     spec: &ClipSpec,
     model: &StableVideoDiffusion,

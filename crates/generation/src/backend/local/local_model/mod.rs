@@ -1,7 +1,7 @@
-//! The models of this machine's device: one that makes images, one that sets them in motion, each loaded from its source.
+//! The models of this machine's device: an image model and a motion model that animates images, each loaded from its source.
 //!
-//! The specs' variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is truncated as diffusers
-//! does it, and both the image and the log say so. The motion model is loaded when it is first needed.
+//! Each variant of a spec calls one pipeline method. A prompt that is longer than the model reads is truncated as in diffusers, and both
+//! the image's metadata and the log report it. The motion model is loaded when it is first needed.
 
 mod clip;
 
@@ -32,40 +32,40 @@ use crate::{
 };
 
 impl LoadedModel {
-    /// Loads a model that makes pictures; to be called on the thread that is to own it, which is the device's. The weights of the model
-    /// that sets them in motion are read from `motion` when that is first asked for. `memory_limit` is what the process may hold in all,
-    /// on the models' device, in bytes: jobs are held against it, and no more frames are decoded together than it has room for.
+    /// Loads an image model; to be called on the thread that will own it, which is the device's. The weights of the motion model are read
+    /// from `motion` when it is first needed. `memory_limit` is the total that the process may hold on the models' device, in bytes: jobs
+    /// are checked against it, and it bounds the frames that are decoded together.
     ///
     /// # Errors
-    /// Whatever is wrong with the model's files, by name.
+    /// Any fault in the model's files, by name.
     pub fn load(
         source: &dyn WeightSource,
         policy: &ExecutionPolicy,
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
-        let pictures = StableDiffusion::load(source, policy)?;
-        // One that cannot be read is told when it is asked for.
+        let images = StableDiffusion::load(source, policy)?;
+        // A motion model that cannot be read is reported when a job needs it.
         let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
-        let memory = MemoryPlan::new(Some(pictures.memory()), pictures.default_size(), of_motion, memory_limit);
+        let memory = MemoryPlan::new(Some(images.memory()), images.default_size(), of_motion, memory_limit);
         let facts = ImageFacts {
-            name: pictures.name().to_owned(),
-            default_size: pictures.default_size(),
-            scheduler: pictures.scheduler_name(),
-            scripts: pictures.scripts(),
+            name: images.name().to_owned(),
+            default_size: images.default_size(),
+            scheduler: images.scheduler_name(),
+            scripts: images.scripts(),
         };
         if let Err(error) = &facts.scheduler {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
-        let info = info(facts, motion.name(), source.remarks(), pictures.policy());
+        let info = info(facts, motion.name(), source.remarks(), images.policy());
         let motion = Motion::Closed(motion, policy.clone());
-        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { pictures: Some(pictures), motion, memory }) })
+        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), motion, memory }) })
     }
 
-    /// What [`Self::load`] would say of the model, from its configurations and its tokenizer; no tensor is read.
+    /// The facts that [`Self::load`] would report, from the model's configurations and its tokenizer; no tensor is read.
     ///
     /// # Errors
-    /// Whatever is wrong with these files, by name.
+    /// Any fault in these files, by name.
     pub fn facts(
         source: &dyn WeightSource,
         policy: &ExecutionPolicy,
@@ -73,15 +73,15 @@ impl LoadedModel {
         memory_limit: Option<u64>,
     ) -> Result<(ModelInfo, MemoryPlan)> {
         let facts = ImageFacts::of(source)?;
-        let (pictures, of_motion) = (ImageMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
-        let memory = MemoryPlan::new(Some(pictures), facts.default_size, of_motion, memory_limit);
+        let (images, of_motion) = (ImageMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
+        let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
         Ok((info(facts, motion.name(), source.remarks(), policy), memory))
     }
 
-    /// Loads a model that sets pictures in motion, and none that makes them. `memory_limit` is as for [`Self::load`].
+    /// Loads a motion model without an image model. `memory_limit` is as for [`Self::load`].
     ///
     /// # Errors
-    /// Whatever is wrong with the model's files, by name.
+    /// Any fault in the model's files, by name.
     pub fn load_motion(source: &dyn WeightSource, policy: &ExecutionPolicy, memory_limit: Option<u64>) -> Result<Self> {
         let motion = StableVideoDiffusion::load(source, policy)?;
         let (default_width, default_height) = motion.default_size();
@@ -95,7 +95,7 @@ impl LoadedModel {
             remarks: source.remarks(),
             ..of_policy(motion.policy())
         };
-        let model = Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
+        let model = Box::new(LocalModel { images: None, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
         Ok(Self { info, memory, model })
     }
 }
@@ -133,7 +133,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
 }
 
 struct LocalModel {
-    pictures: Option<StableDiffusion>,
+    images: Option<StableDiffusion>,
     motion: Motion,
     memory: MemoryPlan,
 }
@@ -160,24 +160,24 @@ fn no_model(reason: &str) -> Error {
     Error::Params { field: "model", reason: reason.to_owned() }
 }
 
-fn no_pictures() -> Error {
+fn no_images() -> Error {
     no_model("this model sets pictures in motion, and makes none")
 }
 
-/// The error for a video that a provider makes: no local model is asked for one.
+/// The error for a provider's video; the dispatcher sends none to a local model.
 fn elsewhere(spec: &RemoteVideoSpec) -> Error {
     Error::Params { field: "model", reason: format!("{} is a provider's", spec.model) }
 }
 
 impl LocalModel {
-    fn pictures(&self) -> Result<&StableDiffusion> {
-        self.pictures.as_ref().ok_or_else(no_pictures)
+    fn images(&self) -> Result<&StableDiffusion> {
+        self.images.as_ref().ok_or_else(no_images)
     }
 }
 
 impl DeviceModel for LocalModel {
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
-        let model = self.pictures()?;
+        let model = self.images()?;
         let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
         let params = ImageParams {
             prompt: spec.prompt().to_owned(),
@@ -199,7 +199,7 @@ impl DeviceModel for LocalModel {
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
         match spec {
             VideoSpec::Scenes(spec) => {
-                self.pictures()?;
+                self.images()?;
                 if spec.moves() {
                     self.motion.open(&self.memory)?;
                 }
@@ -235,7 +235,7 @@ impl DeviceModel for LocalModel {
 impl LocalModel {
     fn scenes(&mut self, spec: &ScenesSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
-        let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
+        let model = self.images.as_ref().ok_or_else(no_images)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
         let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;
@@ -288,7 +288,7 @@ fn start(mode: &ImageMode) -> Start {
     }
 }
 
-/// A motion run; as many frames are decoded together as the request says, or as there is memory for.
+/// The parameters of a motion run. The number of frames decoded together is the request's, or else as many as memory allows.
 fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>, memory: &MemoryPlan) -> MotionParams {
     MotionParams {
         size,
@@ -307,7 +307,7 @@ fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The texts that the model does not read to their end. Without guidance it reads no negative prompt at all, so none is truncated.
+/// The texts that the model truncates. Without guidance it reads no negative prompt at all, so none is truncated.
 fn truncated<'a>(
     model: &StableDiffusion,
     prompts: impl IntoIterator<Item = &'a str>,

@@ -1,4 +1,4 @@
-//! Estimates against what runs took, and what is refused with which proposal.
+//! Estimates against measured runs, and refusals with their proposals.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use diffusion_core::{
@@ -21,9 +21,9 @@ const MIB: u64 = 1 << 20;
 
 fn plan(limit: Option<u64>) -> MemoryPlan {
     let policy = ExecutionPolicy::cpu_f32();
-    let pictures = StableDiffusion::load(&nano_sd(), &policy).unwrap();
+    let images = StableDiffusion::load(&nano_sd(), &policy).unwrap();
     let motion = MotionMemory::of(&nano_svd(), &policy).unwrap();
-    MemoryPlan::new(Some(pictures.memory()), pictures.default_size(), Some(motion), limit)
+    MemoryPlan::new(Some(images.memory()), images.default_size(), Some(motion), limit)
 }
 
 fn motion_alone() -> MemoryPlan {
@@ -31,7 +31,7 @@ fn motion_alone() -> MemoryPlan {
     MemoryPlan::new(None, (128, 128), Some(motion), None)
 }
 
-fn picture(size: (u32, u32)) -> ImageSpec {
+fn image(size: (u32, u32)) -> ImageSpec {
     let request = ImageRequest {
         prompt: Some("a boat".into()),
         seed: Some(1),
@@ -54,15 +54,14 @@ fn animation(size: (u32, u32), frames: u32, chunk: Option<u32>) -> VideoSpec {
     VideoSpec::Animation(request.validate(&Limits::default()).unwrap())
 }
 
-/// MiB at the peak of `framewright image` and `framewright animate` in f32 on two cores (an EPYC with AVX-512), as the system counted
-/// them (`ru_maxrss`).
-const PICTURES: [((u32, u32), u64); 6] =
+/// Peak MiB (`ru_maxrss`) of `framewright image` and `framewright animate` in f32 on two cores (an EPYC with AVX-512).
+const IMAGES: [((u32, u32), u64); 6] =
     [((128, 128), 121), ((256, 256), 142), ((512, 512), 215), ((768, 768), 339), ((1024, 1024), 510), ((2048, 1024), 328)];
 const ANIMATIONS: [((u32, u32), u32, u32, u64); 5] =
     [((128, 128), 8, 8, 263), ((256, 256), 8, 8, 687), ((512, 512), 8, 8, 2368), ((512, 512), 8, 2, 850), ((512, 512), 25, 1, 692)];
 
 #[test]
-fn estimates_lie_above_what_runs_took_and_not_far() {
+fn estimates_are_above_measurements_but_close() {
     let mut lines = Vec::new();
     let mut check = |what: String, estimate: Option<u64>, measured: u64| {
         let ratio = estimate.unwrap() as f64 / (measured * MIB) as f64;
@@ -71,8 +70,8 @@ fn estimates_lie_above_what_runs_took_and_not_far() {
     };
     let mut all = true;
     let plan = plan(None);
-    for (size, measured) in PICTURES {
-        all &= check(format!("a picture of {size:?}"), plan.pictures(&picture(size)), measured);
+    for (size, measured) in IMAGES {
+        all &= check(format!("an image of {size:?}"), plan.images(&image(size)), measured);
     }
     let plan = motion_alone();
     for (size, frames, chunk, measured) in ANIMATIONS {
@@ -83,40 +82,40 @@ fn estimates_lie_above_what_runs_took_and_not_far() {
 }
 
 #[test]
-fn where_nothing_is_known_nothing_is_refused() {
-    let huge = picture((2048, 1024));
-    assert_eq!(MemoryPlan::default().check_pictures(&huge), Ok(()));
-    assert_eq!(plan(None).check_pictures(&huge), Ok(()));
+fn without_a_plan_or_a_limit_nothing_is_refused() {
+    let huge = image((2048, 1024));
+    assert_eq!(MemoryPlan::default().check_images(&huge), Ok(()));
+    assert_eq!(plan(None).check_images(&huge), Ok(()));
     let unknown = MemoryPlan { limit: Some(1), ..MemoryPlan::default() };
-    assert_eq!(unknown.check_pictures(&huge), Ok(()));
+    assert_eq!(unknown.check_images(&huge), Ok(()));
     assert_eq!(unknown.check_video(&animation((512, 512), 25, None)), Ok(()));
 }
 
 #[test]
-fn a_picture_that_is_too_large_is_told_the_largest_of_its_shape() {
-    let needed = |size| plan(None).pictures(&picture(size)).unwrap();
+fn the_error_for_an_image_names_the_largest_size_of_its_shape() {
+    let needed = |size| plan(None).images(&image(size)).unwrap();
     let limit = needed((640, 320));
     let plan = plan(Some(limit));
-    assert_eq!(plan.check_pictures(&picture((640, 320))), Ok(()));
+    assert_eq!(plan.check_images(&image((640, 320))), Ok(()));
     for (asked, largest, field) in [((1024, 512), (640, 320), "width"), ((512, 1024), (320, 640), "height")] {
-        let refused = plan.check_pictures(&picture(asked)).unwrap_err();
-        assert_eq!((refused.asked, refused.largest), (Asked::Size(asked), Some(Asked::Size(largest))));
+        let refused = plan.check_images(&image(asked)).unwrap_err();
+        assert_eq!((refused.asked, refused.largest), (MemoryRequest::Size(asked), Some(MemoryRequest::Size(largest))));
         assert_eq!((refused.field(), refused.available, refused.needed), (field, limit, needed(asked)));
     }
-    let refused = TooLarge { needed: 3 << 30, available: 5 << 29, ..plan.check_pictures(&picture((1024, 512))).unwrap_err() };
-    let text = "width: 1024 x 512 would take 3.0 GiB of memory, and there are 2.5 GiB; the most that would do is 640 x 320";
+    let refused = TooLarge { needed: 3 << 30, available: 5 << 29, ..plan.check_images(&image((1024, 512))).unwrap_err() };
+    let text = "width: 1024 x 512 would need 3.0 GiB of memory, but 2.5 GiB are available; the largest that fits is 640 x 320";
     assert_eq!(refused.to_string(), text);
 }
 
 #[test]
-fn where_the_model_alone_is_too_much_nothing_smaller_is_proposed() {
-    let refused = plan(Some(MIB)).check_pictures(&picture((64, 64))).unwrap_err();
+fn no_size_is_proposed_if_the_model_alone_is_too_large() {
+    let refused = plan(Some(MIB)).check_images(&image((64, 64))).unwrap_err();
     assert_eq!(refused.largest, None);
-    assert!(refused.to_string().ends_with("nothing smaller would do either, for the model itself takes most of it"), "{refused}");
+    assert!(refused.to_string().ends_with("no smaller value fits, because the model itself takes most of it"), "{refused}");
 }
 
 #[test]
-fn frames_are_decoded_together_as_far_as_there_is_memory() {
+fn as_many_frames_are_decoded_together_as_fit() {
     let needed = |chunk| plan(None).video(&animation((256, 256), 8, Some(chunk))).unwrap();
     assert!((1..8).all(|chunk| needed(chunk) < needed(chunk + 1)));
     let chunk_with = |limit: u64| {
@@ -129,27 +128,27 @@ fn frames_are_decoded_together_as_far_as_there_is_memory() {
         [needed(8), needed(8) - 1, needed(3), needed(3) - 1, needed(1), MIB].map(chunk_with),
         [None, Some(7), Some(3), Some(2), Some(1), Some(1)]
     );
-    // Who says how many is told how many would do.
+    // A request that sets the number gets the largest that fits.
     let refused = plan(Some(needed(3))).check_video(&animation((256, 256), 8, Some(8))).unwrap_err();
-    assert_eq!((refused.field(), refused.largest), ("decode_chunk_size", Some(Asked::Chunk(3))));
-    assert!(refused.to_string().contains("8 frames decoded together would take"), "{refused}");
+    assert_eq!((refused.field(), refused.largest), ("decode_chunk_size", Some(MemoryRequest::Chunk(3))));
+    assert!(refused.to_string().contains("8 frames decoded together would need"), "{refused}");
 }
 
 #[test]
-fn a_run_that_is_too_long_is_told_the_most_frames_and_one_too_large_the_largest_size() {
+fn the_error_names_the_most_frames_of_a_long_run_and_the_largest_size_of_a_large_one() {
     let needed = |size, frames| plan(None).video(&animation(size, frames, Some(1))).unwrap();
     let limit = needed((256, 256), 20);
     let refused = plan(Some(limit)).check_video(&animation((256, 256), 64, None)).unwrap_err();
-    assert_eq!((refused.field(), refused.asked), ("num_frames", Asked::Frames { frames: 64, size: (256, 256) }));
-    let Some(Asked::Frames { frames, size: (256, 256) }) = refused.largest else { panic!("{refused}") };
+    assert_eq!((refused.field(), refused.asked), ("num_frames", MemoryRequest::Frames { frames: 64, size: (256, 256) }));
+    let Some(MemoryRequest::Frames { frames, size: (256, 256) }) = refused.largest else { panic!("{refused}") };
     let of = |frames: usize| needed((256, 256), u32::try_from(frames).unwrap());
     assert!(of(frames) <= limit && of(frames + 1) > limit, "{refused}");
     let refused = plan(Some(needed((256, 128), 2))).check_video(&animation((1024, 512), 2, None)).unwrap_err();
-    assert_eq!((refused.field(), refused.largest), ("width", Some(Asked::Size((256, 128)))));
+    assert_eq!((refused.field(), refused.largest), ("width", Some(MemoryRequest::Size((256, 128)))));
 }
 
 #[test]
-fn a_video_of_scenes_takes_what_its_largest_part_takes() {
+fn the_largest_part_determines_the_memory_of_a_video_of_scenes() {
     let spec = |join: &str, source: &str, size: (u32, u32)| {
         let scene = |source: &str| SceneRequest { prompt: Some("a boat".into()), source: Some(source.into()), ..SceneRequest::default() };
         let request = ScenesRequest {
@@ -167,13 +166,13 @@ fn a_video_of_scenes_takes_what_its_largest_part_takes() {
     assert!(needed("cut", "still", 64) < needed("cut", "still", 1024));
     assert!(needed("cut", "still", 64) < needed("slerp", "still", 64));
     assert!(needed("cut", "still", 64) + plan_of.motion.as_ref().unwrap().weights() < needed("cut", "moving", 64));
-    // Once it is loaded the motion model is there for every job.
+    // Once loaded, the motion model counts for every job.
     let before = needed("cut", "still", 64);
     plan_of.motion_is_loaded();
     assert!(plan_of.video(&spec("cut", "still", (64, 64))).unwrap() > before);
 
     let limited = plan(plan(None).video(&spec("cut", "still", (512, 512))));
     let refused = limited.check_video(&spec("cut", "still", (2048, 512))).unwrap_err();
-    assert_eq!((refused.field(), refused.largest), ("width", Some(Asked::Size((1024, 256)))));
+    assert_eq!((refused.field(), refused.largest), ("width", Some(MemoryRequest::Size((1024, 256)))));
     assert_eq!(limited.check_video(&spec("cut", "moving", (64, 64))).unwrap_err().field(), "num_frames");
 }

@@ -1,7 +1,7 @@
-//! Watches a model being loaded: how far it is, whether it should stop, and how fast it may go on beside a running job.
+//! Watches a load: its progress, its cancellation, and its pace beside a running job.
 //!
-//! It must not know models: it stands between a model and its [`WeightSource`]. The invariant: every tensor passes here, so a load stops
-//! before its next one, and beside a running job reads and packs for at most a tenth of the time.
+//! It must not know models: it sits between a model and its [`WeightSource`]. The invariant: every tensor passes here, so a cancelled load
+//! stops before its next tensor, and beside a running job a load reads and packs for at most a tenth of the time.
 
 use std::{
     ops::ControlFlow,
@@ -16,13 +16,13 @@ use diffusion_core::weights::{WatchedSource, WeightSource, elements_of};
 
 use crate::backend::job::CancelSwitch;
 
-/// How long a loader pauses for each part of the time that it works while a job runs. On two cores a step loses a twentieth to a thread that
-/// works a tenth of the time.
+/// A loader's pause while a job runs, as a multiple of its preceding work. On two cores a step loses a twentieth to a thread that works a
+/// tenth of the time.
 const PAUSE: u32 = 9;
-/// How often a loader that pauses looks whether the job has ended, or the load is not wanted any more.
+/// How often a pausing loader checks whether the job has finished or the load is cancelled.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Watches one load; clones watch the same.
+/// Watches one load; clones share it.
 #[derive(Clone, Debug)]
 pub struct LoadWatch(Arc<Inner>);
 
@@ -32,12 +32,12 @@ struct Inner {
     all: AtomicU64,
     read: AtomicU64,
     stop: CancelSwitch,
-    /// The job that the load is for, where it is for one alone.
+    /// The job that the load is for, if it is for a single one.
     job: Mutex<Option<CancelSwitch>>,
     /// Whether a job runs beside the load.
     works: Arc<AtomicBool>,
     now: fn() -> Instant,
-    /// When the loader last went on.
+    /// When the loader last resumed work.
     resumed: Mutex<Instant>,
 }
 
@@ -54,26 +54,26 @@ impl LoadWatch {
         }))
     }
 
-    /// Stops when this job does.
+    /// Stops the load when this job is cancelled.
     pub(in crate::backend::local) fn for_job(self, job: Option<CancelSwitch>) -> Self {
         *self.0.job.lock().unwrap_or_else(PoisonError::into_inner) = job;
         self
     }
 
-    /// The same source, watched: to be called once a load.
+    /// Wraps the source so that this watches it; to be called once per load.
     pub fn watched(&self, source: Box<dyn WeightSource>) -> Box<dyn WeightSource> {
         let watch = self.clone();
         self.0.all.store(elements_of(source.as_ref()), Ordering::Relaxed);
         Box::new(WatchedSource::new(source, move |elements| watch.on_tensor(elements)))
     }
 
-    /// How much of the model is read, 0 to 1; 0 where its source does not say how much there is.
+    /// The fraction of the model that has been read, 0 to 1; 0 if its source does not state its size.
     pub fn share(&self) -> f64 {
         let (read, all) = (self.0.read.load(Ordering::Relaxed), self.0.all.load(Ordering::Relaxed));
         if all == 0 { 0.0 } else { (read as f64 / all as f64).min(1.0) }
     }
 
-    /// Whether the load should stop: for loaders that read no tensors for a while.
+    /// Whether the load should stop, for loaders that read no tensors for a while.
     pub fn is_cancelled(&self) -> bool {
         let job = self.0.job.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.stop.is_cancelled() || job.as_ref().is_some_and(CancelSwitch::is_cancelled)
@@ -92,7 +92,7 @@ impl LoadWatch {
         ControlFlow::Continue(())
     }
 
-    /// Lets the running job have the machine, for as long as it takes to make up for what was read since the last time.
+    /// Yields the machine to the running job: pauses for [`PAUSE`] times the work since the last pause.
     fn pause(&self) {
         let mut resumed = self.0.resumed.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.0.now)();

@@ -1,8 +1,8 @@
-//! The models of this machine's device: which are set up, which are loaded, and which come or go next.
+//! The models of this machine's device: which are set up, which are loaded, and which are loaded or dropped next.
 //!
-//! It must not know who waits for a job, nor hold a loaded model: those are the device thread's, which does here what `Pool` decides. The
-//! invariants: what is loaded or being loaded stays within the budget; the least recently used model goes first, and before the one that
-//! takes its room is read; one model is loaded at a time; a model that cannot be loaded leaves the others as they are.
+//! It must not know who waits for a job, nor hold a loaded model: the device's thread owns those, and carries out what `Pool` decides. The
+//! invariants: models loaded or being loaded stay within the budget; the least recently used model is dropped first, and before its
+//! replacement is read; one model is loaded at a time; a failed load leaves the other models unchanged.
 
 mod load_watch;
 mod setup;
@@ -37,35 +37,35 @@ use crate::{
 /// The default model's index.
 pub(super) const DEFAULT: usize = 0;
 
-/// How models share the device; the operator's choice. By default all that fit stay loaded.
+/// The operator's settings for sharing the device between models. By default all that fit stay loaded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PoolSettings {
-    /// What loaded models may hold together, in bytes; `None`: as much as the memory plans say fits beside a job.
+    /// The memory that loaded models may hold together, in bytes; `None`: as much as fits beside a job by the memory plans.
     pub budget: Option<u64>,
-    /// Models that were not used for so long are dropped; `None`: none are.
+    /// Models unused for this long are dropped; `None`: none are.
     pub idle: Option<Duration>,
-    /// Gives freed memory back to the system; called whenever a model was dropped.
+    /// Returns freed memory to the system; called after every drop of a model.
     pub release: Option<fn()>,
 }
 
 /// A model as callers see it.
 #[derive(Clone, Debug)]
 pub struct ModelView {
-    /// The name that requests give.
+    /// The name that requests use.
     pub name: String,
-    /// Whether requests that name no model have this one.
+    /// Whether requests without a model name use this one.
     pub is_default: bool,
-    /// Where it stands.
+    /// Its state.
     pub state: ModelState,
     /// Facts about it, once they are known.
     pub info: Option<Arc<ModelInfo>>,
-    /// What it holds while it is loaded, in bytes; 0 while that is not known.
+    /// The memory it holds while loaded, in bytes; 0 while unknown.
     pub bytes: u64,
-    /// How often it was loaded.
+    /// How many times it was loaded.
     pub loads: u64,
 }
 
-/// What the handles, the device's thread and the loader share.
+/// The state that the handles, the device's thread and the loader share.
 pub(super) struct Pool {
     models: Vec<ModelSetup>,
     settings: PoolSettings,
@@ -80,13 +80,13 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// What the device's thread does next for the pool.
+/// The pool's next task for the device's thread.
 pub(super) enum Step {
     /// Drop these models.
     Drop(Vec<usize>),
-    /// Load this one: beside the jobs where that is possible.
+    /// Load this one; `beside`: on a second thread, while jobs run.
     Load { index: usize, beside: bool },
-    /// Refuse to load this one, for this reason.
+    /// Refuse to load this one, with the reason.
     Refuse(usize, String),
 }
 
@@ -105,10 +105,10 @@ impl Pool {
         self.models.get(index).map_or("", |model| &model.name)
     }
 
-    /// A model by the name that a request gives; the default one without a name.
+    /// The index of a model by the name in a request; of the default model without a name.
     ///
     /// # Errors
-    /// [`Refusal::UnknownModel`] with the names that there are.
+    /// [`Refusal::UnknownModel`] with the known names.
     pub(super) fn index_of(&self, name: Option<&str>) -> Result<usize, Refusal> {
         let Some(name) = name else { return Ok(0) };
         self.models.iter().position(|model| model.name == name).ok_or_else(|| Refusal::UnknownModel {
@@ -126,7 +126,7 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, and says so to those who watch it.
+    /// Changes the state and notifies its watchers.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut self.lock());
         self.changed.send_replace(());
@@ -139,7 +139,7 @@ impl Pool {
         models.map(|(index, (model, slot))| ModelView { name: model.name.clone(), is_default: index == 0, ..slot.view() }).collect()
     }
 
-    /// Looks at where a model stands; `None` if there is no such model.
+    /// Reads a model's state; `None` if there is no such model.
     pub(super) fn look<T>(&self, index: usize, look: impl FnOnce(&Slot) -> T) -> Option<T> {
         self.lock().slots.get(index).map(look)
     }
@@ -166,15 +166,15 @@ impl Pool {
         }
     }
 
-    /// Whether a job that came in at `since` can begin with this model.
+    /// Whether a job submitted at `since` can start with this model.
     pub(super) fn readiness(&self, index: usize, since: Instant) -> Readiness {
         self.lock().readiness(index, since)
     }
 
-    /// Opens a model's files, and publishes its facts. One that cannot be opened is tried again when it is loaded.
+    /// Opens a model's files and publishes its facts. A failed opening is retried when the model is loaded.
     ///
     /// # Errors
-    /// What is wrong with the files.
+    /// Any fault of the files.
     pub(super) fn open(&self, index: usize) -> Result<OpenModel, NotLoaded> {
         let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
         let opened = guarded(|| model.open());
@@ -183,7 +183,7 @@ impl Pool {
         opened
     }
 
-    /// Reads the facts of the models that are not open yet, each on a thread of its own: one that a hub must still deliver delays no other.
+    /// Reads the facts of the models other than the default, each on its own thread: one that is still being downloaded delays no other.
     pub(super) fn open_others(self: &Arc<Self>) {
         for index in (0..self.models.len()).filter(|index| *index != DEFAULT) {
             let pool = Arc::clone(self);
@@ -199,58 +199,58 @@ impl Pool {
         }
     }
 
-    /// Wants a model: true if it should be loaded beside the running job, by the caller, who gets what to watch. Otherwise the device's thread
-    /// has it when it looks, if others may go for it.
+    /// Requests a model. Returns a watch if the caller is to load it now, beside the running job. Otherwise, if `may_swap` lets other
+    /// models be dropped for it, it is queued for the device's thread.
     pub(super) fn want(&self, index: usize, may_swap: bool) -> Option<LoadWatch> {
         let watch = self.new_watch();
-        let wanted = self.lock().want(index, may_swap, self.settings.budget, watch);
-        if wanted.is_some() || may_swap {
+        let watch_to_load = self.lock().want(index, may_swap, self.settings.budget, watch);
+        if watch_to_load.is_some() || may_swap {
             self.changed.send_replace(());
         }
-        wanted
+        watch_to_load
     }
 
-    /// Lets a model go as soon as no job needs it, and stops its loading.
+    /// Drops a model as soon as no job runs with it, and stops its loading.
     pub(super) fn let_go(&self, index: usize) {
         self.change(|state| state.let_go(index));
     }
 
-    /// What is to be done between jobs.
+    /// The next task between jobs.
     pub(super) fn next_step(&self) -> Option<Step> {
         self.lock().next_step((self.now)(), &self.settings)
     }
 
-    /// Which models go so that this job has room, its own model's weights included.
+    /// The models to drop so that this job fits, its own model's weights included.
     pub(super) fn to_drop_for(&self, index: usize, work: &Work) -> Vec<usize> {
         self.lock().to_drop_for(index, work, self.settings.budget)
     }
 
-    /// How long until the next model is idle for too long; `None` if none will be.
+    /// The time until the next model has been idle for too long; `None` if none will be.
     pub(super) fn until_idle(&self) -> Option<Duration> {
         self.lock().until_idle((self.now)(), self.settings.idle?)
     }
 
-    /// Begins a load on the device's thread.
+    /// Records the start of a load.
     pub(super) fn begin(&self, index: usize, watch: &LoadWatch) {
         self.change(|state| state.begin(index, watch.clone()));
     }
 
-    /// Loads a model that is open, wherever this is called.
+    /// Loads an open model on the calling thread.
     ///
     /// # Errors
-    /// What keeps it from being loaded.
+    /// Why it could not be loaded.
     pub(super) fn load(&self, index: usize, open: OpenModel, watch: &LoadWatch) -> Result<LoadedModel, NotLoaded> {
         let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
         guarded(|| model.load(open, watch))
     }
 
-    /// A load has ended.
+    /// Records the result of a load.
     pub(super) fn loaded(&self, index: usize, result: Result<(Arc<ModelInfo>, MemoryPlan), NotLoaded>) {
         let now = (self.now)();
         self.change(|state| state.loaded(index, result, now));
     }
 
-    /// Models were dropped.
+    /// Records that models were dropped.
     pub(super) fn dropped(&self, indices: &[usize]) {
         self.change(|state| indices.iter().for_each(|index| state.dropped(*index)));
         if let Some(release) = self.settings.release.filter(|_| !indices.is_empty()) {
@@ -258,7 +258,7 @@ impl Pool {
         }
     }
 
-    /// A job begins with a model, or has ended.
+    /// Records that a job starts with a model, or without `work`, that it has finished.
     pub(super) fn runs(&self, index: usize, work: Option<Arc<Work>>) {
         let now = (self.now)();
         let mut state = self.lock();
@@ -274,17 +274,17 @@ impl Pool {
         self.lock().by_use(but).first().copied()
     }
 
-    /// Whether a model is on its way: it is being loaded, or it is next.
+    /// Whether a model is being loaded or queued.
     pub(super) fn is_busy(&self) -> bool {
         self.lock().is_busy()
     }
 
-    /// Stops the load that is going on.
+    /// Stops the current load.
     pub(super) fn stop_loading(&self) {
         self.lock().stop_loading();
     }
 
-    /// Why a model has no room even alone.
+    /// Why a model does not fit even alone.
     pub(super) fn too_large(&self, index: usize) -> Option<String> {
         self.look(index, |slot| slot.too_large(self.settings.budget)).flatten()
     }

@@ -1,6 +1,6 @@
-//! The models that the operator has set up: how each is opened, and what requests that say less get.
+//! The models that the operator has set up: how each is opened, and its defaults for requests.
 //!
-//! It must not know which model is loaded. The invariant: to open a model reads no tensor.
+//! It must not know which model is loaded. The invariant: opening a model reads no tensor.
 
 use std::fmt;
 
@@ -17,26 +17,26 @@ type Open = dyn Fn() -> diffusion_core::Result<OpenModel> + Send + Sync;
 /// Reads the tensors of an open model.
 type Load = dyn FnOnce(&LoadWatch) -> diffusion_core::Result<LoadedModel> + Send;
 
-/// A model whose files are open, and none of whose tensors is read.
+/// A model with open files, but without tensors.
 pub struct OpenModel {
     pub(super) facts: Option<(ModelInfo, MemoryPlan)>,
     load: Box<Load>,
 }
 
 impl OpenModel {
-    /// A model that says nothing of itself until `load` has loaded it: requests for it are refused until then.
+    /// A model whose facts are unknown until `load` has loaded it: requests for it are refused until then.
     pub fn new(load: impl FnOnce(&LoadWatch) -> diffusion_core::Result<LoadedModel> + Send + 'static) -> Self {
         Self { facts: None, load: Box::new(load) }
     }
 
-    /// With the model's facts and its memory plan, so that requests are checked before it is loaded and wait for it.
+    /// Adds the model's facts and its memory plan, so that requests can be checked before it is loaded and then wait for it.
     #[must_use]
     pub fn with_facts(mut self, info: ModelInfo, memory: MemoryPlan) -> Self {
         self.facts = Some((info, memory));
         self
     }
 
-    /// A model that makes images. The other arguments are those of [`LoadedModel::load`].
+    /// An image model. The arguments are those of [`LoadedModel::load`].
     ///
     /// # Errors
     /// Those of [`LoadedModel::facts`].
@@ -71,20 +71,20 @@ pub struct ModelSetup {
 }
 
 impl ModelSetup {
-    /// A model by the name that requests give. `open` is called once at the start, and again whenever the model is loaded, on the device's
-    /// thread or beside it.
+    /// A model under the name that requests use. `open` is called once at the start and again for every load, on the device's thread or
+    /// beside it.
     pub fn new(name: impl Into<String>, open: impl Fn() -> diffusion_core::Result<OpenModel> + Send + Sync + 'static) -> Self {
         Self { name: name.into(), open: Box::new(open), defaults: None }
     }
 
-    /// With the values of requests that leave them out.
+    /// Adds the values of fields that requests omit.
     #[must_use]
     pub fn with_defaults(mut self, defaults: ModelDefaults) -> Self {
         self.defaults = Some(defaults);
         self
     }
 
-    /// The name that requests give.
+    /// The name that requests use.
     pub fn name(&self) -> &str {
         &self.name
     }

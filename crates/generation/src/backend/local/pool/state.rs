@@ -1,4 +1,4 @@
-//! Where each model stands, and what follows from that: plain data and decisions.
+//! The state of each model, and the decisions that follow from it: plain data.
 //!
 //! It must not know threads, clocks or models' types. The invariants are [`super`]'s.
 
@@ -18,7 +18,7 @@ use crate::{
     work::Work,
 };
 
-/// A reason without where files lie, which is the operator's business and stands in the log.
+/// Removes folders from a reason: clients must not see where files are. The log has the full paths.
 pub(super) fn without_folders(reason: &str) -> String {
     let words = reason.split(' ').map(|word| match word.rsplit_once('/') {
         Some((_, name)) if word.starts_with('/') => name,
@@ -27,33 +27,33 @@ pub(super) fn without_folders(reason: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Where a model's weights are.
+/// The stage of a model's loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::backend::local) enum Stage {
     Unloaded,
-    /// Wanted: the device's thread makes room for it.
+    /// Requested: the device's thread frees memory for it.
     Queued,
     Loading,
     Ready,
 }
 
-/// A model, as it stands.
+/// A model's state.
 #[derive(Debug)]
 pub(in crate::backend::local) struct Slot {
     stage: Stage,
-    /// Whether its files have been opened, or could not be. Until then it is neither loaded nor asked for.
+    /// Whether opening its files has succeeded or failed. Before that no queued load of it starts.
     is_opened: bool,
     pub(super) info: Option<Arc<ModelInfo>>,
     pub(super) memory: Option<MemoryPlan>,
     pub(super) timings: Timings,
-    /// When a job last had it, or when it was loaded.
+    /// When a job last used it, or when it was loaded.
     pub(super) used: Instant,
-    /// When it last could not be loaded, and why.
+    /// When it last failed to load, and why.
     failed: Option<(Instant, String)>,
     loads: u64,
     watch: Option<LoadWatch>,
-    /// Whether it goes between jobs.
-    goes: bool,
+    /// Whether its unloading was requested: it is dropped once no job runs with it.
+    unload_requested: bool,
 }
 
 impl Slot {
@@ -78,12 +78,12 @@ impl Slot {
         self.info.clone().ok_or_else(unknown)
     }
 
-    /// Why it could not be loaded.
+    /// Why its last load failed.
     pub(in crate::backend::local) fn failure(&self) -> Option<String> {
         self.failed.as_ref().map(|(_, reason)| reason.clone())
     }
 
-    /// Whether that was found out at that time or later.
+    /// Whether that load failed at `since` or later.
     pub(in crate::backend::local) fn has_failed_since(&self, since: Instant) -> bool {
         self.failed.as_ref().is_some_and(|(at, _)| *at >= since)
     }
@@ -105,7 +105,7 @@ impl Slot {
         matches!(self.stage, Stage::Ready | Stage::Loading)
     }
 
-    /// Whether it can be loaded on another thread than the device's: a device other than the CPU belongs to one thread.
+    /// Whether it can be loaded beside the device's thread: a device other than the CPU belongs to that one thread.
     fn may_load_beside(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.device == "cpu")
     }
@@ -114,11 +114,11 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) slots: Vec<Slot>,
-    /// Those that are wanted, the first first.
+    /// Requested models, in the order of their requests.
     queued: VecDeque<usize>,
-    /// The job that runs, and its model.
+    /// The running job, and its model.
     pub(super) running: Option<(usize, Arc<Work>)>,
-    /// Whether a job runs, for loaders.
+    /// Whether a job runs; loaders read it.
     pub(super) works: Arc<AtomicBool>,
 }
 
@@ -134,7 +134,7 @@ impl State {
             failed: None,
             loads: 0,
             watch: None,
-            goes: false,
+            unload_requested: false,
         };
         Self { slots: (0..models).map(|_| slot()).collect(), queued: VecDeque::new(), running: None, works: Arc::default() }
     }
@@ -157,23 +157,23 @@ impl State {
         match slot.stage {
             Stage::Ready => Readiness::Ready,
             Stage::Loading => Readiness::Loading,
-            // Its room is being made.
+            // Its memory is being freed.
             Stage::Queued if self.is_loading() || !slot.is_opened => Readiness::Loading,
             Stage::Queued => Readiness::Queued,
-            // Its job is told why.
+            // Its job starts, and fails with the reason.
             Stage::Unloaded if slot.has_failed_since(since) => Readiness::Ready,
             Stage::Unloaded if !slot.is_opened => Readiness::Loading,
             Stage::Unloaded => Readiness::Cold,
         }
     }
 
-    /// What all models but this one hold.
+    /// The memory that all models but this one hold.
     fn held_beside(&self, index: usize) -> u64 {
         let others = self.slots.iter().enumerate().filter(|(other, slot)| *other != index && slot.is_held());
         others.map(|(_, slot)| slot.weights()).fold(0, u64::saturating_add)
     }
 
-    /// Whether a model can be loaded beside those that are held, and beside the job that runs.
+    /// Whether a model can be loaded beside those in memory and beside the running job.
     fn fits(&self, index: usize, budget: Option<u64>) -> bool {
         let Some(slot) = self.slots.get(index) else { return false };
         let (weights, held) = (slot.weights(), self.held_beside(index));
@@ -192,7 +192,7 @@ impl State {
     /// See [`super::Pool::want`].
     pub(super) fn want(&mut self, index: usize, may_swap: bool, budget: Option<u64>, watch: LoadWatch) -> Option<LoadWatch> {
         let slot = self.slots.get(index)?;
-        if slot.is_held() && !slot.goes {
+        if slot.is_held() && !slot.unload_requested {
             return None;
         }
         let at_once = slot.stage == Stage::Unloaded
@@ -205,7 +205,7 @@ impl State {
             return Some(watch);
         }
         let slot = self.slots.get_mut(index)?;
-        slot.goes = false;
+        slot.unload_requested = false;
         if may_swap && slot.stage == Stage::Unloaded {
             slot.stage = Stage::Queued;
             self.queued.push_back(index);
@@ -216,7 +216,7 @@ impl State {
     pub(super) fn let_go(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         match slot.stage {
-            Stage::Ready => slot.goes = true,
+            Stage::Ready => slot.unload_requested = true,
             Stage::Loading => {
                 if let Some(watch) = &slot.watch {
                     watch.cancel();
@@ -226,12 +226,12 @@ impl State {
                 slot.stage = Stage::Unloaded;
                 self.queued.retain(|queued| *queued != index);
             }
-            // What it failed with is forgotten.
+            // Forgets its failure.
             Stage::Unloaded => slot.failed = None,
         }
     }
 
-    /// The ready models, the least recently used first, without this one.
+    /// The ready models without `but`, the least recently used first.
     pub(super) fn by_use(&self, but: usize) -> Vec<usize> {
         let mut ready: Vec<usize> = Vec::new();
         ready.extend(
@@ -244,8 +244,10 @@ impl State {
     pub(super) fn next_step(&mut self, now: Instant, settings: &PoolSettings) -> Option<Step> {
         let is_idle = |slot: &Slot| settings.idle.is_some_and(|idle| now.saturating_duration_since(slot.used) >= idle);
         let slots = self.slots.iter().enumerate();
-        let going: Vec<usize> =
-            slots.filter(|(_, slot)| slot.stage == Stage::Ready && (slot.goes || is_idle(slot))).map(|(index, _)| index).collect();
+        let going: Vec<usize> = slots
+            .filter(|(_, slot)| slot.stage == Stage::Ready && (slot.unload_requested || is_idle(slot)))
+            .map(|(index, _)| index)
+            .collect();
         if !going.is_empty() {
             return Some(Step::Drop(going));
         }
@@ -262,12 +264,12 @@ impl State {
         }
         match self.by_use(index).first() {
             Some(least_used) => Some(Step::Drop(vec![*least_used])),
-            // Nothing else is there: what its jobs take is checked when they come.
+            // No other model is loaded. The memory of its jobs is checked when they arrive.
             None => Some(Step::Load { index, beside: slot.may_load_beside() }),
         }
     }
 
-    /// Of the ready models those that go, the least recently used first, until there is room for the job and its model.
+    /// The ready models to drop, the least recently used first, until the job and its model fit.
     pub(super) fn to_drop_for(&self, index: usize, work: &Work, budget: Option<u64>) -> Vec<usize> {
         let Some(plan) = self.slots.get(index).and_then(|slot| slot.memory.as_ref()) else { return Vec::new() };
         let weights = plan.weights_of(work);
@@ -293,11 +295,11 @@ impl State {
     pub(super) fn begin(&mut self, index: usize, watch: LoadWatch) {
         self.queued.retain(|queued| *queued != index);
         if let Some(slot) = self.slots.get_mut(index) {
-            (slot.stage, slot.watch, slot.goes) = (Stage::Loading, Some(watch), false);
+            (slot.stage, slot.watch, slot.unload_requested) = (Stage::Loading, Some(watch), false);
         }
     }
 
-    /// A model's files have been opened, with what they say of it, or could not be.
+    /// Records that a model's files have been opened, with the facts in them, or could not be.
     pub(super) fn opened(&mut self, index: usize, facts: Result<Option<(Arc<ModelInfo>, MemoryPlan)>, &NotLoaded>, now: Instant) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         slot.is_opened = true;
@@ -328,7 +330,7 @@ impl State {
 
     pub(super) fn dropped(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        (slot.stage, slot.goes) = (Stage::Unloaded, false);
+        (slot.stage, slot.unload_requested) = (Stage::Unloaded, false);
         if let Some(memory) = &slot.memory {
             memory.is_unloaded();
         }
@@ -336,7 +338,7 @@ impl State {
 }
 
 impl Slot {
-    /// Why it has no room even alone, in one line.
+    /// Why it does not fit even alone, in one line.
     pub(super) fn too_large(&self, budget: Option<u64>) -> Option<String> {
         let (budget, weights) = (budget?, self.weights());
         (weights > budget)

@@ -15,7 +15,7 @@ use std::{
 
 use self::table::{Jobs, Row};
 use super::{
-    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, ProgressRecord, QueuedJob, Stats, Synced, UntoldCancel,
+    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced,
     events::{self, RESTARTED},
 };
 use crate::{
@@ -141,17 +141,17 @@ impl JobStore for MemoryStore {
         Ok(if is_cancelled { Cancelled::Done(row.view()) } else { Cancelled::Finished(row.view()) })
     }
 
-    async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError> {
+    async fn pending_cancels(&self) -> Result<Vec<PendingCancel>, StoreError> {
         let (jobs, _) = self.lock();
         let untold = jobs.by_number.values().filter(|row| row.has_untold_cancel);
         let of = |row: &Row| {
             let remote = row.job.remote.as_ref()?;
-            Some(UntoldCancel { job: row.job.id.clone(), provider: remote.provider.clone(), remote_id: remote.id.clone()? })
+            Some(PendingCancel { job: row.job.id.clone(), provider: remote.provider.clone(), remote_id: remote.id.clone()? })
         };
         Ok(untold.filter_map(of).collect())
     }
 
-    async fn cancel_told(&self, id: &str) -> Result<(), StoreError> {
+    async fn cancel_delivered(&self, id: &str) -> Result<(), StoreError> {
         if let Some(row) = self.lock().0.row_mut(id) {
             row.has_untold_cancel = false;
         }

@@ -1,7 +1,7 @@
 //! The rows of a [`MemoryStore`](super::MemoryStore), and all changes to them.
 //!
 //! Invariants: a job's work is kept until the job ends; a job changes its state in [`Jobs::transit`] only; ended jobs are forgotten, with
-//! everything that belongs to them, [`KEPT_FOR`] after their end or when more than [`MOST_ENDED`] have ended, the oldest first.
+//! everything that belongs to them, [`RETENTION`] after their end or when more than [`MAX_ENDED`] have ended, the oldest first.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -30,9 +30,9 @@ use crate::{
 };
 
 /// How long an ended job is kept.
-pub(super) const KEPT_FOR: Duration = Duration::from_secs(600);
+pub(super) const RETENTION: Duration = Duration::from_secs(600);
 /// The maximum number of ended jobs that are kept.
-pub(super) const MOST_ENDED: usize = 1000;
+pub(super) const MAX_ENDED: usize = 1000;
 
 /// All rows, and their indexes.
 #[derive(Debug, Default)]
@@ -255,7 +255,7 @@ impl Jobs {
             artifacts: Vec::new(),
             remote: booking.as_ref().map(|booking| events::remote_job(booking.provider.clone(), None)),
             waits_for: None,
-            held_up_by: None,
+            blocked_by: None,
             damage: None,
         };
         let row = Row {
@@ -376,8 +376,8 @@ impl Jobs {
     pub(super) fn forget_old(&mut self, now: SystemTime) {
         while let Some(number) = self.ended.front() {
             let ended_at = self.by_number.get(number).and_then(|row| row.job.finished_at);
-            let is_kept = ended_at.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < KEPT_FOR) || at > now);
-            if is_kept && self.ended.len() <= MOST_ENDED {
+            let is_kept = ended_at.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < RETENTION) || at > now);
+            if is_kept && self.ended.len() <= MAX_ENDED {
                 return;
             }
             if let Some(number) = self.ended.pop_front() {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     MemoryStore,
-    table::{KEPT_FOR, MOST_ENDED, Row},
+    table::{MAX_ENDED, RETENTION, Row},
 };
 use crate::jobs::{
     Charge, Idempotency, NewJob,
@@ -45,7 +45,7 @@ async fn ended_jobs_are_forgotten_by_age_with_everything_that_belongs_to_them() 
     insert(&store, new_job("waits")).await;
     let lease = claim(&store, "x").await.unwrap();
     assert!(store.complete(&lease, &outcome(), &[file("image-0.png", 7)]).await.unwrap());
-    CLOCK.advance(KEPT_FOR - Duration::from_millis(1));
+    CLOCK.advance(RETENTION - Duration::from_millis(1));
     assert_eq!(store.find_replay("a", &name).await.unwrap().unwrap().id, "x", "a named job is found as long as it is kept");
     CLOCK.advance(Duration::from_millis(1));
     assert!(store.get("a", "x").await.unwrap().is_none() && store.find_replay("a", &name).await.unwrap().is_none());
@@ -60,11 +60,11 @@ async fn ended_jobs_are_forgotten_by_age_with_everything_that_belongs_to_them() 
 async fn ended_jobs_are_forgotten_by_number_the_oldest_first() {
     let (_, store) = store();
     insert(&store, new_job("waits")).await;
-    for index in 0..MOST_ENDED + 5 {
+    for index in 0..MAX_ENDED + 5 {
         insert(&store, new_job(&format!("x{index}"))).await;
         assert!(matches!(store.cancel("a", &format!("x{index}")).await.unwrap(), Cancelled::Done(_)));
     }
-    assert_eq!(store.stats().await.unwrap().jobs, [(JobState::Queued, 1), (JobState::Cancelled, MOST_ENDED as u64)]);
+    assert_eq!(store.stats().await.unwrap().jobs, [(JobState::Queued, 1), (JobState::Cancelled, MAX_ENDED as u64)]);
     assert!(store.get("a", "x4").await.unwrap().is_none());
     assert!(store.get("a", "x5").await.unwrap().is_some());
     assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());

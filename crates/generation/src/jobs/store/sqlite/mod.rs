@@ -31,7 +31,7 @@ use self::{
     database::{Identity, check_whole, connect, identity, unusable},
     write::{Change, corrupt, outcome_text},
 };
-use super::{Claimed, JobIds, JobStore, KeptFile, Lease, ProgressRecord, QueuedJob, Stats, Synced, UntoldCancel, counts::Counts};
+use super::{Claimed, JobIds, JobStore, KeptFile, Lease, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced, counts::Counts};
 use crate::{
     backend::RemoteRecord,
     jobs::{
@@ -299,13 +299,13 @@ impl JobStore for SqliteStore {
         self.write(Synced::Now, move |change| change.cancel(&owner, &id)).await
     }
 
-    async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError> {
-        self.read(survey::untold_cancels).await
+    async fn pending_cancels(&self) -> Result<Vec<PendingCancel>, StoreError> {
+        self.read(survey::pending_cancels).await
     }
 
-    async fn cancel_told(&self, id: &str) -> Result<(), StoreError> {
+    async fn cancel_delivered(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
-        self.write(Synced::Later, move |change| change.cancel_told(&id)).await
+        self.write(Synced::Later, move |change| change.cancel_delivered(&id)).await
     }
 
     async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError> {

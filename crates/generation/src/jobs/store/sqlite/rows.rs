@@ -100,7 +100,7 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         artifacts: Vec::new(),
         remote: provider.map(|provider| events::remote_job(provider, record.as_ref())),
         waits_for: None,
-        held_up_by: None,
+        blocked_by: None,
         damage: None,
     };
     job.progress.started = job.started_at.is_some();

@@ -50,7 +50,7 @@ impl Change<'_> {
     }
 
     /// Releases the reservation of a job that ends and costs nothing.
-    pub(super) fn unbook(&self, number: i64) -> Result<(), StoreError> {
+    pub(super) fn release_reservation(&self, number: i64) -> Result<(), StoreError> {
         let update = "UPDATE spend SET state = ?2 WHERE job = ?1 AND state = ?3";
         self.execute(update, params![number, SpendState::Released.name(), SpendState::Reserved.name()]).map(drop)
     }

@@ -7,7 +7,7 @@ use super::rows::{length, readable, time};
 use crate::{
     jobs::{
         error::StoreError,
-        store::{JobIds, KeptFile, QueuedJob, UntoldCancel, consistency, consistency::Facts, counts::Counts},
+        store::{JobIds, KeptFile, PendingCancel, QueuedJob, consistency, consistency::Facts, counts::Counts},
     },
     work::Priority,
 };
@@ -29,10 +29,10 @@ pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreErr
 }
 
 /// The cancelled jobs whose providers have not been told yet, the oldest first.
-pub(super) fn untold_cancels(connection: &Connection) -> Result<Vec<UntoldCancel>, StoreError> {
+pub(super) fn pending_cancels(connection: &Connection) -> Result<Vec<PendingCancel>, StoreError> {
     let sql = "SELECT id, provider, remote_id FROM jobs WHERE untold_cancel IS NOT NULL ORDER BY number";
     let mut select = connection.prepare_cached(sql)?;
-    readable(select.query_map([], |row| Ok(UntoldCancel { job: row.get(0)?, provider: row.get(1)?, remote_id: row.get(2)? }))?)
+    readable(select.query_map([], |row| Ok(PendingCancel { job: row.get(0)?, provider: row.get(1)?, remote_id: row.get(2)? }))?)
 }
 
 /// All kept files, the oldest first.

@@ -274,7 +274,7 @@ impl Change<'_> {
     pub(super) fn fail(&mut self, lease: &Lease, error: &JobError, charge: Charge) -> Result<bool, StoreError> {
         let Some(job) = self.held_by(lease)? else { return Ok(false) };
         if charge == Charge::Never {
-            self.unbook(job.number)?;
+            self.release_reservation(job.number)?;
         }
         self.end_failed(job, error)
     }
@@ -306,7 +306,7 @@ impl Change<'_> {
         Ok(rows::job(&self.transaction, Some(owner), id)?.map_or(Cancelled::Unknown, Cancelled::Done))
     }
 
-    pub(super) fn cancel_told(&self, id: &str) -> Result<(), StoreError> {
+    pub(super) fn cancel_delivered(&self, id: &str) -> Result<(), StoreError> {
         self.execute("UPDATE jobs SET untold_cancel = NULL WHERE id = ?1 AND untold_cancel IS NOT NULL", [id]).map(drop)
     }
 

@@ -28,7 +28,7 @@ fn check(model: &std::path::Path, name: &str, scheduler: Option<&str>) -> Vec<St
     let made = model.image(&params, RunContext::new(&mut ())).unwrap();
     let bytes = golden("single_file", "pictures")[name].flatten_all().unwrap().to_vec1::<u8>().unwrap();
     let decibels = psnr(&made, &RgbImage::from_raw(side, side, bytes).unwrap());
-    assert!(decibels >= tolerance::EQUAL_PICTURES, "{name} {scheduler:?}: {decibels:.1} dB");
+    assert!(decibels >= tolerance::EQUAL_IMAGES, "{name} {scheduler:?}: {decibels:.1} dB");
     source.remarks()
 }
 

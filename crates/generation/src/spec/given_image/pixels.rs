@@ -16,36 +16,36 @@ pub(super) fn is_clipped(file: &[u8], format: ImageFormat) -> bool {
 }
 
 /// The picture with 8 bits per channel.
-pub(super) fn of_eight_bits(picture: DynamicImage, is_clipped: bool) -> DynamicImage {
+pub(super) fn of_eight_bits(image: DynamicImage, is_clipped: bool) -> DynamicImage {
     let narrowed = |value: u16| if is_clipped { value.min(255) as u8 } else { (value >> 8) as u8 };
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the enum is another crate's and may grow; all other variants have 8 bits per channel"
     )]
-    match picture {
-        DynamicImage::ImageLuma16(picture) => DynamicImage::ImageLuma8(mapped(&picture, narrowed)),
+    match image {
+        DynamicImage::ImageLuma16(image) => DynamicImage::ImageLuma8(mapped(&image, narrowed)),
         // The alpha values beside a clipped grey are either 0 or the maximum.
-        DynamicImage::ImageLumaA16(picture) => DynamicImage::ImageLumaA8(mapped(&picture, narrowed)),
-        DynamicImage::ImageRgb16(picture) => DynamicImage::ImageRgb8(mapped(&picture, narrowed)),
-        DynamicImage::ImageRgba16(picture) => DynamicImage::ImageRgba8(mapped(&picture, narrowed)),
-        picture => picture,
+        DynamicImage::ImageLumaA16(image) => DynamicImage::ImageLumaA8(mapped(&image, narrowed)),
+        DynamicImage::ImageRgb16(image) => DynamicImage::ImageRgb8(mapped(&image, narrowed)),
+        DynamicImage::ImageRgba16(image) => DynamicImage::ImageRgba8(mapped(&image, narrowed)),
+        image => image,
     }
 }
 
-fn mapped<From, To>(picture: &ImageBuffer<From, Vec<u16>>, narrowed: impl Fn(u16) -> u8) -> ImageBuffer<To, Vec<u8>>
+fn mapped<From, To>(image: &ImageBuffer<From, Vec<u16>>, narrowed: impl Fn(u16) -> u8) -> ImageBuffer<To, Vec<u8>>
 where
     From: Pixel<Subpixel = u16>,
     To: Pixel<Subpixel = u8>,
 {
-    let mut into = ImageBuffer::new(picture.width(), picture.height());
-    for (byte, value) in into.iter_mut().zip(picture.as_raw()) {
+    let mut into = ImageBuffer::new(image.width(), image.height());
+    for (byte, value) in into.iter_mut().zip(image.as_raw()) {
         *byte = narrowed(*value);
     }
     into
 }
 
 /// Converts to grey by ITU-R 601-2 with Pillow's 16-bit coefficients.
-pub(super) fn grey(picture: &RgbImage) -> GrayImage {
+pub(super) fn grey(image: &RgbImage) -> GrayImage {
     let grey = |[red, green, blue]: [u8; 3]| (u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16;
-    GrayImage::from_fn(picture.width(), picture.height(), |x, y| image::Luma([grey(picture.get_pixel(x, y).0) as u8]))
+    GrayImage::from_fn(image.width(), image.height(), |x, y| image::Luma([grey(image.get_pixel(x, y).0) as u8]))
 }

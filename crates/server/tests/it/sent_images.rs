@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A picture that is wider than high.
-fn picture(format: ImageFormat) -> Vec<u8> {
+fn image(format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     RgbImage::from_pixel(32, 24, Rgb([200, 80, 20])).write_to(&mut file, format).unwrap();
     file.into_inner()
@@ -46,7 +46,7 @@ fn stored(server: &FileServer, answer: &Raw) -> image::DynamicImage {
 }
 
 #[actix_web::test]
-async fn a_part_with_any_label_that_may_be_a_picture_is_accepted() {
+async fn a_part_with_any_label_that_may_be_an_image_is_accepted() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for part in [
         // Python's requests, and a field without a file name.
@@ -68,13 +68,13 @@ async fn a_part_with_any_label_that_may_be_a_picture_is_accepted() {
         "; filename=\"a.png\"\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64",
     ] {
         for format in FORMATS {
-            let answer = upload(server.address, part, &picture(format)).await;
+            let answer = upload(server.address, part, &image(format)).await;
             assert_eq!(answer.status(), 200, "{part:?}: {}", answer.0);
             assert_eq!(stored(&server, &answer).dimensions(), (32, 24), "{part:?}");
         }
     }
     let lines = BASE64_STANDARD
-        .encode(picture(ImageFormat::Png))
+        .encode(image(ImageFormat::Png))
         .into_bytes()
         .chunks(76)
         .map(<[u8]>::to_vec)
@@ -100,7 +100,7 @@ async fn a_file_of_another_kind_is_refused_by_its_kind() {
 /// A JPEG of a rotated camera, according to its Exif data.
 fn sideways() -> Vec<u8> {
     let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0";
-    let jpeg = picture(ImageFormat::Jpeg);
+    let jpeg = image(ImageFormat::Jpeg);
     [&jpeg[..2], b"\xff\xe1", &(exif.len() as u16 + 2).to_be_bytes(), exif, &jpeg[2..]].concat()
 }
 
@@ -123,7 +123,7 @@ async fn storage() -> SocketAddr {
             let path = request.split_whitespace().nth(1).unwrap_or_default();
             let (_, lines) = path.split_once('?').unwrap_or_default();
             let lines = String::from_utf8(base64::prelude::BASE64_URL_SAFE.decode(lines).unwrap_or_default()).unwrap_or_default();
-            let file = picture(if path.starts_with("/webp") { ImageFormat::WebP } else { ImageFormat::Png });
+            let file = image(if path.starts_with("/webp") { ImageFormat::WebP } else { ImageFormat::Png });
             let head = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n", file.len());
             let _sent = stream.write_all(&[head.as_bytes(), &file].concat()).await;
         }
@@ -141,7 +141,7 @@ async fn of_storage(server: &Running, storage: SocketAddr, lines: &str) -> (u16,
 }
 
 #[actix_web::test]
-async fn a_url_is_accepted_with_any_label_that_may_be_a_picture() {
+async fn a_url_is_accepted_with_any_label_that_may_be_an_image() {
     let storage = storage().await;
     let guard = GuardSettings { allow: vec![storage.to_string().parse().unwrap()], ..GuardSettings::default() };
     let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(64).await).await;
@@ -180,7 +180,7 @@ async fn a_data_url_is_accepted_by_its_bytes_and_refused_if_it_declares_another_
     async fn animate(image: String) -> Answer {
         ask(post_to("/animate", json!({"image": image, "num_frames": 2}).to_string())).await
     }
-    let base64 = BASE64_STANDARD.encode(picture(ImageFormat::WebP));
+    let base64 = BASE64_STANDARD.encode(image(ImageFormat::WebP));
     let escaped = base64.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D");
     for image in [
         base64.clone(),

@@ -12,7 +12,7 @@ use diffusion_core::{
 };
 
 use super::{
-    Measured, Wanted, encoder,
+    BenchRequest, ModelTimings, encoder,
     timing::{STEP, Timing},
     workload::Workload,
 };
@@ -25,10 +25,10 @@ const STEPS: u32 = 25;
 ///
 /// # Errors
 /// If it cannot be loaded or run.
-pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &Wanted) -> Result<Measured> {
+pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &BenchRequest) -> Result<ModelTimings> {
     let started = Instant::now();
     let model = StableDiffusion::load(source, policy)?;
-    let mut measured = Measured::new(model.name(), model.policy(), started.elapsed());
+    let mut measured = ModelTimings::new(model.name(), model.policy(), started.elapsed());
     let sizes = wanted.sizes_or(model.default_size());
     let schedulers = if wanted.schedulers.is_empty() { vec![model.scheduler_name()?] } else { wanted.schedulers.clone() };
     let steps = if wanted.steps.is_empty() { vec![STEPS] } else { wanted.steps.clone() };

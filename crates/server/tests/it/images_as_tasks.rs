@@ -22,12 +22,12 @@ async fn generate(server: &Running, path: &str, body: Value) -> Value {
 
 fn size(answer: &Value) -> (u32, u32) {
     let file = BASE64_STANDARD.decode(answer["image_b64"].as_str().unwrap()).unwrap();
-    let picture = image::load(Cursor::new(file), ImageFormat::Png).unwrap();
-    (picture.width(), picture.height())
+    let image = image::load(Cursor::new(file), ImageFormat::Png).unwrap();
+    (image.width(), image.height())
 }
 
 #[actix_web::test]
-async fn a_picture_is_made_at_the_models_size_and_resized() {
+async fn an_image_is_made_at_the_models_size_and_resized() {
     let server = start().await;
     let body = json!({"prompt": "A serene mountain landscape", "width": 1920, "height": 1080, "quality": "high", "seed": 5});
     let answer = generate(&server, GENERATE, body).await;
@@ -93,7 +93,7 @@ async fn every_field_takes_effect() {
 }
 
 #[actix_web::test]
-async fn every_fault_of_a_picture_is_reported() {
+async fn every_fault_of_an_image_is_reported() {
     let server = start().await;
     let body = json!({
         "width": 10, "height": 5000, "quality": "best", "service": "dalle", "style": 5, "seed": -2, "cfg_scale": 51, "steps": 0,
@@ -126,7 +126,7 @@ async fn every_fault_of_a_picture_is_reported() {
 }
 
 #[actix_web::test]
-async fn failed_pictures_say_why() {
+async fn failed_images_say_why() {
     let server = start().await;
     for (prompt, sentence) in
         [("broken", "Image generation failed: tokenizer: broken as told"), ("panic", "Image generation failed: internal error")]
@@ -144,7 +144,7 @@ async fn failed_pictures_say_why() {
 }
 
 #[actix_web::test]
-async fn hanging_up_cancels_a_picture_unless_it_can_be_fetched_later() {
+async fn hanging_up_cancels_an_image_unless_it_can_be_fetched_later() {
     let server = start().await;
     let client = reqwest::Client::new();
     let slow = |key: Option<&'static str>| {

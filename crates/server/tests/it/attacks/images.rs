@@ -123,7 +123,7 @@ fn cleaned() -> [(&'static str, Vec<u8>); 10] {
 }
 
 #[actix_web::test]
-async fn files_that_are_not_pictures_are_refused() {
+async fn files_that_are_not_images_are_refused() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (name, file) in refused() {
         let answer = upload(server.address, "filename=\"a.png\"", "image/png", &file).await;
@@ -143,7 +143,7 @@ async fn files_that_are_not_pictures_are_refused() {
 }
 
 #[actix_web::test]
-async fn only_a_pictures_pixels_are_stored() {
+async fn only_an_images_pixels_are_stored() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     for (name, file) in cleaned() {
         let answer = upload(server.address, "filename=\"a.svg\"", "image/svg+xml", &file).await;
@@ -159,7 +159,7 @@ async fn only_a_pictures_pixels_are_stored() {
 }
 
 #[actix_web::test]
-async fn an_upload_is_served_as_a_picture_that_runs_nothing() {
+async fn an_upload_is_served_as_an_image_that_runs_nothing() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     let name = name_of(&upload(server.address, "filename=\"a.html\"", "image/png", &png(4, 4)).await);
     let get = format!("GET /uploads/{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", name);

@@ -4,12 +4,13 @@ use std::{fs, io::Read as _, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::read::ZlibDecoder;
-use generation::given_picture::{self, PictureError};
+use generation::given_image::{self, GivenImageError};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {
-    pictures: Vec<Case>,
+    #[serde(rename = "pictures")]
+    images: Vec<Case>,
 }
 
 #[derive(Deserialize)]
@@ -36,13 +37,13 @@ fn decompress(base64: &str) -> Vec<u8> {
 
 fn cases() -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pictures_in.json");
-    serde_json::from_str::<Golden>(&fs::read_to_string(path).unwrap()).unwrap().pictures
+    serde_json::from_str::<Golden>(&fs::read_to_string(path).unwrap()).unwrap().images
 }
 
 /// What is wrong with a picture, if anything.
 fn mismatch(case: &Case) -> Option<String> {
-    let failed = |error: PictureError| format!("{}: {error}", case.name);
-    let (rgb, grey) = match (given_picture::rgb(bytes(&case.file)), given_picture::mask(bytes(&case.file))) {
+    let failed = |error: GivenImageError| format!("{}: {error}", case.name);
+    let (rgb, grey) = match (given_image::rgb(bytes(&case.file)), given_image::mask(bytes(&case.file))) {
         (Ok(rgb), Ok(grey)) => (rgb, grey),
         (Err(error), _) | (_, Err(error)) => return Some(failed(error)),
     };
@@ -60,7 +61,7 @@ fn mismatch(case: &Case) -> Option<String> {
 }
 
 #[test]
-fn pictures_equal_pillows() {
+fn images_equal_pillows() {
     let cases = cases();
     let faults: Vec<_> = cases.iter().filter_map(mismatch).collect();
     assert_eq!(faults, [""; 0], "{} of {}", faults.len(), cases.len());
@@ -78,8 +79,8 @@ fn a_truncated_jpeg_is_refused_and_not_filled_with_grey() {
         if file.starts_with(&[0xff, 0xd8]) && file.ends_with(&[0xff, 0xd9]) {
             tried += 1;
             for length in [file.len() - 2, file.len() - 3, file.len() / 2] {
-                let result = given_picture::rgb(file[..length].to_vec());
-                assert!(matches!(result, Err(PictureError::Cut)), "{} cut to {length}: {:?}", case.name, result.err());
+                let result = given_image::rgb(file[..length].to_vec());
+                assert!(matches!(result, Err(GivenImageError::Cut)), "{} cut to {length}: {:?}", case.name, result.err());
             }
         }
     }
@@ -88,7 +89,7 @@ fn a_truncated_jpeg_is_refused_and_not_filled_with_grey() {
 
 /// Every case with an inverted byte, and truncated: the result is a picture within the limits, or an error.
 #[test]
-fn a_damaged_picture_is_a_picture_or_an_error() {
+fn a_damaged_image_is_an_image_or_an_error() {
     let mut readable = 0_usize;
     for (number, case) in cases().iter().enumerate() {
         let whole = bytes(&case.file);
@@ -96,7 +97,7 @@ fn a_damaged_picture_is_a_picture_or_an_error() {
             let mut damaged = whole.clone();
             damaged[place] ^= 0xff;
             for file in [damaged, whole[..place].to_vec()] {
-                readable += usize::from(given_picture::rgb(file).is_ok_and(|picture| picture.width() <= given_picture::MAX_SIDE));
+                readable += usize::from(given_image::rgb(file).is_ok_and(|image| image.width() <= given_image::MAX_SIDE));
             }
         }
     }

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     http::Problem,
-    inputs::{Asker, GivenPicture, SourceError, picture_source},
+    inputs::{GivenImage, Requester, SourceError, image_source},
     state::{ApiState, Maker},
 };
 
@@ -19,27 +19,27 @@ const UPLOADS: &str = "/uploads/";
 
 /// A resolved picture, and its name in answers.
 pub(crate) struct Found {
-    pub(crate) picture: GivenPicture,
+    pub(crate) image: GivenImage,
     /// The path of an upload, without a signed link's query; or the address as given, a data URL shortened.
     pub(crate) name: String,
 }
 
 /// Loads the picture for its maker.
-pub(crate) async fn find(source: &str, asker: Asker<'_>, maker: &Maker, state: &ApiState) -> Result<Found, SourceError> {
+pub(crate) async fn find(source: &str, asker: Requester<'_>, maker: &Maker, state: &ApiState) -> Result<Found, SourceError> {
     let source = source.trim();
     if let Some(name) = upload_name(source, asker.base_url) {
-        let picture = upload(name.clone(), asker.owner, state).await?;
-        return Ok(Found { picture: picture.into(), name: format!("{UPLOADS}{name}") });
+        let image = upload(name.clone(), asker.owner, state).await?;
+        return Ok(Found { image: image.into(), name: format!("{UPLOADS}{name}") });
     }
     let is_data = source.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     let scheme = source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !is_data && !matches!(scheme.as_deref(), Some("http" | "https")) {
         return Err(SourceError::Refused(format!("it is neither a path under {UPLOADS} nor an http or https address nor a data URL")));
     }
-    let picture = state.pictures_for(maker).picture(source.to_owned(), asker).await?;
+    let image = state.images_for(maker).image(source.to_owned(), asker).await?;
     // Answers do not need the data of a data URL.
     let name = if is_data { shortened(source).into_owned() } else { source.to_owned() };
-    Ok(Found { picture, name })
+    Ok(Found { image, name })
 }
 
 /// The name of the upload that a path or one of our addresses refers to.
@@ -64,7 +64,7 @@ async fn upload(name: String, owner: &str, state: &ApiState) -> Result<RgbImage,
         Ok::<_, SandboxError>(bytes)
     });
     match opened.await.map_err(Problem::from)? {
-        Ok(bytes) => picture_source::of_file(bytes).await,
+        Ok(bytes) => image_source::decode_file(bytes).await,
         Err(error @ SandboxError::Io(_)) => Err(Problem::from(error).into()),
         Err(SandboxError::Name | SandboxError::Missing | SandboxError::NotAFile) => {
             Err(SourceError::Refused("there is no such upload of yours".into()))

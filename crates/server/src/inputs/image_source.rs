@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::web;
 use diffusion_core::imaging::resized;
 use generation::{
-    given_picture::{self, PictureError},
+    given_image::{self, GivenImageError},
     jobs::Jobs,
 };
 use guarded_http::{Guard, Limits};
@@ -19,7 +19,7 @@ use url::Url;
 use crate::{
     files::{
         artifacts, decoding,
-        picture_text::{self, MEDIA_TYPES, TextError},
+        image_text::{self, MEDIA_TYPES, TextError},
     },
     http::{HeldMemory, Problem, request_memory::RequestMemory},
 };
@@ -49,7 +49,7 @@ impl From<Problem> for SourceError {
 
 /// The caller that names a picture.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asker<'a> {
+pub(crate) struct Requester<'a> {
     /// The owner of the files that they may name.
     pub(crate) owner: &'a str,
     /// The URL by which they reach this server, without a final slash.
@@ -58,22 +58,22 @@ pub(crate) struct Asker<'a> {
 
 /// A picture as a caller gave it.
 #[derive(Debug)]
-pub(crate) struct GivenPicture {
+pub(crate) struct GivenImage {
     /// The picture, upright.
-    pub(crate) picture: RgbImage,
+    pub(crate) image: RgbImage,
     /// Its address, if others can fetch it there. Our own addresses do not count, because they need a key.
     pub(crate) address: Option<Url>,
 }
 
-impl From<RgbImage> for GivenPicture {
-    fn from(picture: RgbImage) -> Self {
-        Self { picture, address: None }
+impl From<RgbImage> for GivenImage {
+    fn from(image: RgbImage) -> Self {
+        Self { image, address: None }
     }
 }
 
 /// The means and the bounds of fetching pictures.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PictureSource<'a> {
+pub(crate) struct ImageSource<'a> {
     pub(crate) jobs: &'a Jobs,
     pub(crate) guard: &'a Guard,
     pub(crate) memory: &'a RequestMemory,
@@ -85,21 +85,21 @@ pub(crate) struct PictureSource<'a> {
     pub(crate) patience: Duration,
 }
 
-impl PictureSource<'_> {
+impl ImageSource<'_> {
     /// The picture, and its address if others can fetch it.
-    pub(crate) async fn picture(&self, source: String, asker: Asker<'_>) -> Result<GivenPicture, SourceError> {
+    pub(crate) async fn image(&self, source: String, asker: Requester<'_>) -> Result<GivenImage, SourceError> {
         let Some(url) = as_url(&source) else { return Ok(decode(Bytes::Text(source)).await?.into()) };
         if let Some(bytes) = self.own_file(&url, asker).await? {
             return Ok(decode(Bytes::Raw(bytes)).await?.into());
         }
         let (bytes, held) = self.fetch(&source, asker).await?;
-        let picture = decode(Bytes::Raw(bytes)).await;
+        let image = decode(Bytes::Raw(bytes)).await;
         drop(held);
-        Ok(GivenPicture { picture: picture?, address: Some(url).filter(|url| url.as_str().len() <= LONGEST_ADDRESS) })
+        Ok(GivenImage { image: image?, address: Some(url).filter(|url| url.as_str().len() <= LONGEST_ADDRESS) })
     }
 
     /// The file of one of our own URLs; `None` for other URLs.
-    async fn own_file(&self, url: &Url, asker: Asker<'_>) -> Result<Option<Vec<u8>>, SourceError> {
+    async fn own_file(&self, url: &Url, asker: Requester<'_>) -> Result<Option<Vec<u8>>, SourceError> {
         let Ok(base) = Url::parse(asker.base_url) else { return Ok(None) };
         if url.origin() != base.origin() {
             return Ok(None);
@@ -115,7 +115,7 @@ impl PictureSource<'_> {
     }
 
     /// The file at an address, and the memory reserved for it. Nothing is fetched for a job that the queue would refuse.
-    async fn fetch(&self, url: &str, asker: Asker<'_>) -> Result<(Vec<u8>, HeldMemory), SourceError> {
+    async fn fetch(&self, url: &str, asker: Requester<'_>) -> Result<(Vec<u8>, HeldMemory), SourceError> {
         match self.service {
             Some(service) => self.jobs.check_provider_room(service, asker.owner),
             None => self.jobs.check_room(asker.owner),
@@ -137,8 +137,8 @@ async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
     web::block(move || decode_blocking(bytes)).await.map_err(Problem::from)?
 }
 
-/// Decodes a file as [`PictureSource::picture`] decodes those that it fetches.
-pub(crate) async fn of_file(bytes: Vec<u8>) -> Result<RgbImage, SourceError> {
+/// Decodes a file as [`ImageSource::image`] decodes those that it fetches.
+pub(crate) async fn decode_file(bytes: Vec<u8>) -> Result<RgbImage, SourceError> {
     decode(Bytes::Raw(bytes)).await
 }
 
@@ -156,32 +156,32 @@ enum Bytes {
 fn decode_blocking(bytes: Bytes) -> Result<RgbImage, SourceError> {
     let bytes = match bytes {
         Bytes::Raw(bytes) => bytes,
-        Bytes::Text(text) => picture_text::bytes(&text).map_err(|error| match error {
+        Bytes::Text(text) => image_text::bytes(&text).map_err(|error| match error {
             TextError::NeitherForm => SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()),
             TextError::Claimed(_) => SourceError::Refused(error.to_string()),
         })?,
     };
-    of_bytes(bytes).map_err(SourceError::Refused)
+    decode_bytes(bytes).map_err(SourceError::Refused)
 }
 
 /// Decodes a file, or says in a sentence why it cannot. Takes long, and needs much memory.
-pub(crate) fn of_bytes(bytes: Vec<u8>) -> Result<RgbImage, String> {
-    limit_size(given_picture::rgb(bytes).map_err(|error| no_picture(&error))?)
+pub(crate) fn decode_bytes(bytes: Vec<u8>) -> Result<RgbImage, String> {
+    limit_size(given_image::rgb(bytes).map_err(|error| no_image(&error))?)
 }
 
-fn no_picture(error: &PictureError) -> String {
+fn no_image(error: &GivenImageError) -> String {
     let kind = error.kind().map(|kind| format!(", it is {kind}")).unwrap_or_default();
-    format!("the picture is no PNG, JPEG or WebP of at most {} pixels a side{kind}", given_picture::MAX_SIDE)
+    format!("the picture is no PNG, JPEG or WebP of at most {} pixels a side{kind}", given_image::MAX_SIDE)
 }
 
 /// Downscales a picture that is larger than models use.
-fn limit_size(picture: RgbImage) -> Result<RgbImage, String> {
-    let longer = picture.width().max(picture.height());
+fn limit_size(image: RgbImage) -> Result<RgbImage, String> {
+    let longer = image.width().max(image.height());
     if longer <= MAX_KEPT_SIDE {
-        return Ok(picture);
+        return Ok(image);
     }
     let scaled = |side: u32| ((f64::from(side) * f64::from(MAX_KEPT_SIDE) / f64::from(longer)).round() as u32).max(1);
-    let smaller = resized(&picture, scaled(picture.width()), scaled(picture.height()));
+    let smaller = resized(&image, scaled(image.width()), scaled(image.height()));
     smaller.map_err(|error| error.to_string())
 }
 
@@ -200,17 +200,17 @@ mod tests {
     }
 
     #[test]
-    fn a_large_picture_is_made_smaller() {
+    fn a_large_image_is_made_smaller() {
         let mut file = std::io::Cursor::new(Vec::new());
         RgbImage::new(4096, 1024).write_to(&mut file, image::ImageFormat::Png).unwrap();
-        assert_eq!(of_bytes(file.into_inner()).unwrap().dimensions(), (2048, 512));
+        assert_eq!(decode_bytes(file.into_inner()).unwrap().dimensions(), (2048, 512));
     }
 
     #[test]
     fn a_file_of_another_kind_is_called_what_it_is() {
         for (file, kind) in [(b"GIF89a".as_slice(), "a GIF"), (b"\0\0\0\x18ftypheic", "a HEIC"), (b"\0\0\0\x1cftypavif", "an AVIF")] {
             let expected = format!("the picture is no PNG, JPEG or WebP of at most 8192 pixels a side, it is {kind}");
-            assert_eq!(of_bytes(file.to_vec()), Err(expected));
+            assert_eq!(decode_bytes(file.to_vec()), Err(expected));
         }
     }
 }

@@ -9,13 +9,13 @@ use image::RgbImage;
 use crate::ffi::{self, Converter};
 
 /// Converts frames of one size to one pixel format.
-pub(crate) struct PictureConverter {
+pub(crate) struct FrameConverter {
     source: frame::Video,
     converted: frame::Video,
     converter: Converter,
 }
 
-impl PictureConverter {
+impl FrameConverter {
     /// Converts to `width` x `height`, which may exceed the frames' own size by one.
     pub(crate) fn new(width: u32, height: u32, format: Pixel) -> Result<Self, ffmpeg::Error> {
         Ok(Self {
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn an_odd_image_repeats_its_edge() {
         let frame = RgbImage::from_fn(3, 3, |x, y| image::Rgb([(10 * x + y) as u8, 1, 2]));
-        let mut converter = PictureConverter::new(4, 4, Pixel::BGRA).unwrap();
+        let mut converter = FrameConverter::new(4, 4, Pixel::BGRA).unwrap();
         let converted = converter.convert(&frame).unwrap();
         for y in 0..4usize {
             let row = &converted.data(0)[y * converted.stride(0)..];
@@ -84,7 +84,7 @@ mod tests {
         let mut worst = 0f64;
         for code in 0..125u32 {
             let colour = [code % 5, code / 5 % 5, code / 25].map(|step| (step * 255 / 4) as u8);
-            let mut converter = PictureConverter::new(32, 16, Pixel::YUV420P).unwrap();
+            let mut converter = FrameConverter::new(32, 16, Pixel::YUV420P).unwrap();
             let converted = converter.convert(&RgbImage::from_pixel(32, 16, image::Rgb(colour))).unwrap();
             for (plane, expected) in bt709(colour).into_iter().enumerate() {
                 let (width, height) = (converted.plane_width(plane) as usize, converted.plane_height(plane) as usize);

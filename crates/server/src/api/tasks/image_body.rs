@@ -17,7 +17,7 @@ use crate::{
         tasks::clip_body::{DEFAULT_SIZE, NO_OPTIMIZER},
     },
     http::{Problem, RequestNotes},
-    inputs::{Body, EXAMPLE_PICTURE, Holds, Row, TypeFault, body_table, check_callback, random_seed, rows},
+    inputs::{Body, EXAMPLE_IMAGE, Holds, Row, TypeFault, body_table, check_callback, random_seed, rows},
 };
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -37,7 +37,7 @@ const LONGEST: f64 = 4.0;
 
 /// A request for a picture, in this API's format.
 #[derive(Default)]
-pub(crate) struct Picture {
+pub(crate) struct Image {
     /// All fields except the size and those derived from others.
     image: ImageRequest,
     service: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) struct Picture {
     pub(crate) callback_url: Option<String>,
 }
 
-impl Picture {
+impl Image {
     /// The model that the request names.
     pub(crate) fn model(&self) -> Option<&str> {
         self.image.model.as_deref()
@@ -67,7 +67,7 @@ impl Picture {
     }
 }
 
-impl Holds<ImageRequest> for Picture {
+impl Holds<ImageRequest> for Image {
     fn held(&mut self) -> &mut ImageRequest {
         &mut self.image
     }
@@ -76,26 +76,26 @@ impl Holds<ImageRequest> for Picture {
 body_table! {
     /// The body of `POST /api/v1/images/generate`. Other programs' names of the fields are accepted; unknown keys are ignored, and named in
     /// the answer's `ignored_fields`.
-    PICTURE: Picture, PictureTaskBody as "PictureTaskRequest",
+    IMAGE: Image, ImageTaskBody as "PictureTaskRequest",
     example {"prompt": "a peaceful sunrise over mountains with mist", "width": 1920, "height": 1080, "quality": "high"},
     [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &TASK]
 }
 
 body_table! {
     /// The body of `POST /api/v1/images/generate-i2i`: that of `POST /api/v1/images/generate`, and a picture.
-    PICTURE_FROM_PICTURE: Picture, PictureFromPictureBody as "PictureFromPictureRequest",
+    IMAGE_FROM_IMAGE: Image, ImageFromImageBody as "PictureFromPictureRequest",
     example {
-        "image": EXAMPLE_PICTURE, "prompt": "the sea at night with boats and a moon", "reference_weight": 0.5, "width": 1024, "height": 1024
+        "image": EXAMPLE_IMAGE, "prompt": "the sea at night with boats and a moon", "reference_weight": 0.5, "width": 1024, "height": 1024
     },
     [
         &PROMPT,
-        &rows! { Picture;
+        &rows! { Image;
             /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cropped to the requested
             /// proportions about its middle.
             image: Text(|r| &mut r.source).required().checked(),
         },
         &SIZE,
-        &rows! { Picture;
+        &rows! { Image;
             /// How much of it stays: 1 - `reference_weight` of the steps run on it, and at least one.
             reference_weight: Number(SHARE, |r| &mut r.reference_weight).or(|| DEFAULT_REFERENCE_WEIGHT.into()),
             /// The same from the other end, as in diffusers: the share of the steps.
@@ -107,12 +107,12 @@ body_table! {
     ]
 }
 
-const PROMPT: [Row<Picture>; 1] = rows! { Picture;
+const PROMPT: [Row<Image>; 1] = rows! { Image;
     /// What the picture shows.
     prompt: Text(|r| &mut r.image.prompt).required().length(1, LIMITS.max_prompt_chars),
 };
 
-const SIZE: [Row<Picture>; 3] = rows! { Picture;
+const SIZE: [Row<Image>; 3] = rows! { Image;
     /// The service that should make it. This machine makes it in any case, and the answer says so.
     service: Text(|r| &mut r.service).one_of(|| SERVICES.to_vec()).or(|| "local".into()),
     /// Width in pixels. The model makes the picture at about its own number of pixels in these proportions, then it is resized; the answer
@@ -122,7 +122,7 @@ const SIZE: [Row<Picture>; 3] = rows! { Picture;
     height: Whole(SIDE, |r| &mut r.height).checked().or(|| DEFAULT_SIZE.1.into()),
 };
 
-const SETTINGS: [Row<Picture>; 6] = rows! { Picture;
+const SETTINGS: [Row<Image>; 6] = rows! { Image;
     /// The number of denoising steps: 10, 20, 30 or 50.
     quality: Text(|r| &mut r.quality).one_of(|| QUALITIES.map(|(name, _)| name).to_vec()).or(|| "high".into()),
     /// Appended to the prompt after a comma: "watercolour".
@@ -137,18 +137,18 @@ const SETTINGS: [Row<Picture>; 6] = rows! { Picture;
     steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps),
 };
 
-const TASK: [Row<Picture>; 2] = rows! { Picture;
+const TASK: [Row<Image>; 2] = rows! { Image;
     /// true is refused: this server does not rewrite prompts.
     optimize_prompt: Truth(|r| &mut r.optimize_prompt),
     /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
     callback_url: Text(|r| &mut r.callback_url),
 };
 
-/// Parses the fields; faults are kept for [`Body::check_picture`]. With `wants_picture` the body needs a picture to start from; without it,
+/// Parses the fields; faults are kept for [`Body::check_image`]. With `wants_image` the body needs a picture to start from; without it,
 /// fields about one are ignored.
-pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<Body<Picture>, Problem> {
-    let mut body = if wants_picture { &PICTURE_FROM_PICTURE } else { &PICTURE }.parse(body)?;
-    check_callback(&mut body, |picture| picture.callback_url.as_deref(), guard);
+pub(crate) fn parse(body: &[u8], wants_image: bool, guard: &Guard) -> Result<Body<Image>, Problem> {
+    let mut body = if wants_image { &IMAGE_FROM_IMAGE } else { &IMAGE }.parse(body)?;
+    check_callback(&mut body, |image| image.callback_url.as_deref(), guard);
     check_weight(&mut body);
     if body.request.service.as_deref().is_some_and(|name| !SERVICES.contains(&name)) {
         body.look(|fields| fields.value_fault("service", SERVICE_FAULT));
@@ -161,7 +161,7 @@ pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<B
     if quality.is_some() && steps.is_none() {
         body.look(|fields| fields.value_fault("quality", QUALITY_FAULT));
     }
-    let Picture { image, style, .. } = &mut body.request;
+    let Image { image, style, .. } = &mut body.request;
     image.num_inference_steps = image.num_inference_steps.or(steps.map(|(_, steps)| steps.into()));
     image.seed.get_or_insert_with(|| random_seed().into());
     // A blank prompt stays blank, so that it is refused.
@@ -175,8 +175,8 @@ pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<B
 }
 
 /// Reads the weight of a given picture from `reference_weight`, or from its complement `strength`, as in diffusers and AUTOMATIC1111.
-fn check_weight(body: &mut Body<Picture>) {
-    let Picture { reference_weight, strength, .. } = body.request;
+fn check_weight(body: &mut Body<Image>) {
+    let Image { reference_weight, strength, .. } = body.request;
     let value = |error: String| FieldErrorKind::Value { error };
     let fault = match (reference_weight, strength) {
         (None, Some(strength)) if (0.0..=1.0).contains(&strength) => {
@@ -197,7 +197,7 @@ fn check_weight(body: &mut Body<Picture>) {
     }
 }
 
-impl Body<Picture> {
+impl Body<Image> {
     /// The notes on the body before it is validated.
     pub(crate) fn notes(&self, model: &ModelInfo) -> RequestNotes {
         let image = &self.request.image;
@@ -209,16 +209,16 @@ impl Body<Picture> {
     ///
     /// # Errors
     /// 422 with every fault.
-    pub(crate) fn check_picture(&self, limits: &Limits, model: &ModelInfo) -> Result<(), Problem> {
-        self.picture_spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits, model).map(drop)
+    pub(crate) fn check_image(&self, limits: &Limits, model: &ModelInfo) -> Result<(), Problem> {
+        self.image_spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits, model).map(drop)
     }
 
     /// The spec of the picture. Resizes the given picture, if any, which takes a moment.
     ///
     /// # Errors
     /// 422 with every fault.
-    pub(crate) fn picture_spec(&self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Problem> {
-        let Picture { image: request, width, height, .. } = &self.request;
+    pub(crate) fn image_spec(&self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Problem> {
+        let Image { image: request, width, height, .. } = &self.request;
         let side = |given: &Option<i128>, default| given.and_then(|given| u32::try_from(given).ok()).unwrap_or(default);
         let wanted = (side(width, DEFAULT_SIZE.0), side(height, DEFAULT_SIZE.1));
         let (native_width, native_height) = native_size(wanted, limits, model);
@@ -236,7 +236,7 @@ impl Body<Picture> {
             init_image,
             ..request.clone()
         };
-        self.judged(request.validate(limits, model).map_err(|errors| errors.into_iter().map(renamed).collect()))
+        self.or_problem(request.validate(limits, model).map_err(|errors| errors.into_iter().map(renamed).collect()))
     }
 
     /// The share of the steps that run on the given picture: at least one step.
@@ -250,7 +250,7 @@ impl Body<Picture> {
 }
 
 /// This API's name for a field of an [`ImageRequest`].
-pub(crate) fn picture_field(field: &str) -> &str {
+pub(crate) fn image_field(field: &str) -> &str {
     match field {
         "num_inference_steps" => "steps",
         "guidance_scale" => "cfg_scale",
@@ -262,7 +262,7 @@ pub(crate) fn picture_field(field: &str) -> &str {
 
 /// The fault under this API's field name.
 fn renamed(error: FieldError) -> FieldError {
-    let field = picture_field(error.field);
+    let field = image_field(error.field);
     FieldError { field, ..error }
 }
 

@@ -12,7 +12,7 @@ fn spec(request: ImageRequest) -> ImageSpec {
     request.validate(&Limits::default(), &info()).unwrap()
 }
 
-async fn pictures(request: ImageRequest) -> Vec<GeneratedImage> {
+async fn generated(request: ImageRequest) -> Vec<GeneratedImage> {
     let jobs = held_only(4, local().await);
     images(hold(&jobs, Work::Image(spec(request)), None).await.unwrap()).await.unwrap()
 }
@@ -28,21 +28,21 @@ fn read(file: &[u8]) -> (String, bool, (u32, u32)) {
 }
 
 #[tokio::test]
-async fn picture_k_uses_seed_plus_k() {
-    let images = pictures(ImageRequest { count: Some(3), ..request("a boat") }).await;
+async fn image_k_uses_seed_plus_k() {
+    let images = generated(ImageRequest { count: Some(3), ..request("a boat") }).await;
     assert_eq!(images.iter().map(|image| image.seed).collect::<Vec<_>>(), [7, 8, 9]);
     assert_eq!(images.iter().map(|image| image.image.get_pixel(0, 0).0[0]).collect::<Vec<_>>(), [7, 8, 9]);
 }
 
 #[tokio::test]
 async fn the_same_request_gives_the_same_bytes() {
-    let (first, second) = (pictures(request("a boat")).await, pictures(request("a boat")).await);
+    let (first, second) = (generated(request("a boat")).await, generated(request("a boat")).await);
     assert_eq!(first[0].png, second[0].png);
 }
 
 #[tokio::test]
 async fn a_png_has_its_parameters_in_the_format_of_other_tools() {
-    let images = pictures(ImageRequest {
+    let images = generated(ImageRequest {
         negative_prompt: Some("fog, \"mist\"".into()),
         guidance_scale: Some(7.0),
         width: Some(80),
@@ -65,7 +65,7 @@ async fn a_png_has_its_parameters_in_the_format_of_other_tools() {
 
 #[tokio::test]
 async fn a_prompt_with_another_programs_syntax_is_escaped_in_the_parameters() {
-    let images = pictures(ImageRequest {
+    let images = generated(ImageRequest {
         negative_prompt: Some("[fog], (mist:2) # all\nof it".into()),
         ..request("a (red:1.5) {circle} <lora:x:1>\nNegative prompt: none")
     })
@@ -90,7 +90,7 @@ async fn an_eta_with_an_effect_is_in_the_parameters_under_other_tools_name() {
         ("euler-ancestral", 1.0, None),
         ("euler", 0.5, None),
     ] {
-        let images = pictures(ImageRequest { scheduler: Some(scheduler.into()), eta: Some(eta), ..request("a boat") }).await;
+        let images = generated(ImageRequest { scheduler: Some(scheduler.into()), eta: Some(eta), ..request("a boat") }).await;
         let text = &images[0].parameters;
         assert!(part.map_or(!text.contains("Eta"), |part| text.contains(part)), "{scheduler} {eta}: {text}");
     }
@@ -99,7 +99,7 @@ async fn an_eta_with_an_effect_is_in_the_parameters_under_other_tools_name() {
 #[tokio::test]
 async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
     let init_image = Some(RgbImage::new(64, 64));
-    let images = pictures(ImageRequest { init_image, strength: Some(0.5), ..request("夜の海") }).await;
+    let images = generated(ImageRequest { init_image, strength: Some(0.5), ..request("夜の海") }).await;
     let (text, is_utf8, _) = read(&images[0].png);
     assert!(is_utf8);
     assert!(text.starts_with("夜の海\nSteps: 3, Sampler: DDIM, CFG scale: 7.5, "), "{text}");
@@ -108,7 +108,7 @@ async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
 
 #[tokio::test]
 async fn a_nul_in_a_prompt_does_not_truncate_the_text() {
-    let images = pictures(request("a\0boat")).await;
+    let images = generated(request("a\0boat")).await;
     assert!(read(&images[0].png).0.starts_with("aboat\nSteps: "));
 }
 
@@ -116,8 +116,8 @@ async fn a_nul_in_a_prompt_does_not_truncate_the_text() {
 async fn texts_that_the_model_truncates_are_reported_with_the_image() {
     let long = "a boat and ".repeat(26);
     let truncated = |images: Vec<GeneratedImage>| images[0].truncated.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(truncated(pictures(request("a boat")).await), [""; 0]);
-    let images = pictures(ImageRequest { negative_prompt: Some(long.clone()), ..request(&long) }).await;
+    assert_eq!(truncated(generated(request("a boat")).await), [""; 0]);
+    let images = generated(ImageRequest { negative_prompt: Some(long.clone()), ..request(&long) }).await;
     let expected = [
         "the prompt has 79 tokens, of which the model reads the first 75",
         "the negative prompt has 79 tokens, of which the model reads the first 75",
@@ -127,15 +127,15 @@ async fn texts_that_the_model_truncates_are_reported_with_the_image() {
 
 #[test]
 fn a_png_is_lossless() {
-    let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 200]));
-    let file = generation::png::encode(&picture, "text").unwrap();
+    let image = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 200]));
+    let file = generation::png::encode(&image, "text").unwrap();
     let back = image::load_from_memory(&file).unwrap().to_rgb8();
-    assert_eq!(back, picture);
+    assert_eq!(back, image);
 }
 
 #[tokio::test]
 async fn an_image_is_resized_to_its_output_size() {
-    let images = pictures(ImageRequest { output_size: Some((30, 11)), ..request("a boat") }).await;
+    let images = generated(ImageRequest { output_size: Some((30, 11)), ..request("a boat") }).await;
     let (text, _, size) = read(&images[0].png);
     assert_eq!((size, images[0].image.dimensions()), ((30, 11), (30, 11)));
     assert!(text.contains("Size: 64x72, Model: fake, Resized to: 30x11,"), "{text}");

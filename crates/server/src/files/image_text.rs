@@ -10,7 +10,7 @@ use base64::{
     alphabet::{STANDARD, URL_SAFE},
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use generation::given_picture;
+use generation::given_image;
 use guarded_http::media_type;
 use percent_encoding::percent_decode_str;
 
@@ -49,7 +49,7 @@ pub(crate) fn bytes(text: &str) -> Result<Vec<u8>, TextError> {
     let data: Cow<[u8]> = percent_decode_str(data).into();
     let is_base64 = declared.rsplit(';').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
     // Undeclared base64 is accepted too.
-    if !is_base64 && given_picture::is_picture(&data) { Ok(data.into_owned()) } else { of_base64(&data) }
+    if !is_base64 && given_image::is_image(&data) { Ok(data.into_owned()) } else { of_base64(&data) }
 }
 
 /// Base64 in either alphabet, padded or not, with white space anywhere.

@@ -28,7 +28,7 @@ const MAX_FILE_BYTES: u64 = 2 * MAX_DECODED_BYTES;
 
 /// Why a picture cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum PictureError {
+pub enum GivenImageError {
     /// The file format is not supported.
     #[error("the file is not a PNG, JPEG or WebP{}", .0.map(|kind| format!(": it is {kind}")).unwrap_or_default())]
     Format(Option<&'static str>),
@@ -52,7 +52,7 @@ pub enum PictureError {
     },
 }
 
-impl PictureError {
+impl GivenImageError {
     /// The name of an unsupported format, if it was recognised: "a HEIC".
     pub fn kind(&self) -> Option<&'static str> {
         match self {
@@ -65,43 +65,43 @@ impl PictureError {
 /// The bytes of a picture's file.
 ///
 /// # Errors
-/// [`PictureError`] if the file cannot be read or is too long.
-pub fn file(path: &Path) -> Result<Vec<u8>, PictureError> {
+/// [`GivenImageError`] if the file cannot be read or is too long.
+pub fn file(path: &Path) -> Result<Vec<u8>, GivenImageError> {
     let mut bytes = Vec::new();
     regular_file::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES { Err(PictureError::TooLong) } else { Ok(bytes) }
+    if bytes.len() as u64 > MAX_FILE_BYTES { Err(GivenImageError::TooLong) } else { Ok(bytes) }
 }
 
 /// Whether the bytes begin like a supported picture.
-pub fn is_picture(bytes: &[u8]) -> bool {
+pub fn is_image(bytes: &[u8]) -> bool {
     format(bytes).is_ok()
 }
 
 /// An RGB picture.
 ///
 /// # Errors
-/// [`PictureError`] if it is not a picture, or over a limit.
-pub fn rgb(file: Vec<u8>) -> Result<RgbImage, PictureError> {
+/// [`GivenImageError`] if it is not a picture, or over a limit.
+pub fn rgb(file: Vec<u8>) -> Result<RgbImage, GivenImageError> {
     read(file).map(DynamicImage::into_rgb8)
 }
 
 /// A picture as a mask: white repaints, black keeps.
 ///
 /// # Errors
-/// [`PictureError`] if it is not a picture, or over a limit.
-pub fn mask(file: Vec<u8>) -> Result<GrayImage, PictureError> {
-    rgb(file).map(|picture| pixels::grey(&picture))
+/// [`GivenImageError`] if it is not a picture, or over a limit.
+pub fn mask(file: Vec<u8>) -> Result<GrayImage, GivenImageError> {
+    rgb(file).map(|image| pixels::grey(&image))
 }
 
 /// A picture with 8 bits per channel, including its alpha channel if it has one.
 ///
 /// # Errors
-/// [`PictureError`] if it is not a picture, or over a limit.
-pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
+/// [`GivenImageError`] if it is not a picture, or over a limit.
+pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, GivenImageError> {
     let format = format(&file)?;
     let blocks = blocks::blocks(&file, format);
     if blocks.is_cut {
-        return Err(PictureError::Cut);
+        return Err(GivenImageError::Cut);
     }
     let orientation = orientation::orientation(&blocks);
     let is_clipped = pixels::is_clipped(&file, format);
@@ -117,7 +117,7 @@ pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
     let decoder = reader.into_decoder()?;
     let bytes = decoder.total_bytes();
     if bytes > MAX_DECODED_BYTES {
-        return Err(PictureError::TooLarge { bytes });
+        return Err(GivenImageError::TooLarge { bytes });
     }
     let mut image = pixels::of_eight_bits(DynamicImage::from_decoder(decoder)?, is_clipped);
     image.apply_orientation(orientation);
@@ -125,10 +125,10 @@ pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
 }
 
 /// The format, detected from the first bytes.
-fn format(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
+fn format(bytes: &[u8]) -> Result<ImageFormat, GivenImageError> {
     match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
-        Ok(_) | Err(_) => Err(PictureError::Format(other_kind(bytes))),
+        Ok(_) | Err(_) => Err(GivenImageError::Format(other_kind(bytes))),
     }
 }
 

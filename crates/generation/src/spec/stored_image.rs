@@ -1,13 +1,13 @@
-//! A picture inside a stored spec: its PNG as base64, for fields with `#[serde(with = "stored_picture::rgb")]` or `gray`.
+//! A picture inside a stored spec: its PNG as base64, for fields with `#[serde(with = "stored_image::rgb")]` or `gray`.
 //!
 //! It must not know specs or stores. Invariant: reading returns the pixels that were written; a text without a picture, or with one that
-//! [`given_picture`](crate::given_picture) would not read, is an error, never a panic.
+//! [`given_image`](crate::given_image) would not read, is an error, never a panic.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use png::{BitDepth, ColorType, Compression, Encoder};
 use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
 
-use crate::spec::given_picture::{MAX_SIDE, PictureError};
+use crate::spec::given_image::{GivenImageError, MAX_SIDE};
 
 /// The picture as text. Fast rather than small: a spec is written once, and read only after a restart.
 fn write<S: Serializer>(bytes: &[u8], (width, height): (u32, u32), color: ColorType, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,7 +30,7 @@ fn write<S: Serializer>(bytes: &[u8], (width, height): (u32, u32), color: ColorT
     serializer.serialize_str(&STANDARD.encode(file))
 }
 
-fn read<'de, P, D: Deserializer<'de>>(deserializer: D, decoded: fn(Vec<u8>) -> Result<P, PictureError>) -> Result<P, D::Error> {
+fn read<'de, P, D: Deserializer<'de>>(deserializer: D, decoded: fn(Vec<u8>) -> Result<P, GivenImageError>) -> Result<P, D::Error> {
     let file = STANDARD.decode(String::deserialize(deserializer)?).map_err(de::Error::custom)?;
     decoded(file).map_err(de::Error::custom)
 }
@@ -41,14 +41,14 @@ pub(crate) mod rgb {
     use png::ColorType;
     use serde::{Deserializer, Serializer};
 
-    use crate::spec::given_picture;
+    use crate::spec::given_image;
 
-    pub(crate) fn serialize<S: Serializer>(picture: &RgbImage, serializer: S) -> Result<S::Ok, S::Error> {
-        super::write(picture.as_raw(), picture.dimensions(), ColorType::Rgb, serializer)
+    pub(crate) fn serialize<S: Serializer>(image: &RgbImage, serializer: S) -> Result<S::Ok, S::Error> {
+        super::write(image.as_raw(), image.dimensions(), ColorType::Rgb, serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RgbImage, D::Error> {
-        super::read(deserializer, given_picture::rgb)
+        super::read(deserializer, given_image::rgb)
     }
 }
 
@@ -58,14 +58,14 @@ pub(crate) mod gray {
     use png::ColorType;
     use serde::{Deserializer, Serializer};
 
-    use crate::spec::given_picture;
+    use crate::spec::given_image;
 
-    pub(crate) fn serialize<S: Serializer>(picture: &GrayImage, serializer: S) -> Result<S::Ok, S::Error> {
-        super::write(picture.as_raw(), picture.dimensions(), ColorType::Grayscale, serializer)
+    pub(crate) fn serialize<S: Serializer>(image: &GrayImage, serializer: S) -> Result<S::Ok, S::Error> {
+        super::write(image.as_raw(), image.dimensions(), ColorType::Grayscale, serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrayImage, D::Error> {
-        super::read(deserializer, given_picture::mask)
+        super::read(deserializer, given_image::mask)
     }
 }
 
@@ -79,39 +79,39 @@ mod tests {
     use super::*;
 
     #[derive(Serialize, Deserialize)]
-    struct Pictures {
+    struct Images {
         #[serde(with = "super::rgb")]
-        picture: RgbImage,
+        image: RgbImage,
         #[serde(with = "super::gray")]
         mask: GrayImage,
     }
 
-    fn pictures() -> Pictures {
+    fn images() -> Images {
         let bytes = |count: usize| (0..count).map(|index| (index * 7919 % 256) as u8).collect();
-        Pictures { picture: RgbImage::from_raw(5, 3, bytes(45)).unwrap(), mask: GrayImage::from_raw(3, 7, bytes(21)).unwrap() }
+        Images { image: RgbImage::from_raw(5, 3, bytes(45)).unwrap(), mask: GrayImage::from_raw(3, 7, bytes(21)).unwrap() }
     }
 
     #[test]
-    fn pictures_round_trip() {
-        let read: Pictures = serde_json::from_str(&serde_json::to_string(&pictures()).unwrap()).unwrap();
-        assert_eq!(read.picture, pictures().picture);
-        assert_eq!(read.mask, pictures().mask);
+    fn images_round_trip() {
+        let read: Images = serde_json::from_str(&serde_json::to_string(&images()).unwrap()).unwrap();
+        assert_eq!(read.image, images().image);
+        assert_eq!(read.mask, images().mask);
     }
 
     #[test]
-    fn a_text_without_a_picture_is_an_error() {
-        let whole = serde_json::to_value(pictures()).unwrap();
-        for text in ["", "no base64!", "bm8gcGljdHVyZQ==", &whole["picture"].as_str().unwrap()[..40]] {
-            let broken = serde_json::json!({ "picture": text, "mask": whole["mask"] });
-            assert!(serde_json::from_value::<Pictures>(broken).is_err(), "{text}");
+    fn a_text_without_an_image_is_an_error() {
+        let whole = serde_json::to_value(images()).unwrap();
+        for text in ["", "no base64!", "bm8gcGljdHVyZQ==", &whole["image"].as_str().unwrap()[..40]] {
+            let broken = serde_json::json!({ "image": text, "mask": whole["mask"] });
+            assert!(serde_json::from_value::<Images>(broken).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_picture_that_could_not_be_read_back_is_not_written() {
+    fn an_image_that_could_not_be_read_back_is_not_written() {
         for (width, height) in [(MAX_SIDE + 1, 1), (0, 0)] {
-            let picture = RgbImage::new(width, height);
-            assert!(serde_json::to_string(&Pictures { picture, ..pictures() }).is_err(), "{width}x{height}");
+            let image = RgbImage::new(width, height);
+            assert!(serde_json::to_string(&Images { image, ..images() }).is_err(), "{width}x{height}");
         }
     }
 }
