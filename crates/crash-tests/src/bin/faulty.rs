@@ -32,6 +32,10 @@ use generation::{
 use image::RgbImage;
 use recycler::CachingAllocator;
 
+/// Samples of the resident memory, and the time before each.
+const SAMPLES: u32 = 10;
+const BETWEEN_SAMPLES: Duration = Duration::from_millis(50);
+
 /// As in the server, because the allocator determines how much memory is held between jobs.
 #[global_allocator]
 static ALLOCATOR: CachingAllocator = CachingAllocator::new();
@@ -148,9 +152,9 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
 
     // Afterwards all models are loaded, and every thread has its lasting allocations.
     run_ten(&jobs, &info, "warming").await?;
-    println!("before {}", resident_kilobytes()?);
+    println!("before {}", resident_kilobytes().await?);
     run_ten(&jobs, &info, "first").await?;
-    println!("before {}", resident_kilobytes()?);
+    println!("before {}", resident_kilobytes().await?);
     // The job that fails, and the number of its middle report.
     let (work, middle) = match place {
         "steps" => (image(&info, 20)?, 11),
@@ -163,7 +167,7 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let error = ended.error.as_ref().map_or(String::new(), |error| format!("{}: {}", error.kind.name(), error.message));
     println!("faulty {} {error}", ended.state);
     run_ten(&jobs, &info, "last").await?;
-    println!("after {}", resident_kilobytes()?);
+    println!("after {}", resident_kilobytes().await?);
     jobs.shut_down(Duration::from_secs(60)).await;
     Ok(())
 }
@@ -198,12 +202,17 @@ async fn run_job(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs
     jobs.finished("", &id).await?.context("it is gone")
 }
 
-/// The program's resident memory while it is idle.
-fn resident_kilobytes() -> Result<u64> {
-    ALLOCATOR.trim();
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
+/// The program's resident memory while it is idle: the least of several samples, because a job's last buffers are freed just after it ends.
+async fn resident_kilobytes() -> Result<u64> {
+    let mut least = u64::MAX;
+    for _ in 0..SAMPLES {
+        tokio::time::sleep(BETWEEN_SAMPLES).await;
+        ALLOCATOR.trim();
+        let status = fs::read_to_string("/proc/self/status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        least = least.min(line.trim().trim_end_matches(" kB").parse()?);
+    }
+    Ok(least)
 }
 
 fn refused(faults: Vec<FieldError>) -> anyhow::Error {
