@@ -165,30 +165,18 @@ mod avx512 {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) unsafe fn plain<T: Element>(store: &Store<'_, T>, part: &Part) {
         // SAFETY: guaranteed by the caller.
-        unsafe {
-            if store.relu {
-                rows::<T, true>(store, part, |to, value, mask| store_plain(to, value, mask));
-            } else {
-                rows::<T, false>(store, part, |to, value, mask| store_plain(to, value, mask));
-            }
-        }
+        unsafe { rows(store, part, |to, value, mask| store_plain(to, value, mask)) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub(super) unsafe fn rounding<T: Element>(store: &Store<'_, T>, part: &Part) {
         // SAFETY: guaranteed by the caller.
-        unsafe {
-            if store.relu {
-                rows::<T, true>(store, part, |to, value, mask| store_rounding(to, value, mask));
-            } else {
-                rows::<T, false>(store, part, |to, value, mask| store_rounding(to, value, mask));
-            }
-        }
+        unsafe { rows(store, part, |to, value, mask| store_rounding(to, value, mask)) }
     }
 
     // Always inlined, so that `put` is compiled with the caller's target features and never called.
     #[inline(always)]
-    unsafe fn rows<T: Element, const RELU: bool>(store: &Store<'_, T>, part: &Part, put: impl Fn(*mut T, __m512, __mmask16)) {
+    unsafe fn rows<T: Element>(store: &Store<'_, T>, part: &Part, put: impl Fn(*mut T, __m512, __mmask16)) {
         let Part { sums, row, valid, image, column, columns } = *part;
         let biases = store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN].as_ptr();
         let outputs = if store.gated { 1 } else { columns };
@@ -215,7 +203,7 @@ mod avx512 {
                     if let Some(residual) = store.residual {
                         value = _mm512_add_ps(value, load(residual.as_ptr().add(at), masks[index]));
                     }
-                    if RELU {
+                    if store.relu {
                         // The second operand is the result where one is NaN.
                         value = _mm512_max_ps(_mm512_setzero_ps(), value);
                     }

@@ -13,7 +13,7 @@ pub(crate) use self::output::{SendPtr, volume, written};
 pub use self::{
     engine::{Engine, configure, engine},
     isa::Level,
-    output::vec_of,
-    pool::Pool,
+    output::{vec_in_strips, vec_of},
+    pool::{Manners, Pool, aside},
     priority::Priority,
 };

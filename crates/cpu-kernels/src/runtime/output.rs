@@ -5,6 +5,8 @@
 
 use std::mem::MaybeUninit;
 
+use super::Engine;
+
 /// Makes a vector of `len` elements that `fill` writes. A kernel proves that it has written its output by returning it.
 ///
 /// # Panics
@@ -18,6 +20,25 @@ pub fn vec_of<T: Copy>(len: usize, fill: impl for<'y> FnOnce(&'y mut [MaybeUnini
     // SAFETY: `written` is a slice of initialised elements, and it is the first `len` of the vector's capacity.
     unsafe { vec.set_len(len) };
     vec
+}
+
+/// Elements of a task of [`vec_in_strips`]: 64 KiB of f32.
+const STRIP: usize = 1 << 14;
+
+/// Makes a vector of `len` elements in parallel: `fill` gets the index of each strip's first element, and the strip, which is zero.
+pub fn vec_in_strips<T: Copy + Default + Send>(engine: &Engine, len: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
+    vec_of(len, |y| {
+        let results = SendPtr(y.as_mut_ptr());
+        engine.pool().run(len.div_ceil(STRIP), |task| {
+            let start = task * STRIP;
+            // SAFETY: only this task writes this part of y.
+            let strip = unsafe { std::slice::from_raw_parts_mut(results.get().add(start), STRIP.min(len - start)) };
+            // Costs little, because the strip stays in the cache; and `fill` then cannot leave anything uninitialised.
+            fill(start, zeros(strip));
+        });
+        // SAFETY: the strips cover y.
+        unsafe { written(y) }
+    })
 }
 
 /// Asserts that every element of `y` has been written.
@@ -65,6 +86,18 @@ unsafe impl<T> Sync for SendPtr<T> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strips_cover_a_vector() {
+        let engine = Engine::new(2, crate::Level::Portable);
+        for len in [0, 1, STRIP, STRIP + 1, 3 * STRIP - 1] {
+            let made = vec_in_strips(&engine, len, |start, strip: &mut [usize]| {
+                assert!(strip.iter().all(|value| *value == 0));
+                (start..).zip(strip).for_each(|(index, value)| *value = index);
+            });
+            assert!(made.iter().copied().eq(0..len), "{len}");
+        }
+    }
 
     #[test]
     fn a_vector_holds_the_written_elements() {

@@ -3,9 +3,12 @@
 //! A kernel cuts its work into tasks whose number and sizes do not depend on the threads, so neither do its results. Threads take tasks in
 //! order from a counter: when other work delays one core, the others continue. Between kernels a worker spins for about 50 microseconds,
 //! because the next kernel usually follows closely, and then sleeps.
+//!
+//! A thread with less urgent work, such as packing another model's weights, calls kernels in [`aside`]: they then leave the pool to others.
 
 use std::{
     any::Any,
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -105,6 +108,31 @@ impl Shared {
     }
 }
 
+/// How the kernels of a less urgent thread give way to those of others.
+pub trait Manners {
+    /// Whether the next kernel runs on its calling thread only, because others need the pool.
+    fn is_yielding(&self) -> bool;
+    /// Called after each task of such a kernel, a millisecond or so of work; may sleep.
+    fn pause(&self);
+}
+
+thread_local! {
+    static ASIDE: RefCell<Option<Arc<dyn Manners>>> = const { RefCell::new(None) };
+}
+
+/// Calls `work`; the kernels that it runs on this thread have these manners. Results do not change.
+pub fn aside<T>(manners: Arc<dyn Manners>, work: impl FnOnce() -> T) -> T {
+    /// Restores the thread's former manners, also after a panic.
+    struct Restore(Option<Arc<dyn Manners>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ASIDE.set(self.0.take());
+        }
+    }
+    let _restore = Restore(ASIDE.replace(Some(manners)));
+    work()
+}
+
 /// A pool of threads.
 pub struct Pool {
     shared: Arc<Shared>,
@@ -145,13 +173,21 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `task` once with every number below `count`, on all threads, and waits until all calls have returned.
+    /// Calls `task` once with every number below `count`, on all threads, and waits until all calls have returned; on the calling thread
+    /// only where [`aside`] says so.
     ///
     /// A task must not call `run` itself.
     ///
     /// # Panics
     /// If a task panics; with several threads, after all tasks have finished.
     pub fn run(&self, count: usize, task: impl Fn(usize) + Sync) {
+        if let Some(manners) = ASIDE.with_borrow(Clone::clone).filter(|manners| manners.is_yielding()) {
+            for index in 0..count {
+                task(index);
+                manners.pause();
+            }
+            return;
+        }
         if count <= 1 || self.workers.is_empty() {
             (0..count).for_each(task);
             return;
@@ -244,6 +280,51 @@ mod tests {
         }));
         assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == 1));
         assert!(catch_unwind(AssertUnwindSafe(|| drop(thrown))).is_err());
+    }
+
+    /// Manners that yield for a number of kernels, and count the pauses.
+    #[derive(Default)]
+    struct Yielding {
+        kernels: AtomicUsize,
+        pauses: AtomicUsize,
+    }
+
+    impl Manners for Yielding {
+        fn is_yielding(&self) -> bool {
+            self.kernels.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        }
+
+        fn pause(&self) {
+            self.pauses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// While another thread's kernel holds the pool, a kernel that yields finishes on its own thread.
+    #[test]
+    fn a_kernel_with_manners_needs_no_turn() {
+        let pool = Pool::new(2);
+        let manners = Arc::new(Yielding { kernels: 1.into(), ..Yielding::default() });
+        let turn = pool.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = std::thread::current().id();
+        aside(manners.clone(), || pool.run(5, |_| assert_eq!(std::thread::current().id(), own)));
+        drop(turn);
+        assert_eq!(manners.pauses.load(Ordering::Relaxed), 5);
+        // The next kernel does not yield, and uses the pool without a pause.
+        let done = AtomicUsize::new(0);
+        let count = |_| {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        aside(manners.clone(), || pool.run(7, count));
+        assert_eq!((done.load(Ordering::Relaxed), manners.pauses.load(Ordering::Relaxed)), (7, 5));
+    }
+
+    #[test]
+    fn manners_end_with_the_work_even_if_it_panics() {
+        let pool = Pool::new(1);
+        let manners = Arc::new(Yielding { kernels: 9.into(), ..Yielding::default() });
+        assert!(catch_unwind(AssertUnwindSafe(|| aside(manners.clone(), || pool.run(2, |_| panic!("a task"))))).is_err());
+        pool.run(3, |_| {});
+        assert_eq!(manners.pauses.load(Ordering::Relaxed), 0);
     }
 
     #[test]

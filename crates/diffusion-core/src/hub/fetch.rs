@@ -32,7 +32,7 @@ pub(super) struct Fetch<'a> {
 
 impl Fetch<'_> {
     /// Ensures that the snapshot holds the complete file.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    pub(super) fn ensure(&mut self) -> Result<()> {
         let (cache, blob) = (self.cache, self.entry.blob());
         let old = self.entry.old_name().filter(|old| fs::symlink_metadata(cache.blob(old)).is_ok_and(|file| file.is_file()));
         if self.check == Check::Content && self.entry.digest() == Digest::Unstated {
@@ -40,8 +40,8 @@ impl Fetch<'_> {
         }
         // Checked without the lock, because most files are there and the cache may be read-only.
         let linked = self.condition(&cache.pointer(self.commit, self.name), self.check)?;
-        let is_settled = linked == Condition::Whole && old.is_none();
-        if is_settled && !partial::has_leftovers(&cache.blobs(), self.entry) {
+        let is_complete = linked == Condition::Whole && old.is_none();
+        if is_complete && !partial::has_leftovers(&cache.blobs(), self.entry) {
             return Ok(());
         }
         let mut on_wait = || (self.on_event)(HubEvent::Waiting { file: self.name.into() });
@@ -51,7 +51,7 @@ impl Fetch<'_> {
             Err(_) if linked == Condition::Whole => return Ok(()),
             Err(error) => return Err(error),
         };
-        if is_settled {
+        if is_complete {
             partial::sweep(&cache.blobs(), self.entry, &lock);
             return Ok(());
         }

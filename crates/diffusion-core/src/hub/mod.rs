@@ -150,7 +150,7 @@ pub fn fetch_model(
         let Some(entry) = listing.files.get(name) else { continue };
         let mut file =
             Fetch { hub: &hub, cache: &cache, commit: &commit, name, entry, check, files_done, files_total: chosen.len(), on_event };
-        file.settle()?;
+        file.ensure()?;
         file.at(entry.size(), 1);
         if name == selection::MODEL_INDEX {
             // Check that the model is supported before downloading gigabytes.

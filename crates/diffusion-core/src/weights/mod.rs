@@ -13,6 +13,7 @@ use crate::{Error, Result};
 mod architectures;
 mod contents;
 mod dangerous;
+mod decode;
 mod embedded;
 mod float8;
 mod folder;
@@ -199,6 +200,14 @@ pub trait TensorSource: Send + Sync {
     /// # Errors
     /// [`Error::Weights`] if it is missing or its bytes cannot be read.
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor>;
+
+    /// [`Self::read`], converted to `dtype`. A source that reads files converts while it reads.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Ok(self.read(tensor, shape)?.to_dtype(dtype)?)
+    }
 }
 
 /// A cursor over one component's tensors: a prefix, a precision and a device.
@@ -276,12 +285,12 @@ impl ComponentWeights {
             Some(TensorShape::Known(found)) if found != expected.dims() => return Err(wrong(&found)),
             Some(TensorShape::Known(_) | TensorShape::Any) => {}
         }
-        let tensor = self.source.read(&full_name, expected.dims())?;
+        // Precision first: halving it on the host halves the transfer to the device.
+        let tensor = self.source.read_as(&full_name, expected.dims(), self.dtype)?;
         if tensor.dims() != expected.dims() {
             return Err(wrong(tensor.dims()));
         }
-        // Precision first: halving it on the host halves the transfer to the device.
-        Ok(tensor.to_dtype(self.dtype)?.to_device(&self.device)?)
+        Ok(tensor.to_device(&self.device)?)
     }
 
     fn full_name(&self, name: &str) -> String {

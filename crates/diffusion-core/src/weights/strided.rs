@@ -8,7 +8,7 @@ use std::{ops::Range, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 
-use super::{float8, mapping::WeightFile};
+use super::{decode, float8, mapping::WeightFile};
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +192,27 @@ impl StoredTensor {
         }
         let multiply = || tensor.to_dtype(DType::F32)?.broadcast_mul(&scale.to_dtype(DType::F32)?.reshape(broadcast)?);
         multiply().map_err(|error: candle_core::Error| error.to_string())
+    }
+
+    /// [`Self::read`], converted to `dtype`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_as(&self, dtype: DType) -> Result<Tensor, String> {
+        let bytes = if self.scale.is_none() && self.is_row_major() { self.row_major_bytes() } else { None };
+        match bytes.and_then(|bytes| decode::direct(bytes, self.element, dtype, &self.shape)) {
+            Some(direct) => direct,
+            None => self.read()?.to_dtype(dtype),
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    /// The bytes of a row-major tensor; `None` if the file no longer has them.
+    fn row_major_bytes(&self) -> Option<&[u8]> {
+        let size = self.element.bits() / 8;
+        let count: usize = self.shape.iter().product();
+        let start = self.offset * size;
+        self.file.bytes().get(self.storage.clone())?.get(start..start + count * size)
     }
 
     fn read_elements(&self) -> Result<Tensor, String> {

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::{Component, TensorShape, TensorSource, names, strided::StoredTensor};
 use crate::{Error, Result};
@@ -46,6 +46,10 @@ impl TensorTable {
         }
     }
 
+    fn stored(&self, tensor: &str, shape: &[usize]) -> Result<&StoredTensor> {
+        self.tensors.get(tensor).ok_or_else(|| self.fail(tensor, format!("missing, expected shape {shape:?}")))
+    }
+
     fn fail(&self, tensor: &str, reason: String) -> Error {
         Error::Weights { component: self.component, file: self.file_of(tensor), tensor: tensor.into(), reason }
     }
@@ -69,7 +73,10 @@ impl TensorSource for TensorTable {
     }
 
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
-        let stored = self.tensors.get(tensor).ok_or_else(|| self.fail(tensor, format!("missing, expected shape {shape:?}")))?;
-        stored.read().map_err(|reason| self.fail(tensor, reason))
+        self.stored(tensor, shape)?.read().map_err(|reason| self.fail(tensor, reason))
+    }
+
+    fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        self.stored(tensor, shape)?.read_as(dtype).map_err(|reason| self.fail(tensor, reason))
     }
 }

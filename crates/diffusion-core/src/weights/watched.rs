@@ -4,7 +4,7 @@
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::{Component, TensorShape, TensorSource, WeightSource};
 use crate::{Error, Result};
@@ -82,6 +82,13 @@ impl WatchedTensors {
     pub(crate) fn new(tensors: Arc<dyn TensorSource>, on_tensor: impl Fn(&[usize]) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self { tensors, on_tensor: Arc::new(on_tensor) }
     }
+
+    fn pass(&self, shape: &[usize]) -> Result<()> {
+        match (self.on_tensor)(shape) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Cancelled),
+        }
+    }
 }
 
 impl TensorSource for WatchedTensors {
@@ -102,10 +109,13 @@ impl TensorSource for WatchedTensors {
     }
 
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
-        match (self.on_tensor)(shape) {
-            ControlFlow::Continue(()) => self.tensors.read(tensor, shape),
-            ControlFlow::Break(()) => Err(Error::Cancelled),
-        }
+        self.pass(shape)?;
+        self.tensors.read(tensor, shape)
+    }
+
+    fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        self.pass(shape)?;
+        self.tensors.read_as(tensor, shape, dtype)
     }
 }
 

@@ -48,7 +48,7 @@ impl fmt::Display for MemoryRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLarge {
     /// The requested value.
-    pub asked: MemoryRequest,
+    pub requested: MemoryRequest,
     /// The estimated peak memory of the process, in bytes.
     pub needed: u64,
     /// The memory that it may use, in bytes.
@@ -58,20 +58,20 @@ pub struct TooLarge {
 }
 
 impl TooLarge {
-    pub(super) fn new(asked: MemoryRequest, needed: u64, available: u64, largest: Option<MemoryRequest>) -> Self {
-        Self { asked, needed, available, largest }
+    pub(super) fn new(requested: MemoryRequest, needed: u64, available: u64, largest: Option<MemoryRequest>) -> Self {
+        Self { requested, needed, available, largest }
     }
 
     /// The request field at fault.
     pub fn field(&self) -> &'static str {
-        self.asked.field()
+        self.requested.field()
     }
 }
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        write!(f, "{}: {} would need {:.1} GiB of memory", self.field(), self.asked, gib(self.needed))?;
+        write!(f, "{}: {} would need {:.1} GiB of memory", self.field(), self.requested, gib(self.needed))?;
         write!(f, ", but {:.1} GiB are available; ", gib(self.available))?;
         match &self.largest {
             Some(largest) => write!(f, "the largest that fits is {largest}"),

@@ -8,10 +8,11 @@ use candle_core::{DType, Device, Tensor};
 use super::{
     coder::Coder,
     config::AutoencoderConfig,
+    shapes::check_images,
     tiling::{Direction, Tiling},
 };
 use crate::{
-    Error, Result,
+    Result,
     noise::SeededNoise,
     ops::{Conv2d, Conv2dParams, Nhwc},
     weights::ComponentWeights,
@@ -74,12 +75,7 @@ impl ImageEncoder {
     /// Encodes images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
     pub(super) fn encode(&self, images: &Tensor, tiling: Option<Tiling>) -> Result<LatentDistribution> {
         let factor = self.factor;
-        let fits = matches!(images.dims(), [_, channels, height, width] if *channels == self.in_channels
-            && height * width > 0 && height.is_multiple_of(factor) && width.is_multiple_of(factor));
-        if !fits {
-            let expected = format!("[batch, {}, height and width in multiples of {factor}]", self.in_channels);
-            return Err(Error::Shape { what: "pictures to encode", expected, found: images.dims().to_vec() });
-        }
+        check_images(images, self.in_channels, factor)?;
         let images = images.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
         let moments = match Tiling::of_image(tiling, images.dims(), 1, factor)? {
             Some(tiles) => tiles.run(&images, factor, Direction::Encode, |tile| self.moments(tile))?,

@@ -10,6 +10,7 @@ mod config;
 mod encoding;
 mod layers;
 mod plan;
+mod shapes;
 mod tiling;
 mod tiny;
 
@@ -20,10 +21,10 @@ pub use encoding::LatentDistribution;
 pub use tiling::Tiling;
 pub use tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 
-use self::{coder::Coder, encoding::ImageEncoder, tiling::Direction};
+use self::{coder::Coder, encoding::ImageEncoder, shapes::check_latents, tiling::Direction};
 use super::plan::ActivationPlan;
 use crate::{
-    Error, Result,
+    Result,
     ops::{Conv2d, Conv2dParams, Nhwc},
     weights::ComponentWeights,
 };
@@ -53,7 +54,7 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// kept in f32; the decoder is not, as in diffusers' pipeline.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
+    /// [`crate::Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights) -> Result<Self> {
         let upcasts = TEMPORAL && config.force_upcast && weights.dtype() == DType::F16;
         let encoder_weights = if upcasts { weights.in_f32() } else { weights.clone() };
@@ -88,7 +89,7 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// Encodes images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`AutoencoderConfig::factor`].
+    /// [`crate::Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`AutoencoderConfig::factor`].
     pub fn encode(&self, images: &Tensor) -> Result<LatentDistribution> {
         self.encoder.encode(images, self.tiling)
     }
@@ -98,7 +99,7 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// one clip.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the channels are not the config's, or there are no latents.
+    /// [`crate::Error::Shape`] if the channels are not the config's, or there are no latents.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         self.decode_tiled(latents, self.tiling)
     }
@@ -106,14 +107,10 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// [`Self::decode`] with a different tiling than the model's own; `None` decodes every image whole.
     ///
     /// # Errors
-    /// As [`Self::decode`]; [`Error::Params`] if the tiling is invalid.
+    /// As [`Self::decode`]; [`crate::Error::Params`] if the tiling is invalid.
     pub fn decode_tiled(&self, latents: &Tensor, tiling: Option<Tiling>) -> Result<Tensor> {
         let factor = self.config.factor();
-        let channels = self.config.latent_channels;
-        if !matches!(latents.dims(), [batch, found, height, width] if *found == channels && batch * height * width > 0) {
-            let expected = format!("[batch, {channels}, height, width]");
-            return Err(Error::Shape { what: "latents to decode", expected, found: latents.dims().to_vec() });
-        }
+        check_latents(latents, self.config.latent_channels)?;
         let latents = latents.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
         match Tiling::of_image(tiling, latents.dims(), factor, factor)? {
             Some(tiles) => tiles.run(&latents, factor, Direction::Decode, |tile| self.decode_whole(tile)),
@@ -124,7 +121,7 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// The activation memory that decoding these latents takes, with tiling.
     ///
     /// # Errors
-    /// [`Error::Params`] if the tiling is invalid.
+    /// [`crate::Error::Params`] if the tiling is invalid.
     pub fn planned_decode(&self, batch: usize, height: usize, width: usize) -> Result<ActivationPlan> {
         let factor = self.config.factor();
         let tiles = Tiling::of_image(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;

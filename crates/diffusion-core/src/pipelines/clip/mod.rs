@@ -162,7 +162,7 @@ impl StableVideoDiffusion {
                 progress.push(|| seen)
             })
         };
-        windows.show(image, (0, params.seed), &mut video, &mut take)
+        windows.run(image, (0, params.seed), &mut video, &mut take)
     }
 
     /// The image to set in motion: cropped to the video's aspect ratio, and repainted if requested.

@@ -61,7 +61,7 @@ impl<'a> Windows<'a> {
     ///
     /// # Errors
     /// As [`StableVideoDiffusion::image_to_video`], and any error of `take`, unchanged.
-    pub(in crate::pipelines) fn show(
+    pub(in crate::pipelines) fn run(
         &self,
         image: RgbImage,
         (scene, seed): (usize, u64),

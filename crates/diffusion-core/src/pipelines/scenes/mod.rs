@@ -154,7 +154,7 @@ impl StableDiffusion {
         let mut before: Option<(&SceneParams, RgbImage)> = None;
         for (index, scene) in params.scenes.iter().enumerate() {
             let start = timeline.scene(index).map_or(0, |span| span.start);
-            if timeline.end_of_say(index) <= params.first_frame {
+            if timeline.end_of_influence(index) <= params.first_frame {
                 video.progress.skip_to(timeline.scene(index).map_or(0, |span| span.end()));
                 before = None;
                 continue;
@@ -200,7 +200,7 @@ impl StableDiffusion {
 /// The total model work, in steps of an image, without the parts that the caller already has.
 fn work(params: &ScenesParams, motion: Option<&StableVideoDiffusion>, timeline: &Timeline) -> f64 {
     let of_scene = |(index, scene): (usize, &SceneParams)| {
-        if timeline.end_of_say(index) <= params.first_frame {
+        if timeline.end_of_influence(index) <= params.first_frame {
             return 0;
         }
         let wanted = |span: Span| span.end().saturating_sub(span.start.max(params.first_frame));

@@ -42,6 +42,6 @@ pub(super) fn push_moving(
             progress.push(|| frame)
         })
     };
-    Windows::new(model, motion, scene.frames, params.fps).show(image, (index, scene.image.seed), video, &mut take)?;
+    Windows::new(model, motion, scene.frames, params.fps).run(image, (index, scene.image.seed), video, &mut take)?;
     Ok(last)
 }

@@ -68,7 +68,7 @@ impl Timeline {
     }
 
     /// The frame after the last one that depends on a scene: the end of the join after it.
-    pub fn end_of_say(&self, index: usize) -> usize {
+    pub fn end_of_influence(&self, index: usize) -> usize {
         self.joins.get(index + 1).or(self.scenes.get(index)).map_or(0, Span::end)
     }
 }
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!((frames, timeline.frames()), (72, 240));
         assert_eq!(timeline.scene(1), Some(Span { start: 84, frames: 72 }));
         assert_eq!(timeline.join_before(1), Some(Span { start: 72, frames: 12 }));
-        assert_eq!((timeline.end_of_say(0), timeline.end_of_say(2)), (84, 240));
+        assert_eq!((timeline.end_of_influence(0), timeline.end_of_influence(2)), (84, 240));
     }
 
     #[test]

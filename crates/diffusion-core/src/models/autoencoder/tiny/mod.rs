@@ -9,9 +9,12 @@ mod config;
 use candle_core::{DType, Device, Tensor};
 
 pub use self::config::AutoencoderTinyConfig;
-use super::tiling::{Direction, Tiling};
+use super::{
+    shapes::{check_images, check_latents},
+    tiling::{Direction, Tiling},
+};
 use crate::{
-    Error, Result,
+    Result,
     models::plan::{ActivationPlan, Blocks, Walk},
     ops::{Conv2d, Conv2dParams, ConvExtras, Nhwc},
     weights::ComponentWeights,
@@ -54,7 +57,7 @@ impl AutoencoderTiny {
     /// Reads the weights. Images of more than 1024 x 1024 pixels are coded in tiles, see [`Tiling`].
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.
     pub fn load(config: &AutoencoderTinyConfig, weights: &ComponentWeights) -> Result<Self> {
         let load = |part: &str, layers: Vec<(usize, LayerShape)>| -> Result<Vec<Layer>> {
             let weights = weights.pp(part).pp("layers");
@@ -89,15 +92,10 @@ impl AutoencoderTiny {
     /// model's precision. There is no distribution to draw from.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the channels are not the config's or height or width is no multiple of [`AutoencoderTinyConfig::factor`].
+    /// [`crate::Error::Shape`] if the channels are not the config's or height or width is no multiple of [`AutoencoderTinyConfig::factor`].
     pub fn encode(&self, images: &Tensor) -> Result<Tensor> {
-        let (channels, factor) = (self.config.in_channels, self.config.factor());
-        let fits = matches!(images.dims(), [_, found, height, width] if *found == channels
-            && height * width > 0 && height.is_multiple_of(factor) && width.is_multiple_of(factor));
-        if !fits {
-            let expected = format!("[batch, {channels}, height and width in multiples of {factor}]");
-            return Err(Error::Shape { what: "images to encode", expected, found: images.dims().to_vec() });
-        }
+        let factor = self.config.factor();
+        check_images(images, self.config.in_channels, factor)?;
         let images = images.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
         let encode = |images: &Tensor| run(&self.encoder, &images.affine(0.5, 0.5)?);
         match Tiling::of_image(self.tiling, images.dims(), 1, factor)? {
@@ -110,7 +108,7 @@ impl AutoencoderTiny {
     /// factor * height, factor * width] in about [-1, 1] and the model's precision.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the channels are not the config's, or there are no latents.
+    /// [`crate::Error::Shape`] if the channels are not the config's, or there are no latents.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         self.decode_tiled(latents, self.tiling)
     }
@@ -118,13 +116,10 @@ impl AutoencoderTiny {
     /// The same with other tiling than the model's own; `None` decodes every image whole.
     ///
     /// # Errors
-    /// As [`Self::decode`]; [`Error::Params`] if the tiling is not one.
+    /// As [`Self::decode`]; [`crate::Error::Params`] if the tiling is not one.
     pub fn decode_tiled(&self, latents: &Tensor, tiling: Option<Tiling>) -> Result<Tensor> {
-        let (channels, factor) = (self.config.latent_channels, self.config.factor());
-        if !matches!(latents.dims(), [batch, found, height, width] if *found == channels && batch * height * width > 0) {
-            let expected = format!("[batch, {channels}, height, width]");
-            return Err(Error::Shape { what: "latents to decode", expected, found: latents.dims().to_vec() });
-        }
+        let factor = self.config.factor();
+        check_latents(latents, self.config.latent_channels)?;
         let latents = latents.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
         let decode = |latents: &Tensor| {
             let limited = (latents / LATENT_LIMIT)?.tanh()?.affine(LATENT_LIMIT, 0.0)?;
@@ -139,7 +134,7 @@ impl AutoencoderTiny {
     /// How large the activations become that a decode of these latents holds, tiles taken into account.
     ///
     /// # Errors
-    /// [`Error::Params`] if the tiling is not one.
+    /// [`crate::Error::Params`] if the tiling is not one.
     pub fn planned_decode(&self, batch: usize, height: usize, width: usize) -> Result<ActivationPlan> {
         let factor = self.config.factor();
         let tiles = Tiling::of_image(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;

@@ -99,7 +99,7 @@ fn the_error_for_an_image_names_the_largest_size_of_its_shape() {
     assert_eq!(plan.check_images(&image((640, 320))), Ok(()));
     for (asked, largest, field) in [((1024, 512), (640, 320), "width"), ((512, 1024), (320, 640), "height")] {
         let refused = plan.check_images(&image(asked)).unwrap_err();
-        assert_eq!((refused.asked, refused.largest), (MemoryRequest::Size(asked), Some(MemoryRequest::Size(largest))));
+        assert_eq!((refused.requested, refused.largest), (MemoryRequest::Size(asked), Some(MemoryRequest::Size(largest))));
         assert_eq!((refused.field(), refused.available, refused.needed), (field, limit, needed(asked)));
     }
     let refused = TooLarge { needed: 3 << 30, available: 5 << 29, ..plan.check_images(&image((1024, 512))).unwrap_err() };
@@ -139,7 +139,7 @@ fn the_error_names_the_most_frames_of_a_long_run_and_the_largest_size_of_a_large
     let needed = |size, frames| plan(None).video(&animation(size, frames, Some(1))).unwrap();
     let limit = needed((256, 256), 20);
     let refused = plan(Some(limit)).check_video(&animation((256, 256), 64, None)).unwrap_err();
-    assert_eq!((refused.field(), refused.asked), ("num_frames", MemoryRequest::Frames { frames: 64, size: (256, 256) }));
+    assert_eq!((refused.field(), refused.requested), ("num_frames", MemoryRequest::Frames { frames: 64, size: (256, 256) }));
     let Some(MemoryRequest::Frames { frames, size: (256, 256) }) = refused.largest else { panic!("{refused}") };
     let of = |frames: usize| needed((256, 256), u32::try_from(frames).unwrap());
     assert!(of(frames) <= limit && of(frames + 1) > limit, "{refused}");

@@ -1,7 +1,7 @@
 //! Watches a load: its progress, its cancellation, and its pace beside a running job.
 //!
 //! It must not know models: it sits between a model and its [`WeightSource`]. The invariant: every tensor passes here, so a cancelled load
-//! stops before its next tensor, and beside a running job a load reads and packs for at most a tenth of the time.
+//! stops before its next tensor, and beside a running job a load reads and packs for at most a tenth of the time, in short pieces.
 
 use std::{
     ops::ControlFlow,
@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cpu_kernels::Manners;
 use diffusion_core::weights::{WatchedSource, WeightSource, elements_of};
 
 use crate::backend::job::CancelSwitch;
@@ -75,8 +76,7 @@ impl LoadWatch {
 
     /// Whether the load should stop, for loaders that read no tensors for a while.
     pub fn is_cancelled(&self) -> bool {
-        let job = self.0.job.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.stop.is_cancelled() || job.as_ref().is_some_and(CancelSwitch::is_cancelled)
+        self.0.is_cancelled()
     }
 
     pub(super) fn cancel(&self) {
@@ -84,7 +84,7 @@ impl LoadWatch {
     }
 
     fn on_tensor(&self, elements: u64) -> ControlFlow<()> {
-        self.pause();
+        self.0.pause();
         if self.is_cancelled() {
             return ControlFlow::Break(());
         }
@@ -92,18 +92,37 @@ impl LoadWatch {
         ControlFlow::Continue(())
     }
 
+    /// Calls `load`, whose kernels leave the pool of kernel threads to the running job. A large tensor's packing would otherwise hold it for
+    /// a tenth of a second.
+    pub(super) fn aside<T>(&self, load: impl FnOnce() -> T) -> T {
+        cpu_kernels::aside(Arc::clone(&self.0) as Arc<dyn Manners>, load)
+    }
+}
+
+impl Inner {
+    fn is_cancelled(&self) -> bool {
+        let job = self.job.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stop.is_cancelled() || job.as_ref().is_some_and(CancelSwitch::is_cancelled)
+    }
+}
+
+impl Manners for Inner {
+    fn is_yielding(&self) -> bool {
+        self.works.load(Ordering::Relaxed)
+    }
+
     /// Yields the machine to the running job: pauses for [`PAUSE`] times the work since the last pause.
     fn pause(&self) {
-        let mut resumed = self.0.resumed.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = (self.0.now)();
+        let mut resumed = self.resumed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.now)();
         let until = now + now.saturating_duration_since(*resumed) * PAUSE;
-        while self.0.works.load(Ordering::Relaxed) && !self.is_cancelled() {
-            let left = until.saturating_duration_since((self.0.now)());
+        while self.works.load(Ordering::Relaxed) && !self.is_cancelled() {
+            let left = until.saturating_duration_since((self.now)());
             if left.is_zero() {
                 break;
             }
             std::thread::sleep(left.min(LOOK));
         }
-        *resumed = (self.0.now)();
+        *resumed = (self.now)();
     }
 }

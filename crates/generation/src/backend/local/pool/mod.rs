@@ -241,7 +241,7 @@ impl Pool {
     /// Why it could not be loaded.
     pub(super) fn load(&self, index: usize, open: OpenModel, watch: &LoadWatch) -> Result<LoadedModel, NotLoaded> {
         let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
-        guarded(|| model.load(open, watch))
+        guarded(|| watch.aside(|| model.load(open, watch)))
     }
 
     /// Records the result of a load.
