@@ -1,6 +1,6 @@
 //! The command line, as `--help` shows it. Numbers are only parsed here; the settings and the request check their limits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -153,6 +153,9 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "TYPE")]
     pub prediction_type: Option<String>,
 
+    #[command(flatten)]
+    pub adapters: AdapterArgs,
+
     /// Where the picture goes; folders on the way are made.
     #[arg(long, value_name = "FILE.png")]
     pub out: PathBuf,
@@ -163,6 +166,38 @@ pub(crate) struct ImageArgs {
 
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+/// The adapters that change the model.
+#[derive(Debug, Args)]
+pub(crate) struct AdapterArgs {
+    /// The folder of LoRAs and other adapters that --lora and tags in the prompt (<lora:NAME:WEIGHT>) name [default: none].
+    #[arg(long, value_name = "FOLDER")]
+    pub adapters: Option<PathBuf>,
+
+    /// Apply an adapter of that folder: its file's name without the ending, its weight [default: 1], and its weight in the text encoder
+    /// [default: the same]. Several can be given; a negative weight applies one the other way.
+    #[arg(long, value_name = "NAME[:WEIGHT[:TEXT_WEIGHT]]")]
+    pub lora: Vec<String>,
+
+    /// The folder of textual-inversion embeddings: each file's name is a word of the prompts, in any case [default: none].
+    #[arg(long, value_name = "FOLDER")]
+    pub embeddings: Option<PathBuf>,
+}
+
+impl ImageArgs {
+    /// The flags given, as settings layers.
+    pub(crate) fn layers(&self) -> Vec<Layer> {
+        let mut layers = self.engine.layers();
+        layers.extend(folder_layers(self.adapters.adapters.as_deref(), self.adapters.embeddings.as_deref()));
+        layers
+    }
+}
+
+fn folder_layers(adapters: Option<&Path>, embeddings: Option<&Path>) -> impl Iterator<Item = Layer> {
+    let layer = |flag, key, folder: &Path| Layer::flag(flag, key, folder.display().to_string());
+    let adapters = adapters.map(|folder| layer("--adapters", "adapters.folder", folder));
+    adapters.into_iter().chain(embeddings.map(|folder| layer("--embeddings", "adapters.embeddings", folder)))
 }
 
 /// `framewright serve`.
@@ -179,6 +214,14 @@ pub(crate) struct ServeArgs {
     /// The folder for jobs and their files [default: ~/.local/share/framewright].
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+
+    /// The folder of LoRAs and other adapters that requests may choose from [default: none].
+    #[arg(long, value_name = "FOLDER")]
+    pub adapters: Option<PathBuf>,
+
+    /// The folder of textual-inversion embeddings: each file's name is a word of the prompts, in any case [default: none].
+    #[arg(long, value_name = "FOLDER")]
+    pub embeddings: Option<PathBuf>,
 
     /// A file with the API key that every request must carry. (On the command line, every user of the machine could see the key.)
     #[arg(long, value_name = "FILE")]
@@ -323,6 +366,7 @@ impl ServeArgs {
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.engine.layers();
         layers.extend(self.host.as_ref().map(|host| Layer::flag("--host", "server.host", host.as_str())));
+        layers.extend(folder_layers(self.adapters.as_deref(), self.embeddings.as_deref()));
         layers.extend(self.port.map(|port| Layer::flag("--port", "server.port", port)));
         layers.extend(self.data_dir.as_ref().map(|folder| Layer::flag("--data-dir", "jobs.data_dir", folder.display().to_string())));
         layers.extend(

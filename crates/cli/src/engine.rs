@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
-use diffusion_core::policy::ExecutionPolicy;
+use diffusion_core::{adapters::AdapterChoice, policy::ExecutionPolicy};
 use generation::{
     LoadedModel, LocalBackend, LocalSettings, ModelInfo, SubmitError, Work,
     jobs::{Durability, HeldJob, HeldVideo, Jobs, JobsSettings, Metadata, NewJob},
@@ -11,6 +11,7 @@ use generation::{
 };
 
 use crate::{
+    adapters::Folders,
     memory,
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
@@ -40,10 +41,24 @@ impl Purpose {
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<LocalBackend> {
+    start_adapted(settings, prediction_type, purpose, None)
+}
+
+/// As [`start`]; `loras` are the adapters that the image model is loaded with, instead of its usual ones.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_adapted(
+    settings: &Settings,
+    prediction_type: Option<&str>,
+    purpose: Purpose,
+    loras: Option<Vec<AdapterChoice>>,
+) -> Result<LocalBackend> {
     let ChosenModel { name, source, motion, precision, defaults } = settings.default_model();
     let (model, motion) = (Model::parse(&source, prediction_type)?, Model::parse(&motion, None)?);
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
+    let folders = Folders::open(&settings.adapters)?;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
         let images = open(&model, &name, &hub, unknown_fields)?;
@@ -52,7 +67,13 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
         if purpose != Purpose::Images {
             unknown_fields.judge(motion.as_ref())?;
         }
-        let loaded = LoadedModel::load(images.as_ref(), &policy, motion, memory_limit(&compute, &policy));
+        let limit = memory_limit(&compute, &policy);
+        let (reopened, offline) = (model.clone(), HubSettings { offline: true, ..hub.clone() });
+        let usual = loras.unwrap_or_else(|| defaults.loras.clone());
+        let loaded = match folders.of_model(usual, move || reopened.open(&offline)) {
+            None => LoadedModel::load(images.as_ref(), &policy, motion, limit),
+            Some(adapters) => LoadedModel::load_adapted(images, &policy, motion, limit, adapters),
+        };
         let mut loaded = loaded.map_err(|error| model.explain(error, &hub))?;
         loaded.info.defaults = defaults;
         Ok(loaded)

@@ -12,12 +12,13 @@ use generation::{BackendError, FieldError, Refusal, SubmitError};
 use crate::{args::Cli, failure::Usage};
 
 /// Flags whose fields have other names; the prompt's flag differs between commands.
-const FLAGS: [(&str, &str); 12] = [
+const FLAGS: [(&str, &str); 13] = [
     ("hero_description", "--hero"),
     ("negative_prompt", "--negative"),
     ("num_inference_steps", "--steps"),
     ("guidance_scale", "--guidance"),
     ("mask_image", "--mask"),
+    ("loras", "--lora"),
     ("scenes", "--scene"),
     ("source", "--moving"),
     ("duration_per_scene", "--duration"),

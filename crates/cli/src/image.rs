@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use diffusion_core::schedulers::SchedulerKind;
+use diffusion_core::{adapters::AdapterFolder, schedulers::SchedulerKind};
 use generation::{
     GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work, artifact,
     given_image::{self, GivenImageError},
@@ -22,6 +22,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{
+    adapters::{self, Folders},
     args::ImageArgs,
     engine::{self, about},
     failure::{Usage, one_line},
@@ -41,11 +42,12 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let request = request(args)?;
     let mask_remark = mask_remark(&request);
     // The limits depend on the model only through its default size, so most errors show before gigabytes are read.
-    validate(request.clone(), &stand_in(settings.default_model().defaults))?;
+    let folder = Folders::open(&settings.adapters)?.adapters;
+    let loras = validate(request.clone(), &stand_in(settings.default_model().defaults, folder))?.loras().to_vec();
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
 
-    let engine = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Images)?;
+    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), engine::Purpose::Images, Some(loras))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
@@ -87,6 +89,7 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         scheduler: args.scheduler.clone(),
         eta: args.eta,
         clip_skip: args.clip_skip.map(i128::from),
+        loras: adapters::of_flags(&args.adapters.lora)?,
         strength: args.strength,
         init_image,
         mask_image,
@@ -120,7 +123,7 @@ fn mask_remark(request: &ImageRequest) -> Option<String> {
 }
 
 /// Stands in for a model that is not loaded yet.
-fn stand_in(defaults: ModelDefaults) -> ModelInfo {
+fn stand_in(defaults: ModelDefaults, adapters: Option<AdapterFolder>) -> ModelInfo {
     ModelInfo {
         name: String::new(),
         motion: String::new(),
@@ -133,6 +136,7 @@ fn stand_in(defaults: ModelDefaults) -> ModelInfo {
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         defaults,
+        adapters,
         remarks: Vec::new(),
     }
 }
@@ -245,6 +249,7 @@ fn report(
             "eta": spec.eta(),
             "clip_skip": spec.clip_skip(),
             "strength": spec.mode().strength(),
+            "loras": spec.loras().iter().map(adapters::described).collect::<Vec<_>>(),
             "model": model.name,
             "device": model.device,
             "device_reason": model.device_reason,

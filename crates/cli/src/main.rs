@@ -1,5 +1,6 @@
 //! The `framewright` program: reads flags and settings, runs one command, and prints one line on failure.
 
+mod adapters;
 mod animate;
 mod args;
 mod bench;
@@ -71,7 +72,7 @@ fn run(cli: Cli) -> Result<()> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Image(args) => {
-            let settings = gather(config, args.engine.layers())?;
+            let settings = gather(config, args.layers())?;
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             image::run(&args, &settings)
         }

@@ -15,11 +15,13 @@ use std::{
 use anyhow::Result;
 use candle_core::Device;
 use cpu_kernels::Priority;
-use diffusion_core::policy::ExecutionPolicy;
+use diffusion_core::{adapters::AdapterChoice, policy::ExecutionPolicy};
 use generation::{LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings};
 
 use crate::{
-    ALLOCATOR, engine,
+    ALLOCATOR,
+    adapters::Folders,
+    engine,
     model::{EMBEDDED, Model},
     output,
     settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
@@ -33,6 +35,7 @@ use crate::{
 /// [`crate::failure::Usage`] if a setting names an invalid model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<LocalBackend> {
     let devices = Devices::default();
+    let folders = Folders::open(&settings.adapters)?;
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
         let ChosenModel { name, source, motion, precision, defaults } = model;
         let served = Served {
@@ -43,6 +46,8 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
             hub: settings.hub.clone(),
             unknown_fields: settings.model.unknown_fields,
             devices: devices.clone(),
+            folders: folders.clone(),
+            loras: defaults.loras.clone(),
             was_opened: AtomicBool::new(false),
         };
         Ok(ModelSetup::new(name, move || served.open()).with_defaults(defaults))
@@ -81,6 +86,9 @@ struct Served {
     hub: HubSettings,
     unknown_fields: UnknownFields,
     devices: Devices,
+    folders: Folders,
+    /// The adapters of requests that choose none.
+    loras: Vec<AdapterChoice>,
     /// Whether it was opened before, and thereby downloaded.
     was_opened: AtomicBool,
 }
@@ -105,7 +113,12 @@ impl Served {
             self.unknown_fields.judge(motion.as_ref())?;
         }
         let limit = engine::memory_limit(&self.compute, &policy);
-        OpenModel::of(source, &policy, motion, limit).map_err(|error| self.model.explain(error, &self.hub))
+        let (model, offline) = (self.model.clone(), HubSettings { offline: true, ..self.hub.clone() });
+        let opened = match self.folders.of_model(self.loras.clone(), move || model.open(&offline)) {
+            None => OpenModel::of(source, &policy, motion, limit),
+            Some(adapters) => OpenModel::adapted(source, &policy, motion, limit, adapters),
+        };
+        opened.map_err(|error| self.model.explain(error, &self.hub))
     }
 }
 

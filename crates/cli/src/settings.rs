@@ -36,7 +36,7 @@ use crate::unknown_fields::UnknownFields;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
-pub(crate) use models::{ChosenModel, PoolModelSettings, PoolSettings};
+pub(crate) use models::{AdaptersSettings, ChosenModel, PoolModelSettings, PoolSettings};
 pub(crate) use providers::ProvidersSettings;
 pub(crate) use routing::{
     BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub model: ModelSettings,
     /// More models, which requests ask for by name.
     pub models: Vec<PoolModelSettings>,
+    /// Files that change models.
+    pub adapters: AdaptersSettings,
     /// How models share the device.
     pub pool: PoolSettings,
     /// Where and how the models run.

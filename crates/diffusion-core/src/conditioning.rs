@@ -8,8 +8,9 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::{
     Result,
+    adapters::Embedding,
     models::ClipTextModel,
-    prompt::{self, PromptChunk, PromptSyntax},
+    prompt::{self, AddedWords, PromptChunk, PromptSyntax},
     tokenizer::{ClipTokenizer, Scripts},
 };
 
@@ -44,6 +45,7 @@ impl PromptEmbeds {
 pub struct TextConditioner {
     tokenizer: ClipTokenizer,
     text_encoder: ClipTextModel,
+    words: AddedWords,
     /// The device of the text encoder and of the noise predictor.
     device: Device,
     /// The noise predictor's precision.
@@ -53,7 +55,34 @@ pub struct TextConditioner {
 impl TextConditioner {
     /// Output embeddings have `dtype`, whatever the text encoder's precision.
     pub fn new(tokenizer: ClipTokenizer, text_encoder: ClipTextModel, device: Device, dtype: DType) -> Self {
-        Self { tokenizer, text_encoder, device, dtype }
+        Self { tokenizer, text_encoder, words: AddedWords::default(), device, dtype }
+    }
+
+    /// Makes embeddings words of the prompts; they replace those added before. Returns a remark for each that does not fit the text encoder.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] from the device.
+    pub fn set_embeddings(&mut self, embeddings: &[Embedding]) -> Result<Vec<String>> {
+        let (vocabulary, hidden) = (self.text_encoder.config().vocab_size, self.text_encoder.config().hidden_size);
+        let (mut words, mut vectors, mut remarks) = (AddedWords::default(), Vec::new(), Vec::new());
+        let mut next = vocabulary as u32;
+        for Embedding { name, vectors: own } in embeddings {
+            let (count, width) = own.dims2()?;
+            if width != hidden {
+                remarks
+                    .push(format!("the embedding {name} is left out: its vectors have {width} numbers, and this text encoder's {hidden}"));
+                continue;
+            }
+            let end = next.saturating_add(count as u32);
+            words.add(name, next..end);
+            vectors.push(own);
+            next = end;
+        }
+        if !vectors.is_empty() {
+            self.text_encoder.set_added_words(&Tensor::cat(&vectors, 0)?)?;
+        }
+        self.words = words;
+        Ok(remarks)
     }
 
     /// The number of tokens of `prompt` before truncation, and the most that the model reads, both without the start and end tokens.
@@ -61,8 +90,8 @@ impl TextConditioner {
     /// # Errors
     /// [`crate::Error::Tokenizer`] if the text cannot be encoded.
     pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
-        let encoding = self.tokenizer.encode(prompt)?;
-        Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
+        let tokens = prompt::plain_tokens(prompt, &self.tokenizer, &self.words)?;
+        Ok((tokens.len(), self.tokenizer.max_length().saturating_sub(2)))
     }
 
     /// The writing systems that the model reads.
@@ -82,7 +111,7 @@ impl TextConditioner {
 
     /// The chunks' states one behind the other, [1, chunks * tokens, hidden].
     fn encode_text(&self, text: &str, syntax: PromptSyntax, clip_skip: usize) -> Result<Tensor> {
-        let chunks = prompt::chunks(text, syntax, &self.tokenizer)?;
+        let chunks = prompt::chunks_with(text, syntax, &self.tokenizer, &self.words)?;
         let states = chunks.into_iter().map(|chunk| self.encode_chunk(chunk, clip_skip)).collect::<Result<Vec<_>>>()?;
         Ok(Tensor::cat(&states, 1)?.to_dtype(self.dtype)?.to_device(&self.device)?)
     }

@@ -5,6 +5,7 @@
 //!
 //! * [`weights::WeightSource`]: where a model comes from (a diffusers folder, a single-file checkpoint, bytes compiled into the program, or
 //!   seeded random numbers);
+//! * [`adapters::AdaptedSource`]: the same model with LoRAs merged into its weights;
 //! * [`policy::ExecutionPolicy`]: the device and the precision of each component;
 //! * [`conditioning::TextConditioner`]: turns prompts into the embeddings that condition a noise predictor;
 //! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded models, with one method for each pipeline;
@@ -19,8 +20,9 @@
 //! devices and tokens arrive as values.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test checks it):
-//! error, policy -> imaging -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> prompt, schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
+//! error, policy -> imaging -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> prompt, schedulers beside models beside adapters -> conditioning -> guidance, denoise -> journal -> pipelines.
 
+pub mod adapters;
 pub mod conditioning;
 pub mod denoise;
 pub mod error;

@@ -49,6 +49,7 @@ pub fn info() -> ModelInfo {
         scheduler_reason: String::new(),
         scripts: SCRIPTS.clone(),
         defaults: ModelDefaults::default(),
+        adapters: None,
         remarks: Vec::new(),
     }
 }
@@ -88,7 +89,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     let image = RgbImage::from_pixel(spec.width(), spec.height(), Rgb([(seed % 256) as u8, 1, 2]));
     let texts = [("prompt", spec.prompt()), ("negative_prompt", spec.negative_prompt())];
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });
-    Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
+    Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect(), loras: Vec::new() })
 }
 
 /// Whether the disk was full before, for videos "full once".

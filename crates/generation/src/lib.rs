@@ -45,6 +45,7 @@ pub use backend::{
     job::CancelSwitch,
     local::{
         LocalBackend, LocalSettings,
+        local_model::Adapters,
         memory::MemoryPlan,
         metrics::StepMetrics,
         model::{DeviceModel, ImageOutput, LoadedModel, ModelState, ModelStatus},

@@ -4,7 +4,11 @@
 
 use std::fmt;
 
-use diffusion_core::{schedulers::SchedulerName, tokenizer::Scripts};
+use diffusion_core::{
+    adapters::{AdapterChoice, AdapterFolder},
+    schedulers::SchedulerName,
+    tokenizer::Scripts,
+};
 
 /// The operator's defaults for a model's requests. Empty fields leave the choice to the model and the server.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +21,8 @@ pub struct ModelDefaults {
     pub size: Option<(u32, u32)>,
     /// The scheduler of an image.
     pub scheduler: Option<SchedulerName>,
+    /// The adapters of an image.
+    pub loras: Vec<AdapterChoice>,
 }
 
 /// Properties of a model that validation and answers need.
@@ -44,6 +50,8 @@ pub struct ModelInfo {
     pub scripts: Scripts,
     /// Defaults for requests.
     pub defaults: ModelDefaults,
+    /// The folder of adapters that requests may choose from.
+    pub adapters: Option<AdapterFolder>,
     /// Remarks for users on how the model was loaded, one sentence each.
     pub remarks: Vec<String>,
 }
@@ -97,6 +105,7 @@ impl ModelInfo {
             scheduler_reason: String::new(),
             scripts: Scripts::default(),
             defaults: ModelDefaults::default(),
+            adapters: None,
             remarks: Vec::new(),
         }
     }

@@ -24,10 +24,12 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 113] = [
+pub(super) const KEYS: [(&str, Kind); 115] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.unknown_fields", Kind::Text),
+    ("adapters.folder", Kind::Text),
+    ("adapters.embeddings", Kind::Text),
     ("pool.budget", Kind::Whole),
     ("pool.idle_seconds", Kind::Whole),
     ("compute.device", Kind::Text),

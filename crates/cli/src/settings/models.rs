@@ -3,7 +3,9 @@
 //! It handles names and numbers, and opens no model. The invariant: a model's name differs from every other model's and from every
 //! provider's, so that `--model` and a request's `model` are unambiguous.
 
-use diffusion_core::{policy::Precision, schedulers::SchedulerName};
+use std::path::PathBuf;
+
+use diffusion_core::{adapters::AdapterChoice, policy::Precision, schedulers::SchedulerName};
 use generation::{Limits, ModelDefaults, limits::SIDE_MULTIPLE};
 use serde::Deserialize;
 
@@ -23,6 +25,18 @@ pub(crate) struct PoolSettings {
     /// Seconds without a job after which a model is unloaded, 1 to 31536000. Absent: never.
     #[serde(deserialize_with = "values::idle_seconds")]
     pub idle_seconds: Option<u64>,
+}
+
+/// Files that change models.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AdaptersSettings {
+    /// The folder of LoRAs and other adapters (`.safetensors`, `.pt`, `.bin`, `.ckpt`), which requests name by their files' names without
+    /// endings. Absent: no request can name any.
+    pub folder: Option<PathBuf>,
+    /// The folder of textual-inversion embeddings (`.safetensors`, `.pt`, `.bin`), each a word of every prompt: its file's name without the
+    /// ending, in any case. They are read when a model is loaded. Absent: none.
+    pub embeddings: Option<PathBuf>,
 }
 
 /// A named model: requests give the name in `model`, commands in `--model`.
@@ -54,6 +68,9 @@ pub(crate) struct PoolModelSettings {
     /// The scheduler of requests that set none. Absent: the model's own.
     #[serde(default, deserialize_with = "values::parsed_option")]
     pub scheduler: Option<SchedulerName>,
+    /// The adapters of requests that choose none: `NAME`, `NAME:WEIGHT` or `NAME:WEIGHT:TEXT_WEIGHT` each.
+    #[serde(default, deserialize_with = "values::parsed_list")]
+    pub loras: Vec<AdapterChoice>,
 }
 
 impl PoolModelSettings {
@@ -63,6 +80,7 @@ impl PoolModelSettings {
             guidance_scale: self.guidance_scale,
             size: self.width.zip(self.height),
             scheduler: self.scheduler,
+            loras: self.loras.clone(),
         }
     }
 
@@ -171,6 +189,9 @@ impl Settings {
     /// The first invalid setting, in one line.
     pub(super) fn check_models(&mut self, is_flag: impl Fn(&str) -> bool) -> Result<(), String> {
         check(&self.models)?;
+        if let Some(index) = self.models.iter().position(|model| !model.loras.is_empty()).filter(|_| self.adapters.folder.is_none()) {
+            return Err(format!("setting models.{index}.loras: adapters come from a folder: set adapters.folder"));
+        }
         if let Some(model) = self.model_named(&self.model.motion)
             && model.motion.is_none()
         {
@@ -224,8 +245,8 @@ mod tests {
     #[test]
     fn models_are_read_with_their_settings() {
         let settings = read(
-            "[pool]\nbudget = 4000000000\nidle_seconds = 300\n\n[[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\n\
-             precision = \"f32\"\nsteps = 1\nguidance_scale = 0.0\nwidth = 512\nheight = 512\nscheduler = \"euler\"\n\n\
+            "[adapters]\nfolder = \"loras\"\nembeddings = \"words\"\n\n[pool]\nbudget = 4000000000\nidle_seconds = 300\n\n[[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\n\
+             loras = [\"ink:0.8\"]\nprecision = \"f32\"\nsteps = 1\nguidance_scale = 0.0\nwidth = 512\nheight = 512\nscheduler = \"euler\"\n\n\
              [[models]]\nname = \"owner/other\"\nsource = \"nano-sd\"\n",
         );
         let settings = settings.unwrap();
@@ -235,6 +256,7 @@ mod tests {
         let defaults = settings.models[0].defaults();
         assert_eq!((defaults.num_inference_steps, defaults.guidance_scale, defaults.size), (Some(1), Some(0.0), Some((512, 512))));
         assert_eq!(defaults.scheduler.unwrap().to_string(), "euler");
+        assert_eq!(defaults.loras, ["ink:0.8".parse().unwrap()]);
     }
 
     #[test]
@@ -296,11 +318,12 @@ mod tests {
             ("width = 512", "width"),
             ("height = 512", "height"),
             ("width = 500\nheight = 512", "width"),
+            ("loras = [\"ink\"]", "loras"),
         ] {
             let refused = read(&format!("[[models]]\nname = \"a\"\nsource = \"nano-sd\"\n{line}\n")).unwrap_err();
             assert!(refused.starts_with(&format!("setting models.0.{field}: ")), "{line}: {refused}");
         }
-        for line in ["precision = \"f12\"", "scheduler = \"none\"", "colour = 1"] {
+        for line in ["precision = \"f12\"", "scheduler = \"none\"", "loras = [\"ink:x\"]", "colour = 1"] {
             assert!(read(&format!("[[models]]\nname = \"a\"\nsource = \"nano-sd\"\n{line}\n")).is_err(), "{line}");
         }
     }

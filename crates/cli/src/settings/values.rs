@@ -31,6 +31,10 @@ pub(super) fn parsed_option<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Disp
     parsed(deserializer).map(Some)
 }
 
+pub(super) fn parsed_list<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+}
+
 fn within<'de, D: Deserializer<'de>>(deserializer: D, least: i64, most: i64) -> Result<i64, D::Error> {
     let value = i64::deserialize(deserializer)?;
     if (least..=most).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside {least}..={most}"))) }

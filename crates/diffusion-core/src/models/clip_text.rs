@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     clip_layer::{ClipLayer, ClipLayerParams, activation},
     config_reader::ConfigReader,
-    token_embedding::embed_tokens,
+    token_embedding::{embed_tokens, embed_tokens_or_added},
 };
 use crate::{
     Error, Result,
@@ -101,6 +101,8 @@ impl ClipTextConfig {
 #[derive(Debug)]
 pub struct ClipTextModel {
     token_embedding: Tensor,
+    /// [words, hidden]: the vectors of ids behind the vocabulary, if any were added.
+    added_words: Option<Tensor>,
     position_embedding: Tensor,
     layers: Vec<ClipLayer>,
     final_layer_norm: LayerNorm,
@@ -128,7 +130,11 @@ impl ClipTextModel {
             eps: config.layer_norm_eps,
         };
         Ok(Self {
-            token_embedding: embeddings.get((config.vocab_size, hidden), "token_embedding.weight")?,
+            token_embedding: {
+                let table = embeddings.pp("token_embedding");
+                table.kept_or(|| table.get((config.vocab_size, hidden), "weight"))?
+            },
+            added_words: None,
             position_embedding: embeddings.get((config.max_position_embeddings, hidden), "position_embedding.weight")?,
             layers: (0..config.num_hidden_layers).map(|i| ClipLayer::load(&layers.pp(i), &params)).collect::<Result<_>>()?,
             final_layer_norm: LayerNorm::load(&weights.pp("final_layer_norm"), hidden, config.layer_norm_eps)?,
@@ -139,6 +145,21 @@ impl ClipTextModel {
     /// The configuration that the model was loaded with.
     pub fn config(&self) -> &ClipTextConfig {
         &self.config
+    }
+
+    /// Adds words behind the vocabulary: `vectors` [words, hidden_size] have the ids from `vocab_size` on, and replace those added before.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the vectors have another width.
+    pub fn set_added_words(&mut self, vectors: &Tensor) -> Result<()> {
+        let hidden = self.config.hidden_size;
+        if !matches!(vectors.dims(), [_, width] if *width == hidden) {
+            let found = vectors.dims().to_vec();
+            return Err(Error::Shape { what: "vectors of added words", expected: format!("[words, {hidden}]"), found });
+        }
+        let table = &self.token_embedding;
+        self.added_words = Some(vectors.to_dtype(table.dtype())?.to_device(table.device())?);
+        Ok(())
     }
 
     /// Encodes token ids [batch, tokens] (u32; at most `max_position_embeddings` tokens) to normalised hidden states [batch, tokens,
@@ -162,7 +183,10 @@ impl ClipTextModel {
                 reason: format!("{clip_skip} is more than the text encoder's {} layers", self.layers.len()),
             });
         };
-        let words = embed_tokens(&self.token_embedding, input_ids)?;
+        let words = match &self.added_words {
+            Some(added) => embed_tokens_or_added(&self.token_embedding, added, input_ids)?,
+            None => embed_tokens(&self.token_embedding, input_ids)?,
+        };
         let mut x = words.broadcast_add(&self.position_embedding.narrow(0, 0, tokens)?)?;
         for layer in layers {
             x = layer.forward(&x)?;

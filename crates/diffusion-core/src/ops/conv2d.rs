@@ -100,8 +100,10 @@ impl Conv2d {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
-        let weight = weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?;
-        Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
+        weights.kept_or(|| {
+            let weight = weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?;
+            Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
+        })
     }
 
     /// Reads a layer without a bias: `weight` alone.

@@ -19,7 +19,7 @@ impl Geglu {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize) -> Result<Self> {
-        Self::new(&weights.get((2 * outputs, inputs), "weight")?, Matrix::load_bias(weights, 2 * outputs, true)?)
+        weights.kept_or(|| Self::new(&weights.get((2 * outputs, inputs), "weight")?, Matrix::load_bias(weights, 2 * outputs, true)?))
     }
 
     /// Makes a layer from `weight` [2 * outputs, inputs] and `bias` [2 * outputs].

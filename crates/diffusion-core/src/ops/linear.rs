@@ -41,11 +41,13 @@ impl Linear {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, has_bias: bool) -> Result<Self> {
-        let weight = match weights.shape("weight").as_deref() {
-            Some([_, _, 1, 1]) => weights.get((outputs, inputs, 1, 1), "weight")?.reshape((outputs, inputs))?,
-            _ => weights.get((outputs, inputs), "weight")?,
-        };
-        Self::new(&weight, Matrix::load_bias(weights, outputs, has_bias)?)
+        weights.kept_or(|| {
+            let weight = match weights.shape("weight").as_deref() {
+                Some([_, _, 1, 1]) => weights.get((outputs, inputs, 1, 1), "weight")?.reshape((outputs, inputs))?,
+                _ => weights.get((outputs, inputs), "weight")?,
+            };
+            Self::new(&weight, Matrix::load_bias(weights, outputs, has_bias)?)
+        })
     }
 
     /// Makes a layer from `weight` [outputs, inputs] and `bias` \[outputs\].

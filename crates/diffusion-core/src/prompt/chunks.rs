@@ -3,21 +3,26 @@
 //! Follows `tokenize_line` of stable-diffusion-webui's modules/sd_hijack_clip.py with its default settings: a chunk that is full ends at its
 //! last comma, if that is near.
 
-use super::{Part, PromptChunk};
+use super::{AddedWords, Part, PromptChunk};
 use crate::{Result, tokenizer::ClipTokenizer};
 
 /// How many tokens a chunk may lose so that it ends at a comma.
 const COMMA_BACKTRACK: usize = 20;
 
 /// The chunks of a prompt's parts; at least one.
-pub(super) fn split(parts: &[Part], tokenizer: &ClipTokenizer) -> Result<Vec<PromptChunk>> {
+pub(super) fn split(parts: &[Part], tokenizer: &ClipTokenizer, words: &AddedWords) -> Result<Vec<PromptChunk>> {
     let mut cutter = Cutter { tokenizer, chunks: Vec::new(), tokens: Vec::new(), last_comma: None };
     for part in parts {
         match part {
             Part::Break => cutter.end_chunk(),
             Part::Text { text, weight } => {
-                for id in tokenizer.tokenize(text)? {
-                    cutter.push(id, *weight as f32);
+                for run in words.tokenize(text, tokenizer)? {
+                    if run.is_word {
+                        cutter.make_room(run.ids.len());
+                    }
+                    for id in run.ids {
+                        cutter.push(id, *weight as f32);
+                    }
                 }
             }
         }
@@ -40,6 +45,13 @@ impl Cutter<'_> {
     /// Tokens of a chunk, without the start and end tokens.
     fn room(&self) -> usize {
         self.tokenizer.max_length().saturating_sub(2)
+    }
+
+    /// Ends the chunk if it has no room for an added word's vectors, which stay together.
+    fn make_room(&mut self, vectors: usize) {
+        if self.tokens.len() + vectors > self.room() {
+            self.end_chunk();
+        }
     }
 
     fn push(&mut self, id: u32, weight: f32) {

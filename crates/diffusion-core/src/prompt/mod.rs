@@ -5,9 +5,11 @@
 
 mod a1111;
 mod chunks;
+mod words;
 
 use std::{fmt, str::FromStr};
 
+pub use self::words::AddedWords;
 use crate::{Result, tokenizer::ClipTokenizer};
 
 /// A prompt language.
@@ -83,11 +85,27 @@ enum Part {
 /// # Errors
 /// [`crate::Error::Tokenizer`] if a text cannot be encoded.
 pub fn chunks(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer) -> Result<Vec<PromptChunk>> {
+    chunks_with(prompt, syntax, tokenizer, &AddedWords::default())
+}
+
+/// [`chunks`], where the prompt may have added words.
+///
+/// # Errors
+/// As [`chunks`].
+pub fn chunks_with(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer, words: &AddedWords) -> Result<Vec<PromptChunk>> {
     match syntax {
         PromptSyntax::Plain => {
-            let ids = tokenizer.encode(prompt)?.ids;
+            let ids = tokenizer.framed(&plain_tokens(prompt, tokenizer, words)?).ids;
             Ok(vec![PromptChunk { weights: vec![1.0; ids.len()], ids }])
         }
-        PromptSyntax::A1111 => chunks::split(&a1111::parse(prompt), tokenizer),
+        PromptSyntax::A1111 => chunks::split(&a1111::parse(prompt), tokenizer, words),
     }
+}
+
+/// The tokens of a plain prompt, however long, without start and end tokens.
+///
+/// # Errors
+/// As [`chunks`].
+pub fn plain_tokens(prompt: &str, tokenizer: &ClipTokenizer, words: &AddedWords) -> Result<Vec<u32>> {
+    Ok(words.tokenize(prompt, tokenizer)?.into_iter().flat_map(|run| run.ids).collect())
 }

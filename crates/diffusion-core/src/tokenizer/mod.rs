@@ -164,14 +164,18 @@ impl ClipTokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if the vocabulary cannot express the text.
     pub fn encode(&self, text: &str) -> Result<Encoding> {
-        let tokens = self.tokenize(text)?;
+        Ok(self.framed(&self.tokenize(text)?))
+    }
+
+    /// Tokens between start and end, padded or truncated to [`Self::max_length`].
+    pub(crate) fn framed(&self, tokens: &[u32]) -> Encoding {
         let room = self.max_length.saturating_sub(2);
         let mut ids = Vec::with_capacity(self.max_length);
         ids.push(self.start_id);
         ids.extend(tokens.iter().take(room));
         ids.push(self.end_id);
         ids.resize(self.max_length, self.pad_id);
-        Ok(Encoding { ids, token_count: tokens.len(), truncated: tokens.len() > room })
+        Encoding { ids, token_count: tokens.len(), truncated: tokens.len() > room }
     }
 
     /// Expands every multi-vector token in the text. As in diffusers, tokens are found first, and each is then replaced wherever its

@@ -28,7 +28,7 @@ struct Kind {
 }
 
 const ONLY: &str = "supported are checkpoints of Stable Diffusion 1.x and 2.x";
-const ADAPTER: &str = "it modifies a model but is not one: give the model that it was made for; adapters are not supported";
+const ADAPTER: &str = "it modifies a model but is not one: give the model that it was made for, and this file as an adapter";
 const PART: &str = "give a whole checkpoint, or the folder of a diffusers model";
 const HELPER: &str = "it supplements a model but is not one, and is not supported; give a checkpoint of Stable Diffusion 1.x or 2.x";
 

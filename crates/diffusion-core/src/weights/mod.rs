@@ -17,6 +17,7 @@ mod decode;
 mod embedded;
 mod float8;
 mod folder;
+mod kept;
 mod kinds;
 mod ldm;
 mod ldm_text;
@@ -37,6 +38,7 @@ mod safetensors_file;
 mod single_file;
 mod strided;
 mod table;
+mod tensor_file;
 mod torch_file;
 mod torch_legacy;
 mod transformers_folder;
@@ -44,6 +46,7 @@ mod watched;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
+pub(crate) use kept::KeptLayers;
 pub use model_index::ModelFamily;
 #[cfg(feature = "hub")]
 pub(crate) use model_index::check as check_model_index;
@@ -53,6 +56,7 @@ pub use open::{OpenOptions, open_model};
 pub use prediction::PredictionType;
 pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};
+pub(crate) use tensor_file::TensorFile;
 pub use transformers_folder::TransformersFolder;
 pub(crate) use watched::WatchedTensors;
 pub use watched::{WatchedSource, elements_of};
@@ -194,6 +198,11 @@ pub trait TensorSource: Send + Sync {
         None
     }
 
+    /// Identifies the tensor's content among the sources of one model: those with equal versions have equal content. 0 is the model's own.
+    fn version(&self, _tensor: &str) -> u64 {
+        0
+    }
+
     /// Reads the tensor to the CPU in its stored precision, contiguous. `shape` is the expected shape: for a [`TensorShape::Known`] tensor
     /// it equals the stored shape ([`ComponentWeights::get`] has checked it), for [`TensorShape::Any`] it is the shape to generate.
     ///
@@ -218,12 +227,14 @@ pub struct ComponentWeights {
     prefix: String,
     dtype: DType,
     device: Device,
+    /// Layers that an earlier load made, if the model is to be loaded again.
+    kept: Option<KeptLayers>,
 }
 
 impl ComponentWeights {
     /// A cursor at the root of a component.
     pub fn new(source: Arc<dyn TensorSource>, component: Component, dtype: DType, device: &Device) -> Self {
-        Self { source, component, prefix: String::new(), dtype, device: device.clone() }
+        Self { source, component, prefix: String::new(), dtype, device: device.clone(), kept: None }
     }
 
     /// A cursor one level down: `pp("down_blocks")`, `pp(0)`, `pp("to_out.0")`.

@@ -108,6 +108,10 @@ impl TensorSource for WatchedTensors {
         self.tensors.precision(tensor)
     }
 
+    fn version(&self, tensor: &str) -> u64 {
+        self.tensors.version(tensor)
+    }
+
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
         self.pass(shape)?;
         self.tensors.read(tensor, shape)

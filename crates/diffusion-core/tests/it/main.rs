@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic on an unexpected result")]
 #![expect(clippy::print_stderr, reason = "the distance from the goldens is worth a line")]
 
+mod adapters;
 mod caption_files;
 mod captions;
 mod clip;
 mod configs;
+mod embeddings;
 mod golden_weights;
 #[cfg(feature = "hub")]
 mod hub;

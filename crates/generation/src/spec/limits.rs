@@ -21,6 +21,8 @@ pub struct Limits {
     pub count: (u32, u32),
     /// The number of text encoder layers to skip.
     pub clip_skip: (u32, u32),
+    /// The maximum number of adapters.
+    pub max_loras: usize,
     /// The highest seed; the lowest is 0. Picture k of a request uses seed + k, which therefore never overflows.
     pub max_seed: u64,
     /// The bounds of a video.
@@ -79,6 +81,7 @@ impl Limits {
         max_output_side: 4096,
         count: (1, 16),
         clip_skip: (0, 12),
+        max_loras: 16,
         // The maximum of a signed 64-bit integer, which most clients and databases use.
         max_seed: i64::MAX as u64,
         video: VideoLimits {

@@ -1,5 +1,5 @@
 //! A value inside a stored spec as text, by its `Display` and `FromStr`, for fields with `#[serde(with = "stored_text")]`, or
-//! `stored_text::option` for an optional value.
+//! `stored_text::option` for an optional value, `stored_text::list` for a list.
 //!
 //! It must not know the values. Invariant: reading accepts the same texts as user input; any other text is an error.
 
@@ -33,6 +33,21 @@ pub(crate) mod option {
     }
 }
 
+/// For a field of type [`Vec`].
+pub(crate) mod list {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        Vec::<String>::deserialize(deserializer)?.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -46,13 +61,18 @@ mod tests {
         fps: FrameRate,
         #[serde(with = "super::option")]
         other: Option<FrameRate>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::list")]
+        more: Vec<FrameRate>,
     }
 
     #[test]
     fn values_round_trip_as_text() {
         let fps = FrameRate::new(30_000, 1001).unwrap();
-        for (other, text) in [(None, r#"{"fps":"30000/1001","other":null}"#), (Some(fps), r#"{"fps":"30000/1001","other":"30000/1001"}"#)] {
-            let rates = Rates { fps, other };
+        for (other, text) in [
+            (None, r#"{"fps":"30000/1001","other":null}"#),
+            (Some(fps), r#"{"fps":"30000/1001","other":"30000/1001","more":["30000/1001"]}"#),
+        ] {
+            let rates = Rates { fps, other, more: other.into_iter().collect() };
             assert_eq!(serde_json::to_string(&rates).unwrap(), text);
             assert_eq!(serde_json::from_str::<Rates>(text).unwrap(), rates);
         }

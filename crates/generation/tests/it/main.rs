@@ -1,6 +1,7 @@
 //! The crate's integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod adapters;
 mod artifact;
 mod backends;
 mod clips;

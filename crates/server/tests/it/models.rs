@@ -10,16 +10,17 @@ use std::{
 
 use diffusion_core::{
     Error,
+    adapters::AdapterFolder,
     pipelines::nano_sd,
     weights::{Component, TensorShape},
 };
-use generation::{LoadWatch, LoadedModel, LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings};
+use generation::{LoadWatch, LoadedModel, LocalBackend, LocalSettings, ModelInfo, ModelSetup, OpenModel, PoolSettings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::{ServerSettings, Services};
 
 use crate::{
-    fake::{Engine, PATIENCE, Running, model},
+    fake::{Engine, PATIENCE, Running, ask_engine, model, post},
     task_client::{clip, settings},
 };
 
@@ -264,4 +265,50 @@ async fn an_unknown_model_is_404_with_the_known_names_in_every_api() {
         assert!(answer["error"]["message"].as_str().unwrap().contains(names), "{path}: {answer}");
     }
     assert_eq!(server.jobs.active(), 0);
+}
+
+/// A backend whose model has a folder with the adapter "ink"; the fake model does not read it.
+async fn with_adapters(folder: &std::path::Path) -> Engine {
+    std::fs::write(folder.join("ink.safetensors"), "x").unwrap();
+    let adapters = Some(AdapterFolder::open(folder).unwrap());
+    let load = move || {
+        let LoadedModel { info, memory, model } = model();
+        Ok(LoadedModel { info: ModelInfo { adapters, ..info }, memory, model })
+    };
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap();
+    local.loaded().await.unwrap();
+    Engine { local, places: 4 }
+}
+
+#[tokio::test]
+async fn requests_choose_adapters_by_the_names_that_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = with_adapters(folder.path()).await;
+    let ask = async |body: Value| ask_engine(engine.clone(), post(body.to_string())).await;
+    for loras in
+        [json!([{"name": "ink", "weight": 0.5}]), json!(["ink:0.5"]), json!([{"name": "ink", "weight": "0.5", "text_weight": 0.5}])]
+    {
+        let answer = ask(json!({"prompt": "a boat", "loras": loras})).await;
+        assert_eq!(answer.status, StatusCode::OK.as_u16(), "{answer:?}");
+        let tag = b"a boat<lora:ink:0.5>\n";
+        assert!(answer.body.windows(tag.len()).any(|bytes| bytes == tag), "the picture's text has no tag: {loras}");
+    }
+    for (loras, place, kind) in [
+        (json!("ink"), json!(["body", "loras"]), "list_type"),
+        (json!([5]), json!(["body", "loras", 0]), "value_error"),
+        (json!(["ink:strong"]), json!(["body", "loras", 0]), "value_error"),
+        (json!(["ink", {"weight": 1}]), json!(["body", "loras", 1, "name"]), "missing"),
+        (json!([{"name": "ink", "weight": 100.5}]), json!(["body", "loras", 0, "weight"]), "less_than_equal"),
+        (json!([{"name": "ink", "text_weight": []}]), json!(["body", "loras", 0, "text_weight"]), "float_type"),
+        (json!([{"name": "../ink"}]), json!(["body", "loras"]), "value_error"),
+        (json!([{"name": "pen"}]), json!(["body", "loras"]), "value_error"),
+        (json!(vec!["ink"; 17]), json!(["body", "loras"]), "too_long"),
+    ] {
+        let answer = ask(json!({"prompt": "a boat", "loras": loras})).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY.as_u16(), "{loras}: {answer:?}");
+        let fault = &answer.json()["detail"][0];
+        assert_eq!((&fault["loc"], fault["type"].as_str().unwrap()), (&place, kind), "{loras}: {fault}");
+    }
+    let listed = ask_engine(engine.clone(), actix_web::test::TestRequest::get().uri("/models")).await;
+    assert_eq!(listed.json()["adapters"], json!(["ink"]));
 }

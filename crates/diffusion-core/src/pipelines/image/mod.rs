@@ -29,6 +29,7 @@ pub(super) use self::{
 use super::{RunContext, latent_colours::LatentColours, memory::Weighed};
 use crate::{
     Error, Result,
+    adapters::Embedding,
     conditioning::TextConditioner,
     denoise::StepMonitor,
     imaging::sizes,
@@ -38,7 +39,7 @@ use crate::{
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
     tokenizer::{ClipTokenizer, Scripts},
-    weights::{Component, ModelFamily, WeightSource},
+    weights::{Component, KeptLayers, ModelFamily, WeightSource},
 };
 
 /// A Stable Diffusion 1.x or 2.x model, loaded.
@@ -51,8 +52,12 @@ pub struct StableDiffusion {
     /// The size of the weights in memory, in bytes.
     pub(super) weight_bytes: u64,
     scheduler: OwnScheduler,
+    /// The words that files add to prompts.
+    embeddings: Vec<Embedding>,
     /// Fitted on first use.
     colours: OnceLock<LatentColours>,
+    /// Its layers, for [`Self::reload`].
+    kept: KeptLayers,
 }
 
 impl StableDiffusion {
@@ -64,6 +69,26 @@ impl StableDiffusion {
     /// [`Error::Config`] for an unsupported configuration, naming file and field; [`Error::Weights`], [`Error::File`] or
     /// [`Error::Tokenizer`] for missing or damaged files.
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        Self::load_with(source, policy, KeptLayers::default())
+    }
+
+    /// Loads the model again from `source`, which is the same model with other adapters: only layers that differ are read. They are freed
+    /// before, so this takes no more memory than a load, but an error leaves no model.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn reload(self, source: &dyn WeightSource) -> Result<Self> {
+        let Self { policy, text_conditioner, unet, vae, weight_bytes, embeddings, colours, kept, .. } = self;
+        for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
+            kept.retain(component, source.tensors(component)?.as_ref());
+        }
+        drop((text_conditioner, unet, vae));
+        let mut model = Self { weight_bytes, colours, ..Self::load_with(source, &policy, kept)? };
+        model.set_embeddings(embeddings)?;
+        Ok(model)
+    }
+
+    fn load_with(source: &dyn WeightSource, policy: &ExecutionPolicy, kept: KeptLayers) -> Result<Self> {
         let mut policy = policy.clone();
         // Checks in the index that this is a pipeline of the family, with components that this crate implements.
         ModelFamily::StableDiffusion.require(source)?;
@@ -79,13 +104,36 @@ impl StableDiffusion {
         }
 
         let weighed = Weighed::default();
-        let weights = |component: Component, dtype: DType| weighed.component(source, component, dtype, &policy.device);
+        let weights = |component: Component, dtype: DType| -> Result<_> {
+            Ok(weighed.component(source, component, dtype, &policy.device)?.with_kept(&kept))
+        };
         let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
         let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
         let text_conditioner = TextConditioner::new(tokenizer, text_encoder, policy.device.clone(), policy.unet);
-        Ok(Self { name: source.name(), policy, text_conditioner, unet, vae, weight_bytes, scheduler, colours })
+        Ok(Self {
+            name: source.name(),
+            policy,
+            text_conditioner,
+            unet,
+            vae,
+            weight_bytes,
+            scheduler,
+            embeddings: Vec::new(),
+            colours,
+            kept,
+        })
+    }
+
+    /// Makes embeddings words of the prompts; they replace those added before. Returns a remark for each that does not fit the model.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] from the device.
+    pub fn set_embeddings(&mut self, embeddings: Vec<Embedding>) -> Result<Vec<String>> {
+        let remarks = self.text_conditioner.set_embeddings(&embeddings)?;
+        self.embeddings = embeddings;
+        Ok(remarks)
     }
 
     /// The model's display name: the folder's path, the hub id, "nano-sd (embedded)".

@@ -6,7 +6,7 @@
 mod caught;
 mod device;
 mod loader;
-mod local_model;
+pub mod local_model;
 pub mod memory;
 pub mod metrics;
 pub mod model;

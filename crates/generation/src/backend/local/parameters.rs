@@ -4,7 +4,10 @@
 //! The invariant: an image generated again from this text with the same model is the same image, and the same request has the same text. So
 //! prompts are [`escaped`]; a prompt that escapes cannot protect from that reader is repeated literally among the pairs.
 
-use diffusion_core::schedulers::{SchedulerKind, SchedulerName, SigmaSchedule};
+use diffusion_core::{
+    adapters::AdapterChoice,
+    schedulers::{SchedulerKind, SchedulerName, SigmaSchedule},
+};
 
 use crate::{
     model_info::ModelInfo,
@@ -15,7 +18,9 @@ use crate::{
 const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
 
 /// The parameters of the image with this seed.
-pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
+///
+/// `lora_hashes` are the names and hashes of its adapters, which are tags behind the prompt, as the web UI takes them from a prompt.
+pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: &[(String, String)]) -> String {
     let mut pairs = vec![("Steps", spec.num_inference_steps().to_string())];
     if let Some((sampler, schedule)) = spec.scheduler().or(model.scheduler).map(sampler) {
         pairs.push(("Sampler", sampler.to_owned()));
@@ -32,6 +37,8 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     pairs.extend(eta(spec, model));
     // In the web UI 1 means the last layer; here 0 means that no layer is skipped.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
+    let hashes = lora_hashes.iter().map(|(name, hash)| format!("{}: {hash}", name.replace([',', ':'], ""))).collect::<Vec<_>>();
+    pairs.extend((!hashes.is_empty()).then(|| ("Lora hashes", hashes.join(", "))));
     // Noise comes from torch's CPU generator on every device; the web UI assumes the CUDA generator without this key.
     pairs.push(("RNG", "CPU".to_owned()));
     let prompts = [("Literal prompt", spec.prompt()), ("Literal negative prompt", spec.negative_prompt())];
@@ -39,6 +46,7 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     pairs.push(("Version", VERSION.to_owned()));
 
     let mut text = escaped(spec.prompt());
+    text.extend(spec.loras().iter().map(AdapterChoice::tag));
     if !spec.negative_prompt().is_empty() {
         text.push_str("\nNegative prompt: ");
         text.push_str(&escaped(spec.negative_prompt()));

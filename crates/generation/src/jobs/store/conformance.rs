@@ -125,6 +125,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         defaults: crate::model_info::ModelDefaults::default(),
+        adapters: None,
         remarks: Vec::new(),
     };
     let request = ImageRequest {

@@ -3,6 +3,7 @@
 //! Integers are wide enough for any number that a caller may write, so that "-1" and "10^30" reach the validation, whose error names the
 //! field's limit, instead of failing in a parser.
 
+use diffusion_core::adapters::AdapterChoice;
 use image::{GrayImage, RgbImage};
 
 /// An unchecked request; [`ImageRequest::validate`] turns it into a spec.
@@ -35,6 +36,8 @@ pub struct ImageRequest {
     pub eta: Option<f64>,
     /// The number of the text encoder's last layers to skip. Default 0.
     pub clip_skip: Option<i128>,
+    /// The adapters. Default: the model's usual ones. Tags in the prompt (`<lora:NAME:WEIGHT>`) add to them.
+    pub loras: Option<Vec<AdapterChoice>>,
     /// How much of the initial picture is repainted, 0 to 1. Only with `init_image`. Default 0.75.
     pub strength: Option<f64>,
     /// A picture to start from.

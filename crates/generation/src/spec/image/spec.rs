@@ -1,7 +1,10 @@
 //! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so all numbers in a spec are
 //! inside their limits. A stored spec was validated before it was stored.
 
-use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
+use diffusion_core::{
+    adapters::AdapterChoice,
+    schedulers::{SchedulerKind, SchedulerName},
+};
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +71,9 @@ pub struct ImageSpec {
     #[serde(default)]
     pub(crate) eta: Option<f64>,
     pub(crate) clip_skip: u32,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_text::list")]
+    pub(crate) loras: Vec<AdapterChoice>,
     pub(crate) mode: ImageMode,
 }
 
@@ -79,6 +85,9 @@ impl ImageSpec {
         if let (Some(_), Some(scheduler)) = (self.eta(), scheduler.filter(|name| name.kind.default_eta().is_none())) {
             let takers = SchedulerKind::with_eta().join(", ");
             remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
+        }
+        if model.adapters.is_none() && AdapterChoice::from_prompt(self.prompt()).is_ok_and(|(_, tags)| !tags.is_empty()) {
+            remarks.push("the prompt's <lora:..> is read as text, because no folder of adapters is set up (adapters.folder)".to_owned());
         }
         remarks
     }
@@ -151,6 +160,11 @@ impl ImageSpec {
     /// The number of the text encoder's last layers to skip.
     pub fn clip_skip(&self) -> u32 {
         self.clip_skip
+    }
+
+    /// The adapters, those of the prompt's tags last.
+    pub fn loras(&self) -> &[AdapterChoice] {
+        &self.loras
     }
 
     /// What the image generation starts from.

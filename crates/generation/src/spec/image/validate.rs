@@ -2,7 +2,7 @@
 //!
 //! Invariant: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero.
 
-use diffusion_core::schedulers::SchedulerName;
+use diffusion_core::{adapters::AdapterChoice, schedulers::SchedulerName};
 use image::RgbImage;
 
 use crate::{
@@ -31,7 +31,7 @@ impl ImageRequest {
         let mut check = Check::default();
         let defaults = &model.defaults;
         let model_name = model_name(self.model);
-        let prompt = check.prompt(self.prompt, limits);
+        let (prompt, tags) = check.tagged_prompt(self.prompt, limits, model);
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
         let num_inference_steps = check.integer(
@@ -59,6 +59,7 @@ impl ImageRequest {
         let scheduler = check.scheduler_of(self.scheduler, model);
         let eta = self.eta.and_then(|eta| check.float("eta", Some(eta), 0.0, SHARE));
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, limits.clip_skip);
+        let loras = check.loras(self.loras, tags, limits, model);
         let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
 
         let spec = || {
@@ -76,6 +77,7 @@ impl ImageRequest {
                 scheduler,
                 eta,
                 clip_skip: clip_skip?,
+                loras: loras?,
                 mode: mode?,
             })
         };
@@ -92,6 +94,16 @@ fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInf
     }
 }
 
+fn no_adapters() -> diffusion_core::Error {
+    diffusion_core::Error::Params { field: "loras", reason: "no folder of adapters is set up for this model (adapters.folder)".to_owned() }
+}
+
+/// The fault in a choice of adapters.
+fn of_choice(error: diffusion_core::Error) -> FieldErrorKind {
+    let error = if let diffusion_core::Error::Params { reason, .. } = error { reason } else { error.to_string() };
+    FieldErrorKind::Value { error }
+}
+
 impl Check {
     fn output_size(&mut self, (width, height): (u32, u32), limits: &Limits) -> Option<(u32, u32)> {
         let max = limits.max_output_side;
@@ -101,6 +113,43 @@ impl Check {
         }
         let error = format!("a side of a resized picture has 1 to {max} pixels");
         self.fail("output_size", format!("{width} x {height}"), FieldErrorKind::Value { error })
+    }
+
+    /// The prompt without its adapters' tags, and those adapters; where a model has no adapters, tags are text.
+    fn tagged_prompt(&mut self, prompt: Option<String>, limits: &Limits, model: &ModelInfo) -> (Option<String>, Vec<AdapterChoice>) {
+        let is_tagged = |text: &&str| model.adapters.is_some() && text.chars().nth(limits.max_prompt_chars).is_none();
+        let tagged = prompt.as_deref().filter(is_tagged).map(AdapterChoice::from_prompt);
+        let (prompt, tags) = match tagged {
+            Some(Ok((text, tags))) => (Some(text), tags),
+            Some(Err(error)) => return (self.fail("prompt", prompt.unwrap_or_default(), of_choice(error)), Vec::new()),
+            None => (prompt, Vec::new()),
+        };
+        (self.prompt(prompt, limits), tags)
+    }
+
+    /// The request's adapters, or else the model's usual ones, and those of the prompt's tags.
+    fn loras(
+        &mut self,
+        given: Option<Vec<AdapterChoice>>,
+        tags: Vec<AdapterChoice>,
+        limits: &Limits,
+        model: &ModelInfo,
+    ) -> Option<Vec<AdapterChoice>> {
+        let mut loras = given.unwrap_or_else(|| model.defaults.loras.clone());
+        loras.extend(tags);
+        if loras.len() > limits.max_loras {
+            return self.fail("loras", loras.len(), FieldErrorKind::TooLong { max_length: limits.max_loras });
+        }
+        for lora in &loras {
+            let found = match &model.adapters {
+                Some(folder) => lora.check().and_then(|()| folder.find(&lora.name)).map(drop),
+                None => Err(no_adapters()),
+            };
+            if let Err(error) = found {
+                return self.fail("loras", &lora.name, of_choice(error));
+            }
+        }
+        Some(loras)
     }
 
     /// The requested scheduler; required if the model's own cannot be run.

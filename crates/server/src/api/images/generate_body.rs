@@ -8,6 +8,7 @@ use generation::{
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 
+use super::loras_body::{LORA, loras, loras_schema};
 use crate::inputs::{Holds, Row, body_table, field_names::one_image, rows};
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -56,7 +57,7 @@ body_table! {
 }
 
 /// The fields that all image bodies share; add a new common field here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 5] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 6] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
         /// unknown name is 404 with the known ones.
@@ -68,6 +69,9 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 5] {
         /// The share of fresh noise in a step, for the schedulers that use it: `ddim` and `tcd` (0 if absent), and `euler-ancestral` (1 if
         /// absent). With others it has no effect, and the answer's remarks say so.
         eta: Number(SHARE, |r| &mut r.held().eta),
+        /// LoRAs and other adapters that change the model for this picture; the model's usual ones if absent, none if empty. Tags in the
+        /// prompt (`<lora:ink:0.8>`) add to them.
+        loras: Other(loras_schema, |r, fields, name| r.held().loras = loras(fields, name)).inside(|| LORA.facts()),
         n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_image))),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod generate;
 pub(crate) mod generate_body;
+pub(crate) mod loras_body;
 mod wire;
 
 use actix_web::web::ServiceConfig;

@@ -21,7 +21,11 @@ use crate::{
 /// Each with its state. A request selects one by its name in `model`.
 #[utoipa::path(get, path = "/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
 pub(crate) fn list(state: Data<ApiState>) -> impl Future<Output = Json<Models>> {
-    ready(Json(Models { models: state.local().models().into_iter().map(Model::from).collect() }))
+    let views = state.local().models();
+    let folder = views.iter().find_map(|view| view.info.as_ref()?.adapters.clone());
+    // A folder that cannot be read has none to choose from; a request that names one is told why.
+    let adapters = folder.and_then(|folder| folder.names().ok()).unwrap_or_default();
+    ready(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters }))
 }
 
 /// Loads a model.

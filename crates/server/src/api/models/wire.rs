@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 pub(crate) struct Models {
     /// The default model first.
     pub(crate) models: Vec<Model>,
+    /// The adapters that requests may choose in `loras`.
+    #[schema(example = json!(["ink"]))]
+    pub(crate) adapters: Vec<String>,
 }
 
 /// A model.

@@ -11,7 +11,7 @@ use diffusion_core::{
     },
 };
 
-use super::{LocalModel, count, motion_params, no_images, truncated};
+use super::{AdaptedImages, LocalModel, count, motion_params, no_images, truncated};
 use crate::{
     backend::{local::memory::MemoryPlan, video_file::VideoShape},
     model_info::TruncatedText,
@@ -22,17 +22,22 @@ impl LocalModel {
     /// The shape of a clip.
     pub(super) fn clip_shape(&mut self, spec: &ClipSpec) -> Result<VideoShape> {
         if spec.repaint().is_some() {
-            self.images()?;
+            self.adapt_as_usual()?;
+            self.painter().ok_or_else(no_images)?;
         }
         let model = self.motion.open(&self.memory)?;
-        let params = clip_params(spec, model, self.images.as_ref(), 0, &self.memory);
+        let painter = self.images.as_ref().and_then(AdaptedImages::model);
+        let params = clip_params(spec, model, painter, 0, &self.memory);
         let native = model.native_frames(&params.motion, params.frames, params.fps);
         Ok(VideoShape { width: params.width, height: params.height, fps: spec.fps(), frames: params.frames, native: Some(native) })
     }
 
     pub(super) fn clip(&mut self, spec: &ClipSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
+        if spec.repaint().is_some() {
+            self.adapt_as_usual()?;
+        }
         let model = self.motion.open(&self.memory)?;
-        let painter = self.images.as_ref();
+        let painter = self.images.as_ref().and_then(AdaptedImages::model);
         let truncated_texts = match spec.repaint() {
             None => Vec::new(),
             Some(repaint) => {

@@ -3,6 +3,8 @@
 //! Each variant of a spec calls one pipeline method. A prompt that is longer than the model reads is truncated as in diffusers, and both
 //! the image's metadata and the log report it. The motion model is loaded when it is first needed.
 
+mod adapted;
+mod adapter_hash;
 mod clip;
 
 use diffusion_core::{
@@ -16,6 +18,8 @@ use diffusion_core::{
     weights::WeightSource,
 };
 
+use self::adapted::AdaptedImages;
+pub use self::adapted::Adapters;
 use crate::{
     backend::{
         local::{
@@ -44,21 +48,42 @@ impl LoadedModel {
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
-        let images = StableDiffusion::load(source, policy)?;
+        Self::of(AdaptedImages::fixed(StableDiffusion::load(source, policy)?), source.remarks(), motion, memory_limit)
+    }
+
+    /// As [`Self::load`], but requests may choose adapters for the model.
+    ///
+    /// # Errors
+    /// Any fault in the files of the model or of its usual adapters, by name.
+    pub fn load_adapted(
+        source: Box<dyn WeightSource>,
+        policy: &ExecutionPolicy,
+        motion: Box<dyn WeightSource>,
+        memory_limit: Option<u64>,
+        adapters: Adapters,
+    ) -> Result<Self> {
+        let (images, remarks) = AdaptedImages::load(source, policy, adapters)?;
+        Self::of(images, remarks, motion, memory_limit)
+    }
+
+    fn of(images: AdaptedImages, remarks: Vec<String>, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
+        let policy = images.policy().clone();
+        let adapters = images.folder().cloned();
+        let loaded = images.model().ok_or_else(no_images)?;
         // A motion model that cannot be read is reported when a job needs it.
-        let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
-        let memory = MemoryPlan::new(Some(images.memory()), images.default_size(), of_motion, memory_limit);
+        let of_motion = MotionMemory::of(motion.as_ref(), &policy).ok();
+        let memory = MemoryPlan::new(Some(loaded.memory()), loaded.default_size(), of_motion, memory_limit);
         let facts = ImageFacts {
-            name: images.name().to_owned(),
-            default_size: images.default_size(),
-            scheduler: images.scheduler_name(),
-            scripts: images.scripts(),
+            name: loaded.name().to_owned(),
+            default_size: loaded.default_size(),
+            scheduler: loaded.scheduler_name(),
+            scripts: loaded.scripts(),
         };
         if let Err(error) = &facts.scheduler {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
-        let info = info(facts, motion.name(), source.remarks(), images.policy());
-        let motion = Motion::Closed(motion, policy.clone());
+        let info = ModelInfo { adapters, ..info(facts, motion.name(), remarks, loaded.policy()) };
+        let motion = Motion::Closed(motion, policy);
         Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), motion, memory }) })
     }
 
@@ -128,12 +153,13 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         defaults: ModelDefaults::default(),
+        adapters: None,
         remarks: Vec::new(),
     }
 }
 
 struct LocalModel {
-    images: Option<StableDiffusion>,
+    images: Option<AdaptedImages>,
     motion: Motion,
     memory: MemoryPlan,
 }
@@ -170,14 +196,22 @@ fn elsewhere(spec: &RemoteVideoSpec) -> Error {
 }
 
 impl LocalModel {
-    fn images(&self) -> Result<&StableDiffusion> {
-        self.images.as_ref().ok_or_else(no_images)
+    /// The image model, if there is one; with the adapters of the last call of [`Self::adapt_as_usual`].
+    fn painter(&self) -> Option<&StableDiffusion> {
+        self.images.as_ref().and_then(AdaptedImages::model)
+    }
+
+    /// Gives the image model its usual adapters, if there is one.
+    fn adapt_as_usual(&mut self) -> Result<()> {
+        self.images.as_mut().map_or(Ok(()), AdaptedImages::adapt_as_usual)
     }
 }
 
 impl DeviceModel for LocalModel {
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
-        let model = self.images()?;
+        let images = self.images.as_mut().ok_or_else(no_images)?;
+        images.adapt(spec.loras())?;
+        let (model, loras) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec());
         let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
         let params = ImageParams {
             prompt: spec.prompt().to_owned(),
@@ -193,13 +227,14 @@ impl DeviceModel for LocalModel {
             start: start(spec.mode()),
         };
         let image = model.image(&params, context)?;
-        Ok(ImageOutput { image, truncated })
+        Ok(ImageOutput { image, truncated, loras })
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
         match spec {
             VideoSpec::Scenes(spec) => {
-                self.images()?;
+                self.adapt_as_usual()?;
+                self.painter().ok_or_else(no_images)?;
                 if spec.moves() {
                     self.motion.open(&self.memory)?;
                 }
@@ -234,8 +269,9 @@ impl DeviceModel for LocalModel {
 
 impl LocalModel {
     fn scenes(&mut self, spec: &ScenesSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
+        self.adapt_as_usual()?;
         let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
-        let model = self.images.as_ref().ok_or_else(no_images)?;
+        let model = self.images.as_ref().and_then(AdaptedImages::model).ok_or_else(no_images)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
         let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;

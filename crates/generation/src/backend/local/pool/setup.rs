@@ -8,7 +8,7 @@ use diffusion_core::{policy::ExecutionPolicy, weights::WeightSource};
 
 use super::LoadWatch;
 use crate::{
-    backend::local::{memory::MemoryPlan, model::LoadedModel},
+    backend::local::{local_model::Adapters, memory::MemoryPlan, model::LoadedModel},
     model_info::{ModelDefaults, ModelInfo},
 };
 
@@ -49,6 +49,24 @@ impl OpenModel {
         let (info, memory) = LoadedModel::facts(source.as_ref(), policy, motion.as_ref(), memory_limit)?;
         let policy = policy.clone();
         let load = move |watch: &LoadWatch| LoadedModel::load(watch.watched(source).as_ref(), &policy, motion, memory_limit);
+        Ok(Self::new(load).with_facts(info, memory))
+    }
+
+    /// As [`Self::of`], but requests may choose adapters for the model.
+    ///
+    /// # Errors
+    /// Those of [`LoadedModel::facts`].
+    pub fn adapted(
+        source: Box<dyn WeightSource>,
+        policy: &ExecutionPolicy,
+        motion: Box<dyn WeightSource>,
+        memory_limit: Option<u64>,
+        adapters: Adapters,
+    ) -> diffusion_core::Result<Self> {
+        let (info, memory) = LoadedModel::facts(source.as_ref(), policy, motion.as_ref(), memory_limit)?;
+        let info = ModelInfo { adapters: adapters.folder.clone(), ..info };
+        let policy = policy.clone();
+        let load = move |watch: &LoadWatch| LoadedModel::load_adapted(watch.watched(source), &policy, motion, memory_limit, adapters);
         Ok(Self::new(load).with_facts(info, memory))
     }
 

@@ -1,0 +1,77 @@
+//! The adapters that settings and a command's flags choose.
+//!
+//! It must not know models. The invariant: only files in the folder of the setting `adapters.folder` are opened.
+
+use std::path::PathBuf;
+
+use diffusion_core::{
+    Error, Result as CoreResult,
+    adapters::{AdapterChoice, AdapterFolder},
+    weights::WeightSource,
+};
+use generation::Adapters;
+use serde_json::{Value, json};
+
+use crate::{failure::Usage, settings::AdaptersSettings};
+
+/// The folders of the settings.
+#[derive(Clone)]
+pub(crate) struct Folders {
+    pub(crate) adapters: Option<AdapterFolder>,
+    embeddings: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Opens the folders that are set.
+    ///
+    /// # Errors
+    /// [`Usage`] if one does not exist.
+    pub(crate) fn open(settings: &AdaptersSettings) -> Result<Self, Usage> {
+        let adapters = settings.folder.as_ref().map(AdapterFolder::open).transpose();
+        if let Some(missing) = settings.embeddings.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(Usage(format!("setting adapters.embeddings: {}: is no folder of embeddings", missing.display())));
+        }
+        let adapters = adapters.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?;
+        Ok(Self { adapters, embeddings: settings.embeddings.clone() })
+    }
+
+    /// What may change a model, whose usual adapters are `loras`; `None` if no folder is set.
+    pub(crate) fn of_model(
+        &self,
+        loras: Vec<AdapterChoice>,
+        reopen: impl Fn() -> CoreResult<Box<dyn WeightSource>> + Send + Sync + 'static,
+    ) -> Option<Adapters> {
+        let Self { adapters, embeddings } = self;
+        if adapters.is_none() && embeddings.is_none() {
+            return None;
+        }
+        let mut all = Adapters::new(reopen);
+        if let Some(folder) = adapters {
+            all = all.with_loras(folder.clone(), loras);
+        }
+        Some(match embeddings {
+            Some(folder) => all.with_embeddings(folder.clone()),
+            None => all,
+        })
+    }
+}
+
+/// Reads the values of --lora; `None` without any.
+///
+/// # Errors
+/// [`Usage`] for a weight that is no number within the limit.
+pub(crate) fn of_flags(loras: &[String]) -> Result<Option<Vec<AdapterChoice>>, Usage> {
+    let read = |text: &String| {
+        text.parse().map_err(|error: Error| {
+            Usage(format!("--lora: {}", if let Error::Params { reason, .. } = error { reason } else { error.to_string() }))
+        })
+    };
+    let choices = loras.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok((!choices.is_empty()).then_some(choices))
+}
+
+/// An adapter in a command's JSON.
+pub(crate) fn described(choice: &AdapterChoice) -> Value {
+    let AdapterChoice { name, unet_weight, text_weight } = choice;
+    json!({ "name": name, "weight": unet_weight, "text_weight": text_weight })
+}

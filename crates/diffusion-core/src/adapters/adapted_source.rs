@@ -1,0 +1,254 @@
+//! A model with adapters: each tensor that they change is merged while it is read.
+//!
+//! This module must not depend on how adapters compute their changes. Invariants: what no adapter changes is handed on byte for byte; names,
+//! shapes and stored precisions stay those of the model.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use candle_core::{DType, Tensor};
+
+use super::{Adapter, SHOWN, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
+use crate::{
+    Error, Result,
+    weights::{Component, TensorShape, TensorSource, WeightSource},
+};
+
+/// The parts that adapters change.
+const ADAPTED: [Component; 2] = [Component::Unet, Component::TextEncoder];
+
+/// An adapter and how strongly it changes each part: 1 as it was trained, 0 not at all, less than 0 the other way.
+#[derive(Clone)]
+pub struct AppliedAdapter {
+    /// The adapter.
+    pub adapter: Arc<Adapter>,
+    /// Its weight in the noise predictor.
+    pub unet_weight: f64,
+    /// Its weight in the text encoder.
+    pub text_weight: f64,
+}
+
+impl AppliedAdapter {
+    /// Whether this is the same file with the same weights.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.adapter.stamp == other.adapter.stamp && (self.unet_weight, self.text_weight) == (other.unet_weight, other.text_weight)
+    }
+
+    fn weight_in(&self, component: Component) -> f64 {
+        if component == Component::Unet { self.unet_weight } else { self.text_weight }
+    }
+}
+
+/// One change of one tensor.
+struct Use {
+    applied: usize,
+    layer: usize,
+    parameter: Parameter,
+}
+
+/// The changes of a part's tensors by their names.
+type Changes = HashMap<String, Vec<Use>>;
+
+/// A model with adapters.
+pub struct AdaptedSource {
+    source: Box<dyn WeightSource>,
+    applied: Arc<Vec<AppliedAdapter>>,
+    changes: BTreeMap<&'static str, Arc<Changes>>,
+    remarks: Vec<String>,
+}
+
+impl AdaptedSource {
+    /// Finds the layers that the adapters change. Keys that fit no layer are named in [`WeightSource::remarks`].
+    ///
+    /// # Errors
+    /// [`Error::File`] for an adapter whose shapes do not fit the model, or none of whose keys does; [`Error::Params`] for a weight that is
+    /// not finite, or a model that generates its tensors; and those of the source's own tensors.
+    pub fn new(source: Box<dyn WeightSource>, applied: Vec<AppliedAdapter>) -> Result<Self> {
+        let parts = ADAPTED.into_iter().map(|component| Part::open(component, source.as_ref())).collect::<Result<Vec<_>>>()?;
+        let mut changes: BTreeMap<&'static str, Changes> = BTreeMap::new();
+        let mut remarks = Vec::new();
+        for (index, one) in applied.iter().enumerate() {
+            if let Some(weight) = [one.unet_weight, one.text_weight].into_iter().find(|weight| !weight.is_finite()) {
+                return Err(Error::Params {
+                    field: "loras",
+                    reason: format!("the weight {weight} of {} is not finite", one.adapter.name()),
+                });
+            }
+            let unfit = find_layers(&parts, index, one, &mut changes)?;
+            if !unfit.is_empty() {
+                let (name, count, keys) = (one.adapter.name(), unfit.len(), first_of(&unfit));
+                remarks.push(format!("adapter {name}: {count} keys fit no layer of this model and are not applied: {keys}"));
+            }
+        }
+        let changes = changes.into_iter().map(|(folder, changes)| (folder, Arc::new(changes))).collect();
+        Ok(Self { source, applied: Arc::new(applied), changes, remarks })
+    }
+}
+
+/// A part of the model.
+struct Part {
+    component: Component,
+    tensors: Arc<dyn TensorSource>,
+    names: LayerNames,
+}
+
+impl Part {
+    fn open(component: Component, source: &dyn WeightSource) -> Result<Self> {
+        let tensors = source.tensors(component)?;
+        let names = tensors.names();
+        if names.is_empty() {
+            let reason = format!("{} generates its weights and has no layers to change: choose a model with files", source.name());
+            return Err(Error::Params { field: "loras", reason });
+        }
+        Ok(Self { component, names: LayerNames::new(component, &names), tensors })
+    }
+
+    /// The shape of a layer's parameter.
+    fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
+        match self.tensors.shape(tensor) {
+            Some(TensorShape::Known(shape)) => Some(shape),
+            Some(TensorShape::Any) | None => None,
+        }
+    }
+}
+
+/// Adds the layers of one adapter to the changes of the parts that have them; returns the keys that fit no layer.
+fn find_layers(
+    parts: &[Part],
+    index: usize,
+    applied: &AppliedAdapter,
+    changes: &mut BTreeMap<&'static str, Changes>,
+) -> Result<Vec<String>> {
+    let adapter = &applied.adapter;
+    let (mut unfit, mut misfits, mut found) = (adapter.unknown.clone(), Vec::new(), false);
+    for (layer_index, layer) in adapter.layers.iter().enumerate() {
+        let mut candidates = parts.iter().filter(|part| layer.key.components().contains(&part.component));
+        let place = candidates.find_map(|part| Some((part, part.names.find(&layer.key.name)?)));
+        let Some((part, name)) = place else {
+            unfit.extend(layer.keys.iter().cloned());
+            continue;
+        };
+        for (parameter, kind) in [(Parameter::Weight, "weight"), (Parameter::Bias, "bias")] {
+            let Some(key) = layer.key_of(parameter) else { continue };
+            let tensor = format!("{name}.{kind}");
+            let Some(shape) = part.shape(&tensor) else {
+                unfit.push(key.to_owned());
+                continue;
+            };
+            found = true;
+            if let Some(reason) = layer.misfit(parameter, &shape) {
+                misfits.push(reason);
+            } else if applied.weight_in(part.component) != 0.0 {
+                let part = changes.entry(part.component.folder()).or_default();
+                part.entry(tensor).or_default().push(Use { applied: index, layer: layer_index, parameter });
+            }
+        }
+    }
+    if !misfits.is_empty() {
+        let (count, first) = (misfits.len(), misfits.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; "));
+        return Err(adapter.file.fail(format!("was made for another model: {count} of its layers do not fit: {first}")));
+    }
+    if !found {
+        return Err(adapter
+            .file
+            .fail(format!("has no layer of this model, so it was made for another model: {}", first_tensors(&adapter.file, &unfit))));
+    }
+    Ok(unfit)
+}
+
+impl WeightSource for AdaptedSource {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    fn config(&self, component: Component) -> Result<serde_json::Value> {
+        self.source.config(component)
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        self.source.file(component, file_name)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        let tensors = self.source.tensors(component)?;
+        match self.changes.get(component.folder()) {
+            Some(changes) => {
+                Ok(Arc::new(AdaptedTensors { tensors, changes: Arc::clone(changes), applied: Arc::clone(&self.applied), component }))
+            }
+            None => Ok(tensors),
+        }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.source.remarks().into_iter().chain(self.remarks.iter().cloned()).collect()
+    }
+
+    fn unknown_tensors(&self) -> Vec<String> {
+        self.source.unknown_tensors()
+    }
+}
+
+/// The tensors of one part.
+struct AdaptedTensors {
+    tensors: Arc<dyn TensorSource>,
+    changes: Arc<Changes>,
+    applied: Arc<Vec<AppliedAdapter>>,
+    component: Component,
+}
+
+impl TensorSource for AdaptedTensors {
+    fn file_of(&self, tensor: &str) -> PathBuf {
+        self.tensors.file_of(tensor)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.names()
+    }
+
+    fn shape(&self, tensor: &str) -> Option<TensorShape> {
+        self.tensors.shape(tensor)
+    }
+
+    fn precision(&self, tensor: &str) -> Option<(&'static str, usize)> {
+        self.tensors.precision(tensor)
+    }
+
+    fn version(&self, tensor: &str) -> u64 {
+        let Some(uses) = self.changes.get(tensor) else { return self.tensors.version(tensor) };
+        let mut hasher = DefaultHasher::new();
+        for Use { applied, layer, parameter } in uses {
+            if let Some(applied) = self.applied.get(*applied) {
+                (applied.adapter.stamp, layer, parameter, applied.weight_in(self.component).to_bits()).hash(&mut hasher);
+            }
+        }
+        // 0 is the model's own.
+        hasher.finish() | 1
+    }
+
+    /// A changed tensor is in f32, whatever its stored precision.
+    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
+        let base = self.tensors.read(tensor, shape)?;
+        let Some(uses) = self.changes.get(tensor) else { return Ok(base) };
+        let base = base.to_dtype(DType::F32)?;
+        let mut merged = base.clone();
+        for Use { applied, layer, parameter } in uses {
+            let Some(applied) = self.applied.get(*applied) else { continue };
+            let Some(layer) = applied.adapter.layers.get(*layer) else { continue };
+            let weight = applied.weight_in(self.component);
+            merged = (merged + layer.difference(*parameter, &base, weight, &applied.adapter.file)?)?;
+        }
+        Ok(merged)
+    }
+
+    fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        if self.changes.contains_key(tensor) {
+            Ok(self.read(tensor, shape)?.to_dtype(dtype)?)
+        } else {
+            self.tensors.read_as(tensor, shape, dtype)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A file of tensors that is no model: an adapter, in safetensors or as torch wrote it.
+//!
+//! This module must not depend on the meaning of tensors. Invariant: opening reads names and shapes, not values.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+};
+
+use candle_core::{DType, Tensor};
+
+use super::{Component, mapping::WeightFile, safetensors_file, strided::StoredTensor, torch_file};
+use crate::{Error, Result};
+
+/// The tensors of one file by their stored names.
+pub(crate) struct TensorFile {
+    path: PathBuf,
+    tensors: BTreeMap<String, StoredTensor>,
+    notes: HashMap<String, String>,
+}
+
+impl TensorFile {
+    /// Opens a safetensors or torch file; its contents decide which. `component_of` names a tensor's component in errors.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::File`] if it cannot be read as either; [`Error::Weights`] for a tensor that is truncated.
+    pub(crate) fn open(path: &Path, component_of: impl Fn(&str) -> Component) -> Result<Self> {
+        let file = WeightFile::map(path.to_owned())?;
+        let contents = if torch_file::is_torch_file(file.bytes()) {
+            torch_file::contents(&file, component_of)?
+        } else {
+            safetensors_file::contents(&file, component_of)?
+        };
+        Ok(Self { path: path.to_owned(), tensors: contents.tensors.into_iter().collect(), notes: contents.notes })
+    }
+
+    /// The file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Every name and shape, in the names' order.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape()))
+    }
+
+    /// A tensor's name and shape, for messages.
+    pub(crate) fn described(&self, name: &str) -> String {
+        let shape = self.tensors.get(name).map(|tensor| format!(" {:?}", tensor.shape())).unwrap_or_default();
+        format!("{}{shape}", name.escape_debug())
+    }
+
+    /// An entry of a safetensors header's `__metadata__`.
+    pub(crate) fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
+    }
+
+    /// Reads a tensor to the CPU in f32.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is missing, or has a type that cannot be read.
+    pub(crate) fn read(&self, name: &str) -> Result<Tensor> {
+        let stored = self.tensors.get(name).ok_or_else(|| self.fail(format!("tensor {name}: missing")))?;
+        Ok(stored.read().map_err(|reason| self.fail(format!("tensor {name}: {reason}")))?.to_dtype(DType::F32)?)
+    }
+
+    /// An error about this file.
+    pub(crate) fn fail(&self, reason: impl Into<String>) -> Error {
+        Error::file(&self.path, reason)
+    }
+}

@@ -1,0 +1,186 @@
+//! An image model with the adapters of the current job in its weights.
+//!
+//! It must not know jobs. The invariants: a job runs with its own adapters only; adapters are opened and checked before the model changes,
+//! and layers that stay the same are neither read nor packed again. If reading the others fails, the next job loads the whole model.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use diffusion_core::{
+    Error, Result,
+    adapters::{AdaptedSource, AdapterChoice, AdapterFolder, AppliedAdapter, Embedding},
+    pipelines::StableDiffusion,
+    policy::ExecutionPolicy,
+    weights::WeightSource,
+};
+
+use super::adapter_hash;
+
+/// Opens the model's files again.
+type Reopen = dyn Fn() -> Result<Box<dyn WeightSource>> + Send + Sync;
+
+/// The files that may change a model: adapters that requests choose, and embeddings, which are words of every prompt.
+#[derive(Clone)]
+pub struct Adapters {
+    pub(crate) folder: Option<AdapterFolder>,
+    /// The adapters of jobs that choose none.
+    usual: Vec<AdapterChoice>,
+    embeddings: Option<PathBuf>,
+    reopen: Arc<Reopen>,
+}
+
+impl Adapters {
+    /// None yet. `reopen` opens the model's files again, on the device's thread, for a job with other adapters than the one before; nothing
+    /// may be downloaded then.
+    pub fn new(reopen: impl Fn() -> Result<Box<dyn WeightSource>> + Send + Sync + 'static) -> Self {
+        Self { folder: None, usual: Vec::new(), embeddings: None, reopen: Arc::new(reopen) }
+    }
+
+    /// Lets requests choose from a folder; `usual` are the adapters of those that choose none.
+    #[must_use]
+    pub fn with_loras(self, folder: AdapterFolder, usual: Vec<AdapterChoice>) -> Self {
+        Self { folder: Some(folder), usual, ..self }
+    }
+
+    /// Adds a folder of embeddings.
+    #[must_use]
+    pub fn with_embeddings(self, folder: PathBuf) -> Self {
+        Self { embeddings: Some(folder), ..self }
+    }
+
+    /// Opens the chosen adapters.
+    fn choose(&self, choices: &[AdapterChoice], opened: &[AppliedAdapter]) -> Result<Vec<AppliedAdapter>> {
+        match &self.folder {
+            Some(folder) => folder.choose(choices, opened).map_err(of_adapters),
+            None if choices.is_empty() => Ok(Vec::new()),
+            None => Err(no_folder()),
+        }
+    }
+
+    /// Loads a model with its words; returns the remarks on how it was read, too.
+    fn load(&self, source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<(StableDiffusion, Vec<String>)> {
+        let (mut model, mut remarks) = (StableDiffusion::load(source, policy)?, source.remarks());
+        if let Some(folder) = &self.embeddings {
+            let (embeddings, faults) = Embedding::open_folder(folder)?;
+            remarks.extend(faults);
+            remarks.extend(model.set_embeddings(embeddings)?);
+        }
+        Ok((model, remarks))
+    }
+}
+
+impl fmt::Debug for Adapters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { folder, usual, embeddings, reopen: _ } = self;
+        f.debug_struct("Adapters").field("folder", folder).field("usual", usual).field("embeddings", embeddings).finish_non_exhaustive()
+    }
+}
+
+/// An image model and the adapters in its weights.
+pub(super) struct AdaptedImages {
+    /// `None` after a change that failed.
+    model: Option<StableDiffusion>,
+    policy: ExecutionPolicy,
+    adapters: Option<Adapters>,
+    applied: Vec<AppliedAdapter>,
+    hashes: Vec<(String, String)>,
+}
+
+impl AdaptedImages {
+    /// A model without adapters.
+    pub(super) fn fixed(model: StableDiffusion) -> Self {
+        Self { policy: model.policy().clone(), model: Some(model), adapters: None, applied: Vec::new(), hashes: Vec::new() }
+    }
+
+    /// Loads a model with its usual adapters; returns the remarks on how it was read, too.
+    ///
+    /// # Errors
+    /// Any fault in the files of the model or of the usual adapters, by name.
+    pub(super) fn load(source: Box<dyn WeightSource>, policy: &ExecutionPolicy, adapters: Adapters) -> Result<(Self, Vec<String>)> {
+        let applied = adapters.choose(&adapters.usual, &[])?;
+        let (model, remarks) = adapters.load(adapted(source, &applied)?.as_ref(), policy)?;
+        let hashes = hashes(&applied);
+        Ok((Self { model: Some(model), policy: policy.clone(), adapters: Some(adapters), applied, hashes }, remarks))
+    }
+
+    /// The device and precisions of its loads.
+    pub(super) fn policy(&self) -> &ExecutionPolicy {
+        &self.policy
+    }
+
+    /// The folder of its adapters.
+    pub(super) fn folder(&self) -> Option<&AdapterFolder> {
+        self.adapters.as_ref()?.folder.as_ref()
+    }
+
+    /// The model.
+    pub(super) fn model(&self) -> Option<&StableDiffusion> {
+        self.model.as_ref()
+    }
+
+    /// The names and hashes of the adapters in its weights.
+    pub(super) fn hashes(&self) -> &[(String, String)] {
+        &self.hashes
+    }
+
+    /// Gives the model its usual adapters.
+    ///
+    /// # Errors
+    /// As [`Self::adapt`].
+    pub(super) fn adapt_as_usual(&mut self) -> Result<()> {
+        let usual = self.adapters.as_ref().map(|adapters| adapters.usual.clone()).unwrap_or_default();
+        self.adapt(&usual)
+    }
+
+    /// Gives the model these adapters and no others.
+    ///
+    /// # Errors
+    /// [`Error::Params`] of `loras` if an adapter is missing, damaged or made for another model; any fault in the model's files.
+    pub(super) fn adapt(&mut self, choices: &[AdapterChoice]) -> Result<()> {
+        let Some(adapters) = &self.adapters else {
+            return if choices.is_empty() { Ok(()) } else { Err(no_folder()) };
+        };
+        let applied = adapters.choose(choices, &self.applied)?;
+        let is_same = applied.len() == self.applied.len() && applied.iter().zip(&self.applied).all(|(new, old)| new.is_same(old));
+        if self.model.is_some() && is_same {
+            return Ok(());
+        }
+        let source = adapted((adapters.reopen)()?, &applied).map_err(of_adapters)?;
+        let model = match self.model.take() {
+            Some(model) => model.reload(source.as_ref())?,
+            None => adapters.load(source.as_ref(), &self.policy)?.0,
+        };
+        self.model = Some(model);
+        for remark in source.remarks() {
+            tracing::warn!("{remark}");
+        }
+        (self.hashes, self.applied) = (hashes(&applied), applied);
+        Ok(())
+    }
+}
+
+fn no_folder() -> Error {
+    Error::Params { field: "loras", reason: "no folder of adapters is set up for this model (adapters.folder)".to_owned() }
+}
+
+fn adapted(source: Box<dyn WeightSource>, applied: &[AppliedAdapter]) -> Result<Box<dyn WeightSource>> {
+    Ok(if applied.is_empty() { source } else { Box::new(AdaptedSource::new(source, applied.to_vec())?) })
+}
+
+/// The names and hashes of adapters; without those whose files cannot be read any more.
+fn hashes(applied: &[AppliedAdapter]) -> Vec<(String, String)> {
+    let of = |one: &AppliedAdapter| Some((one.adapter.name().to_owned(), adapter_hash::short(&one.adapter).ok()?));
+    applied.iter().filter_map(of).collect()
+}
+
+/// A fault in an adapter's file as one of the request that names it; without the folder, which clients must not see.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
+fn of_adapters(error: Error) -> Error {
+    let (file, reason) = match &error {
+        Error::File { file, reason } => (file, reason.clone()),
+        Error::Weights { file, tensor, reason, .. } => (file, format!("{tensor}: {reason}")),
+        Error::Io { path, source } => (path, source.to_string()),
+        _ => return error,
+    };
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Error::Params { field: "loras", reason: format!("{name}: {reason}") }
+}

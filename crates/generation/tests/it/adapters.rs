@@ -1,0 +1,181 @@
+//! Jobs with adapters on a real model: swaps, what images say of their adapters, and what is refused.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use diffusion_core::{
+    adapters::{AdapterChoice, AdapterFolder},
+    pipelines::{nano_sd, nano_svd},
+    policy::ExecutionPolicy,
+};
+use generation::{
+    Adapters, BackendError, FieldErrorKind, GeneratedImage, ImageRequest, ImageSpec, Limits, LocalBackend, LocalSettings, ModelDefaults,
+    ModelSetup, OpenModel, PoolSettings, jobs::Work,
+};
+
+use crate::fake::{held_only, hold, images};
+
+/// A folder of adapters for nano-sd, removed with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("framewright-generation-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        for (file, layer, channels) in [
+            ("ink", "lora_unet_mid_block_attentions_0_proj_in", 128),
+            ("wash", "lora_te_text_model_encoder_layers_0_mlp_fc1", 0),
+            ("wide", "lora_unet_mid_block_attentions_0_proj_in", 130),
+        ] {
+            let (up, down) = if channels == 0 { (text_shape().0, text_shape().1) } else { (channels, channels) };
+            write(&path.join(format!("{file}.safetensors")), layer, up, down);
+        }
+        fs::write(path.join("broken.safetensors"), "not tensors").unwrap();
+        Self(path)
+    }
+
+    async fn backend(&self, usual: &[&str]) -> LocalBackend {
+        let folder = AdapterFolder::open(&self.0).unwrap();
+        let usual: Vec<AdapterChoice> = usual.iter().map(|text| text.parse().unwrap()).collect();
+        let defaults = ModelDefaults { loras: usual.clone(), ..ModelDefaults::default() };
+        let open = move || {
+            let adapters = Adapters::new(|| Ok(Box::new(nano_sd()))).with_loras(folder.clone(), usual.clone());
+            OpenModel::adapted(Box::new(nano_sd()), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None, adapters)
+        };
+        let models = vec![ModelSetup::new("nano", open).with_defaults(defaults)];
+        let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
+        local.loaded().await.unwrap();
+        local
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// (outputs, inputs) of the text encoder's first feed-forward layer.
+fn text_shape() -> (usize, usize) {
+    use diffusion_core::weights::{Component, TensorShape, WeightSource as _};
+    let tensors = nano_sd().tensors(Component::TextEncoder).unwrap();
+    let name = tensors.names().into_iter().find(|name| name.ends_with("encoder.layers.0.mlp.fc1.weight")).unwrap();
+    match tensors.shape(&name) {
+        Some(TensorShape::Known(shape)) => (shape[0], shape[1]),
+        _ => panic!("{name} has no shape"),
+    }
+}
+
+/// A LoRA of one layer and rank 1.
+fn write(path: &Path, layer: &str, outputs: usize, inputs: usize) {
+    let header = format!(
+        r#"{{"{layer}.lora_up.weight":{{"dtype":"F32","shape":[{outputs},1],"data_offsets":[0,{up}]}},"{layer}.lora_down.weight":{{"dtype":"F32","shape":[1,{inputs}],"data_offsets":[{up},{all}]}}}}"#,
+        up = 4 * outputs,
+        all = 4 * (outputs + inputs),
+    );
+    let numbers = (0..outputs + inputs).flat_map(|index| (0.5 * (index as f32).sin()).to_le_bytes());
+    let bytes: Vec<u8> = (header.len() as u64).to_le_bytes().into_iter().chain(header.bytes()).chain(numbers).collect();
+    fs::write(path, bytes).unwrap();
+}
+
+fn request(prompt: &str, loras: Option<&[&str]>) -> ImageRequest {
+    ImageRequest {
+        prompt: Some(prompt.into()),
+        loras: loras.map(|loras| loras.iter().map(|text| text.parse().unwrap()).collect()),
+        seed: Some(5),
+        num_inference_steps: Some(2),
+        ..ImageRequest::default()
+    }
+}
+
+fn spec(local: &LocalBackend, request: ImageRequest) -> ImageSpec {
+    request.validate(&Limits::default(), &local.model().unwrap()).unwrap()
+}
+
+async fn make(local: &LocalBackend, request: ImageRequest) -> Result<GeneratedImage, Arc<BackendError>> {
+    let jobs = held_only(1, local.clone());
+    let spec = spec(local, request);
+    Ok(images(hold(&jobs, Work::Image(spec), None).await.unwrap()).await?.remove(0))
+}
+
+/// Forty swaps among the model alone and four sets: each image is the one after a fresh start, and the model is loaded once.
+#[tokio::test]
+async fn swaps_of_adapters_change_no_image_and_load_no_model() {
+    let folder = Folder::new("swaps");
+    let sets: [&[&str]; 5] = [&[], &["ink"], &["ink:-0.5"], &["wash:0.7", "ink:0.3"], &["wash"]];
+    let mut fresh = Vec::new();
+    for set in sets {
+        fresh.push(make(&folder.backend(&[]).await, request("a boat", Some(set))).await.unwrap().png);
+    }
+    for (index, one) in fresh.iter().enumerate() {
+        assert!(!fresh[..index].contains(one), "set {index} changes nothing");
+    }
+    let local = folder.backend(&[]).await;
+    for round in 0..40 {
+        let set = round * 3 % 5;
+        assert!(make(&local, request("a boat", Some(sets[set]))).await.unwrap().png == fresh[set], "set {set} in round {round}");
+    }
+    assert_eq!(local.models()[0].loads, 1);
+}
+
+#[tokio::test]
+async fn tags_and_the_models_own_adapters_act_like_the_field() {
+    let folder = Folder::new("tags");
+    let local = folder.backend(&["wash:0.7"]).await;
+    let by_field = make(&local, request("a boat", Some(&["wash:0.7", "ink:0.3:0.2"]))).await.unwrap();
+    let by_tag = make(&local, request("a boat<lora:ink:0.2:0.3>", None)).await.unwrap();
+    assert!(by_field.png == by_tag.png);
+    let text = &by_field.parameters;
+    assert!(text.starts_with("a boat<lora:wash:0.7><lora:ink:0.2:0.3>\n"), "{text}");
+    let hashes = text.split_once("Lora hashes: ").unwrap().1;
+    assert!(hashes.starts_with("\"wash: ") && hashes.contains(", ink: "), "{text}");
+    let hash = hashes.trim_start_matches("\"wash: ").split(',').next().unwrap();
+    assert!(hash.len() == 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
+    // An empty list is none at all.
+    let none = make(&local, request("a boat", Some(&[]))).await.unwrap();
+    assert!(none.png != by_field.png && !none.parameters.contains("ora"), "{}", none.parameters);
+    // A stored job has them too.
+    let stored = serde_json::to_string(&Work::Image(spec(&local, request("a boat <lora:ink>", None)))).unwrap();
+    assert!(stored.contains(r#""loras":["wash:0.7:0.7","ink:1:1"]"#), "{stored}");
+    assert_eq!(serde_json::to_string(&serde_json::from_str::<Work>(&stored).unwrap()).unwrap(), stored);
+}
+
+#[tokio::test]
+async fn adapters_that_cannot_be_used_are_refused_and_the_model_stays() {
+    let folder = Folder::new("refused");
+    let local = folder.backend(&[]).await;
+    let before = make(&local, request("a boat", None)).await.unwrap().png;
+    let model = local.model().unwrap();
+    for (request, field, message) in [
+        (request("a boat", Some(&["../ink"])), "loras", "is no adapter's name"),
+        (request("a boat <lora:pen>", None), "loras", "\"pen\" is none of the adapters here: broken, ink, wash"),
+        (request("a boat <lora:ink:strong>", None), "prompt", "\"strong\" in \"ink:strong\" is no weight"),
+        (request("<lora:ink>", None), "prompt", "at least 1 character"),
+        (request("a boat", Some(&["ink"; 17])), "loras", "at most 16"),
+    ] {
+        let errors = request.validate(&Limits::default(), &model).unwrap_err();
+        assert_eq!(errors[0].field, field);
+        assert!(errors[0].message.contains(message), "{}", errors[0].message);
+    }
+    let wild = AdapterChoice { name: "ink".into(), unet_weight: f64::NAN, text_weight: 1.0 };
+    let errors = ImageRequest { loras: Some(vec![wild]), ..request("a boat", None) }.validate(&Limits::default(), &model).unwrap_err();
+    assert!(matches!(&errors[0].kind, FieldErrorKind::Value { error } if error.contains("NaN")), "{errors:?}");
+    // These show only when the file is read.
+    for (name, message) in [("wide", "wide: was made for another model: 1 of its layers do not fit"), ("broken", "broken: ")] {
+        let error = make(&local, request("a boat", Some(&[name]))).await.unwrap_err();
+        let (field, reason) = error.refusal().unwrap_or_else(|| panic!("{name}: {error}"));
+        assert_eq!(field, "loras");
+        assert!(reason.starts_with(message) && !reason.contains('/'), "{reason}");
+    }
+    assert!(make(&local, request("a boat", None)).await.unwrap().png == before);
+    assert_eq!(local.models()[0].loads, 1);
+    // Without a folder, a tag is text, and the answer says so.
+    let plain = generation_test::info();
+    let remarks = request("a boat <lora:ink>", None).validate(&Limits::default(), &plain).unwrap().remarks_on(&plain);
+    assert!(remarks[0].contains("adapters.folder"), "{remarks:?}");
+    assert!(request("a boat", Some(&["ink"])).validate(&Limits::default(), &plain).is_err());
+}
