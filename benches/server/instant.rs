@@ -28,6 +28,7 @@ pub(crate) fn model() -> LoadedModel {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        vaes: vec![diffusion_core::weights::VaeChoice::Full],
         defaults: generation::ModelDefaults::default(),
         remarks: Vec::new(),
     };

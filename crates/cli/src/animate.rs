@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use generation::{
-    Limits, given_image,
+    Limits, ModelDefaults, given_image,
     video::{AnimationRequest, ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ fn seed(args: &AnimateArgs) -> i128 {
 fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let flags = &args.clip;
-    let mut request = ClipRequest {
+    let request = ClipRequest {
         image: Some(read_image(&args.image, given_image::rgb)?),
         prompt: flags.prompt.clone(),
         strength: flags.strength,
@@ -82,16 +82,22 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         motion: video::motion(&args.motion, args.steps),
         ..ClipRequest::default()
     };
-    request.fill_in(&settings.default_model().defaults);
-    // A local command competes with no other client: the clip may be as long as the request limits allow.
-    let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
-    let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))?;
+    let validate = |mut request: ClipRequest, defaults: &ModelDefaults| {
+        request.fill_in(defaults);
+        // A local command competes with no other client: the clip may be as long as the request limits allow.
+        let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
+        request.validate(&rules, &Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))
+    };
+    let mut spec = validate(request.clone(), &settings.default_model().defaults)?;
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
     let engine =
         if spec.repaint().is_some() { engine::start(settings, None, engine::Purpose::Motion)? } else { engine::start_motion(settings)? };
-    let (model, output_video) = video::make(&engine, |_| Ok((VideoSpec::Clip(spec.clone()), output)))?;
+    let (model, output_video) = video::make(&engine, |model| {
+        spec = validate(request, &model.defaults)?;
+        Ok((VideoSpec::Clip(spec.clone()), output))
+    })?;
     if let Some(native) = output_video.shape.native {
         output::remark(format_args!(
             "of the model: {} frames of {}x{}, at {} in a second, in {} runs",

@@ -60,6 +60,11 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "FOLDER|FILE|ID|NAME")]
     pub model: Option<String>,
 
+    /// The model's autoencoder: full (its own), tiny (its TAESD, which is faster and less exact), or the folder or file of another one
+    /// [default: full].
+    #[arg(long, value_name = "full|tiny|FOLDER|FILE")]
+    pub vae: Option<String>,
+
     #[command(flatten)]
     pub compute: ComputeArgs,
 }
@@ -100,11 +105,15 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub negative: String,
 
-    /// Denoising steps, 1 to 150 [default: 25].
+    /// The language of both texts: plain (every character is text) or a1111 (AUTOMATIC1111's weights, BREAK, any length) [default: plain].
+    #[arg(long, value_name = "NAME")]
+    pub prompt_syntax: Option<String>,
+
+    /// Denoising steps, 1 to 150 [default: the model's, else 25].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub steps: Option<i64>,
 
-    /// How strongly the prompt leads; 1 and less: unguided, and twice as fast [default: 7.5].
+    /// How strongly the prompt leads; 1 and less: unguided, and twice as fast [default: the model's, else 7.5].
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 
@@ -195,9 +204,9 @@ impl ImageArgs {
 }
 
 fn folder_layers(adapters: Option<&Path>, embeddings: Option<&Path>) -> impl Iterator<Item = Layer> {
-    let layer = |flag, key, folder: &Path| Layer::flag(flag, key, folder.display().to_string());
-    let adapters = adapters.map(|folder| layer("--adapters", "adapters.folder", folder));
-    adapters.into_iter().chain(embeddings.map(|folder| layer("--embeddings", "adapters.embeddings", folder)))
+    let text = |folder: &Path| folder.display().to_string();
+    let adapters = adapters.map(|folder| Layer::flag("--adapters", "adapters.folder", text(folder)));
+    adapters.into_iter().chain(embeddings.map(|folder| Layer::flag("--embeddings", "adapters.embeddings", text(folder))))
 }
 
 /// `framewright serve`.
@@ -328,6 +337,7 @@ impl EngineArgs {
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.compute.layers();
         layers.extend(self.model.as_ref().map(|model| Layer::flag("--model", "model.name", model.as_str())));
+        layers.extend(self.vae.as_ref().map(|vae| Layer::flag("--vae", "model.vae", vae.as_str())));
         layers
     }
 }

@@ -1,6 +1,9 @@
 //! Starts this machine's device with the models of the settings, and submits a command's single job. Shared by the commands.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    path::Path,
+    time::{Instant, SystemTime},
+};
 
 use anyhow::Result;
 use diffusion_core::{adapters::AdapterChoice, policy::ExecutionPolicy};
@@ -54,28 +57,28 @@ pub(crate) fn start_adapted(
     purpose: Purpose,
     loras: Option<Vec<AdapterChoice>>,
 ) -> Result<LocalBackend> {
-    let ChosenModel { name, source, motion, precision, defaults } = settings.default_model();
+    let ChosenModel { name, source, motion, vae, precision, defaults } = settings.default_model();
     let (model, motion) = (Model::parse(&source, prediction_type)?, Model::parse(&motion, None)?);
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     let folders = Folders::open(&settings.adapters)?;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
-        let images = open(&model, &name, &hub, unknown_fields)?;
+        let images = open(&model, vae.as_deref(), &name, &hub, unknown_fields)?;
         // Fetched now if it comes from the hub, because nothing is fetched inside a request; its weights are read on first use.
         let motion = motion.open(&hub)?;
         if purpose != Purpose::Images {
             unknown_fields.judge(motion.as_ref())?;
         }
         let limit = memory_limit(&compute, &policy);
-        let (reopened, offline) = (model.clone(), HubSettings { offline: true, ..hub.clone() });
+        let (reopened, vae, offline) = (model.clone(), vae.clone(), HubSettings { offline: true, ..hub.clone() });
         let usual = loras.unwrap_or_else(|| defaults.loras.clone());
-        let loaded = match folders.of_model(usual, move || reopened.open(&offline)) {
+        let loaded = match folders.of_model(usual, move || reopened.open_with(vae.as_deref(), &offline)) {
             None => LoadedModel::load(images.as_ref(), &policy, motion, limit),
             Some(adapters) => LoadedModel::load_adapted(images, &policy, motion, limit, adapters),
         };
         let mut loaded = loaded.map_err(|error| model.explain(error, &hub))?;
-        loaded.info.defaults = defaults;
+        loaded.info.set_defaults(defaults)?;
         Ok(loaded)
     })?)
 }
@@ -91,7 +94,7 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
     let unknown_fields = settings.model.unknown_fields;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
-        LoadedModel::load_motion(open(&motion, &name, &hub, unknown_fields)?.as_ref(), &policy, memory_limit(&compute, &policy))
+        LoadedModel::load_motion(open(&motion, None, &name, &hub, unknown_fields)?.as_ref(), &policy, memory_limit(&compute, &policy))
     })?)
 }
 
@@ -117,11 +120,12 @@ pub(crate) async fn hold(local: &LocalBackend, work: Work, video: Option<VideoOu
 
 fn open(
     model: &Model,
+    vae: Option<&Path>,
     name: &str,
     hub: &HubSettings,
     unknown_fields: UnknownFields,
 ) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {
-    let source = model.open(hub)?;
+    let source = model.open_with(vae, hub)?;
     unknown_fields.judge(source.as_ref())?;
     if ![EMBEDDED, EMBEDDED_MOTION].contains(&name) {
         // An embedded model loads faster than a person could read this; gigabytes do not.

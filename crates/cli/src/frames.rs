@@ -35,11 +35,9 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     output_check::check_folder("--out", &args.out)?;
     let previous = if args.restart { None } else { read(&manifest)? };
     // Without --seed, a resumed run uses the seed that it began with.
-    let spec = video::scenes(
-        &args.scenes,
-        previous.as_ref().and_then(|previous| previous.pointer("/video/seed")?.as_u64()),
-        &settings.default_model().defaults,
-    )?;
+    let seed = previous.as_ref().and_then(|previous| previous.pointer("/video/seed")?.as_u64());
+    let request = video::scenes(&args.scenes, seed)?;
+    let mut spec = video::validate(request.clone(), &settings.default_model().defaults)?;
     let there = if args.restart { 0 } else { PngFolder::whole_frames(&args.out) };
     if !args.restart && previous.is_none() && !frame_files(&args.out)?.is_empty() {
         return Err(Usage(format!(
@@ -51,6 +49,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
 
     let engine = engine::start(settings, None, engine::Purpose::of(&spec))?;
     let (model, output_video) = video::make(&engine, |model| {
+        spec = video::validate(request, &model.defaults)?;
         let wanted = described(&spec, model);
         match &previous {
             Some(previous) if *previous != wanted => bail!(Usage(format!(

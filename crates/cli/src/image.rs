@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use diffusion_core::{adapters::AdapterFolder, schedulers::SchedulerKind};
+use diffusion_core::{adapters::AdapterFolder, schedulers::SchedulerKind, weights::VaeChoice};
 use generation::{
     GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work, artifact,
     given_image::{self, GivenImageError},
@@ -79,6 +79,9 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         model: None,
         prompt: Some(args.prompt.clone()),
         negative_prompt: Some(args.negative.clone()),
+        prompt_syntax: args.prompt_syntax.clone(),
+        // --vae sets the model's default.
+        vae: None,
         num_inference_steps: args.steps.map(i128::from),
         guidance_scale: args.guidance,
         width: args.width.map(i128::from),
@@ -135,6 +138,7 @@ fn stand_in(defaults: ModelDefaults, adapters: Option<AdapterFolder>) -> ModelIn
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        vaes: VaeChoice::ALL.to_vec(),
         defaults,
         adapters,
         remarks: Vec::new(),
@@ -241,6 +245,8 @@ fn report(
         "settings": {
             "prompt": spec.prompt(),
             "negative_prompt": spec.negative_prompt(),
+            "prompt_syntax": spec.prompt_syntax().name(),
+            "vae": spec.vae().name(),
             "num_inference_steps": spec.num_inference_steps(),
             "guidance_scale": spec.guidance_scale(),
             "width": spec.width(),

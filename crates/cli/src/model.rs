@@ -11,7 +11,7 @@ use std::{
 use diffusion_core::{
     hub::Check,
     pipelines,
-    weights::{Component, OpenOptions, PredictionType, TensorSource, WeightSource, open_model},
+    weights::{Component, OpenOptions, OtherVae, PredictionType, TensorSource, VaeChoice, WeightSource, open_model},
 };
 
 use crate::{failure::Usage, hub, settings::HubSettings};
@@ -85,6 +85,18 @@ impl Model {
                 let folder = hub::fetch(id, settings, Check::Length)?.folder;
                 Ok(Box::new(Cached::open(&folder, &options, Some(id.to_string()), hub::cure(id))?))
             }
+        }
+    }
+
+    /// As [`Self::open`], with the autoencoder at `vae`: see [`OtherVae::open`].
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if there is no autoencoder at that path.
+    pub(crate) fn open_with(&self, vae: Option<&Path>, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
+        let source = self.open(settings)?;
+        match vae {
+            None => Ok(source),
+            Some(path) => Ok(Box::new(OtherVae::open(source, path)?)),
         }
     }
 
@@ -171,6 +183,10 @@ impl WeightSource for Cached {
 
     fn tensors(&self, component: Component) -> diffusion_core::Result<Arc<dyn TensorSource>> {
         self.explained(self.source.tensors(component))
+    }
+
+    fn vaes(&self) -> Vec<VaeChoice> {
+        self.source.vaes()
     }
 
     fn remarks(&self) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 use std::{
     cell::Cell,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -37,11 +38,12 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
     let devices = Devices::default();
     let folders = Folders::open(&settings.adapters)?;
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
-        let ChosenModel { name, source, motion, precision, defaults } = model;
+        let ChosenModel { name, source, motion, vae, precision, defaults } = model;
         let served = Served {
             model: Model::parse(&source, prediction_type)?,
             motion: Model::parse(&motion, None)?,
             source,
+            vae,
             compute: ComputeSettings { precision, ..settings.compute.clone() },
             hub: settings.hub.clone(),
             unknown_fields: settings.model.unknown_fields,
@@ -82,6 +84,7 @@ struct Served {
     source: String,
     model: Model,
     motion: Model,
+    vae: Option<PathBuf>,
     compute: ComputeSettings,
     hub: HubSettings,
     unknown_fields: UnknownFields,
@@ -100,7 +103,7 @@ impl Served {
         let is_start = !self.was_opened.swap(true, Ordering::Relaxed);
         let policy = self.devices.policy(&self.compute)?;
         let hub = HubSettings { offline: self.hub.offline || !is_start, ..self.hub.clone() };
-        let source = self.model.open(&hub)?;
+        let source = self.model.open_with(self.vae.as_deref(), &hub)?;
         if is_start || self.unknown_fields == UnknownFields::Refuse {
             self.unknown_fields.judge(source.as_ref())?;
         }
@@ -113,8 +116,8 @@ impl Served {
             self.unknown_fields.judge(motion.as_ref())?;
         }
         let limit = engine::memory_limit(&self.compute, &policy);
-        let (model, offline) = (self.model.clone(), HubSettings { offline: true, ..self.hub.clone() });
-        let opened = match self.folders.of_model(self.loras.clone(), move || model.open(&offline)) {
+        let (model, vae, offline) = (self.model.clone(), self.vae.clone(), HubSettings { offline: true, ..self.hub.clone() });
+        let opened = match self.folders.of_model(self.loras.clone(), move || model.open_with(vae.as_deref(), &offline)) {
             None => OpenModel::of(source, &policy, motion, limit),
             Some(adapters) => OpenModel::adapted(source, &policy, motion, limit, adapters),
         };

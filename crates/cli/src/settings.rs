@@ -10,6 +10,7 @@ mod providers;
 mod routing;
 mod services;
 mod tasks;
+mod vae;
 mod values;
 
 use std::{
@@ -43,6 +44,7 @@ pub(crate) use routing::{
 };
 pub(crate) use services::{CharactersSettings, ClientSettings, LogFormat};
 pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
+pub(crate) use vae::VaeSetting;
 
 /// The default settings file, read if it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
@@ -107,6 +109,10 @@ pub(crate) struct ModelSettings {
     /// The video model, which sets images in motion: a diffusers folder of Stable Video Diffusion, a hub id, `nano-svd`, the model inside
     /// the program, or a name of `[[models]]`, whose `motion` it is then.
     pub motion: String,
+    /// The image model's autoencoder: `full` (its own), `tiny` (a TAESD in its folder `vae_tiny`), or another one, as a folder or a file. An
+    /// AutoencoderKL replaces its own; an AutoencoderTiny (TAESD) becomes its `tiny` one, and the default. Absent: `full`.
+    #[serde(deserialize_with = "values::parsed_option")]
+    pub vae: Option<VaeSetting>,
     /// Fields in a model's files that its classes do not know: `warn` ignores them with a warning, `refuse` refuses the model.
     #[serde(deserialize_with = "values::parsed")]
     pub unknown_fields: UnknownFields,
@@ -114,7 +120,7 @@ pub(crate) struct ModelSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { name: "nano-sd".into(), motion: "nano-svd".into(), unknown_fields: UnknownFields::default() }
+        Self { name: "nano-sd".into(), motion: "nano-svd".into(), vae: None, unknown_fields: UnknownFields::default() }
     }
 }
 

@@ -48,20 +48,24 @@ const SCENE: &str = "--scene";
 /// [`Usage`] for input outside its limits; otherwise if a model cannot be loaded or run, or a file cannot be read or written.
 pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
-    let spec = scenes(&args.scenes, None, &settings.default_model().defaults)?;
+    let request = scenes(&args.scenes, None)?;
+    let mut spec = validate(request.clone(), &settings.default_model().defaults)?;
     let output = video_output(&args.output)?;
     sweep_staged(&output);
     check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
     let engine = engine::start(settings, None, Purpose::of(&spec))?;
-    let (model, video) = make(&engine, |_| Ok((VideoSpec::Scenes(spec.clone()), output)))?;
+    let (model, video) = make(&engine, |model| {
+        spec = validate(request, &model.defaults)?;
+        Ok((VideoSpec::Scenes(spec.clone()), output))
+    })?;
     report(args.output.json, &video, &described(&spec, &model), began.elapsed())
 }
 
-/// The validated scenes from the flags and the file; `seed` and `defaults` fill in what neither gives.
+/// The scenes from the flags and the file; `seed` is that of a request in which neither gives one.
 ///
 /// # Errors
-/// [`Usage`] naming the flag, the value and its limit; otherwise if the file cannot be read.
-pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>, defaults: &ModelDefaults) -> Result<ScenesSpec> {
+/// [`Usage`] naming the flag and the value; otherwise if the file cannot be read.
+pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesRequest> {
     let mut request = match &args.scenes {
         None => ScenesRequest::default(),
         Some(path) => {
@@ -94,13 +98,15 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>, defaults: &ModelDefau
     // A seed of -1 means random, so it overrides the file's too.
     let seed_in_file = request.seed.filter(|_| args.seed.is_none());
     let flags = motion(&args.motion, None);
-    let mut request = ScenesRequest {
+    Ok(ScenesRequest {
         model: None,
         scenes: request.scenes,
         hero_description: args.hero.clone().or(request.hero_description),
         negative_prompt: args.negative.clone().or(request.negative_prompt),
+        prompt_syntax: args.prompt_syntax.clone().or(request.prompt_syntax),
         num_inference_steps: args.steps.map(i128::from).or(request.num_inference_steps),
         guidance_scale: args.guidance.or(request.guidance_scale),
+        vae: None,
         scheduler: args.scheduler.clone().or(request.scheduler),
         duration_per_scene: args.duration.or(request.duration_per_scene),
         fps: args.fps.clone().map(FpsRequest::Text).or(request.fps),
@@ -111,7 +117,14 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>, defaults: &ModelDefau
         join: args.join.clone().or(request.join),
         seed: flags::seed(args.seed).or(seed_in_file).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
         motion: over(flags, request.motion),
-    };
+    })
+}
+
+/// The validated scenes; `defaults` fill in what the request does not give.
+///
+/// # Errors
+/// [`Usage`] naming the flag, the value and its limit.
+pub(crate) fn validate(mut request: ScenesRequest, defaults: &ModelDefaults) -> Result<ScenesSpec> {
     request.fill_in(defaults);
     request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
 }
@@ -390,7 +403,7 @@ mod tests {
         let seed = |more: &[&str]| {
             let path = file.path().to_str().unwrap();
             let flags = <Flags as clap::Parser>::parse_from([&["video", "--scenes", path], more].concat());
-            scenes(&flags.scenes, Some(9), &ModelDefaults::default()).unwrap().seed()
+            scenes(&flags.scenes, Some(9)).unwrap().seed.unwrap()
         };
         assert_eq!([seed(&[]), seed(&["--seed", "8"]), seed(&["--seed", "-1"])], [7, 8, 9]);
     }

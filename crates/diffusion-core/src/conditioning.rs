@@ -109,6 +109,36 @@ impl TextConditioner {
         Ok(PromptEmbeds { prompt_embeds: self.encode_text(prompt, syntax, clip_skip)?, negative_prompt_embeds })
     }
 
+    /// Lengthens the shorter of two requests' texts by chunks without text, until those that are mixed have as many tokens.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn padded(&self, [from, to]: [PromptEmbeds; 2]) -> Result<[PromptEmbeds; 2]> {
+        let pair = |from: Tensor, to: Tensor| -> Result<(Tensor, Tensor)> {
+            let longest = from.dim(1)?.max(to.dim(1)?);
+            Ok((self.lengthened(from, longest)?, self.lengthened(to, longest)?))
+        };
+        let (from_prompt, to_prompt) = pair(from.prompt_embeds, to.prompt_embeds)?;
+        let (from_negative, to_negative) = match (from.negative_prompt_embeds, to.negative_prompt_embeds) {
+            (Some(from), Some(to)) => pair(from, to).map(|(from, to)| (Some(from), Some(to)))?,
+            (from, to) => (from, to),
+        };
+        let embeds = |prompt_embeds, negative_prompt_embeds| PromptEmbeds { prompt_embeds, negative_prompt_embeds };
+        Ok([embeds(from_prompt, from_negative), embeds(to_prompt, to_negative)])
+    }
+
+    fn lengthened(&self, embeds: Tensor, tokens: usize) -> Result<Tensor> {
+        if embeds.dim(1)? >= tokens {
+            return Ok(embeds);
+        }
+        let empty = self.encode_text("", PromptSyntax::Plain, 0)?;
+        let mut parts = vec![embeds];
+        while parts.iter().map(|part| part.dims().get(1).copied().unwrap_or(tokens)).sum::<usize>() < tokens {
+            parts.push(empty.clone());
+        }
+        Ok(Tensor::cat(&parts, 1)?)
+    }
+
     /// The chunks' states one behind the other, [1, chunks * tokens, hidden].
     fn encode_text(&self, text: &str, syntax: PromptSyntax, clip_skip: usize) -> Result<Tensor> {
         let chunks = prompt::chunks_with(text, syntax, &self.tokenizer, &self.words)?;

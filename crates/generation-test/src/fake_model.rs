@@ -22,6 +22,7 @@ use diffusion_core::{
     pipelines::{self, Activity, RunContext, VideoContext, VideoProgress, clip::NativeFrames},
     schedulers::SchedulerKind,
     tokenizer::{ClipTokenizer, Scripts},
+    weights::VaeChoice,
 };
 use generation::{
     DeviceModel, ImageOutput, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelDefaults, ModelInfo, TruncatedText,
@@ -48,6 +49,7 @@ pub fn info() -> ModelInfo {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: SCRIPTS.clone(),
+        vaes: vec![VaeChoice::Full],
         defaults: ModelDefaults::default(),
         adapters: None,
         remarks: Vec::new(),

@@ -5,12 +5,16 @@
 use std::fmt;
 
 use diffusion_core::{
+    Error, Result,
     adapters::{AdapterChoice, AdapterFolder},
+    pipelines::NO_TINY_VAE,
+    prompt::PromptSyntax,
     schedulers::SchedulerName,
     tokenizer::Scripts,
+    weights::VaeChoice,
 };
 
-/// The operator's defaults for a model's requests. Empty fields leave the choice to the model and the server.
+/// Defaults for a model's requests: the operator's, then those of the model's own files. Empty fields leave the choice to the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelDefaults {
     /// Denoising steps of an image.
@@ -23,6 +27,26 @@ pub struct ModelDefaults {
     pub scheduler: Option<SchedulerName>,
     /// The adapters of an image.
     pub loras: Vec<AdapterChoice>,
+    /// The language of prompts.
+    pub prompt_syntax: Option<PromptSyntax>,
+    /// The autoencoder.
+    pub vae: Option<VaeChoice>,
+}
+
+impl ModelDefaults {
+    /// These defaults, and for what they leave out those.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            num_inference_steps: self.num_inference_steps.or(other.num_inference_steps),
+            guidance_scale: self.guidance_scale.or(other.guidance_scale),
+            size: self.size.or(other.size),
+            scheduler: self.scheduler.or(other.scheduler),
+            prompt_syntax: self.prompt_syntax.or(other.prompt_syntax),
+            vae: self.vae.or(other.vae),
+            loras: if self.loras.is_empty() { other.loras } else { self.loras },
+        }
+    }
 }
 
 /// Properties of a model that validation and answers need.
@@ -48,6 +72,8 @@ pub struct ModelInfo {
     pub scheduler_reason: String,
     /// The scripts in which it reads prompts.
     pub scripts: Scripts,
+    /// Its autoencoders.
+    pub vaes: Vec<VaeChoice>,
     /// Defaults for requests.
     pub defaults: ModelDefaults,
     /// The folder of adapters that requests may choose from.
@@ -57,6 +83,18 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// Puts the operator's defaults before the model's.
+    ///
+    /// # Errors
+    /// [`Error::Params`] if they select an autoencoder that the model does not have.
+    pub fn set_defaults(&mut self, defaults: ModelDefaults) -> Result<()> {
+        if let Some(vae) = defaults.vae.filter(|vae| !self.vaes.contains(vae)) {
+            return Err(Error::Params { field: "vae", reason: format!("{vae}: {NO_TINY_VAE}") });
+        }
+        self.defaults = defaults.or(std::mem::take(&mut self.defaults));
+        Ok(())
+    }
+
     /// A sentence for each script in a request's texts that the model was not trained to read.
     pub fn unread_scripts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut remarks: Vec<String> = Vec::new();
@@ -104,6 +142,7 @@ impl ModelInfo {
             scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
             scripts: Scripts::default(),
+            vaes: vec![VaeChoice::Full],
             defaults: ModelDefaults::default(),
             adapters: None,
             remarks: Vec::new(),

@@ -58,6 +58,10 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 
+    /// The language of all texts: plain (every character is text) or a1111 (AUTOMATIC1111's weights, BREAK, any length) [default: plain].
+    #[arg(long, value_name = "NAME")]
+    pub prompt_syntax: Option<String>,
+
     /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras; names of AUTOMATIC1111 and ComfyUI ("DPM++ 2M Karras") are
     /// understood too [default: the model's own].
     #[arg(long, value_name = "NAME")]

@@ -173,7 +173,7 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
 fn source(args: &BenchArgs, model: &str, settings: &Settings) -> Result<Box<dyn WeightSource>> {
     match &args.architecture {
         None => {
-            let source = Model::parse(model, None)?.open(&settings.hub)?;
+            let source = Model::parse(model, None)?.open_with(settings.vae_of(model), &settings.hub)?;
             settings.model.unknown_fields.judge(source.as_ref())?;
             Ok(source)
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use candle_core::{DType, Tensor};
 use diffusion_core::{
-    models::{AutoencoderKl, AutoencoderKlConfig, UNet2dConditionModel, UNet2dConfig},
+    models::{ImageVae, ImageVaeConfig, UNet2dConditionModel, UNet2dConfig},
     ops::execution,
     policy::ExecutionPolicy,
     weights::{Component, ComponentWeights, ModelFamily, WeightSource},
@@ -58,7 +58,7 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Opt
 /// The two parts that are timed; the text encoder is not.
 struct Parts {
     unet: UNet2dConditionModel,
-    vae: AutoencoderKl,
+    vae: ImageVae,
 }
 
 impl Parts {
@@ -67,10 +67,10 @@ impl Parts {
             source.tensors(component).map(|tensors| ComponentWeights::new(tensors, component, dtype, &policy.device))
         };
         let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vae_config = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
+        let vae_config = ImageVaeConfig::from_json(&source.config(Component::Vae)?)?;
         Ok(Self {
             unet: UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?,
-            vae: AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?,
+            vae: ImageVae::load(&vae_config, &weights(Component::Vae, policy.vae)?)?,
         })
     }
 

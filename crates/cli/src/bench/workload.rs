@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use diffusion_core::{
-    models::{AutoencoderKl, TextContext, UNet2dConditionModel},
+    models::{ImageVae, TextContext, UNet2dConditionModel},
     noise::SeededNoise,
     policy::ExecutionPolicy,
 };
@@ -17,7 +17,7 @@ const TIMESTEP: f64 = 501.0;
 /// The timed parts, and their inputs on the device.
 pub(super) struct Workload<'a> {
     unet: &'a UNet2dConditionModel,
-    vae: &'a AutoencoderKl,
+    vae: &'a ImageVae,
     device: Device,
     /// [1, channels, h, w].
     sample: Tensor,
@@ -31,13 +31,13 @@ impl<'a> Workload<'a> {
     /// Inputs for a picture of that size.
     pub(super) fn new(
         unet: &'a UNet2dConditionModel,
-        vae: &'a AutoencoderKl,
+        vae: &'a ImageVae,
         policy: &ExecutionPolicy,
         size: Size,
     ) -> diffusion_core::Result<Self> {
         let latent_side = |pixels: u32| pixels as usize / vae.config().factor().max(1);
         let (width, height) = (latent_side(size.width), latent_side(size.height));
-        let (unet_config, channels) = (unet.config(), vae.config().latent_channels);
+        let (unet_config, channels) = (unet.config(), vae.config().latent_channels());
         let mut noise = SeededNoise::new(SEED);
         let sample = noise.randn(&[1, unet_config.in_channels, height, width])?;
         let text_width = unet_config.levels.first().map_or(0, |level| level.cross_attention_dim);

@@ -24,9 +24,10 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 115] = [
+pub(super) const KEYS: [(&str, Kind); 116] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
+    ("model.vae", Kind::Text),
     ("model.unknown_fields", Kind::Text),
     ("adapters.folder", Kind::Text),
     ("adapters.embeddings", Kind::Text),

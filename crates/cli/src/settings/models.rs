@@ -3,13 +3,13 @@
 //! It handles names and numbers, and opens no model. The invariant: a model's name differs from every other model's and from every
 //! provider's, so that `--model` and a request's `model` are unambiguous.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use diffusion_core::{adapters::AdapterChoice, policy::Precision, schedulers::SchedulerName};
+use diffusion_core::{adapters::AdapterChoice, policy::Precision, prompt::PromptSyntax, schedulers::SchedulerName};
 use generation::{Limits, ModelDefaults, limits::SIDE_MULTIPLE};
 use serde::Deserialize;
 
-use super::{SERVICES, Settings, service_of, values};
+use super::{SERVICES, Settings, VaeSetting, service_of, values};
 use crate::model::{EMBEDDED, EMBEDDED_MOTION};
 
 /// The longest name, in bytes.
@@ -53,10 +53,13 @@ pub(crate) struct PoolModelSettings {
     /// The motion model for its images. Absent: `model.motion`.
     #[serde(default)]
     pub motion: Option<String>,
-    /// Denoising steps of requests that set none.
+    /// Its autoencoder, as in `model.vae`. Absent: `full`.
+    #[serde(default, deserialize_with = "values::parsed_option")]
+    pub vae: Option<VaeSetting>,
+    /// Denoising steps of requests that set none. Absent: the model's own default, else 25.
     #[serde(default)]
     pub steps: Option<u32>,
-    /// Guidance scale of requests that set none.
+    /// Guidance scale of requests that set none. Absent: the model's own default, else 7.5.
     #[serde(default)]
     pub guidance_scale: Option<f64>,
     /// Width in pixels of images whose requests set none, a multiple of 8; only together with `height`.
@@ -71,6 +74,9 @@ pub(crate) struct PoolModelSettings {
     /// The adapters of requests that choose none: `NAME`, `NAME:WEIGHT` or `NAME:WEIGHT:TEXT_WEIGHT` each.
     #[serde(default, deserialize_with = "values::parsed_list")]
     pub loras: Vec<AdapterChoice>,
+    /// The language of prompts in requests that set none: `plain` or `a1111`. Absent: `plain`.
+    #[serde(default, deserialize_with = "values::parsed_option")]
+    pub prompt_syntax: Option<PromptSyntax>,
 }
 
 impl PoolModelSettings {
@@ -81,6 +87,8 @@ impl PoolModelSettings {
             size: self.width.zip(self.height),
             scheduler: self.scheduler,
             loras: self.loras.clone(),
+            prompt_syntax: self.prompt_syntax,
+            vae: self.vae.as_ref().and_then(VaeSetting::named),
         }
     }
 
@@ -131,6 +139,8 @@ pub(crate) struct ChosenModel {
     pub source: String,
     /// Where its motion model is, in the same form.
     pub motion: String,
+    /// Where another autoencoder is.
+    pub vae: Option<PathBuf>,
     pub precision: Precision,
     /// The values of fields that requests omit.
     pub defaults: ModelDefaults,
@@ -144,8 +154,9 @@ impl Settings {
                 name: self.model.name.clone(),
                 source: self.model.name.clone(),
                 motion: self.motion_model().0,
+                vae: path_of(self.model.vae.as_ref()),
                 precision: self.compute.precision,
-                defaults: ModelDefaults::default(),
+                defaults: ModelDefaults { vae: self.model.vae.as_ref().and_then(VaeSetting::named), ..ModelDefaults::default() },
             },
             |model| self.chosen(model),
         )
@@ -168,6 +179,12 @@ impl Settings {
         self.model_named(name).map_or(name, |model| &model.source)
     }
 
+    /// Where another autoencoder of a model named by the user is.
+    pub(crate) fn vae_of(&self, name: &str) -> Option<&Path> {
+        let model = self.model_named(name).map(|model| &model.vae);
+        model.or((name == self.model.name).then_some(&self.model.vae))?.as_ref()?.path()
+    }
+
     fn model_named(&self, name: &str) -> Option<&PoolModelSettings> {
         self.models.iter().find(|model| model.name == name)
     }
@@ -177,6 +194,7 @@ impl Settings {
             name: model.name.clone(),
             source: model.source.clone(),
             motion: model.motion.clone().unwrap_or_else(|| self.motion_model().0),
+            vae: path_of(model.vae.as_ref()),
             precision: model.precision.unwrap_or(self.compute.precision),
             defaults: model.defaults(),
         }
@@ -204,12 +222,19 @@ impl Settings {
             if is_flag("compute.precision") {
                 model.precision = None;
             }
+            if is_flag("model.vae") && model.name == self.model.name {
+                model.vae.clone_from(&self.model.vae);
+            }
             if is_flag("model.motion") && model.name != self.model.motion {
                 model.motion = None;
             }
         }
         Ok(())
     }
+}
+
+fn path_of(vae: Option<&VaeSetting>) -> Option<PathBuf> {
+    vae.and_then(VaeSetting::path).map(Path::to_owned)
 }
 
 fn check(models: &[PoolModelSettings]) -> Result<(), String> {
@@ -226,11 +251,11 @@ fn check(models: &[PoolModelSettings]) -> Result<(), String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::io::Write as _;
+    use std::{io::Write as _, path::Path};
 
-    use diffusion_core::policy::Precision;
+    use diffusion_core::{policy::Precision, weights::VaeChoice};
 
-    use super::super::{Layer, Settings};
+    use super::super::{ChosenModel, Layer, Settings};
 
     fn read(text: &str) -> Result<Settings, String> {
         read_with(text, [])
@@ -299,6 +324,26 @@ mod tests {
         // A variable does not count as a flag.
         let variable = Layer::flag("FRAMEWRIGHT__COMPUTE__PRECISION", "compute.precision", "f16");
         assert_eq!(read_with(TWO, [variable]).unwrap().default_model().precision, Precision::F32);
+    }
+
+    #[test]
+    fn an_autoencoder_is_named_or_lies_elsewhere() {
+        let text = "[model]\nname = \"a\"\nvae = \"full\"\n\n[[models]]\nname = \"a\"\nsource = \"nano-sd\"\nvae = \"taesd\"\n\n\
+            [[models]]\nname = \"b\"\nsource = \"nano-sd\"\nvae = \"tiny\"\n";
+        let settings = read(text).unwrap();
+        let found = |model: &ChosenModel| (model.vae.clone(), model.defaults.vae);
+        assert_eq!(found(&settings.default_model()), (Some("taesd".into()), None));
+        assert_eq!(settings.other_models().map(|model| found(&model)).collect::<Vec<_>>(), [(None, Some(VaeChoice::Tiny))]);
+        assert_eq!([settings.vae_of("a"), settings.vae_of("b"), settings.vae_of("c")], [Some(Path::new("taesd")), None, None]);
+        // A flag acts on the model that it selects.
+        let settings = read_with(text, [Layer::flag("--vae", "model.vae", "tiny")]).unwrap();
+        assert_eq!(found(&settings.default_model()), (None, Some(VaeChoice::Tiny)));
+        // Without an entry of the list.
+        let settings = read("[model]\nname = \"nano-sd\"\nvae = \"taesd\"\n").unwrap();
+        assert_eq!(
+            (found(&settings.default_model()), settings.vae_of("nano-sd")),
+            ((Some("taesd".into()), None), Some(Path::new("taesd")))
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Every setting, from every source, and the errors for invalid values.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use diffusion_core::weights::VaeChoice;
 use secrecy::ExposeSecret as _;
 use server::access::{AllowedHosts, AllowedOrigins, ApiKey};
 
@@ -47,7 +48,7 @@ pub(super) fn acts(table: &[Row]) {
 
 #[test]
 fn every_variable_has_an_effect() {
-    let table: [Row; 55] = [
+    let table: [Row; 58] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -59,6 +60,7 @@ fn every_variable_has_an_effect() {
         ("HF_HUB_OFFLINE", "1", |s| s.hub.offline),
         ("FRAMEWRIGHT__MODEL__NAME", "2024", |s| s.model.name == "2024"),
         ("FRAMEWRIGHT__MODEL__MOTION", "2025", |s| s.model.motion == "2025"),
+        ("FRAMEWRIGHT__MODEL__VAE", "full", |s| s.model.vae == Some(VaeSetting::Named(VaeChoice::Full))),
         ("FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS", "refuse", |s| s.model.unknown_fields == UnknownFields::Refuse),
         ("FRAMEWRIGHT__COMPUTE__DEVICE", "cpu", |s| s.compute.device == DeviceChoice::Cpu),
         ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
@@ -92,6 +94,8 @@ fn every_variable_has_an_effect() {
         ("FRAMEWRIGHT__UPLOADS__KEEP_BYTES", "10", |s| s.uploads.keep_bytes == 10),
         ("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.25", |s| s.tasks.repaint_strength == 0.25),
         ("FRAMEWRIGHT__WEBHOOKS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", |s| s.webhooks.secret.is_some()),
+        ("FRAMEWRIGHT__ADAPTERS__FOLDER", "/loras", |s| s.adapters.folder.as_deref() == Some(Path::new("/loras"))),
+        ("FRAMEWRIGHT__ADAPTERS__EMBEDDINGS", "/words", |s| s.adapters.embeddings.as_deref() == Some(Path::new("/words"))),
         ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", "nas.example:9000,10.0.0.0/8", |s| s.requests.allowed_hosts.len() == 2),
         ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),
         ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),

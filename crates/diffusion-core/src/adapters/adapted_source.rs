@@ -15,7 +15,7 @@ use candle_core::{DType, Tensor};
 use super::{Adapter, SHOWN, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
 use crate::{
     Error, Result,
-    weights::{Component, TensorShape, TensorSource, WeightSource},
+    weights::{Component, TensorShape, TensorSource, VaeChoice, WeightSource},
 };
 
 /// The parts that adapters change.
@@ -181,6 +181,10 @@ impl WeightSource for AdaptedSource {
             }
             None => Ok(tensors),
         }
+    }
+
+    fn vaes(&self) -> Vec<VaeChoice> {
+        self.source.vaes()
     }
 
     fn remarks(&self) -> Vec<String> {

@@ -21,6 +21,8 @@ pub struct Conditioning<'a> {
     unet: &'a UNet2dConditionModel,
     /// The unconditional text comes first, if there is guidance.
     text: TextContext,
+    /// The unconditional text where its length differs from the other's: then the model is called twice a step.
+    separate_negative: Option<TextContext>,
     guidance_scale: Option<f64>,
     timestep_cond: Option<Tensor>,
     channels: Option<Tensor>,
@@ -34,11 +36,18 @@ impl<'a> Conditioning<'a> {
     /// # Errors
     /// [`Error::Shape`] if the embeddings' shape is not the model's.
     pub fn unguided(unet: &'a UNet2dConditionModel, prompt_embeds: &Tensor) -> Result<Self> {
-        Ok(Self { unet, text: unet.text_context(prompt_embeds)?, guidance_scale: None, timestep_cond: None, channels: None })
+        Ok(Self {
+            unet,
+            text: unet.text_context(prompt_embeds)?,
+            separate_negative: None,
+            guidance_scale: None,
+            timestep_cond: None,
+            channels: None,
+        })
     }
 
     /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: the batch is two rows a step, which share all
-    /// computations that do not depend on the text.
+    /// computations that do not depend on the text. Texts of different lengths are two calls a step, as in stable-diffusion-webui.
     ///
     /// # Errors
     /// [`Error::Candle`] if the shapes differ; [`Error::Shape`] if the embeddings' shape is not the model's.
@@ -48,6 +57,11 @@ impl<'a> Conditioning<'a> {
         negative_prompt_embeds: &Tensor,
         guidance_scale: f64,
     ) -> Result<Self> {
+        if prompt_embeds.dim(1)? != negative_prompt_embeds.dim(1)? {
+            let negative = unet.text_context(negative_prompt_embeds)?;
+            let unguided = Self::unguided(unet, prompt_embeds)?;
+            return Ok(Self { guidance_scale: Some(guidance_scale), separate_negative: Some(negative), ..unguided });
+        }
         let both = Tensor::cat(&[negative_prompt_embeds, prompt_embeds], 0)?;
         Ok(Self { guidance_scale: Some(guidance_scale), ..Self::unguided(unet, &both)? })
     }
@@ -78,8 +92,14 @@ impl<'a> Conditioning<'a> {
             Some(channels) => Tensor::cat(&[scaled_latents, channels], 1)?,
             None => scaled_latents.clone(),
         };
-        let noise_pred = self.unet.forward(&sample, timestep, &self.text, self.timestep_cond.as_ref())?;
-        let noise_pred = noise_pred.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        let predict = |text: &TextContext| -> Result<Tensor> {
+            let noise_pred = self.unet.forward(&sample, timestep, text, self.timestep_cond.as_ref())?;
+            Ok(noise_pred.to_dtype(DType::F32)?.to_device(&Device::Cpu)?)
+        };
+        let noise_pred = match &self.separate_negative {
+            None => predict(&self.text)?,
+            Some(negative) => Tensor::cat(&[&predict(negative)?, &predict(&self.text)?], 0)?,
+        };
         match self.guidance_scale {
             None => Ok(noise_pred),
             Some(scale) => combine(&noise_pred, scale),

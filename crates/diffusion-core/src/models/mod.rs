@@ -26,7 +26,7 @@ mod video_blocks_tests;
 
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderKl, AutoencoderKlConfig, AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig,
-    AutoencoderTiny, AutoencoderTinyConfig, LatentDistribution, Tiling,
+    AutoencoderTiny, AutoencoderTinyConfig, ImageVae, ImageVaeConfig, LatentDistribution, Tiling,
 };
 pub use blip::{BlipCache, BlipConfig, BlipImageContext, BlipTextConfig, BlipTextDecoder, BlipVisionConfig, BlipVisionModel};
 pub use clip_text::{ClipTextConfig, ClipTextModel};

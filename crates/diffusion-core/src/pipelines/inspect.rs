@@ -8,19 +8,23 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value as Json;
 
-use super::{Start, image::OwnScheduler, image_to_video::check_fit};
+use super::{
+    ImageDefaults, Start,
+    image::{OwnScheduler, check_fit as check_vae_fit},
+    image_to_video::check_fit,
+};
 use crate::{
     Error, Result,
     models::{
-        AutoencoderKl, AutoencoderKlConfig, AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig,
-        ClipTextModel, ClipVisionConfig, ClipVisionModelWithProjection, UNet2dConditionModel, UNet2dConfig,
-        UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig,
+        AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig, ClipTextModel, ClipVisionConfig,
+        ClipVisionModelWithProjection, ImageVae, ImageVaeConfig, UNet2dConditionModel, UNet2dConfig, UNetSpatioTemporalConditionModel,
+        UNetSpatioTemporalConfig,
     },
     ops::execution,
     preprocess::ClipImageProcessorConfig,
     schedulers::SchedulerFile,
     tokenizer::ClipTokenizer,
-    weights::{Component, ComponentWeights, ModelFamily, TensorShape, TensorSource, WeightSource, ignored_entries},
+    weights::{Component, ComponentWeights, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource, ignored_entries},
 };
 
 /// Entries of one file, or tensors, that the model's classes do not know.
@@ -95,14 +99,22 @@ impl<'a> Inspector<'a> {
             Err(error) => self.found.refusals.push(error),
         }
         if self.whole {
+            self.found.refusals.extend(ImageDefaults::sidecar(self.source).err());
             self.found.refusals.extend(ClipTokenizer::load(self.source).err());
         }
         let text_encoder = self.config(Component::TextEncoder, ClipTextConfig::read);
         let unet = self.config(Component::Unet, UNet2dConfig::read);
-        let vae = self.config(Component::Vae, AutoencoderKlConfig::read);
+        let vae = self.config(Component::Vae, ImageVaeConfig::read);
         self.weights(Component::TextEncoder, text_encoder, ClipTextModel::load);
         self.weights(Component::Unet, unet, UNet2dConditionModel::load);
-        self.weights(Component::Vae, vae, AutoencoderKl::load);
+        if self.source.vaes().contains(&VaeChoice::Tiny) {
+            let tiny = self.config(Component::TinyVae, ImageVaeConfig::read);
+            if let (Some(full), Some(tiny)) = (&vae, &tiny) {
+                self.found.refusals.extend(check_vae_fit(full, tiny).err());
+            }
+            self.weights(Component::TinyVae, tiny, ImageVae::load);
+        }
+        self.weights(Component::Vae, vae, ImageVae::load);
     }
 
     fn stable_video_diffusion(&mut self) {

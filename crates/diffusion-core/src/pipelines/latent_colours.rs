@@ -40,6 +40,19 @@ const RIDGE: f64 = 1e-6;
 /// The maximum longer side of an enlarged preview, in pixels; a preview of more latents has one pixel per latent.
 const MAX_SIDE: u32 = 256;
 
+/// Latents [1, channels, height, width] for a decoder, averaged until their image is no larger than an enlarged preview: decoding an image of
+/// its full size at every step would cost more than the preview shows.
+///
+/// # Errors
+/// [`Error::Candle`] if the latents have another shape.
+pub(super) fn shrunk(latents: &Tensor, factor: u32) -> Result<Tensor> {
+    let (_, _, height, width) = latents.dims4()?;
+    let longest = (MAX_SIDE / factor.max(1)).max(1) as usize;
+    let times = height.max(width).div_ceil(longest);
+    let times = times.min(height).min(width);
+    Ok(if times < 2 { latents.clone() } else { latents.avg_pool2d(times)? })
+}
+
 /// A map from a latent's channels to a colour.
 #[derive(Debug)]
 pub(super) struct LatentColours {

@@ -14,13 +14,13 @@ use std::{
 
 use candle_core::{DType, Device};
 
-use super::{StableDiffusion, StableVideoDiffusion, decode_split::DecodeSplit, image_to_video::MOST_ELEMENTS, scenes};
+use super::{StableDiffusion, StableVideoDiffusion, decode_split::DecodeSplit, image::VaeConfigs, image_to_video::MOST_ELEMENTS, scenes};
 use crate::{
     Result,
-    models::{AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
+    models::{AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
     ops::memory::{weight_bytes, working_bytes},
     policy::ExecutionPolicy,
-    weights::{Component, ComponentWeights, TensorShape, WatchedTensors, WeightSource},
+    weights::{Component, ComponentWeights, TensorShape, VaeChoice, WatchedTensors, WeightSource},
 };
 
 /// Bytes per pixel for an image's conversion from and to tensors: planes in f32, copied between layouts, and bytes.
@@ -56,7 +56,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageMemory {
     unet: UNet2dConfig,
-    vae: AutoencoderKlConfig,
+    vaes: VaeConfigs,
     place: Place,
     weights: u64,
 }
@@ -69,9 +69,10 @@ impl ImageMemory {
     /// As [`StableDiffusion::load`], for configurations.
     pub fn of(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         let unet = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vae = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
-        let parts = [(Component::TextEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
-        Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, parts, policy)? })
+        let vaes = VaeConfigs::read(source)?;
+        let mut parts = vec![(Component::TextEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
+        parts.extend(vaes.tiny.as_ref().map(|_| (Component::TinyVae, policy.vae)));
+        Ok(Self { unet, vaes, place: Place::of(policy), weights: stored_weights(source, &parts, policy)? })
     }
 
     /// The size of the loaded weights, in bytes.
@@ -81,7 +82,9 @@ impl ImageMemory {
 
     /// The peak memory for an image in addition to the weights, in bytes.
     pub fn working(&self, call: ImageCall) -> u64 {
-        let (ImageCall { size, guided, encodes, between }, factor) = (call, self.vae.factor().max(1));
+        let ImageCall { size, guided, encodes, between, vae } = call;
+        let vae = self.vaes.chosen(vae);
+        let factor = vae.factor().max(1);
         let latents = (size.1 as usize / factor, size.0 as usize / factor);
         let texts = if guided && self.unet.time_cond_proj_dim.is_none() { 2 } else { 1 };
         let unet = self.unet.planned(texts, latents.0, latents.1);
@@ -89,12 +92,12 @@ impl ImageMemory {
         // A device reports when memory runs out, and the decode is then split down to one at a time.
         let together = if between && self.place.on_cpu { scenes::decoded_together(size) } else { 1 };
         let tile = tile(size, self.place.on_cpu);
-        let decode = self.vae.planned_decode(together, tile.0 / factor, tile.1 / factor);
+        let decode = vae.planned_decode(together, tile.0 / factor, tile.1 / factor);
         let mut coding = working_bytes(decode.peak_elements, decode.largest_elements, self.place.vae, self.place.on_cpu);
         if encodes {
             // An encode is not retried in smaller parts.
             let whole = own_tile(size);
-            let encode = self.vae.planned_encode(1, whole.0, whole.1);
+            let encode = vae.planned_encode(1, whole.0, whole.1);
             coding = coding.max(working_bytes(encode.peak_elements, encode.largest_elements, self.place.vae, self.place.on_cpu));
         }
         let pixels = u64::from(size.0).saturating_mul(u64::from(size.1)).saturating_mul(together as u64);
@@ -113,6 +116,8 @@ pub struct ImageCall {
     pub encodes: bool,
     /// Whether it is an intermediate image between two scenes, several of which are decoded together.
     pub between: bool,
+    /// The autoencoder.
+    pub vae: VaeChoice,
 }
 
 /// The memory needs of an image-to-video model.
@@ -147,7 +152,7 @@ impl MotionMemory {
         let unet = UNetSpatioTemporalConfig::from_json(&source.config(Component::Unet)?)?;
         let vae = AutoencoderKlTemporalDecoderConfig::from_json(&source.config(Component::Vae)?)?;
         let parts = [(Component::ImageEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
-        Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, parts, policy)? })
+        Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, &parts, policy)? })
     }
 
     /// The size of the weights after loading, in bytes.
@@ -204,7 +209,7 @@ impl StableDiffusion {
     pub fn memory(&self) -> ImageMemory {
         ImageMemory {
             unet: self.unet.config().clone(),
-            vae: self.vae.config().clone(),
+            vaes: self.vaes.configs(),
             place: Place::of(&self.policy),
             weights: self.weight_bytes,
         }
@@ -224,13 +229,13 @@ impl StableVideoDiffusion {
 }
 
 /// The memory that a source's tensors need after loading.
-fn stored_weights(source: &dyn WeightSource, parts: [(Component, DType); 3], policy: &ExecutionPolicy) -> Result<u64> {
+fn stored_weights(source: &dyn WeightSource, parts: &[(Component, DType)], policy: &ExecutionPolicy) -> Result<u64> {
     let mut weights = 0_u64;
     for (component, dtype) in parts {
-        let tensors = source.tensors(component)?;
+        let tensors = source.tensors(*component)?;
         for name in tensors.names() {
             if let Some(TensorShape::Known(shape)) = tensors.shape(&name) {
-                weights = weights.saturating_add(weight_bytes(&shape, dtype, policy.device.is_cpu()));
+                weights = weights.saturating_add(weight_bytes(&shape, *dtype, policy.device.is_cpu()));
             }
         }
     }
@@ -260,9 +265,9 @@ fn tile(size: (u32, u32), on_cpu: bool) -> (usize, usize) {
 
 /// Counts the bytes of a model's weights as they are loaded.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Weighed(Arc<AtomicU64>);
+pub(super) struct WeightCounter(Arc<AtomicU64>);
 
-impl Weighed {
+impl WeightCounter {
     /// A component's weights, counted as they are read.
     pub(super) fn component(
         &self,
@@ -318,7 +323,7 @@ mod tests {
         let memory = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap().memory();
         // 7.4 million numbers.
         assert!((29_000_000..60_000_000).contains(&memory.weights()), "{}", memory.weights());
-        let call = |side: u32| ImageCall { size: (side, side), guided: true, encodes: false, between: false };
+        let call = |side: u32| ImageCall { size: (side, side), guided: true, encodes: false, between: false, vae: VaeChoice::Full };
         let of = |side: u32| memory.working(call(side));
         assert!(of(64) < of(128) && of(128) < of(512) && of(512) < of(1024));
         assert!(of(1032) < of(1024) && of(1032) > of(512));
@@ -350,7 +355,9 @@ mod tests {
             [(DType::F32, 512, 697.0), (DType::F32, 768, 1851.0), (DType::BF16, 512, 369.1), (DType::BF16, 768, 919.8)]
         {
             let memory = ImageMemory::of(&RandomWeights::new("tiny-sd", 0).unwrap(), &policy(dtype)).unwrap();
-            let working = |side| memory.working(ImageCall { size: (side, side), guided: true, encodes: false, between: false }) as f64;
+            let working = |side| {
+                memory.working(ImageCall { size: (side, side), guided: true, encodes: false, between: false, vae: VaeChoice::Full }) as f64
+            };
             let ratio = (working(side) - working(256)) / MIB / measured;
             assert!((1.0..1.15).contains(&ratio), "tiny-sd, {dtype:?}, {side}: {ratio}");
         }

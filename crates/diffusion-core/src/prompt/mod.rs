@@ -26,6 +26,14 @@ impl PromptSyntax {
     /// Every language, in the order in which messages list them.
     pub const ALL: [Self; 2] = [Self::Plain, Self::A1111];
 
+    /// Whether what exceeds the text encoder's length is cut off.
+    pub fn truncates(self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::A1111 => false,
+        }
+    }
+
     /// The name in requests and settings.
     pub fn name(self) -> &'static str {
         match self {

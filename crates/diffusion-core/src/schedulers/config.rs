@@ -162,6 +162,11 @@ impl SchedulerConfig {
         self.prediction_type
     }
 
+    /// Whether every run begins at the last of training's timesteps.
+    pub(crate) fn trails(&self) -> bool {
+        self.timestep_spacing == TimestepSpacing::Trailing
+    }
+
     /// Starts a run of `num_inference_steps` steps.
     ///
     /// # Errors

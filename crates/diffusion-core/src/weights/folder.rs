@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
-    Component, TensorSource, WeightSource, contents, mapping::WeightFile, model_index, python_json, safetensors_file, table::TensorTable,
-    torch_file,
+    Component, TensorSource, VaeChoice, WeightSource, contents, mapping::WeightFile, model_index, python_json, safetensors_file,
+    table::TensorTable, torch_file,
 };
 use crate::{Error, Result, regular_file};
 
@@ -20,6 +20,8 @@ use crate::{Error, Result, regular_file};
 pub struct DiffusersFolder {
     root: PathBuf,
     variant: Option<String>,
+    /// The component whose files lie at the top, where that is all there is.
+    only: Option<Component>,
 }
 
 /// What a folder without a model index contains, by a file in it.
@@ -50,24 +52,33 @@ impl DiffusersFolder {
         {
             return Err(Error::Params { field: "variant", reason: format!("{variant:?} is no variant's name, such as fp16") });
         }
-        let folder = Self { root, variant: variant.map(str::to_owned) };
+        let folder = Self { root, variant: variant.map(str::to_owned), only: None };
         model_index::check(&folder.config(Component::ModelIndex)?)?;
         Ok(folder)
     }
 
     /// A folder without a model index: the only component of a transformers model lies at its top.
     pub(super) fn unindexed(root: PathBuf) -> Self {
-        Self { root, variant: None }
+        Self { root, variant: None, only: None }
+    }
+
+    /// A folder that is one component of a model, without the folder above it.
+    pub(super) fn of_component(root: impl Into<PathBuf>, component: Component) -> Self {
+        Self { root: root.into(), variant: None, only: Some(component) }
+    }
+
+    fn folder(&self, component: Component) -> PathBuf {
+        if self.only == Some(component) { self.root.clone() } else { self.root.join(component.folder()) }
     }
 
     fn path(&self, component: Component, file_name: &str) -> PathBuf {
-        self.root.join(component.folder()).join(file_name)
+        self.folder(component).join(file_name)
     }
 
     /// The preferred weight file among those that exist for a component.
     fn weights_of(&self, component: Component) -> Result<Weights> {
         let Some((safetensors, torch)) = component.weight_stems() else {
-            return Err(Error::file(self.root.join(component.folder()), "has no tensors"));
+            return Err(Error::file(self.folder(component), "has no tensors"));
         };
         let variants: &[Option<&str>] = match &self.variant {
             Some(variant) => &[Some(variant)],
@@ -85,7 +96,7 @@ impl DiffusersFolder {
         }
         let wanted = self.variant.as_ref().map_or(String::new(), |variant| format!(" of the variant {variant}"));
         let reason = format!("has no weight file{wanted}: looked for {safetensors}.safetensors, {torch}.bin, their shards and variants");
-        Err(Error::file(self.root.join(component.folder()), reason))
+        Err(Error::file(self.folder(component), reason))
     }
 }
 
@@ -146,6 +157,11 @@ impl WeightSource for DiffusersFolder {
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Io { path, source }),
         }
+    }
+
+    fn vaes(&self) -> Vec<VaeChoice> {
+        let has_tiny = self.path(Component::TinyVae, Component::TinyVae.config_file()).is_file();
+        if has_tiny { VaeChoice::ALL.to_vec() } else { vec![VaeChoice::Full] }
     }
 
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {

@@ -28,6 +28,7 @@ mod model_index;
 mod names;
 mod opcodes;
 mod open;
+mod other_vae;
 mod pickle;
 mod pickle_tensors;
 mod pickle_values;
@@ -42,6 +43,7 @@ mod tensor_file;
 mod torch_file;
 mod torch_legacy;
 mod transformers_folder;
+mod vae_choice;
 mod watched;
 
 pub use embedded::EmbeddedModel;
@@ -53,11 +55,13 @@ pub(crate) use model_index::check as check_model_index;
 pub(crate) use model_index::class_of;
 pub(crate) use model_index::ignored as ignored_entries;
 pub use open::{OpenOptions, open_model};
+pub use other_vae::OtherVae;
 pub use prediction::PredictionType;
 pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};
 pub(crate) use tensor_file::TensorFile;
 pub use transformers_folder::TransformersFolder;
+pub use vae_choice::VaeChoice;
 pub(crate) use watched::WatchedTensors;
 pub use watched::{WatchedSource, elements_of};
 
@@ -70,6 +74,8 @@ pub enum Component {
     Unet,
     /// The autoencoder.
     Vae,
+    /// A small approximation of the autoencoder, beside it: an AutoencoderTiny.
+    TinyVae,
     /// The CLIP text encoder.
     TextEncoder,
     /// The CLIP image encoder.
@@ -91,6 +97,7 @@ impl Component {
             Self::ModelIndex | Self::Captioner => "",
             Self::Unet => "unet",
             Self::Vae => "vae",
+            Self::TinyVae => "vae_tiny",
             Self::TextEncoder => "text_encoder",
             Self::ImageEncoder => "image_encoder",
             Self::Tokenizer => "tokenizer",
@@ -103,7 +110,7 @@ impl Component {
     pub fn config_file(self) -> &'static str {
         match self {
             Self::ModelIndex => "model_index.json",
-            Self::Unet | Self::Vae | Self::TextEncoder | Self::ImageEncoder | Self::Captioner => "config.json",
+            Self::Unet | Self::Vae | Self::TinyVae | Self::TextEncoder | Self::ImageEncoder | Self::Captioner => "config.json",
             Self::Tokenizer => "tokenizer_config.json",
             Self::FeatureExtractor => "preprocessor_config.json",
             Self::Scheduler => "scheduler_config.json",
@@ -113,7 +120,7 @@ impl Component {
     /// The stems of the component's .safetensors and .bin files; `None` for a component without tensors.
     pub(crate) fn weight_stems(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Unet | Self::Vae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
+            Self::Unet | Self::Vae | Self::TinyVae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
             Self::TextEncoder | Self::ImageEncoder | Self::Captioner => Some(("model", "pytorch_model")),
             Self::ModelIndex | Self::Tokenizer | Self::FeatureExtractor | Self::Scheduler => None,
         }
@@ -127,6 +134,7 @@ impl fmt::Display for Component {
             Self::Captioner => "captioner",
             Self::Unet
             | Self::Vae
+            | Self::TinyVae
             | Self::TextEncoder
             | Self::ImageEncoder
             | Self::Tokenizer
@@ -159,6 +167,11 @@ pub trait WeightSource: Send + Sync {
     /// # Errors
     /// [`Error::File`] if the file is missing, truncated or malformed.
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>>;
+
+    /// The model's autoencoders; the first is that of requests that choose none.
+    fn vaes(&self) -> Vec<VaeChoice> {
+        vec![VaeChoice::Full]
+    }
 
     /// Remarks for users about how the model was read, one sentence each: conclusions about what its files do not state.
     fn remarks(&self) -> Vec<String> {

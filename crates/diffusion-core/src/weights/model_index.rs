@@ -71,7 +71,7 @@ impl ModelFamily {
         match self {
             Self::StableDiffusion => &[
                 ("unet", &["UNet2DConditionModel"]),
-                ("vae", &["AutoencoderKL"]),
+                ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
                 ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
                 ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
             ],
@@ -192,6 +192,7 @@ mod tests {
     fn both_families_are_accepted() {
         assert_eq!(check(&index(json!({}))).unwrap(), ModelFamily::StableDiffusion);
         assert_eq!(check(&index(json!({"_class_name": "LatentConsistencyModelPipeline"}))).unwrap(), ModelFamily::StableDiffusion);
+        assert_eq!(check(&index(json!({"vae": ["diffusers", "AutoencoderTiny"]}))).unwrap(), ModelFamily::StableDiffusion);
         assert_eq!(check(&video_index(json!({}))).unwrap(), ModelFamily::StableVideoDiffusion);
     }
 
@@ -199,7 +200,8 @@ mod tests {
     fn others_are_refused_by_name() {
         let refused = |changes| refusal(&index(changes));
         assert!(refused(json!({"_class_name": "StableDiffusionXLPipeline"})).contains("unsupported pipeline StableDiffusionXLPipeline"));
-        assert!(refused(json!({"vae": ["diffusers", "AutoencoderTiny"]})).contains("field vae: unsupported class AutoencoderTiny"));
+        let consistency = refused(json!({"vae": ["diffusers", "ConsistencyDecoderVAE"]}));
+        assert!(consistency.contains("field vae: unsupported class ConsistencyDecoderVAE"), "{consistency}");
         assert!(refused(json!({"unet": [null, null]})).contains("field unet: missing"));
         let refused = |changes| refusal(&video_index(changes));
         assert!(refused(json!({"vae": ["diffusers", "AutoencoderKL"]})).contains("field vae: unsupported class AutoencoderKL"));

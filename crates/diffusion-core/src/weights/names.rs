@@ -15,9 +15,12 @@ pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor
         Component::TextEncoder => text_encoder(name).map(|name| (name, tensor)),
         Component::Vae => Some(vae(name, tensor)),
         Component::ImageEncoder | Component::Captioner => without_position_ids(name).map(|name| (name, tensor)),
-        Component::Unet | Component::ModelIndex | Component::Tokenizer | Component::FeatureExtractor | Component::Scheduler => {
-            Some((name, tensor))
-        }
+        Component::Unet
+        | Component::TinyVae
+        | Component::ModelIndex
+        | Component::Tokenizer
+        | Component::FeatureExtractor
+        | Component::Scheduler => Some((name, tensor)),
     }
 }
 

@@ -57,6 +57,7 @@ impl WeightSource for RandomWeights {
             Component::ModelIndex => Ok(architectures::with_scheduler(parsed(component)?, &parsed(Component::Scheduler)?)),
             Component::Unet
             | Component::Vae
+            | Component::TinyVae
             | Component::TextEncoder
             | Component::ImageEncoder
             | Component::Tokenizer

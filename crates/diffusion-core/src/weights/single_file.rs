@@ -23,7 +23,7 @@ use super::{
     table::TensorTable,
     torch_file,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, regular_file};
 
 /// Options that override a single-file checkpoint's own marks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,15 +168,24 @@ impl WeightSource for SingleFile {
             Component::TextEncoder => Ok(self.text_encoder.0.clone()),
             Component::Tokenizer => parse(&self.path, self.tokenizer),
             Component::Scheduler => Ok(self.scheduler.clone()),
-            Component::ImageEncoder | Component::FeatureExtractor | Component::Captioner => {
+            Component::TinyVae | Component::ImageEncoder | Component::FeatureExtractor | Component::Captioner => {
                 Err(Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint")))
             }
         }
     }
 
-    /// Always `None`: a checkpoint has no tokenizer files.
-    fn file(&self, _component: Component, _file_name: &str) -> Result<Option<Vec<u8>>> {
-        Ok(None)
+    /// A file of the whole model lies beside the checkpoint: `NAME.framewright.json` for `NAME.safetensors`. Every other is `None`: a
+    /// checkpoint has no tokenizer files.
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        if component != Component::ModelIndex {
+            return Ok(None);
+        }
+        let path = self.path.with_extension(file_name);
+        match regular_file::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { path, source }),
+        }
     }
 
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
@@ -185,6 +194,7 @@ impl WeightSource for SingleFile {
             Component::Vae => &self.vae,
             Component::TextEncoder => &self.text_encoder,
             Component::ModelIndex
+            | Component::TinyVae
             | Component::ImageEncoder
             | Component::Tokenizer
             | Component::FeatureExtractor

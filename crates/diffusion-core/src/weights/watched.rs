@@ -6,11 +6,11 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use candle_core::{DType, Tensor};
 
-use super::{Component, TensorShape, TensorSource, WeightSource};
+use super::{Component, TensorShape, TensorSource, VaeChoice, WeightSource};
 use crate::{Error, Result};
 
 /// The components whose tensors a load reads.
-const LOADED: [Component; 4] = [Component::TextEncoder, Component::ImageEncoder, Component::Unet, Component::Vae];
+const LOADED: [Component; 5] = [Component::TextEncoder, Component::ImageEncoder, Component::Unet, Component::Vae, Component::TinyVae];
 
 /// Receives each tensor's shape before the tensor is read; a break stops the load with [`Error::Cancelled`].
 type OnTensor = dyn Fn(&[usize]) -> ControlFlow<()> + Send + Sync;
@@ -60,6 +60,10 @@ impl WeightSource for WatchedSource {
 
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
         Ok(Arc::new(WatchedTensors { tensors: self.source.tensors(component)?, on_tensor: Arc::clone(&self.on_tensor) }))
+    }
+
+    fn vaes(&self) -> Vec<VaeChoice> {
+        self.source.vaes()
     }
 
     fn remarks(&self) -> Vec<String> {

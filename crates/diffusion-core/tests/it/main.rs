@@ -9,6 +9,7 @@ mod captions;
 mod clip;
 mod configs;
 mod embeddings;
+mod few_steps;
 mod golden_weights;
 #[cfg(feature = "hub")]
 mod hub;
@@ -17,6 +18,7 @@ mod nano_sd;
 mod nano_svd;
 mod noise;
 mod ops;
+mod other_vae;
 mod pipelines;
 mod previews;
 mod prompts;

@@ -9,7 +9,8 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     pipelines::{ImageParams, RunContext, StableDiffusion, Start},
     policy::ExecutionPolicy,
-    weights::{Component, TensorShape, TensorSource, WeightSource},
+    prompt::PromptSyntax,
+    weights::{Component, TensorShape, TensorSource, VaeChoice, WeightSource},
 };
 use image::{GrayImage, RgbImage};
 use serde_json::Value as Json;
@@ -86,6 +87,7 @@ pub(crate) fn params(call: &Json) -> ImageParams {
     ImageParams {
         prompt: text("prompt"),
         negative_prompt: text("negative_prompt"),
+        prompt_syntax: PromptSyntax::Plain,
         width: number("width") as u32,
         height: number("height") as u32,
         num_inference_steps: number("steps") as usize,
@@ -94,8 +96,15 @@ pub(crate) fn params(call: &Json) -> ImageParams {
         scheduler: call["scheduler"].as_str().map(|name| name.parse().unwrap()),
         eta: None,
         clip_skip: number("clip_skip") as usize,
+        vae: VaeChoice::Full,
         start: Start::Noise,
     }
+}
+
+/// A golden image, [height, width, 3] bytes.
+pub(crate) fn image_of(tensor: &Tensor) -> RgbImage {
+    let (height, width, _) = tensor.dims3().unwrap();
+    RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1::<u8>().unwrap()).unwrap()
 }
 
 /// The golden folder's configurations with a call's changes, and weights drawn by name.
@@ -124,8 +133,9 @@ impl WeightSource for GoldenModel {
         let changes = match component {
             Component::Unet => &self.call["unet"],
             Component::Scheduler => &self.call["scheduler_config"],
-            Component::ModelIndex
-            | Component::Vae
+            Component::ModelIndex => &self.call["model_index"],
+            Component::Vae => &self.call["vae"],
+            Component::TinyVae
             | Component::TextEncoder
             | Component::ImageEncoder
             | Component::Tokenizer
@@ -147,6 +157,9 @@ impl WeightSource for GoldenModel {
         if component == Component::Unet {
             // As Python's json.dumps spells it.
             part = format!("unet{}", self.call["unet"].to_string().replace(':', ": "));
+        }
+        if component == Component::Vae && self.call["vae"].is_object() {
+            part = "vae_tiny".to_owned();
         }
         Ok(Arc::new(Poisonable { weights: GoldenWeights::new(&self.shapes[part]), poison: self.poison }))
     }

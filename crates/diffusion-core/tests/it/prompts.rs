@@ -6,13 +6,21 @@ use candle_core::{DType, Device};
 use diffusion_core::{
     conditioning::TextConditioner,
     models::{ClipTextConfig, ClipTextModel},
+    pipelines::{ImageParams, RunContext, StableDiffusion},
+    policy::ExecutionPolicy,
     prompt::{PromptSyntax, chunks},
     tokenizer::{ClipTokenizer, TokenizerConfig, Vocabulary},
     weights::Component,
 };
 use serde_json::{Value, json};
 
-use crate::{golden, golden_metadata, golden_weights::GoldenWeights, relative_error, tolerance::MODELS};
+use crate::{
+    golden, golden_metadata,
+    golden_weights::GoldenWeights,
+    pipelines::{GoldenModel, image_of, params, psnr},
+    relative_error,
+    tolerance::{IMAGE_PSNR, MODELS},
+};
 
 /// A tokenizer that pads as Stable Diffusion 1 (with the end token) or 2 (with "!").
 fn tokenizer(family: &str) -> ClipTokenizer {
@@ -72,6 +80,43 @@ fn a1111_prompts_are_encoded_as_by_the_reference() {
         }
     }
     assert_eq!(compared, tensors.len());
+}
+
+/// scripts/golden/weighted_prompts.py.
+#[test]
+fn images_of_a1111_prompts_match_diffusers_with_the_references_embeddings() {
+    let (tensors, metadata) = (golden("pipelines", "weighted_prompts"), golden_metadata("pipelines", "weighted_prompts"));
+    let calls: serde_json::Map<String, Value> = serde_json::from_str(&metadata["calls"]).unwrap();
+    let shapes: Value = serde_json::from_str(&metadata["shapes"]).unwrap();
+    assert_eq!(calls.len(), tensors.len());
+    for (name, call) in &calls {
+        let source = GoldenModel { shapes: shapes.clone(), call: call.clone(), poison: None };
+        let model = StableDiffusion::load(&source, &ExecutionPolicy::cpu_f32()).unwrap();
+        let image = |prompt_syntax| model.image(&ImageParams { prompt_syntax, ..params(call) }, RunContext::new(&mut ())).unwrap();
+        let expected = image_of(&tensors[name]);
+        let decibels = psnr(&image(PromptSyntax::A1111), &expected);
+        assert!(decibels >= IMAGE_PSNR, "{name}: {decibels:.1} dB");
+        assert!(psnr(&image(PromptSyntax::Plain), &expected) < IMAGE_PSNR, "{name}: the golden does not depend on the language");
+    }
+}
+
+#[test]
+fn texts_that_are_mixed_are_padded_to_one_length() {
+    let metadata = golden_metadata("prompts", "a1111");
+    let config = ClipTextConfig::from_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
+    let weights = Arc::new(GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap()));
+    let model = ClipTextModel::load(&config, &weights.cursor(Component::TextEncoder, DType::F32)).unwrap();
+    let conditioner = TextConditioner::new(tokenizer("sd1"), model, Device::Cpu, DType::F32);
+    let encode = |prompt: &str| conditioner.encode(prompt, Some("a"), PromptSyntax::A1111, 0).unwrap();
+    let [short, long] = conditioner.padded([encode("a boat"), encode("a BREAK b BREAK c")]).unwrap();
+    let length = |embeds: &candle_core::Tensor| embeds.dim(1).unwrap();
+    assert_eq!([length(&short.prompt_embeds), length(&long.prompt_embeds)], [231, 231]);
+    assert_eq!(length(&short.negative_prompt_embeds.clone().unwrap()), 77);
+    let part = |start: usize| short.prompt_embeds.narrow(1, start, 77).unwrap();
+    assert_eq!(relative_error(&part(0), &encode("a boat").prompt_embeds), 0.0);
+    assert_eq!(relative_error(&part(77), &encode("").prompt_embeds), 0.0);
+    assert_eq!(relative_error(&part(154), &part(77)), 0.0);
+    assert!(short.interpolate(&long, 0.5).is_ok());
 }
 
 #[test]

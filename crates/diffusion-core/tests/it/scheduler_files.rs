@@ -52,6 +52,7 @@ impl WeightSource for Folder {
             Component::ModelIndex => Ok(self.index.clone()),
             Component::Unet
             | Component::Vae
+            | Component::TinyVae
             | Component::TextEncoder
             | Component::ImageEncoder
             | Component::Tokenizer
@@ -126,7 +127,7 @@ impl Request {
 /// The PSNR between the images of both latents, in f32.
 fn image_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> f64 {
     let image = |latents: &Tensor| {
-        let decoded = model.vae().decode(&(latents / model.vae().config().scaling_factor).unwrap()).unwrap();
+        let decoded = model.vae().decode(latents).unwrap();
         let values = decoded.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         values.into_iter().map(|value| f64::from((value / 2.0 + 0.5).clamp(0.0, 1.0))).collect::<Vec<f64>>()
     };

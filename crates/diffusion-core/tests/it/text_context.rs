@@ -208,6 +208,13 @@ fn guidance_combines_separate_predictions() {
     let expected = (&uncond + ((text - &uncond).unwrap() * 7.5).unwrap()).unwrap();
     assert_eq!(numbers(&guided), numbers(&expected));
 
+    // A longer negative prompt, as prompts of several chunks have it.
+    let longer = randn(8, &[1, 2 * TOKENS, TEXT]);
+    let guided = predict(Conditioning::guided(&model, &prompt, &longer, 7.5).unwrap());
+    let uncond = predict(Conditioning::unguided(&model, &longer).unwrap());
+    let expected = (&uncond + ((predict(Conditioning::unguided(&model, &prompt).unwrap()) - &uncond).unwrap() * 7.5).unwrap()).unwrap();
+    assert_eq!(numbers(&guided), numbers(&expected));
+
     let conditioning = Conditioning::guided(&model, &prompt, &negative, 7.5).unwrap();
     assert!(matches!(conditioning.predict(&sample(2), 481.5), Err(Error::Shape { what: "latents", .. })));
 }

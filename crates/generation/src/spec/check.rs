@@ -3,11 +3,14 @@
 //! It must not know any particular request. Invariant: a method that returns `None` has recorded an error (except for the scheduler, where
 //! `None` may also mean that none was requested).
 
-use diffusion_core::{pipelines::first_user_step, schedulers::SchedulerName};
+use diffusion_core::{pipelines::first_user_step, prompt::PromptSyntax, schedulers::SchedulerName};
 
-use crate::spec::{
-    field_error::{Bound, FieldError, FieldErrorKind},
-    limits::{Limits, SIDE_MULTIPLE},
+use crate::{
+    model_info::ModelDefaults,
+    spec::{
+        field_error::{Bound, FieldError, FieldErrorKind},
+        limits::{Limits, SIDE_MULTIPLE},
+    },
 };
 
 /// Collects errors while the fields are read one after another.
@@ -24,6 +27,14 @@ pub(crate) struct Check {
 /// The model that a request names; a blank name counts as none.
 pub(crate) fn model_name(name: Option<String>) -> Option<String> {
     name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The model's steps for a request that names none: a model of few steps has as many more as `strength`, the share of the steps that is run
+/// over an image, needs to leave one of them. Steps beyond the limit of requests are not added.
+pub(crate) fn model_steps(defaults: &ModelDefaults, strength: Option<f64>) -> Option<u32> {
+    let steps = defaults.num_inference_steps?;
+    let least = strength.filter(|strength| *strength > 0.0).map_or(1, |strength| (1.0 / strength).ceil() as u32);
+    Some(if least <= Limits::DEFAULT.steps.1 { steps.max(least) } else { steps })
 }
 
 impl Check {
@@ -109,6 +120,29 @@ impl Check {
                 let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
                 let nearest = SchedulerName::nearest(&name).map(|nearest| nearest.to_string());
                 self.fail("scheduler", name, FieldErrorKind::Enum { expected, nearest })
+            }
+        }
+    }
+
+    /// The language of a request's prompts.
+    pub(crate) fn prompt_syntax(&mut self, name: Option<String>, default: Option<PromptSyntax>) -> Option<PromptSyntax> {
+        self.choice("prompt_syntax", name, PromptSyntax::ALL.map(|syntax| (syntax.name(), syntax)), default)
+    }
+
+    /// One of a few choices by name, or else the default.
+    pub(crate) fn choice<T: Copy + Default, const N: usize>(
+        &mut self,
+        field: &'static str,
+        name: Option<String>,
+        choices: [(&'static str, T); N],
+        default: Option<T>,
+    ) -> Option<T> {
+        let Some(name) = name else { return Some(default.unwrap_or_default()) };
+        match choices.iter().find(|(known, _)| *known == name) {
+            Some((_, choice)) => Some(*choice),
+            None => {
+                let kind = FieldErrorKind::not_one_of(&name, &choices.map(|(known, _)| known));
+                self.fail(field, name, kind)
             }
         }
     }

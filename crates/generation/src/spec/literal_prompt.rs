@@ -1,4 +1,5 @@
-//! Escapes a prompt for AUTOMATIC1111's web UI, so that it reads the text literally: here, a prompt has no syntax.
+//! Escapes a prompt for AUTOMATIC1111's web UI, so that it reads what was read here: a plain prompt has no syntax, and one in that program's
+//! syntax has weights and BREAK, and nothing else.
 //!
 //! It must not know the other parameters of an image. In that program, brackets weight words and change them between steps, `<lora:..>`
 //! loads a file, AND and BREAK divide, and a number after the last colon weights the whole prompt; a backslash before a bracket or a
@@ -7,8 +8,11 @@
 //! the original prompt, except for blanks at line ends, which no tokenizer sees. [`has_comment`] detects the one thing that cannot be
 //! escaped.
 
-/// The prompt with its syntax escaped.
-pub(crate) fn escaped(prompt: &str) -> String {
+use diffusion_core::prompt::PromptSyntax;
+
+/// The prompt with the syntax escaped that has no effect here.
+pub(crate) fn escaped(prompt: &str, syntax: PromptSyntax) -> String {
+    let is_plain = syntax == PromptSyntax::Plain;
     let mut text = String::with_capacity(prompt.len());
     let mut before = None;
     let mut is_line_empty = true;
@@ -17,13 +21,16 @@ pub(crate) fn escaped(prompt: &str) -> String {
         let after = rest.get(character.len_utf8()..).unwrap_or_default();
         let is_word = |word: &str| !before.is_some_and(is_word_character) && rest.strip_prefix(word).is_some_and(|rest| !starts_word(rest));
         // A line that would begin the negative prompt is escaped too.
-        let is_escaped =
-            is_line_empty && rest.starts_with("Negative prompt:") || matches!(character, '\\' | '(' | ')' | '[' | ']' | '{' | '}');
+        let is_escaped = match character {
+            '\\' | '(' | ')' | '[' | ']' => is_plain,
+            '{' | '}' => true,
+            _ => is_line_empty && rest.starts_with("Negative prompt:"),
+        };
         let begins_syntax = match character {
             '<' => starts_word(after) && after.trim_start_matches(is_word_character).starts_with(':'),
             ':' => is_number(after.trim()),
             'A' => is_word("AND"),
-            'B' => is_word("BREAK"),
+            'B' => is_plain && is_word("BREAK"),
             _ => false,
         };
         text.extend(is_escaped.then_some('\\'));
@@ -75,7 +82,18 @@ mod tests {
             ("a\n Negative prompt: b\nno Negative prompt: c", "a\n \\Negative prompt: b\nno Negative prompt: c"),
             ("", ""),
         ] {
-            assert_eq!(escaped(prompt), expected, "{prompt}");
+            assert_eq!(escaped(prompt, PromptSyntax::Plain), expected, "{prompt}");
+        }
+    }
+
+    #[test]
+    fn weights_and_breaks_stay_in_a_prompt_that_has_them() {
+        for (prompt, expected) in [
+            (r"a (red:1.5) [blue] \(x\) BREAK b", r"a (red:1.5) [blue] \(x\) BREAK b"),
+            ("a AND <lora:x:1> {b}: 2", r"a A\ND <\lora:x:1> \{b\}:\ 2"),
+            ("a\nNegative prompt: b", "a\n\\Negative prompt: b"),
+        ] {
+            assert_eq!(escaped(prompt, PromptSyntax::A1111), expected, "{prompt}");
         }
     }
 
@@ -126,7 +144,7 @@ mod tests {
         // Every sequence of four of these.
         for number in 0..words.len().pow(4) {
             let prompt: String = (0..4).filter_map(|place| words.get(number / words.len().pow(place) % words.len())).copied().collect();
-            let text = escaped(&prompt);
+            let text = escaped(&prompt, PromptSyntax::Plain);
             assert_eq!(read(&text).as_deref(), Some(prompt.as_str()), "{prompt:?} is {text:?}");
             assert!(!text.lines().any(|line| line.trim().starts_with("Negative prompt:")), "{text:?}");
         }

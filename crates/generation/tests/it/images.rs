@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits, Work};
+use diffusion_core::weights::VaeChoice;
+use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits, ModelInfo, Work};
 use generation_test::{info, local};
 use image::RgbImage;
 
@@ -32,6 +33,20 @@ async fn image_k_uses_seed_plus_k() {
     let images = generated(ImageRequest { count: Some(3), ..request("a boat") }).await;
     assert_eq!(images.iter().map(|image| image.seed).collect::<Vec<_>>(), [7, 8, 9]);
     assert_eq!(images.iter().map(|image| image.image.get_pixel(0, 0).0[0]).collect::<Vec<_>>(), [7, 8, 9]);
+}
+
+#[tokio::test]
+async fn a_png_states_the_prompt_syntax_and_the_tiny_autoencoder() {
+    let request = ImageRequest { prompt_syntax: Some("a1111".into()), vae: Some("tiny".into()), ..request("a (red:1.2) boat") };
+    let model = ModelInfo { vaes: VaeChoice::ALL.to_vec(), ..info() };
+    let spec = request.validate(&Limits::default(), &model).unwrap();
+    let jobs = held_only(4, local().await);
+    let images = images(hold(&jobs, Work::Image(spec), None).await.unwrap()).await.unwrap();
+    let (text, ..) = read(&images[0].png);
+    // The web UI reads this prompt with the same weights, so nothing is escaped.
+    assert!(text.starts_with("a (red:1.2) boat\n") && text.contains(", Prompt syntax: a1111, VAE: tiny, RNG: CPU"), "{text}");
+    let (plain, ..) = read(&generated(ImageRequest { prompt: Some("a (red:1.2) boat".into()), ..self::request("") }).await[0].png);
+    assert!(plain.starts_with("a \\(red:1.2\\) boat\n") && !plain.contains("Prompt syntax") && !plain.contains("VAE"), "{plain}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod images;
 mod images_in;
 mod jobs;
 mod journal;
+mod model_defaults;
 mod pool;
 mod previews;
 mod provider;

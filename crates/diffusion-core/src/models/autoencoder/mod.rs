@@ -8,6 +8,7 @@
 mod coder;
 mod config;
 mod encoding;
+mod image_vae;
 mod layers;
 mod plan;
 mod shapes;
@@ -18,6 +19,7 @@ use candle_core::{DType, Device, Tensor};
 
 pub use config::{AutoencoderConfig, AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig};
 pub use encoding::LatentDistribution;
+pub use image_vae::{ImageVae, ImageVaeConfig};
 pub use tiling::Tiling;
 pub use tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 

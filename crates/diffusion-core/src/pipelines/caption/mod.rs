@@ -16,7 +16,7 @@ use self::{
     beam_search::BeamSearch,
     scores::{ScoreRules, argmax},
 };
-use super::memory::Weighed;
+use super::memory::WeightCounter;
 use crate::{
     Error, Result,
     frames::check_finite,
@@ -77,8 +77,8 @@ impl Captioner {
             let (found, expected) = (tokenizer.vocab_size(), config.text.vocab_size);
             return Err(Error::Tokenizer(format!("has {found} ids, and text_config's vocab_size is {expected}")));
         }
-        let weighed = Weighed::default();
-        let weights = weighed.component(source, Component::Captioner, dtype, device)?;
+        let counter = WeightCounter::default();
+        let weights = counter.component(source, Component::Captioner, dtype, device)?;
         // The word embeddings are read once but stored twice: as a table, and packed as the decoder's last matrix.
         let head_bytes = weight_bytes(&[config.text.vocab_size, config.text.hidden_size], dtype, device.is_cpu());
         Ok(Self {
@@ -88,7 +88,7 @@ impl Captioner {
             tokenizer,
             image_processor,
             ignored,
-            weight_bytes: weighed.bytes().saturating_add(head_bytes),
+            weight_bytes: counter.bytes().saturating_add(head_bytes),
         })
     }
 

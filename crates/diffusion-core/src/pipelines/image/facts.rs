@@ -2,14 +2,14 @@
 //!
 //! This module must not depend on requests. Invariant: each fact equals that of the loaded model.
 
-use super::{Start, own_scheduler::OwnScheduler};
+use super::{ImageDefaults, Start, own_scheduler::OwnScheduler, vaes::VaeConfigs};
 use crate::{
     Result,
     imaging::sizes::of_latents,
-    models::{AutoencoderKlConfig, UNet2dConfig},
+    models::UNet2dConfig,
     schedulers::SchedulerName,
     tokenizer::{ClipTokenizer, Scripts},
-    weights::{Component, ModelFamily, WeightSource},
+    weights::{Component, ModelFamily, VaeChoice, WeightSource},
 };
 
 /// Facts about a Stable Diffusion model that is not loaded.
@@ -23,6 +23,10 @@ pub struct ImageFacts {
     pub scheduler: Result<SchedulerName>,
     /// See [`super::StableDiffusion::scripts`].
     pub scripts: Scripts,
+    /// The model's autoencoders; the first is that of requests that choose none.
+    pub vaes: Vec<VaeChoice>,
+    /// Defaults of requests, by the model's own files.
+    pub defaults: ImageDefaults,
 }
 
 impl ImageFacts {
@@ -34,12 +38,14 @@ impl ImageFacts {
         ModelFamily::StableDiffusion.require(source)?;
         let scheduler = OwnScheduler::read(source)?;
         let unet = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vae = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
+        let vae = VaeConfigs::read(source)?.full;
         Ok(Self {
             name: source.name(),
             default_size: of_latents(unet.sample_size, vae.factor()),
             scheduler: scheduler.config(&Start::Noise, None).map(|config| config.name()),
             scripts: ClipTokenizer::load(source)?.scripts(),
+            vaes: source.vaes(),
+            defaults: ImageDefaults::of(source)?,
         })
     }
 }

@@ -29,7 +29,7 @@ impl StableDiffusion {
         let conditioning = self.conditioning(params)?;
 
         let mut noise = SeededNoise::new(params.seed);
-        let image_latents = self.encode_image(&image, &mut noise)?;
+        let image_latents = self.vaes.chosen(params.vae)?.encode(&image, &mut noise)?;
         let added = noise.randn(image_latents.dims())?;
         let latents = scheduler.add_noise(&image_latents, &added, first_step)?;
         let paint = |latents: &Tensor| self.paint(latents);

@@ -24,7 +24,7 @@ impl StableDiffusion {
 
     /// Refuses an inpainting model, whose noise predictor also needs a mask and an image.
     pub(super) fn check_plain_unet(&self) -> Result<()> {
-        let (wanted, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
+        let (wanted, found) = (self.vae().config().latent_channels(), self.unet.config().in_channels);
         if wanted == found {
             return Ok(());
         }

@@ -27,6 +27,7 @@ impl StableDiffusion {
         monitor: &mut dyn StepMonitor,
     ) -> Result<Tensor> {
         let trained_for_it = self.takes_mask_channels()?;
+        let vae = self.vaes.chosen(params.vae)?;
         let first_user_step = first_user_step(params.num_inference_steps, strength)?;
         let image = preprocess::image_tensor(init_image, params.width, params.height)?;
         let pixel_mask = preprocess::mask_tensor(mask_image, params.width, params.height)?;
@@ -38,7 +39,7 @@ impl StableDiffusion {
         let mut noise = SeededNoise::new(params.seed);
         let from_noise_alone = strength == 1.0;
         let shape = self.latents_shape(params);
-        let image_latents = if trained_for_it && from_noise_alone { None } else { Some(self.encode_image(&image, &mut noise)?) };
+        let image_latents = if trained_for_it && from_noise_alone { None } else { Some(vae.encode(&image, &mut noise)?) };
         let added = noise.randn(&shape)?;
         let latents = match &image_latents {
             Some(image_latents) if !from_noise_alone => scheduler.add_noise(image_latents, &added, first_step)?,
@@ -46,9 +47,9 @@ impl StableDiffusion {
         };
         if trained_for_it {
             let kept = image.broadcast_mul(&(1.0 - &pixel_mask)?)?;
-            let masked_image_latents = self.encode_image(&kept, &mut noise)?;
+            let masked_image_latents = vae.encode(&kept, &mut noise)?;
             conditioning = conditioning.with_channels(Tensor::cat(&[&mask, &masked_image_latents], 1)?);
-        } else {
+        } else if vae.draws_noise() {
             noise.randn(&shape)?;
         }
 
@@ -69,7 +70,7 @@ impl StableDiffusion {
 
     /// Whether the noise predictor is an inpainting model's, which takes latents, a mask and a masked image's latents.
     fn takes_mask_channels(&self) -> Result<bool> {
-        let (latent, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
+        let (latent, found) = (self.vae().config().latent_channels(), self.unet.config().in_channels);
         if found == latent {
             return Ok(false);
         }

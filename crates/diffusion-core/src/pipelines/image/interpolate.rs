@@ -45,6 +45,7 @@ impl<'a> Between<'a> {
         let noise = [stream.randn(&shape)?, SeededNoise::new(to.seed).randn(&shape)?];
         // Both at the first request's guidance scale, so that both have the same number of texts.
         let embeds = [model.encode_prompt(from, from.guidance_scale)?, model.encode_prompt(to, from.guidance_scale)?];
+        let embeds = model.text_conditioner.padded(embeds)?;
         Ok(Self { model, params: from, embeds, noise, stream })
     }
 

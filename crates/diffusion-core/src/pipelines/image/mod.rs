@@ -4,6 +4,7 @@
 //! This module must not depend on videos. Invariant: an image depends only on its parameters, whether a journal had a part of it or not.
 
 mod decode;
+mod defaults;
 mod facts;
 mod from_image;
 mod from_noise;
@@ -12,30 +13,39 @@ mod interpolate;
 mod own_scheduler;
 mod params;
 mod prompt;
+mod vaes;
 
 use std::sync::OnceLock;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use image::RgbImage;
 
+use self::vaes::Vaes;
 pub use self::{
+    defaults::ImageDefaults,
     facts::ImageFacts,
     params::{ImageParams, Start, first_user_step, smallest_strength},
+    vaes::NO_TINY_VAE,
 };
 pub(super) use self::{
     interpolate::{Between, check_sizes},
     own_scheduler::OwnScheduler,
+    vaes::{VaeConfigs, check_fit},
 };
-use super::{RunContext, latent_colours::LatentColours, memory::Weighed};
+use super::{
+    RunContext,
+    latent_colours::{self, LatentColours},
+    memory::WeightCounter,
+};
 use crate::{
     Error, Result,
     adapters::Embedding,
     conditioning::TextConditioner,
     denoise::StepMonitor,
+    frames,
     imaging::sizes,
     journal::RunJournal,
-    models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
-    noise::SeededNoise,
+    models::{ClipTextConfig, ClipTextModel, ImageVae, UNet2dConditionModel, UNet2dConfig},
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
     tokenizer::{ClipTokenizer, Scripts},
@@ -48,7 +58,7 @@ pub struct StableDiffusion {
     pub(super) policy: ExecutionPolicy,
     text_conditioner: TextConditioner,
     pub(super) unet: UNet2dConditionModel,
-    pub(super) vae: AutoencoderKl,
+    pub(super) vaes: Vaes,
     /// The size of the weights in memory, in bytes.
     pub(super) weight_bytes: u64,
     scheduler: OwnScheduler,
@@ -78,11 +88,11 @@ impl StableDiffusion {
     /// # Errors
     /// As [`Self::load`].
     pub fn reload(self, source: &dyn WeightSource) -> Result<Self> {
-        let Self { policy, text_conditioner, unet, vae, weight_bytes, embeddings, colours, kept, .. } = self;
+        let Self { policy, text_conditioner, unet, vaes, weight_bytes, embeddings, colours, kept, .. } = self;
         for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
             kept.retain(component, source.tensors(component)?.as_ref());
         }
-        drop((text_conditioner, unet, vae));
+        drop((text_conditioner, unet, vaes));
         let mut model = Self { weight_bytes, colours, ..Self::load_with(source, &policy, kept)? };
         model.set_embeddings(embeddings)?;
         Ok(model)
@@ -98,26 +108,29 @@ impl StableDiffusion {
         // Every configuration is read before the first tensor, so that an unsupported model fails at once.
         let text_config = ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?;
         let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vae_config = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
-        if policy.vae == DType::F16 && vae_config.force_upcast {
+        let vae_configs = VaeConfigs::read(source)?;
+        let tiny_dtype = policy.vae;
+        if policy.vae == DType::F16 && vae_configs.full.force_upcast() {
             policy.vae = DType::F32;
         }
 
-        let weighed = Weighed::default();
+        let counter = WeightCounter::default();
         let weights = |component: Component, dtype: DType| -> Result<_> {
-            Ok(weighed.component(source, component, dtype, &policy.device)?.with_kept(&kept))
+            Ok(counter.component(source, component, dtype, &policy.device)?.with_kept(&kept))
         };
         let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
-        let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
-        let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
+        let full = ImageVae::load(&vae_configs.full, &weights(Component::Vae, policy.vae)?)?;
+        let tiny = |config| ImageVae::load(config, &weights(Component::TinyVae, tiny_dtype)?);
+        let vaes = Vaes { full, tiny: vae_configs.tiny.as_ref().map(tiny).transpose()? };
+        let (weight_bytes, colours) = (counter.bytes(), OnceLock::new());
         let text_conditioner = TextConditioner::new(tokenizer, text_encoder, policy.device.clone(), policy.unet);
         Ok(Self {
             name: source.name(),
             policy,
             text_conditioner,
             unet,
-            vae,
+            vaes,
             weight_bytes,
             scheduler,
             embeddings: Vec::new(),
@@ -151,14 +164,14 @@ impl StableDiffusion {
         &self.unet
     }
 
-    /// The autoencoder, for benchmarks and checks.
-    pub fn vae(&self) -> &AutoencoderKl {
-        &self.vae
+    /// The model's own autoencoder, for benchmarks and checks.
+    pub fn vae(&self) -> &ImageVae {
+        &self.vaes.full
     }
 
     /// The model's native image size, (width, height) in pixels: the noise predictor's `sample_size`, or 64 latents if it has none.
     pub fn default_size(&self) -> (u32, u32) {
-        sizes::of_latents(self.unet.config().sample_size, self.vae.config().factor())
+        sizes::of_latents(self.unet.config().sample_size, self.vae().config().factor())
     }
 
     /// The image size for the aspect ratio `aspect`: about the model's native number of pixels, with sides that every level of the model
@@ -177,7 +190,7 @@ impl StableDiffusion {
         Ok(self.scheduler.config(&Start::Noise, None)?.name())
     }
 
-    /// The number of tokens of `prompt` before truncation and without the start and end tokens, and the number that the model reads.
+    /// The number of tokens of a plain `prompt` before truncation and without the start and end tokens, and the number that the model reads.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the text cannot be encoded.
@@ -204,7 +217,7 @@ impl StableDiffusion {
             return Ok(image);
         }
         let latents = journal.latents_or(&self.latents_shape(params), monitor, |monitor| self.latents(params, monitor))?;
-        let images = self.decode_images(&[latents], monitor)?;
+        let images = self.decode_images(&[latents], params.vae, monitor)?;
         let image = images.into_iter().next().ok_or(Error::Candle(candle_core::Error::UnwrapNone))?;
         journal.keep_image(0, &image);
         Ok(image)
@@ -223,27 +236,22 @@ impl StableDiffusion {
 
     /// Pixels per latent along each side: 8 in every SD 1.x and 2.x model.
     pub(super) fn pixels_per_latent(&self) -> u32 {
-        u32::try_from(self.vae.config().factor()).unwrap_or(8)
+        u32::try_from(self.vae().config().factor()).unwrap_or(8)
     }
 
     /// The shape of an image's latents, [1, channels, height, width].
     pub(super) fn latents_shape(&self, params: &ImageParams) -> [usize; 4] {
         let factor = self.pixels_per_latent();
-        [1, self.vae.config().latent_channels, (params.height / factor) as usize, (params.width / factor) as usize]
+        [1, self.vae().config().latent_channels(), (params.height / factor) as usize, (params.width / factor) as usize]
     }
 
-    /// Renders a small image of clean latents, [1, channels, height, width].
+    /// Renders a small image of clean latents, [1, channels, height, width]: by the small autoencoder if there is one.
     fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
-        let config = self.vae.config();
-        let colours =
-            LatentColours::known(&self.colours, config.latent_channels, |latents| self.vae.decode(&(latents / config.scaling_factor)?))?;
+        if let Some(vae) = &self.vaes.tiny {
+            return frames::to_rgb_image(&vae.decode(&latent_colours::shrunk(latents, self.pixels_per_latent())?)?);
+        }
+        let vae = self.vae();
+        let colours = LatentColours::known(&self.colours, vae.config().latent_channels(), |latents| vae.decode(latents))?;
         colours.paint(latents, self.pixels_per_latent())
-    }
-
-    /// A given image's latents, scaled, f32 on the CPU; draws one tensor of noise.
-    fn encode_image(&self, image: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
-        let latents = self.vae.encode(image)?.sample(noise)?;
-        let latents = latents.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-        Ok((latents * self.vae.config().scaling_factor)?)
     }
 }

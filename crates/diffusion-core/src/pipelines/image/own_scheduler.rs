@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{ImageParams, Start};
 use crate::{
     Result,
-    schedulers::{Scheduler, SchedulerConfig, SchedulerFile, SchedulerKind, SchedulerName},
+    schedulers::{PredictionType, Scheduler, SchedulerConfig, SchedulerFile, SchedulerKind, SchedulerName},
     weights::{Component, WeightSource},
 };
 
@@ -73,6 +73,16 @@ impl OwnScheduler {
             file: SchedulerFile::of(source)?,
             is_consistency_model: pipeline.is_some_and(|class| class.starts_with("LatentConsistencyModel")),
         })
+    }
+
+    /// The kind of the model's own scheduler, if this crate has its class.
+    pub(super) fn kind(&self) -> Option<SchedulerKind> {
+        self.file.own_kind().ok()
+    }
+
+    /// Whether the model's own scheduler starts at the last training timestep, for a model that predicts noise.
+    pub(super) fn trails_on_noise(&self) -> bool {
+        self.file.scheduler(None).is_ok_and(|config| config.trails() && config.prediction_type() == PredictionType::Epsilon)
     }
 
     /// Starts the scheduler for a request.

@@ -5,7 +5,7 @@
 
 use image::{GrayImage, RgbImage};
 
-use crate::{Error, Result, schedulers::SchedulerName};
+use crate::{Error, Result, prompt::PromptSyntax, schedulers::SchedulerName, weights::VaeChoice};
 
 /// One image.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct ImageParams {
     pub prompt: String,
     /// The description of what the image should not show; empty for nothing. Ignored without guidance.
     pub negative_prompt: String,
+    /// The language of both.
+    pub prompt_syntax: PromptSyntax,
     /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
     pub width: u32,
     /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
@@ -30,6 +32,8 @@ pub struct ImageParams {
     pub eta: Option<f64>,
     /// The number of the text encoder's last layers to skip for the prompt (not for the negative prompt, as in diffusers).
     pub clip_skip: usize,
+    /// The autoencoder that encodes and decodes images.
+    pub vae: VaeChoice,
     /// The starting point of the denoising.
     pub start: Start,
 }
@@ -63,6 +67,7 @@ impl ImageParams {
         Self {
             prompt: prompt.into(),
             negative_prompt: String::new(),
+            prompt_syntax: PromptSyntax::Plain,
             width,
             height,
             num_inference_steps: 25,
@@ -71,6 +76,7 @@ impl ImageParams {
             scheduler: None,
             eta: None,
             clip_skip: 0,
+            vae: VaeChoice::Full,
             start: Start::Noise,
         }
     }

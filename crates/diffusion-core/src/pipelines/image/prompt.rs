@@ -8,7 +8,6 @@ use crate::{
     Result,
     conditioning::PromptEmbeds,
     guidance::{Conditioning, guidance_scale_embedding},
-    prompt::PromptSyntax,
 };
 
 impl StableDiffusion {
@@ -21,7 +20,7 @@ impl StableDiffusion {
     pub(super) fn encode_prompt(&self, params: &ImageParams, guidance_scale: f64) -> Result<PromptEmbeds> {
         let is_guided = guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
         let negative_prompt = is_guided.then_some(params.negative_prompt.as_str());
-        self.text_conditioner.encode(&params.prompt, negative_prompt, PromptSyntax::Plain, params.clip_skip)
+        self.text_conditioner.encode(&params.prompt, negative_prompt, params.prompt_syntax, params.clip_skip)
     }
 
     /// Conditions the noise predictor on these embeddings, at the guidance scale that they were encoded for.

@@ -21,7 +21,7 @@ use super::{
     Activity, VideoContext,
     decode_split::DecodeSplit,
     latent_colours::LatentColours,
-    memory::Weighed,
+    memory::WeightCounter,
     progress::{FrameProgress, VideoRun, VideoSize},
 };
 use crate::{
@@ -83,12 +83,12 @@ impl StableVideoDiffusion {
         let vae_config = AutoencoderKlTemporalDecoderConfig::from_json(&source.config(Component::Vae)?)?;
         check_fit(&vision_config, &unet_config, &vae_config)?;
 
-        let weighed = Weighed::default();
-        let weights = |component: Component, dtype: DType| weighed.component(source, component, dtype, &policy.device);
+        let counter = WeightCounter::default();
+        let weights = |component: Component, dtype: DType| counter.component(source, component, dtype, &policy.device);
         let image_encoder = ClipVisionModelWithProjection::load(&vision_config, &weights(Component::ImageEncoder, policy.text_encoder)?)?;
         let unet = UNetSpatioTemporalConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKlTemporalDecoder::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
-        let (name, policy, weight_bytes) = (source.name(), policy.clone(), weighed.bytes());
+        let (name, policy, weight_bytes) = (source.name(), policy.clone(), counter.bytes());
         Ok(Self { name, policy, image_processor, image_encoder, unet, vae, weight_bytes, scheduler, colours: OnceLock::new() })
     }
 

@@ -13,6 +13,7 @@ use crate::{
     imaging::resized,
     journal::{Run, RunJournal},
     pipelines::{ImageParams, RunContext, StableDiffusion, image::Between},
+    weights::VaeChoice,
 };
 
 /// The maximum number of pixels to decode at once for more than one image: one image of 512 x 512, or sixteen of 128 x 128.
@@ -45,7 +46,7 @@ impl StableDiffusion {
         let together = decoded_together(size);
         // Created on first use: if the journal has all images, the prompts need not be encoded.
         let mut between = None;
-        let mut waiting = Waiting { model: self, latents: Vec::new(), size: (params.width, params.height) };
+        let mut waiting = Waiting { model: self, latents: Vec::new(), size: (params.width, params.height), vae: from.vae };
         for frame in 0..frames {
             if video.progress.is_behind() {
                 video.progress.skip_to(video.progress.position() + 1);
@@ -90,6 +91,7 @@ struct Waiting<'a> {
     latents: Vec<(Run, Tensor)>,
     /// The frame size in pixels.
     size: (u32, u32),
+    vae: VaeChoice,
 }
 
 impl Waiting<'_> {
@@ -99,7 +101,7 @@ impl Waiting<'_> {
         if runs.is_empty() {
             return Ok(());
         }
-        let images = self.model.decode_images(&latents, &mut video.progress)?;
+        let images = self.model.decode_images(&latents, self.vae, &mut video.progress)?;
         for (run, image) in runs.into_iter().zip(&images) {
             video.journal.keep_image(run, 0, image);
         }

@@ -169,7 +169,7 @@ impl LocalBackend {
         if let Some(reason) = self.inner.lost.borrow().clone() {
             return Err(Refusal::Failed(reason));
         }
-        self.want(self.inner.pool.index_of(Some(name))?, true);
+        self.request_load(self.inner.pool.index_of(Some(name))?, true);
         Ok(())
     }
 
@@ -178,7 +178,7 @@ impl LocalBackend {
     /// # Errors
     /// [`Refusal::UnknownModel`].
     pub fn unload_model(&self, name: &str) -> Result<(), Refusal> {
-        self.inner.pool.let_go(self.inner.pool.index_of(Some(name))?);
+        self.inner.pool.request_unload(self.inner.pool.index_of(Some(name))?);
         self.look();
         Ok(())
     }
@@ -188,8 +188,8 @@ impl LocalBackend {
         self.inner.pool.changes()
     }
 
-    fn want(&self, index: usize, may_swap: bool) {
-        match self.inner.pool.want(index, may_swap) {
+    fn request_load(&self, index: usize, may_swap: bool) {
+        match self.inner.pool.request_load(index, may_swap) {
             Some(watch) => {
                 self.inner.loader.start(index, watch);
                 // Wakes the device's thread, which receives the loaded model.
@@ -285,7 +285,7 @@ impl Backend for LocalBackend {
 
     fn prepare(&self, model: Option<&str>, may_swap: bool) {
         if let Ok(index) = self.inner.pool.index_of(model) {
-            self.want(index, may_swap);
+            self.request_load(index, may_swap);
         }
     }
 

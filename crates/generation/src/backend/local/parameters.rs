@@ -6,7 +6,9 @@
 
 use diffusion_core::{
     adapters::AdapterChoice,
+    prompt::PromptSyntax,
     schedulers::{SchedulerKind, SchedulerName, SigmaSchedule},
+    weights::VaeChoice,
 };
 
 use crate::{
@@ -37,6 +39,9 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     pairs.extend(eta(spec, model));
     // In the web UI 1 means the last layer; here 0 means that no layer is skipped.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
+    let syntax = spec.prompt_syntax();
+    pairs.extend((syntax != PromptSyntax::Plain).then(|| ("Prompt syntax", syntax.to_string())));
+    pairs.extend((spec.vae() == VaeChoice::Tiny).then(|| ("VAE", spec.vae().to_string())));
     let hashes = lora_hashes.iter().map(|(name, hash)| format!("{}: {hash}", name.replace([',', ':'], ""))).collect::<Vec<_>>();
     pairs.extend((!hashes.is_empty()).then(|| ("Lora hashes", hashes.join(", "))));
     // Noise comes from torch's CPU generator on every device; the web UI assumes the CUDA generator without this key.
@@ -45,11 +50,12 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     pairs.extend(prompts.into_iter().filter(|(_, prompt)| has_comment(prompt)).map(|(key, prompt)| (key, prompt.to_owned())));
     pairs.push(("Version", VERSION.to_owned()));
 
-    let mut text = escaped(spec.prompt());
+    let written = |prompt: &str| escaped(prompt, syntax);
+    let mut text = written(spec.prompt());
     text.extend(spec.loras().iter().map(AdapterChoice::tag));
     if !spec.negative_prompt().is_empty() {
         text.push_str("\nNegative prompt: ");
-        text.push_str(&escaped(spec.negative_prompt()));
+        text.push_str(&written(spec.negative_prompt()));
     }
     text.push('\n');
     let line: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();

@@ -124,6 +124,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
         scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        vaes: vec![diffusion_core::weights::VaeChoice::Full],
         defaults: crate::model_info::ModelDefaults::default(),
         adapters: None,
         remarks: Vec::new(),

@@ -15,6 +15,10 @@ pub struct ImageRequest {
     pub prompt: Option<String>,
     /// What the picture should not show. Default: nothing.
     pub negative_prompt: Option<String>,
+    /// The language of both, by name. Default: the model's, else "plain".
+    pub prompt_syntax: Option<String>,
+    /// The autoencoder, by name. Default: the model's, else "full".
+    pub vae: Option<String>,
     /// Denoising steps. Default 25.
     pub num_inference_steps: Option<i128>,
     /// Classifier-free guidance; 1 or less turns it off. Default 7.5.

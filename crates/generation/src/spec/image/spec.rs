@@ -3,7 +3,9 @@
 
 use diffusion_core::{
     adapters::AdapterChoice,
+    prompt::PromptSyntax,
     schedulers::{SchedulerKind, SchedulerName},
+    weights::VaeChoice,
 };
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,12 @@ pub struct ImageSpec {
     pub(crate) model: Option<String>,
     pub(crate) prompt: String,
     pub(crate) negative_prompt: String,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, with = "stored_text")]
+    pub(crate) prompt_syntax: PromptSyntax,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, with = "stored_text")]
+    pub(crate) vae: VaeChoice,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
     pub(crate) width: u32,
@@ -105,6 +113,16 @@ impl ImageSpec {
     /// What the picture should not show; may be empty.
     pub fn negative_prompt(&self) -> &str {
         &self.negative_prompt
+    }
+
+    /// The language of both prompts.
+    pub fn prompt_syntax(&self) -> PromptSyntax {
+        self.prompt_syntax
+    }
+
+    /// The autoencoder.
+    pub fn vae(&self) -> VaeChoice {
+        self.vae
     }
 
     /// Denoising steps, at least 1.

@@ -2,13 +2,13 @@
 //!
 //! Invariant: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero.
 
-use diffusion_core::{adapters::AdapterChoice, schedulers::SchedulerName};
+use diffusion_core::{adapters::AdapterChoice, pipelines::NO_TINY_VAE, schedulers::SchedulerName, weights::VaeChoice};
 use image::RgbImage;
 
 use crate::{
     model_info::ModelInfo,
     spec::{
-        check::{Check, model_name},
+        check::{Check, model_name, model_steps},
         field_error::{FieldError, FieldErrorKind},
         image::{ImageMode, ImageRequest, ImageSpec},
         limits::{Limits, SHARE, SIDE_MULTIPLE},
@@ -30,16 +30,15 @@ impl ImageRequest {
     pub fn validate(self, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Vec<FieldError>> {
         let mut check = Check::default();
         let defaults = &model.defaults;
+        let strength = self.init_image.is_some().then(|| self.strength.unwrap_or(DEFAULT_STRENGTH));
+        let default_steps = model_steps(defaults, strength).unwrap_or(DEFAULT_STEPS);
         let model_name = model_name(self.model);
         let (prompt, tags) = check.tagged_prompt(self.prompt, limits, model);
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
-        let num_inference_steps = check.integer(
-            "num_inference_steps",
-            self.num_inference_steps,
-            defaults.num_inference_steps.unwrap_or(DEFAULT_STEPS),
-            limits.steps,
-        );
+        let prompt_syntax = check.prompt_syntax(self.prompt_syntax, defaults.prompt_syntax);
+        let vae = check.vae(self.vae, model);
+        let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, default_steps, limits.steps);
         let guidance_scale = check.float(
             "guidance_scale",
             self.guidance_scale,
@@ -67,6 +66,8 @@ impl ImageRequest {
                 model: model_name,
                 prompt: prompt?,
                 negative_prompt,
+                prompt_syntax: prompt_syntax?,
+                vae: vae?,
                 num_inference_steps: num_inference_steps?,
                 guidance_scale: guidance_scale?,
                 width: width?,
@@ -150,6 +151,15 @@ impl Check {
             }
         }
         Some(loras)
+    }
+
+    /// The requested autoencoder, which the model must have.
+    fn vae(&mut self, name: Option<String>, model: &ModelInfo) -> Option<VaeChoice> {
+        let choice = self.choice("vae", name, VaeChoice::ALL.map(|choice| (choice.name(), choice)), model.defaults.vae)?;
+        if choice == VaeChoice::Tiny && !model.vaes.contains(&choice) {
+            return self.fail("vae", choice, FieldErrorKind::Value { error: NO_TINY_VAE.to_owned() });
+        }
+        Some(choice)
     }
 
     /// The requested scheduler; required if the model's own cannot be run.

@@ -3,7 +3,7 @@
 //! It must not know which API is used: differences between APIs arrive as [`ClipRules`]. Invariants: a [`ClipSpec`]'s fields are private,
 //! so all its numbers are inside their limits; a stored spec is read back unchanged.
 
-use diffusion_core::{imaging::Camera, schedulers::SchedulerName};
+use diffusion_core::{imaging::Camera, schedulers::SchedulerName, weights::VaeChoice};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
@@ -32,6 +32,8 @@ pub struct ClipRequest {
     pub guidance_scale: Option<f64>,
     /// The scheduler of the repainted picture. Default: the model's own.
     pub scheduler: Option<String>,
+    /// The autoencoder of the repainted picture; no API sets it. Default: the model's, else the full one.
+    pub vae: Option<VaeChoice>,
     /// The duration of the video, in seconds. Default: that of one run of the motion model (3.4 seconds with Stable Video Diffusion XT's 25
     /// frames at 7 per second).
     pub duration: Option<f64>,
@@ -98,6 +100,9 @@ pub struct RepaintSpec {
     pub(crate) guidance_scale: f64,
     #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, with = "stored_text")]
+    pub(crate) vae: VaeChoice,
 }
 
 impl RepaintSpec {
@@ -129,6 +134,11 @@ impl RepaintSpec {
     /// The requested scheduler; `None` for the model's own.
     pub fn scheduler(&self) -> Option<SchedulerName> {
         self.scheduler
+    }
+
+    /// The autoencoder.
+    pub fn vae(&self) -> VaeChoice {
+        self.vae
     }
 }
 

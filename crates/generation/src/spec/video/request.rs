@@ -2,6 +2,7 @@
 //!
 //! Integers are wide for the same reason as in [`crate::ImageRequest`].
 
+use diffusion_core::weights::VaeChoice;
 use image::RgbImage;
 
 /// A frame rate as a caller sent it.
@@ -66,6 +67,10 @@ pub struct ScenesRequest {
     pub hero_description: Option<String>,
     /// What no scene should show. Default: nothing.
     pub negative_prompt: Option<String>,
+    /// The autoencoder of each picture; no API sets it. Default: the model's, else the full one.
+    pub vae: Option<VaeChoice>,
+    /// The language of all prompts, by name. Default: the model's, else "plain".
+    pub prompt_syntax: Option<String>,
     /// Denoising steps of each picture. Default 25.
     pub num_inference_steps: Option<i128>,
     /// Classifier-free guidance of each picture. Default 7.5.

@@ -3,7 +3,9 @@
 
 use diffusion_core::{
     pipelines::scenes::{Join, Timeline},
+    prompt::PromptSyntax,
     schedulers::SchedulerName,
+    weights::VaeChoice,
 };
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
@@ -166,6 +168,12 @@ pub struct ScenesSpec {
     #[serde(with = "stored_joins")]
     pub(crate) joins: Vec<Join>,
     pub(crate) has_hero: bool,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, with = "stored_text")]
+    pub(crate) prompt_syntax: PromptSyntax,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, with = "stored_text")]
+    pub(crate) vae: VaeChoice,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
     #[serde(with = "stored_text::option")]
@@ -196,6 +204,16 @@ impl ScenesSpec {
     /// The joins, one fewer than scenes.
     pub fn joins(&self) -> &[Join] {
         &self.joins
+    }
+
+    /// The language of all prompts.
+    pub fn prompt_syntax(&self) -> PromptSyntax {
+        self.prompt_syntax
+    }
+
+    /// The autoencoder.
+    pub fn vae(&self) -> VaeChoice {
+        self.vae
     }
 
     /// Whether a hero's description precedes the prompts.

@@ -49,13 +49,17 @@ pub const SOURCES: [&str; 2] = ["still", "moving"];
 type MakeJoin = fn(usize) -> Join;
 
 impl ScenesRequest {
-    /// Fills in the operator's defaults for the model.
+    /// Fills in the model's defaults.
     pub fn fill_in(&mut self, defaults: &ModelDefaults) {
         self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
         self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
         if self.scheduler.is_none() {
             self.scheduler = defaults.scheduler.map(|scheduler| scheduler.to_string());
         }
+        if self.prompt_syntax.is_none() {
+            self.prompt_syntax = defaults.prompt_syntax.map(|syntax| syntax.to_string());
+        }
+        self.vae = self.vae.or(defaults.vae);
     }
 
     /// Checks everything, and fills in the defaults.
@@ -70,6 +74,7 @@ impl ScenesRequest {
         check.not_too_long("hero_description", &hero, limits);
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
+        let prompt_syntax = check.prompt_syntax(self.prompt_syntax, None);
         let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, limits.steps);
         let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, limits.guidance_scale);
         let scheduler = check.scheduler(self.scheduler);
@@ -119,6 +124,8 @@ impl ScenesRequest {
                 scenes: scene_specs,
                 joins,
                 has_hero: !hero.is_empty(),
+                prompt_syntax: prompt_syntax?,
+                vae: self.vae.unwrap_or_default(),
                 num_inference_steps: num_inference_steps?,
                 guidance_scale: guidance_scale?,
                 scheduler,

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model_info::ModelDefaults,
     spec::{
-        check::{Check, model_name},
+        check::{Check, model_name, model_steps},
         field_error::{FieldError, FieldErrorKind},
         image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
         limits::{Limits, SHARE},
@@ -22,13 +22,15 @@ use crate::{
 };
 
 impl ClipRequest {
-    /// Fills in the operator's defaults for the model.
+    /// Fills in the model's defaults.
     pub fn fill_in(&mut self, defaults: &ModelDefaults) {
-        self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
+        let strength = self.strength.unwrap_or(ClipRules::default().strength);
+        self.num_inference_steps = self.num_inference_steps.or(model_steps(defaults, Some(strength)).map(Into::into));
         self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
         if self.scheduler.is_none() {
             self.scheduler = defaults.scheduler.map(|scheduler| scheduler.to_string());
         }
+        self.vae = self.vae.or(defaults.vae);
     }
 
     /// Checks everything, and fills in the defaults.
@@ -54,7 +56,8 @@ impl ClipRequest {
         let repaint = match (prompt, strength, num_inference_steps, guidance_scale) {
             (Some(prompt), Some(strength), Some(num_inference_steps), Some(guidance_scale)) if strength > 0.0 => {
                 check.some_step(strength, num_inference_steps, ", or 0, which repaints nothing");
-                Some(RepaintSpec { prompt, negative_prompt, strength, num_inference_steps, guidance_scale, scheduler })
+                let vae = self.vae.unwrap_or_default();
+                Some(RepaintSpec { prompt, negative_prompt, strength, num_inference_steps, guidance_scale, scheduler, vae })
             }
             _ => None,
         };

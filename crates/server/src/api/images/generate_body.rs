@@ -2,6 +2,7 @@
 //!
 //! Names and shapes are those of the service that this API is compatible with; new keys are additions, never replacements.
 
+use diffusion_core::{prompt::PromptSyntax, weights::VaeChoice};
 use generation::{
     ImageRequest, Limits,
     limits::SHARE,
@@ -36,7 +37,7 @@ body_table! {
         &rows! { Generate;
             /// What the picture shows. The model reads its first 75 tokens; the answer's `X-Prompt-Truncated` says if there are more.
             prompt: Text(|r| &mut r.image.prompt).required().length(1, LIMITS.max_prompt_chars),
-            /// Denoising steps: more steps are better and slower.
+            /// Denoising steps: more steps are better and slower. If absent, as many as suit the model, else 25.
             num_inference_steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps).or(|| DEFAULT_STEPS.into()),
             /// Answer with JSON that contains the picture as base64, instead of with the PNG itself.
             return_base64: Truth(|r| &mut r.return_base64),
@@ -45,7 +46,8 @@ body_table! {
             seed: Seed(LIMITS.max_seed, |r| &mut r.image.seed),
             /// What the picture should not show.
             negative_prompt: Text(|r| &mut r.image.negative_prompt).length(0, LIMITS.max_prompt_chars),
-            /// Classifier-free guidance: how closely the picture follows the prompt; 1 or less turns it off.
+            /// Classifier-free guidance: how closely the picture follows the prompt; 1 or less turns it off. If absent, what suits the model, else
+            /// 7.5.
             guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.image.guidance_scale).or(|| DEFAULT_GUIDANCE_SCALE.into()),
             /// Width in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
             width: Side(LIMITS.side, |r| &mut r.image.width),
@@ -57,7 +59,7 @@ body_table! {
 }
 
 /// The fields that all image bodies share; add a new common field here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 6] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 8] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
         /// unknown name is 404 with the known ones.
@@ -66,6 +68,12 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 6] {
         /// too.
         scheduler: Scheduler(|r| &mut r.held().scheduler),
         sampler: Silent(|_, _, _| {}),
+        /// The language of `prompt` and `negative_prompt`: `plain` (every character is text), or `a1111` (AUTOMATIC1111's weights, as
+        /// `(word:1.2)` and `[word]`, `BREAK`, and prompts of any length). The model's own if absent, else `plain`.
+        prompt_syntax: Text(|r| &mut r.held().prompt_syntax).one_of(|| PromptSyntax::ALL.map(PromptSyntax::name).to_vec()),
+        /// The autoencoder that makes the picture of the result: `full`, or `tiny` (TAESD: much faster, and less exact), where the model has
+        /// one. The operator's choice for the model if absent; `GET /models` lists what each has.
+        vae: Text(|r| &mut r.held().vae).one_of(|| VaeChoice::ALL.map(VaeChoice::name).to_vec()),
         /// The share of fresh noise in a step, for the schedulers that use it: `ddim` and `tcd` (0 if absent), and `euler-ancestral` (1 if
         /// absent). With others it has no effect, and the answer's remarks say so.
         eta: Number(SHARE, |r| &mut r.held().eta),

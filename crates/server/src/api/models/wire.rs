@@ -1,6 +1,10 @@
 //! A model, as on the wire and in /openapi.json.
 
-use generation::{ModelState, ModelView};
+use diffusion_core::weights::VaeChoice;
+use generation::{
+    ModelInfo, ModelState, ModelView,
+    validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -49,6 +53,18 @@ pub(crate) struct Model {
     /// Its height, likewise.
     #[schema(example = 512)]
     pub(crate) height: Option<u32>,
+    /// The denoising steps of an image whose request names none; null while unknown.
+    #[schema(example = 1)]
+    pub(crate) steps: Option<u32>,
+    /// The guidance scale of an image whose request names none; null while unknown.
+    #[schema(example = 0.0)]
+    pub(crate) guidance_scale: Option<f64>,
+    /// The prompt language of requests that name none: "plain" or "a1111"; null while unknown.
+    #[schema(example = "plain")]
+    pub(crate) prompt_syntax: Option<&'static str>,
+    /// Its autoencoders, "full" and "tiny", the one of requests that name none first; empty while unknown.
+    #[schema(example = json!(["full", "tiny"]))]
+    pub(crate) vaes: Vec<&'static str>,
 }
 
 impl From<ModelView> for Model {
@@ -68,9 +84,20 @@ impl From<ModelView> for Model {
             reason,
             memory_bytes: (bytes > 0).then_some(bytes),
             loads,
+            steps: info.as_ref().map(|info| info.defaults.num_inference_steps.unwrap_or(DEFAULT_STEPS)),
+            guidance_scale: info.as_ref().map(|info| info.defaults.guidance_scale.unwrap_or(DEFAULT_GUIDANCE_SCALE)),
+            prompt_syntax: info.as_ref().map(|info| info.defaults.prompt_syntax.unwrap_or_default().name()),
+            vaes: info.as_ref().map(|info| vaes(info)).unwrap_or_default(),
             precision: info.map(|info| info.precision.clone()),
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
         }
     }
+}
+
+/// A model's autoencoders, the default one first.
+fn vaes(info: &ModelInfo) -> Vec<&'static str> {
+    let mut vaes = info.vaes.clone();
+    vaes.sort_by_key(|vae| Some(*vae) != info.defaults.vae);
+    vaes.into_iter().map(VaeChoice::name).collect()
 }

@@ -298,6 +298,7 @@ mod tests {
             scheduler: Some(SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
             scripts: diffusion_core::tokenizer::Scripts::default(),
+            vaes: vec![diffusion_core::weights::VaeChoice::Full],
             defaults: generation::ModelDefaults::default(),
             adapters: None,
             remarks: Vec::new(),

@@ -2,6 +2,7 @@
 //!
 //! The command line parses its `--scenes FILE.json` with it too, through [`parse_scenes`].
 
+use diffusion_core::prompt::PromptSyntax;
 use generation::{
     Limits, VideoLimits,
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
@@ -57,6 +58,9 @@ body_table! {
         /// too.
         scheduler: Scheduler(|r| &mut r.scheduler),
         sampler: Silent(|_, _, _| {}),
+        /// The language of all prompts: `plain` (every character is text), or `a1111` (AUTOMATIC1111's weights, `BREAK`, and prompts of
+        /// any length). The model's own if absent, else `plain`.
+        prompt_syntax: Text(|r| &mut r.prompt_syntax).one_of(|| PromptSyntax::ALL.map(PromptSyntax::name).to_vec()),
         /// Which model of this machine makes it, by a name that `GET /models` lists; the default one if absent. An unknown name is 404 with
         /// the known ones.
         model: Text(|r| &mut r.model),

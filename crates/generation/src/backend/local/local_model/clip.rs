@@ -9,6 +9,7 @@ use diffusion_core::{
         ImageParams, StableDiffusion, StableVideoDiffusion, VideoContext,
         clip::{ClipParams, RepaintParams},
     },
+    prompt::PromptSyntax,
 };
 
 use super::{AdaptedImages, LocalModel, count, motion_params, no_images, truncated};
@@ -42,7 +43,7 @@ impl LocalModel {
             None => Vec::new(),
             Some(repaint) => {
                 let painter = painter.ok_or_else(no_images)?;
-                truncated(painter, [repaint.prompt()], [repaint.negative_prompt()], repaint.guidance_scale())?
+                truncated(painter, [repaint.prompt()], [repaint.negative_prompt()], PromptSyntax::Plain, repaint.guidance_scale())?
             }
         };
         model.clip(&clip_params(spec, model, painter, first_frame, &self.memory), painter, context)?;
@@ -70,6 +71,7 @@ fn clip_params(
             guidance_scale: repaint.guidance_scale(),
             seed: spec.seed(),
             scheduler: repaint.scheduler(),
+            vae: repaint.vae(),
             ..ImageParams::new(repaint.prompt(), painter.size_for(proportions))
         };
         RepaintParams { image, strength: repaint.strength() }

@@ -6,16 +6,18 @@
 mod adapted;
 mod adapter_hash;
 mod clip;
+mod defaults;
 
 use diffusion_core::{
     Error, Result,
     pipelines::{
-        ImageFacts, ImageMemory, ImageParams, ImageToVideoParams, MotionMemory, MotionParams, RunContext, StableDiffusion,
+        ImageDefaults, ImageFacts, ImageMemory, ImageParams, ImageToVideoParams, MotionMemory, MotionParams, RunContext, StableDiffusion,
         StableVideoDiffusion, Start, VideoContext,
         scenes::{SceneParams, ScenesParams},
     },
     policy::ExecutionPolicy,
-    weights::WeightSource,
+    prompt::PromptSyntax,
+    weights::{VaeChoice, WeightSource},
 };
 
 use self::adapted::AdaptedImages;
@@ -48,7 +50,8 @@ impl LoadedModel {
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
-        Self::of(AdaptedImages::fixed(StableDiffusion::load(source, policy)?), source.remarks(), motion, memory_limit)
+        let images = AdaptedImages::fixed(StableDiffusion::load(source, policy)?);
+        Self::of(images, OfFiles::read(source)?, motion, memory_limit)
     }
 
     /// As [`Self::load`], but requests may choose adapters for the model.
@@ -62,11 +65,13 @@ impl LoadedModel {
         memory_limit: Option<u64>,
         adapters: Adapters,
     ) -> Result<Self> {
+        let of_files = OfFiles::read(source.as_ref())?;
         let (images, remarks) = AdaptedImages::load(source, policy, adapters)?;
-        Self::of(images, remarks, motion, memory_limit)
+        Self::of(images, OfFiles { remarks, ..of_files }, motion, memory_limit)
     }
 
-    fn of(images: AdaptedImages, remarks: Vec<String>, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
+    fn of(images: AdaptedImages, of_files: OfFiles, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
+        let OfFiles { vaes, defaults, remarks } = of_files;
         let policy = images.policy().clone();
         let adapters = images.folder().cloned();
         let loaded = images.model().ok_or_else(no_images)?;
@@ -78,11 +83,13 @@ impl LoadedModel {
             default_size: loaded.default_size(),
             scheduler: loaded.scheduler_name(),
             scripts: loaded.scripts(),
+            vaes,
+            defaults,
         };
         if let Err(error) = &facts.scheduler {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
-        let info = ModelInfo { adapters, ..info(facts, motion.name(), remarks, loaded.policy()) };
+        let info = ModelInfo { adapters, ..info(facts, motion.name(), remarks, loaded.policy())? };
         let motion = Motion::Closed(motion, policy);
         Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), motion, memory }) })
     }
@@ -100,7 +107,7 @@ impl LoadedModel {
         let facts = ImageFacts::of(source)?;
         let (images, of_motion) = (ImageMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
         let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
-        Ok((info(facts, motion.name(), source.remarks(), policy), memory))
+        Ok((info(facts, motion.name(), source.remarks(), policy)?, memory))
     }
 
     /// Loads a motion model without an image model. `memory_limit` is as for [`Self::load`].
@@ -125,9 +132,22 @@ impl LoadedModel {
     }
 }
 
-fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &ExecutionPolicy) -> ModelInfo {
-    let ImageFacts { name, default_size: (default_width, default_height), scheduler, scripts } = facts;
-    ModelInfo {
+/// What a model's files say beside what the loaded model knows.
+struct OfFiles {
+    vaes: Vec<VaeChoice>,
+    defaults: ImageDefaults,
+    remarks: Vec<String>,
+}
+
+impl OfFiles {
+    fn read(source: &dyn WeightSource) -> Result<Self> {
+        Ok(Self { vaes: source.vaes(), defaults: ImageDefaults::of(source)?, remarks: source.remarks() })
+    }
+}
+
+fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &ExecutionPolicy) -> Result<ModelInfo> {
+    let ImageFacts { name, default_size: (default_width, default_height), scheduler, scripts, vaes, defaults } = facts;
+    Ok(ModelInfo {
         name,
         motion,
         default_width,
@@ -135,9 +155,11 @@ fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &Execut
         scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
         scheduler: scheduler.ok(),
         scripts,
+        defaults: ModelDefaults { vae: vaes.first().copied(), ..defaults::checked(defaults)? },
+        vaes,
         remarks,
         ..of_policy(policy)
-    }
+    })
 }
 
 fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
@@ -152,6 +174,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         scheduler: None,
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        vaes: Vec::new(),
         defaults: ModelDefaults::default(),
         adapters: None,
         remarks: Vec::new(),
@@ -212,10 +235,11 @@ impl DeviceModel for LocalModel {
         let images = self.images.as_mut().ok_or_else(no_images)?;
         images.adapt(spec.loras())?;
         let (model, loras) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec());
-        let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
+        let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.prompt_syntax(), spec.guidance_scale())?;
         let params = ImageParams {
             prompt: spec.prompt().to_owned(),
             negative_prompt: spec.negative_prompt().to_owned(),
+            prompt_syntax: spec.prompt_syntax(),
             width: spec.width(),
             height: spec.height(),
             num_inference_steps: count(spec.num_inference_steps()),
@@ -224,6 +248,7 @@ impl DeviceModel for LocalModel {
             scheduler: spec.scheduler(),
             eta: spec.eta(),
             clip_skip: count(spec.clip_skip()),
+            vae: spec.vae(),
             start: start(spec.mode()),
         };
         let image = model.image(&params, context)?;
@@ -274,7 +299,7 @@ impl LocalModel {
         let model = self.images.as_ref().and_then(AdaptedImages::model).ok_or_else(no_images)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
-        let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;
+        let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
         let size = (spec.width(), spec.height());
         let (width, height) = if spec.proportional() { model.size_for(size) } else { model.default_size() };
         let moving = |model: &StableVideoDiffusion, motion: &MotionSpec| {
@@ -284,10 +309,12 @@ impl LocalModel {
         let scenes = spec.scenes().iter().map(|scene| SceneParams {
             image: ImageParams {
                 negative_prompt: scene.negative_prompt().to_owned(),
+                prompt_syntax: spec.prompt_syntax(),
                 num_inference_steps: count(spec.num_inference_steps()),
                 guidance_scale: spec.guidance_scale(),
                 seed: scene.seed(),
                 scheduler: spec.scheduler(),
+                vae: spec.vae(),
                 ..ImageParams::new(scene.prompt(), (width, height))
             },
             frames: scene.frames(),
@@ -343,13 +370,18 @@ fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The texts that the model truncates. Without guidance it reads no negative prompt at all, so none is truncated.
+/// The texts that the model truncates: none in a syntax that allows any length. Without guidance it reads no negative prompt at all, so none
+/// is truncated.
 fn truncated<'a>(
     model: &StableDiffusion,
     prompts: impl IntoIterator<Item = &'a str>,
     negative_prompts: impl IntoIterator<Item = &'a str>,
+    syntax: PromptSyntax,
     guidance_scale: f64,
 ) -> Result<Vec<TruncatedText>> {
+    if !syntax.truncates() {
+        return Ok(Vec::new());
+    }
     let prompts = prompts.into_iter().map(|text| ("prompt", text));
     let negatives = negative_prompts.into_iter().map(|text| ("negative_prompt", text)).filter(|_| guidance_scale > 1.0);
     let mut truncated = Vec::new();

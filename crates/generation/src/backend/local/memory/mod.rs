@@ -118,7 +118,7 @@ impl MemoryPlan {
 
     fn images_of(&self, spec: &ImageSpec, size: (u32, u32)) -> Option<u64> {
         let encodes = !matches!(spec.mode(), ImageMode::TextToImage);
-        let call = ImageCall { size, guided: spec.guidance_scale() > 1.0, encodes, between: false };
+        let call = ImageCall { size, guided: spec.guidance_scale() > 1.0, encodes, between: false, vae: spec.vae() };
         // Finished images wait for the last one, as pixels and as PNG.
         let finished = area(size).saturating_mul(6).saturating_mul(spec.count().into());
         Some(self.total(self.images.as_ref()?.working(call).saturating_add(finished), false))
@@ -137,7 +137,8 @@ impl MemoryPlan {
 
     fn scenes(&self, spec: &ScenesSpec) -> Option<u64> {
         let between = spec.joins().iter().any(|join| matches!(join, Join::Slerp { .. }));
-        let call = ImageCall { size: self.image_size, guided: spec.guidance_scale() > 1.0, encodes: false, between };
+        let guided = spec.guidance_scale() > 1.0;
+        let call = ImageCall { size: self.image_size, guided, encodes: false, between, vae: spec.vae() };
         let mut working = self.images.as_ref()?.working(call);
         for motion in spec.scenes().iter().filter_map(|scene| scene.motion()) {
             working = working.max(self.motion.as_ref()?.working(self.call(motion, None)?));
@@ -155,7 +156,7 @@ impl MemoryPlan {
         let mut working = self.motion.as_ref()?.working(self.call(spec.motion(), Some(size))?);
         if let Some(repaint) = spec.repaint() {
             let guided = repaint.guidance_scale() > 1.0;
-            let call = ImageCall { size: self.image_size, guided, encodes: true, between: false };
+            let call = ImageCall { size: self.image_size, guided, encodes: true, between: false, vae: repaint.vae() };
             working = working.max(self.images.as_ref()?.working(call));
         }
         Some(self.total(working.saturating_add(output_memory(spec.size().unwrap_or(size))), true))

@@ -201,9 +201,9 @@ impl Pool {
 
     /// Requests a model. Returns a watch if the caller is to load it now, beside the running job. Otherwise, if `may_swap` lets other
     /// models be dropped for it, it is queued for the device's thread.
-    pub(super) fn want(&self, index: usize, may_swap: bool) -> Option<LoadWatch> {
+    pub(super) fn request_load(&self, index: usize, may_swap: bool) -> Option<LoadWatch> {
         let watch = self.new_watch();
-        let watch_to_load = self.lock().want(index, may_swap, self.settings.budget, watch);
+        let watch_to_load = self.lock().request_load(index, may_swap, self.settings.budget, watch);
         if watch_to_load.is_some() || may_swap {
             self.changed.send_replace(());
         }
@@ -211,8 +211,8 @@ impl Pool {
     }
 
     /// Drops a model as soon as no job runs with it, and stops its loading.
-    pub(super) fn let_go(&self, index: usize) {
-        self.change(|state| state.let_go(index));
+    pub(super) fn request_unload(&self, index: usize) {
+        self.change(|state| state.request_unload(index));
     }
 
     /// The next task between jobs.

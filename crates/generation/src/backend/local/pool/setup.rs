@@ -95,7 +95,7 @@ impl ModelSetup {
         Self { name: name.into(), open: Box::new(open), defaults: None }
     }
 
-    /// Adds the values of fields that requests omit.
+    /// Adds the operator's values of fields that requests omit; they take precedence over those of the model's own files.
     #[must_use]
     pub fn with_defaults(mut self, defaults: ModelDefaults) -> Self {
         self.defaults = Some(defaults);
@@ -110,21 +110,19 @@ impl ModelSetup {
     pub(super) fn open(&self) -> diffusion_core::Result<OpenModel> {
         let mut open = (self.open)()?;
         if let Some((info, _)) = &mut open.facts {
-            self.fill_in(info);
+            self.fill_in(info)?;
         }
         Ok(open)
     }
 
     pub(super) fn load(&self, open: OpenModel, watch: &LoadWatch) -> diffusion_core::Result<LoadedModel> {
         let mut loaded = open.load(watch)?;
-        self.fill_in(&mut loaded.info);
+        self.fill_in(&mut loaded.info)?;
         Ok(loaded)
     }
 
-    fn fill_in(&self, info: &mut ModelInfo) {
-        if let Some(defaults) = &self.defaults {
-            info.defaults = defaults.clone();
-        }
+    fn fill_in(&self, info: &mut ModelInfo) -> diffusion_core::Result<()> {
+        self.defaults.clone().map_or(Ok(()), |defaults| info.set_defaults(defaults))
     }
 }
 

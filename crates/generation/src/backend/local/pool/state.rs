@@ -189,8 +189,8 @@ impl State {
         needed <= limit
     }
 
-    /// See [`super::Pool::want`].
-    pub(super) fn want(&mut self, index: usize, may_swap: bool, budget: Option<u64>, watch: LoadWatch) -> Option<LoadWatch> {
+    /// See [`super::Pool::request_load`].
+    pub(super) fn request_load(&mut self, index: usize, may_swap: bool, budget: Option<u64>, watch: LoadWatch) -> Option<LoadWatch> {
         let slot = self.slots.get(index)?;
         if slot.is_held() && !slot.unload_requested {
             return None;
@@ -213,7 +213,7 @@ impl State {
         None
     }
 
-    pub(super) fn let_go(&mut self, index: usize) {
+    pub(super) fn request_unload(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         match slot.stage {
             Stage::Ready => slot.unload_requested = true,

@@ -1,0 +1,83 @@
+//! An image model's autoencoders: its own, and a small one where it has one.
+//!
+//! This module must not depend on what an image starts from. Invariant: both have the same latents, so that either decodes what the noise
+//! predictor makes.
+
+use crate::{
+    Error, Result,
+    models::{ImageVae, ImageVaeConfig},
+    weights::{Component, VaeChoice, WeightSource},
+};
+
+/// The configurations of a model's autoencoders.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::pipelines) struct VaeConfigs {
+    pub full: ImageVaeConfig,
+    pub tiny: Option<ImageVaeConfig>,
+}
+
+impl VaeConfigs {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field that is malformed, not supported, or different from the model's own autoencoder.
+    pub(in crate::pipelines) fn read(source: &dyn WeightSource) -> Result<Self> {
+        let full = ImageVaeConfig::from_json(&source.config(Component::Vae)?)?;
+        if !source.vaes().contains(&VaeChoice::Tiny) {
+            return Ok(Self { full, tiny: None });
+        }
+        let tiny = ImageVaeConfig::from_json(&source.config(Component::TinyVae)?)?;
+        check_fit(&full, &tiny)?;
+        Ok(Self { full, tiny: Some(tiny) })
+    }
+
+    /// The chosen one; the model's own if there is no other.
+    pub(in crate::pipelines) fn chosen(&self, choice: VaeChoice) -> &ImageVaeConfig {
+        match (choice, &self.tiny) {
+            (VaeChoice::Tiny, Some(tiny)) => tiny,
+            (VaeChoice::Tiny, None) | (VaeChoice::Full, _) => &self.full,
+        }
+    }
+}
+
+/// Refuses a small autoencoder whose latents are not those of the model's own.
+pub(in crate::pipelines) fn check_fit(full: &ImageVaeConfig, tiny: &ImageVaeConfig) -> Result<()> {
+    let fail = |field: &str, found: usize, expected: usize| {
+        Err(Error::config("vae_tiny/config.json", field, format!("unsupported value {found}; the model's own autoencoder has {expected}")))
+    };
+    if tiny.latent_channels() != full.latent_channels() {
+        return fail("latent_channels", tiny.latent_channels(), full.latent_channels());
+    }
+    if tiny.factor() != full.factor() {
+        return fail("num_decoder_blocks", tiny.factor(), full.factor());
+    }
+    Ok(())
+}
+
+/// The autoencoders of a loaded model.
+#[derive(Debug)]
+pub(in crate::pipelines) struct Vaes {
+    pub full: ImageVae,
+    pub tiny: Option<ImageVae>,
+}
+
+impl Vaes {
+    /// The chosen one.
+    ///
+    /// # Errors
+    /// [`Error::Params`] if the model has no small one.
+    pub(in crate::pipelines) fn chosen(&self, choice: VaeChoice) -> Result<&ImageVae> {
+        match choice {
+            VaeChoice::Full => Ok(&self.full),
+            VaeChoice::Tiny => self.tiny.as_ref().ok_or_else(|| Error::Params { field: "vae", reason: NO_TINY_VAE.into() }),
+        }
+    }
+
+    pub(in crate::pipelines) fn configs(&self) -> VaeConfigs {
+        VaeConfigs { full: self.full.config().clone(), tiny: self.tiny.as_ref().map(|tiny| tiny.config().clone()) }
+    }
+}
+
+/// Why a model cannot use a small autoencoder.
+pub const NO_TINY_VAE: &str =
+    "the model has no tiny autoencoder (TAESD): put one into the model's folder vae_tiny, or name it where the model is chosen";

@@ -1,0 +1,169 @@
+//! A model with an autoencoder from elsewhere: another folder, or a single file. An AutoencoderKL replaces the model's own; an
+//! AutoencoderTiny stands beside it, and is that of requests that choose none.
+//!
+//! This module must not know what an autoencoder computes. The invariant: everything but that autoencoder is the model's own, the scaling
+//! factor included where the other file does not state one.
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::{
+    Component, DiffusersFolder, TensorSource, VaeChoice, WeightSource, contents::Contents, ldm::LdmPart, ldm_vae, mapping::WeightFile,
+    safetensors_file, table::TensorTable, torch_file,
+};
+use crate::{Error, Result};
+
+/// A model with another autoencoder.
+pub struct OtherVae {
+    source: Box<dyn WeightSource>,
+    vae: Vae,
+    /// Which of the model's autoencoders it is.
+    choice: VaeChoice,
+    name: String,
+}
+
+enum Vae {
+    Folder(DiffusersFolder),
+    File(Value, Arc<TensorTable>),
+}
+
+impl OtherVae {
+    /// Gives `source` the autoencoder at `path`: the folder of an AutoencoderKL or an AutoencoderTiny, a whole model's
+    /// folder, or a file with CompVis' names (an AutoencoderKL, or a checkpoint that holds one) or with diffusers' (an AutoencoderTiny).
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is no such thing at the path; [`Error::Weights`] for tensors that no autoencoder of these families has.
+    pub fn open(source: Box<dyn WeightSource>, path: &Path) -> Result<Self> {
+        let vae = if path.is_dir() {
+            Vae::Folder(if path.join(Component::ModelIndex.config_file()).is_file() {
+                DiffusersFolder::open(path, None)?
+            } else {
+                DiffusersFolder::of_component(path, Component::Vae)
+            })
+        } else if path.exists() {
+            from_file(path)?
+        } else {
+            return Err(Error::file(path, "does not exist; a VAE is a folder or a file"));
+        };
+        let config = match &vae {
+            Vae::Folder(folder) => &folder.config(Component::Vae)?,
+            Vae::File(config, _) => config,
+        };
+        let choice = match config.get("_class_name").and_then(Value::as_str) {
+            None | Some("AutoencoderKL") => VaeChoice::Full,
+            Some("AutoencoderTiny") => VaeChoice::Tiny,
+            Some(other) => {
+                let reason = format!("unsupported value {other}; supported are AutoencoderKL and AutoencoderTiny");
+                return Err(Error::config("vae/config.json", "_class_name", reason));
+            }
+        };
+        Ok(Self { source, vae, choice, name: path.display().to_string() })
+    }
+
+    /// The component that comes from elsewhere.
+    fn component(&self) -> Component {
+        match self.choice {
+            VaeChoice::Full => Component::Vae,
+            VaeChoice::Tiny => Component::TinyVae,
+        }
+    }
+
+    /// The configuration of that component.
+    fn vae_config(&self) -> Result<Value> {
+        match &self.vae {
+            Vae::Folder(folder) => folder.config(Component::Vae),
+            Vae::File(config, _) => {
+                let mut config = config.clone();
+                if self.choice == VaeChoice::Full
+                    && let Some(fields) = config.as_object_mut()
+                    && let Some(factor) = self.source.config(Component::Vae)?.get("scaling_factor")
+                {
+                    fields.insert("scaling_factor".into(), factor.clone());
+                }
+                Ok(config)
+            }
+        }
+    }
+}
+
+/// Reads names and shapes; no weights.
+fn from_file(path: &Path) -> Result<Vae> {
+    let file = WeightFile::map(path.to_owned())?;
+    let Contents { tensors, .. } = if torch_file::is_torch_file(file.bytes()) {
+        torch_file::contents(&file, |_| Component::Vae)?
+    } else {
+        safetensors_file::contents(&file, |_| Component::Vae)?
+    };
+    let has = |start: &str| tensors.iter().any(|(name, _)| name.starts_with(start));
+    if has("encoder.layers.") && has("decoder.layers.") {
+        let mut table = TensorTable::new(Component::Vae, path);
+        for (name, tensor) in tensors {
+            table.insert(name, tensor)?;
+        }
+        return Ok(Vae::File(json!({ "_class_name": "AutoencoderTiny" }), Arc::new(table)));
+    }
+    if has("encoder.down_blocks.") {
+        return Err(Error::file(path, "has diffusers' names but no configuration: name the folder that holds it and its config.json"));
+    }
+    let prefixes = [ldm_vae::PREFIXES[0], ldm_vae::PREFIXES[1], ""];
+    let part = LdmPart::new(Component::Vae, path.to_owned(), &prefixes, &tensors);
+    let layout = ldm_vae::Layout::infer(&part)?;
+    let (table, _) = layout.tensors(&part)?;
+    let mut config = layout.config(0);
+    if let Some(fields) = config.as_object_mut() {
+        // Neither is in such a file.
+        fields.remove("scaling_factor");
+        fields.remove("sample_size");
+    }
+    Ok(Vae::File(config, Arc::new(table)))
+}
+
+impl WeightSource for OtherVae {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    fn config(&self, component: Component) -> Result<Value> {
+        if component == self.component() {
+            return self.vae_config();
+        }
+        let mut config = self.source.config(component)?;
+        if component == Component::ModelIndex
+            && self.choice == VaeChoice::Full
+            && let Some(entries) = config.as_object_mut()
+        {
+            entries.insert("vae".into(), json!(["diffusers", "AutoencoderKL"]));
+        }
+        Ok(config)
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        self.source.file(component, file_name)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        match &self.vae {
+            _ if component != self.component() => self.source.tensors(component),
+            Vae::Folder(folder) => folder.tensors(Component::Vae),
+            Vae::File(_, table) => Ok(Arc::<TensorTable>::clone(table)),
+        }
+    }
+
+    fn vaes(&self) -> Vec<VaeChoice> {
+        match self.choice {
+            VaeChoice::Full => self.source.vaes(),
+            VaeChoice::Tiny => vec![VaeChoice::Tiny, VaeChoice::Full],
+        }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.source.remarks();
+        remarks.push(format!("the VAE {}: {}", self.choice, self.name));
+        remarks
+    }
+
+    fn unknown_tensors(&self) -> Vec<String> {
+        self.source.unknown_tensors()
+    }
+}
