@@ -20,7 +20,7 @@ from common import GOLDEN, versions
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders import single_file_utils as single_file
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 OUT = GOLDEN / "weights"
 
@@ -203,6 +203,8 @@ def unet_to_ldm(name: str, config) -> str:
         ("conv_in.", "input_blocks.0.0."),
         ("conv_norm_out.", "out.0."),
         ("conv_out.", "out.2."),
+        ("add_embedding.linear_1.", "label_emb.0.0."),
+        ("add_embedding.linear_2.", "label_emb.0.2."),
     ]
     part = name.split(".")
     if part[0] == "mid_block":
@@ -278,9 +280,13 @@ def openclip_shapes(model, layers: int) -> dict:
     return found
 
 
-def checkpoint(name: str, unet: dict, vae: dict, text: dict, openclip_layers: int | None):
+def checkpoint(name: str, unet: dict, vae: dict, text: dict | None, openclip_layers: int | None, text_2: dict | None = None):
+    """Writes the golden of a checkpoint; with `text_2` of Stable Diffusion XL's, and without `text` of its refiner's."""
     unet_model, vae_model = UNet2DConditionModel(**unet), AutoencoderKL(**vae)
-    text_model = CLIPTextModel(CLIPTextConfig(**text))
+    text_model = CLIPTextModel(CLIPTextConfig(**text)) if text else None
+    text_model_2 = CLIPTextModelWithProjection(CLIPTextConfig(**text_2)) if text_2 else None
+    clip_prefix = "conditioner.embedders.0.transformer." if text_2 else "cond_stage_model.transformer."
+    second_prefix = f"conditioner.embedders.{1 if text else 0}.model."
     shapes = {}
     for key, value in unet_model.state_dict().items():
         shapes["model.diffusion_model." + unet_to_ldm(key, unet_model.config)] = list(value.shape)
@@ -290,11 +296,14 @@ def checkpoint(name: str, unet: dict, vae: dict, text: dict, openclip_layers: in
             shape += [1, 1]
         shapes["first_stage_model." + vae_to_ldm(key, len(vae["block_out_channels"]))] = shape
     if openclip_layers:
-        text_shapes = {"cond_stage_model.model." + key: shape for key, shape in openclip_shapes(text_model, openclip_layers).items()}
-    else:
-        text_shapes = {"cond_stage_model.transformer.text_model." + key: shape for key, shape in clip_shapes(text_model).items()}
-        text_shapes["cond_stage_model.transformer.text_model.embeddings.position_ids"] = [1, text["max_position_embeddings"]]
-    shapes |= text_shapes
+        shapes |= {"cond_stage_model.model." + key: shape for key, shape in openclip_shapes(text_model, openclip_layers).items()}
+    elif text:
+        shapes |= {f"{clip_prefix}text_model.{key}": shape for key, shape in clip_shapes(text_model).items()}
+        shapes[f"{clip_prefix}text_model.embeddings.position_ids"] = [1, text["max_position_embeddings"]]
+    if text_2:
+        second = openclip_shapes(text_model_2, text_2["num_hidden_layers"])
+        second["text_projection"] = [text_2["hidden_size"], text_2["projection_dim"]]
+        shapes |= {second_prefix + key: shape for key, shape in second.items()}
     shapes |= {"alphas_cumprod": [4], "model_ema.decay": [], "model_ema.diffusion_modelout2bias": [4], "first_stage_model.loss.logvar": []}
 
     def filled():
@@ -304,28 +313,35 @@ def checkpoint(name: str, unet: dict, vae: dict, text: dict, openclip_layers: in
     converted = {
         "unet": single_file.convert_ldm_unet_checkpoint(filled(), config),
         "vae": single_file.convert_ldm_vae_checkpoint(filled(), {**vae_model.config}),
-        "text_encoder": single_file.convert_open_clip_checkpoint(text_model, filled())
-        if openclip_layers
-        else single_file.convert_ldm_clip_checkpoint(filled()),
     }
-    converted["text_encoder"] = {
-        "text_model." + key.removeprefix("text_model."): value
-        for key, value in converted["text_encoder"].items()
-        if not key.endswith("position_ids")
-    }
+    if openclip_layers:
+        converted["text_encoder"] = single_file.convert_open_clip_checkpoint(text_model, filled())
+    elif text:
+        converted["text_encoder"] = single_file.convert_ldm_clip_checkpoint(filled())
+    if text_2:
+        converted["text_encoder_2"] = single_file.convert_open_clip_checkpoint(text_model_2, filled(), second_prefix)
+    for part in set(converted) - {"unet", "vae"}:
+        converted[part] = {
+            key if key.startswith("text_projection.") else "text_model." + key.removeprefix("text_model."): value
+            for key, value in converted[part].items()
+            if not key.endswith("position_ids")
+        }
     for part, model in [("unet", unet_model), ("vae", vae_model)]:
         converted[part] = {key: value for key, value in converted[part].items() if value is not None}
         assert set(converted[part]) == set(model.state_dict()), f"{part}: {set(converted[part]) ^ set(model.state_dict())}"
         model.load_state_dict(converted[part])
-    own = {"text_model." + key for key in clip_shapes(text_model)}
-    assert set(converted["text_encoder"]) == own, set(converted["text_encoder"]) ^ own
+    for part, model in [("text_encoder", text_model), ("text_encoder_2", text_model_2)]:
+        if model:
+            own = {key if key.startswith("text_projection.") else "text_model." + key for key in clip_shapes(model)}
+            assert set(converted[part]) == own, set(converted[part]) ^ own
     golden = {
         "versions": versions(),
         "checkpoint": shapes,
         "configs": {
             "unet": {**unet, "_class_name": "UNet2DConditionModel"},
             "vae": {**vae, "_class_name": "AutoencoderKL"},
-            "text_encoder": text,
+            **({"text_encoder": text} if text else {}),
+            **({"text_encoder_2": text_2} if text_2 else {}),
         },
         "tensors": {part: {key: sums(value) for key, value in sorted(found.items())} for part, found in converted.items()},
     }
@@ -390,6 +406,47 @@ def checkpoints():
         dict(**text, num_hidden_layers=2, hidden_act="quick_gelu"),
         None,
     )
+    xl_checkpoints(vae, text)
+
+
+def xl_checkpoints(vae: dict, text: dict):
+    """Stable Diffusion XL, SSD-1B's kind, whose transformers have other depths in each layer, and the refiner."""
+    vae = dict(**vae, scaling_factor=0.13025)
+    text_2 = dict(**text, num_hidden_layers=3, hidden_act="gelu", projection_dim=40)
+    text = dict(**text, num_hidden_layers=2, hidden_act="quick_gelu")
+    plain, cross = "DownBlock2D", "CrossAttnDownBlock2D"
+
+    def unet(blocks: list[str], ids: int, **more) -> dict:
+        return dict(
+            down_block_types=blocks,
+            up_block_types=[block.replace("Down", "Up") for block in reversed(blocks)],
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=40 + 8 * ids,
+            **more,
+        )
+
+    small = dict(block_out_channels=[32, 64, 64], attention_head_dim=[1, 1, 1], cross_attention_dim=128)
+    base = unet([plain, cross, cross], 6, layers_per_block=2, transformer_layers_per_block=[1, 2, 3], **small)
+    checkpoint("ldm_xl", base, vae, text, None, text_2)
+    depths = dict(
+        transformer_layers_per_block=[[0, 0], [2, 1], [3, 2]],
+        reverse_transformer_layers_per_block=[[2, 1, 3], [1, 2, 1], [0, 0, 0]],
+        mid_block_type="UNetMidBlock2D",
+        in_channels=9,
+    )
+    checkpoint("ldm_xl_layered", unet([plain, cross, cross], 6, layers_per_block=2, **depths, **small), vae, text, None, text_2)
+    refiner = unet(
+        [plain, cross, plain],
+        5,
+        layers_per_block=1,
+        block_out_channels=[32, 64, 64],
+        attention_head_dim=[1, 1, 1],
+        cross_attention_dim=64,
+        transformer_layers_per_block=[1, 2, 2],
+    )
+    checkpoint("ldm_refiner", refiner, vae, None, None, text_2)
 
 
 def main():

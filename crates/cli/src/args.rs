@@ -105,9 +105,49 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub negative: String,
 
-    /// The language of both texts: plain (every character is text) or a1111 (AUTOMATIC1111's weights, BREAK, any length) [default: plain].
+    /// The language of the texts: plain (every character is text) or a1111 (AUTOMATIC1111's weights, BREAK, any length) [default: plain].
     #[arg(long, value_name = "NAME")]
     pub prompt_syntax: Option<String>,
+
+    /// The prompt of a Stable Diffusion XL model's second text encoder [default: the prompt].
+    #[arg(long, value_name = "TEXT")]
+    pub prompt_2: Option<String>,
+
+    /// The negative prompt of a Stable Diffusion XL model's second text encoder [default: the negative prompt].
+    #[arg(long, value_name = "TEXT")]
+    pub negative_2: Option<String>,
+
+    /// For Stable Diffusion XL: the declared size of the picture before it was scaled [default: its own].
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub original_size: Option<String>,
+
+    /// For Stable Diffusion XL: the declared position of the picture in the original [default: 0,0].
+    #[arg(long, value_name = "TOP,LEFT")]
+    pub crops_coords_top_left: Option<String>,
+
+    /// For Stable Diffusion XL: the declared size of the picture [default: its own].
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub target_size: Option<String>,
+
+    /// For Stable Diffusion XL: --original-size for the negative prompt.
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub negative_original_size: Option<String>,
+
+    /// For Stable Diffusion XL: --crops-coords-top-left for the negative prompt.
+    #[arg(long, value_name = "TOP,LEFT")]
+    pub negative_crops_coords_top_left: Option<String>,
+
+    /// For Stable Diffusion XL: --target-size for the negative prompt.
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    pub negative_target_size: Option<String>,
+
+    /// For Stable Diffusion XL's refiner: the score of the picture's looks, 0 to 10 [default: 6].
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub aesthetic_score: Option<f64>,
+
+    /// For Stable Diffusion XL's refiner: the score for the negative prompt, 0 to 10 [default: 2.5].
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub negative_aesthetic_score: Option<f64>,
 
     /// Denoising steps, 1 to 150 [default: the model's, else 25].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

@@ -12,9 +12,10 @@ use generation::{BackendError, FieldError, Refusal, SubmitError};
 use crate::{args::Cli, failure::Usage};
 
 /// Flags whose fields have other names; the prompt's flag differs between commands.
-const FLAGS: [(&str, &str); 13] = [
+const FLAGS: [(&str, &str); 14] = [
     ("hero_description", "--hero"),
     ("negative_prompt", "--negative"),
+    ("negative_prompt_2", "--negative-2"),
     ("num_inference_steps", "--steps"),
     ("guidance_scale", "--guidance"),
     ("mask_image", "--mask"),

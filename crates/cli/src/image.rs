@@ -15,7 +15,8 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use diffusion_core::{adapters::AdapterFolder, schedulers::SchedulerKind, weights::VaeChoice};
 use generation::{
-    GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work, artifact,
+    GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, SdxlRequest, Work,
+    artifact,
     given_image::{self, GivenImageError},
 };
 use indicatif::ProgressBar;
@@ -82,6 +83,7 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         prompt_syntax: args.prompt_syntax.clone(),
         // --vae sets the model's default.
         vae: None,
+        sdxl: sdxl(args),
         num_inference_steps: args.steps.map(i128::from),
         guidance_scale: args.guidance,
         width: args.width.map(i128::from),
@@ -97,6 +99,22 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         init_image,
         mask_image,
     })
+}
+
+/// The fields that only a Stable Diffusion XL model can follow.
+fn sdxl(args: &ImageArgs) -> SdxlRequest {
+    SdxlRequest {
+        prompt_2: args.prompt_2.clone(),
+        negative_prompt_2: args.negative_2.clone(),
+        original_size: args.original_size.clone(),
+        crops_coords_top_left: args.crops_coords_top_left.clone(),
+        target_size: args.target_size.clone(),
+        negative_original_size: args.negative_original_size.clone(),
+        negative_crops_coords_top_left: args.negative_crops_coords_top_left.clone(),
+        negative_target_size: args.negative_target_size.clone(),
+        aesthetic_score: args.aesthetic_score,
+        negative_aesthetic_score: args.negative_aesthetic_score,
+    }
 }
 
 /// A default seed: 32 bits, which every tool that reads it back can hold.
@@ -247,6 +265,7 @@ fn report(
             "negative_prompt": spec.negative_prompt(),
             "prompt_syntax": spec.prompt_syntax().name(),
             "vae": spec.vae().name(),
+            "sdxl": Some(spec.sdxl()).filter(|sdxl| !sdxl.is_empty()),
             "num_inference_steps": spec.num_inference_steps(),
             "guidance_scale": spec.guidance_scale(),
             "width": spec.width(),

@@ -14,6 +14,9 @@ use diffusion_core::{
     weights::VaeChoice,
 };
 
+/// Why no adapter can be chosen.
+pub(crate) const NO_ADAPTERS: &str = "no folder of adapters is set up; name one by the setting adapters.folder or the flag --adapters";
+
 /// Defaults for a model's requests: the operator's, then those of the model's own files. Empty fields leave the choice to the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelDefaults {
@@ -112,7 +115,7 @@ impl ModelInfo {
 /// A text of a request that is longer than the model reads: its end had no effect on the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TruncatedText {
-    /// The field's name as in [`crate::ImageRequest`]: "prompt" or "negative_prompt".
+    /// The field's name as in [`crate::ImageRequest`]: "prompt", "negative_prompt", "prompt_2" or "negative_prompt_2".
     pub field: &'static str,
     /// The number of tokens of the whole text.
     pub tokens: usize,

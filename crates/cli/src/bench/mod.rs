@@ -147,7 +147,7 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
     let wanted = BenchRequest::new(args, &defaults)?;
     let source = self::source(args, &source, settings)?;
     let family = ModelFamily::of(source.as_ref())?;
-    if family == ModelFamily::StableDiffusion {
+    if family.makes_images() {
         wanted.check_images()?;
     }
     let policy = ExecutionPolicy::resolve(settings.compute.device, precision)?;
@@ -157,8 +157,10 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
 
     let mut machine = Machine::measure(&policy)?;
     let measured = match family {
-        ModelFamily::StableDiffusion => images::run(source.as_ref(), &policy, &wanted)?,
         ModelFamily::StableVideoDiffusion => videos::run(source.as_ref(), &policy, &wanted)?,
+        ModelFamily::StableDiffusion | ModelFamily::StableDiffusionXl | ModelFamily::StableDiffusionXlRefiner => {
+            images::run(source.as_ref(), &policy, &wanted)?
+        }
     };
     machine.measure_again(&policy)?;
     let report = Report { machine, measured };

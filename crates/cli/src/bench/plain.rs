@@ -27,7 +27,7 @@ const LEAST_DECIBELS: f64 = 36.0;
 /// [`Usage`] for a video model; otherwise if the model cannot be loaded or run, or an output is further than [`LEAST_DECIBELS`] from the
 /// portable path's.
 pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Option<Size>, repeat: u32) -> Result<()> {
-    if ModelFamily::of(source)? != ModelFamily::StableDiffusion {
+    if !ModelFamily::of(source)?.makes_images() {
         return Err(Usage("--plain: is for models of pictures".into()).into());
     }
     let parts = Parts::load(source, policy)?;

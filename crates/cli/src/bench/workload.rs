@@ -11,6 +11,8 @@ use super::{SEED, Size};
 
 /// CLIP's text length, with which every model of the family is trained.
 const TOKENS: usize = 77;
+/// The sizes that Stable Diffusion XL is conditioned on.
+const TIME_IDS: usize = 6;
 /// A timestep in the middle of the noise range.
 const TIMESTEP: f64 = 501.0;
 
@@ -42,13 +44,21 @@ impl<'a> Workload<'a> {
         let sample = noise.randn(&[1, unet_config.in_channels, height, width])?;
         let text_width = unet_config.levels.first().map_or(0, |level| level.cross_attention_dim);
         let text = noise.randn(&[2, TOKENS, text_width])?;
+        let text = match unet_config.text_time {
+            None => unet.text_context(&text)?,
+            Some(text_time) => {
+                let pooled = text_time.projection_class_embeddings_input_dim.saturating_sub(TIME_IDS * text_time.addition_time_embed_dim);
+                let ids = [[size.height, size.width, 0, 0, size.height, size.width]; 2].map(|ids| ids.map(|pixels| pixels as f32));
+                unet.text_time_context(&text, &noise.randn(&[2, pooled])?, &Tensor::new(&ids, &Device::Cpu)?)?
+            }
+        };
         let latents = noise.randn(&[1, channels, height, width])?;
         let device = policy.device.clone();
         Ok(Self {
             unet,
             vae,
             sample: sample.to_dtype(policy.unet)?.to_device(&device)?,
-            text: unet.text_context(&text)?,
+            text,
             latents: latents.to_dtype(policy.vae)?.to_device(&device)?,
             device,
         })

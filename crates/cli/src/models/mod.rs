@@ -91,7 +91,7 @@ pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<
         return Ok(());
     }
     let command = match family {
-        ModelFamily::StableDiffusion => "image",
+        ModelFamily::StableDiffusion | ModelFamily::StableDiffusionXl | ModelFamily::StableDiffusionXlRefiner => "image",
         ModelFamily::StableVideoDiffusion => "animate",
     };
     Err(anyhow!("{name}: `framewright {command}` would refuse this model{unless_named}; the reasons are listed as refused"))
@@ -144,18 +144,10 @@ struct Listed {
 
 fn bytes_of(source: &dyn WeightSource) -> Result<u64> {
     let mut bytes = 0;
-    for component in parts(ModelFamily::of(source)?) {
-        bytes += tensors(source, component)?.bytes;
+    for component in ModelFamily::of(source)?.weighted_components() {
+        bytes += tensors(source, *component)?.bytes;
     }
     Ok(bytes)
-}
-
-/// The components of a model that have weights.
-fn parts(family: ModelFamily) -> [Component; 3] {
-    match family {
-        ModelFamily::StableDiffusion => [Component::TextEncoder, Component::Unet, Component::Vae],
-        ModelFamily::StableVideoDiffusion => [Component::ImageEncoder, Component::Unet, Component::Vae],
-    }
 }
 
 /// The models in a hub's cache: `models--OWNER--NAME/snapshots/COMMIT` with a model index.
@@ -213,11 +205,12 @@ fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
     let pixels = |sample_size: u64| sample_size << levels.saturating_sub(1).min(16);
     let size = unet.get("sample_size").and_then(Value::as_u64).filter(|side| *side > 0).map(pixels);
     let mut components = Vec::new();
-    for component in parts(family) {
-        // An encoder's config names no class; each family has only one.
-        let only = || match family {
-            ModelFamily::StableDiffusion => "CLIPTextModel".into(),
-            ModelFamily::StableVideoDiffusion => "CLIPVisionModelWithProjection".into(),
+    for &component in family.weighted_components() {
+        // An encoder's config names no class; each component has only one.
+        let only = || {
+            let encoders =
+                [(Component::ImageEncoder, "CLIPVisionModelWithProjection"), (Component::TextEncoder2, "CLIPTextModelWithProjection")];
+            encoders.into_iter().find(|(encoder, _)| *encoder == component).map_or("CLIPTextModel", |(_, class)| class).into()
         };
         let class = config(component).get("_class_name").cloned().unwrap_or_else(only);
         let Ok(Tensors { count, parameters, bytes, precision }) = tensors(source, component) else { continue };
@@ -227,7 +220,8 @@ fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
         }));
     }
     let tokenizer = ["tokenizer.json", "vocab.json"].into_iter().find_map(|file| {
-        matches!(source.file(Component::Tokenizer, file), Ok(Some(_))).then(|| match file {
+        let has = |component| matches!(source.file(component, file), Ok(Some(_)));
+        (has(Component::Tokenizer) || has(Component::Tokenizer2)).then_some(match file {
             "vocab.json" => "vocab.json and merges.txt",
             other => other,
         })

@@ -270,7 +270,8 @@ mod tests {
     #[test]
     fn models_are_read_with_their_settings() {
         let settings = read(
-            "[adapters]\nfolder = \"loras\"\nembeddings = \"words\"\n\n[pool]\nbudget = 4000000000\nidle_seconds = 300\n\n[[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\n\
+            "[adapters]\nfolder = \"loras\"\nembeddings = \"words\"\n\n\
+             [pool]\nbudget = 4000000000\nidle_seconds = 300\n\n[[models]]\nname = \"turbo\"\nsource = \"stabilityai/sd-turbo\"\n\
              loras = [\"ink:0.8\"]\nprecision = \"f32\"\nsteps = 1\nguidance_scale = 0.0\nwidth = 512\nheight = 512\nscheduler = \"euler\"\n\n\
              [[models]]\nname = \"owner/other\"\nsource = \"nano-sd\"\n",
         );

@@ -394,7 +394,7 @@ fn a_broken_model_folder_is_one_line() {
     for (content, part) in [
         (None, "model_index.json"),
         (Some("{"), "JSON"),
-        (Some("{\"_class_name\": \"StableDiffusionXLPipeline\"}"), "StableDiffusionXLPipeline"),
+        (Some("{\"_class_name\": \"StableDiffusion3Pipeline\"}"), "StableDiffusion3Pipeline"),
     ] {
         let model = folder.path().join("model");
         fs::create_dir_all(&model).unwrap();

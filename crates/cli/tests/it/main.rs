@@ -11,6 +11,7 @@ mod jobs;
 mod models;
 mod named_models;
 mod program;
+mod sdxl;
 mod secrets;
 mod serve;
 mod served;

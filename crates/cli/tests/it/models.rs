@@ -161,7 +161,7 @@ fn inspect_shows_ignored_fields_and_exits_with_0() {
 #[test]
 fn inspect_reports_what_image_would_refuse() {
     let folder = tempfile::tempdir().unwrap();
-    let changes = json!({ "unet/config.json": { "addition_embed_type": "text_time" }, "vae/config.json": { "scaling_factor": null } });
+    let changes = json!({ "unet/config.json": { "addition_embed_type": "text_image" }, "vae/config.json": { "scaling_factor": null } });
     let model = edited(folder.path(), &changes);
     let image = || framewright(folder.path(), &["image", "a boat", "--steps", "1", "--model", "model", "--out", "a.png"]);
     let inspect = || framewright(folder.path(), &["models", "inspect", "model"]);

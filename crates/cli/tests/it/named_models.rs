@@ -98,16 +98,28 @@ fn rows(listed: &Run) -> Vec<Vec<&str>> {
     listed.stdout.lines().map(|line| line.split_whitespace().collect()).collect()
 }
 
+/// [`list`], again and again until the models' lines are as `is_reached` wants them.
+fn listed_when(args: &[&str], variables: &[(&str, &str)], is_reached: impl Fn(&[Vec<&str>]) -> bool) -> Run {
+    let started = Instant::now();
+    loop {
+        let listed = list(args, variables);
+        if is_reached(&rows(&listed)) {
+            return listed;
+        }
+        assert!(started.elapsed().as_secs() < 60, "{listed:?}");
+    }
+}
+
 #[test]
 fn the_models_of_a_running_server_are_listed_with_their_states() {
     let folder = folder();
-    let broken = edited(folder.path(), &json!({ "unet/config.json": { "addition_embed_type": "text_time" } }));
+    let broken = edited(folder.path(), &json!({ "unet/config.json": { "addition_embed_type": "image" } }));
     let config = folder.path().join("framewright.toml");
     fs::write(&config, format!("{SMALL}\n[[models]]\nname = \"broken\"\nsource = {broken:?}\n")).unwrap();
     let script = format!("exec \"$0\" \"$@\" --config '{}' --precision f32", config.display());
     let served = Served::start_by(&script, &[]);
     let url = served.url();
-    let listed = list(&["--server", &url], &[]);
+    let listed = listed_when(&["--server", &url], &[], |found| found[1][1] == "ready");
     let found = rows(&listed);
     assert_eq!(found[0], ["MODEL", "STATE", "MEMORY", "PRECISION", "SIZE"]);
     assert_eq!(found[1][..2], ["nano-sd", "ready"], "{listed:?}");
@@ -116,16 +128,9 @@ fn the_models_of_a_running_server_are_listed_with_their_states() {
     // What loads it waits for its files.
     let answer = served.ask("POST /models/small/load", &[], b"");
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-    let started = Instant::now();
-    let listed = loop {
-        // The address may also be the setting's.
-        let listed = list(&["--server"], &[("FRAMEWRIGHT__CLIENT__SERVER", &url)]);
-        let found = rows(&listed);
-        if found[2][1] == "ready" && found[3][1] == "failed" {
-            break listed;
-        }
-        assert!(started.elapsed().as_secs() < 60, "{listed:?}");
-    };
+    // The address may also be the setting's.
+    let by_setting = [("FRAMEWRIGHT__CLIENT__SERVER", url.as_str())];
+    let listed = listed_when(&["--server"], &by_setting, |found| found[2][1] == "ready" && found[3][1] == "failed");
     let found = rows(&listed);
     assert_eq!((found[2][0], &found[2][3..]), ("small", &["MB", "f32", "64x72"][..]), "{listed:?}");
     assert_eq!(found[3][0], "broken", "{listed:?}");
@@ -139,7 +144,7 @@ fn the_default_model_of_a_server_may_be_one_of_the_settings() {
     let folder = folder();
     let config = folder.path().join("framewright.toml");
     let served = Served::start_by(&format!("exec \"$0\" \"$@\" --config '{}' --model small", config.display()), &[]);
-    let listed = list(&["--server", &served.url()], &[]);
+    let listed = listed_when(&["--server", &served.url()], &[], |found| found[1][1] == "ready");
     let found = rows(&listed);
     assert_eq!(found.len(), 2, "{listed:?}");
     assert_eq!((&found[1][..2], &found[1][3..]), (&["small", "ready"][..], &["MB", "f32", "64x72", "default"][..]), "{listed:?}");

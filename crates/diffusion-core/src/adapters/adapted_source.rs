@@ -15,11 +15,11 @@ use candle_core::{DType, Tensor};
 use super::{Adapter, SHOWN, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
 use crate::{
     Error, Result,
-    weights::{Component, TensorShape, TensorSource, VaeChoice, WeightSource},
+    weights::{Component, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource},
 };
 
-/// The parts that adapters change.
-const ADAPTED: [Component; 2] = [Component::Unet, Component::TextEncoder];
+/// The parts that adapters change, where a model has them.
+const ADAPTED: [Component; 3] = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
 
 /// An adapter and how strongly it changes each part: 1 as it was trained, 0 not at all, less than 0 the other way.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct AppliedAdapter {
     pub adapter: Arc<Adapter>,
     /// Its weight in the noise predictor.
     pub unet_weight: f64,
-    /// Its weight in the text encoder.
+    /// Its weight in the text encoders.
     pub text_weight: f64,
 }
 
@@ -68,7 +68,9 @@ impl AdaptedSource {
     /// [`Error::File`] for an adapter whose shapes do not fit the model, or none of whose keys does; [`Error::Params`] for a weight that is
     /// not finite, or a model that generates its tensors; and those of the source's own tensors.
     pub fn new(source: Box<dyn WeightSource>, applied: Vec<AppliedAdapter>) -> Result<Self> {
-        let parts = ADAPTED.into_iter().map(|component| Part::open(component, source.as_ref())).collect::<Result<Vec<_>>>()?;
+        let components = ModelFamily::of_images(source.as_ref())?.weighted_components();
+        let adapted = ADAPTED.into_iter().filter(|component| components.contains(component));
+        let parts = adapted.map(|component| Part::open(component, source.as_ref())).collect::<Result<Vec<_>>>()?;
         let mut changes: BTreeMap<&'static str, Changes> = BTreeMap::new();
         let mut remarks = Vec::new();
         for (index, one) in applied.iter().enumerate() {
@@ -235,9 +237,8 @@ impl TensorSource for AdaptedTensors {
 
     /// A changed tensor is in f32, whatever its stored precision.
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
-        let base = self.tensors.read(tensor, shape)?;
-        let Some(uses) = self.changes.get(tensor) else { return Ok(base) };
-        let base = base.to_dtype(DType::F32)?;
+        let Some(uses) = self.changes.get(tensor) else { return self.tensors.read(tensor, shape) };
+        let base = self.tensors.read_as(tensor, shape, DType::F32)?;
         let mut merged = base.clone();
         for Use { applied, layer, parameter } in uses {
             let Some(applied) = self.applied.get(*applied) else { continue };

@@ -18,16 +18,18 @@ use crate::{
 const EXTENSIONS: [&str; 3] = ["safetensors", "pt", "bin"];
 /// The most vectors of a word: the tokens of a prompt.
 const MOST_VECTORS: usize = 75;
-/// The tensor's names: AUTOMATIC1111's, newer trainers', and Stable Diffusion XL's for the first text encoder.
-const KEYS: [&str; 3] = ["string_to_param.*", "emb_params", "clip_l"];
+/// The tensor's names: AUTOMATIC1111's and newer trainers'.
+const KEYS: [&str; 2] = ["string_to_param.*", "emb_params"];
+/// The names of Stable Diffusion XL's tensors, for the first and for the second text encoder.
+const XL_KEYS: [&str; 2] = ["clip_l", "clip_g"];
 
 /// A word's vectors.
 #[derive(Clone, Debug)]
 pub struct Embedding {
     /// The word: the file's name without its ending.
     pub name: String,
-    /// [vectors, width], f32 on the CPU.
-    pub vectors: Tensor,
+    /// The vectors for each text encoder that the file knows, [vectors, width], f32 on the CPU; at least one tensor.
+    parts: Vec<Tensor>,
 }
 
 impl Embedding {
@@ -38,25 +40,30 @@ impl Embedding {
     pub fn open(path: &Path) -> Result<Self> {
         let file = TensorFile::open(path, |_| Component::TextEncoder)?;
         let keys: Vec<String> = file.shapes().map(|(key, _)| key.to_owned()).collect();
-        let known = KEYS.iter().find(|known| keys.iter().any(|key| key == *known)).map(|key| (*key).to_owned());
+        let has = |known: &&&str| keys.iter().any(|key| key == **known);
+        let of_xl: Vec<&str> = XL_KEYS.iter().filter(has).copied().collect();
         // diffusers names the one tensor by its word.
-        let key = match (known, keys.as_slice()) {
-            (Some(key), _) => key,
-            (None, [key]) => key.clone(),
-            (None, _) => {
+        let own = match (of_xl.as_slice(), KEYS.iter().find(has), keys.as_slice()) {
+            ([_, ..], _, _) => of_xl,
+            ([], Some(key), _) => vec![*key],
+            ([], None, [key]) => vec![key.as_str()],
+            ([], None, _) => {
                 return Err(file.fail(format!("is no embedding that is known here; its tensors are {}", first_tensors(&file, &keys))));
             }
         };
-        let vectors = file.read(&key)?;
-        let shape = vectors.dims().to_vec();
-        let vectors = if shape.len() == 1 { vectors.unsqueeze(0)? } else { vectors };
-        match vectors.dims() {
-            [1..=MOST_VECTORS, width] if *width > 0 => {}
-            _ => return Err(file.fail(format!("{key} has the shape {shape:?}, but a word has 1 to {MOST_VECTORS} vectors"))),
-        }
-        check_finite(&file, &key)?;
+        let parts = own.into_iter().map(|key| read_vectors(&file, key)).collect::<Result<_>>()?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, vectors })
+        Ok(Self { name, parts })
+    }
+
+    /// The vectors for a text encoder of this width.
+    pub(crate) fn of_width(&self, width: usize) -> Option<&Tensor> {
+        self.parts.iter().find(|vectors| vectors.dims().get(1) == Some(&width))
+    }
+
+    /// The widths of its vectors.
+    pub(crate) fn widths(&self) -> Vec<usize> {
+        self.parts.iter().filter_map(|vectors| vectors.dims().get(1).copied()).collect()
     }
 
     /// Reads a folder's files, in the order of their names; returns a remark for each file that cannot be used, too.
@@ -83,4 +90,16 @@ impl Embedding {
         }
         Ok((embeddings, remarks))
     }
+}
+
+fn read_vectors(file: &TensorFile, key: &str) -> Result<Tensor> {
+    let vectors = file.read(key)?;
+    let shape = vectors.dims().to_vec();
+    let vectors = if shape.len() == 1 { vectors.unsqueeze(0)? } else { vectors };
+    match vectors.dims() {
+        [1..=MOST_VECTORS, width] if *width > 0 => {}
+        _ => return Err(file.fail(format!("{key} has the shape {shape:?}, but a word has 1 to {MOST_VECTORS} vectors"))),
+    }
+    check_finite(file, key)?;
+    Ok(vectors)
 }

@@ -81,18 +81,18 @@ const ROLES: &[(&str, Role)] = &[
     (".b_norm", Role::DiffBias),
 ];
 
-/// The parts that a prefix names; no part for one that no model here has.
+/// The parts that a prefix names.
 const PREFIXES: &[(&str, &[Component])] = &[
     ("lora_unet_", &[Component::Unet]),
     ("lora_te_", &[Component::TextEncoder]),
     ("lora_te1_", &[Component::TextEncoder]),
-    ("lora_te2_", &[]),
+    ("lora_te2_", &[Component::TextEncoder2]),
     ("lycoris_", &[Component::Unet]),
     ("unet.", &[Component::Unet]),
     ("model.diffusion_model.", &[Component::Unet]),
     ("diffusion_model.", &[Component::Unet]),
     ("text_encoder.", &[Component::TextEncoder]),
-    ("text_encoder_2.", &[]),
+    ("text_encoder_2.", &[Component::TextEncoder2]),
 ];
 
 /// Names without a prefix are of either part: their layers' names differ.
@@ -168,7 +168,7 @@ mod tests {
         for key in ["lora_te_text_model_encoder_layers_3_mlp_fc1.lokr_w2_a", "text_encoder.text_model.encoder.layers.3.mlp.fc1.lokr_w2_a"] {
             assert_eq!(parsed(key), Some((text.clone(), &[Component::TextEncoder][..], Role::Kron2A)), "{key}");
         }
-        assert_eq!(parsed("lora_te2_text_model_encoder_layers_3_mlp_fc1.alpha"), Some((text, &[][..], Role::Alpha)));
+        assert_eq!(parsed("lora_te2_text_model_encoder_layers_3_mlp_fc1.alpha"), Some((text, &[Component::TextEncoder2][..], Role::Alpha)));
         assert_eq!(parsed("lora_unet_conv_in.oft_blocks"), None);
     }
 }

@@ -44,7 +44,7 @@ fn aliases(component: Component, layer: &str) -> Vec<String> {
     let mut all = vec![layer.to_owned()];
     let ends = [(".to_out.0", ".to_out"), (".q_proj", ".to_q"), (".k_proj", ".to_k"), (".v_proj", ".to_v"), (".out_proj", ".to_out")];
     all.extend(ends.iter().filter_map(|(end, old)| Some(format!("{}{old}", layer.strip_suffix(end)?))));
-    if component == Component::TextEncoder {
+    if [Component::TextEncoder, Component::TextEncoder2].contains(&component) {
         let with_or_without = |name: &String| name.strip_prefix("text_model.").map_or_else(|| format!("text_model.{name}"), str::to_owned);
         all.extend(all.iter().map(with_or_without).collect::<Vec<_>>());
     }

@@ -12,8 +12,19 @@ pub use per_frame::{VideoConditioning, VideoConditions};
 
 use crate::{
     Error, Result,
+    conditioning::PromptEmbeds,
     models::{TextContext, UNet2dConditionModel},
 };
+
+/// The numbers that Stable Diffusion XL is conditioned on: height and width of the original image, top and left of the crop, height and width
+/// of the target, in pixels; for its refiner an aesthetic score instead of the target.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddedTimeIds {
+    /// For the prompt.
+    pub positive: Vec<f32>,
+    /// For the negative prompt.
+    pub negative: Vec<f32>,
+}
 
 /// A noise predictor with all of its inputs except latents and timestep, fixed for a run.
 #[derive(Clone, Debug)]
@@ -64,6 +75,39 @@ impl<'a> Conditioning<'a> {
         }
         let both = Tensor::cat(&[negative_prompt_embeds, prompt_embeds], 0)?;
         Ok(Self { guidance_scale: Some(guidance_scale), ..Self::unguided(unet, &both)? })
+    }
+
+    /// Conditioning on a request's texts: guided if the negative prompt was encoded, and at the sizes of `added_time_ids` if there are pooled
+    /// states, which a model with a "text_time" embedding takes.
+    ///
+    /// # Errors
+    /// As [`Self::guided`].
+    pub fn new(unet: &'a UNet2dConditionModel, embeds: &PromptEmbeds, added_time_ids: &AddedTimeIds, guidance_scale: f64) -> Result<Self> {
+        let PromptEmbeds { prompt_embeds, negative_prompt_embeds: negative, pooled } = embeds;
+        let Some(pooled) = pooled else {
+            return match negative {
+                Some(negative) => Self::guided(unet, prompt_embeds, negative, guidance_scale),
+                None => Self::unguided(unet, prompt_embeds),
+            };
+        };
+        let row = |ids: &[f32]| Tensor::new(ids, &Device::Cpu)?.unsqueeze(0);
+        let (text_embeds, ids) = (&pooled.pooled_prompt_embeds, row(&added_time_ids.positive)?);
+        let conditioning = |text, separate_negative, guidance_scale| {
+            Ok(Self { unet, text, separate_negative, guidance_scale, timestep_cond: None, channels: None })
+        };
+        let Some((negative, negative_text_embeds)) = negative.as_ref().zip(pooled.negative_pooled_prompt_embeds.as_ref()) else {
+            return conditioning(unet.text_time_context(prompt_embeds, text_embeds, &ids)?, None, None);
+        };
+        let negative_ids = row(&added_time_ids.negative)?;
+        if prompt_embeds.dim(1)? != negative.dim(1)? {
+            let separate_negative = unet.text_time_context(negative, negative_text_embeds, &negative_ids)?;
+            let text = unet.text_time_context(prompt_embeds, text_embeds, &ids)?;
+            return conditioning(text, Some(separate_negative), Some(guidance_scale));
+        }
+        let both = |negative: &Tensor, positive: &Tensor| Tensor::cat(&[negative, positive], 0);
+        let (text_embeds, ids) = (both(negative_text_embeds, text_embeds)?, both(&negative_ids, &ids)?);
+        let text = unet.text_time_context(&both(negative, prompt_embeds)?, &text_embeds, &ids)?;
+        conditioning(text, None, Some(guidance_scale))
     }
 
     /// Adds the embedding of the guidance scale, [1, time_cond_proj_dim], for models that were distilled with it.

@@ -17,6 +17,12 @@ const TOKENIZER: [&str; 6] =
 /// The components with weights of a text-to-image model, the small ones first.
 const IMAGES: [Component; 3] = [Component::TextEncoder, Component::Vae, Component::Unet];
 
+/// The same of a model with two text encoders.
+const XL_IMAGES: [Component; 4] = [Component::TextEncoder, Component::Vae, Component::TextEncoder2, Component::Unet];
+
+/// The same of a model with the second text encoder alone.
+const REFINER: [Component; 3] = [Component::Vae, Component::TextEncoder2, Component::Unet];
+
 /// The components with weights of an image-to-video model.
 const VIDEOS: [Component; 3] = [Component::Vae, Component::ImageEncoder, Component::Unet];
 
@@ -48,7 +54,12 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
         }
     };
     let is_video = is_video(names);
-    let components = if is_video { VIDEOS } else { IMAGES };
+    let components: &[Component] = match (is_video, has_second_text(names), has_first_text(names)) {
+        (true, _, _) => &VIDEOS,
+        (false, true, true) => &XL_IMAGES,
+        (false, true, false) => &REFINER,
+        (false, false, _) => &IMAGES,
+    };
     require("scheduler/scheduler_config.json".into())?;
     for component in components {
         require(format!("{component}/{}", component.config_file()))?;
@@ -56,33 +67,53 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
     if is_video {
         require(format!("{}/{}", Component::FeatureExtractor, Component::FeatureExtractor.config_file()))?;
     } else {
-        chosen.extend(tokenizer(names)?);
+        for folder in tokenizers(names) {
+            chosen.extend(tokenizer(names, folder)?);
+        }
     }
     for component in components {
-        chosen.extend(weights(names, component)?);
+        chosen.extend(weights(names, *component)?);
     }
     Ok(chosen)
 }
 
 /// Optional files that the repository does not have.
 pub(super) fn absent(names: &BTreeSet<String>) -> Vec<String> {
-    let wanted: &[&str] = if is_video(names) { &[] } else { &TOKENIZER };
-    wanted.iter().map(|name| format!("tokenizer/{name}")).filter(|name| !names.contains(name)).collect()
+    let folders: &[Component] = if is_video(names) { &[] } else { tokenizers(names) };
+    let wanted = folders.iter().flat_map(|folder| TOKENIZER.map(|name| format!("{folder}/{name}")));
+    wanted.filter(|name| !names.contains(name)).collect()
 }
 
 /// Whether the names are those of an image-to-video model: the one family has a text encoder, the other an image encoder.
 fn is_video(names: &BTreeSet<String>) -> bool {
-    names.contains("image_encoder/config.json") && !names.contains("text_encoder/config.json")
+    names.contains("image_encoder/config.json") && !has_first_text(names)
 }
 
-/// The files of the tokenizer.
-fn tokenizer(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
-    let has = |name: &str| names.contains(&format!("tokenizer/{name}"));
+fn has_first_text(names: &BTreeSet<String>) -> bool {
+    names.contains("text_encoder/config.json")
+}
+
+/// Whether the names are those of Stable Diffusion XL, or of its refiner, which has no other text encoder.
+fn has_second_text(names: &BTreeSet<String>) -> bool {
+    names.contains("text_encoder_2/config.json")
+}
+
+fn tokenizers(names: &BTreeSet<String>) -> &'static [Component] {
+    match (has_second_text(names), has_first_text(names)) {
+        (true, true) => &[Component::Tokenizer, Component::Tokenizer2],
+        (true, false) => &[Component::Tokenizer2],
+        (false, _) => &[Component::Tokenizer],
+    }
+}
+
+/// The files of a tokenizer.
+fn tokenizer(names: &BTreeSet<String>, folder: &Component) -> Result<Vec<String>, String> {
+    let has = |name: &str| names.contains(&format!("{folder}/{name}"));
     let whole = has("tokenizer.json") || (has("vocab.json") && has("merges.txt"));
     if !whole {
-        return Err("tokenizer/tokenizer.json is missing, and so are tokenizer/vocab.json and merges.txt or one of them".into());
+        return Err(format!("{folder}/tokenizer.json is missing, and so are {folder}/vocab.json and merges.txt or one of them"));
     }
-    Ok(TOKENIZER.iter().filter(|name| has(name)).map(|name| format!("tokenizer/{name}")).collect())
+    Ok(TOKENIZER.iter().filter(|name| has(name)).map(|name| format!("{folder}/{name}")).collect())
 }
 
 /// The one file, or the index and its shards, that hold a component's weights.

@@ -1,7 +1,7 @@
-//! The CLIP text encoder of Stable Diffusion 1.x (OpenAI's, quick_gelu) and 2.x (OpenCLIP's, gelu).
+//! The CLIP text encoder of Stable Diffusion 1.x and XL (OpenAI's, quick_gelu) and 2.x (OpenCLIP's, gelu).
 //!
-//! Returns the hidden states that a UNet attends to, without CLIP's pooled state, which is not needed. Works on token ids, not on text.
-//! Follows transformers models/clip/modeling_clip.py; clip_skip as in diffusers' encode_prompt.
+//! Returns the hidden states that a UNet attends to, without CLIP's pooled state. Works on token ids, not on text. Follows transformers
+//! models/clip/modeling_clip.py; clip_skip as in diffusers' encode_prompt.
 
 use candle_core::Tensor;
 use serde_json::Value;
@@ -17,9 +17,7 @@ use crate::{
     weights::ComponentWeights,
 };
 
-const FILE: &str = "text_encoder/config.json";
-
-/// text_encoder/config.json.
+/// config.json of a text encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClipTextConfig {
     /// Entries of the vocabulary.
@@ -51,8 +49,12 @@ impl ClipTextConfig {
 
     /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
-        // The file of a whole CLIP model holds this part in a nested object.
-        let reader = ConfigReader::new(FILE, json.get("text_config").filter(|part| part.is_object()).unwrap_or(json))?;
+        Self::read_file("text_encoder/config.json", json)
+    }
+
+    /// [`Self::read`] of the file `file`, for messages.
+    pub(super) fn read_file(file: &'static str, json: &Value) -> Result<(Self, Vec<String>)> {
+        let reader = ConfigReader::new(file, text_part(json))?;
         let config = Self {
             vocab_size: reader.size("vocab_size", 49_408)?,
             hidden_size: reader.size("hidden_size", 512)?,
@@ -95,6 +97,11 @@ impl ClipTextConfig {
         ]);
         Ok((config, reader.ignored()))
     }
+}
+
+/// The text encoder's part of a file: that of a whole CLIP model holds it in a nested object.
+pub(super) fn text_part(json: &Value) -> &Value {
+    json.get("text_config").filter(|part| part.is_object()).unwrap_or(json)
 }
 
 /// The text encoder.
@@ -169,6 +176,37 @@ impl ClipTextModel {
     /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if `clip_skip` exceeds the number of layers or an id exceeds
     /// the vocabulary.
     pub fn forward(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
+        self.final_layer_norm.forward(&self.run(input_ids, self.kept_layers(clip_skip, self.layers.len())?)?)
+    }
+
+    /// The states that Stable Diffusion XL attends to: as [`Self::forward`], but of one layer less and without the final norm, so
+    /// `clip_skip` 0 gives the penultimate layer's states.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn penultimate(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
+        self.run(input_ids, self.kept_layers(clip_skip, self.layers.len().saturating_sub(1))?)
+    }
+
+    /// The states of [`Self::penultimate`], and the last layer's normalised states.
+    pub(super) fn penultimate_and_last(&self, input_ids: &Tensor, clip_skip: usize) -> Result<(Tensor, Tensor)> {
+        let penultimate = self.penultimate(input_ids, clip_skip)?;
+        let kept = self.kept_layers(clip_skip, self.layers.len().saturating_sub(1))?.len();
+        let last = self.layers.iter().skip(kept).try_fold(penultimate.clone(), |x, layer| layer.forward(&x))?;
+        Ok((penultimate, self.final_layer_norm.forward(&last)?))
+    }
+
+    /// The first `most` layers without the last `clip_skip` of them.
+    fn kept_layers(&self, clip_skip: usize, most: usize) -> Result<&[ClipLayer]> {
+        most.checked_sub(clip_skip).and_then(|count| self.layers.get(..count)).ok_or_else(|| {
+            let layers = if most == self.layers.len() { "" } else { " before the last one" };
+            let reason = format!("{clip_skip} is more than the text encoder's {most} layers{layers}");
+            Error::Params { field: "clip_skip", reason }
+        })
+    }
+
+    /// The hidden states after these layers.
+    fn run(&self, input_ids: &Tensor, layers: &[ClipLayer]) -> Result<Tensor> {
         let limit = self.config.max_position_embeddings;
         let tokens = match input_ids.dims() {
             [batch, tokens] if *batch > 0 && (1..=limit).contains(tokens) => *tokens,
@@ -176,12 +214,6 @@ impl ClipTextModel {
                 let expected = format!("[batch, 1..={limit}]");
                 return Err(Error::Shape { what: "token ids", expected, found: found.to_vec() });
             }
-        };
-        let Some(layers) = self.layers.len().checked_sub(clip_skip).and_then(|count| self.layers.get(..count)) else {
-            return Err(Error::Params {
-                field: "clip_skip",
-                reason: format!("{clip_skip} is more than the text encoder's {} layers", self.layers.len()),
-            });
         };
         let words = match &self.added_words {
             Some(added) => embed_tokens_or_added(&self.token_embedding, added, input_ids)?,
@@ -191,6 +223,6 @@ impl ClipTextModel {
         for layer in layers {
             x = layer.forward(&x)?;
         }
-        self.final_layer_norm.forward(&x)
+        Ok(x)
     }
 }

@@ -82,6 +82,11 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
+    /// A positive integer that must be present.
+    pub(super) fn required_size(&self, field: &'static str) -> Result<usize> {
+        self.optional_size(field)?.ok_or_else(|| self.refuse(field, "is missing"))
+    }
+
     /// An integer, zero or positive.
     pub(super) fn count(&self, field: &'static str, default: usize) -> Result<usize> {
         self.value(field).map_or(Ok(default), |value| self.to_count(field, value))
@@ -124,6 +129,39 @@ impl<'a> ConfigReader<'a> {
     /// [`Self::sizes_by_level`], with zero allowed.
     pub(super) fn counts_by_level(&self, field: &'static str, default: usize, levels: usize) -> Result<Vec<usize>> {
         self.by_level(field, default, levels, |value| self.to_count(field, value))
+    }
+
+    /// Counts for the layers of each level, whose numbers of layers are `layers`: one count for all, or a list with one entry for each level:
+    /// a count for all of its layers, or a list with one for each layer.
+    pub(super) fn counts_by_layer(&self, field: &'static str, default: usize, layers: &[usize]) -> Result<Vec<Vec<usize>>> {
+        let level = |value: &Value, layers: usize| match value.as_array() {
+            Some(values) if values.len() == layers => values.iter().map(|value| self.to_count(field, value)).collect(),
+            Some(values) => Err(self.refuse(field, format!("expected {layers} numbers, one a layer of the level, found {}", values.len()))),
+            None => Ok(vec![self.to_count(field, value)?; layers]),
+        };
+        match self.value(field) {
+            None => Ok(layers.iter().map(|layers| vec![default; *layers]).collect()),
+            Some(Value::Array(values)) if values.len() == layers.len() => {
+                values.iter().zip(layers).map(|(value, layers)| level(value, *layers)).collect()
+            }
+            Some(Value::Array(values)) => {
+                Err(self.refuse(field, format!("expected {} entries, one a level, found {}", layers.len(), values.len())))
+            }
+            Some(value) => layers.iter().map(|layers| level(value, *layers)).collect(),
+        }
+    }
+
+    /// [`Self::counts_by_layer`] of a field that is a list of levels.
+    pub(super) fn lists_by_layer(&self, field: &'static str, layers: &[usize]) -> Result<Vec<Vec<usize>>> {
+        match self.value(field) {
+            Some(Value::Array(_)) => self.counts_by_layer(field, 0, layers),
+            other => Err(self.refuse(field, format!("expected a list, found {}", other.unwrap_or(&Value::Null)))),
+        }
+    }
+
+    /// Whether the field is a list that contains a list.
+    pub(super) fn is_nested(&self, field: &'static str) -> bool {
+        self.present(field).and_then(Value::as_array).is_some_and(|values| values.iter().any(Value::is_array))
     }
 
     fn by_level(&self, field: &'static str, default: usize, levels: usize, read: impl Fn(&Value) -> Result<usize>) -> Result<Vec<usize>> {

@@ -8,6 +8,7 @@ mod autoencoder;
 mod blip;
 mod clip_layer;
 mod clip_text;
+mod clip_text_projection;
 mod clip_vision;
 mod config_reader;
 mod embeddings;
@@ -30,8 +31,9 @@ pub use autoencoder::{
 };
 pub use blip::{BlipCache, BlipConfig, BlipImageContext, BlipTextConfig, BlipTextDecoder, BlipVisionConfig, BlipVisionModel};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
+pub use clip_text_projection::{ClipTextModelWithProjection, ClipTextProjectionConfig, ProjectedText};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
 pub use plan::ActivationPlan;
 pub use unet::UNetLevel;
-pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};
+pub use unet_2d::{TextContext, TextTimeConfig, UNet2dConditionModel, UNet2dConfig};
 pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig};

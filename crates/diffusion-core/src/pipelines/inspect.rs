@@ -8,17 +8,13 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value as Json;
 
-use super::{
-    ImageDefaults, Start,
-    image::{OwnScheduler, check_fit as check_vae_fit},
-    image_to_video::check_fit,
-};
+use super::{ImageDefaults, Start, image, image::OwnScheduler, image_to_video};
 use crate::{
     Error, Result,
     models::{
-        AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig, ClipTextModel, ClipVisionConfig,
-        ClipVisionModelWithProjection, ImageVae, ImageVaeConfig, UNet2dConditionModel, UNet2dConfig, UNetSpatioTemporalConditionModel,
-        UNetSpatioTemporalConfig,
+        AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection,
+        ClipTextProjectionConfig, ClipVisionConfig, ClipVisionModelWithProjection, ImageVae, ImageVaeConfig, UNet2dConditionModel,
+        UNet2dConfig, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig,
     },
     ops::execution,
     preprocess::ClipImageProcessorConfig,
@@ -82,8 +78,8 @@ impl<'a> Inspector<'a> {
         let mut inspector = Self { source, whole, found: Inspection::default() };
         let read = |index: &Json| ModelFamily::of(source).map(|family| (family, ignored_entries(family, index)));
         match inspector.config(Component::ModelIndex, read) {
-            Some(ModelFamily::StableDiffusion) => inspector.stable_diffusion(),
             Some(ModelFamily::StableVideoDiffusion) => inspector.stable_video_diffusion(),
+            Some(family) => inspector.stable_diffusion(family),
             None => {}
         }
         let fields = source.unknown_tensors();
@@ -93,24 +89,39 @@ impl<'a> Inspector<'a> {
         inspector.found
     }
 
-    fn stable_diffusion(&mut self) {
+    fn stable_diffusion(&mut self, family: ModelFamily) {
+        let (has_first, has_second) = (family.has_first_text_encoder(), family.is_xl());
         match OwnScheduler::read(self.source) {
             Ok(own) => self.found.own_scheduler = own.config(&Start::Noise, None).err(),
             Err(error) => self.found.refusals.push(error),
         }
         if self.whole {
             self.found.refusals.extend(ImageDefaults::sidecar(self.source).err());
+        }
+        if self.whole && has_first {
             self.found.refusals.extend(ClipTokenizer::load(self.source).err());
         }
-        let text_encoder = self.config(Component::TextEncoder, ClipTextConfig::read);
+        if self.whole && has_second {
+            self.found.refusals.extend(ClipTokenizer::load_second(self.source).err());
+        }
+        let text_encoder = if has_first { self.config(Component::TextEncoder, ClipTextConfig::read) } else { None };
+        let text_encoder_2 = if has_second { self.config(Component::TextEncoder2, ClipTextProjectionConfig::read) } else { None };
         let unet = self.config(Component::Unet, UNet2dConfig::read);
-        let vae = self.config(Component::Vae, ImageVaeConfig::read);
+        let vae = self.config(Component::Vae, |json| {
+            image::check_latents(json, family)?;
+            ImageVaeConfig::read(json)
+        });
+        let were_read = text_encoder.is_some() == has_first && text_encoder_2.is_some() == has_second;
+        if let Some(unet) = unet.as_ref().filter(|_| were_read) {
+            self.found.refusals.extend(image::check_fit(text_encoder.as_ref(), text_encoder_2.as_ref(), unet).err());
+        }
         self.weights(Component::TextEncoder, text_encoder, ClipTextModel::load);
+        self.weights(Component::TextEncoder2, text_encoder_2, ClipTextModelWithProjection::load);
         self.weights(Component::Unet, unet, UNet2dConditionModel::load);
         if self.source.vaes().contains(&VaeChoice::Tiny) {
             let tiny = self.config(Component::TinyVae, ImageVaeConfig::read);
             if let (Some(full), Some(tiny)) = (&vae, &tiny) {
-                self.found.refusals.extend(check_vae_fit(full, tiny).err());
+                self.found.refusals.extend(image::check_vae_fit(full, tiny).err());
             }
             self.weights(Component::TinyVae, tiny, ImageVae::load);
         }
@@ -125,7 +136,7 @@ impl<'a> Inspector<'a> {
         let unet = self.config(Component::Unet, UNetSpatioTemporalConfig::read);
         let vae = self.config(Component::Vae, AutoencoderKlTemporalDecoderConfig::read);
         if let (Some(image_encoder), Some(unet), Some(vae)) = (&image_encoder, &unet, &vae) {
-            self.found.refusals.extend(check_fit(image_encoder, unet, vae).err());
+            self.found.refusals.extend(image_to_video::check_fit(image_encoder, unet, vae).err());
         }
         self.weights(Component::ImageEncoder, image_encoder, ClipVisionModelWithProjection::load);
         self.weights(Component::Unet, unet, UNetSpatioTemporalConditionModel::load);

@@ -20,7 +20,7 @@ use crate::{
     models::{AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
     ops::memory::{weight_bytes, working_bytes},
     policy::ExecutionPolicy,
-    weights::{Component, ComponentWeights, TensorShape, VaeChoice, WatchedTensors, WeightSource},
+    weights::{Component, ComponentWeights, ModelFamily, TensorShape, VaeChoice, WatchedTensors, WeightSource},
 };
 
 /// Bytes per pixel for an image's conversion from and to tensors: planes in f32, copied between layouts, and bytes.
@@ -69,10 +69,14 @@ impl ImageMemory {
     /// As [`StableDiffusion::load`], for configurations.
     pub fn of(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         let unet = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vaes = VaeConfigs::read(source)?;
-        let mut parts = vec![(Component::TextEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
-        parts.extend(vaes.tiny.as_ref().map(|_| (Component::TinyVae, policy.vae)));
-        Ok(Self { unet, vaes, place: Place::of(policy), weights: stored_weights(source, &parts, policy)? })
+        let family = ModelFamily::of_images(source)?;
+        let vaes = VaeConfigs::read(source, family)?;
+        let upcast = vaes.upcast(policy);
+        let mut weights = stored_weights(source, family.weighted_components(), &upcast)?;
+        if vaes.tiny.is_some() {
+            weights = weights.saturating_add(stored_weights(source, &[Component::TinyVae], policy)?);
+        }
+        Ok(Self { unet, vaes, place: Place::of(&upcast), weights })
     }
 
     /// The size of the loaded weights, in bytes.
@@ -151,8 +155,8 @@ impl MotionMemory {
     pub fn of(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         let unet = UNetSpatioTemporalConfig::from_json(&source.config(Component::Unet)?)?;
         let vae = AutoencoderKlTemporalDecoderConfig::from_json(&source.config(Component::Vae)?)?;
-        let parts = [(Component::ImageEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
-        Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, &parts, policy)? })
+        let weights = stored_weights(source, ModelFamily::StableVideoDiffusion.weighted_components(), policy)?;
+        Ok(Self { unet, vae, place: Place::of(policy), weights })
     }
 
     /// The size of the weights after loading, in bytes.
@@ -229,13 +233,15 @@ impl StableVideoDiffusion {
 }
 
 /// The memory that a source's tensors need after loading.
-fn stored_weights(source: &dyn WeightSource, parts: &[(Component, DType)], policy: &ExecutionPolicy) -> Result<u64> {
+fn stored_weights(source: &dyn WeightSource, components: &[Component], policy: &ExecutionPolicy) -> Result<u64> {
     let mut weights = 0_u64;
-    for (component, dtype) in parts {
+    for component in components {
+        let own = [(Component::Unet, policy.unet), (Component::Vae, policy.vae), (Component::TinyVae, policy.vae)];
+        let dtype = own.into_iter().find(|(part, _)| part == component).map_or(policy.text_encoder, |(_, dtype)| dtype);
         let tensors = source.tensors(*component)?;
         for name in tensors.names() {
             if let Some(TensorShape::Known(shape)) = tensors.shape(&name) {
-                weights = weights.saturating_add(weight_bytes(&shape, *dtype, policy.device.is_cpu()));
+                weights = weights.saturating_add(weight_bytes(&shape, dtype, policy.device.is_cpu()));
             }
         }
     }

@@ -96,10 +96,10 @@ pub fn chunks(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer) -> 
     chunks_with(prompt, syntax, tokenizer, &AddedWords::default())
 }
 
-/// [`chunks`], where the prompt may have added words.
+/// [`chunks()`], where the prompt may have added words.
 ///
 /// # Errors
-/// As [`chunks`].
+/// As [`chunks()`].
 pub fn chunks_with(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer, words: &AddedWords) -> Result<Vec<PromptChunk>> {
     match syntax {
         PromptSyntax::Plain => {
@@ -113,7 +113,7 @@ pub fn chunks_with(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer
 /// The tokens of a plain prompt, however long, without start and end tokens.
 ///
 /// # Errors
-/// As [`chunks`].
+/// As [`chunks()`].
 pub fn plain_tokens(prompt: &str, tokenizer: &ClipTokenizer, words: &AddedWords) -> Result<Vec<u32>> {
     Ok(words.tokenize(prompt, tokenizer)?.into_iter().flat_map(|run| run.ids).collect())
 }

@@ -81,7 +81,19 @@ impl ClipTokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if a file is malformed or one of several is missing; [`Error::Config`] for an unsupported setting.
     pub fn load(source: &dyn WeightSource) -> Result<Self> {
-        let file = |name| source.file(Component::Tokenizer, name);
+        Self::load_component(source, Component::Tokenizer)
+    }
+
+    /// Loads the tokenizer of a model's second text encoder.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_second(source: &dyn WeightSource) -> Result<Self> {
+        Self::load_component(source, Component::Tokenizer2)
+    }
+
+    fn load_component(source: &dyn WeightSource, component: Component) -> Result<Self> {
+        let file = |name| source.file(component, name);
         let config_file = file("tokenizer_config.json")?;
         let vocabulary = match (file("tokenizer.json")?, file("vocab.json")?, file("merges.txt")?) {
             (Some(json), _, _) => Vocabulary::from_tokenizer_json(&json)?,
@@ -91,20 +103,24 @@ impl ClipTokenizer {
                 let missing = if vocab.is_none() { "vocab.json" } else { "merges.txt" };
                 let both = if vocab.is_none() && merges.is_none() { " and merges.txt" } else { "" };
                 let found = "neither tokenizer.json nor";
-                return Err(Error::Tokenizer(format!("{}: {found} {missing}{both} in the tokenizer folder", source.name())));
+                return Err(Error::Tokenizer(format!("{}: {found} {missing}{both} in the {component} folder", source.name())));
             }
         };
         let parse = |name: &str, bytes: Vec<u8>| {
-            serde_json::from_slice(&bytes).map_err(|error| Error::Tokenizer(format!("tokenizer/{name}: {error}")))
+            serde_json::from_slice(&bytes).map_err(|error| Error::Tokenizer(format!("{component}/{name}: {error}")))
         };
         let config = match config_file {
             Some(bytes) => Some(parse("tokenizer_config.json", bytes)?),
             // A source without files may still define its family's padding.
-            None => source.config(Component::Tokenizer).ok(),
+            None => source.config(component).ok(),
         };
         let special_tokens_map = file("special_tokens_map.json")?.map(|bytes| parse("special_tokens_map.json", bytes)).transpose()?;
         let added_tokens = file("added_tokens.json")?.map(|bytes| parse("added_tokens.json", bytes)).transpose()?;
-        let config = TokenizerConfig::from_json(config.as_ref(), special_tokens_map.as_ref(), added_tokens.as_ref())?;
+        let config = TokenizerConfig::from_json(config.as_ref(), special_tokens_map.as_ref(), added_tokens.as_ref());
+        let config = config.map_err(|error| {
+            let Error::Config { field, reason, .. } = error else { return error };
+            Error::config(format!("{component}/tokenizer_config.json"), field, reason)
+        })?;
         Self::from_parts(vocabulary, config)
     }
 

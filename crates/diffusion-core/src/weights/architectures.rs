@@ -3,8 +3,8 @@
 //! Data only. The values of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
 //! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) with Stable
 //! Diffusion 1.5's other components; nano-sd has the embedded model's shape but OpenAI's vocabulary, because it brings no tokenizer here;
-//! svd and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames; nano-svd has the
-//! embedded video model's shape.
+//! sdxl and sdxl-turbo are stable-diffusion-xl-base-1.0 and sdxl-turbo; svd and svd-xt are those of stable-video-diffusion-img2vid and
+//! -img2vid-xt, which differ in the number of frames; nano-svd has the embedded video model's shape.
 
 use serde_json::Value;
 
@@ -51,6 +51,25 @@ macro_rules! stable_diffusion {
     };
 }
 
+/// An architecture with Stable Diffusion XL's components.
+macro_rules! stable_diffusion_xl {
+    ($name:literal, $unet:expr, $scheduler:expr) => {
+        Architecture {
+            name: $name,
+            configs: &[
+                (Component::ModelIndex, XL_MODEL_INDEX),
+                (Component::Unet, $unet),
+                (Component::Vae, SDXL_VAE),
+                (Component::TextEncoder, CLIP_L),
+                (Component::TextEncoder2, OPENCLIP_BIG_G),
+                (Component::Tokenizer, CLIP_TOKENIZER),
+                (Component::Tokenizer2, OPENCLIP_TOKENIZER),
+                (Component::Scheduler, $scheduler),
+            ],
+        }
+    };
+}
+
 /// A model_index.json that names this scheduler file's class: if the two differ, the index takes precedence.
 pub(super) fn with_scheduler(mut index: Value, scheduler: &Value) -> Value {
     if let (Some(class), Some(entry)) = (scheduler.get("_class_name"), index.get_mut("scheduler")) {
@@ -77,7 +96,7 @@ macro_rules! stable_video_diffusion {
 }
 
 /// All named architectures.
-pub(super) const ALL: [Architecture; 7] = [
+pub(super) const ALL: [Architecture; 9] = [
     stable_diffusion!("tiny-sd", TINY_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, DPM_SOLVER),
     stable_diffusion!("sd15", SD15_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, PNDM),
     stable_diffusion!("sd21", SD21_UNET, SD_VAE, OPENCLIP_H, OPENCLIP_TOKENIZER, DDIM_V),
@@ -85,6 +104,8 @@ pub(super) const ALL: [Architecture; 7] = [
     stable_video_diffusion!("svd", SVD_UNET, SVD_VAE, CLIP_VISION_H, EULER_V),
     stable_video_diffusion!("svd-xt", SVD_XT_UNET, SVD_VAE, CLIP_VISION_H, EULER_V),
     stable_video_diffusion!("nano-svd", NANO_VIDEO_UNET, NANO_VIDEO_VAE, NANO_VISION, NANO_EULER_V),
+    stable_diffusion_xl!("sdxl", SDXL_UNET, EULER_LEADING),
+    stable_diffusion_xl!("sdxl-turbo", SDXL_TURBO_UNET, EULER_ANCESTRAL_TRAILING),
 ];
 
 /// The index of a Stable Diffusion pipeline; the scheduler's own file names its class.
@@ -93,6 +114,33 @@ pub(super) const MODEL_INDEX: &str = r#"{
   "scheduler": ["diffusers", "DDIMScheduler"],
   "text_encoder": ["transformers", "CLIPTextModel"],
   "tokenizer": ["transformers", "CLIPTokenizer"],
+  "unet": ["diffusers", "UNet2DConditionModel"],
+  "vae": ["diffusers", "AutoencoderKL"]
+}"#;
+
+/// The index of a Stable Diffusion XL pipeline.
+pub(super) const XL_MODEL_INDEX: &str = r#"{
+  "_class_name": "StableDiffusionXLPipeline",
+  "force_zeros_for_empty_prompt": true,
+  "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+  "text_encoder": ["transformers", "CLIPTextModel"],
+  "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+  "tokenizer": ["transformers", "CLIPTokenizer"],
+  "tokenizer_2": ["transformers", "CLIPTokenizer"],
+  "unet": ["diffusers", "UNet2DConditionModel"],
+  "vae": ["diffusers", "AutoencoderKL"]
+}"#;
+
+/// The index of Stable Diffusion XL's refiner.
+pub(super) const REFINER_MODEL_INDEX: &str = r#"{
+  "_class_name": "StableDiffusionXLImg2ImgPipeline",
+  "force_zeros_for_empty_prompt": false,
+  "requires_aesthetics_score": true,
+  "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+  "text_encoder": [null, null],
+  "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+  "tokenizer": [null, null],
+  "tokenizer_2": ["transformers", "CLIPTokenizer"],
   "unet": ["diffusers", "UNet2DConditionModel"],
   "vae": ["diffusers", "AutoencoderKL"]
 }"#;
@@ -137,6 +185,32 @@ const SD21_UNET: &str = r#"{
   "only_cross_attention": false, "out_channels": 4, "sample_size": 96,
   "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], "upcast_attention": true,
   "use_linear_projection": true
+}"#;
+
+const SDXL_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "addition_embed_type": "text_time", "addition_embed_type_num_heads": 64,
+  "addition_time_embed_dim": 256, "attention_head_dim": [5, 10, 20], "block_out_channels": [320, 640, 1280],
+  "center_input_sample": false, "class_embed_type": null, "cross_attention_dim": 2048,
+  "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "downsample_padding": 1,
+  "dual_cross_attention": false, "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4, "layers_per_block": 2,
+  "mid_block_scale_factor": 1, "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-05, "norm_num_groups": 32,
+  "num_attention_heads": null, "num_class_embeds": null, "only_cross_attention": false, "out_channels": 4,
+  "projection_class_embeddings_input_dim": 2816, "resnet_time_scale_shift": "default", "sample_size": 128,
+  "time_cond_proj_dim": null, "time_embedding_type": "positional", "transformer_layers_per_block": [1, 2, 10],
+  "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"], "upcast_attention": null, "use_linear_projection": true
+}"#;
+
+const SDXL_TURBO_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "addition_embed_type": "text_time", "addition_embed_type_num_heads": 64,
+  "addition_time_embed_dim": 256, "attention_head_dim": [5, 10, 20], "block_out_channels": [320, 640, 1280],
+  "center_input_sample": false, "class_embed_type": null, "cross_attention_dim": 2048,
+  "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "downsample_padding": 1,
+  "dual_cross_attention": false, "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4, "layers_per_block": 2,
+  "mid_block_scale_factor": 1, "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-05, "norm_num_groups": 32,
+  "num_attention_heads": null, "num_class_embeds": null, "only_cross_attention": false, "out_channels": 4,
+  "projection_class_embeddings_input_dim": 2816, "resnet_time_scale_shift": "default", "sample_size": 64,
+  "time_cond_proj_dim": null, "time_embedding_type": "positional", "transformer_layers_per_block": [1, 2, 10],
+  "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"], "upcast_attention": null, "use_linear_projection": true
 }"#;
 
 const SVD_UNET: &str = r#"{
@@ -189,6 +263,15 @@ const SD_VAE: &str = r#"{
   "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
   "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
   "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "scaling_factor": 0.18215,
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+}"#;
+
+/// Stable Diffusion XL's autoencoder, whose activations exceed f16.
+const SDXL_VAE: &str = r#"{
+  "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "force_upcast": true,
+  "in_channels": 3, "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "sample_size": 1024,
+  "scaling_factor": 0.13025,
   "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
 }"#;
 
@@ -252,6 +335,14 @@ const OPENCLIP_H: &str = r#"{
   "num_hidden_layers": 23, "pad_token_id": 1, "projection_dim": 512, "torch_dtype": "float32", "vocab_size": 49408
 }"#;
 
+/// OpenCLIP's ViT-bigG/14.
+const OPENCLIP_BIG_G: &str = r#"{
+  "architectures": ["CLIPTextModelWithProjection"], "attention_dropout": 0.0, "bos_token_id": 0, "dropout": 0.0, "eos_token_id": 2,
+  "hidden_act": "gelu", "hidden_size": 1280, "initializer_factor": 1.0, "initializer_range": 0.02, "intermediate_size": 5120,
+  "layer_norm_eps": 1e-05, "max_position_embeddings": 77, "model_type": "clip_text_model", "num_attention_heads": 20,
+  "num_hidden_layers": 32, "pad_token_id": 1, "projection_dim": 1280, "torch_dtype": "float16", "vocab_size": 49408
+}"#;
+
 const NANO_TEXT: &str = r#"{
   "architectures": ["CLIPTextModel"], "attention_dropout": 0.0, "bos_token_id": 49406, "eos_token_id": 49407,
   "hidden_act": "quick_gelu", "hidden_size": 128, "intermediate_size": 512, "layer_norm_eps": 1e-05, "max_position_embeddings": 77,
@@ -301,6 +392,22 @@ const DPM_SOLVER: &str = r#"{
   "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++", "beta_end": 0.012, "beta_schedule": "scaled_linear",
   "beta_start": 0.00085, "lower_order_final": true, "num_train_timesteps": 1000, "prediction_type": "epsilon", "solver_order": 2,
   "solver_type": "midpoint", "steps_offset": 1, "thresholding": false, "trained_betas": null
+}"#;
+
+/// Stable Diffusion XL's scheduler.
+pub(super) const EULER_LEADING: &str = r#"{
+  "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+  "clip_sample": false, "interpolation_type": "linear", "num_train_timesteps": 1000, "prediction_type": "epsilon",
+  "sample_max_value": 1.0, "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1, "timestep_spacing": "leading",
+  "trained_betas": null, "use_karras_sigmas": false
+}"#;
+
+/// SDXL-Turbo's scheduler.
+const EULER_ANCESTRAL_TRAILING: &str = r#"{
+  "_class_name": "EulerAncestralDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+  "clip_sample": false, "interpolation_type": "linear", "num_train_timesteps": 1000, "prediction_type": "epsilon",
+  "sample_max_value": 1.0, "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1, "timestep_spacing": "trailing",
+  "trained_betas": null, "use_karras_sigmas": false
 }"#;
 
 /// Stable Video Diffusion's scheduler.

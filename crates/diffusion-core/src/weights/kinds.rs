@@ -27,10 +27,10 @@ struct Kind {
     signs: &'static [Sign],
 }
 
-const ONLY: &str = "supported are checkpoints of Stable Diffusion 1.x and 2.x";
+const ONLY: &str = "supported are checkpoints of Stable Diffusion 1.x, 2.x and XL";
 const ADAPTER: &str = "it modifies a model but is not one: give the model that it was made for, and this file as an adapter";
 const PART: &str = "give a whole checkpoint, or the folder of a diffusers model";
-const HELPER: &str = "it supplements a model but is not one, and is not supported; give a checkpoint of Stable Diffusion 1.x or 2.x";
+const HELPER: &str = "it supplements a model but is not one, and is not supported; give a checkpoint of Stable Diffusion 1.x, 2.x or XL";
 
 /// The first kind with a matching sign wins; adapters and helpers repeat the names of their models, so they come first.
 const KINDS: &[Kind] = &[
@@ -113,7 +113,7 @@ const KINDS: &[Kind] = &[
         advice: "give the folder of its diffusers model",
         signs: &[Within(".time_stack."), Within(".time_mix_")],
     },
-    Kind { is: "a Stable Diffusion XL checkpoint", advice: ONLY, signs: &[Start("conditioner.embedders.1.")] },
+    Kind { is: "a Playground 2.5 checkpoint", advice: ONLY, signs: &[Whole("edm_mean"), Whole("edm_std")] },
     Kind { is: "a Stable Diffusion 3 checkpoint", advice: ONLY, signs: &[Within("joint_blocks.")] },
     Kind { is: "a Chroma checkpoint", advice: ONLY, signs: &[Within("distilled_guidance_layer.")] },
     Kind { is: "a Hunyuan Video checkpoint", advice: ONLY, signs: &[Within("individual_token_refiner.")] },
@@ -181,6 +181,7 @@ const PARTS: &[Kind] = &[
         advice: PART,
         signs: &[
             Start("cond_stage_model."),
+            Start("conditioner.embedders."),
             Start("text_encoder."),
             Start("transformer.resblocks."),
             Start("encoder.block.0.layer."),
@@ -213,12 +214,6 @@ pub(super) fn refusal(tensors: &[(&str, &[usize])]) -> Option<String> {
     let has = |prefixes: &[&str]| names.iter().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
     if let Some(kind) = KINDS.iter().find(|kind| kind.is_of(&names)) {
         return Some(kind.refusal());
-    }
-    // Stable Diffusion 2 checkpoints can have their text encoder there too; the UNets of XL and its refiner have class embeddings.
-    let knows_classes = has(&["model.diffusion_model.label_emb."]);
-    if has(&["conditioner.embedders.0."]) && (knows_classes || !has(&[ldm_unet::PREFIX])) {
-        let refiner = if knows_classes { " (the refiner)" } else { "" };
-        return Some(format!("is a Stable Diffusion XL checkpoint{refiner}: {ONLY}"));
     }
     let text = [ldm_text::CLIP_PREFIXES, ldm_text::OPENCLIP_PREFIXES].concat();
     let parts: [(&str, &[&str]); 3] = [("UNet", &[ldm_unet::PREFIX]), ("VAE", &ldm_vae::PREFIXES), ("text encoder", &text)];

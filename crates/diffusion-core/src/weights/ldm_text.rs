@@ -1,9 +1,9 @@
-//! The text encoder of a CompVis checkpoint: OpenAI's CLIP with transformers' names (Stable Diffusion 1.x), or OpenCLIP with its own (2.x).
-//! Infers the configuration from shapes, and renames the tensors as in diffusers.
+//! The text encoders of a CompVis checkpoint: OpenAI's CLIP with transformers' names (Stable Diffusion 1.x), OpenCLIP with its own (2.x), or
+//! both (XL). Infers the configuration from shapes, and renames the tensors as in diffusers.
 //!
-//! OpenCLIP keeps query, key and value in one matrix, which is split in three, and its last layer, which Stable Diffusion 2.x was trained
-//! without, is omitted. Shapes do not determine the number of heads, which are 64 wide in both, or the activation. Reference: diffusers'
-//! `convert_ldm_clip_checkpoint` and `convert_open_clip_checkpoint`.
+//! OpenCLIP keeps query, key and value in one matrix, which is split in three. Its last layer, which Stable Diffusion 2.x was trained without,
+//! is omitted there; XL has it, and the projection of its pooled state. Shapes do not determine the number of heads, which are 64 wide in
+//! all, or the activation. Reference: diffusers' `convert_ldm_clip_checkpoint` and `convert_open_clip_checkpoint`.
 
 use serde_json::{Value, json};
 
@@ -20,8 +20,26 @@ pub(super) const CLIP_PREFIXES: [&str; 2] = ["cond_stage_model.transformer.", "c
 /// The prefixes of OpenCLIP's tensors.
 pub(super) const OPENCLIP_PREFIXES: [&str; 2] = ["cond_stage_model.model.", "conditioner.embedders.0.model."];
 
+/// The prefix of the tensors that only a Stable Diffusion XL checkpoint with both text encoders has.
+pub(super) const XL_PREFIX: &str = "conditioner.embedders.1.";
+
+/// The prefixes of Stable Diffusion XL's second text encoder: in a base model, and in its refiner, which has no first one.
+pub(super) const SECOND_PREFIXES: [&str; 2] = ["conditioner.embedders.1.model.", "conditioner.embedders.0.model."];
+
 /// The omitted layer of OpenCLIP-H.
 const UNUSED_LAYER: usize = 23;
+
+/// Which of OpenCLIP's text towers a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenClip {
+    /// Stable Diffusion 2.x's, without its last layer.
+    Penultimate,
+    /// Stable Diffusion XL's, with all layers and its projection.
+    Projected,
+}
+
+/// OpenCLIP's projection, [hidden, projected].
+const PROJECTION: &str = "text_projection";
 
 const HEAD_WIDTH: usize = 64;
 
@@ -35,14 +53,14 @@ struct Shapes {
 }
 
 impl Shapes {
-    fn config(&self, part: &LdmPart, token_embedding: &str, hidden_act: &str, projection_dim: usize) -> Result<Value> {
+    fn config(&self, part: &LdmPart, class: &str, token_embedding: &str, hidden_act: &str, projection_dim: usize) -> Result<Value> {
         if self.hidden_size == 0 || !self.hidden_size.is_multiple_of(HEAD_WIDTH) {
             let reason =
                 format!("its width {} is no multiple of 64, so the number of attention heads cannot be inferred", self.hidden_size);
             return Err(part.fail(token_embedding, reason));
         }
         Ok(json!({
-            "architectures": ["CLIPTextModel"],
+            "architectures": [class],
             "attention_dropout": 0.0,
             "bos_token_id": 0,
             "eos_token_id": 2,
@@ -76,7 +94,7 @@ pub(super) fn clip(part: &LdmPart) -> Result<(Value, TensorTable)> {
         num_hidden_layers: part.count(|layer| format!("{level}encoder.layers.{layer}.")),
         max_position_embeddings: part.dimension(&format!("{level}embeddings.position_embedding.weight"), 0)?,
     };
-    let config = shapes.config(part, &token_embedding, "quick_gelu", shapes.hidden_size)?;
+    let config = shapes.config(part, "CLIPTextModel", &token_embedding, "quick_gelu", shapes.hidden_size)?;
     Ok((config, part.rename(|name, tensor| Ok(vec![(name.to_owned(), tensor.clone())]))?))
 }
 
@@ -84,16 +102,19 @@ pub(super) fn clip(part: &LdmPart) -> Result<(Value, TensorTable)> {
 ///
 /// # Errors
 /// [`crate::Error::Weights`] naming a tensor that is missing or cannot be split in three.
-pub(super) fn openclip(part: &LdmPart) -> Result<(Value, TensorTable)> {
+pub(super) fn openclip(part: &LdmPart, tower: OpenClip) -> Result<(Value, TensorTable)> {
     let layers = part.count(|layer| format!("transformer.resblocks.{layer}."));
+    let projects = tower == OpenClip::Projected;
     let shapes = Shapes {
         vocab_size: part.dimension("token_embedding.weight", 0)?,
         hidden_size: part.dimension("token_embedding.weight", 1)?,
         intermediate_size: part.dimension("transformer.resblocks.0.mlp.c_fc.weight", 0)?,
-        num_hidden_layers: layers.min(UNUSED_LAYER),
+        num_hidden_layers: if projects { layers } else { layers.min(UNUSED_LAYER) },
         max_position_embeddings: part.dimension("positional_embedding", 0)?,
     };
-    let config = shapes.config(part, "token_embedding.weight", "gelu", 512)?;
+    let (class, projection_dim) =
+        if projects { ("CLIPTextModelWithProjection", part.dimension(PROJECTION, 1)?) } else { ("CLIPTextModel", 512) };
+    let config = shapes.config(part, class, "token_embedding.weight", "gelu", projection_dim)?;
     let table = part.rename(|name, tensor| {
         for (openclip, diffusers) in [
             ("token_embedding.weight", "text_model.embeddings.token_embedding.weight"),
@@ -105,9 +126,15 @@ pub(super) fn openclip(part: &LdmPart) -> Result<(Value, TensorTable)> {
                 return Ok(vec![(diffusers.to_owned(), tensor.clone())]);
             }
         }
-        // Also omitted: the projection into the image embedding space, the temperature, the mask.
+        if name == PROJECTION && projects {
+            let Some(weight) = tensor.transposed() else {
+                return Err(part.fail(name, format!("expected a matrix without row factors, found the shape {:?}", tensor.shape())));
+            };
+            return Ok(vec![("text_projection.weight".to_owned(), weight)]);
+        }
+        // Also omitted: the projection that a model does not use, the temperature, the mask.
         let Some((layer, rest)) = name.strip_prefix("transformer.resblocks.").and_then(numbered) else { return Ok(Vec::new()) };
-        if layer == UNUSED_LAYER {
+        if layer >= shapes.num_hidden_layers {
             return Ok(Vec::new());
         }
         let target = format!("text_model.encoder.layers.{layer}");

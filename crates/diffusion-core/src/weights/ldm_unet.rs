@@ -2,7 +2,8 @@
 //!
 //! CompVis numbers all layers of the down path (`input_blocks`) and of the up path (`output_blocks`) consecutively; diffusers groups them
 //! in blocks. Shapes do not determine the number of attention heads: Stable Diffusion 1.x (1x1 convolutions around its transformers) has 8
-//! in every block, 2.x (linear layers instead) has heads 64 wide. Reference: diffusers' `convert_ldm_unet_checkpoint` and
+//! in every block, 2.x and XL (linear layers instead) have heads 64 wide. XL's transformers have several layers, not the same number in each,
+//! and it is conditioned on a pooled text and sizes. Reference: diffusers' `convert_ldm_unet_checkpoint` and
 //! `create_unet_diffusers_config_from_ldm`.
 
 use candle_core::DType;
@@ -43,8 +44,10 @@ pub(super) struct Layout {
     out_channels: usize,
     cross_attention_dim: usize,
     layers_per_block: usize,
-    mid_block: bool,
+    middle: Middle,
     blocks: Vec<Block>,
+    /// Of Stable Diffusion XL.
+    depths: Option<Depths>,
     /// For each layer of the down path after the first: its block, and its index in the block or `None` for a downsampler.
     input: Vec<(usize, Option<usize>)>,
 }
@@ -55,12 +58,30 @@ struct Block {
     attention: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Middle {
+    None,
+    /// One residual block.
+    Plain,
+    /// A transformer between two residual blocks.
+    Attention,
+}
+
+/// Transformer layers after each residual block of each block.
+struct Depths {
+    /// From the finest block.
+    down: Vec<Vec<usize>>,
+    middle: usize,
+    /// From the coarsest block.
+    up: Vec<Vec<usize>>,
+}
+
 impl Layout {
     /// Infers the layout from names and shapes.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] naming a tensor that is missing or that no Stable Diffusion 1.x or 2.x UNet has.
-    pub(super) fn infer(part: &LdmPart) -> Result<Self> {
+    /// [`crate::Error::Weights`] naming a tensor that is missing or that no UNet of the family has.
+    pub(super) fn infer(part: &LdmPart, is_xl: bool) -> Result<Self> {
         let in_channels = part.dimension("input_blocks.0.0.weight", 1)?;
         if in_channels != 4 && in_channels != 9 {
             let kind = match in_channels {
@@ -111,23 +132,31 @@ impl Layout {
             return Err(part.fail("input_blocks.1.1.proj_in.weight", "missing: this UNet has no cross-attention to a text"));
         };
         let transformer = format!("input_blocks.{attention}.1");
+        let middle = match (part.has_any("middle_block."), part.has_any("middle_block.1.")) {
+            (false, _) => Middle::None,
+            (true, false) if is_xl && !part.has_any("middle_block.2.") => Middle::Plain,
+            (true, _) => Middle::Attention,
+        };
+        let depths = is_xl.then(|| Depths::infer(part, &input, blocks.len(), layers_per_block));
         Ok(Self {
             in_channels,
             linear_projection: part.shape(&format!("{transformer}.proj_in.weight"))?.len() == 2,
             out_channels: part.dimension("out.2.weight", 0)?,
             cross_attention_dim: part.dimension(&format!("{transformer}.transformer_blocks.0.attn2.to_k.weight"), 1)?,
             layers_per_block,
-            mid_block: part.has_any("middle_block."),
+            middle,
             blocks,
+            depths,
             input,
         })
     }
 
-    /// The configuration that diffusers would write.
+    /// The configuration that diffusers would write. For Stable Diffusion XL, `pooled` is the number of channels of its pooled text and the
+    /// number of its time ids.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] if a width cannot be divided into heads.
-    pub(super) fn config(&self, part: &LdmPart, sample_size: usize) -> Result<Value> {
+    /// [`crate::Error::Weights`] if a width cannot be divided into heads, or the pooled text and the ids do not fit the embedding.
+    pub(super) fn config(&self, part: &LdmPart, sample_size: usize, pooled: Option<(usize, usize)>) -> Result<Value> {
         let head_width = 64;
         if self.linear_projection && self.blocks.iter().any(|block| block.attention && !block.channels.is_multiple_of(head_width)) {
             return Err(part.fail("input_blocks", "a width is no multiple of 64, so the number of attention heads cannot be inferred"));
@@ -142,7 +171,7 @@ impl Layout {
         };
         let mut up_block_types = types("CrossAttnUpBlock2D", "UpBlock2D");
         up_block_types.reverse();
-        Ok(json!({
+        let mut config = json!({
             "_class_name": "UNet2DConditionModel",
             "act_fn": "silu",
             "attention_head_dim": heads,
@@ -156,27 +185,47 @@ impl Layout {
             "in_channels": self.in_channels,
             "layers_per_block": self.layers_per_block,
             "mid_block_scale_factor": 1,
-            "mid_block_type": self.mid_block.then_some("UNetMidBlock2DCrossAttn"),
+            "mid_block_type": match self.middle {
+                Middle::None => None,
+                Middle::Plain => Some("UNetMidBlock2D"),
+                Middle::Attention => Some("UNetMidBlock2DCrossAttn"),
+            },
             "norm_eps": 1e-5,
             "norm_num_groups": 32,
             "out_channels": self.out_channels,
             "sample_size": sample_size,
             "up_block_types": up_block_types,
-            "upcast_attention": self.linear_projection,
+            "upcast_attention": self.linear_projection && self.depths.is_none(),
             "use_linear_projection": self.linear_projection,
-        }))
+        });
+        if let (Some(fields), Some(depths), Some((channels, ids))) = (config.as_object_mut(), &self.depths, pooled) {
+            const EMBEDDING: &str = "label_emb.0.0.weight";
+            let inputs = part.dimension(EMBEDDING, 1)?;
+            let sinusoids = inputs.saturating_sub(channels);
+            if sinusoids == 0 || !sinusoids.is_multiple_of(ids) {
+                let reason =
+                    format!("its {inputs} inputs are not the {channels} channels of the pooled text and {ids} embeddings of numbers");
+                return Err(part.fail(EMBEDDING, reason));
+            }
+            fields.insert("addition_embed_type".into(), json!("text_time"));
+            fields.insert("addition_time_embed_dim".into(), json!(sinusoids / ids));
+            fields.insert("projection_class_embeddings_input_dim".into(), json!(inputs));
+            fields.extend(depths.fields(self));
+        }
+        Ok(config)
     }
 
     /// The tensors under diffusers' names, and the names of those that belong to no layer, which are omitted.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] for a layer that no Stable Diffusion 1.x or 2.x UNet has: without it the image would differ.
+    /// [`crate::Error::Weights`] for a layer that no UNet of the family has: without it the image would differ.
     pub(super) fn tensors(&self, part: &LdmPart) -> Result<(TensorTable, Vec<String>)> {
         let mut unknown = Vec::new();
         let table = part.rename(|name, tensor| match self.rename(name) {
             Some(renamed) => Ok(vec![(renamed, tensor.clone())]),
             None if LAYERS.iter().any(|layer| name.contains(layer)) => {
-                Err(part.fail(name, "unsupported: a Stable Diffusion 1.x or 2.x UNet has no such layer"))
+                let family = if self.depths.is_some() { "XL" } else { "1.x or 2.x" };
+                Err(part.fail(name, format!("unsupported: a Stable Diffusion {family} UNet has no such layer")))
             }
             None => {
                 unknown.push(part.full_name(name));
@@ -221,6 +270,14 @@ impl Layout {
                 return Some(format!("{diffusers}{rest}"));
             }
         }
+        if self.depths.is_some() {
+            for (ldm, diffusers) in [("label_emb.0.0.", "linear_1."), ("label_emb.0.2.", "linear_2.")] {
+                if let Some(rest) = name.strip_prefix(ldm) {
+                    return Some(format!("add_embedding.{diffusers}{rest}"));
+                }
+            }
+        }
+        let transformer = |rest| transformer(rest, self.depths.is_some());
         if let Some(rest) = name.strip_prefix("input_blocks.") {
             let (index, rest) = numbered(rest)?;
             let (block, layer) = self.input.get(index.checked_sub(1)?)?;
@@ -255,6 +312,41 @@ impl Layout {
     }
 }
 
+impl Depths {
+    fn infer(part: &LdmPart, input: &[(usize, Option<usize>)], blocks: usize, layers_per_block: usize) -> Self {
+        let depth = |place: String| part.count(|layer| format!("{place}.1.transformer_blocks.{layer}."));
+        let mut down = vec![Vec::new(); blocks];
+        for (index, (block, layer)) in input.iter().enumerate() {
+            if let (Some(depths), Some(_)) = (down.get_mut(*block), layer) {
+                depths.push(depth(format!("input_blocks.{}", index + 1)));
+            }
+        }
+        let row = |block: usize| (0..=layers_per_block).map(move |layer| block * (layers_per_block + 1) + layer);
+        let up = (0..blocks).map(|block| row(block).map(|index| depth(format!("output_blocks.{index}"))).collect());
+        Self { down, middle: depth("middle_block".into()), up: up.collect() }
+    }
+
+    /// The configuration's fields: a number for each block if that says all, or else a list of them for each.
+    fn fields(&self, layout: &Layout) -> Vec<(String, Value)> {
+        let last = self.down.len().saturating_sub(1);
+        let one_for_all = |depths: &[usize]| depths.first().copied().filter(|first| depths.iter().all(|depth| depth == first));
+        let even = self.down.iter().zip(self.up.iter().rev()).zip(&layout.blocks).enumerate().map(|(index, ((down, up), block))| {
+            if block.attention {
+                one_for_all(&[down.as_slice(), up].concat())
+                    .filter(|depth| index != last || layout.middle != Middle::Attention || *depth == self.middle)
+            } else {
+                // A block without attention does not read the number; the middle takes the last one.
+                Some(if index == last && layout.middle == Middle::Attention { self.middle } else { 1 })
+            }
+        });
+        const DOWN: &str = "transformer_layers_per_block";
+        match even.collect::<Option<Vec<usize>>>() {
+            Some(even) => vec![(DOWN.into(), json!(even))],
+            None => vec![(DOWN.into(), json!(self.down)), ("reverse_transformer_layers_per_block".into(), json!(self.up))],
+        }
+    }
+}
+
 fn resnet(name: &str) -> Option<String> {
     [
         ("in_layers.0.", "norm1."),
@@ -268,7 +360,8 @@ fn resnet(name: &str) -> Option<String> {
     .find_map(|(ldm, diffusers)| name.strip_prefix(ldm).map(|rest| format!("{diffusers}{rest}")))
 }
 
-/// A transformer's names are the same in both; one with more than one layer is Stable Diffusion XL's.
-fn transformer(name: &str) -> Option<&str> {
-    ["norm.", "proj_in.", "proj_out.", "transformer_blocks.0."].into_iter().any(|start| name.starts_with(start)).then_some(name)
+/// A transformer's names are the same in both; only one of Stable Diffusion XL has more than one layer.
+fn transformer(name: &str, is_xl: bool) -> Option<&str> {
+    let layers = if is_xl { "transformer_blocks." } else { "transformer_blocks.0." };
+    ["norm.", "proj_in.", "proj_out.", layers].into_iter().any(|start| name.starts_with(start)).then_some(name)
 }

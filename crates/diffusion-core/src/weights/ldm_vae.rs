@@ -15,8 +15,9 @@ use crate::Result;
 /// The prefixes of the autoencoder's tensors in a checkpoint.
 pub(super) const PREFIXES: [&str; 2] = ["first_stage_model.", "vae."];
 
-/// The factor of the latents; no tensor holds it, and it is the same in Stable Diffusion 1.x and 2.x.
+/// The factor of the latents, which no tensor holds: of Stable Diffusion 1.x and 2.x, and of XL.
 const SCALING_FACTOR: f64 = 0.18215;
+const XL_SCALING_FACTOR: f64 = 0.13025;
 
 /// The autoencoder's structure, inferred from shapes.
 pub(super) struct Layout {
@@ -62,8 +63,9 @@ impl Layout {
     }
 
     /// The configuration that diffusers would write, for images of `sample_size` pixels.
-    pub(super) fn config(&self, sample_size: usize) -> Value {
+    pub(super) fn config(&self, sample_size: usize, is_xl: bool) -> Value {
         let levels = self.block_out_channels.len();
+        // `force_upcast` is true without being written: XL's activations exceed f16, and nothing in a file says that another's do not.
         json!({
             "_class_name": "AutoencoderKL",
             "act_fn": "silu",
@@ -75,7 +77,7 @@ impl Layout {
             "norm_num_groups": 32,
             "out_channels": self.out_channels,
             "sample_size": sample_size,
-            "scaling_factor": SCALING_FACTOR,
+            "scaling_factor": if is_xl { XL_SCALING_FACTOR } else { SCALING_FACTOR },
             "up_block_types": vec!["UpDecoderBlock2D"; levels],
         })
     }

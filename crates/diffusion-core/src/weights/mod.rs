@@ -54,6 +54,7 @@ pub use model_index::ModelFamily;
 pub(crate) use model_index::check as check_model_index;
 pub(crate) use model_index::class_of;
 pub(crate) use model_index::ignored as ignored_entries;
+pub(crate) use model_index::zeroes_empty_negatives;
 pub use open::{OpenOptions, open_model};
 pub use other_vae::OtherVae;
 pub use prediction::PredictionType;
@@ -78,10 +79,14 @@ pub enum Component {
     TinyVae,
     /// The CLIP text encoder.
     TextEncoder,
+    /// The second text encoder of Stable Diffusion XL, with a projection of its pooled state.
+    TextEncoder2,
     /// The CLIP image encoder.
     ImageEncoder,
     /// The tokenizer's files.
     Tokenizer,
+    /// The files of the second text encoder's tokenizer.
+    Tokenizer2,
     /// The image preprocessing for the image encoder.
     FeatureExtractor,
     /// scheduler_config.json.
@@ -99,8 +104,10 @@ impl Component {
             Self::Vae => "vae",
             Self::TinyVae => "vae_tiny",
             Self::TextEncoder => "text_encoder",
+            Self::TextEncoder2 => "text_encoder_2",
             Self::ImageEncoder => "image_encoder",
             Self::Tokenizer => "tokenizer",
+            Self::Tokenizer2 => "tokenizer_2",
             Self::FeatureExtractor => "feature_extractor",
             Self::Scheduler => "scheduler",
         }
@@ -110,8 +117,10 @@ impl Component {
     pub fn config_file(self) -> &'static str {
         match self {
             Self::ModelIndex => "model_index.json",
-            Self::Unet | Self::Vae | Self::TinyVae | Self::TextEncoder | Self::ImageEncoder | Self::Captioner => "config.json",
-            Self::Tokenizer => "tokenizer_config.json",
+            Self::Unet | Self::Vae | Self::TinyVae | Self::TextEncoder | Self::TextEncoder2 | Self::ImageEncoder | Self::Captioner => {
+                "config.json"
+            }
+            Self::Tokenizer | Self::Tokenizer2 => "tokenizer_config.json",
             Self::FeatureExtractor => "preprocessor_config.json",
             Self::Scheduler => "scheduler_config.json",
         }
@@ -121,8 +130,8 @@ impl Component {
     pub(crate) fn weight_stems(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Unet | Self::Vae | Self::TinyVae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
-            Self::TextEncoder | Self::ImageEncoder | Self::Captioner => Some(("model", "pytorch_model")),
-            Self::ModelIndex | Self::Tokenizer | Self::FeatureExtractor | Self::Scheduler => None,
+            Self::TextEncoder | Self::TextEncoder2 | Self::ImageEncoder | Self::Captioner => Some(("model", "pytorch_model")),
+            Self::ModelIndex | Self::Tokenizer | Self::Tokenizer2 | Self::FeatureExtractor | Self::Scheduler => None,
         }
     }
 }
@@ -136,8 +145,10 @@ impl fmt::Display for Component {
             | Self::Vae
             | Self::TinyVae
             | Self::TextEncoder
+            | Self::TextEncoder2
             | Self::ImageEncoder
             | Self::Tokenizer
+            | Self::Tokenizer2
             | Self::FeatureExtractor
             | Self::Scheduler => self.folder(),
         })

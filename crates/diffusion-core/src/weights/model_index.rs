@@ -15,15 +15,25 @@ const FILE: &str = "model_index.json";
 pub enum ModelFamily {
     /// Text to image: Stable Diffusion 1.x and 2.x.
     StableDiffusion,
+    /// Text to image with two text encoders: Stable Diffusion XL.
+    StableDiffusionXl,
+    /// Image to image with Stable Diffusion XL's second text encoder alone: its refiner.
+    StableDiffusionXlRefiner,
     /// Image to video: Stable Video Diffusion.
     StableVideoDiffusion,
 }
+
+/// The setting of Stable Diffusion XL that replaces the states of an empty negative prompt with zeros.
+const FORCE_ZEROS: &str = "force_zeros_for_empty_prompt";
+
+/// The setting of Stable Diffusion XL's refiner that replaces the target size with an aesthetic score.
+const AESTHETICS_SCORE: &str = "requires_aesthetics_score";
 
 /// A part's name, and its allowed classes.
 type Part = (&'static str, &'static [&'static str]);
 
 impl ModelFamily {
-    const ALL: [Self; 2] = [Self::StableDiffusion, Self::StableVideoDiffusion];
+    const ALL: [Self; 4] = [Self::StableDiffusion, Self::StableDiffusionXl, Self::StableDiffusionXlRefiner, Self::StableVideoDiffusion];
 
     /// The family of a model, from its model_index.json.
     ///
@@ -39,16 +49,63 @@ impl ModelFamily {
     /// [`Error::Config`] that says what the model is; those of [`Self::of`].
     pub fn require(self, source: &dyn WeightSource) -> Result<()> {
         let found = Self::of(source)?;
-        if found == self {
-            return Ok(());
+        if found == self { Ok(()) } else { Err(found.is_not(self)) }
+    }
+
+    /// The family of a model that makes images.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that says what the model is, if it makes none; those of [`Self::of`].
+    pub fn of_images(source: &dyn WeightSource) -> Result<Self> {
+        let found = Self::of(source)?;
+        if found.makes_images() { Ok(found) } else { Err(found.is_not(Self::StableDiffusion)) }
+    }
+
+    /// Whether its models make images, and no videos.
+    pub fn makes_images(self) -> bool {
+        match self {
+            Self::StableDiffusion | Self::StableDiffusionXl | Self::StableDiffusionXlRefiner => true,
+            Self::StableVideoDiffusion => false,
         }
-        let reason = format!("the model is {}, but {} is required", found.in_words(), self.in_words());
-        Err(Error::config(FILE, "_class_name", reason))
+    }
+
+    /// Whether its noise predictors are conditioned on pooled texts and sizes, and its texts are read by a second text encoder.
+    pub fn is_xl(self) -> bool {
+        match self {
+            Self::StableDiffusionXl | Self::StableDiffusionXlRefiner => true,
+            Self::StableDiffusion | Self::StableVideoDiffusion => false,
+        }
+    }
+
+    /// Whether its texts are read by a first text encoder, which Stable Diffusion XL's refiner lacks.
+    pub(crate) fn has_first_text_encoder(self) -> bool {
+        match self {
+            Self::StableDiffusion | Self::StableDiffusionXl => true,
+            Self::StableDiffusionXlRefiner | Self::StableVideoDiffusion => false,
+        }
+    }
+
+    /// The components of its models that have weights.
+    pub fn weighted_components(self) -> &'static [Component] {
+        match self {
+            Self::StableDiffusion => &[Component::TextEncoder, Component::Unet, Component::Vae],
+            Self::StableDiffusionXl => &[Component::TextEncoder, Component::TextEncoder2, Component::Unet, Component::Vae],
+            Self::StableDiffusionXlRefiner => &[Component::TextEncoder2, Component::Unet, Component::Vae],
+            Self::StableVideoDiffusion => &[Component::ImageEncoder, Component::Unet, Component::Vae],
+        }
+    }
+
+    /// An error about a model of this family where one of `wanted` is required.
+    fn is_not(self, wanted: Self) -> Error {
+        let reason = format!("the model is {}, but {} is required", self.in_words(), wanted.in_words());
+        Error::config(FILE, "_class_name", reason)
     }
 
     fn in_words(self) -> &'static str {
         match self {
             Self::StableDiffusion => "a Stable Diffusion model, which makes pictures from texts",
+            Self::StableDiffusionXl => "a Stable Diffusion XL model, which makes pictures from texts",
+            Self::StableDiffusionXlRefiner => "Stable Diffusion XL's refiner, which refines pictures",
             Self::StableVideoDiffusion => "a Stable Video Diffusion model, which sets a picture in motion",
         }
     }
@@ -63,6 +120,11 @@ impl ModelFamily {
                 "LatentConsistencyModelPipeline",
                 "LatentConsistencyModelImg2ImgPipeline",
             ],
+            Self::StableDiffusionXl => {
+                &["StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline"]
+            }
+            // The same names as Stable Diffusion XL's: see `check`.
+            Self::StableDiffusionXlRefiner => &[],
             Self::StableVideoDiffusion => &["StableVideoDiffusionPipeline"],
         }
     }
@@ -75,6 +137,20 @@ impl ModelFamily {
                 ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
                 ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
             ],
+            Self::StableDiffusionXl => &[
+                ("unet", &["UNet2DConditionModel"]),
+                ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
+                ("text_encoder", &["CLIPTextModel"]),
+                ("text_encoder_2", &["CLIPTextModelWithProjection"]),
+                ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
+                ("tokenizer_2", &["CLIPTokenizer", "CLIPTokenizerFast"]),
+            ],
+            Self::StableDiffusionXlRefiner => &[
+                ("unet", &["UNet2DConditionModel"]),
+                ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
+                ("text_encoder_2", &["CLIPTextModelWithProjection"]),
+                ("tokenizer_2", &["CLIPTokenizer", "CLIPTokenizerFast"]),
+            ],
             Self::StableVideoDiffusion => &[
                 ("unet", &["UNetSpatioTemporalConditionModel"]),
                 ("vae", &["AutoencoderKLTemporalDecoder"]),
@@ -84,10 +160,13 @@ impl ModelFamily {
         }
     }
 
-    /// Entries of parts that are not run here: safety checkers, and image encoders of adapters.
+    /// Entries of parts that are not run here: safety checkers, watermarks and image encoders of adapters; and settings.
     fn not_run(self) -> &'static [&'static str] {
         match self {
             Self::StableDiffusion => &["safety_checker", "feature_extractor", "requires_safety_checker", "image_encoder"],
+            Self::StableDiffusionXl | Self::StableDiffusionXlRefiner => {
+                &["image_encoder", "feature_extractor", "add_watermarker", FORCE_ZEROS, AESTHETICS_SCORE]
+            }
             Self::StableVideoDiffusion => &[],
         }
     }
@@ -110,12 +189,22 @@ pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
         }
         Some(value) => return fail("_class_name", format!("expected a pipeline's name, found {value}")),
     };
-    let Some(family) = ModelFamily::ALL.into_iter().find(|family| family.pipelines().contains(&class)) else {
-        let known = ModelFamily::ALL.map(|family| family.pipelines().join(", ")).join(", ");
+    let Some(mut family) = ModelFamily::ALL.into_iter().find(|family| family.pipelines().contains(&class)) else {
+        let known = ModelFamily::ALL.into_iter().flat_map(ModelFamily::pipelines).copied().collect::<Vec<_>>().join(", ");
         let reason =
-            format!("unsupported pipeline {class}; supported are Stable Diffusion 1.x and 2.x and Stable Video Diffusion ({known})");
+            format!("unsupported pipeline {class}; supported are Stable Diffusion 1.x, 2.x and XL and Stable Video Diffusion ({known})");
         return fail("_class_name", reason);
     };
+    if family == ModelFamily::StableDiffusionXl {
+        let has_score = flag(index, AESTHETICS_SCORE, false)?;
+        if class_of(entries.get("text_encoder")).is_none() && class_of(entries.get("text_encoder_2")).is_some() {
+            family = ModelFamily::StableDiffusionXlRefiner;
+        }
+        if has_score != (family == ModelFamily::StableDiffusionXlRefiner) {
+            let reason = "expected true for Stable Diffusion XL's refiner, which has no text_encoder, and false for other models";
+            return fail(AESTHETICS_SCORE, reason.into());
+        }
+    }
     for (part, classes) in family.parts() {
         match class_of(entries.get(*part)) {
             None => return fail(part, "missing".into()),
@@ -123,10 +212,31 @@ pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
             Some(class) => return fail(part, format!("unsupported class {class}, expected {}", classes.join(" or "))),
         }
     }
+    if family.is_xl() {
+        zeroes_empty_negatives(index)?;
+    }
     if class_of(entries.get("scheduler")).is_none() {
         return fail("scheduler", "missing".into());
     }
     Ok(family)
+}
+
+/// Whether the pipeline replaces the states of an empty negative prompt with zeros, from a Stable Diffusion XL model's model_index.json.
+///
+/// # Errors
+/// [`Error::Config`] if the entry is neither true nor false.
+pub(crate) fn zeroes_empty_negatives(index: &Value) -> Result<bool> {
+    flag(index, FORCE_ZEROS, true)
+}
+
+/// A setting of a pipeline; an absent one takes the class's default.
+fn flag(index: &Value, field: &str, default: bool) -> Result<bool> {
+    match index.get(field) {
+        None => Ok(default),
+        Some(Value::Bool(truth)) => Ok(*truth),
+        Some(Value::Null) => Ok(false),
+        Some(value) => Err(Error::config(FILE, field, format!("expected true or false, found {value}"))),
+    }
 }
 
 /// The entries that the family's pipelines do not know: parts and settings of others.
@@ -189,6 +299,38 @@ mod tests {
     }
 
     #[test]
+    fn stable_diffusion_xl_and_its_refiner_are_told_apart_by_the_first_text_encoder() {
+        let clip = |class: &str| json!(["transformers", class]);
+        let xl = |changes| {
+            let parts = json!({
+                "_class_name": "StableDiffusionXLPipeline", "safety_checker": [null, null],
+                "text_encoder_2": clip("CLIPTextModelWithProjection"), "tokenizer_2": clip("CLIPTokenizer"), "add_watermarker": null,
+            });
+            changed(changed(index(json!({})), parts), changes)
+        };
+        assert_eq!(check(&xl(json!({}))).unwrap(), ModelFamily::StableDiffusionXl);
+        assert_eq!(ignored(ModelFamily::StableDiffusionXl, &xl(json!({}))), ["requires_safety_checker"]);
+        for contradiction in [json!({"text_encoder": [null, null]}), json!({"requires_aesthetics_score": true})] {
+            assert!(
+                refusal(&xl(contradiction)).contains("field requires_aesthetics_score: expected true for Stable Diffusion XL's refiner")
+            );
+        }
+        let refiner = xl(json!({
+            "_class_name": "StableDiffusionXLImg2ImgPipeline", "requires_aesthetics_score": true, "force_zeros_for_empty_prompt": false,
+            "text_encoder": [null, null], "tokenizer": [null, null], "feature_extractor": null, "requires_safety_checker": null
+        }));
+        assert_eq!(check(&refiner).unwrap(), ModelFamily::StableDiffusionXlRefiner);
+        assert_eq!(ignored(ModelFamily::StableDiffusionXlRefiner, &refiner), Vec::<String>::new());
+        assert!(
+            refusal(&xl(json!({"text_encoder_2": clip("CLIPTextModel")})))
+                .contains("field text_encoder_2: unsupported class CLIPTextModel")
+        );
+        assert!(refusal(&xl(json!({"tokenizer_2": [null, null]}))).contains("field tokenizer_2: missing"));
+        assert!(zeroes_empty_negatives(&xl(json!({}))).unwrap());
+        assert!(!zeroes_empty_negatives(&xl(json!({"force_zeros_for_empty_prompt": false}))).unwrap());
+    }
+
+    #[test]
     fn both_families_are_accepted() {
         assert_eq!(check(&index(json!({}))).unwrap(), ModelFamily::StableDiffusion);
         assert_eq!(check(&index(json!({"_class_name": "LatentConsistencyModelPipeline"}))).unwrap(), ModelFamily::StableDiffusion);
@@ -199,7 +341,7 @@ mod tests {
     #[test]
     fn others_are_refused_by_name() {
         let refused = |changes| refusal(&index(changes));
-        assert!(refused(json!({"_class_name": "StableDiffusionXLPipeline"})).contains("unsupported pipeline StableDiffusionXLPipeline"));
+        assert!(refused(json!({"_class_name": "StableDiffusion3Pipeline"})).contains("unsupported pipeline StableDiffusion3Pipeline"));
         let consistency = refused(json!({"vae": ["diffusers", "ConsistencyDecoderVAE"]}));
         assert!(consistency.contains("field vae: unsupported class ConsistencyDecoderVAE"), "{consistency}");
         assert!(refused(json!({"unet": [null, null]})).contains("field unet: missing"));

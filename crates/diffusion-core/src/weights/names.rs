@@ -1,7 +1,7 @@
 //! Maps the tensor names of older diffusers versions to today's.
 //!
 //! One rule for each component; the models use only today's names:
-//! * text encoder: `text_model.` precedes every name (transformers dropped it in 5.6 and accepts both);
+//! * text encoders: `text_model.` precedes every name (transformers dropped it in 5.6 and accepts both);
 //! * VAE attention: `query`, `key`, `value`, `proj_attn` became `to_q`, `to_k`, `to_v`, `to_out.0`, and their weights, once 1x1
 //!   convolutions in LDM files, are matrices (diffusers `models/attention_processor.py` and `loaders/single_file_utils.py`);
 //! * the image encoder's and the captioner's never changed;
@@ -12,13 +12,14 @@ use super::{Component, strided::StoredTensor};
 /// A stored tensor under today's name and in today's shape; `None` for one that no model reads.
 pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor) -> Option<(String, StoredTensor)> {
     match component {
-        Component::TextEncoder => text_encoder(name).map(|name| (name, tensor)),
+        Component::TextEncoder | Component::TextEncoder2 => text_encoder(name).map(|name| (name, tensor)),
         Component::Vae => Some(vae(name, tensor)),
         Component::ImageEncoder | Component::Captioner => without_position_ids(name).map(|name| (name, tensor)),
         Component::Unet
         | Component::TinyVae
         | Component::ModelIndex
         | Component::Tokenizer
+        | Component::Tokenizer2
         | Component::FeatureExtractor
         | Component::Scheduler => Some((name, tensor)),
     }

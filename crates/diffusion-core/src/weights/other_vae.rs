@@ -110,7 +110,7 @@ fn from_file(path: &Path) -> Result<Vae> {
     let part = LdmPart::new(Component::Vae, path.to_owned(), &prefixes, &tensors);
     let layout = ldm_vae::Layout::infer(&part)?;
     let (table, _) = layout.tensors(&part)?;
-    let mut config = layout.config(0);
+    let mut config = layout.config(0, false);
     if let Some(fields) = config.as_object_mut() {
         // Neither is in such a file.
         fields.remove("scaling_factor");

@@ -60,6 +60,19 @@ pub(super) enum Family {
     Two,
     /// Stable Diffusion 2 inpainting.
     TwoInpainting,
+    /// Stable Diffusion XL and its refiner, inpainting included.
+    Xl,
+}
+
+impl Family {
+    fn name(self) -> &'static str {
+        match self {
+            Self::One => "Stable Diffusion 1.x",
+            Self::Two => "Stable Diffusion 2.x",
+            Self::TwoInpainting => "Stable Diffusion 2 inpainting",
+            Self::Xl => "Stable Diffusion XL",
+        }
+    }
 }
 
 /// The result, with the mark that decided.
@@ -118,12 +131,21 @@ pub(super) fn decide(
         );
         (if velocity { PredictionType::VPrediction } else { PredictionType::Epsilon }, because)
     } else {
-        let name = if family == Family::One { "Stable Diffusion 1.x" } else { "Stable Diffusion 2 inpainting" };
-        (PredictionType::Epsilon, format!("no mark says otherwise, and {name} does"))
+        (PredictionType::Epsilon, format!("no mark says otherwise, and {} does", family.name()))
     };
     let velocity = prediction_type == PredictionType::VPrediction;
-    // Stable Diffusion 2 was published at 768 pixels with velocity, and at 512 with noise.
-    let usual = if velocity && family != Family::One { 768 } else { 512 };
+    let usual = match family {
+        Family::One => 512,
+        // Published at 768 pixels with velocity, and at 512 with noise.
+        Family::Two | Family::TwoInpainting => {
+            if velocity {
+                768
+            } else {
+                512
+            }
+        }
+        Family::Xl => 1024,
+    };
     Ok(Prediction {
         prediction_type,
         // A model that starts at pure noise cannot predict noise.

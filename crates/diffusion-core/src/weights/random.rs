@@ -59,8 +59,10 @@ impl WeightSource for RandomWeights {
             | Component::Vae
             | Component::TinyVae
             | Component::TextEncoder
+            | Component::TextEncoder2
             | Component::ImageEncoder
             | Component::Tokenizer
+            | Component::Tokenizer2
             | Component::FeatureExtractor
             | Component::Scheduler
             | Component::Captioner => parsed(component),
@@ -154,8 +156,8 @@ mod tests {
             }
             super::super::model_index::check(&model.config(Component::ModelIndex).unwrap()).unwrap();
         }
-        let message = RandomWeights::new("sdxl", 0).err().unwrap().to_string();
-        assert!(message.contains("\"sdxl\" is none of tiny-sd, sd15, sd21, nano-sd, svd, svd-xt, nano-svd"), "{message}");
+        let message = RandomWeights::new("sd3", 0).err().unwrap().to_string();
+        assert!(message.contains("\"sd3\" is none of tiny-sd, sd15, sd21, nano-sd, svd, svd-xt, nano-svd, sdxl, sdxl-turbo"), "{message}");
     }
 
     #[test]

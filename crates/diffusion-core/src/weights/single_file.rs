@@ -1,8 +1,8 @@
 //! A model in one file with CompVis' tensor names, the usual form of Stable Diffusion checkpoints.
 //!
-//! The architecture is inferred from the tensors' shapes; what shapes do not reveal (activation, head widths, scheduler) is that of Stable
-//! Diffusion 1.x or 2.x, and [`super::prediction`] determines the prediction type. The vocabulary is OpenAI's for both, and not part of the
-//! file. Reference: diffusers' `loaders/single_file_utils.py`, including its preference for non-EMA weights if a file has both.
+//! The architecture is inferred from the tensors' names and shapes; what these do not reveal (activation, head widths, scheduler) is that of
+//! Stable Diffusion 1.x, 2.x or XL, and [`super::prediction`] determines the prediction type. The vocabulary is OpenAI's for all, and not part
+//! of the file. Reference: diffusers' `loaders/single_file_utils.py`, including its preference for non-EMA weights if a file has both.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +16,8 @@ use super::{
     contents::Contents,
     kinds,
     ldm::LdmPart,
-    ldm_text, ldm_unet, ldm_vae,
+    ldm_text::{self, OpenClip},
+    ldm_unet, ldm_vae,
     mapping::WeightFile,
     prediction::{self, Family, Prediction},
     safetensors_file,
@@ -34,13 +35,19 @@ pub struct SingleFileOptions {
     pub prediction_type: Option<PredictionType>,
 }
 
+/// A component's configuration and tensors.
+type Part = (Value, Arc<TensorTable>);
+
 /// A single-file checkpoint.
 pub struct SingleFile {
     path: PathBuf,
-    unet: (Value, Arc<TensorTable>),
-    vae: (Value, Arc<TensorTable>),
-    text_encoder: (Value, Arc<TensorTable>),
-    tokenizer: &'static str,
+    index: &'static str,
+    unet: Part,
+    vae: Part,
+    /// Not in Stable Diffusion XL's refiner.
+    text_encoder: Option<(Part, &'static str)>,
+    /// Of Stable Diffusion XL.
+    text_encoder_2: Option<(Part, &'static str)>,
     scheduler: Value,
     remark: String,
     unknown: Vec<String>,
@@ -51,7 +58,7 @@ impl SingleFile {
     /// reveals the prediction type.
     ///
     /// # Errors
-    /// [`Error::File`] if it is truncated, malformed, or not a checkpoint of Stable Diffusion 1.x or 2.x (the message says what it is),
+    /// [`Error::File`] if it is truncated, malformed, or not a checkpoint of Stable Diffusion 1.x, 2.x or XL (the message says what it is),
     /// [`Error::Weights`] for a tensor that is missing, or of a layer that these do not have.
     pub fn open(path: impl Into<PathBuf>, options: SingleFileOptions) -> Result<Self> {
         let path = path.into();
@@ -66,16 +73,31 @@ impl SingleFile {
 
         let unet_part = part(Component::Unet, &[ldm_unet::PREFIX]);
         let vae_part = part(Component::Vae, &ldm_vae::PREFIXES);
-        let openclip = all.iter().any(|(name, _)| ldm_text::OPENCLIP_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
-        let (text_config, text_tensors) = if openclip {
-            ldm_text::openclip(&part(Component::TextEncoder, &ldm_text::OPENCLIP_PREFIXES))?
+        let has = |prefix: &str| all.iter().any(|(name, _)| name.starts_with(prefix));
+        let openclip = ldm_text::OPENCLIP_PREFIXES.into_iter().any(has);
+        let has_two_texts = has(ldm_text::XL_PREFIX);
+        let is_xl = has_two_texts || (openclip && unet_part.has_any("label_emb."));
+        let own = |(config, tensors): (Value, TensorTable)| (config, Arc::new(tensors));
+        let text_encoder = if is_xl && !has_two_texts {
+            None
+        } else if openclip {
+            let text = ldm_text::openclip(&part(Component::TextEncoder, &ldm_text::OPENCLIP_PREFIXES), OpenClip::Penultimate)?;
+            Some((own(text), architectures::OPENCLIP_TOKENIZER))
         } else {
-            ldm_text::clip(&part(Component::TextEncoder, &ldm_text::CLIP_PREFIXES))?
+            let text = ldm_text::clip(&part(Component::TextEncoder, &ldm_text::CLIP_PREFIXES))?;
+            Some((own(text), architectures::CLIP_TOKENIZER))
         };
-        let unet = ldm_unet::Layout::infer(&unet_part)?;
+        let text_encoder_2 = if is_xl {
+            let text = ldm_text::openclip(&part(Component::TextEncoder2, &ldm_text::SECOND_PREFIXES), OpenClip::Projected)?;
+            Some((own(text), architectures::OPENCLIP_TOKENIZER))
+        } else {
+            None
+        };
+        let unet = ldm_unet::Layout::infer(&unet_part, is_xl)?;
         let vae = ldm_vae::Layout::infer(&vae_part)?;
 
         let family = match (openclip, unet.in_channels) {
+            _ if is_xl => Family::Xl,
             (true, 4) => Family::Two,
             (true, _) => Family::TwoInpainting,
             (false, _) => Family::One,
@@ -90,16 +112,35 @@ impl SingleFile {
         let latents = side / 8;
         let side = latents * vae.scale();
         let remark = format!("predicts {prediction_type} at {side}x{side}: {because}");
+        let projected = text_encoder_2.as_ref().and_then(|((config, _), _)| config.get("projection_dim")?.as_u64());
+        let pooled = projected.map(|channels| (channels as usize, if text_encoder.is_some() { 6 } else { 5 }));
         Ok(Self {
-            unet: (unet.config(&unet_part, latents)?, Arc::new(unet_tensors)),
-            vae: (vae.config(side), Arc::new(vae_tensors)),
-            text_encoder: (text_config, Arc::new(text_tensors)),
-            tokenizer: if openclip { architectures::OPENCLIP_TOKENIZER } else { architectures::CLIP_TOKENIZER },
+            index: match (is_xl, text_encoder.is_some()) {
+                (false, _) => architectures::MODEL_INDEX,
+                (true, true) => architectures::XL_MODEL_INDEX,
+                (true, false) => architectures::REFINER_MODEL_INDEX,
+            },
+            unet: own((unet.config(&unet_part, latents, pooled)?, unet_tensors)),
+            vae: own((vae.config(side, is_xl), vae_tensors)),
+            text_encoder,
+            text_encoder_2,
             scheduler: scheduler(&path, family, &predicts)?,
             remark,
             unknown,
             path,
         })
+    }
+}
+
+impl SingleFile {
+    /// One of the text encoders, with its tokenizer's configuration.
+    fn text(&self, component: Component) -> Result<&(Part, &'static str)> {
+        let text = if component == Component::TextEncoder2 { &self.text_encoder_2 } else { &self.text_encoder };
+        text.as_ref().ok_or_else(|| self.has_no(component))
+    }
+
+    fn has_no(&self, component: Component) -> Error {
+        Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint"))
     }
 }
 
@@ -127,6 +168,7 @@ fn scheduler(path: &Path, family: Family, predicts: &Prediction) -> Result<Value
         Family::Two if noise => architectures::EULER_TRAILING,
         Family::Two | Family::TwoInpainting => architectures::DDIM,
         Family::One => architectures::PNDM,
+        Family::Xl => architectures::EULER_LEADING,
     };
     let mut scheduler = parse(path, text)?;
     if let Some(fields) = scheduler.as_object_mut() {
@@ -148,6 +190,8 @@ fn parse(path: &Path, text: &str) -> Result<Value> {
 fn component_of(name: &str) -> Component {
     if ldm_vae::PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         Component::Vae
+    } else if name.starts_with(ldm_text::XL_PREFIX) {
+        Component::TextEncoder2
     } else if name.starts_with("cond_stage_model.") || name.starts_with("conditioner.") {
         Component::TextEncoder
     } else {
@@ -162,14 +206,15 @@ impl WeightSource for SingleFile {
 
     fn config(&self, component: Component) -> Result<Value> {
         match component {
-            Component::ModelIndex => Ok(architectures::with_scheduler(parse(&self.path, architectures::MODEL_INDEX)?, &self.scheduler)),
+            Component::ModelIndex => Ok(architectures::with_scheduler(parse(&self.path, self.index)?, &self.scheduler)),
             Component::Unet => Ok(self.unet.0.clone()),
             Component::Vae => Ok(self.vae.0.clone()),
-            Component::TextEncoder => Ok(self.text_encoder.0.clone()),
-            Component::Tokenizer => parse(&self.path, self.tokenizer),
+            Component::TextEncoder | Component::TextEncoder2 => Ok(self.text(component)?.0.0.clone()),
+            Component::Tokenizer => parse(&self.path, self.text(Component::TextEncoder)?.1),
+            Component::Tokenizer2 => parse(&self.path, self.text(Component::TextEncoder2)?.1),
             Component::Scheduler => Ok(self.scheduler.clone()),
             Component::TinyVae | Component::ImageEncoder | Component::FeatureExtractor | Component::Captioner => {
-                Err(Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint")))
+                Err(self.has_no(component))
             }
         }
     }
@@ -192,11 +237,12 @@ impl WeightSource for SingleFile {
         let (_, table) = match component {
             Component::Unet => &self.unet,
             Component::Vae => &self.vae,
-            Component::TextEncoder => &self.text_encoder,
+            Component::TextEncoder | Component::TextEncoder2 => &self.text(component)?.0,
             Component::ModelIndex
             | Component::TinyVae
             | Component::ImageEncoder
             | Component::Tokenizer
+            | Component::Tokenizer2
             | Component::FeatureExtractor
             | Component::Scheduler
             | Component::Captioner => {

@@ -168,6 +168,18 @@ impl StoredTensor {
         Some(part)
     }
 
+    /// The matrix transposed; `None` for another number of dimensions, or a factor for each row.
+    pub(super) fn transposed(&self) -> Option<Self> {
+        let has_row_factors = self.scale.as_ref().is_some_and(|scale| scale.shape.iter().product::<usize>() != 1);
+        if self.shape.len() != 2 || has_row_factors {
+            return None;
+        }
+        let mut transposed = self.clone();
+        transposed.shape.reverse();
+        transposed.strides.reverse();
+        Some(transposed)
+    }
+
     /// The same elements without trailing dimensions of size one beyond the first two: a 1x1 convolution as a linear layer.
     pub(super) fn as_matrix(&self) -> Self {
         let mut matrix = self.clone();
@@ -335,6 +347,9 @@ mod tests {
         assert_eq!(part.shape(), [2, 2]);
         assert_eq!(values(&part), [4., 5., 6., 7.]);
         assert!(tensor.rows(5..7).is_none());
+        assert!(tensor.transposed().is_none());
+        let transposed = tensor.rows(1..4).unwrap().as_matrix().transposed().unwrap();
+        assert_eq!((transposed.shape(), values(&transposed)), (&[2, 3][..], vec![2., 4., 6., 3., 5., 7.]));
     }
 
     #[test]

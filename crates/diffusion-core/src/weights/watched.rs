@@ -10,7 +10,8 @@ use super::{Component, TensorShape, TensorSource, VaeChoice, WeightSource};
 use crate::{Error, Result};
 
 /// The components whose tensors a load reads.
-const LOADED: [Component; 5] = [Component::TextEncoder, Component::ImageEncoder, Component::Unet, Component::Vae, Component::TinyVae];
+const LOADED: [Component; 6] =
+    [Component::TextEncoder, Component::TextEncoder2, Component::ImageEncoder, Component::Unet, Component::Vae, Component::TinyVae];
 
 /// Receives each tensor's shape before the tensor is read; a break stops the load with [`Error::Cancelled`].
 type OnTensor = dyn Fn(&[usize]) -> ControlFlow<()> + Send + Sync;

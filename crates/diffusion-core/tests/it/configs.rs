@@ -214,7 +214,7 @@ fn ignored_fields_are_named_file_by_file() {
 #[test]
 fn inspect_reports_every_refusal_of_load() {
     let changes = json!({
-        "unet/config.json": { "addition_embed_type": "text_time" },
+        "unet/config.json": { "addition_embed_type": "text_image" },
         "vae/config.json": { "scaling_factor": null },
         "text_encoder/config.json": { "hidden_size": 64 },
         "tokenizer/tokenizer_config.json": { "padding_side": "left" }

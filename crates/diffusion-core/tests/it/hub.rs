@@ -273,10 +273,10 @@ fn unsafe_names_are_refused() {
 #[test]
 fn another_kind_of_model_is_refused_before_its_weights_are_fetched() {
     let mut files = repository();
-    files.insert("model_index.json".into(), br#"{"_class_name": "StableDiffusionXLPipeline"}"#.to_vec());
+    files.insert("model_index.json".into(), br#"{"_class_name": "StableDiffusion3Pipeline"}"#.to_vec());
     let server = HubServer::start(files, COMMIT);
     let cache = tempfile::tempdir().unwrap();
     let error = fetch(&settings(&server, cache.path())).unwrap_err();
-    assert!(error.to_string().contains("StableDiffusionXLPipeline"), "{error}");
+    assert!(error.to_string().contains("StableDiffusion3Pipeline"), "{error}");
     assert!(!server.requests().iter().any(|request| request.path.contains("safetensors")));
 }

@@ -25,6 +25,8 @@ mod prompts;
 mod scenes;
 mod scheduler_files;
 mod schedulers;
+mod sdxl;
+mod sdxl_adapted;
 mod shape_judge;
 mod single_file_images;
 mod text_context;
@@ -38,6 +40,7 @@ mod weights;
 mod weights_float8;
 mod weights_random;
 mod weights_single_file;
+mod weights_single_file_xl;
 mod weights_torch;
 
 use std::{collections::HashMap, path::PathBuf};

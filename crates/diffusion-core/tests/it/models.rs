@@ -248,7 +248,7 @@ fn configs_are_refused_by_field() {
     };
     for (field, value) in [
         ("act_fn", json!("mish")),
-        ("addition_embed_type", json!("text_time")),
+        ("addition_embed_type", json!("text_image")),
         ("attention_head_dim", json!(7)),
         ("attention_head_dim", json!([8, 8])),
         ("attention_type", json!("gated")),

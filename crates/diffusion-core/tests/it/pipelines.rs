@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
-    pipelines::{ImageParams, RunContext, StableDiffusion, Start},
+    pipelines::{ImageParams, RunContext, StableDiffusion, Start, XlParams},
     policy::ExecutionPolicy,
     prompt::PromptSyntax,
     weights::{Component, TensorShape, TensorSource, VaeChoice, WeightSource},
@@ -98,6 +98,7 @@ pub(crate) fn params(call: &Json) -> ImageParams {
         clip_skip: number("clip_skip") as usize,
         vae: VaeChoice::Full,
         start: Start::Noise,
+        xl: XlParams::default(),
     }
 }
 
@@ -137,8 +138,10 @@ impl WeightSource for GoldenModel {
             Component::Vae => &self.call["vae"],
             Component::TinyVae
             | Component::TextEncoder
+            | Component::TextEncoder2
             | Component::ImageEncoder
             | Component::Tokenizer
+            | Component::Tokenizer2
             | Component::FeatureExtractor
             | Component::Captioner => &Json::Null,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use diffusion_core::{
-    conditioning::TextConditioner,
+    conditioning::{FirstEncoder, TextConditioner, TextEncoders},
     models::{ClipTextConfig, ClipTextModel},
     pipelines::{ImageParams, RunContext, StableDiffusion},
     policy::ExecutionPolicy,
@@ -64,12 +64,13 @@ fn a1111_prompts_are_encoded_as_by_the_reference() {
     let mut compared = 0;
     for (family, cases) in cases() {
         let model = ClipTextModel::load(&config, &weights.cursor(Component::TextEncoder, DType::F32)).unwrap();
-        let conditioner = TextConditioner::new(tokenizer(&family), model, Device::Cpu, DType::F32);
+        let encoder = FirstEncoder::new(tokenizer(&family), model);
+        let conditioner = TextConditioner::new(TextEncoders::First(encoder), Device::Cpu, DType::F32);
         for (index, case) in cases.as_array().unwrap().iter().enumerate() {
             let prompt = case["prompt"].as_str().unwrap();
             for skip in [0, 1] {
                 let Some(expected) = tensors.get(&format!("{family}.{index}.skip_{skip}")) else { continue };
-                let embeds = conditioner.encode(prompt, Some(prompt), PromptSyntax::A1111, skip).unwrap();
+                let embeds = conditioner.encode(prompt, Some(prompt.into()), PromptSyntax::A1111, skip).unwrap();
                 let error = relative_error(&embeds.prompt_embeds.squeeze(0).unwrap(), expected);
                 assert!(error < MODELS, "{family}, {prompt:?}, {skip} layers skipped: {error:.1e}");
                 if skip == 0 {
@@ -106,8 +107,9 @@ fn texts_that_are_mixed_are_padded_to_one_length() {
     let config = ClipTextConfig::from_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
     let weights = Arc::new(GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap()));
     let model = ClipTextModel::load(&config, &weights.cursor(Component::TextEncoder, DType::F32)).unwrap();
-    let conditioner = TextConditioner::new(tokenizer("sd1"), model, Device::Cpu, DType::F32);
-    let encode = |prompt: &str| conditioner.encode(prompt, Some("a"), PromptSyntax::A1111, 0).unwrap();
+    let encoders = TextEncoders::First(FirstEncoder::new(tokenizer("sd1"), model));
+    let conditioner = TextConditioner::new(encoders, Device::Cpu, DType::F32);
+    let encode = |prompt: &str| conditioner.encode(prompt, Some("a".into()), PromptSyntax::A1111, 0).unwrap();
     let [short, long] = conditioner.padded([encode("a boat"), encode("a BREAK b BREAK c")]).unwrap();
     let length = |embeds: &candle_core::Tensor| embeds.dim(1).unwrap();
     assert_eq!([length(&short.prompt_embeds), length(&long.prompt_embeds)], [231, 231]);

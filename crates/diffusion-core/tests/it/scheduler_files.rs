@@ -54,8 +54,10 @@ impl WeightSource for Folder {
             | Component::Vae
             | Component::TinyVae
             | Component::TextEncoder
+            | Component::TextEncoder2
             | Component::ImageEncoder
             | Component::Tokenizer
+            | Component::Tokenizer2
             | Component::FeatureExtractor
             | Component::Captioner => self.model.config(component),
         }

@@ -64,7 +64,8 @@ fn shape_of(shape: &Json) -> Vec<usize> {
     serde_json::from_value(shape.clone()).unwrap()
 }
 
-fn write(path: &Path, tensors: BTreeMap<String, Tensor>) {
+/// Writes a safetensors file.
+pub(crate) fn write(path: &Path, tensors: BTreeMap<String, Tensor>) {
     let data: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = tensors
         .iter()
         .map(|(name, tensor)| {

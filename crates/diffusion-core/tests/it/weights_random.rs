@@ -3,7 +3,10 @@
 
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
-    models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
+    models::{
+        AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ClipTextProjectionConfig,
+        UNet2dConditionModel, UNet2dConfig,
+    },
     noise::SeededNoise,
     schedulers::SchedulerConfig,
     tokenizer::ClipTokenizer,
@@ -13,17 +16,21 @@ use diffusion_core::{
 struct Configs {
     unet: UNet2dConfig,
     vae: AutoencoderKlConfig,
-    text_encoder: ClipTextConfig,
+    text_encoder: Option<ClipTextConfig>,
+    text_encoder_2: Option<ClipTextProjectionConfig>,
 }
 
 /// Parses every configuration, including the scheduler's, with the code that uses it.
 fn configs(model: &dyn WeightSource) -> Configs {
     let scheduler = SchedulerConfig::from_json(&model.config(Component::Scheduler).unwrap(), None).unwrap();
     assert!(!scheduler.start(4).unwrap().timesteps().is_empty());
+    let components = ModelFamily::of(model).unwrap().weighted_components();
+    let config = |component| components.contains(&component).then(|| model.config(component).unwrap());
     Configs {
         unet: UNet2dConfig::from_json(&model.config(Component::Unet).unwrap()).unwrap(),
         vae: AutoencoderKlConfig::from_json(&model.config(Component::Vae).unwrap()).unwrap(),
-        text_encoder: ClipTextConfig::from_json(&model.config(Component::TextEncoder).unwrap()).unwrap(),
+        text_encoder: config(Component::TextEncoder).map(|config| ClipTextConfig::from_json(&config).unwrap()),
+        text_encoder_2: config(Component::TextEncoder2).map(|config| ClipTextProjectionConfig::from_json(&config).unwrap()),
     }
 }
 
@@ -38,15 +45,31 @@ fn standard_deviation(tensor: &Tensor) -> f64 {
     (values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
-/// Runs all three models once; `size` is the latents' side.
+/// Runs all of a model's components once; `size` is the latents' side.
 pub(crate) fn run(model: &dyn WeightSource, size: usize) {
-    let Configs { unet, vae, text_encoder } = configs(model);
-    let text = ClipTextModel::load(&text_encoder, &weights(model, Component::TextEncoder)).unwrap();
+    let Configs { unet, vae, text_encoder, text_encoder_2 } = configs(model);
     let ids = Tensor::from_vec(vec![1_u32, 7, 3, 2, 5], (1, 5), &Device::Cpu).unwrap();
-    let states = text.forward(&ids, 0).unwrap();
+    let is_first_alone = text_encoder_2.is_none();
+    let first = text_encoder.map(|config| {
+        let text = ClipTextModel::load(&config, &weights(model, Component::TextEncoder)).unwrap();
+        if is_first_alone { text.forward(&ids, 0).unwrap() } else { text.penultimate(&ids, 0).unwrap() }
+    });
+    let second = text_encoder_2.map(|config| {
+        let text = ClipTextModelWithProjection::load(&config, &weights(model, Component::TextEncoder2)).unwrap();
+        text.forward(&ids, 0).unwrap()
+    });
+    let all: Vec<&Tensor> = first.iter().chain(second.iter().map(|second| &second.hidden_states)).collect();
+    let states = Tensor::cat(&all, 2).unwrap();
     let sample = SeededNoise::new(1).randn(&[1, unet.in_channels, size, size]).unwrap();
     let predicted = UNet2dConditionModel::load(&unet, &weights(model, Component::Unet)).unwrap();
-    let text = predicted.text_context(&states).unwrap();
+    let text = match &second {
+        None => predicted.text_context(&states).unwrap(),
+        Some(second) => {
+            let ids: Vec<f32> = if first.is_some() { vec![64.0, 48.0, 0.0, 8.0, 64.0, 48.0] } else { vec![64.0, 48.0, 0.0, 8.0, 6.0] };
+            let ids = Tensor::new(ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+            predicted.text_time_context(&states, &second.text_embeds, &ids).unwrap()
+        }
+    };
     let predicted = predicted.forward(&sample, 500.0, &text, None).unwrap();
     let latents = SeededNoise::new(2).randn(&[1, 4, size, size]).unwrap();
     let vae = AutoencoderKl::load(&vae, &weights(model, Component::Vae)).unwrap();
@@ -62,11 +85,13 @@ pub(crate) fn run(model: &dyn WeightSource, size: usize) {
 fn models_accept_every_architecture() {
     for name in RandomWeights::architectures() {
         let model = RandomWeights::new(name, 0).unwrap();
-        if ModelFamily::of(&model).unwrap() != ModelFamily::StableDiffusion {
+        if !ModelFamily::of(&model).unwrap().makes_images() {
             continue;
         }
-        let Configs { unet, text_encoder, .. } = configs(&model);
-        assert!(unet.levels.iter().all(|level| level.cross_attention_dim == text_encoder.hidden_size), "{name}");
+        let Configs { unet, text_encoder, text_encoder_2, .. } = configs(&model);
+        let text_encoder = text_encoder.unwrap();
+        let hidden = text_encoder.hidden_size + text_encoder_2.map_or(0, |config| config.text.hidden_size);
+        assert!(unet.levels.iter().all(|level| level.cross_attention_dim == hidden), "{name}");
         assert_eq!(unet.has_mid_block, name != "tiny-sd");
         // The tokenizer falls back to OpenAI's vocabulary, whose ids the text encoder accepts.
         let encoding = ClipTokenizer::load(&model).unwrap().encode("a lighthouse").unwrap();

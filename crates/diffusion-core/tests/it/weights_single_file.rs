@@ -9,14 +9,14 @@ use std::{
 use candle_core::DType;
 use diffusion_core::{
     Error, pipelines,
-    weights::{Component, OpenOptions, PredictionType, SingleFile, SingleFileOptions, TensorShape, WeightSource, open_model},
+    weights::{Component, ModelFamily, OpenOptions, PredictionType, SingleFile, SingleFileOptions, TensorShape, WeightSource, open_model},
 };
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 use crate::weights::{golden_file, safetensors_bytes};
 
-fn golden_json(name: &str) -> Value {
+pub(crate) fn golden_json(name: &str) -> Value {
     serde_json::from_slice(&fs::read(golden_file(name)).unwrap()).unwrap()
 }
 
@@ -51,7 +51,7 @@ fn tensors_of(golden: &Value) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
 }
 
 /// Writes the checkpoint of a golden.
-fn write_checkpoint(golden: &Value, path: &Path) {
+pub(crate) fn write_checkpoint(golden: &Value, path: &Path) {
     write_marked(golden, path, &Marked::default());
 }
 
@@ -97,7 +97,7 @@ fn legacy_checkpoint(tensors: &BTreeMap<String, (Vec<usize>, Vec<u8>)>, global_s
     [&magic[..], &object, b"uu.", &keys, b"e.", &storages].concat()
 }
 
-fn check_against_diffusers(name: &str) -> SingleFile {
+pub(crate) fn check_against_diffusers(name: &str) -> SingleFile {
     let golden = golden_json(name);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
@@ -111,7 +111,9 @@ fn check_against_diffusers(name: &str) -> SingleFile {
 
 /// Checks that every component's names, shapes, values and configuration match the golden's.
 fn check_tensors(model: &SingleFile, golden: &Value) {
-    for component in [Component::Unet, Component::Vae, Component::TextEncoder] {
+    let family = ModelFamily::of(model).unwrap();
+    assert_eq!(family.weighted_components().len(), golden["tensors"].as_object().unwrap().len());
+    for &component in family.weighted_components() {
         let found = model.tensors(component).unwrap();
         let expected = golden["tensors"][component.folder()].as_object().unwrap();
         let (mut names, mut expected_names) = (found.names(), expected.keys().cloned().collect::<Vec<_>>());
@@ -342,8 +344,9 @@ fn other_files_are_identified() {
         SingleFile::open(&path, SingleFileOptions::default()).err().unwrap().to_string()
     };
     for (tensor, kind) in [
-        ("conditioner.embedders.0.transformer.text_model.embeddings.position_ids", "is a Stable Diffusion XL checkpoint: supported are"),
-        ("conditioner.embedders.1.model.ln_final.weight", "is a Stable Diffusion XL checkpoint"),
+        ("conditioner.embedders.0.transformer.text_model.embeddings.position_ids", "is a text encoder alone"),
+        ("conditioner.embedders.1.model.ln_final.weight", "is a text encoder alone"),
+        ("edm_mean", "is a Playground 2.5 checkpoint: supported are"),
         ("model.diffusion_model.joint_blocks.0.x", "is a Stable Diffusion 3 checkpoint"),
         ("model.diffusion_model.double_blocks.0.x", "is a Flux checkpoint"),
         ("double_blocks.0.img_attn.norm.key_norm.scale", "is a Flux checkpoint"),
@@ -386,7 +389,13 @@ fn other_files_are_identified() {
     assert!(message.contains("has no text encoder, so it is not a complete Stable Diffusion checkpoint"), "{message}");
     assert!(refusal(&[("a", &[1, 1, 1]), ("b", &[1])]).contains("no Stable Diffusion checkpoint (its first tensors are "));
     let refiner = [("conditioner.embedders.0.model.ln_final.weight", &[1][..]), ("model.diffusion_model.label_emb.0.0.weight", &[1, 1])];
-    assert!(refusal(&refiner).contains("is a Stable Diffusion XL checkpoint (the refiner)"));
+    assert!(refusal(&refiner).contains("has no VAE, so it is not a complete Stable Diffusion checkpoint"));
+    let without_first = [
+        ("conditioner.embedders.1.model.ln_final.weight", &[1][..]),
+        ("model.diffusion_model.label_emb.0.0.weight", &[1, 1]),
+        ("first_stage_model.decoder.conv_in.bias", &[1]),
+    ];
+    assert!(refusal(&without_first).contains("has no text encoder, so it is not a complete Stable Diffusion checkpoint"));
 
     for (bytes, kind) in [(&b"<!DOCTYPE html>"[..], "is a web page"), (b"GGUF\x03\0\0\0", "is a GGUF file")] {
         fs::write(&path, bytes).unwrap();

@@ -68,6 +68,12 @@ pub const SIDE_MULTIPLE: u32 = 8;
 /// The bounds of a fraction: a strength, an eta.
 pub const SHARE: (f64, f64) = (0.0, 1.0);
 
+/// The longest side, and the largest position, of a size that a request only declares to a Stable Diffusion XL model.
+pub const MAX_DECLARED_SIDE: u32 = 8192;
+
+/// The bounds of the aesthetic scores of Stable Diffusion XL's refiner.
+pub const AESTHETIC_SCORE: (f64, f64) = (0.0, 10.0);
+
 impl Limits {
     /// The default bounds, as a constant for documentation that is generated at compile time.
     pub const DEFAULT: Self = Self {

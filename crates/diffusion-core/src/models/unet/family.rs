@@ -18,6 +18,8 @@ pub(in crate::models) enum Stage {
 pub(in crate::models) struct Site<'a> {
     pub(in crate::models) stage: Stage,
     pub(in crate::models) level: &'a UNetLevel,
+    /// Blocks of a transformer here.
+    pub(in crate::models) transformer_layers: usize,
 }
 
 /// A UNet's configuration, which decides what the skeleton consists of.

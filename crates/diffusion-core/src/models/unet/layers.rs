@@ -59,7 +59,8 @@ impl<'a> UNetShape<'a> {
         for (index, level) in self.levels.iter().enumerate() {
             let (block, stage) = (format!("down_blocks.{index}"), Stage::Down);
             for layer in 0..level.layers {
-                push_layer(&mut down, &block, layer, &mut channels, Site { stage, level }, level.down_attention);
+                let transformer_layers = level.transformer_layers.get(layer).copied().unwrap_or(0);
+                push_layer(&mut down, &block, layer, &mut channels, Site { stage, level, transformer_layers }, level.down_attention);
                 push_skip(&mut down, channels);
             }
             if index + 1 < count {
@@ -68,8 +69,11 @@ impl<'a> UNetShape<'a> {
             }
         }
         if let Some(level) = self.levels.last().filter(|_| self.has_mid_block) {
-            for (layer, attends) in [true, false].into_iter().enumerate() {
-                push_layer(&mut down, "mid_block", layer, &mut channels, Site { stage: Stage::Middle, level }, attends);
+            let transformer_layers = level.transformer_layers.first().copied().unwrap_or(0);
+            let site = Site { stage: Stage::Middle, level, transformer_layers };
+            let residual_blocks: &[bool] = if self.mid_attention { &[true, false] } else { &[false] };
+            for (layer, attends) in residual_blocks.iter().enumerate() {
+                push_layer(&mut down, "mid_block", layer, &mut channels, site, *attends);
             }
         }
         for (index, level) in self.levels.iter().rev().enumerate() {
@@ -77,7 +81,8 @@ impl<'a> UNetShape<'a> {
             for layer in 0..=level.layers {
                 channels += skips.pop().unwrap_or(0);
                 up.push((String::new(), PopSkip(channels)));
-                push_layer(&mut up, &block, layer, &mut channels, Site { stage, level }, level.up_attention);
+                let transformer_layers = level.up_transformer_layers.get(layer).copied().unwrap_or(0);
+                push_layer(&mut up, &block, layer, &mut channels, Site { stage, level, transformer_layers }, level.up_attention);
             }
             if index + 1 < count {
                 up.push((format!("{block}.upsamplers.0"), Upsample(channels)));

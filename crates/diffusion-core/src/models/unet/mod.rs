@@ -15,7 +15,7 @@ pub use shape::UNetLevel;
 
 pub(super) use self::{
     family::{Site, Stage, UNetFamily},
-    shape::UNetShape,
+    shape::{TransformerLayers, UNetShape},
 };
 
 use self::layers::Layer;

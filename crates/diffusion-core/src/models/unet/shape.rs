@@ -20,8 +20,11 @@ pub struct UNetLevel {
     pub up_attention: bool,
     /// Heads of the attentions.
     pub heads: usize,
-    /// Transformer blocks after each residual block; in a video model pairs of a spatial and a temporal one.
-    pub transformer_layers: usize,
+    /// Transformer blocks after each residual block of the down block, one count for each; in a video model pairs of a spatial and a temporal
+    /// one. The middle has as many as the first of the coarsest level.
+    pub transformer_layers: Vec<usize>,
+    /// The same of the up block, which has one more residual block.
+    pub up_transformer_layers: Vec<usize>,
     /// Channels of the states that the transformers cross-attend to.
     pub cross_attention_dim: usize,
     /// Whether the first attention of each transformer block is a cross-attention to the text too.
@@ -31,13 +34,18 @@ pub struct UNetLevel {
 /// The names of block types in a file, and whether each one has transformers.
 type BlockTypes = [(&'static str, bool); 2];
 
+/// The transformer blocks after each residual block of each level, from the finest: of the down blocks, and of the up blocks.
+pub(in crate::models) type TransformerLayers = [Vec<Vec<usize>>; 2];
+
 impl UNetLevel {
-    /// Reads all resolutions. `heads` reads the number of heads at each of the given number of levels; no level is `only_cross_attention`.
+    /// Reads all resolutions. `heads` reads the number of heads at each of the given number of levels, `transformers` the transformer blocks
+    /// of levels with these numbers of residual blocks; no level is `only_cross_attention`.
     pub(in crate::models) fn read(
         reader: &ConfigReader<'_>,
         (down_types, up_types): (BlockTypes, BlockTypes),
         default_cross_attention_dim: usize,
         heads: impl FnOnce(usize) -> Result<Vec<usize>>,
+        transformers: impl FnOnce(&[usize]) -> Result<TransformerLayers>,
     ) -> Result<Vec<Self>> {
         let channels = reader.sizes("block_out_channels", &[320, 640, 1280, 1280])?;
         let count = channels.len();
@@ -47,27 +55,38 @@ impl UNetLevel {
         reader.check_blocks("up_block_types", up.len(), count)?;
         let layers = reader.sizes_by_level("layers_per_block", 2, count)?;
         let heads = heads(count)?;
-        let transformer_layers = reader.counts_by_level("transformer_layers_per_block", 1, count)?;
+        let [down_transformers, up_transformers] = transformers(&layers)?;
         let cross = reader.sizes_by_level("cross_attention_dim", default_cross_attention_dim, count)?;
         let blocks = channels.into_iter().zip(layers).zip(down.into_iter().zip(up.into_iter().rev()));
-        let attentions = heads.into_iter().zip(transformer_layers).zip(cross);
-        let level = |(((channels, layers), (down_attention, up_attention)), ((heads, transformer_layers), cross_attention_dim))| Self {
+        let attentions = heads.into_iter().zip(cross).zip(down_transformers.into_iter().zip(up_transformers));
+        let level = |(
+            ((channels, layers), (down_attention, up_attention)),
+            ((heads, cross_attention_dim), (transformer_layers, up_transformer_layers)),
+        )| Self {
             channels,
             layers,
             down_attention,
             up_attention,
             heads,
             transformer_layers,
+            up_transformer_layers,
             cross_attention_dim,
             only_cross_attention: false,
         };
         Ok(blocks.zip(attentions).map(level).collect())
     }
 
+    /// Reads a number of transformer blocks for each level, the same after all of its residual blocks.
+    pub(in crate::models) fn even_transformers(reader: &ConfigReader<'_>, layers: &[usize]) -> Result<TransformerLayers> {
+        let counts = reader.counts_by_level("transformer_layers_per_block", 1, layers.len())?;
+        let all = |more: usize| counts.iter().zip(layers).map(|(count, layers)| vec![*count; layers + more]).collect();
+        Ok([all(0), all(1)])
+    }
+
     /// Refuses numbers of heads, from the field `field`, that do not divide the channels of a level with attentions.
-    pub(in crate::models) fn check_heads(levels: &[Self], has_mid_block: bool, reader: &ConfigReader<'_>, field: &str) -> Result<()> {
+    pub(in crate::models) fn check_heads(levels: &[Self], mid_attention: bool, reader: &ConfigReader<'_>, field: &str) -> Result<()> {
         for (index, level) in levels.iter().enumerate() {
-            let in_middle = has_mid_block && index + 1 == levels.len();
+            let in_middle = mid_attention && index + 1 == levels.len();
             if (level.down_attention || level.up_attention || in_middle) && !level.channels.is_multiple_of(level.heads) {
                 return Err(reader.refuse(field, format!("{} heads do not divide {} channels", level.heads, level.channels)));
             }
@@ -84,6 +103,8 @@ pub(in crate::models) struct UNetShape<'a> {
     /// From the finest resolution: diffusers' down_blocks in order, its up_blocks in reverse.
     pub(in crate::models) levels: &'a [UNetLevel],
     pub(in crate::models) has_mid_block: bool,
+    /// Whether the middle has a transformer and a second residual block.
+    pub(in crate::models) mid_attention: bool,
     pub(in crate::models) downsample_padding: usize,
     /// Sides of the kernels of the first and the last convolution.
     pub(in crate::models) kernels: (usize, usize),

@@ -9,7 +9,7 @@ use crate::{
     models::{
         config_reader::ConfigReader,
         plan::{ActivationPlan, Blocks},
-        unet::{UNetFamily, UNetLevel},
+        unet::{TransformerLayers, UNetFamily, UNetLevel},
     },
 };
 
@@ -26,8 +26,10 @@ pub struct UNet2dConfig {
     pub out_channels: usize,
     /// The resolutions, from the finest; diffusers' down_blocks in order, its up_blocks in reverse.
     pub levels: Vec<UNetLevel>,
-    /// Whether there is a UNetMidBlock2DCrossAttn.
+    /// Whether there is a block between the down blocks and the up blocks.
     pub has_mid_block: bool,
+    /// Whether that is a UNetMidBlock2DCrossAttn, and not a UNetMidBlock2D, which is one residual block.
+    pub mid_attention: bool,
     /// Divisor of the mid block's residual blocks.
     pub mid_block_scale_factor: f64,
     /// Padding of the downsampling convolutions.
@@ -44,12 +46,23 @@ pub struct UNet2dConfig {
     pub time_channels: usize,
     /// Channels of the guidance embedding of consistency models.
     pub time_cond_proj_dim: Option<usize>,
+    /// The embedding of pooled texts and image sizes, where `addition_embed_type` is "text_time" (Stable Diffusion XL).
+    pub text_time: Option<TextTimeConfig>,
     /// Whether attention scores are computed in f32 whatever the precision.
     pub upcast_attention: bool,
     /// Side of the first convolution's kernel.
     pub conv_in_kernel: usize,
     /// Side of the last convolution's kernel.
     pub conv_out_kernel: usize,
+}
+
+/// The fields of the "text_time" embedding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextTimeConfig {
+    /// Channels of the sinusoids of each time id.
+    pub addition_time_embed_dim: usize,
+    /// Channels of the pooled text and of all time ids together.
+    pub projection_class_embeddings_input_dim: usize,
 }
 
 impl UNet2dConfig {
@@ -67,7 +80,9 @@ impl UNet2dConfig {
         refuse_unimplemented(&reader)?;
         let levels = levels(&reader)?;
         let first = levels.first().map_or(0, |level| level.channels);
-        let has_mid_block = reader.optional_choice("mid_block_type", Some(true), &[("UNetMidBlock2DCrossAttn", true)])?.is_some();
+        let mid_types = [("UNetMidBlock2DCrossAttn", true), ("UNetMidBlock2D", false)];
+        let mid_block = reader.optional_choice("mid_block_type", Some(true), &mid_types)?;
+        let has_mid_block = mid_block.is_some();
         // These fields are not validated if no layer uses them.
         reader.harmless(&["mid_block_scale_factor", "downsample_padding"]);
         let config = Self {
@@ -75,6 +90,7 @@ impl UNet2dConfig {
             in_channels: reader.size("in_channels", 4)?,
             out_channels: reader.size("out_channels", 4)?,
             has_mid_block,
+            mid_attention: mid_block == Some(true),
             mid_block_scale_factor: if has_mid_block { reader.positive("mid_block_scale_factor", 1.0)? } else { 1.0 },
             downsample_padding: if levels.len() > 1 { reader.count("downsample_padding", 1)? } else { 1 },
             norm_num_groups: reader.size("norm_num_groups", 32)?,
@@ -83,6 +99,7 @@ impl UNet2dConfig {
             freq_shift: reader.number("freq_shift", 0.0)?,
             time_channels: reader.size_or_default("time_embedding_dim")?.unwrap_or(4 * first),
             time_cond_proj_dim: reader.optional_size("time_cond_proj_dim")?,
+            text_time: text_time(&reader)?,
             upcast_attention: reader.flag("upcast_attention", false)?,
             conv_in_kernel: reader.size("conv_in_kernel", 3)?,
             conv_out_kernel: reader.size("conv_out_kernel", 3)?,
@@ -118,18 +135,19 @@ impl UNet2dConfig {
                 );
             }
         }
-        UNetLevel::check_heads(&self.levels, self.has_mid_block, reader, "attention_head_dim")
+        UNetLevel::check_heads(&self.levels, self.mid_attention, reader, "attention_head_dim")
     }
 }
 
 fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     let down_types = [("CrossAttnDownBlock2D", true), ("DownBlock2D", false)];
     let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
-    let mut levels = UNetLevel::read(reader, (down_types, up_types), 1280, |count| {
+    let heads = |count: usize| {
         let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
         let has_num_attention_heads = reader.is_present("num_attention_heads");
         if has_num_attention_heads { reader.sizes_by_level("num_attention_heads", 8, count) } else { Ok(heads) }
-    })?;
+    };
+    let mut levels = UNetLevel::read(reader, (down_types, up_types), 1280, heads, |layers| transformers(reader, layers))?;
     let only_cross_attention = reader.flags_by_level("only_cross_attention", false, levels.len())?;
     for (level, only_cross_attention) in levels.iter_mut().zip(only_cross_attention) {
         level.only_cross_attention = only_cross_attention;
@@ -137,17 +155,41 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     Ok(levels)
 }
 
+/// Reads the transformer blocks after each residual block of levels that have `layers` residual blocks. Where the down blocks' are listed by
+/// residual block, the up blocks' have a list of their own, from the coarsest level.
+fn transformers(reader: &ConfigReader<'_>, layers: &[usize]) -> Result<TransformerLayers> {
+    const DOWN: &str = "transformer_layers_per_block";
+    const UP: &str = "reverse_transformer_layers_per_block";
+    if !reader.is_present(UP) {
+        if reader.is_nested(DOWN) {
+            return Err(reader.refuse(DOWN, format!("lists of a level's layers need {UP}, which is missing")));
+        }
+        return UNetLevel::even_transformers(reader, layers);
+    }
+    let down = reader.counts_by_layer(DOWN, 1, layers)?;
+    let up_layers: Vec<usize> = layers.iter().rev().map(|layers| layers + 1).collect();
+    let mut up = reader.lists_by_layer(UP, &up_layers)?;
+    up.reverse();
+    Ok([down, up])
+}
+
+/// Reads the "text_time" embedding's fields, which mean nothing to a model without it.
+fn text_time(reader: &ConfigReader<'_>) -> Result<Option<TextTimeConfig>> {
+    let fields = ["addition_time_embed_dim", "projection_class_embeddings_input_dim"];
+    if reader.optional_choice("addition_embed_type", None, &[("text_time", ())])?.is_none() {
+        reader.harmless(&fields);
+        return Ok(None);
+    }
+    let [addition_time_embed_dim, projection_class_embeddings_input_dim] = fields.map(|field| reader.required_size(field));
+    Ok(Some(TextTimeConfig {
+        addition_time_embed_dim: addition_time_embed_dim?,
+        projection_class_embeddings_input_dim: projection_class_embeddings_input_dim?,
+    }))
+}
+
 /// Refuses fields of the class that enable unimplemented features, and marks those that have no effect at inference.
 fn refuse_unimplemented(reader: &ConfigReader<'_>) -> Result<()> {
-    for field in [
-        "addition_embed_type",
-        "encoder_hid_dim",
-        "encoder_hid_dim_type",
-        "num_class_embeds",
-        "reverse_transformer_layers_per_block",
-        "time_embedding_act_fn",
-        "timestep_post_act",
-    ] {
+    for field in ["encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds", "time_embedding_act_fn", "timestep_post_act"] {
         reader.only(field, &Value::Null)?;
     }
     for field in ["center_input_sample", "class_embeddings_concat", "dual_cross_attention"] {
@@ -164,10 +206,8 @@ fn refuse_unimplemented(reader: &ConfigReader<'_>) -> Result<()> {
     reader.flag("use_linear_projection", false)?;
     reader.harmless(&[
         "addition_embed_type_num_heads",
-        "addition_time_embed_dim",
         "cross_attention_norm",
         "mid_block_only_cross_attention",
-        "projection_class_embeddings_input_dim",
         "resnet_out_scale_factor",
         "resnet_skip_time_act",
     ]);

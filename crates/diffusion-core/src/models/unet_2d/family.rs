@@ -34,6 +34,7 @@ impl UNetFamily for UNet2dConfig {
             out_channels: self.out_channels,
             levels: &self.levels,
             has_mid_block: self.has_mid_block,
+            mid_attention: self.mid_attention,
             downsample_padding: self.downsample_padding,
             kernels: (self.conv_in_kernel, self.conv_out_kernel),
             norm_out: (self.norm_num_groups, self.norm_eps),
@@ -59,7 +60,7 @@ impl UNetFamily for UNet2dConfig {
         let params = TransformerParams {
             channels: site.level.channels,
             heads: site.level.heads,
-            layers: site.level.transformer_layers,
+            layers: site.transformer_layers,
             cross_attention_dim: site.level.cross_attention_dim,
             groups: self.norm_num_groups,
             // The first attention of the middle is always a self-attention.

@@ -1,20 +1,21 @@
-//! UNet2DConditionModel: the noise predictor of Stable Diffusion 1.x and 2.x, driven by unet/config.json.
+//! UNet2DConditionModel: the noise predictor of Stable Diffusion 1.x, 2.x and XL, driven by unet/config.json.
 //!
 //! This module does not depend on schedulers or guidance. Invariant: it computes the same as diffusers' class with the same config, or the
 //! config is refused. Follows diffusers models/unets/unet_2d_condition.py.
 //!
 //! Two things are computed once where diffusers repeats them, with the same results: whatever depends on the text states alone goes into a
 //! [`TextContext`] before the first step, and the layers before the first cross-attention run once for all texts that share a sample (the
-//! halves of classifier-free guidance).
+//! halves of classifier-free guidance). With a "text_time" embedding the texts differ from the first layer on, and nothing is shared.
 
 mod config;
 mod family;
+mod text_time;
 
 use candle_core::Tensor;
 
-pub use config::UNet2dConfig;
+pub use config::{TextTimeConfig, UNet2dConfig};
 
-use self::family::Call;
+use self::{family::Call, text_time::TextTimeEmbedding};
 use super::{
     transformer::{KeysValues, TextReader, Transformer2d},
     unet::UNet,
@@ -29,6 +30,8 @@ pub struct TextContext {
     batch: usize,
     /// In the order of the model's cross-attentions.
     keys_values: Vec<KeysValues>,
+    /// What a "text_time" embedding adds to the timestep's, [texts, time_channels].
+    added: Option<Tensor>,
 }
 
 impl TextContext {
@@ -40,7 +43,10 @@ impl TextContext {
 
 /// The noise predictor.
 #[derive(Debug)]
-pub struct UNet2dConditionModel(UNet<UNet2dConfig>);
+pub struct UNet2dConditionModel {
+    unet: UNet<UNet2dConfig>,
+    text_time: Option<TextTimeEmbedding>,
+}
 
 impl UNet2dConditionModel {
     /// Loads the weights that the config requires.
@@ -48,12 +54,12 @@ impl UNet2dConditionModel {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &UNet2dConfig, weights: &ComponentWeights) -> Result<Self> {
-        Ok(Self(UNet::load(config, weights)?))
+        Ok(Self { unet: UNet::load(config, weights)?, text_time: TextTimeEmbedding::load(config, weights)? })
     }
 
     /// The configuration that the model was loaded with.
     pub fn config(&self) -> &UNet2dConfig {
-        self.0.config()
+        self.unet.config()
     }
 
     /// Prepares texts for the model, once for all steps of a run.
@@ -61,8 +67,33 @@ impl UNet2dConditionModel {
     /// `encoder_hidden_states` is [texts, tokens, cross_attention_dim] in any float type.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the states do not match the config.
+    /// [`Error::Shape`] if the states do not match the config, or the model has a "text_time" embedding.
     pub fn text_context(&self, encoder_hidden_states: &Tensor) -> Result<TextContext> {
+        if self.text_time.is_some() {
+            let expected = "text_embeds and added_time_ids, which a text_time embedding needs".into();
+            return Err(Error::Shape { what: "added conditions", expected, found: Vec::new() });
+        }
+        self.context(encoder_hidden_states)
+    }
+
+    /// [`Self::text_context`] for a model with a "text_time" embedding.
+    ///
+    /// `text_embeds` are the pooled texts, [texts, channels], and `added_time_ids` [texts, ids] in f32: for Stable Diffusion XL height and
+    /// width of the original image, top and left of the crop, and height and width of the target, in pixels.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a tensor does not match the config, or the model has no such embedding.
+    pub fn text_time_context(&self, encoder_hidden_states: &Tensor, text_embeds: &Tensor, added_time_ids: &Tensor) -> Result<TextContext> {
+        let Some(text_time) = &self.text_time else {
+            let expected = "none, for the model has no text_time embedding".into();
+            return Err(Error::Shape { what: "added conditions", expected, found: text_embeds.dims().to_vec() });
+        };
+        let context = self.context(encoder_hidden_states)?;
+        let added = text_time.forward(text_embeds, added_time_ids, context.batch)?;
+        Ok(TextContext { added: Some(added), ..context })
+    }
+
+    fn context(&self, encoder_hidden_states: &Tensor) -> Result<TextContext> {
         let batch = match encoder_hidden_states.dims() {
             [batch, tokens, _] if batch * tokens > 0 => *batch,
             found => {
@@ -70,10 +101,11 @@ impl UNet2dConditionModel {
                 return Err(Error::Shape { what: "encoder_hidden_states", expected, found: found.to_vec() });
             }
         };
-        let (dtype, device) = self.0.placement();
+        let (dtype, device) = self.unet.placement();
         let text = encoder_hidden_states.to_dtype(dtype)?.to_device(device)?.contiguous()?;
-        let attentions = self.0.transformers().flat_map(Transformer2d::text_attentions);
-        Ok(TextContext { batch, keys_values: attentions.map(|attention| attention.keys_values(&text)).collect::<Result<_>>()? })
+        let attentions = self.unet.transformers().flat_map(Transformer2d::text_attentions);
+        let keys_values = attentions.map(|attention| attention.keys_values(&text)).collect::<Result<_>>()?;
+        Ok(TextContext { batch, keys_values, added: None })
     }
 
     /// Predicts the noise in noisy latents.
@@ -99,9 +131,19 @@ impl UNet2dConditionModel {
             let expected = format!("[1 or {batch}, time_cond_proj_dim]");
             return Err(Error::Shape { what: "timestep_cond", expected, found: cond.dims().to_vec() });
         }
-        // Activations have the sample's batch until the first cross-attention, and the texts' from there on.
-        let mut call = Call { time: self.0.time(timestep, timestep_cond, None)?, text: TextReader::new(&text.keys_values) };
-        // A model without cross-attention predicts the same for all texts.
-        repeat_images(&self.0.forward(sample, &mut call)?, text.batch)
+        if self.text_time.is_some() != text.added.is_some() {
+            let expected = "one made by this model".into();
+            return Err(Error::Shape { what: "the text context", expected, found: vec![text.batch] });
+        }
+        let text_reader = TextReader::new(&text.keys_values);
+        let Some(added) = &text.added else {
+            // Activations have the sample's batch until the first cross-attention, and the texts' from there on.
+            let mut call = Call { time: self.unet.time(timestep, timestep_cond, None)?, text: text_reader };
+            // A model without cross-attention predicts the same for all texts.
+            return repeat_images(&self.unet.forward(sample, &mut call)?, text.batch);
+        };
+        let cond = timestep_cond.map(|cond| repeat_images(cond, text.batch)).transpose()?;
+        let mut call = Call { time: self.unet.time(timestep, cond.as_ref(), Some(added))?, text: text_reader };
+        self.unet.forward(&repeat_images(sample, text.batch)?, &mut call)
     }
 }

@@ -109,10 +109,11 @@ fn cross_attention_dim(reader: &ConfigReader<'_>, levels: &[UNetLevel]) -> Resul
 fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     let down_types = [("CrossAttnDownBlockSpatioTemporal", true), ("DownBlockSpatioTemporal", false)];
     let up_types = [("CrossAttnUpBlockSpatioTemporal", true), ("UpBlockSpatioTemporal", false)];
-    UNetLevel::read(reader, (down_types, up_types), 1024, |count| match reader.sizes_by_level(HEADS, 0, count)? {
+    let heads = |count: usize| match reader.sizes_by_level(HEADS, 0, count)? {
         // A number in the file cannot be zero, so zero means absent; the class's default is for four levels.
         absent if absent.contains(&0) && count == 4 => Ok(vec![5, 10, 20, 20]),
         absent if absent.contains(&0) => Err(reader.refuse(HEADS, format!("is missing, and there are {count} levels"))),
         heads => Ok(heads),
-    })
+    };
+    UNetLevel::read(reader, (down_types, up_types), 1024, heads, |layers| UNetLevel::even_transformers(reader, layers))
 }

@@ -43,6 +43,7 @@ impl UNetFamily for UNetSpatioTemporalConfig {
             out_channels: self.out_channels,
             levels: &self.levels,
             has_mid_block: true,
+            mid_attention: true,
             downsample_padding: 1,
             kernels: (3, 3),
             norm_out: (GROUPS, PLAIN_DOWN_AND_MIDDLE_EPS),
@@ -74,7 +75,7 @@ impl UNetFamily for UNetSpatioTemporalConfig {
         let params = SpatioTemporalTransformerParams {
             channels: site.level.channels,
             heads: site.level.heads,
-            layers: site.level.transformer_layers,
+            layers: site.transformer_layers,
             cross_attention_dim: self.cross_attention_dim,
         };
         TransformerSpatioTemporal::load(weights, &params)

@@ -163,8 +163,10 @@ mod tests {
                 Component::Vae
                 | Component::TinyVae
                 | Component::TextEncoder
+                | Component::TextEncoder2
                 | Component::ImageEncoder
                 | Component::Tokenizer
+                | Component::Tokenizer2
                 | Component::FeatureExtractor
                 | Component::Captioner => return Ok(config),
             };

@@ -35,15 +35,16 @@ impl ImageFacts {
     /// # Errors
     /// As [`super::StableDiffusion::load`], for these files.
     pub fn of(source: &dyn WeightSource) -> Result<Self> {
-        ModelFamily::StableDiffusion.require(source)?;
+        let family = ModelFamily::of_images(source)?;
         let scheduler = OwnScheduler::read(source)?;
         let unet = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vae = VaeConfigs::read(source)?.full;
+        let vae = VaeConfigs::read(source, family)?.full;
+        let tokenizer = if family.has_first_text_encoder() { ClipTokenizer::load(source)? } else { ClipTokenizer::load_second(source)? };
         Ok(Self {
             name: source.name(),
             default_size: of_latents(unet.sample_size, vae.factor()),
             scheduler: scheduler.config(&Start::Noise, None).map(|config| config.name()),
-            scripts: ClipTokenizer::load(source)?.scripts(),
+            scripts: tokenizer.scripts(),
             vaes: source.vaes(),
             defaults: ImageDefaults::of(source)?,
         })

@@ -7,12 +7,13 @@ use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
     noise::SeededNoise,
+    weights::ModelFamily,
 };
 
 impl StableDiffusion {
     /// The denoised latents of one image.
     pub(super) fn latents_from_noise(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
-        self.check_plain_unet()?;
+        self.check_text_to_image()?;
         let mut scheduler = self.scheduler.start(params)?;
         let conditioning = self.conditioning(params)?;
         let mut noise = SeededNoise::new(params.seed);
@@ -20,6 +21,15 @@ impl StableDiffusion {
         let paint = |latents: &Tensor| self.paint(latents);
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+    }
+
+    /// Refuses a model that makes no image from a prompt alone.
+    pub(super) fn check_text_to_image(&self) -> Result<()> {
+        if self.family == ModelFamily::StableDiffusionXlRefiner {
+            let reason = "the model is Stable Diffusion XL's refiner, which refines an image: give it one, or use the base model";
+            return Err(Error::Params { field: "init_image", reason: reason.into() });
+        }
+        self.check_plain_unet()
     }
 
     /// Refuses an inpainting model, whose noise predictor also needs a mask and an image.

@@ -38,7 +38,7 @@ impl<'a> Between<'a> {
         for params in [from, to] {
             params.check_from_noise("an image between two others", model.pixels_per_latent())?;
         }
-        model.check_plain_unet()?;
+        model.check_text_to_image()?;
         check_sizes(from, to)?;
         let shape = model.latents_shape(from);
         let mut stream = SeededNoise::new(from.seed);
@@ -55,7 +55,7 @@ impl<'a> Between<'a> {
     /// As [`StableDiffusion::image`].
     pub(in crate::pipelines) fn latents(&self, position: f64, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let [from, to] = &self.embeds;
-        let conditioning = self.model.condition_on(&from.interpolate(to, position)?, self.params.guidance_scale)?;
+        let conditioning = self.model.condition_on(&from.interpolate(to, position)?, self.params)?;
         let mut scheduler = self.model.scheduler.start(self.params)?;
         let [from, to] = &self.noise;
         let latents = (slerp(from, to, position)? * scheduler.init_noise_sigma())?;

@@ -1,5 +1,6 @@
 //! Image generation: a loaded Stable Diffusion model and its one method. Follows diffusers' `StableDiffusionPipeline`,
-//! `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`, one module for each kind of start.
+//! `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline` and their `StableDiffusionXL` forms, one module for each kind of
+//! start.
 //!
 //! This module must not depend on videos. Invariant: an image depends only on its parameters, whether a journal had a part of it or not.
 
@@ -13,25 +14,29 @@ mod interpolate;
 mod own_scheduler;
 mod params;
 mod prompt;
+mod text_parts;
 mod vaes;
+mod xl;
 
 use std::sync::OnceLock;
 
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use self::vaes::Vaes;
 pub use self::{
     defaults::ImageDefaults,
     facts::ImageFacts,
     params::{ImageParams, Start, first_user_step, smallest_strength},
     vaes::NO_TINY_VAE,
+    xl::XlParams,
 };
 pub(super) use self::{
     interpolate::{Between, check_sizes},
     own_scheduler::OwnScheduler,
-    vaes::{VaeConfigs, check_fit},
+    text_parts::check_fit,
+    vaes::{VaeConfigs, check_fit as check_vae_fit, check_latents},
 };
+use self::{text_parts::TextParts, vaes::Vaes};
 use super::{
     RunContext,
     latent_colours::{self, LatentColours},
@@ -45,16 +50,17 @@ use crate::{
     frames,
     imaging::sizes,
     journal::RunJournal,
-    models::{ClipTextConfig, ClipTextModel, ImageVae, UNet2dConditionModel, UNet2dConfig},
+    models::{ImageVae, UNet2dConditionModel, UNet2dConfig},
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
-    tokenizer::{ClipTokenizer, Scripts},
+    tokenizer::Scripts,
     weights::{Component, KeptLayers, ModelFamily, WeightSource},
 };
 
-/// A Stable Diffusion 1.x or 2.x model, loaded.
+/// A Stable Diffusion 1.x, 2.x or XL model, loaded.
 pub struct StableDiffusion {
     name: String,
+    family: ModelFamily,
     pub(super) policy: ExecutionPolicy,
     text_conditioner: TextConditioner,
     pub(super) unet: UNet2dConditionModel,
@@ -88,9 +94,9 @@ impl StableDiffusion {
     /// # Errors
     /// As [`Self::load`].
     pub fn reload(self, source: &dyn WeightSource) -> Result<Self> {
-        let Self { policy, text_conditioner, unet, vaes, weight_bytes, embeddings, colours, kept, .. } = self;
-        for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
-            kept.retain(component, source.tensors(component)?.as_ref());
+        let Self { family, policy, text_conditioner, unet, vaes, weight_bytes, embeddings, colours, kept, .. } = self;
+        for component in family.weighted_components() {
+            kept.retain(*component, source.tensors(*component)?.as_ref());
         }
         drop((text_conditioner, unet, vaes));
         let mut model = Self { weight_bytes, colours, ..Self::load_with(source, &policy, kept)? };
@@ -99,34 +105,31 @@ impl StableDiffusion {
     }
 
     fn load_with(source: &dyn WeightSource, policy: &ExecutionPolicy, kept: KeptLayers) -> Result<Self> {
-        let mut policy = policy.clone();
-        // Checks in the index that this is a pipeline of the family, with components that this crate implements.
-        ModelFamily::StableDiffusion.require(source)?;
+        // Checks in the index that this is a pipeline of images, with components that this crate implements.
+        let family = ModelFamily::of_images(source)?;
         let scheduler = OwnScheduler::read(source)?;
-        let tokenizer = ClipTokenizer::load(source)?;
 
         // Every configuration is read before the first tensor, so that an unsupported model fails at once.
-        let text_config = ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?;
+        let text_parts = TextParts::read(source, family)?;
         let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
-        let vae_configs = VaeConfigs::read(source)?;
+        let vae_configs = VaeConfigs::read(source, family)?;
+        text_parts.check_fit(&unet_config)?;
         let tiny_dtype = policy.vae;
-        if policy.vae == DType::F16 && vae_configs.full.force_upcast() {
-            policy.vae = DType::F32;
-        }
+        let policy = vae_configs.upcast(policy);
 
         let counter = WeightCounter::default();
         let weights = |component: Component, dtype: DType| -> Result<_> {
             Ok(counter.component(source, component, dtype, &policy.device)?.with_kept(&kept))
         };
-        let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
+        let text_conditioner = text_parts.load(&policy, weights)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let full = ImageVae::load(&vae_configs.full, &weights(Component::Vae, policy.vae)?)?;
         let tiny = |config| ImageVae::load(config, &weights(Component::TinyVae, tiny_dtype)?);
         let vaes = Vaes { full, tiny: vae_configs.tiny.as_ref().map(tiny).transpose()? };
         let (weight_bytes, colours) = (counter.bytes(), OnceLock::new());
-        let text_conditioner = TextConditioner::new(tokenizer, text_encoder, policy.device.clone(), policy.unet);
         Ok(Self {
             name: source.name(),
+            family,
             policy,
             text_conditioner,
             unet,
@@ -210,6 +213,7 @@ impl StableDiffusion {
     /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn image(&self, params: &ImageParams, context: RunContext<'_>) -> Result<RgbImage> {
         params.check(self.pixels_per_latent())?;
+        params.xl.check(self.family)?;
         let RunContext { monitor, journal, run } = context;
         let mut journal = RunJournal::new(journal, run);
         if let Some(image) = journal.image(0, (params.width, params.height)) {

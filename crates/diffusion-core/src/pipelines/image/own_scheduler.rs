@@ -10,7 +10,7 @@ use super::{ImageParams, Start};
 use crate::{
     Result,
     schedulers::{PredictionType, Scheduler, SchedulerConfig, SchedulerFile, SchedulerKind, SchedulerName},
-    weights::{Component, WeightSource},
+    weights::{Component, ModelFamily, WeightSource},
 };
 
 /// The diffusers pipelines that requests correspond to, distinguished by how they correct their schedulers.
@@ -22,6 +22,8 @@ enum Pipeline {
     Inpaint,
     /// `LatentConsistencyModelPipeline`.
     LatentConsistency,
+    /// `StableDiffusionXLPipeline`, and those from an image and inside a mask.
+    StableDiffusionXl,
 }
 
 impl Pipeline {
@@ -50,7 +52,7 @@ impl Pipeline {
                 file.correct("steps_offset", is_not_one, json!(1));
                 file.correct("skip_prk_steps", |value| *value == json!(false), json!(true));
             }
-            Self::LatentConsistency => {}
+            Self::LatentConsistency | Self::StableDiffusionXl => {}
         }
     }
 }
@@ -59,6 +61,7 @@ impl Pipeline {
 pub(in crate::pipelines) struct OwnScheduler {
     file: SchedulerFile,
     is_consistency_model: bool,
+    is_xl: bool,
 }
 
 impl OwnScheduler {
@@ -72,6 +75,7 @@ impl OwnScheduler {
         Ok(Self {
             file: SchedulerFile::of(source)?,
             is_consistency_model: pipeline.is_some_and(|class| class.starts_with("LatentConsistencyModel")),
+            is_xl: ModelFamily::of(source)?.is_xl(),
         })
     }
 
@@ -102,7 +106,8 @@ impl OwnScheduler {
     pub(in crate::pipelines) fn config(&self, start: &Start, name: Option<SchedulerName>) -> Result<SchedulerConfig> {
         let kind = name.map(|name| name.kind).or_else(|| self.file.own_kind().ok());
         let mut file = self.file.clone();
-        Pipeline::of(start, self.is_consistency_model, kind).correct(&mut file);
+        let pipeline = if self.is_xl { Pipeline::StableDiffusionXl } else { Pipeline::of(start, self.is_consistency_model, kind) };
+        pipeline.correct(&mut file);
         file.scheduler(name)
     }
 }

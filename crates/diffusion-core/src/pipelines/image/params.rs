@@ -5,6 +5,7 @@
 
 use image::{GrayImage, RgbImage};
 
+use super::XlParams;
 use crate::{Error, Result, prompt::PromptSyntax, schedulers::SchedulerName, weights::VaeChoice};
 
 /// One image.
@@ -36,6 +37,8 @@ pub struct ImageParams {
     pub vae: VaeChoice,
     /// The starting point of the denoising.
     pub start: Start,
+    /// What only a Stable Diffusion XL model can follow.
+    pub xl: XlParams,
 }
 
 /// The starting point of an image's denoising.
@@ -78,6 +81,7 @@ impl ImageParams {
             clip_skip: 0,
             vae: VaeChoice::Full,
             start: Start::Noise,
+            xl: XlParams::default(),
         }
     }
 

@@ -6,33 +6,34 @@
 use super::{ImageParams, StableDiffusion};
 use crate::{
     Result,
-    conditioning::PromptEmbeds,
+    conditioning::{PromptEmbeds, Texts},
     guidance::{Conditioning, guidance_scale_embedding},
 };
 
 impl StableDiffusion {
     /// The conditioning of the noise predictor for this call.
     pub(super) fn conditioning(&self, params: &ImageParams) -> Result<Conditioning<'_>> {
-        self.condition_on(&self.encode_prompt(params, params.guidance_scale)?, params.guidance_scale)
+        self.condition_on(&self.encode_prompt(params, params.guidance_scale)?, params)
     }
 
     /// The embeddings of a request's prompts, including the negative prompt if this guidance scale needs it.
     pub(super) fn encode_prompt(&self, params: &ImageParams, guidance_scale: f64) -> Result<PromptEmbeds> {
         let is_guided = guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
-        let negative_prompt = is_guided.then_some(params.negative_prompt.as_str());
-        self.text_conditioner.encode(&params.prompt, negative_prompt, params.prompt_syntax, params.clip_skip)
+        let negative_prompt = is_guided.then(|| texts(&params.negative_prompt, &params.xl.negative_prompt_2));
+        self.text_conditioner.encode(texts(&params.prompt, &params.xl.prompt_2), negative_prompt, params.prompt_syntax, params.clip_skip)
     }
 
-    /// Conditions the noise predictor on these embeddings, at the guidance scale that they were encoded for.
-    pub(super) fn condition_on(&self, embeds: &PromptEmbeds, guidance_scale: f64) -> Result<Conditioning<'_>> {
-        let PromptEmbeds { prompt_embeds, negative_prompt_embeds } = embeds;
-        if let Some(negative) = negative_prompt_embeds {
-            return Conditioning::guided(&self.unet, prompt_embeds, negative, guidance_scale);
-        }
-        let unguided = Conditioning::unguided(&self.unet, prompt_embeds)?;
+    /// Conditions the noise predictor on these embeddings, at the guidance scale that they were encoded for and at the request's sizes.
+    pub(super) fn condition_on(&self, embeds: &PromptEmbeds, params: &ImageParams) -> Result<Conditioning<'_>> {
+        let conditioning = Conditioning::new(&self.unet, embeds, &params.added_time_ids(self.family), params.guidance_scale)?;
         match self.unet.config().time_cond_proj_dim {
-            Some(dim) => Ok(unguided.with_timestep_cond(guidance_scale_embedding(guidance_scale, dim)?)),
-            None => Ok(unguided),
+            Some(dim) => Ok(conditioning.with_timestep_cond(guidance_scale_embedding(params.guidance_scale, dim)?)),
+            None => Ok(conditioning),
         }
     }
+}
+
+/// A text for each text encoder; an empty second one is the same as the first.
+fn texts<'a>(first: &'a str, second: &'a str) -> Texts<'a> {
+    Texts { first, second: if second.is_empty() { first } else { second } }
 }

@@ -3,10 +3,14 @@
 //! This module must not depend on what an image starts from. Invariant: both have the same latents, so that either decodes what the noise
 //! predictor makes.
 
+use candle_core::DType;
+use serde_json::Value;
+
 use crate::{
     Error, Result,
     models::{ImageVae, ImageVaeConfig},
-    weights::{Component, VaeChoice, WeightSource},
+    policy::ExecutionPolicy,
+    weights::{Component, ModelFamily, VaeChoice, WeightSource},
 };
 
 /// The configurations of a model's autoencoders.
@@ -17,18 +21,27 @@ pub(in crate::pipelines) struct VaeConfigs {
 }
 
 impl VaeConfigs {
-    /// Reads them.
+    /// Reads those of a model of this family.
     ///
     /// # Errors
     /// [`Error::Config`] naming the field that is malformed, not supported, or different from the model's own autoencoder.
-    pub(in crate::pipelines) fn read(source: &dyn WeightSource) -> Result<Self> {
-        let full = ImageVaeConfig::from_json(&source.config(Component::Vae)?)?;
+    pub(in crate::pipelines) fn read(source: &dyn WeightSource, family: ModelFamily) -> Result<Self> {
+        let json = source.config(Component::Vae)?;
+        check_latents(&json, family)?;
+        let full = ImageVaeConfig::from_json(&json)?;
         if !source.vaes().contains(&VaeChoice::Tiny) {
             return Ok(Self { full, tiny: None });
         }
         let tiny = ImageVaeConfig::from_json(&source.config(Component::TinyVae)?)?;
         check_fit(&full, &tiny)?;
         Ok(Self { full, tiny: Some(tiny) })
+    }
+
+    /// The policy with the full autoencoder in f32 if its config says `force_upcast` and the policy says f16, whose range its activations
+    /// exceed. The tiny one keeps its precision.
+    pub(in crate::pipelines) fn upcast(&self, policy: &ExecutionPolicy) -> ExecutionPolicy {
+        let upcasts = policy.vae == DType::F16 && self.full.force_upcast();
+        ExecutionPolicy { vae: if upcasts { DType::F32 } else { policy.vae }, ..policy.clone() }
     }
 
     /// The chosen one; the model's own if there is no other.
@@ -38,6 +51,19 @@ impl VaeConfigs {
             (VaeChoice::Tiny, None) | (VaeChoice::Full, _) => &self.full,
         }
     }
+}
+
+/// Refuses an autoencoder whose latents are normalised by channel, which only diffusers' pipelines of Stable Diffusion XL do.
+///
+/// # Errors
+/// [`Error::Config`] naming the field.
+pub(in crate::pipelines) fn check_latents(vae: &Value, family: ModelFamily) -> Result<()> {
+    let is_given = |field: &str| vae.get(field).is_some_and(|value| !value.is_null());
+    if family.is_xl() && is_given("latents_mean") && is_given("latents_std") {
+        let reason = "latents that are normalised by channel are not supported; supported: null";
+        return Err(Error::config("vae/config.json", "latents_mean", reason));
+    }
+    Ok(())
 }
 
 /// Refuses a small autoencoder whose latents are not those of the model's own.

@@ -37,6 +37,8 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     pairs.extend(spec.output_size().map(|(width, height)| ("Resized to", format!("{width}x{height}"))));
     pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
     pairs.extend(eta(spec, model));
+    // The web UI has no keys for these fields of Stable Diffusion XL.
+    pairs.extend(spec.sdxl().described());
     // In the web UI 1 means the last layer; here 0 means that no layer is skipped.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
     let syntax = spec.prompt_syntax();

@@ -6,6 +6,8 @@
 use diffusion_core::adapters::AdapterChoice;
 use image::{GrayImage, RgbImage};
 
+use super::SdxlRequest;
+
 /// An unchecked request; [`ImageRequest::validate`] turns it into a spec.
 #[derive(Clone, Debug, Default)]
 pub struct ImageRequest {
@@ -19,6 +21,8 @@ pub struct ImageRequest {
     pub prompt_syntax: Option<String>,
     /// The autoencoder, by name. Default: the model's, else "full".
     pub vae: Option<String>,
+    /// Fields of Stable Diffusion XL; other models refuse them. Default: none.
+    pub sdxl: SdxlRequest,
     /// Denoising steps. Default 25.
     pub num_inference_steps: Option<i128>,
     /// Classifier-free guidance; 1 or less turns it off. Default 7.5.

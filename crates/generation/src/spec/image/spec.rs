@@ -10,8 +10,9 @@ use diffusion_core::{
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
+use super::SdxlSpec;
 use crate::{
-    model_info::ModelInfo,
+    model_info::{ModelInfo, NO_ADAPTERS},
     spec::{stored_image, stored_text},
 };
 
@@ -66,6 +67,8 @@ pub struct ImageSpec {
     /// Absent in jobs stored by older versions.
     #[serde(default, with = "stored_text")]
     pub(crate) vae: VaeChoice,
+    #[serde(default, skip_serializing_if = "SdxlSpec::is_empty")]
+    pub(crate) sdxl: SdxlSpec,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
     pub(crate) width: u32,
@@ -88,14 +91,15 @@ pub struct ImageSpec {
 impl ImageSpec {
     /// Parameters of this request that have no effect with a model, one sentence each.
     pub fn remarks_on(&self, model: &ModelInfo) -> Vec<String> {
-        let mut remarks = model.unread_scripts([self.prompt(), self.negative_prompt()]);
+        let mut remarks =
+            model.unread_scripts([self.prompt(), self.negative_prompt(), self.sdxl.prompt_2(), self.sdxl.negative_prompt_2()]);
         let scheduler = self.scheduler().or(model.scheduler);
         if let (Some(_), Some(scheduler)) = (self.eta(), scheduler.filter(|name| name.kind.default_eta().is_none())) {
             let takers = SchedulerKind::with_eta().join(", ");
             remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
         }
         if model.adapters.is_none() && AdapterChoice::from_prompt(self.prompt()).is_ok_and(|(_, tags)| !tags.is_empty()) {
-            remarks.push("the prompt's <lora:..> is read as text, because no folder of adapters is set up (adapters.folder)".to_owned());
+            remarks.push(format!("the prompt's <lora:..> is read as text: {NO_ADAPTERS}"));
         }
         remarks
     }
@@ -115,7 +119,7 @@ impl ImageSpec {
         &self.negative_prompt
     }
 
-    /// The language of both prompts.
+    /// The language of all prompts.
     pub fn prompt_syntax(&self) -> PromptSyntax {
         self.prompt_syntax
     }
@@ -123,6 +127,11 @@ impl ImageSpec {
     /// The autoencoder.
     pub fn vae(&self) -> VaeChoice {
         self.vae
+    }
+
+    /// The fields that only a Stable Diffusion XL model can follow.
+    pub fn sdxl(&self) -> &SdxlSpec {
+        &self.sdxl
     }
 
     /// Denoising steps, at least 1.

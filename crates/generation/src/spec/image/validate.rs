@@ -6,7 +6,7 @@ use diffusion_core::{adapters::AdapterChoice, pipelines::NO_TINY_VAE, schedulers
 use image::RgbImage;
 
 use crate::{
-    model_info::ModelInfo,
+    model_info::{ModelInfo, NO_ADAPTERS},
     spec::{
         check::{Check, model_name, model_steps},
         field_error::{FieldError, FieldErrorKind},
@@ -38,6 +38,7 @@ impl ImageRequest {
         check.not_too_long("negative_prompt", &negative_prompt, limits);
         let prompt_syntax = check.prompt_syntax(self.prompt_syntax, defaults.prompt_syntax);
         let vae = check.vae(self.vae, model);
+        let sdxl = self.sdxl.validate(&mut check, limits);
         let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, default_steps, limits.steps);
         let guidance_scale = check.float(
             "guidance_scale",
@@ -68,6 +69,7 @@ impl ImageRequest {
                 negative_prompt,
                 prompt_syntax: prompt_syntax?,
                 vae: vae?,
+                sdxl: sdxl?,
                 num_inference_steps: num_inference_steps?,
                 guidance_scale: guidance_scale?,
                 width: width?,
@@ -96,7 +98,7 @@ fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInf
 }
 
 fn no_adapters() -> diffusion_core::Error {
-    diffusion_core::Error::Params { field: "loras", reason: "no folder of adapters is set up for this model (adapters.folder)".to_owned() }
+    diffusion_core::Error::Params { field: "loras", reason: NO_ADAPTERS.to_owned() }
 }
 
 /// The fault in a choice of adapters.

@@ -5,7 +5,7 @@
 use diffusion_core::{prompt::PromptSyntax, weights::VaeChoice};
 use generation::{
     ImageRequest, Limits,
-    limits::SHARE,
+    limits::{AESTHETIC_SCORE, SHARE},
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 
@@ -59,7 +59,7 @@ body_table! {
 }
 
 /// The fields that all image bodies share; add a new common field here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 8] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 18] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
         /// unknown name is 404 with the known ones.
@@ -80,6 +80,29 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 8] {
         /// LoRAs and other adapters that change the model for this picture; the model's usual ones if absent, none if empty. Tags in the
         /// prompt (`<lora:ink:0.8>`) add to them.
         loras: Other(loras_schema, |r, fields, name| r.held().loras = loras(fields, name)).inside(|| LORA.facts()),
+        /// What the second text encoder of a Stable Diffusion XL model reads instead of the prompt; other models refuse it.
+        prompt_2: Text(|r| &mut r.held().sdxl.prompt_2).length(0, LIMITS.max_prompt_chars),
+        /// What the second text encoder of a Stable Diffusion XL model reads instead of the negative prompt; other models refuse it.
+        negative_prompt_2: Text(|r| &mut r.held().sdxl.negative_prompt_2).length(0, LIMITS.max_prompt_chars),
+        /// For Stable Diffusion XL models; others refuse it. The declared size of the picture before it was scaled, as `1024x768`: small ones
+        /// make blurred pictures. The picture's own if absent.
+        original_size: Text(|r| &mut r.held().sdxl.original_size),
+        /// For Stable Diffusion XL models; others refuse it. The declared position of the picture in the original, as `TOP,LEFT`; `0,0` if
+        /// absent, which keeps subjects in the middle.
+        crops_coords_top_left: Text(|r| &mut r.held().sdxl.crops_coords_top_left),
+        /// For Stable Diffusion XL models; others refuse it, and so does its refiner. The declared size of the picture, as `1024x768`; its own
+        /// if absent.
+        target_size: Text(|r| &mut r.held().sdxl.target_size),
+        /// `original_size` for the negative prompt; the prompt's if absent.
+        negative_original_size: Text(|r| &mut r.held().sdxl.negative_original_size),
+        /// `crops_coords_top_left` for the negative prompt; the prompt's if absent.
+        negative_crops_coords_top_left: Text(|r| &mut r.held().sdxl.negative_crops_coords_top_left),
+        /// `target_size` for the negative prompt; the prompt's if absent.
+        negative_target_size: Text(|r| &mut r.held().sdxl.negative_target_size),
+        /// For Stable Diffusion XL's refiner; other models refuse it. The score of the picture's looks; 6 if absent.
+        aesthetic_score: Number(AESTHETIC_SCORE, |r| &mut r.held().sdxl.aesthetic_score),
+        /// For Stable Diffusion XL's refiner; other models refuse it. The score for the negative prompt; 2.5 if absent.
+        negative_aesthetic_score: Number(AESTHETIC_SCORE, |r| &mut r.held().sdxl.negative_aesthetic_score),
         n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_image))),
     }
 }

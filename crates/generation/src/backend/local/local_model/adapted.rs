@@ -14,6 +14,7 @@ use diffusion_core::{
 };
 
 use super::adapter_hash;
+use crate::model_info::NO_ADAPTERS;
 
 /// Opens the model's files again.
 type Reopen = dyn Fn() -> Result<Box<dyn WeightSource>> + Send + Sync;
@@ -159,7 +160,7 @@ impl AdaptedImages {
 }
 
 fn no_folder() -> Error {
-    Error::Params { field: "loras", reason: "no folder of adapters is set up for this model (adapters.folder)".to_owned() }
+    Error::Params { field: "loras", reason: NO_ADAPTERS.to_owned() }
 }
 
 fn adapted(source: Box<dyn WeightSource>, applied: &[AppliedAdapter]) -> Result<Box<dyn WeightSource>> {

@@ -43,7 +43,13 @@ impl LocalModel {
             None => Vec::new(),
             Some(repaint) => {
                 let painter = painter.ok_or_else(no_images)?;
-                truncated(painter, [repaint.prompt()], [repaint.negative_prompt()], PromptSyntax::Plain, repaint.guidance_scale())?
+                truncated(
+                    painter,
+                    [("prompt", repaint.prompt())],
+                    [("negative_prompt", repaint.negative_prompt())],
+                    PromptSyntax::Plain,
+                    repaint.guidance_scale(),
+                )?
             }
         };
         model.clip(&clip_params(spec, model, painter, first_frame, &self.memory), painter, context)?;

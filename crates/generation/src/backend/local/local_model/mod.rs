@@ -235,7 +235,9 @@ impl DeviceModel for LocalModel {
         let images = self.images.as_mut().ok_or_else(no_images)?;
         images.adapt(spec.loras())?;
         let (model, loras) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec());
-        let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.prompt_syntax(), spec.guidance_scale())?;
+        let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
+        let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
+        let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
         let params = ImageParams {
             prompt: spec.prompt().to_owned(),
             negative_prompt: spec.negative_prompt().to_owned(),
@@ -250,6 +252,7 @@ impl DeviceModel for LocalModel {
             clip_skip: count(spec.clip_skip()),
             vae: spec.vae(),
             start: start(spec.mode()),
+            xl: spec.sdxl().params(),
         };
         let image = model.image(&params, context)?;
         Ok(ImageOutput { image, truncated, loras })
@@ -297,8 +300,8 @@ impl LocalModel {
         self.adapt_as_usual()?;
         let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
         let model = self.images.as_ref().and_then(AdaptedImages::model).ok_or_else(no_images)?;
-        let prompts = spec.scenes().iter().map(|scene| scene.prompt());
-        let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
+        let prompts = spec.scenes().iter().map(|scene| ("prompt", scene.prompt()));
+        let negatives = spec.scenes().iter().map(|scene| ("negative_prompt", scene.negative_prompt()));
         let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
         let size = (spec.width(), spec.height());
         let (width, height) = if spec.proportional() { model.size_for(size) } else { model.default_size() };
@@ -370,22 +373,21 @@ fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The texts that the model truncates: none in a syntax that allows any length. Without guidance it reads no negative prompt at all, so none
-/// is truncated.
+/// The texts that the model truncates, by their fields: none in a syntax that allows any length. Without guidance it reads no negative
+/// prompt at all, so none is truncated.
 fn truncated<'a>(
     model: &StableDiffusion,
-    prompts: impl IntoIterator<Item = &'a str>,
-    negative_prompts: impl IntoIterator<Item = &'a str>,
+    prompts: impl IntoIterator<Item = (&'static str, &'a str)>,
+    negative_prompts: impl IntoIterator<Item = (&'static str, &'a str)>,
     syntax: PromptSyntax,
     guidance_scale: f64,
 ) -> Result<Vec<TruncatedText>> {
     if !syntax.truncates() {
         return Ok(Vec::new());
     }
-    let prompts = prompts.into_iter().map(|text| ("prompt", text));
-    let negatives = negative_prompts.into_iter().map(|text| ("negative_prompt", text)).filter(|_| guidance_scale > 1.0);
+    let negatives = negative_prompts.into_iter().filter(|_| guidance_scale > 1.0);
     let mut truncated = Vec::new();
-    for (field, text) in prompts.chain(negatives) {
+    for (field, text) in prompts.into_iter().chain(negatives) {
         let (tokens, limit) = model.text_length(text)?;
         if tokens > limit {
             truncated.push(TruncatedText { field, tokens, limit });

@@ -1,0 +1,117 @@
+//! The text encoders of a model: their files, their loading, and whether they fit the noise predictor.
+//!
+//! This module must not depend on requests. Invariant: a model whose noise predictor cannot read its texts is refused before its first
+//! tensor is read.
+
+use candle_core::DType;
+
+use crate::{
+    Error, Result,
+    conditioning::{FirstEncoder, SecondEncoder, TextConditioner, TextEncoders},
+    models::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ClipTextProjectionConfig, UNet2dConfig},
+    policy::ExecutionPolicy,
+    tokenizer::ClipTokenizer,
+    weights::{Component, ComponentWeights, ModelFamily, WeightSource, zeroes_empty_negatives},
+};
+
+/// Height and width of the original image, top and left of the crop, height and width of the target.
+const TIME_IDS: usize = 6;
+
+/// The refiner's, which has a score instead of the target.
+const REFINER_TIME_IDS: usize = 5;
+
+/// The tokenizers and configurations of a model's text encoders.
+pub(super) struct TextParts {
+    configs: TextEncoders<(ClipTokenizer, ClipTextConfig), (ClipTokenizer, ClipTextProjectionConfig)>,
+    zeroes_empty_negatives: bool,
+}
+
+impl TextParts {
+    /// Reads the files of the text encoders of a model of this family.
+    ///
+    /// # Errors
+    /// [`Error::Config`] or [`Error::Tokenizer`] for a file that is malformed or not supported; those of the source.
+    pub(super) fn read(source: &dyn WeightSource, family: ModelFamily) -> Result<Self> {
+        let first =
+            || -> Result<_> { Ok((ClipTokenizer::load(source)?, ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?)) };
+        let second = || -> Result<_> {
+            Ok((ClipTokenizer::load_second(source)?, ClipTextProjectionConfig::from_json(&source.config(Component::TextEncoder2)?)?))
+        };
+        let configs = match (family.has_first_text_encoder(), family.is_xl()) {
+            (true, false) => TextEncoders::First(first()?),
+            (true, true) => TextEncoders::Both(first()?, second()?),
+            (false, _) => TextEncoders::Second(second()?),
+        };
+        let zeroes_empty_negatives = family.is_xl() && zeroes_empty_negatives(&source.config(Component::ModelIndex)?)?;
+        Ok(Self { configs, zeroes_empty_negatives })
+    }
+
+    /// [`check_fit`] of these text encoders.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field of the noise predictor that does not fit.
+    pub(super) fn check_fit(&self, unet: &UNet2dConfig) -> Result<()> {
+        check_fit(self.configs.first().map(|(_, config)| config), self.configs.second().map(|(_, config)| config), unet)
+    }
+
+    /// Loads the text encoders; `weights` opens a component in a precision.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape; those of `weights`.
+    pub(super) fn load(
+        self,
+        policy: &ExecutionPolicy,
+        weights: impl Fn(Component, DType) -> Result<ComponentWeights>,
+    ) -> Result<TextConditioner> {
+        let first = |(tokenizer, config): (ClipTokenizer, ClipTextConfig)| -> Result<FirstEncoder> {
+            let text_encoder = ClipTextModel::load(&config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
+            Ok(FirstEncoder::new(tokenizer, text_encoder))
+        };
+        let second = |(tokenizer, config): (ClipTokenizer, ClipTextProjectionConfig)| -> Result<SecondEncoder> {
+            let text_encoder = ClipTextModelWithProjection::load(&config, &weights(Component::TextEncoder2, policy.text_encoder)?)?;
+            Ok(SecondEncoder::new(tokenizer, text_encoder, self.zeroes_empty_negatives))
+        };
+        let encoders = match self.configs {
+            TextEncoders::First(config) => TextEncoders::First(first(config)?),
+            TextEncoders::Both(config, config_2) => TextEncoders::Both(first(config)?, second(config_2)?),
+            TextEncoders::Second(config_2) => TextEncoders::Second(second(config_2)?),
+        };
+        Ok(TextConditioner::new(encoders, policy.device.clone(), policy.unet))
+    }
+}
+
+/// Refuses a noise predictor that cannot read the states of these text encoders.
+///
+/// # Errors
+/// [`Error::Config`] naming the field.
+pub(in crate::pipelines) fn check_fit(
+    first: Option<&ClipTextConfig>,
+    second: Option<&ClipTextProjectionConfig>,
+    unet: &UNet2dConfig,
+) -> Result<()> {
+    let refuse = |field: &str, reason: String| Err(Error::config("unet/config.json", field, reason));
+    let (second, text_time) = match (second, unet.text_time) {
+        (None, None) => return Ok(()),
+        (None, Some(_)) => {
+            let reason = "unsupported value \"text_time\" in a model with one text encoder; supported: null";
+            return refuse("addition_embed_type", reason.into());
+        }
+        (Some(_), None) => {
+            return refuse("addition_embed_type", "is not \"text_time\", which a model with text_encoder_2 needs".into());
+        }
+        (Some(second), Some(text_time)) => (second, text_time),
+    };
+    let states = first.map_or(0, |first| first.hidden_size) + second.text.hidden_size;
+    if let Some(level) = unet.levels.iter().find(|level| level.cross_attention_dim != states) {
+        let found = level.cross_attention_dim;
+        return refuse("cross_attention_dim", format!("unsupported value {found}, expected {states}: the text encoders' hidden_size"));
+    }
+    let ids = if first.is_some() { TIME_IDS } else { REFINER_TIME_IDS };
+    let expected = second.projection_dim + ids * text_time.addition_time_embed_dim;
+    let found = text_time.projection_class_embeddings_input_dim;
+    if found != expected {
+        let parts = format!("text_encoder_2's projection_dim and {ids} times addition_time_embed_dim");
+        return refuse("projection_class_embeddings_input_dim", format!("unsupported value {found}, expected {expected}: {parts}"));
+    }
+    Ok(())
+}
