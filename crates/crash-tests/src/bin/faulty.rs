@@ -1,5 +1,5 @@
 //! A program whose models fail once in the middle of a job: it warms up, runs ten jobs, one that fails, and ten more. It prints the result
-//! of each job, and its memory before the failing job and at the end. Its test is `tests/it/faults.rs`.
+//! of each job, and its memory several times before and after the failing job. Its test is `tests/it/faults.rs`.
 //!
 //! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device is out of memory), `panic`, or `none`; PLACE is `steps` (of an image),
 //! `frames` (of a moving scene) or `motion` (steps of an animated image).
@@ -151,10 +151,8 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let info = local.loaded().await.map_err(anyhow::Error::msg)?;
 
     // Afterwards all models are loaded, and every thread has its lasting allocations.
-    run_ten(&jobs, &info, "warming").await?;
-    println!("before {}", resident_kilobytes().await?);
-    run_ten(&jobs, &info, "first").await?;
-    println!("before {}", resident_kilobytes().await?);
+    run_ten(&jobs, &info, "warming", None).await?;
+    run_ten(&jobs, &info, "first", Some("before")).await?;
     // The job that fails, and the number of its middle report.
     let (work, middle) = match place {
         "steps" => (image(&info, 20)?, 11),
@@ -166,14 +164,13 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let ended = run_job(&jobs, "faulty".into(), work).await?;
     let error = ended.error.as_ref().map_or(String::new(), |error| format!("{}: {}", error.kind.name(), error.message));
     println!("faulty {} {error}", ended.state);
-    run_ten(&jobs, &info, "last").await?;
-    println!("after {}", resident_kilobytes().await?);
+    run_ten(&jobs, &info, "last", Some("after")).await?;
     jobs.shut_down(Duration::from_secs(60)).await;
     Ok(())
 }
 
-/// Ten jobs of all kinds, one after another.
-async fn run_ten(jobs: &Jobs, info: &ModelInfo, name: &str) -> Result<()> {
+/// Ten jobs of all kinds, one after another. Prints the memory between them under the name `memory`, always after jobs of the same kinds.
+async fn run_ten(jobs: &Jobs, info: &ModelInfo, name: &str, memory: Option<&str>) -> Result<()> {
     for number in 0..JOBS {
         let work = match number % 3 {
             0 => image(info, 8)?,
@@ -183,6 +180,9 @@ async fn run_ten(jobs: &Jobs, info: &ModelInfo, name: &str) -> Result<()> {
         let job = run_job(jobs, format!("{name}-{number}"), work).await?;
         ensure!(job.state == JobState::Completed, "{} is {}: {:?}", job.id, job.state, job.error);
         println!("completed {}", job.id);
+        if let Some(memory) = memory.filter(|_| number > 0 && number % 3 == 0) {
+            println!("{memory} {}", resident_kilobytes().await?);
+        }
     }
     Ok(())
 }
