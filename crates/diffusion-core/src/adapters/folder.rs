@@ -80,13 +80,17 @@ impl AdapterFolder {
 
 fn name_of(path: &Path) -> Option<String> {
     let extension = path.extension()?.to_str()?;
-    (EXTENSIONS.contains(&extension) && path.is_file()).then(|| path.file_stem()?.to_str().map(str::to_owned))?
+    let name = path.file_stem()?.to_str()?;
+    (EXTENSIONS.contains(&extension) && check_name(name).is_ok() && path.is_file()).then(|| name.to_owned())
 }
 
 /// Refuses a name that is no plain file name.
 fn check_name(name: &str) -> Result<()> {
-    let is_plain =
-        !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', ':', '<', '>']) && !name.contains(char::is_control);
+    let is_plain = !name.is_empty()
+        && name.trim() == name
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\', ':', '<', '>'])
+        && !name.contains(char::is_control);
     if is_plain && name.len() <= LONGEST_NAME {
         return Ok(());
     }
@@ -110,13 +114,21 @@ mod tests {
         let outside = std::env::temp_dir().join(format!("framewright-adapters-{}", std::process::id()));
         let root = outside.join("inside");
         std::fs::create_dir_all(root.join("folder.safetensors")).unwrap();
-        for path in [outside.join("x.safetensors"), root.join("a b.safetensors"), root.join("c.pt"), root.join("notes.txt")] {
+        for path in [
+            outside.join("x.safetensors"),
+            root.join("a b.safetensors"),
+            root.join("c.pt"),
+            root.join("notes.txt"),
+            root.join(".h.pt"),
+            root.join(" lead.pt"),
+            root.join("e:0.5.pt"),
+        ] {
             std::fs::write(path, "x").unwrap();
         }
         let folder = AdapterFolder::open(&root).unwrap();
         assert_eq!(folder.names().unwrap(), ["a b", "c"]);
         assert_eq!(folder.find("a b").unwrap(), root.join("a b.safetensors"));
-        for name in ["../x", "..", "", "/etc/passwd", "a/b", "a\\b", "c:x", ".hidden", "x\0", "inside/../../x", &"n".repeat(300)] {
+        for name in ["../x", "..", "", "/etc/passwd", "a/b", "a\\b", "c:x", ".hidden", "x\0", "inside/../../x", " lead", &"n".repeat(300)] {
             let message = folder.find(name).err().unwrap().to_string();
             assert!(message.contains("is no adapter's name"), "{name:?}: {message}");
         }

@@ -90,7 +90,9 @@ impl Formula {
     /// A message that names the tensor that is missing, or those whose shapes or ranks do not fit.
     pub(super) fn of(factors: &Factors) -> Result<Option<Self>, String> {
         let get = |role| factors.get(&role).cloned();
-        let need = |role, other: &Factor| get(role).ok_or_else(|| format!("{} has no counterpart: its {role:?} is missing", other.key));
+        let need = |role, other: &Factor| {
+            get(role).ok_or_else(|| format!("{} has no counterpart: its {} is missing", other.key, Role::name(role)))
+        };
         let has = |roles: &[Role]| roles.iter().any(|role| factors.contains_key(role));
         let formula = if has(&[Role::Up, Role::Down]) {
             let (up, down) = match (get(Role::Up), get(Role::Down)) {

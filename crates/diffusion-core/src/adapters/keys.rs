@@ -40,6 +40,36 @@ pub(super) enum Role {
     DiffBias,
 }
 
+impl Role {
+    /// The end of the tensor's name as its trainer writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Up => "lora_up",
+            Self::Down => "lora_down",
+            Self::Mid => "lora_mid",
+            Self::UpBias => "lora_B.bias",
+            Self::Alpha => "alpha",
+            Self::DoraScale => "dora_scale",
+            Self::Magnitude => "lora_magnitude_vector",
+            Self::Hada1A => "hada_w1_a",
+            Self::Hada1B => "hada_w1_b",
+            Self::Hada1Core => "hada_t1",
+            Self::Hada2A => "hada_w2_a",
+            Self::Hada2B => "hada_w2_b",
+            Self::Hada2Core => "hada_t2",
+            Self::Kron1 => "lokr_w1",
+            Self::Kron1A => "lokr_w1_a",
+            Self::Kron1B => "lokr_w1_b",
+            Self::Kron2 => "lokr_w2",
+            Self::Kron2A => "lokr_w2_a",
+            Self::Kron2B => "lokr_w2_b",
+            Self::Kron2Core => "lokr_t2",
+            Self::Diff => "diff",
+            Self::DiffBias => "diff_b",
+        }
+    }
+}
+
 /// A tensor's role by the end of its name.
 const ROLES: &[(&str, Role)] = &[
     (".lora_up.weight", Role::Up),

@@ -114,6 +114,12 @@ fn stamp_of(path: &Path) -> Result<u64> {
     let metadata = std::fs::metadata(path).map_err(io)?;
     let mut hasher = DefaultHasher::new();
     (path, metadata.len(), metadata.modified().map_err(io)?).hash(&mut hasher);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        // Copies may keep the size and the time of change of their content.
+        (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()).hash(&mut hasher);
+    }
     Ok(hasher.finish())
 }
 

@@ -212,11 +212,12 @@ impl StoredTensor {
     /// As [`Self::read`].
     pub(super) fn read_as(&self, dtype: DType) -> Result<Tensor, String> {
         let bytes = if self.scale.is_none() && self.is_row_major() { self.row_major_bytes() } else { None };
-        match bytes.and_then(|bytes| decode::direct(bytes, self.element, dtype, &self.shape)) {
+        let tensor = match bytes.and_then(|bytes| decode::direct(bytes, self.element, dtype, &self.shape)) {
             Some(direct) => direct,
             None => self.read()?.to_dtype(dtype),
-        }
-        .map_err(|error| error.to_string())
+        };
+        self.file.release(self.storage.clone());
+        tensor.map_err(|error| error.to_string())
     }
 
     /// The bytes of a row-major tensor; `None` if the file no longer has them.
@@ -241,6 +242,7 @@ impl StoredTensor {
                 return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64, i64, f8_e4m3 and f8_e5m2"));
             }
         };
+        self.file.release(self.storage.clone());
         tensor.map_err(|error| error.to_string())
     }
 

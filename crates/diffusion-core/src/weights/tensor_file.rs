@@ -1,6 +1,6 @@
 //! A file of tensors that is no model: an adapter, in safetensors or as torch wrote it.
 //!
-//! This module must not depend on the meaning of tensors. Invariant: opening reads names and shapes, not values.
+//! This module must not depend on the meaning of tensors. Invariant: an open file is in memory, so that it may be replaced on disk.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -25,7 +25,8 @@ impl TensorFile {
     /// # Errors
     /// [`Error::Io`] or [`Error::File`] if it cannot be read as either; [`Error::Weights`] for a tensor that is truncated.
     pub(crate) fn open(path: &Path, component_of: impl Fn(&str) -> Component) -> Result<Self> {
-        let file = WeightFile::map(path.to_owned())?;
+        // Read, not mapped: people add and replace such files while a server runs.
+        let file = WeightFile::read(path.to_owned())?;
         let contents = if torch_file::is_torch_file(file.bytes()) {
             torch_file::contents(&file, component_of)?
         } else {
@@ -66,6 +67,29 @@ impl TensorFile {
 
     /// An error about this file.
     pub(crate) fn fail(&self, reason: impl Into<String>) -> Error {
-        Error::file(&self.path, reason)
+        // Names of tensors are a stranger's text.
+        let escaped = |character: char| if character.is_control() { character.escape_default().to_string() } else { character.to_string() };
+        Error::file(&self.path, reason.into().chars().map(escaped).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn an_open_file_may_be_cut_and_its_names_cannot_command_a_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ink.safetensors");
+        let numbers = Tensor::new(&[1_f32, 2.0], &Device::Cpu).unwrap();
+        candle_core::safetensors::save(&HashMap::from([("a\u{1b}[2J", numbers)]), &path).unwrap();
+        let file = TensorFile::open(&path, |_| Component::Unet).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(file.read("a\u{1b}[2J").unwrap().to_vec1::<f32>().unwrap(), [1.0, 2.0]);
+        let message = file.read("b\u{1b}[2J").unwrap_err().to_string();
+        assert!(message.contains("tensor b\\u{1b}[2J: missing"), "{message}");
     }
 }

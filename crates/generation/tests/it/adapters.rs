@@ -11,6 +11,7 @@ use diffusion_core::{
     adapters::{AdapterChoice, AdapterFolder},
     pipelines::{nano_sd, nano_svd},
     policy::ExecutionPolicy,
+    weights::WeightSource,
 };
 use generation::{
     Adapters, BackendError, FieldErrorKind, GeneratedImage, ImageRequest, ImageSpec, Limits, LocalBackend, LocalSettings, ModelDefaults,
@@ -39,11 +40,20 @@ impl Folder {
     }
 
     async fn backend(&self, usual: &[&str]) -> LocalBackend {
+        self.backend_of(usual, || Ok(Box::new(nano_sd()))).await
+    }
+
+    /// A model that `reopen` opens again for other adapters.
+    async fn backend_of(
+        &self,
+        usual: &[&str],
+        reopen: impl Fn() -> diffusion_core::Result<Box<dyn WeightSource>> + Clone + Send + Sync + 'static,
+    ) -> LocalBackend {
         let folder = AdapterFolder::open(&self.0).unwrap();
         let usual: Vec<AdapterChoice> = usual.iter().map(|text| text.parse().unwrap()).collect();
         let defaults = ModelDefaults { loras: usual.clone(), ..ModelDefaults::default() };
         let open = move || {
-            let adapters = Adapters::new(|| Ok(Box::new(nano_sd()))).with_loras(folder.clone(), usual.clone());
+            let adapters = Adapters::new(reopen.clone()).with_loras(folder.clone(), usual.clone());
             OpenModel::adapted(Box::new(nano_sd()), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None, adapters)
         };
         let models = vec![ModelSetup::new("nano", open).with_defaults(defaults)];
@@ -61,7 +71,7 @@ impl Drop for Folder {
 
 /// (outputs, inputs) of the text encoder's first feed-forward layer.
 fn text_shape() -> (usize, usize) {
-    use diffusion_core::weights::{Component, TensorShape, WeightSource as _};
+    use diffusion_core::weights::{Component, TensorShape};
     let tensors = nano_sd().tensors(Component::TextEncoder).unwrap();
     let name = tensors.names().into_iter().find(|name| name.ends_with("encoder.layers.0.mlp.fc1.weight")).unwrap();
     match tensors.shape(&name) {
@@ -100,6 +110,18 @@ async fn make(local: &LocalBackend, request: ImageRequest) -> Result<GeneratedIm
     let jobs = held_only(1, local.clone());
     let spec = spec(local, request);
     Ok(images(hold(&jobs, Work::Image(spec), None).await.unwrap()).await?.remove(0))
+}
+
+/// A model whose files have vanished is no fault of the request that chose an adapter, and its folder is nobody's business.
+#[tokio::test]
+async fn a_fault_of_the_model_is_not_blamed_on_the_adapter() {
+    let folder = Folder::new("model");
+    let gone = || Err(diffusion_core::Error::File { file: "/models/mine/unet.safetensors".into(), reason: "has vanished".into() });
+    let local = folder.backend_of(&[], gone).await;
+    let error = make(&local, request("a red circle", Some(&["ink"]))).await.unwrap_err();
+    assert!(matches!(error.as_ref(), BackendError::Model(diffusion_core::Error::File { .. })), "{error:?}");
+    assert_eq!(error.to_string(), "unet.safetensors: has vanished");
+    assert!(make(&local, request("a red circle", None)).await.is_ok(), "the model is as it was");
 }
 
 /// Forty swaps among the model alone and four sets: each image is the one after a fresh start, and the model is loaded once.

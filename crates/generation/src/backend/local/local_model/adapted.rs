@@ -145,11 +145,13 @@ impl AdaptedImages {
         if self.model.is_some() && is_same {
             return Ok(());
         }
-        let source = adapted((adapters.reopen)()?, &applied).map_err(of_adapters)?;
+        let base = (adapters.reopen)().map_err(without_folder)?;
+        let source = adapted(base, &applied).map_err(|error| blamed(error, &applied))?;
         let model = match self.model.take() {
-            Some(model) => model.reload(source.as_ref())?,
-            None => adapters.load(source.as_ref(), &self.policy)?.0,
+            Some(model) => model.reload(source.as_ref()),
+            None => adapters.load(source.as_ref(), &self.policy).map(|(model, _)| model),
         };
+        let model = model.map_err(|error| blamed(error, &applied))?;
         self.model = Some(model);
         for remark in source.remarks() {
             tracing::warn!("{remark}");
@@ -171,6 +173,31 @@ fn adapted(source: Box<dyn WeightSource>, applied: &[AppliedAdapter]) -> Result<
 fn hashes(applied: &[AppliedAdapter]) -> Vec<(String, String)> {
     let of = |one: &AppliedAdapter| Some((one.adapter.name().to_owned(), adapter_hash::short(&one.adapter).ok()?));
     applied.iter().filter_map(of).collect()
+}
+
+/// The file that an error is about.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
+fn file_of(error: &mut Error) -> Option<&mut PathBuf> {
+    match error {
+        Error::File { file, .. } | Error::Weights { file, .. } | Error::Io { path: file, .. } => Some(file),
+        _ => None,
+    }
+}
+
+/// A fault that was found while adapters were merged: one of the request if an adapter's file is at fault, and one of the model otherwise.
+fn blamed(mut error: Error, applied: &[AppliedAdapter]) -> Error {
+    match file_of(&mut error) {
+        Some(file) if !applied.iter().any(|one| one.adapter.path() == file) => without_folder(error),
+        Some(_) | None => of_adapters(error),
+    }
+}
+
+/// A fault in the model's files without their folder, which clients must not see.
+fn without_folder(mut error: Error) -> Error {
+    if let Some(file) = file_of(&mut error) {
+        *file = file.file_name().map(PathBuf::from).unwrap_or_default();
+    }
+    error
 }
 
 /// A fault in an adapter's file as one of the request that names it; without the folder, which clients must not see.
