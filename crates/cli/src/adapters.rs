@@ -35,6 +35,21 @@ impl Folders {
         Ok(Self { adapters, embeddings: settings.embeddings.clone() })
     }
 
+    /// Checks that a model's usual adapters are there.
+    ///
+    /// # Errors
+    /// [`Usage`] naming the model and the adapter.
+    pub(crate) fn check(&self, model: &str, loras: &[AdapterChoice]) -> Result<(), Usage> {
+        let Some(folder) = &self.adapters else { return Ok(()) };
+        for lora in loras {
+            folder.find(&lora.name).map_err(|error| {
+                let reason = if let Error::Params { reason, .. } = error { reason } else { error.to_string() };
+                Usage(format!("setting models.loras of {model}: {reason}"))
+            })?;
+        }
+        Ok(())
+    }
+
     /// What may change a model, whose usual adapters are `loras`; `None` if no folder is set.
     pub(crate) fn of_model(
         &self,

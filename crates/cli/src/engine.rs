@@ -62,6 +62,8 @@ pub(crate) fn start_adapted(
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     let folders = Folders::open(&settings.adapters)?;
+    // Those of flags have been checked, so any that is missing is the settings'.
+    folders.check(&name, loras.as_ref().unwrap_or(&defaults.loras))?;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
         let images = open(&model, vae.as_deref(), &name, &hub, unknown_fields)?;

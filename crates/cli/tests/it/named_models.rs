@@ -155,6 +155,18 @@ fn the_default_model_of_a_server_may_be_one_of_the_settings() {
 }
 
 #[test]
+fn a_usual_adapter_that_is_not_there_is_said_before_anything_starts() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("loras")).unwrap();
+    fs::write(folder.path().join("framewright.toml"), format!("{SMALL}loras = [\"ink:0.8\"]\n\n[adapters]\nfolder = \"loras\"\n")).unwrap();
+    for args in [&["serve"][..], &["image", "a boat", "--model", "small", "--out", "a.png"]] {
+        let refused = framewright(folder.path(), args);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert_eq!(refused.stderr, "error: setting models.loras of small: \"ink\" is none of the adapters here: none\n", "{args:?}");
+    }
+}
+
+#[test]
 fn a_server_that_does_not_answer_or_wants_a_key_is_said_in_one_line() {
     let served = Served::start(&[("FRAMEWRIGHT__ACCESS__API_KEY", "a-key-of-16-chars")]);
     let url = served.url();

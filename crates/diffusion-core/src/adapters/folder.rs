@@ -1,7 +1,7 @@
 //! The folder of adapters that the operator chose: requests name its files, and reach no other.
 //!
 //! This module must not depend on what adapters hold. Invariant: a name is one file name without its extension; whatever could lead out of
-//! the folder is refused before the file system is asked.
+//! the folder is refused before the file system is asked. Links that the operator puts into the folder are followed.
 
 use std::{
     path::{Path, PathBuf},

@@ -176,7 +176,7 @@ async fn adapters_that_cannot_be_used_are_refused_and_the_model_stays() {
         (request("a boat", Some(&["../ink"])), "loras", "is no adapter's name"),
         (request("a boat <lora:pen>", None), "loras", "\"pen\" is none of the adapters here: broken, ink, wash"),
         (request("a boat <lora:ink:strong>", None), "prompt", "\"strong\" in \"ink:strong\" is no weight"),
-        (request("<lora:ink>", None), "prompt", "at least 1 character"),
+        (request("<lora:ink>", None), "prompt", "has adapters' tags only"),
         (request("a boat", Some(&["ink"; 17])), "loras", "at most 16"),
     ] {
         let errors = request.validate(&Limits::default(), &model).unwrap_err();
@@ -200,4 +200,20 @@ async fn adapters_that_cannot_be_used_are_refused_and_the_model_stays() {
     let remarks = request("a boat <lora:ink>", None).validate(&Limits::default(), &plain).unwrap().remarks_on(&plain);
     assert!(remarks[0].contains("adapters.folder"), "{remarks:?}");
     assert!(request("a boat", Some(&["ink"])).validate(&Limits::default(), &plain).is_err());
+    let negative = ImageRequest { negative_prompt: Some("rain <lora:ink>".into()), ..request("a boat", None) };
+    let remarks = negative.validate(&Limits::default(), &model).unwrap().remarks_on(&model);
+    assert!(remarks[0].contains("of negative_prompt is read as text"), "{remarks:?}");
+}
+
+/// Adapters that the operator chose are not the request's fault, and not needed by a request that chooses none.
+#[tokio::test]
+async fn a_usual_adapter_that_is_gone_fails_only_those_who_need_it() {
+    let folder = Folder::new("gone");
+    let local = folder.backend(&["ink"]).await;
+    fs::remove_file(folder.0.join("ink.safetensors")).unwrap();
+    assert!(make(&local, request("a boat", Some(&[]))).await.is_ok());
+    let error = make(&local, request("a boat", None)).await.unwrap_err();
+    assert_eq!(error.refusal(), None, "{error}");
+    assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, wash, wide");
+    assert!(make(&local, request("a boat", Some(&["wash"]))).await.is_ok());
 }

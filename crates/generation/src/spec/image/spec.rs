@@ -98,8 +98,17 @@ impl ImageSpec {
             let takers = SchedulerKind::with_eta().join(", ");
             remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
         }
-        if model.adapters.is_none() && AdapterChoice::from_prompt(self.prompt()).is_ok_and(|(_, tags)| !tags.is_empty()) {
+        let is_tagged = |text: &str| AdapterChoice::from_prompt(text).is_ok_and(|(_, tags)| !tags.is_empty());
+        if model.adapters.is_none() && is_tagged(self.prompt()) {
             remarks.push(format!("the prompt's <lora:..> is read as text: {NO_ADAPTERS}"));
+        }
+        let others = [
+            ("negative_prompt", self.negative_prompt()),
+            ("prompt_2", self.sdxl.prompt_2()),
+            ("negative_prompt_2", self.sdxl.negative_prompt_2()),
+        ];
+        for (name, _) in others.into_iter().filter(|(_, text)| is_tagged(text)) {
+            remarks.push(format!("the <lora:..> of {name} is read as text: adapters are chosen by tags of the prompt only"));
         }
         remarks
     }

@@ -123,6 +123,10 @@ impl Check {
         let is_tagged = |text: &&str| model.adapters.is_some() && text.chars().nth(limits.max_prompt_chars).is_none();
         let tagged = prompt.as_deref().filter(is_tagged).map(AdapterChoice::from_prompt);
         let (prompt, tags) = match tagged {
+            Some(Ok((text, tags))) if text.trim().is_empty() && !tags.is_empty() => {
+                let error = "has adapters' tags only, which are taken out of it; say what the picture shows, too".to_owned();
+                return (self.fail("prompt", prompt.unwrap_or_default(), FieldErrorKind::Value { error }), Vec::new());
+            }
             Some(Ok((text, tags))) => (Some(text), tags),
             Some(Err(error)) => return (self.fail("prompt", prompt.unwrap_or_default(), of_choice(error)), Vec::new()),
             None => (prompt, Vec::new()),
@@ -138,12 +142,13 @@ impl Check {
         limits: &Limits,
         model: &ModelInfo,
     ) -> Option<Vec<AdapterChoice>> {
-        let mut loras = given.unwrap_or_else(|| model.defaults.loras.clone());
-        loras.extend(tags);
-        if loras.len() > limits.max_loras {
-            return self.fail("loras", loras.len(), FieldErrorKind::TooLong { max_length: limits.max_loras });
+        // The usual ones are the operator's: what is wrong with them is found when the model is loaded.
+        let mut loras = if given.is_none() { model.defaults.loras.clone() } else { Vec::new() };
+        let chosen: Vec<AdapterChoice> = given.into_iter().flatten().chain(tags).collect();
+        if loras.len() + chosen.len() > limits.max_loras {
+            return self.fail("loras", loras.len() + chosen.len(), FieldErrorKind::TooLong { max_length: limits.max_loras });
         }
-        for lora in &loras {
+        for lora in &chosen {
             let found = match &model.adapters {
                 Some(folder) => lora.check().and_then(|()| folder.find(&lora.name)).map(drop),
                 None => Err(no_adapters()),
@@ -152,6 +157,7 @@ impl Check {
                 return self.fail("loras", &lora.name, of_choice(error));
             }
         }
+        loras.extend(chosen);
         Some(loras)
     }
 

@@ -140,7 +140,17 @@ impl AdaptedImages {
         let Some(adapters) = &self.adapters else {
             return if choices.is_empty() { Ok(()) } else { Err(no_folder()) };
         };
-        let applied = adapters.choose(choices, &self.applied)?;
+        // Usual adapters are the operator's choice, so their faults are not the request's.
+        let of_operator = |error: Error| {
+            if let Error::Params { reason, .. } = &error
+                && choices == adapters.usual
+            {
+                Error::file("models.loras", reason.clone())
+            } else {
+                error
+            }
+        };
+        let applied = adapters.choose(choices, &self.applied).map_err(of_operator)?;
         let is_same = applied.len() == self.applied.len() && applied.iter().zip(&self.applied).all(|(new, old)| new.is_same(old));
         if self.model.is_some() && is_same {
             return Ok(());
