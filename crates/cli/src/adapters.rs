@@ -42,10 +42,7 @@ impl Folders {
     pub(crate) fn check(&self, model: &str, loras: &[AdapterChoice]) -> Result<(), Usage> {
         let Some(folder) = &self.adapters else { return Ok(()) };
         for lora in loras {
-            folder.find(&lora.name).map_err(|error| {
-                let reason = if let Error::Params { reason, .. } = error { reason } else { error.to_string() };
-                Usage(format!("setting models.loras of {model}: {reason}"))
-            })?;
+            folder.find(&lora.name).map_err(|error| Usage(format!("setting models.loras of {model}: {}", reason_of(error))))?;
         }
         Ok(())
     }
@@ -76,13 +73,14 @@ impl Folders {
 /// # Errors
 /// [`Usage`] for a weight that is no number within the limit.
 pub(crate) fn of_flags(loras: &[String]) -> Result<Option<Vec<AdapterChoice>>, Usage> {
-    let read = |text: &String| {
-        text.parse().map_err(|error: Error| {
-            Usage(format!("--lora: {}", if let Error::Params { reason, .. } = error { reason } else { error.to_string() }))
-        })
-    };
+    let read = |text: &String| text.parse().map_err(|error: Error| Usage(format!("--lora: {}", reason_of(error))));
     let choices = loras.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok((!choices.is_empty()).then_some(choices))
+}
+
+/// An error without the name of the field, which the message has under the user's own name for it.
+fn reason_of(error: Error) -> String {
+    if let Error::Params { reason, .. } = error { reason } else { error.to_string() }
 }
 
 /// An adapter in a command's JSON.

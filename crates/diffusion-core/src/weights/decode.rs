@@ -28,7 +28,7 @@ pub(super) fn direct(bytes: &[u8], element: Element, dtype: DType, shape: &[usiz
 }
 
 /// Decodes one number after another.
-fn each<T: Copy + Default + Send, const SIZE: usize>(bytes: &[u8], decode: impl Fn([u8; SIZE]) -> T + Sync) -> Vec<T> {
+pub(super) fn each<T: Copy + Default + Send, const SIZE: usize>(bytes: &[u8], decode: impl Fn([u8; SIZE]) -> T + Sync) -> Vec<T> {
     let (elements, _) = bytes.as_chunks::<SIZE>();
     vec_in_strips(engine(), elements.len(), |start, strip| {
         for (number, element) in strip.iter_mut().zip(elements.iter().skip(start)) {

@@ -213,10 +213,12 @@ impl StoredTensor {
     pub(super) fn read_as(&self, dtype: DType) -> Result<Tensor, String> {
         let bytes = if self.scale.is_none() && self.is_row_major() { self.row_major_bytes() } else { None };
         let tensor = match bytes.and_then(|bytes| decode::direct(bytes, self.element, dtype, &self.shape)) {
-            Some(direct) => direct,
+            Some(direct) => {
+                self.file.release(self.storage.clone());
+                direct
+            }
             None => self.read()?.to_dtype(dtype),
         };
-        self.file.release(self.storage.clone());
         tensor.map_err(|error| error.to_string())
     }
 
@@ -246,23 +248,17 @@ impl StoredTensor {
         tensor.map_err(|error| error.to_string())
     }
 
-    fn gather<T, const SIZE: usize>(&self, decode: impl Fn([u8; SIZE]) -> T) -> Result<Vec<T>, String> {
+    fn gather<T: Copy + Default + Send, const SIZE: usize>(&self, decode: impl Fn([u8; SIZE]) -> T + Sync) -> Result<Vec<T>, String> {
         let lost = || "its bytes are no longer there".to_owned();
         let storage = self.file.bytes().get(self.storage.clone()).ok_or_else(lost)?;
         let count: usize = self.shape.iter().product();
         if count == 0 {
             return Ok(Vec::new());
         }
-        let decode_all = |bytes: &[u8], out: &mut Vec<T>| {
-            let (elements, _) = bytes.as_chunks::<SIZE>();
-            out.extend(elements.iter().map(|element| decode(*element)));
-        };
-        let mut out = Vec::with_capacity(count);
         if self.is_row_major() {
-            let start = self.offset * SIZE;
-            decode_all(storage.get(start..start + count * SIZE).ok_or_else(lost)?, &mut out);
-            return Ok(out);
+            return Ok(decode::each(self.row_major_bytes().ok_or_else(lost)?, decode));
         }
+        let mut out = Vec::with_capacity(count);
         // Row by row over the last dimension; an odometer iterates over the others.
         let (elements, _) = storage.as_chunks::<SIZE>();
         let (row, row_stride) = (self.shape.last().copied().unwrap_or(1), self.strides.last().copied().unwrap_or(1));

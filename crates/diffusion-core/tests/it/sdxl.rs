@@ -1,6 +1,5 @@
 //! Stable Diffusion XL against transformers and diffusers: its second text encoder, its UNets, and whole images of a tiny model
 //! (tests/golden/sdxl, scripts/golden/sdxl.py).
-#![expect(clippy::print_stdout, reason = "figures for runs with --nocapture")]
 
 use std::{
     fs,
@@ -23,8 +22,8 @@ use crate::{
     golden, golden_metadata, golden_path,
     golden_weights::{GoldenWeights, draw},
     models::case_of,
-    pipelines::{params, psnr},
-    tiny_turbo, tolerance,
+    pipelines::{check_psnrs, image_of, params, psnr},
+    tiny_turbo,
 };
 
 fn text_encoder(name: &str, dtype: DType) {
@@ -196,9 +195,7 @@ pub(crate) fn xl_params(call: &Json) -> ImageParams {
 
 /// A golden image.
 fn image(name: &str) -> RgbImage {
-    let tensor = &golden("sdxl", "images")[name];
-    let (height, width, _) = tensor.dims3().unwrap();
-    RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1::<u8>().unwrap()).unwrap()
+    image_of(&golden("sdxl", "images")[name])
 }
 
 /// What a golden call starts from.
@@ -225,12 +222,9 @@ fn check_group(group: &str) {
         let start = start(name, &call);
         let model = StableDiffusion::load(&source(&call), &ExecutionPolicy::cpu_f32()).unwrap();
         let made = model.image(&ImageParams { start, ..xl_params(&call) }, RunContext::new(&mut ())).unwrap();
-        found.push((psnr(&made, &image(name)), name));
+        found.push((psnr(&made, &image(name)), name.clone()));
     }
-    assert!(!found.is_empty());
-    let table = found.iter().map(|(psnr, name)| format!("{name}: {psnr:.1} dB")).collect::<Vec<String>>().join("\n");
-    assert!(found.iter().all(|(psnr, _)| *psnr >= tolerance::IMAGE_PSNR), "\n{table}");
-    println!("{table}");
+    check_psnrs(&found);
 }
 
 #[test]
