@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 use super::{blocks_avx512::pack_value_pair, shape::TemporalShape};
 use crate::elementwise::{
     Element,
-    vector::avx512::{exp2, load, store_plain, store_rounding},
+    vector::avx512::{exp2, load, store_plain, store_rounding, transpose},
 };
 
 /// Most frames of a clip.
@@ -93,33 +93,6 @@ impl Heads {
 /// The first `count` lanes.
 fn mask(count: usize) -> __mmask16 {
     if count >= COLUMN { u16::MAX } else { (1 << count) - 1 }
-}
-
-/// Transposes: lane i of row j becomes lane j of row i.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(rows: &mut [__m512i; COLUMN]) {
-    let mut pairs = [_mm512_setzero_si512(); COLUMN];
-    for i in (0..COLUMN).step_by(2) {
-        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-    }
-    for i in (0..COLUMN).step_by(4) {
-        rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-        rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-        rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-        rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-    }
-    // Now quarter c of rows[4 a + b] holds lanes 4 c + b of rows 4 a to 4 a + 3.
-    for b in 0..4 {
-        let low = [_mm512_shuffle_i32x4::<0x88>(rows[b], rows[4 + b]), _mm512_shuffle_i32x4::<0xdd>(rows[b], rows[4 + b])];
-        let high = [_mm512_shuffle_i32x4::<0x88>(rows[8 + b], rows[12 + b]), _mm512_shuffle_i32x4::<0xdd>(rows[8 + b], rows[12 + b])];
-        pairs[b] = _mm512_shuffle_i32x4::<0x88>(low[0], high[0]);
-        pairs[4 + b] = _mm512_shuffle_i32x4::<0x88>(low[1], high[1]);
-        pairs[8 + b] = _mm512_shuffle_i32x4::<0xdd>(low[0], high[0]);
-        pairs[12 + b] = _mm512_shuffle_i32x4::<0xdd>(low[1], high[1]);
-    }
-    *rows = pairs;
 }
 
 /// Defines a module for one precision of the products, bfloat16 if `$half`, so that all of it is compiled for `$features`.

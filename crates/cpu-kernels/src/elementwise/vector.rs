@@ -111,6 +111,49 @@ pub(crate) mod avx512 {
         _mm512_scalef_ps(p, n)
     }
 
+    /// Transposes: lane i of row j becomes lane j of row i.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn transpose(rows: &mut [__m512i; 16]) {
+        let mut pairs = [_mm512_setzero_si512(); 16];
+        for i in (0..16).step_by(2) {
+            pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+            pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+        }
+        for i in (0..16).step_by(4) {
+            rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+            rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+            rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+            rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+        }
+        // Now quarter c of rows[4 a + b] holds lanes 4 c + b of rows 4 a to 4 a + 3.
+        for b in 0..4 {
+            let low = [_mm512_shuffle_i32x4::<0x88>(rows[b], rows[4 + b]), _mm512_shuffle_i32x4::<0xdd>(rows[b], rows[4 + b])];
+            let high = [_mm512_shuffle_i32x4::<0x88>(rows[8 + b], rows[12 + b]), _mm512_shuffle_i32x4::<0xdd>(rows[8 + b], rows[12 + b])];
+            pairs[b] = _mm512_shuffle_i32x4::<0x88>(low[0], high[0]);
+            pairs[4 + b] = _mm512_shuffle_i32x4::<0x88>(low[1], high[1]);
+            pairs[8 + b] = _mm512_shuffle_i32x4::<0xdd>(low[0], high[0]);
+            pairs[12 + b] = _mm512_shuffle_i32x4::<0xdd>(low[1], high[1]);
+        }
+        *rows = pairs;
+    }
+
+    /// [`transpose`] in memory.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn transpose_words(rows: &[[u32; 16]; 16], to: &mut [[u32; 16]; 16]) {
+        let mut registers = [_mm512_setzero_si512(); 16];
+        for (register, row) in registers.iter_mut().zip(rows) {
+            // SAFETY: a row is as long as a register.
+            *register = unsafe { _mm512_loadu_si512(row.as_ptr().cast()) };
+        }
+        transpose(&mut registers);
+        for (register, row) in registers.iter().zip(to) {
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), *register) };
+        }
+    }
+
     /// See [`crate::elementwise::pointwise::gelu`].
     #[inline]
     #[target_feature(enable = "avx512f")]

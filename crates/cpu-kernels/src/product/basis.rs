@@ -32,6 +32,7 @@ impl Basis {
     }
 
     /// Transforms one side of a kernel; the last element is unused if a side has three points.
+    #[inline(always)]
     fn kernel_side(self, [a, b, c]: [f32; 3]) -> [f32; 4] {
         match self {
             Self::Winograd => [a, (a + b + c) * 0.5, (a - b + c) * 0.5, c],
@@ -47,21 +48,37 @@ impl Basis {
         }
     }
 
-    /// Transforms a kernel of nine taps into points.
-    pub(crate) fn kernel(self, taps: [f32; 9]) -> [f32; 16] {
+    /// Transforms kernels of nine taps into points; the last points are unused if there are fewer than 16. The loops are over kernels, so
+    /// that they become vectors.
+    #[inline(always)]
+    pub(crate) fn kernels<const N: usize>(self, taps: &[[f32; N]; 9]) -> [[f32; N]; 16] {
         let side = self.side();
-        let rows: [[f32; 4]; 3] = std::array::from_fn(|y| self.kernel_side([taps[3 * y], taps[3 * y + 1], taps[3 * y + 2]]));
-        let mut points = [0.0; 16];
+        let mut rows = [[[0.0; N]; 4]; 3];
+        for (row, [a, b, c]) in rows.iter_mut().zip(taps.as_chunks::<3>().0) {
+            *row = self.kernel_sides(a, b, c);
+        }
+        let mut points = [[0.0; N]; 16];
         for x in 0..side {
-            let column = self.kernel_side([rows[0][x], rows[1][x], rows[2][x]]);
-            for y in 0..side {
-                points[y * side + x] = column[y];
+            let column = self.kernel_sides(&rows[0][x], &rows[1][x], &rows[2][x]);
+            for (y, point) in column.iter().enumerate().take(side) {
+                points[y * side + x] = *point;
             }
         }
         points
     }
 
-    /// The inverse of `kernel`.
+    #[inline(always)]
+    fn kernel_sides<const N: usize>(self, a: &[f32; N], b: &[f32; N], c: &[f32; N]) -> [[f32; N]; 4] {
+        let mut sides = [[0.0; N]; 4];
+        for kernel in 0..N {
+            for (point, value) in sides.iter_mut().zip(self.kernel_side([a[kernel], b[kernel], c[kernel]])) {
+                point[kernel] = value;
+            }
+        }
+        sides
+    }
+
+    /// The inverse of `kernels`, of one kernel.
     pub(crate) fn kernel_back(self, points: [f32; 16]) -> [f32; 9] {
         let side = self.side();
         let columns: [[f32; 3]; 4] = std::array::from_fn(|x| {

@@ -9,8 +9,10 @@
 use half::bf16;
 
 use super::basis::Basis;
+#[cfg(target_arch = "x86_64")]
+use crate::elementwise::vector::avx512;
 use crate::{
-    elementwise::{Element, put},
+    elementwise::{Element, vector::vectorised},
     runtime::{Engine, Level, SendPtr, scratch::Aligned, volume},
 };
 
@@ -20,6 +22,11 @@ pub(crate) const COLUMN: usize = 16;
 pub(crate) const STEP_BYTES: usize = 64;
 /// Bytes of a step in a column of weights.
 pub(crate) const TILE_BYTES: usize = 1024;
+
+/// 32-bit words in a step of a row: an f32, or a pair of bfloat16.
+const WORDS: usize = STEP_BYTES / size_of::<u32>();
+/// A step of a column: for each word of the rows that it is multiplied with, the words of 16 outputs.
+type Tile = [[u32; COLUMN]; WORDS];
 
 /// With fewer channels than this on either side, transforming to points costs more than the basis saves.
 const FEW_CHANNELS: usize = 32;
@@ -115,35 +122,105 @@ impl Packed {
         let base = SendPtr(packed.tiles.as_mut_ptr());
         let this = &packed;
         engine.pool().run(this.columns(), |column| {
-            for lane in 0..COLUMN {
-                let Some(output) = this.output_of(column, lane) else { continue };
-                let row = &weight[output * inputs * taps..(output + 1) * inputs * taps];
-                for (input, kernel) in row.chunks(taps).enumerate() {
-                    // SAFETY: `place` lies within a column, each column belongs to one task, and all lie within the buffer.
-                    let to = |tap: usize| unsafe { base.get().add(column * column_bytes + this.place(input, tap, lane)) };
-                    if let (Some(basis), Some(kernel)) = (basis, kernel.first_chunk::<9>()) {
-                        for (point, value) in basis.kernel(kernel.map(W::widen)).into_iter().enumerate().take(points) {
-                            // SAFETY: as above.
-                            unsafe { put(bf16, to(point), 0, value) };
-                        }
-                        continue;
-                    }
-                    for (tap, value) in kernel.iter().enumerate() {
-                        // SAFETY: as above.
-                        unsafe { put(bf16, to(tap), 0, *value) };
-                    }
-                }
-            }
+            // SAFETY: each column belongs to one task, and all lie within the buffer, whose start is a cache line's.
+            let tiles =
+                unsafe { std::slice::from_raw_parts_mut(base.get().add(column * column_bytes).cast::<Tile>(), column_bytes / TILE_BYTES) };
+            let level = engine.level();
+            vectorised(
+                level,
+                #[inline(always)]
+                || match taps {
+                    1 => this.fill_column::<W, 1>(weight, taps, column, tiles, level),
+                    9 => this.fill_column::<W, 9>(weight, taps, column, tiles, level),
+                    _ => this.fill_column::<W, 0>(weight, taps, column, tiles, level),
+                },
+            );
         });
         packed
+    }
+
+    /// Writes the tiles of a column; `weight` has `taps` taps, which the compiler knows to be `TAPS` unless that is 0.
+    ///
+    /// A chunk of channels at a time: its numbers for each lane, in the products' precision, first as they are stored, then transposed.
+    #[inline(always)]
+    fn fill_column<W: Element, const TAPS: usize>(&self, weight: &[W], taps: usize, column: usize, tiles: &mut [Tile], level: Level) {
+        let taps = if TAPS == 0 { taps } else { TAPS };
+        let step = self.step_channels();
+        // For each of a chunk's tiles, a line for each lane.
+        let mut lines = vec![[[0_u32; WORDS]; COLUMN]; self.taps];
+        let mut wide = vec![0.0; step * taps];
+        for chunk in 0..self.chunks() {
+            let channels = step.min(self.inputs - chunk * step);
+            for lane in 0..COLUMN {
+                let Some(output) = self.output_of(column, lane) else { continue };
+                let start = (output * self.inputs + chunk * step) * taps;
+                for (wide, number) in wide.iter_mut().zip(&weight[start..start + channels * taps]) {
+                    *wide = number.widen();
+                }
+                // The last chunk may have fewer channels than the one before it.
+                wide[channels * taps..].fill(0.0);
+                // Channels that lie in the first half of a line, and those in the second.
+                for (part, wide) in wide.chunks_exact(WORDS * taps).enumerate() {
+                    self.fill_lines::<TAPS>(wide, taps, part, lane, &mut lines);
+                }
+            }
+            for (tap, lines) in lines.iter().enumerate() {
+                let tile = &mut tiles[self.tile_of(chunk, tap)];
+                transpose(lines, tile, level);
+            }
+        }
+    }
+
+    /// Writes 16 channels of a lane's lines: its kernels `wide` [channels, taps], by tap or point.
+    #[inline(always)]
+    fn fill_lines<const TAPS: usize>(&self, wide: &[f32], taps: usize, part: usize, lane: usize, lines: &mut [[[u32; WORDS]; COLUMN]]) {
+        if let (9, Some(basis)) = (TAPS, self.basis) {
+            let mut kernels = [[0.0; WORDS]; 9];
+            for (channel, kernel) in wide.as_chunks::<9>().0.iter().enumerate().take(WORDS) {
+                for (tap, number) in kernel.iter().enumerate() {
+                    kernels[tap][channel] = *number;
+                }
+            }
+            for (point, lines) in basis.kernels(&kernels).iter().zip(lines) {
+                self.fill_part(point, part, &mut lines[lane]);
+            }
+            return;
+        }
+        for (tap, lines) in lines.iter_mut().enumerate() {
+            let mut channels = [0.0; WORDS];
+            for (channel, kernel) in channels.iter_mut().zip(wide.chunks_exact(taps)) {
+                *channel = kernel[tap];
+            }
+            self.fill_part(&channels, part, &mut lines[lane]);
+        }
+    }
+
+    /// Writes 16 channels of a line: all of it in f32, the `part`th half of it in bfloat16.
+    #[inline(always)]
+    fn fill_part(&self, channels: &[f32; WORDS], part: usize, line: &mut [u32; WORDS]) {
+        if !self.bf16 {
+            for (word, number) in line.iter_mut().zip(channels) {
+                *word = number.to_bits();
+            }
+            return;
+        }
+        for (word, pair) in line[part * (WORDS / 2)..].iter_mut().zip(channels.as_chunks::<2>().0) {
+            let half = |number: f32| u32::from(bf16::narrow(number).to_bits());
+            *word = half(pair[0]) | half(pair[1]) << 16;
+        }
+    }
+
+    /// The tile of a column that holds a chunk's channels for a tap or point.
+    fn tile_of(&self, chunk: usize, tap: usize) -> usize {
+        // A point's steps are contiguous: each point is a separate product.
+        if self.basis.is_some() { tap * self.chunks() + chunk } else { chunk * self.taps + tap }
     }
 
     /// Offset in a column's bytes of the weight of (input, tap) for the column's output `lane`.
     fn place(&self, input: usize, tap: usize, lane: usize) -> usize {
         let step = self.step_channels();
         let (chunk, within) = (input / step, input % step);
-        // A point's steps are contiguous: each point is a separate product.
-        let tile = if self.basis.is_some() { tap * self.chunks() + chunk } else { chunk * self.taps + tap } * TILE_BYTES;
+        let tile = self.tile_of(chunk, tap) * TILE_BYTES;
         if self.bf16 { tile + (within / 2) * 64 + lane * 4 + (within % 2) * 2 } else { tile + within * 64 + lane * 4 }
     }
 
@@ -243,5 +320,21 @@ impl Packed {
 
     pub(crate) fn basis(&self) -> Option<Basis> {
         self.basis
+    }
+}
+
+/// A tile from the lines of its lanes.
+#[inline(always)]
+fn transpose(lines: &[[u32; WORDS]; COLUMN], tile: &mut Tile, level: Level) {
+    #[cfg(target_arch = "x86_64")]
+    if level >= Level::Avx512 {
+        // SAFETY: an engine has a level only if the processor supports it.
+        return unsafe { avx512::transpose_words(lines, tile) };
+    }
+    let _ = level;
+    for (word, words) in tile.iter_mut().enumerate() {
+        for (lane, line) in lines.iter().enumerate() {
+            words[lane] = line[word];
+        }
     }
 }
