@@ -2,14 +2,11 @@
 
 use half::bf16;
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for half::bf16 {}
-}
+use super::Stored;
 
-/// An activation's element: f32, or bfloat16, which is widened to f32 for all arithmetic except products.
-pub trait Element: Copy + Send + Sync + Default + std::fmt::Debug + sealed::Sealed + 'static {
+/// An activation's element: f32, or bfloat16, which is widened to f32 for all arithmetic except products. It is
+/// also a number that a weight may be stored as.
+pub trait Element: Stored + Default + std::fmt::Debug {
     /// Whether this is bfloat16.
     const HALF: bool;
     /// Widens to f32, exactly.

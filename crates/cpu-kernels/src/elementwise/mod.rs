@@ -5,6 +5,7 @@
 mod element;
 mod norm;
 pub(crate) mod pointwise;
+mod stored;
 pub(crate) mod vector;
 
 pub(crate) use self::element::put;
@@ -12,4 +13,5 @@ pub use self::{
     element::Element,
     norm::{Norm, group_norm, layer_norm, layer_norm_shifted},
     pointwise::{Activation, activate},
+    stored::Stored,
 };

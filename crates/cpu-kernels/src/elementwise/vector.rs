@@ -111,6 +111,21 @@ pub(crate) mod avx512 {
         _mm512_scalef_ps(p, n)
     }
 
+    /// Widens numbers of half precision; both slices have the same length.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub(crate) fn widen_halves(from: &[half::f16], to: &mut [f32]) {
+        for (from, to) in from.chunks(16).zip(to.chunks_mut(16)) {
+            let count = from.len().min(to.len());
+            let mask = if count == 16 { u16::MAX } else { (1 << count) - 1 };
+            // SAFETY: the mask has the lanes of both slices only.
+            unsafe {
+                let halves = _mm256_maskz_loadu_epi16(mask, from.as_ptr().cast());
+                _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, _mm512_cvtph_ps(halves));
+            }
+        }
+    }
+
     /// Transposes: lane i of row j becomes lane j of row i.
     #[inline]
     #[target_feature(enable = "avx512f")]

@@ -12,7 +12,7 @@ use super::basis::Basis;
 #[cfg(target_arch = "x86_64")]
 use crate::elementwise::vector::avx512;
 use crate::{
-    elementwise::{Element, vector::vectorised},
+    elementwise::{Element, Stored, vector::vectorised},
     runtime::{Engine, Level, SendPtr, scratch::Aligned, volume},
 };
 
@@ -58,7 +58,7 @@ impl Packed {
     ///
     /// # Panics
     /// If the weight's length is not the product of the three dimensions, or there are no taps.
-    pub fn new<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
+    pub fn new<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
         Self::of::<T, W>(engine, weight, [outputs, inputs, taps], false, None)
     }
 
@@ -66,7 +66,7 @@ impl Packed {
     ///
     /// # Panics
     /// As [`Self::new`], or if the number of outputs is odd.
-    pub fn gated<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+    pub fn gated<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
         assert!(outputs.is_multiple_of(2), "a gated layer has as many gates as values");
         Self::of::<T, W>(engine, weight, [outputs, inputs, 1], true, None)
     }
@@ -76,7 +76,7 @@ impl Packed {
     ///
     /// # Panics
     /// If the weight's length is not the product of the two dimensions and nine.
-    pub fn winograd<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+    pub fn winograd<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
         Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Winograd))
     }
 
@@ -85,7 +85,7 @@ impl Packed {
     ///
     /// # Panics
     /// As [`Self::winograd`].
-    pub fn doubling<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+    pub fn doubling<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
         Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Doubling))
     }
 
@@ -94,7 +94,7 @@ impl Packed {
     ///
     /// # Panics
     /// As [`Self::winograd`].
-    pub fn conv3x3<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, doubles: bool) -> Self {
+    pub fn conv3x3<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, doubles: bool) -> Self {
         // Tile registers multiply so fast that computing a tile's points costs more than Winograd's products save.
         let winograd = !(T::HALF && engine.level() == Level::Amx);
         match doubles {
@@ -105,7 +105,7 @@ impl Packed {
         }
     }
 
-    fn of<T: Element, W: Element>(
+    fn of<T: Element, W: Stored>(
         engine: &Engine,
         weight: &[W],
         [outputs, inputs, taps]: [usize; 3],
@@ -126,13 +126,15 @@ impl Packed {
             let tiles =
                 unsafe { std::slice::from_raw_parts_mut(base.get().add(column * column_bytes).cast::<Tile>(), column_bytes / TILE_BYTES) };
             let level = engine.level();
+            // The model's precision applies to the weight itself, before any change of basis.
+            let rounds = T::HALF && !W::BF16;
             vectorised(
                 level,
                 #[inline(always)]
                 || match taps {
-                    1 => this.fill_column::<W, 1>(weight, taps, column, tiles, level),
-                    9 => this.fill_column::<W, 9>(weight, taps, column, tiles, level),
-                    _ => this.fill_column::<W, 0>(weight, taps, column, tiles, level),
+                    1 => this.fill_column::<W, 1>(weight, taps, rounds, column, tiles, level),
+                    9 => this.fill_column::<W, 9>(weight, taps, rounds, column, tiles, level),
+                    _ => this.fill_column::<W, 0>(weight, taps, rounds, column, tiles, level),
                 },
             );
         });
@@ -141,9 +143,17 @@ impl Packed {
 
     /// Writes the tiles of a column; `weight` has `taps` taps, which the compiler knows to be `TAPS` unless that is 0.
     ///
-    /// A chunk of channels at a time: its numbers for each lane, in the products' precision, first as they are stored, then transposed.
+    /// `rounds` first rounds the numbers to bfloat16. A chunk of channels at a time: its numbers for each lane, in the products' precision, first as they are stored, then transposed.
     #[inline(always)]
-    fn fill_column<W: Element, const TAPS: usize>(&self, weight: &[W], taps: usize, column: usize, tiles: &mut [Tile], level: Level) {
+    fn fill_column<W: Stored, const TAPS: usize>(
+        &self,
+        weight: &[W],
+        taps: usize,
+        rounds: bool,
+        column: usize,
+        tiles: &mut [Tile],
+        level: Level,
+    ) {
         let taps = if TAPS == 0 { taps } else { TAPS };
         let step = self.step_channels();
         // For each of a chunk's tiles, a line for each lane.
@@ -154,8 +164,9 @@ impl Packed {
             for lane in 0..COLUMN {
                 let Some(output) = self.output_of(column, lane) else { continue };
                 let start = (output * self.inputs + chunk * step) * taps;
-                for (wide, number) in wide.iter_mut().zip(&weight[start..start + channels * taps]) {
-                    *wide = number.widen();
+                W::widen_all(&weight[start..start + channels * taps], &mut wide, level);
+                if rounds {
+                    wide.iter_mut().for_each(|number| *number = bf16::narrow(*number).widen());
                 }
                 // The last chunk may have fewer channels than the one before it.
                 wide[channels * taps..].fill(0.0);

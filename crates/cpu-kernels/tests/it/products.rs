@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cpu_kernels::{Blend, ConvShape, Element, Engine, Extras, Packed, conv2d, linear, vec_of};
-use half::bf16;
+use half::{bf16, f16};
 
 use crate::{
     HALF, SINGLE, cases, engines,
@@ -204,6 +204,51 @@ fn packing_loses_nothing() {
         assert_eq!((packed.is_bf16(), packed.is_gated()), (engine.level().has_bf16(), false));
         let gated = Packed::gated::<f32, _>(&engine, &random::<f32>(70 * 5, 6), 70, 5);
         assert_eq!(gated.unpacked(), Packed::new::<f32, _>(&engine, &random::<f32>(70 * 5, 6), 70, 5, 1).unpacked());
+    }
+}
+
+/// Every pattern of f16 among them, in rows that are no multiple of a vector.
+#[test]
+fn stored_numbers_are_rounded_before_they_are_packed() {
+    let (outputs, inputs) = (57, 39);
+    let halves: Vec<f16> = (0..outputs * inputs * 9).map(|index| f16::from_bits((index * 40_503 % 65_536) as u16)).collect();
+    let wide: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
+    let rounded: Vec<bf16> = wide.iter().map(|number| bf16::from_f32(*number)).collect();
+    let bits = |packed: Packed| -> Vec<u32> { packed.unpacked().into_iter().map(f32::to_bits).collect() };
+    for engine in engines(2) {
+        for taps in [1, 9, 3] {
+            let pack = |gated: bool| {
+                let count = outputs / 2 * 2;
+                let rows = count * inputs * taps;
+                let (halves, wide, rounded) = (&halves[..rows], &wide[..rows], &rounded[..rows]);
+                if gated && taps == 1 {
+                    return [
+                        Packed::gated::<bf16, _>(&engine, halves, count, inputs),
+                        Packed::gated::<bf16, _>(&engine, wide, count, inputs),
+                        Packed::gated::<bf16, _>(&engine, rounded, count, inputs),
+                    ];
+                }
+                [
+                    Packed::new::<bf16, _>(&engine, halves, count, inputs, taps),
+                    Packed::new::<bf16, _>(&engine, wide, count, inputs, taps),
+                    Packed::new::<bf16, _>(&engine, rounded, count, inputs, taps),
+                ]
+            };
+            for gated in [false, true] {
+                let [halves, wide, rounded] = pack(gated).map(bits);
+                assert!(halves == rounded && wide == rounded, "{:?}, {taps} taps, gated: {gated}", engine.level());
+            }
+        }
+        let finite: Vec<f16> = halves.iter().map(|half| if half.is_finite() { *half } else { f16::ONE }).collect();
+        let rounded: Vec<bf16> = finite.iter().map(|half| bf16::from_f32(half.to_f32())).collect();
+        assert!(
+            bits(Packed::winograd::<bf16, _>(&engine, &finite, outputs, inputs))
+                == bits(Packed::winograd::<bf16, _>(&engine, &rounded, outputs, inputs))
+        );
+        assert!(
+            bits(Packed::doubling::<bf16, _>(&engine, &finite, outputs, inputs))
+                == bits(Packed::doubling::<bf16, _>(&engine, &rounded, outputs, inputs))
+        );
     }
 }
 

@@ -10,12 +10,14 @@ use std::{
     sync::Arc,
 };
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
+use cpu_kernels::{engine, vec_in_strips};
 
 use super::{Adapter, SHOWN, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
 use crate::{
     Error, Result,
-    weights::{Component, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource},
+    ops::Elements,
+    weights::{Component, ModelFamily, Numbers, TensorShape, TensorSource, VaeChoice, WeightSource},
 };
 
 /// The parts that adapters change, where a model has them.
@@ -198,6 +200,18 @@ impl WeightSource for AdaptedSource {
     }
 }
 
+/// `base + factor * difference`, in one pass over memory on the kernels' threads.
+fn with_difference(base: &Tensor, difference: &Tensor, factor: f32) -> Result<Tensor> {
+    let (bases, differences) = (Elements::of(base)?, Elements::of(difference)?);
+    let (bases, differences) = (bases.slice::<f32>()?, differences.slice::<f32>()?);
+    let sums = vec_in_strips(engine(), bases.len().min(differences.len()), |start, strip: &mut [f32]| {
+        for (sum, (base, difference)) in strip.iter_mut().zip(bases.iter().skip(start).zip(differences.iter().skip(start))) {
+            *sum = base + factor * difference;
+        }
+    });
+    Ok(Tensor::from_vec(sums, base.dims(), &Device::Cpu)?)
+}
+
 /// The tensors of one part.
 struct AdaptedTensors {
     tensors: Arc<dyn TensorSource>,
@@ -244,7 +258,9 @@ impl TensorSource for AdaptedTensors {
             let Some(applied) = self.applied.get(*applied) else { continue };
             let Some(layer) = applied.adapter.layers.get(*layer) else { continue };
             let weight = applied.weight_in(self.component);
-            merged = (merged + layer.difference(*parameter, &base, weight, &applied.adapter.file)?)?;
+            if let Some((difference, factor)) = layer.difference(*parameter, &base, weight, &applied.adapter.file)? {
+                merged = with_difference(&merged, &difference, factor as f32)?;
+            }
         }
         Ok(merged)
     }
@@ -255,5 +271,14 @@ impl TensorSource for AdaptedTensors {
         } else {
             self.tensors.read_as(tensor, shape, dtype)
         }
+    }
+
+    fn in_place(&self, tensor: &str, shape: &[usize], take: &mut dyn FnMut(Numbers<'_>)) -> Result<bool> {
+        if !self.changes.contains_key(tensor) {
+            return self.tensors.in_place(tensor, shape, take);
+        }
+        let merged = self.read(tensor, shape)?;
+        take(Numbers::F32(Elements::of(&merged)?.slice()?));
+        Ok(true)
     }
 }

@@ -102,28 +102,29 @@ impl Layer {
         }
     }
 
-    /// The difference that this layer makes to `base`, in f32 and in its shape, at `weight`.
+    /// The difference that this layer makes to `base` at `weight`: a tensor in f32 of its shape, and the factor that it still lacks. `None`
+    /// if it makes none.
     ///
     /// # Errors
     /// [`crate::Error::File`] if a tensor cannot be read.
-    pub(super) fn difference(&self, parameter: Parameter, base: &Tensor, weight: f64, file: &TensorFile) -> Result<Tensor> {
+    pub(super) fn difference(&self, parameter: Parameter, base: &Tensor, weight: f64, file: &TensorFile) -> Result<Option<(Tensor, f64)>> {
         match (parameter, &self.weight, &self.bias) {
-            (Parameter::Weight, Some(change), _) => change.difference(base, weight, file),
-            (Parameter::Bias, _, Some(bias)) => Ok((file.read(&bias.key)?.reshape(base.dims())? * (self.bias_scale * weight))?),
-            (Parameter::Weight, None, _) | (Parameter::Bias, _, None) => Ok(base.zeros_like()?),
+            (Parameter::Weight, Some(change), _) => change.difference(base, weight, file).map(Some),
+            (Parameter::Bias, _, Some(bias)) => Ok(Some((file.read(&bias.key)?.reshape(base.dims())?, self.bias_scale * weight))),
+            (Parameter::Weight, None, _) | (Parameter::Bias, _, None) => Ok(None),
         }
     }
 }
 
 impl WeightChange {
-    fn difference(&self, base: &Tensor, weight: f64, file: &TensorFile) -> Result<Tensor> {
+    fn difference(&self, base: &Tensor, weight: f64, file: &TensorFile) -> Result<(Tensor, f64)> {
         let change = self.formula.compute(file)?.reshape(base.dims())?;
         let Some((magnitudes, axis)) = self.magnitudes.as_ref().and_then(|magnitudes| Some((magnitudes, magnitudes.axis(base.dims())?)))
         else {
-            return Ok((change * (self.scale * weight))?);
+            return Ok((change, self.scale * weight));
         };
         let merged = (base + (change * self.scale)?)?;
-        Ok((decomposed(&merged, axis, &file.read(&magnitudes.factor.key)?, weight)? - base)?)
+        Ok(((decomposed(&merged, axis, &file.read(&magnitudes.factor.key)?, weight)? - base)?, 1.0))
     }
 }
 

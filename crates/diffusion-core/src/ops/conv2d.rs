@@ -6,7 +6,11 @@
 
 use candle_core::Tensor;
 
-use super::{Nhwc, cpu, execution, matrix::Matrix, portable};
+use super::{
+    Nhwc, cpu, execution,
+    matrix::{Matrix, Use},
+    portable,
+};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// A convolution's geometry; these models have no grouped convolutions.
@@ -57,6 +61,12 @@ impl Conv2dParams {
         Some((height, extent(input.1, self.pad_before.1, self.pad_after.1, self.kernel.1)?))
     }
 
+    /// What a weight is packed for.
+    fn layer(&self) -> Use {
+        let is_usual = (self.kernel, self.stride, self.pad_before, self.pad_after) == ((3, 3), 1, (1, 1), (1, 1));
+        if is_usual { Use::Conv3x3 { doubles: self.doubles } } else { Use::Plain }
+    }
+
     /// Inputs of an output in one channel.
     fn taps(&self) -> usize {
         self.kernel.0.saturating_mul(self.kernel.1)
@@ -100,10 +110,7 @@ impl Conv2d {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
-        weights.kept_or(|| {
-            let weight = weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?;
-            Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
-        })
+        Self::load_layer(weights, inputs, outputs, true, params)
     }
 
     /// Reads a layer without a bias: `weight` alone.
@@ -111,7 +118,15 @@ impl Conv2d {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_without_bias(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
-        Self::new(&weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?, None, params)
+        Self::load_layer(weights, inputs, outputs, false, params)
+    }
+
+    fn load_layer(weights: &ComponentWeights, inputs: usize, outputs: usize, has_bias: bool, params: Conv2dParams) -> Result<Self> {
+        weights.kept_or(|| {
+            let kernel = [params.kernel.0, params.kernel.1];
+            let matrix = Matrix::load(weights, (outputs, inputs), &kernel, has_bias, params.layer())?;
+            Ok(Self { matrix, inputs, params })
+        })
     }
 
     /// Makes a layer from `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
@@ -125,12 +140,7 @@ impl Conv2d {
             return Err(Error::Shape { what: "weight of a convolution", expected, found: weight.dims().to_vec() });
         }
         let flat = weight.reshape((outputs, inputs, height * width))?;
-        let matrix = if (params.kernel, params.stride, params.pad_before, params.pad_after) == ((3, 3), 1, (1, 1), (1, 1)) {
-            Matrix::pack_conv3x3(&flat, bias, params.doubles)?
-        } else {
-            Matrix::pack(&flat, bias)?
-        };
-        Ok(Self { matrix, inputs, params })
+        Ok(Self { matrix: Matrix::new(&flat, bias, params.layer())?, inputs, params })
     }
 
     /// Convolves `x`.

@@ -4,41 +4,11 @@
 //! model's precision is bfloat16 and the processor multiplies it; sums, statistics and softmax are f32; results do not depend on the number
 //! of threads. f16 activations are computed in f32.
 
-use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, WithDType};
-use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, TemporalShape, engine, vec_of};
+use candle_core::{DType, Device, Tensor, WithDType};
+use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, engine, vec_of};
 
-use super::{Activation, AttentionParams, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
-use crate::Result;
-
-/// A read lock on a tensor's storage, and the tensor's range in it.
-struct Elements<'a> {
-    storage: StorageRef<'a>,
-    start: usize,
-    end: usize,
-}
-
-impl<'a> Elements<'a> {
-    /// Locks a contiguous tensor.
-    fn of(tensor: &'a Tensor) -> Result<Self> {
-        let (storage, layout) = tensor.storage_and_layout();
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            return Err(candle_core::Error::RequiresContiguous { op: "cpu op" }.into());
-        };
-        Ok(Self { storage, start, end })
-    }
-
-    /// The tensor's elements in row-major order.
-    fn slice<T: WithDType>(&self) -> Result<&[T]> {
-        let cpu: &CpuStorage = match &*self.storage {
-            Storage::Cpu(cpu) => cpu,
-            Storage::Cuda(_) | Storage::Metal(_) => {
-                return Err(candle_core::Error::Msg("a CPU op was given another device's tensor".into()).into());
-            }
-        };
-        let all = T::cpu_storage_as_slice(cpu)?;
-        all.get(self.start..self.end).ok_or_else(|| candle_core::Error::Msg("a tensor's layout exceeds its storage".into()).into())
-    }
-}
+use super::{Activation, AttentionParams, ConvExtras, Elements, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
+use crate::{Result, weights::Numbers};
 
 /// Calls a function that is generic over the element type in the precision `$instead` or, if that is `None`, in bf16 for a bf16 `$x` and in
 /// f32 for any other; converts the result to the precision of `$x`.
@@ -54,19 +24,37 @@ macro_rules! by_dtype {
 
 /// Packs a weight [outputs, inputs, taps] for activations of its own precision.
 pub(super) fn pack(weight: &Tensor, layer: Use) -> Result<Packed> {
-    if weight.dtype() == DType::BF16 { pack_of::<half::bf16>(weight, layer) } else { pack_of::<f32>(&weight.to_dtype(DType::F32)?, layer) }
+    let dtype = if weight.dtype() == DType::BF16 { DType::BF16 } else { DType::F32 };
+    let weight = weight.to_dtype(dtype)?.contiguous()?;
+    let lock = Elements::of(&weight)?;
+    let numbers = if dtype == DType::BF16 { Numbers::Bf16(lock.slice()?) } else { Numbers::F32(lock.slice()?) };
+    Ok(pack_numbers(numbers, dtype, weight.dims3()?, layer))
 }
 
-fn pack_of<T: Element + WithDType>(weight: &Tensor, layer: Use) -> Result<Packed> {
-    let (outputs, inputs, taps) = weight.dims3()?;
-    let weight = weight.contiguous()?;
-    let lock = Elements::of(&weight)?;
-    let weight = lock.slice::<T>()?;
-    Ok(match layer {
-        Use::Plain => Packed::new::<T, T>(engine(), weight, outputs, inputs, taps),
-        Use::Gated => Packed::gated::<T, T>(engine(), weight, outputs, inputs),
-        Use::Conv3x3 { doubles } => Packed::conv3x3::<T, T>(engine(), weight, outputs, inputs, doubles),
-    })
+/// Whether [`pack_numbers`] packs for activations of this precision.
+pub(super) fn packs(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::BF16)
+}
+
+/// Packs the numbers of a weight [outputs, inputs, taps], rounded to `dtype`, for activations of this precision.
+pub(super) fn pack_numbers(numbers: Numbers<'_>, dtype: DType, shape: (usize, usize, usize), layer: Use) -> Packed {
+    match numbers {
+        Numbers::F32(numbers) => pack_stored(numbers, dtype, shape, layer),
+        Numbers::F16(numbers) => pack_stored(numbers, dtype, shape, layer),
+        Numbers::Bf16(numbers) => pack_stored(numbers, dtype, shape, layer),
+    }
+}
+
+fn pack_stored<W: Stored>(weight: &[W], dtype: DType, shape: (usize, usize, usize), layer: Use) -> Packed {
+    if dtype == DType::BF16 { pack_for::<half::bf16, W>(weight, shape, layer) } else { pack_for::<f32, W>(weight, shape, layer) }
+}
+
+fn pack_for<T: Element, W: Stored>(weight: &[W], (outputs, inputs, taps): (usize, usize, usize), layer: Use) -> Packed {
+    match layer {
+        Use::Plain => Packed::new::<T, W>(engine(), weight, outputs, inputs, taps),
+        Use::Gated => Packed::gated::<T, W>(engine(), weight, outputs, inputs),
+        Use::Conv3x3 { doubles } => Packed::conv3x3::<T, W>(engine(), weight, outputs, inputs, doubles),
+    }
 }
 
 /// The precision that activations must have for these weights, if any.

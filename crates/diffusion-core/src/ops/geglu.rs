@@ -4,7 +4,11 @@
 
 use candle_core::Tensor;
 
-use super::{LinearExtras, cpu, execution, matrix::Matrix, portable};
+use super::{
+    LinearExtras, cpu, execution,
+    matrix::{Matrix, Use},
+    portable,
+};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// value * gelu(gate), where [value, gate] = x W^T + b.
@@ -19,7 +23,7 @@ impl Geglu {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize) -> Result<Self> {
-        weights.kept_or(|| Self::new(&weights.get((2 * outputs, inputs), "weight")?, Matrix::load_bias(weights, 2 * outputs, true)?))
+        weights.kept_or(|| Ok(Self { matrix: Matrix::load(weights, (2 * outputs, inputs), &[], true, Use::Gated)? }))
     }
 
     /// Makes a layer from `weight` [2 * outputs, inputs] and `bias` [2 * outputs].
@@ -31,7 +35,7 @@ impl Geglu {
             let (expected, found) = ("[an even number, inputs]".into(), weight.dims().to_vec());
             return Err(Error::Shape { what: "weight of GEGLU", expected, found });
         }
-        Ok(Self { matrix: Matrix::pack_gated(&weight.unsqueeze(2)?, bias)? })
+        Ok(Self { matrix: Matrix::new(&weight.unsqueeze(2)?, bias, Use::Gated)? })
     }
 
     /// Maps [.., inputs] to [.., outputs], in the input's precision.

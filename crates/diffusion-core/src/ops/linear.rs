@@ -4,7 +4,11 @@
 
 use candle_core::Tensor;
 
-use super::{cpu, execution, matrix::Matrix, portable};
+use super::{
+    cpu, execution,
+    matrix::{Matrix, Use},
+    portable,
+};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// Operands of the epilogue: applied to a linear layer's output in this order, before it is rounded to the activations' precision.
@@ -42,11 +46,9 @@ impl Linear {
     /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, has_bias: bool) -> Result<Self> {
         weights.kept_or(|| {
-            let weight = match weights.shape("weight").as_deref() {
-                Some([_, _, 1, 1]) => weights.get((outputs, inputs, 1, 1), "weight")?.reshape((outputs, inputs))?,
-                _ => weights.get((outputs, inputs), "weight")?,
-            };
-            Self::new(&weight, Matrix::load_bias(weights, outputs, has_bias)?)
+            let is_convolution = matches!(weights.shape("weight").as_deref(), Some([_, _, 1, 1]));
+            let kernel: &[usize] = if is_convolution { &[1, 1] } else { &[] };
+            Ok(Self { matrix: Matrix::load(weights, (outputs, inputs), kernel, has_bias, Use::Plain)? })
         })
     }
 
@@ -55,7 +57,7 @@ impl Linear {
     /// # Errors
     /// [`Error::Shape`] if the bias has the wrong shape.
     pub fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Ok(Self { matrix: Matrix::pack(&weight.unsqueeze(2)?, bias)? })
+        Ok(Self { matrix: Matrix::new(&weight.unsqueeze(2)?, bias, Use::Plain)? })
     }
 
     /// Maps [.., inputs] to [.., outputs], in the input's precision.

@@ -10,7 +10,10 @@ use candle_core::{Device, Tensor};
 use cpu_kernels::Packed;
 
 use super::{cpu, execution};
-use crate::{Error, Result, weights::ComponentWeights};
+use crate::{
+    Error, Result,
+    weights::{ComponentWeights, Numbers},
+};
 
 /// A packed weight matrix with its optional bias.
 #[derive(Clone, Debug)]
@@ -45,22 +48,34 @@ pub(super) enum Use {
 }
 
 impl Matrix {
+    /// Loads `weight` [outputs, inputs, kernel ..] and, if `has_bias`, `bias` \[outputs\]. For the CPU, stored numbers are packed where they
+    /// lie, if they can be.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or has the wrong shape.
+    pub(super) fn load(
+        weights: &ComponentWeights,
+        (outputs, inputs): (usize, usize),
+        kernel: &[usize],
+        has_bias: bool,
+        layer: Use,
+    ) -> Result<Self> {
+        let shape = [&[outputs, inputs], kernel].concat();
+        let taps = kernel.iter().product();
+        let bias = || if has_bias { weights.get(outputs, "bias").map(Some) } else { Ok(None) };
+        let packs = execution::is_cpu(weights.device()) && !execution::is_shapes_only() && cpu::packs(weights.dtype());
+        let pack = |numbers: Numbers<'_>| cpu::pack_numbers(numbers, weights.dtype(), (outputs, inputs, taps), layer);
+        if packs && let Some(packed) = weights.in_place(&shape, "weight", pack)? {
+            return Ok(Self { form: Form::Packed(Arc::new(packed)), bias: bias()?, inputs: taps * inputs, outputs });
+        }
+        Self::new(&weights.get(shape, "weight")?.reshape((outputs, inputs, taps))?, bias()?, layer)
+    }
+
     /// Packs a weight [outputs, inputs, taps]; the rows of the matrix are in the order tap, input.
-    pub(super) fn pack(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Self::of(weight, bias, Use::Plain)
-    }
-
-    /// [`Self::pack`] for a 3x3 convolution with stride 1 and padding 1; `doubles` if its images are first enlarged to twice their size.
-    pub(super) fn pack_conv3x3(weight: &Tensor, bias: Option<Tensor>, doubles: bool) -> Result<Self> {
-        Self::of(weight, bias, Use::Conv3x3 { doubles })
-    }
-
-    /// [`Self::pack`] for a layer whose second half of outputs gates the first; on the CPU the product's epilogue does the gating.
-    pub(super) fn pack_gated(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Self::of(weight, bias, Use::Gated)
-    }
-
-    fn of(weight: &Tensor, bias: Option<Tensor>, layer: Use) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the bias has another shape than \[outputs\].
+    pub(super) fn new(weight: &Tensor, bias: Option<Tensor>, layer: Use) -> Result<Self> {
         let (outputs, inputs, taps) = weight.dims3()?;
         if let Some(bias) = bias.as_ref().filter(|bias| bias.dims() != [outputs]) {
             return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
@@ -74,11 +89,6 @@ impl Matrix {
             Form::Rows(weight.permute((2, 1, 0))?.contiguous()?.reshape((taps * inputs, outputs))?)
         };
         Ok(Self { form, bias, inputs: taps * inputs, outputs })
-    }
-
-    /// Loads `bias` with `outputs` elements if the layer has one.
-    pub(super) fn load_bias(weights: &ComponentWeights, outputs: usize, has_bias: bool) -> Result<Option<Tensor>> {
-        if has_bias { weights.get(outputs, "bias").map(Some) } else { Ok(None) }
     }
 
     /// The packed weight for the CPU's kernels, if the matrix is packed.

@@ -26,6 +26,7 @@ mod ldm_vae;
 mod mapping;
 mod model_index;
 mod names;
+mod numbers;
 mod opcodes;
 mod open;
 mod other_vae;
@@ -55,6 +56,7 @@ pub(crate) use model_index::check as check_model_index;
 pub(crate) use model_index::class_of;
 pub(crate) use model_index::ignored as ignored_entries;
 pub(crate) use model_index::zeroes_empty_negatives;
+pub use numbers::Numbers;
 pub use open::{OpenOptions, open_model};
 pub use other_vae::OtherVae;
 pub use prediction::PredictionType;
@@ -241,6 +243,15 @@ pub trait TensorSource: Send + Sync {
     fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
         Ok(self.read(tensor, shape)?.to_dtype(dtype)?)
     }
+
+    /// Calls `take` with the tensor's numbers, row-major, where they lie, if they need not be read first; returns whether it did. `shape`
+    /// is as for [`Self::read`].
+    ///
+    /// # Errors
+    /// As [`Self::read`], before `take` is called.
+    fn in_place(&self, _tensor: &str, _shape: &[usize], _take: &mut dyn FnMut(Numbers<'_>)) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// A cursor over one component's tensors: a prefix, a precision and a device.
@@ -306,26 +317,42 @@ impl ComponentWeights {
     /// # Errors
     /// [`Error::Weights`] if it is missing or has another shape; names file, tensor, expected and found shape.
     pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
-        let full_name = self.full_name(name);
-        let expected = shape.into();
-        let fail = |reason: String| Error::Weights {
-            component: self.component,
-            file: self.source.file_of(&full_name),
-            tensor: full_name.clone(),
-            reason,
-        };
-        let wrong = |found: &[usize]| fail(format!("expected shape {:?}, found {found:?}", expected.dims()));
-        match self.source.shape(&full_name) {
-            None => return Err(fail(format!("missing, expected shape {:?}", expected.dims()))),
-            Some(TensorShape::Known(found)) if found != expected.dims() => return Err(wrong(&found)),
-            Some(TensorShape::Known(_) | TensorShape::Any) => {}
-        }
+        let (full_name, expected) = (self.full_name(name), shape.into());
+        self.check_shape(&full_name, expected.dims())?;
         // Precision first: halving it on the host halves the transfer to the device.
         let tensor = self.source.read_as(&full_name, expected.dims(), self.dtype)?;
         if tensor.dims() != expected.dims() {
-            return Err(wrong(tensor.dims()));
+            return Err(self.wrong_shape(&full_name, expected.dims(), tensor.dims()));
         }
         Ok(tensor.to_device(&self.device)?)
+    }
+
+    /// What `take` makes of the tensor's stored numbers; `None` if they must be read first, with [`Self::get`].
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) fn in_place<R>(&self, shape: &[usize], name: &str, take: impl Fn(Numbers<'_>) -> R) -> Result<Option<R>> {
+        let full_name = self.full_name(name);
+        self.check_shape(&full_name, shape)?;
+        let mut taken = None;
+        self.source.in_place(&full_name, shape, &mut |numbers| taken = Some(take(numbers)))?;
+        Ok(taken)
+    }
+
+    fn check_shape(&self, full_name: &str, expected: &[usize]) -> Result<()> {
+        match self.source.shape(full_name) {
+            None => Err(self.fail(full_name, format!("missing, expected shape {expected:?}"))),
+            Some(TensorShape::Known(found)) if found != expected => Err(self.wrong_shape(full_name, expected, &found)),
+            Some(TensorShape::Known(_) | TensorShape::Any) => Ok(()),
+        }
+    }
+
+    fn wrong_shape(&self, full_name: &str, expected: &[usize], found: &[usize]) -> Error {
+        self.fail(full_name, format!("expected shape {expected:?}, found {found:?}"))
+    }
+
+    fn fail(&self, full_name: &str, reason: String) -> Error {
+        Error::Weights { component: self.component, file: self.source.file_of(full_name), tensor: full_name.to_owned(), reason }
     }
 
     fn full_name(&self, name: &str) -> String {

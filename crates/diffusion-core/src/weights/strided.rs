@@ -8,7 +8,7 @@ use std::{ops::Range, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 
-use super::{decode, float8, mapping::WeightFile};
+use super::{Numbers, decode, float8, mapping::WeightFile};
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,13 +206,20 @@ impl StoredTensor {
         multiply().map_err(|error: candle_core::Error| error.to_string())
     }
 
+    /// Calls `take` with the numbers where they lie in the file, row-major, if they lie there so; returns whether it did.
+    pub(super) fn in_place(&self, take: &mut dyn FnMut(Numbers<'_>)) -> bool {
+        let Some(numbers) = self.plain_bytes().and_then(|bytes| Numbers::of(bytes, self.element)) else { return false };
+        take(numbers);
+        self.file.release(self.storage.clone());
+        true
+    }
+
     /// [`Self::read`], converted to `dtype`.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub(super) fn read_as(&self, dtype: DType) -> Result<Tensor, String> {
-        let bytes = if self.scale.is_none() && self.is_row_major() { self.row_major_bytes() } else { None };
-        let tensor = match bytes.and_then(|bytes| decode::direct(bytes, self.element, dtype, &self.shape)) {
+        let tensor = match self.plain_bytes().and_then(|bytes| decode::direct(bytes, self.element, dtype, &self.shape)) {
             Some(direct) => {
                 self.file.release(self.storage.clone());
                 direct
@@ -220,6 +227,11 @@ impl StoredTensor {
             None => self.read()?.to_dtype(dtype),
         };
         tensor.map_err(|error| error.to_string())
+    }
+
+    /// The bytes of a row-major tensor without a factor; `None` for others.
+    fn plain_bytes(&self) -> Option<&[u8]> {
+        if self.scale.is_none() && self.is_row_major() { self.row_major_bytes() } else { None }
     }
 
     /// The bytes of a row-major tensor; `None` if the file no longer has them.

@@ -9,7 +9,7 @@ use std::{
 
 use candle_core::{DType, Tensor};
 
-use super::{Component, TensorShape, TensorSource, names, strided::StoredTensor};
+use super::{Component, Numbers, TensorShape, TensorSource, names, strided::StoredTensor};
 use crate::{Error, Result};
 
 /// A component's tensors by name.
@@ -78,5 +78,9 @@ impl TensorSource for TensorTable {
 
     fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
         self.stored(tensor, shape)?.read_as(dtype).map_err(|reason| self.fail(tensor, reason))
+    }
+
+    fn in_place(&self, tensor: &str, shape: &[usize], take: &mut dyn FnMut(Numbers<'_>)) -> Result<bool> {
+        Ok(self.stored(tensor, shape)?.in_place(take))
     }
 }

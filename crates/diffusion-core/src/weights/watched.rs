@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use candle_core::{DType, Tensor};
 
-use super::{Component, TensorShape, TensorSource, VaeChoice, WeightSource};
+use super::{Component, Numbers, TensorShape, TensorSource, VaeChoice, WeightSource};
 use crate::{Error, Result};
 
 /// The components whose tensors a load reads.
@@ -125,6 +125,17 @@ impl TensorSource for WatchedTensors {
     fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
         self.pass(shape)?;
         self.tensors.read_as(tensor, shape, dtype)
+    }
+
+    fn in_place(&self, tensor: &str, shape: &[usize], take: &mut dyn FnMut(Numbers<'_>)) -> Result<bool> {
+        let mut passed = Ok(());
+        let taken = self.tensors.in_place(tensor, shape, &mut |numbers| {
+            passed = self.pass(shape);
+            if passed.is_ok() {
+                take(numbers);
+            }
+        })?;
+        passed.map(|()| taken)
     }
 }
 
