@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 use super::{blocks_avx512::pack_value_pair, shape::TemporalShape};
 use crate::elementwise::{
     Element,
-    vector::avx512::{exp2, load, store_plain, store_rounding, transpose},
+    vector::avx512::{exp2, first_lanes, load, store_plain, store_rounding, transpose},
 };
 
 /// Most frames of a clip.
@@ -90,11 +90,6 @@ impl Heads {
     }
 }
 
-/// The first `count` lanes.
-fn mask(count: usize) -> __mmask16 {
-    if count >= COLUMN { u16::MAX } else { (1 << count) - 1 }
-}
-
 /// Defines a module for one precision of the products, bfloat16 if `$half`, so that all of it is compiled for `$features`.
 ///
 /// `$product` is `$sum + $value * $weights`: 32 bits of a row (a float, or a pair of bfloat16) times those of 16 outputs.
@@ -152,7 +147,7 @@ macro_rules! precision {
                         let mask = if left >= 32 { u32::MAX } else { (1 << left) - 1 };
                         _mm512_maskz_loadu_epi16(mask, from.add(first).cast())
                     } else {
-                        _mm512_castps_si512(load(from.add(first), mask(left)))
+                        _mm512_castps_si512(load(from.add(first), first_lanes(left)))
                     }
                 }
             }
@@ -208,7 +203,7 @@ macro_rules! precision {
                                 let second = (2 * unit + 1 < heads.frames).then(|| of(2 * unit + 1));
                                 pack_value_pair(of(2 * unit), second, left, to);
                             } else {
-                                _mm512_store_ps(to.cast(), load(of(unit), mask(left)));
+                                _mm512_store_ps(to.cast(), load(of(unit), first_lanes(left)));
                             }
                         }
                     }
@@ -277,7 +272,7 @@ macro_rules! precision {
                 }
                 for (scores, sums) in scores.iter_mut().zip(sums) {
                     for (index, sum) in sums.into_iter().enumerate() {
-                        let there = mask(heads.frames - (column + index) * COLUMN);
+                        let there = first_lanes(heads.frames - (column + index) * COLUMN);
                         scores[column + index] = _mm512_mask_blend_ps(there, _mm512_set1_ps(f32::NEG_INFINITY), sum);
                     }
                 }
@@ -355,7 +350,7 @@ macro_rules! precision {
                         for (index, sum) in sums.iter().enumerate() {
                             let first = (column + index) * COLUMN;
                             let to = to.add(row * heads.stride + first);
-                            $store(to, _mm512_mul_ps(*sum, _mm512_set1_ps(inverse[row])), mask(heads.head_dim - first));
+                            $store(to, _mm512_mul_ps(*sum, _mm512_set1_ps(inverse[row])), first_lanes(heads.head_dim - first));
                         }
                     }
                 }

@@ -17,12 +17,15 @@ mod sealed {
 pub trait Stored: Copy + Send + Sync + sealed::Sealed + 'static {
     /// Whether every number is one of bfloat16.
     const BF16: bool;
+    /// Whether this is f16.
+    const F16: bool;
     /// Widens as many numbers as both slices have, exactly. The engine of the caller has the level.
     fn widen_all(from: &[Self], to: &mut [f32], level: Level);
 }
 
 impl Stored for f32 {
     const BF16: bool = false;
+    const F16: bool = false;
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32], _level: Level) {
         for (wide, number) in to.iter_mut().zip(from) {
@@ -33,6 +36,7 @@ impl Stored for f32 {
 
 impl Stored for bf16 {
     const BF16: bool = true;
+    const F16: bool = false;
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32], _level: Level) {
         for (wide, number) in to.iter_mut().zip(from) {
@@ -43,16 +47,16 @@ impl Stored for bf16 {
 
 impl Stored for f16 {
     const BF16: bool = false;
+    const F16: bool = true;
     #[inline(always)]
     fn widen_all(from: &[Self], to: &mut [f32], level: Level) {
-        let count = from.len().min(to.len());
-        let (from, to) = (&from[..count], &mut to[..count]);
         #[cfg(target_arch = "x86_64")]
         if level >= Level::Avx512 {
             // SAFETY: an engine has a level only if the processor supports it.
-            return unsafe { avx512::widen_halves(from, to) };
+            return unsafe { avx512::widen_all(from, to) };
         }
         let _ = level;
-        from.convert_to_f32_slice(to);
+        let count = from.len().min(to.len());
+        from[..count].convert_to_f32_slice(&mut to[..count]);
     }
 }

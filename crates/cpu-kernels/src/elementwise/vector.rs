@@ -3,9 +3,9 @@
 /// AVX-512.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512 {
-    use std::arch::x86_64::*;
+    use std::{arch::x86_64::*, mem::MaybeUninit};
 
-    use crate::elementwise::Element;
+    use crate::elementwise::{Element, Stored};
 
     /// Loads up to 16 elements, widened; lanes outside the mask are zero.
     ///
@@ -13,10 +13,12 @@ pub(crate) mod avx512 {
     /// The elements in the mask are valid.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(crate) unsafe fn load<T: Element>(from: *const T, mask: __mmask16) -> __m512 {
-        // SAFETY: guaranteed by the caller; T is bfloat16 or f32.
+    pub(crate) unsafe fn load<W: Stored>(from: *const W, mask: __mmask16) -> __m512 {
+        // SAFETY: guaranteed by the caller; W is f16, bfloat16 or f32.
         unsafe {
-            if T::HALF {
+            if W::F16 {
+                _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, from.cast()))
+            } else if W::BF16 {
                 let halves = _mm256_maskz_loadu_epi16(mask, from.cast());
                 _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)))
             } else {
@@ -37,13 +39,20 @@ pub(crate) mod avx512 {
             if !T::HALF {
                 return _mm512_mask_storeu_ps(to.cast(), mask, value);
             }
-            let bits = _mm512_castps_si512(value);
-            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-            let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
-            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value);
-            let rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x40_0000));
-            _mm256_mask_storeu_epi16(to.cast(), mask, _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded)));
+            _mm256_mask_storeu_epi16(to.cast(), mask, narrow(value));
         }
+    }
+
+    /// bfloat16, rounded to nearest even with integer arithmetic; a NaN stays a NaN.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn narrow(value: __m512) -> __m256i {
+        let bits = _mm512_castps_si512(value);
+        let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+        let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
+        let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value);
+        let rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x40_0000));
+        _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded))
     }
 
     /// [`store_plain`] with the instruction that rounds.
@@ -111,18 +120,50 @@ pub(crate) mod avx512 {
         _mm512_scalef_ps(p, n)
     }
 
-    /// Widens numbers of half precision; both slices have the same length.
+    /// The first `count` lanes.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub(crate) fn widen_halves(from: &[half::f16], to: &mut [f32]) {
+    pub(crate) fn first_lanes(count: usize) -> __mmask16 {
+        if count >= 16 { u16::MAX } else { (1 << count) - 1 }
+    }
+
+    /// Widens as many numbers as both slices have.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(crate) fn widen_all<W: Stored>(from: &[W], to: &mut [f32]) {
         for (from, to) in from.chunks(16).zip(to.chunks_mut(16)) {
-            let count = from.len().min(to.len());
-            let mask = if count == 16 { u16::MAX } else { (1 << count) - 1 };
-            // SAFETY: the mask has the lanes of both slices only.
-            unsafe {
-                let halves = _mm256_maskz_loadu_epi16(mask, from.as_ptr().cast());
-                _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, _mm512_cvtph_ps(halves));
-            }
+            let mask = first_lanes(from.len().min(to.len()));
+            // SAFETY: the mask has lanes of both slices only.
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, load(from.as_ptr(), mask)) };
+        }
+    }
+
+    /// Writes a tile of a product's weights: of each row the first 16 numbers or, in bfloat16, pairs of them, transposed. What a row lacks
+    /// is zero.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(crate) fn tile_of_rows<W: Stored, const HALF: bool>(rows: &[&[W]; 16], to: &mut MaybeUninit<[[u32; 16]; 16]>) {
+        let mut registers = [_mm512_setzero_si512(); 16];
+        for (register, row) in registers.iter_mut().zip(rows) {
+            let from = row.as_ptr();
+            // Sixteen rows are more than the processor follows by itself.
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(512 / size_of::<W>()).cast());
+            // SAFETY: the masks have the row's numbers only.
+            *register = unsafe {
+                let low = first_lanes(row.len());
+                if !HALF {
+                    _mm512_castps_si512(load(from, low))
+                } else {
+                    let high = first_lanes(row.len().saturating_sub(16));
+                    let (low, high) = (narrow(load(from, low)), narrow(load(from.wrapping_add(16), high)));
+                    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+                }
+            };
+        }
+        transpose(&mut registers);
+        let to = to.as_mut_ptr().cast::<__m512i>();
+        for (row, register) in registers.iter().enumerate() {
+            // SAFETY: there are 16 rows, each as long as a register.
+            unsafe { _mm512_storeu_si512(to.add(row), *register) };
         }
     }
 
@@ -156,16 +197,17 @@ pub(crate) mod avx512 {
     /// [`transpose`] in memory.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(crate) fn transpose_words(rows: &[[u32; 16]; 16], to: &mut [[u32; 16]; 16]) {
+    pub(crate) fn transpose_words(rows: &[[u32; 16]; 16], to: &mut MaybeUninit<[[u32; 16]; 16]>) {
         let mut registers = [_mm512_setzero_si512(); 16];
         for (register, row) in registers.iter_mut().zip(rows) {
             // SAFETY: a row is as long as a register.
             *register = unsafe { _mm512_loadu_si512(row.as_ptr().cast()) };
         }
         transpose(&mut registers);
-        for (register, row) in registers.iter().zip(to) {
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), *register) };
+        let to = to.as_mut_ptr().cast::<__m512i>();
+        for (row, register) in registers.iter().enumerate() {
+            // SAFETY: there are 16 rows, each as long as a register.
+            unsafe { _mm512_storeu_si512(to.add(row), *register) };
         }
     }
 

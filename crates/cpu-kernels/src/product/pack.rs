@@ -6,6 +6,8 @@
 //! channels of 16 outputs; in bfloat16, 16 pairs of channels of 16 outputs with the pair side by side, as `vdpbf16ps` and `tdpbf16ps`
 //! require. Missing channels and outputs are padded with zeros.
 
+use std::mem::MaybeUninit;
+
 use half::bf16;
 
 use super::basis::Basis;
@@ -27,6 +29,9 @@ pub(crate) const TILE_BYTES: usize = 1024;
 const WORDS: usize = STEP_BYTES / size_of::<u32>();
 /// A step of a column: for each word of the rows that it is multiplied with, the words of 16 outputs.
 type Tile = [[u32; COLUMN]; WORDS];
+
+/// Numbers of a row that are widened at a time.
+const RUN: usize = 1024;
 
 /// With fewer channels than this on either side, transforming to points costs more than the basis saves.
 const FEW_CHANNELS: usize = 32;
@@ -118,16 +123,17 @@ impl Packed {
         let points = basis.map_or(taps, Basis::points);
         let mut packed = Self { tiles: Aligned::default(), bf16, inputs, outputs, taps: points, gated, basis };
         let column_bytes = packed.column_bytes();
-        packed.tiles = Aligned::zeroed(packed.columns() * column_bytes);
+        packed.tiles = Aligned::unfilled(packed.columns() * column_bytes);
         let base = SendPtr(packed.tiles.as_mut_ptr());
         let this = &packed;
         engine.pool().run(this.columns(), |column| {
             // SAFETY: each column belongs to one task, and all lie within the buffer, whose start is a cache line's.
-            let tiles =
-                unsafe { std::slice::from_raw_parts_mut(base.get().add(column * column_bytes).cast::<Tile>(), column_bytes / TILE_BYTES) };
+            let tiles = unsafe {
+                std::slice::from_raw_parts_mut(base.get().add(column * column_bytes).cast::<MaybeUninit<Tile>>(), column_bytes / TILE_BYTES)
+            };
             let level = engine.level();
-            // The model's precision applies to the weight itself, before any change of basis.
-            let rounds = T::HALF && !W::BF16;
+            // The model's precision applies to the weight itself, before any change of basis; tiles of bfloat16 are rounded anyway.
+            let rounds = T::HALF && !W::BF16 && (basis.is_some() || !bf16);
             vectorised(
                 level,
                 #[inline(always)]
@@ -141,9 +147,10 @@ impl Packed {
         packed
     }
 
-    /// Writes the tiles of a column; `weight` has `taps` taps, which the compiler knows to be `TAPS` unless that is 0.
+    /// Writes all tiles of a column; `weight` has `taps` taps, which the compiler knows to be `TAPS` unless that is 0.
     ///
-    /// `rounds` first rounds the numbers to bfloat16. A chunk of channels at a time: its numbers for each lane, in the products' precision, first as they are stored, then transposed.
+    /// `rounds` first rounds the numbers to bfloat16. A chunk's numbers are first arranged for each lane, in the products' precision, and then
+    /// transposed.
     #[inline(always)]
     fn fill_column<W: Stored, const TAPS: usize>(
         &self,
@@ -151,33 +158,61 @@ impl Packed {
         taps: usize,
         rounds: bool,
         column: usize,
-        tiles: &mut [Tile],
+        tiles: &mut [MaybeUninit<Tile>],
         level: Level,
     ) {
         let taps = if TAPS == 0 { taps } else { TAPS };
         let step = self.step_channels();
+        #[cfg(target_arch = "x86_64")]
+        if TAPS == 1 && level >= Level::Avx512 && !rounds {
+            let row =
+                |lane| self.output_of(column, lane).map_or(&[][..], |output| &weight[output * self.inputs..(output + 1) * self.inputs]);
+            let rows: [&[W]; COLUMN] = std::array::from_fn(row);
+            for (chunk, tile) in tiles.iter_mut().enumerate() {
+                let rows = rows.map(|row| row.get(chunk * step..).unwrap_or_default());
+                // SAFETY: an engine has a level only if the processor supports it.
+                unsafe {
+                    if self.bf16 {
+                        avx512::tile_of_rows::<W, true>(&rows, tile)
+                    } else {
+                        avx512::tile_of_rows::<W, false>(&rows, tile)
+                    };
+                }
+            }
+            return;
+        }
+        // Rows are read some hundreds of numbers at a time, so that the processor's prefetching keeps up with 16 of them.
+        let group = step * (RUN / (step * taps)).max(1);
+        let mut wide = vec![0.0; COLUMN * group * taps];
         // For each of a chunk's tiles, a line for each lane.
         let mut lines = vec![[[0_u32; WORDS]; COLUMN]; self.taps];
-        let mut wide = vec![0.0; step * taps];
-        for chunk in 0..self.chunks() {
-            let channels = step.min(self.inputs - chunk * step);
-            for lane in 0..COLUMN {
+        for first in (0..self.inputs).step_by(group) {
+            let channels = group.min(self.inputs - first);
+            let padded = channels.next_multiple_of(step);
+            for (lane, wide) in wide.chunks_exact_mut(group * taps).enumerate() {
                 let Some(output) = self.output_of(column, lane) else { continue };
-                let start = (output * self.inputs + chunk * step) * taps;
-                W::widen_all(&weight[start..start + channels * taps], &mut wide, level);
+                let start = (output * self.inputs + first) * taps;
+                let wide = &mut wide[..padded * taps];
+                W::widen_all(&weight[start..start + channels * taps], wide, level);
+                wide[channels * taps..].fill(0.0);
                 if rounds {
                     wide.iter_mut().for_each(|number| *number = bf16::narrow(*number).widen());
                 }
-                // The last chunk may have fewer channels than the one before it.
-                wide[channels * taps..].fill(0.0);
-                // Channels that lie in the first half of a line, and those in the second.
-                for (part, wide) in wide.chunks_exact(WORDS * taps).enumerate() {
-                    self.fill_lines::<TAPS>(wide, taps, part, lane, &mut lines);
-                }
             }
-            for (tap, lines) in lines.iter().enumerate() {
-                let tile = &mut tiles[self.tile_of(chunk, tap)];
-                transpose(lines, tile, level);
+            for chunk in 0..padded / step {
+                for (lane, wide) in wide.chunks_exact(group * taps).enumerate() {
+                    if self.output_of(column, lane).is_none() {
+                        continue;
+                    }
+                    let wide = &wide[chunk * step * taps..(chunk + 1) * step * taps];
+                    // Channels that lie in the first half of a line, and those in the second.
+                    for (part, wide) in wide.chunks_exact(WORDS * taps).enumerate() {
+                        self.fill_lines::<TAPS>(wide, taps, part, lane, &mut lines);
+                    }
+                }
+                for (tap, lines) in lines.iter().enumerate() {
+                    transpose(lines, &mut tiles[self.tile_of(first / step + chunk, tap)], level);
+                }
             }
         }
     }
@@ -185,17 +220,22 @@ impl Packed {
     /// Writes 16 channels of a lane's lines: its kernels `wide` [channels, taps], by tap or point.
     #[inline(always)]
     fn fill_lines<const TAPS: usize>(&self, wide: &[f32], taps: usize, part: usize, lane: usize, lines: &mut [[[u32; WORDS]; COLUMN]]) {
-        if let (9, Some(basis)) = (TAPS, self.basis) {
+        if TAPS == 9 {
             let mut kernels = [[0.0; WORDS]; 9];
             for (channel, kernel) in wide.as_chunks::<9>().0.iter().enumerate().take(WORDS) {
                 for (tap, number) in kernel.iter().enumerate() {
                     kernels[tap][channel] = *number;
                 }
             }
-            for (point, lines) in basis.kernels(&kernels).iter().zip(lines) {
-                self.fill_part(point, part, &mut lines[lane]);
-            }
-            return;
+            let fill = |taps: &[[f32; WORDS]]| {
+                for (channels, lines) in taps.iter().zip(lines) {
+                    self.fill_part(channels, part, &mut lines[lane]);
+                }
+            };
+            return match self.basis {
+                Some(basis) => fill(&basis.kernels(&kernels)),
+                None => fill(&kernels),
+            };
         }
         for (tap, lines) in lines.iter_mut().enumerate() {
             let mut channels = [0.0; WORDS];
@@ -215,9 +255,10 @@ impl Packed {
             }
             return;
         }
-        for (word, pair) in line[part * (WORDS / 2)..].iter_mut().zip(channels.as_chunks::<2>().0) {
-            let half = |number: f32| u32::from(bf16::narrow(number).to_bits());
-            *word = half(pair[0]) | half(pair[1]) << 16;
+        // SAFETY: a line is that many halves.
+        let halves = unsafe { std::slice::from_raw_parts_mut(line.as_mut_ptr().cast::<bf16>(), 2 * WORDS) };
+        for (half, number) in halves[part * WORDS..].iter_mut().zip(channels) {
+            *half = bf16::narrow(*number);
         }
     }
 
@@ -334,18 +375,21 @@ impl Packed {
     }
 }
 
-/// A tile from the lines of its lanes.
+/// Writes a tile from the lines of its lanes.
 #[inline(always)]
-fn transpose(lines: &[[u32; WORDS]; COLUMN], tile: &mut Tile, level: Level) {
+fn transpose(lines: &[[u32; WORDS]; COLUMN], to: &mut MaybeUninit<Tile>, level: Level) {
     #[cfg(target_arch = "x86_64")]
     if level >= Level::Avx512 {
         // SAFETY: an engine has a level only if the processor supports it.
-        return unsafe { avx512::transpose_words(lines, tile) };
+        unsafe { avx512::transpose_words(lines, to) };
+        return;
     }
     let _ = level;
+    let mut tile = [[0; COLUMN]; WORDS];
     for (word, words) in tile.iter_mut().enumerate() {
         for (lane, line) in lines.iter().enumerate() {
             words[lane] = line[word];
         }
     }
+    to.write(tile);
 }

@@ -1,6 +1,6 @@
 //! Scratch memory of tasks: aligned to cache lines, kept by its thread from task to task.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, mem::MaybeUninit};
 
 /// A cache line, which is also a tile's row.
 const LINE: usize = 64;
@@ -11,14 +11,22 @@ const HUGE_PAGE: usize = 2 << 20;
 #[derive(Default)]
 pub(crate) struct Aligned {
     /// One line longer than requested, for the alignment.
-    bytes: Vec<u8>,
+    bytes: Vec<MaybeUninit<u8>>,
 }
 
 impl Aligned {
     /// A buffer of `bytes` zeros.
     pub(crate) fn zeroed(bytes: usize) -> Self {
         // Fresh zero pages cost nothing until they are touched, and by then the pages are large.
-        let mut bytes = vec![0; bytes.checked_add(LINE).expect("a buffer that memory can hold")];
+        Self::advised(Box::new_zeroed_slice(room_for(bytes)).into_vec())
+    }
+
+    /// A buffer of `bytes`, to be written before it is read.
+    pub(crate) fn unfilled(bytes: usize) -> Self {
+        Self::advised(Box::new_uninit_slice(room_for(bytes)).into_vec())
+    }
+
+    fn advised(mut bytes: Vec<MaybeUninit<u8>>) -> Self {
         let room = bytes.as_mut_ptr_range();
         in_huge_pages(room.start, room.end);
         Self { bytes }
@@ -29,7 +37,7 @@ impl Aligned {
         if cfg!(debug_assertions) {
             // Exactly as long as requested, and filled with NaNs in either precision, so that a read beyond it or a read of assumed zeros
             // shows up.
-            self.bytes = vec![0xff; bytes + LINE];
+            self.bytes = vec![MaybeUninit::new(0xff); bytes + LINE];
         } else if self.bytes.is_empty() || self.len() < bytes {
             *self = Self::zeroed(bytes);
         }
@@ -41,18 +49,23 @@ impl Aligned {
     }
 
     pub(crate) fn as_ptr(&self) -> *const u8 {
-        self.bytes[self.offset()..].as_ptr()
+        self.bytes[self.offset()..].as_ptr().cast()
     }
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
         let offset = self.offset();
-        self.bytes[offset..].as_mut_ptr()
+        self.bytes[offset..].as_mut_ptr().cast()
     }
 
     /// Length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len().saturating_sub(LINE)
     }
+}
+
+/// Bytes of a buffer of `bytes` wherever its first line starts.
+fn room_for(bytes: usize) -> usize {
+    bytes.checked_add(LINE).expect("a buffer that memory can hold")
 }
 
 /// Advises the system to use large pages if the buffer spans any; systems without them ignore it.
