@@ -32,6 +32,10 @@ impl Folders {
             return Err(Usage(format!("setting adapters.embeddings: {}: is no folder of embeddings", missing.display())));
         }
         let adapters = adapters.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?;
+        let remarks = adapters.as_ref().map(AdapterFolder::remarks).transpose();
+        for remark in remarks.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?.into_iter().flatten() {
+            tracing::warn!("{remark}");
+        }
         Ok(Self { adapters, embeddings: settings.embeddings.clone() })
     }
 

@@ -105,7 +105,8 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub negative: String,
 
-    /// The language of the texts: plain (every character is text) or a1111 (AUTOMATIC1111's weights, BREAK, any length) [default: plain].
+    /// The language of the texts: plain (every character is text), a1111 (AUTOMATIC1111's weights, BREAK, any length) or compel (compel's
+    /// weights, blends and conjunctions, any length) [default: plain].
     #[arg(long, value_name = "NAME")]
     pub prompt_syntax: Option<String>,
 

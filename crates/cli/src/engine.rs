@@ -59,6 +59,7 @@ pub(crate) fn start_adapted(
 ) -> Result<LocalBackend> {
     let ChosenModel { name, source, motion, vae, precision, defaults } = settings.default_model();
     let (model, motion) = (Model::parse(&source, prediction_type)?, Model::parse(&motion, None)?);
+    Model::check_vae(vae.as_deref())?;
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     let folders = Folders::open(&settings.adapters)?;

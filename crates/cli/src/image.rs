@@ -157,6 +157,7 @@ fn stand_in(defaults: ModelDefaults, adapters: Option<AdapterFolder>) -> ModelIn
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         vaes: VaeChoice::ALL.to_vec(),
+        other_vae: None,
         defaults,
         adapters,
         remarks: Vec::new(),
@@ -243,6 +244,8 @@ fn report(
     if !truncated.is_empty() {
         output::remark(truncated.join("; "));
     }
+    let of_adapters: &[String] = images.first().map(|image| image.remarks.as_slice()).unwrap_or_default();
+    of_adapters.iter().for_each(output::remark);
     if !as_json {
         for (path, image) in paths.iter().zip(images) {
             output::result(format_args!("{}  {}x{}, seed {}", path.display(), spec.width(), spec.height(), image.seed))?;
@@ -258,7 +261,7 @@ fn report(
     Ok(output::json(&json!({
         "files": files,
         "prompt_truncated": !truncated.is_empty(),
-        "remarks": model.remarks.iter().chain(remarks).collect::<Vec<_>>(),
+        "remarks": model.remarks.iter().chain(remarks).chain(of_adapters).collect::<Vec<_>>(),
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "settings": {
             "prompt": spec.prompt(),

@@ -73,7 +73,11 @@ impl Model {
     /// # Errors
     /// If it cannot be fetched, or is not a loadable model.
     pub(crate) fn open(&self, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
-        let options = OpenOptions { prediction_type: self.prediction_type, ..OpenOptions::default() };
+        self.open_as(settings, false)
+    }
+
+    fn open_as(&self, settings: &HubSettings, has_other_vae: bool) -> diffusion_core::Result<Box<dyn WeightSource>> {
+        let options = OpenOptions { prediction_type: self.prediction_type, has_other_vae, ..OpenOptions::default() };
         match &self.choice {
             ModelChoice::Embedded => Ok(Box::new(pipelines::nano_sd())),
             ModelChoice::EmbeddedMotion => Ok(Box::new(pipelines::nano_svd())),
@@ -93,10 +97,21 @@ impl Model {
     /// # Errors
     /// As [`Self::open`], and if there is no autoencoder at that path.
     pub(crate) fn open_with(&self, vae: Option<&Path>, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
-        let source = self.open(settings)?;
+        let source = self.open_as(settings, vae.is_some())?;
         match vae {
             None => Ok(source),
             Some(path) => Ok(Box::new(OtherVae::open(source, path)?)),
+        }
+    }
+
+    /// Checks that there is something at the path of an autoencoder.
+    ///
+    /// # Errors
+    /// [`Usage`] naming the path.
+    pub(crate) fn check_vae(vae: Option<&Path>) -> Result<(), Usage> {
+        match vae.filter(|path| !path.exists()) {
+            None => Ok(()),
+            Some(path) => Err(Usage(format!("vae {}: does not exist; use full, tiny, or the folder or file of a VAE", path.display()))),
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
         let ChosenModel { name, source, motion, vae, precision, defaults } = model;
         folders.check(&name, &defaults.loras)?;
+        Model::check_vae(vae.as_deref())?;
         let served = Served {
             model: Model::parse(&source, prediction_type)?,
             motion: Model::parse(&motion, None)?,

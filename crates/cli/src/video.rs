@@ -236,7 +236,7 @@ pub(crate) fn make(
             VideoSpec::Scenes(_) => SCENE,
             VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Remote(_) => "--prompt",
         };
-        model.unread_scripts(texts(&spec)).into_iter().for_each(output::remark);
+        model.remarks_on_texts(texts(&spec)).into_iter().for_each(output::remark);
         let job = engine::hold(local, Work::Video(spec), Some(output)).await.map_err(|error| flags::not_taken(error, prompt))?;
         let (progress, cancel) = (job.progress(), job.cancel_switch());
         let mut finished = std::pin::pin!(job.finished());

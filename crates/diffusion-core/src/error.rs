@@ -160,6 +160,15 @@ impl Error {
         Self::Config { file: file.into(), field: field.into(), reason: reason.into() }
     }
 
+    /// The same error, where it is about a configuration, with another name for its file.
+    #[must_use]
+    pub(crate) fn in_file(mut self, name: &str) -> Self {
+        if let Self::Config { file, .. } = &mut self {
+            name.clone_into(file);
+        }
+        self
+    }
+
     /// The call's parameter to change, if this error is the refusal of a request and not a failure: "scheduler" for a model's own scheduler
     /// file, "model" for its other files.
     pub fn refused_parameter(&self) -> Option<&str> {

@@ -1,10 +1,10 @@
 //! A model without weights, so that jobs can be tested in milliseconds and stopped at any step.
 //!
 //! The prompt selects the behaviour: "slow" runs steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and
-//! "memory" fail with errors of a pipeline, "device" loses its device, "stuck" spends a second in its first step, and "unhurried" takes
-//! two milliseconds per step. The last frame of a video "full once" finds the disk full the first time. Every other prompt gives an image
-//! in the colour of its seed. A word is a token, and the model reads [`READ_TOKENS`] of them. In a video, the first scene's prompt
-//! selects; frames have the colour of their number, previews that of the step or the frame.
+//! "memory" fail with errors of a pipeline, "device" loses its device, "stuck" spends a second in its first step, and "unhurried" takes two
+//! milliseconds per step. The last frame of a video "full once" finds the disk full the first time. Every other prompt gives an image in
+//! the colour of its seed, and "remark" a remark besides. A word is a token, and the model reads [`READ_TOKENS`] of them. In a video, the
+//! first scene's prompt selects; frames have the colour of their number, previews that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
@@ -50,6 +50,7 @@ pub fn info() -> ModelInfo {
         scheduler_reason: String::new(),
         scripts: SCRIPTS.clone(),
         vaes: vec![VaeChoice::Full],
+        other_vae: None,
         defaults: ModelDefaults::default(),
         adapters: None,
         remarks: Vec::new(),
@@ -90,8 +91,9 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     }
     let image = RgbImage::from_pixel(spec.width(), spec.height(), Rgb([(seed % 256) as u8, 1, 2]));
     let texts = [("prompt", spec.prompt()), ("negative_prompt", spec.negative_prompt())];
+    let remarks = if spec.prompt() == "remark" { vec!["adapter ink: 2 keys fit no layer".to_owned()] } else { Vec::new() };
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });
-    Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect(), loras: Vec::new() })
+    Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect(), remarks, loras: Vec::new() })
 }
 
 /// Whether the disk was full before, for videos "full once".

@@ -77,6 +77,8 @@ pub struct ModelInfo {
     pub scripts: Scripts,
     /// Its autoencoders.
     pub vaes: Vec<VaeChoice>,
+    /// The one of them that comes from elsewhere, and the name of its file or folder.
+    pub other_vae: Option<(VaeChoice, String)>,
     /// Defaults for requests.
     pub defaults: ModelDefaults,
     /// The folder of adapters that requests may choose from.
@@ -96,6 +98,17 @@ impl ModelInfo {
         }
         self.defaults = defaults.or(std::mem::take(&mut self.defaults));
         Ok(())
+    }
+
+    /// Remarks on the texts of a video: those of [`Self::unread_scripts`], and one if there are tags of adapters among the texts.
+    pub fn remarks_on_texts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let texts: Vec<&str> = texts.into_iter().collect();
+        let mut remarks = self.unread_scripts(texts.iter().copied());
+        if texts.into_iter().any(AdapterChoice::has_tags) {
+            let usual = "a video is made with the model's usual adapters, which the setting models.loras names";
+            remarks.push(format!("<lora:..> in the texts of a video is read as text: {usual}"));
+        }
+        remarks
     }
 
     /// A sentence for each script in a request's texts that the model was not trained to read.
@@ -146,6 +159,7 @@ impl ModelInfo {
             scheduler_reason: String::new(),
             scripts: Scripts::default(),
             vaes: vec![VaeChoice::Full],
+            other_vae: None,
             defaults: ModelDefaults::default(),
             adapters: None,
             remarks: Vec::new(),

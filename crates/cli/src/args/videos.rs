@@ -58,7 +58,8 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 
-    /// The language of all texts: plain (every character is text) or a1111 (AUTOMATIC1111's weights, BREAK, any length) [default: plain].
+    /// The language of all texts: plain (every character is text), a1111 (AUTOMATIC1111's weights, BREAK, any length) or compel (compel's
+    /// weights, blends and conjunctions, any length) [default: plain].
     #[arg(long, value_name = "NAME")]
     pub prompt_syntax: Option<String>,
 

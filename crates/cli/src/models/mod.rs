@@ -62,6 +62,7 @@ pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
 pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<()> {
     let model = Model::parse(settings.source_of(name), None)?;
     // Inspecting a model must not download gigabytes.
+    Model::check_vae(settings.vae_of(name))?;
     let source = model.open_with(settings.vae_of(name), &HubSettings { offline: true, ..settings.hub.clone() })?;
     let family = ModelFamily::of(source.as_ref())?;
     let pipelines::Inspection { ignored, mut refusals, own_scheduler } = pipelines::inspect(source.as_ref());

@@ -74,7 +74,7 @@ pub(crate) struct PoolModelSettings {
     /// The adapters of requests that choose none: `NAME`, `NAME:WEIGHT` or `NAME:WEIGHT:TEXT_WEIGHT` each.
     #[serde(default, deserialize_with = "values::parsed_list")]
     pub loras: Vec<AdapterChoice>,
-    /// The language of prompts in requests that set none: `plain` or `a1111`. Absent: `plain`.
+    /// The language of prompts in requests that set none: `plain`, `a1111` or `compel`. Absent: `plain`.
     #[serde(default, deserialize_with = "values::parsed_option")]
     pub prompt_syntax: Option<PromptSyntax>,
 }

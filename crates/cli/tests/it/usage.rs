@@ -10,7 +10,7 @@ use crate::program::{framewright, run};
 #[test]
 fn a_wrong_command_is_one_line_and_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
-    let table: [(&[&str], &str); 9] = [
+    let table: [(&[&str], &str); 10] = [
         (&["picture"], "error: unrecognized subcommand 'picture'"),
         (&["image", "--out", "a.png"], "error: the following required arguments were not provided: <PROMPT>"),
         (
@@ -29,6 +29,10 @@ fn a_wrong_command_is_one_line_and_exit_code_2() {
         (
             &["bench", "--cpu-level", "sse"],
             "error: setting compute.cpu_level: \"sse\" is none of auto, portable, avx2, avx512, avx512bf16, amx (from --cpu-level)",
+        ),
+        (
+            &["image", "a", "--out", "a.png", "--vae", "absent"],
+            "error: vae absent: does not exist; use full, tiny, or the folder or file of a VAE",
         ),
         (&["serve", "--port", "70000"], "error: setting server.port: 70000 is outside 0..=65535 (from --port)"),
         (&["serve", "--config", "absent.toml"], "error: settings file absent.toml: No such file or directory (os error 2)"),

@@ -7,7 +7,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use candle_core::{DType, Device, Tensor};
@@ -19,6 +22,10 @@ use crate::{
     ops::Elements,
     weights::{Component, ModelFamily, Numbers, TensorShape, TensorSource, VaeChoice, WeightSource},
 };
+
+/// The largest merged weight: the largest number in f16. No published model's weights come near it, and larger ones overflow the model's
+/// own sums sooner or later, whatever its precision.
+const MOST_MERGED: f32 = 65_504.0;
 
 /// The parts that adapters change, where a model has them.
 const ADAPTED: [Component; 3] = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
@@ -164,6 +171,13 @@ fn find_layers(
     Ok(unfit)
 }
 
+impl AdaptedSource {
+    /// A remark for each adapter with keys that fit no layer.
+    pub fn adapters_remarks(&self) -> &[String] {
+        &self.remarks
+    }
+}
+
 impl WeightSource for AdaptedSource {
     fn name(&self) -> String {
         self.source.name()
@@ -200,16 +214,21 @@ impl WeightSource for AdaptedSource {
     }
 }
 
-/// `base + factor * difference`, in one pass over memory on the kernels' threads.
-fn with_difference(base: &Tensor, difference: &Tensor, factor: f32) -> Result<Tensor> {
+/// `base + factor * difference`, in one pass over memory on the kernels' threads, and the largest magnitude of it; NaN if any is NaN.
+fn with_difference(base: &Tensor, difference: &Tensor, factor: f32) -> Result<(Tensor, f32)> {
     let (bases, differences) = (Elements::of(base)?, Elements::of(difference)?);
     let (bases, differences) = (bases.slice::<f32>()?, differences.slice::<f32>()?);
+    // Without their sign, the bits of floats are in the order of the floats, and those of NaN are the largest.
+    let largest = AtomicU32::new(0);
     let sums = vec_in_strips(engine(), bases.len().min(differences.len()), |start, strip: &mut [f32]| {
+        let mut most = 0;
         for (sum, (base, difference)) in strip.iter_mut().zip(bases.iter().skip(start).zip(differences.iter().skip(start))) {
             *sum = base + factor * difference;
+            most = most.max(sum.abs().to_bits());
         }
+        largest.fetch_max(most, Ordering::Relaxed);
     });
-    Ok(Tensor::from_vec(sums, base.dims(), &Device::Cpu)?)
+    Ok((Tensor::from_vec(sums, base.dims(), &Device::Cpu)?, f32::from_bits(largest.into_inner())))
 }
 
 /// The tensors of one part.
@@ -258,8 +277,16 @@ impl TensorSource for AdaptedTensors {
             let Some(applied) = self.applied.get(*applied) else { continue };
             let Some(layer) = applied.adapter.layers.get(*layer) else { continue };
             let weight = applied.weight_in(self.component);
-            if let Some((difference, factor)) = layer.difference(*parameter, &base, weight, &applied.adapter.file)? {
-                merged = with_difference(&merged, &difference, factor as f32)?;
+            let Some((difference, factor)) = layer.difference(*parameter, &base, weight, &applied.adapter.file)? else { continue };
+            let (sum, largest) = with_difference(&merged, &difference, factor as f32)?;
+            merged = sum;
+            if largest.is_nan() || largest > MOST_MERGED {
+                let reason = format!(
+                    "makes {tensor} of the {} {largest:e}, where a weight is at most {MOST_MERGED}: lower the adapter's weight, or repair its {}",
+                    self.component,
+                    layer.key_of(*parameter).unwrap_or("file")
+                );
+                return Err(applied.adapter.file.fail(reason));
             }
         }
         Ok(merged)

@@ -21,12 +21,16 @@ pub struct AdapterChoice {
     pub text_weight: f64,
 }
 
+/// The names that weights may have in a tag.
+const TAG_KEYS: [&str; 2] = ["te", "unet"];
+const TAG_FORM: &str = "a tag is <lora:NAME:WEIGHT>, <lora:NAME:TEXT_WEIGHT:UNET_WEIGHT> or <lora:NAME:te=TEXT_WEIGHT:unet=UNET_WEIGHT>";
+
 impl AdapterChoice {
     /// Takes the tags `<lora:NAME:WEIGHT>` out of a prompt (`<lyco:..>` too). With two weights, the first is the text encoder's, as in
     /// AUTOMATIC1111; `te=` and `unet=` name them.
     ///
     /// # Errors
-    /// [`Error::Params`] for a tag whose weight is no number within the limit.
+    /// [`Error::Params`] for a tag whose weight is no number within the limit, and for words of a tag that are none of these.
     pub fn from_prompt(prompt: &str) -> Result<(String, Vec<Self>)> {
         let (mut rest, mut text, mut choices) = (prompt, String::with_capacity(prompt.len()), Vec::new());
         while let Some((before, tag, after)) = next_tag(rest) {
@@ -36,6 +40,11 @@ impl AdapterChoice {
         }
         text.push_str(rest);
         Ok((text, choices))
+    }
+
+    /// Whether a text has tags, malformed ones included.
+    pub fn has_tags(text: &str) -> bool {
+        next_tag(text).is_some()
     }
 
     /// Checks weights that were not read from text.
@@ -61,6 +70,16 @@ impl AdapterChoice {
 
     fn of_tag(tag: &str) -> Result<Self> {
         let (named, plain): (Vec<&str>, Vec<&str>) = tag.split(':').partition(|word| word.contains('='));
+        let keys = || named.iter().filter_map(|word| word.split_once('=')).map(|(key, _)| key.trim());
+        if let Some(key) = keys().find(|key| !TAG_KEYS.contains(key)) {
+            return Err(refused(format!("{key:?} in {tag:?} is unknown: {TAG_FORM}")));
+        }
+        if let Some(key) = TAG_KEYS.into_iter().find(|known| keys().filter(|key| key == known).count() > 1) {
+            return Err(refused(format!("{key:?} occurs twice in {tag:?}: {TAG_FORM}")));
+        }
+        if plain.len() > 3 {
+            return Err(refused(format!("{tag:?} has more than a name and two weights: {TAG_FORM}")));
+        }
         let at = |index: usize| plain.get(index).map(|word| weight(tag, word)).transpose();
         let of = |name: &str| {
             let word = named.iter().find_map(|word| word.split_once('=').filter(|(key, _)| key.trim() == name).map(|(_, value)| value));
@@ -153,6 +172,14 @@ mod tests {
         assert_eq!(text, "a fox , <b>  ");
         assert_eq!(choices, [choice("ink", 0.8, 0.8), choice("wash", 0.9, 0.2), choice("x", 0.3, 2.0), choice("y", 1.0, 1.0)]);
         assert_eq!(AdapterChoice::from_prompt("<lora:open").unwrap(), ("<lora:open".into(), vec![]));
-        assert!(AdapterChoice::from_prompt("<lora:ink:strong>").is_err());
+        for (tag, part) in [
+            ("<lora:ink:strong>", "\"strong\" in \"ink:strong\" is no weight"),
+            ("<lora:ink:strength=3>", "\"strength\" in \"ink:strength=3\" is unknown: a tag is <lora:NAME:WEIGHT>"),
+            ("<lora:ink:1:1:7>", "has more than a name and two weights: a tag is"),
+            ("<lora:ink:te=1:te=2>", "\"te\" occurs twice"),
+        ] {
+            let message = AdapterChoice::from_prompt(tag).unwrap_err().to_string();
+            assert!(message.contains(part), "{tag}: {message}");
+        }
     }
 }

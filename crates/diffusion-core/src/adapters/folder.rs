@@ -45,6 +45,22 @@ impl AdapterFolder {
         Ok(names)
     }
 
+    /// A sentence for each name that several files have.
+    ///
+    /// # Errors
+    /// As [`Self::names`].
+    pub fn remarks(&self) -> Result<Vec<String>> {
+        let remark = |name: &String| {
+            let found: Vec<&str> = EXTENSIONS.into_iter().filter(|end| self.root.join(format!("{name}.{end}")).is_file()).collect();
+            let (first, others) = found.split_first()?;
+            let others = others.iter().map(|end| format!("{name}.{end}")).collect::<Vec<_>>().join(" and ");
+            let folder = self.root.display();
+            (!others.is_empty())
+                .then(|| format!("{folder}: the adapter {name} is {name}.{first}; {others} is never read: rename or remove it"))
+        };
+        Ok(self.names()?.iter().filter_map(remark).collect())
+    }
+
     /// The file of an adapter.
     ///
     /// # Errors
@@ -118,6 +134,7 @@ mod tests {
             outside.join("x.safetensors"),
             root.join("a b.safetensors"),
             root.join("c.pt"),
+            root.join("a b.pt"),
             root.join("notes.txt"),
             root.join(".h.pt"),
             root.join(" lead.pt"),
@@ -128,6 +145,9 @@ mod tests {
         let folder = AdapterFolder::open(&root).unwrap();
         assert_eq!(folder.names().unwrap(), ["a b", "c"]);
         assert_eq!(folder.find("a b").unwrap(), root.join("a b.safetensors"));
+        let remarks = folder.remarks().unwrap();
+        assert_eq!(remarks.len(), 1);
+        assert!(remarks[0].ends_with("the adapter a b is a b.safetensors; a b.pt is never read: rename or remove it"), "{remarks:?}");
         for name in ["../x", "..", "", "/etc/passwd", "a/b", "a\\b", "c:x", ".hidden", "x\0", "inside/../../x", " lead", &"n".repeat(300)] {
             let message = folder.find(name).err().unwrap().to_string();
             assert!(message.contains("is no adapter's name"), "{name:?}: {message}");

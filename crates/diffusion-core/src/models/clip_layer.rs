@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use super::config_reader::ConfigReader;
 use crate::{
     Result,
-    ops::{Activation, AttentionParams, LayerNorm, Linear, attention},
+    ops::{Activation, AttentionParams, LayerNorm, Linear, attention, biased_attention},
     weights::ComponentWeights,
 };
 
@@ -66,11 +66,15 @@ impl ClipLayer {
         })
     }
 
-    /// Maps [batch, tokens, hidden] to the same shape.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// Maps [batch, tokens, hidden] to the same shape. `bias` [batch, tokens] in f32 is added to the scores of each token.
+    pub(super) fn forward(&self, x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let normal = self.layer_norm1.forward(x)?;
         let (query, key, value) = (self.q_proj.forward(&normal)?, self.k_proj.forward(&normal)?, self.v_proj.forward(&normal)?);
-        let x = self.out_proj.forward_add(&attention(&query, &key, &value, self.attention)?, x)?;
+        let attended = match bias {
+            Some(bias) => biased_attention(&query, &key, &value, self.attention, bias)?,
+            None => attention(&query, &key, &value, self.attention)?,
+        };
+        let x = self.out_proj.forward_add(&attended, x)?;
         let inner = self.activation.forward(&self.fc1.forward(&self.layer_norm2.forward(&x)?)?)?;
         self.fc2.forward_add(&inner, &x)
     }

@@ -104,6 +104,31 @@ pub(super) fn text_part(json: &Value) -> &Value {
     json.get("text_config").filter(|part| part.is_object()).unwrap_or(json)
 }
 
+/// The tokens of texts, of which some may be hidden from all others.
+#[derive(Clone, Copy, Debug)]
+pub struct TextTokens<'a> {
+    ids: &'a Tensor,
+    bias: Option<&'a Tensor>,
+}
+
+impl<'a> TextTokens<'a> {
+    /// Ids [batch, tokens] (u32), and what is added to the scores of each in the attention, of the same shape in f32: minus infinity hides
+    /// a token. The first must be visible.
+    pub fn biased(ids: &'a Tensor, bias: &'a Tensor) -> Self {
+        Self { ids, bias: Some(bias) }
+    }
+
+    pub(super) fn ids(self) -> &'a Tensor {
+        self.ids
+    }
+}
+
+impl<'a> From<&'a Tensor> for TextTokens<'a> {
+    fn from(ids: &'a Tensor) -> Self {
+        Self { ids, bias: None }
+    }
+}
+
 /// The text encoder.
 #[derive(Debug)]
 pub struct ClipTextModel {
@@ -175,8 +200,8 @@ impl ClipTextModel {
     /// # Errors
     /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if `clip_skip` exceeds the number of layers or an id exceeds
     /// the vocabulary.
-    pub fn forward(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
-        self.final_layer_norm.forward(&self.run(input_ids, self.kept_layers(clip_skip, self.layers.len())?)?)
+    pub fn forward<'a>(&self, tokens: impl Into<TextTokens<'a>>, clip_skip: usize) -> Result<Tensor> {
+        self.final_layer_norm.forward(&self.run(tokens.into(), self.kept_layers(clip_skip, self.layers.len())?)?)
     }
 
     /// The states that Stable Diffusion XL attends to: as [`Self::forward`], but of one layer less and without the final norm, so
@@ -184,15 +209,15 @@ impl ClipTextModel {
     ///
     /// # Errors
     /// As [`Self::forward`].
-    pub fn penultimate(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
-        self.run(input_ids, self.kept_layers(clip_skip, self.layers.len().saturating_sub(1))?)
+    pub fn penultimate<'a>(&self, tokens: impl Into<TextTokens<'a>>, clip_skip: usize) -> Result<Tensor> {
+        self.run(tokens.into(), self.kept_layers(clip_skip, self.layers.len().saturating_sub(1))?)
     }
 
     /// The states of [`Self::penultimate`], and the last layer's normalised states.
-    pub(super) fn penultimate_and_last(&self, input_ids: &Tensor, clip_skip: usize) -> Result<(Tensor, Tensor)> {
-        let penultimate = self.penultimate(input_ids, clip_skip)?;
+    pub(super) fn penultimate_and_last(&self, tokens: TextTokens<'_>, clip_skip: usize) -> Result<(Tensor, Tensor)> {
+        let penultimate = self.penultimate(tokens, clip_skip)?;
         let kept = self.kept_layers(clip_skip, self.layers.len().saturating_sub(1))?.len();
-        let last = self.layers.iter().skip(kept).try_fold(penultimate.clone(), |x, layer| layer.forward(&x))?;
+        let last = self.layers.iter().skip(kept).try_fold(penultimate.clone(), |x, layer| layer.forward(&x, tokens.bias))?;
         Ok((penultimate, self.final_layer_norm.forward(&last)?))
     }
 
@@ -206,7 +231,7 @@ impl ClipTextModel {
     }
 
     /// The hidden states after these layers.
-    fn run(&self, input_ids: &Tensor, layers: &[ClipLayer]) -> Result<Tensor> {
+    fn run(&self, TextTokens { ids: input_ids, bias }: TextTokens<'_>, layers: &[ClipLayer]) -> Result<Tensor> {
         let limit = self.config.max_position_embeddings;
         let tokens = match input_ids.dims() {
             [batch, tokens] if *batch > 0 && (1..=limit).contains(tokens) => *tokens,
@@ -221,7 +246,7 @@ impl ClipTextModel {
         };
         let mut x = words.broadcast_add(&self.position_embedding.narrow(0, 0, tokens)?)?;
         for layer in layers {
-            x = layer.forward(&x)?;
+            x = layer.forward(&x, bias)?;
         }
         Ok(x)
     }

@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use serde_json::Value;
 
 use super::{
-    clip_text::{ClipTextConfig, ClipTextModel, text_part},
+    clip_text::{ClipTextConfig, ClipTextModel, TextTokens, text_part},
     config_reader::ConfigReader,
 };
 use crate::{Result, ops::Linear, weights::ComponentWeights};
@@ -95,9 +95,10 @@ impl ClipTextModelWithProjection {
     ///
     /// # Errors
     /// As [`ClipTextModel::forward`].
-    pub fn forward(&self, input_ids: &Tensor, clip_skip: usize) -> Result<ProjectedText> {
-        let (hidden_states, last) = self.text_model.penultimate_and_last(input_ids, clip_skip)?;
-        let rows: Vec<Vec<u32>> = input_ids.to_dtype(DType::U32)?.to_vec2()?;
+    pub fn forward<'a>(&self, tokens: impl Into<TextTokens<'a>>, clip_skip: usize) -> Result<ProjectedText> {
+        let tokens = tokens.into();
+        let (hidden_states, last) = self.text_model.penultimate_and_last(tokens, clip_skip)?;
+        let rows: Vec<Vec<u32>> = tokens.ids().to_dtype(DType::U32)?.to_vec2()?;
         let pooled =
             rows.iter().enumerate().map(|(row, ids)| Ok(last.narrow(0, row, 1)?.narrow(1, self.pooled_position(ids), 1)?.squeeze(1)?));
         let pooled = Tensor::cat(&pooled.collect::<Result<Vec<_>>>()?, 0)?;

@@ -156,7 +156,7 @@ impl ClipVisionModelWithProjection {
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut x = self.pre_layrnorm.forward(&self.embeddings.forward(pixels)?)?;
         for layer in &self.layers {
-            x = layer.forward(&x)?;
+            x = layer.forward(&x, None)?;
         }
         // The image's vector is the projected class token.
         let pooled = self.post_layernorm.forward(&x.narrow(1, 0, 1)?.squeeze(1)?)?;

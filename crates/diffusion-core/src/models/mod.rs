@@ -30,7 +30,7 @@ pub use autoencoder::{
     AutoencoderTiny, AutoencoderTinyConfig, ImageVae, ImageVaeConfig, LatentDistribution, Tiling,
 };
 pub use blip::{BlipCache, BlipConfig, BlipImageContext, BlipTextConfig, BlipTextDecoder, BlipVisionConfig, BlipVisionModel};
-pub use clip_text::{ClipTextConfig, ClipTextModel};
+pub use clip_text::{ClipTextConfig, ClipTextModel, TextTokens};
 pub use clip_text_projection::{ClipTextModelWithProjection, ClipTextProjectionConfig, ProjectedText};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
 pub use plan::ActivationPlan;

@@ -3,7 +3,7 @@
 //! Invariant: the score matrix of a long sequence is never materialised as a whole, but computed in chunks of queries. The softmax is in
 //! f32. Follows torch.nn.functional.scaled_dot_product_attention.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::{cpu, execution, portable};
 use crate::{Error, Result};
@@ -26,6 +26,24 @@ pub struct AttentionParams {
 /// # Errors
 /// [`Error::Shape`] if the shapes do not match, the heads do not divide the channels, or a causal attention is not square.
 pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
+    check(query, key, value, params)?;
+    let run = if execution::is_cpu(query.device()) { cpu::attention } else { portable::attention };
+    run(&query.contiguous()?, &key.contiguous()?, &value.contiguous()?, params)
+}
+
+/// [`attention()`] in which some keys are hidden: `bias` [batch, keys] in f32 is added to their scores. For short sequences.
+///
+/// # Errors
+/// As [`attention()`]; [`Error::Candle`] if the bias has another shape.
+pub fn biased_attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams, bias: &Tensor) -> Result<Tensor> {
+    check(query, key, value, params)?;
+    let wide = |x: &Tensor| x.to_dtype(DType::F32)?.contiguous();
+    let found = portable::biased_attention(&wide(query)?, &wide(key)?, &wide(value)?, params, Some(bias))?;
+    Ok(found.to_dtype(query.dtype())?)
+}
+
+/// Checks the operands of an attention, and counts its work.
+fn check(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<()> {
     let (batch, queries, channels) = query.dims3()?;
     let (_, keys, _) = key.dims3()?;
     let bad = |what, expected: String, found: &Tensor| Err(Error::Shape { what, expected, found: found.dims().to_vec() });
@@ -44,6 +62,5 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
     }
     // Scores, then the weighted sum of values.
     execution::count_product(batch * queries, channels, 2 * keys);
-    let run = if execution::is_cpu(query.device()) { cpu::attention } else { portable::attention };
-    run(&query.contiguous()?, &key.contiguous()?, &value.contiguous()?, params)
+    Ok(())
 }

@@ -26,7 +26,7 @@ mod temporal_attention;
 mod temporal_conv;
 
 pub use activation::{Activation, silu};
-pub use attention::{AttentionParams, attention};
+pub use attention::{AttentionParams, attention, biased_attention};
 pub use conv2d::{Conv2d, Conv2dParams, ConvExtras};
 pub(crate) use elements::Elements;
 pub use geglu::Geglu;

@@ -179,6 +179,14 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// Only if the device fails.
 pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
+    biased_attention(query, key, value, params, None)
+}
+
+/// Attention whose scores get a bias of each key, [batch, keys] in f32; in chunks of queries.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn biased_attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams, bias: Option<&Tensor>) -> Result<Tensor> {
     let (batch, queries, channels) = query.dims3()?;
     let keys = key.dim(1)?;
     let (heads, head_dim) = (params.heads, channels / params.heads);
@@ -197,6 +205,9 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
         let mut scores = q.narrow(2, first, rows)?.contiguous()?.matmul(&k)?.to_dtype(DType::F32)?;
         if params.causal {
             scores = scores.broadcast_add(&causal_mask(first, rows, keys, &scores)?)?;
+        }
+        if let Some(bias) = bias {
+            scores = scores.broadcast_add(&bias.reshape((batch, 1, 1, keys))?)?;
         }
         let probabilities = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
         chunks.push(probabilities.matmul(&v)?);

@@ -121,7 +121,8 @@ impl<'a> Inspector<'a> {
         if self.source.vaes().contains(&VaeChoice::Tiny) {
             let tiny = self.config(Component::TinyVae, ImageVaeConfig::read);
             if let (Some(full), Some(tiny)) = (&vae, &tiny) {
-                self.found.refusals.extend(image::check_vae_fit(full, tiny).err());
+                let name = self.source.config_name(Component::TinyVae);
+                self.found.refusals.extend(image::check_vae_fit(full, tiny).map_err(|error| error.in_file(&name)).err());
             }
             self.weights(Component::TinyVae, tiny, ImageVae::load);
         }
@@ -145,12 +146,11 @@ impl<'a> Inspector<'a> {
 
     /// Reads a component's configuration.
     fn config<C>(&mut self, component: Component, read: impl FnOnce(&Json) -> Result<(C, Vec<String>)>) -> Option<C> {
-        match self.source.config(component).and_then(|json| read(&json)) {
+        let name = self.source.config_name(component);
+        match self.source.config(component).and_then(|json| read(&json).map_err(|error| error.in_file(&name))) {
             Ok((config, fields)) => {
                 if !fields.is_empty() {
-                    let folder = component.folder();
-                    let slash = if folder.is_empty() { "" } else { "/" };
-                    let file = format!("{folder}{slash}{}", component.config_file());
+                    let file = self.source.config_name(component);
                     self.found.ignored.push(IgnoredFields { file, fields });
                 }
                 Some(config)

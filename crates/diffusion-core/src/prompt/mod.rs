@@ -5,6 +5,7 @@
 
 mod a1111;
 mod chunks;
+pub mod compel;
 mod words;
 
 use std::{fmt, str::FromStr};
@@ -20,17 +21,30 @@ pub enum PromptSyntax {
     Plain,
     /// AUTOMATIC1111's: `(word)`, `((word))`, `(word:1.2)`, `[word]`, escapes with `\`, `BREAK`, and prompts of any length.
     A1111,
+    /// compel's: `word++`, `word-`, `(a text)1.3`, `("one text", "another").blend(1, 0.5)`, `.and()`, and prompts of any length.
+    Compel,
 }
 
 impl PromptSyntax {
     /// Every language, in the order in which messages list them.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::A1111];
+    pub const ALL: [Self; 3] = [Self::Plain, Self::A1111, Self::Compel];
 
     /// Whether what exceeds the text encoder's length is cut off.
     pub fn truncates(self) -> bool {
         match self {
             Self::Plain => true,
-            Self::A1111 => false,
+            Self::A1111 | Self::Compel => false,
+        }
+    }
+
+    /// Checks a prompt.
+    ///
+    /// # Errors
+    /// What is wrong with it, where, and a remedy. Only compel's language has faults.
+    pub fn check(self, prompt: &str) -> std::result::Result<(), String> {
+        match self {
+            Self::Plain | Self::A1111 => Ok(()),
+            Self::Compel => compel::parse(prompt).map(drop).map_err(|error| error.to_string()),
         }
     }
 
@@ -39,6 +53,7 @@ impl PromptSyntax {
         match self {
             Self::Plain => "plain",
             Self::A1111 => "a1111",
+            Self::Compel => "compel",
         }
     }
 }
@@ -88,7 +103,7 @@ enum Part {
     Break,
 }
 
-/// The chunks of a prompt; at least one.
+/// The chunks of a prompt; at least one. compel's language has more than chunks ([`compel::parse`]), so its prompts are read as plain ones.
 ///
 /// # Errors
 /// [`crate::Error::Tokenizer`] if a text cannot be encoded.
@@ -102,7 +117,7 @@ pub fn chunks(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer) -> 
 /// As [`chunks()`].
 pub fn chunks_with(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer, words: &AddedWords) -> Result<Vec<PromptChunk>> {
     match syntax {
-        PromptSyntax::Plain => {
+        PromptSyntax::Plain | PromptSyntax::Compel => {
             let ids = tokenizer.framed(&plain_tokens(prompt, tokenizer, words)?).ids;
             Ok(vec![PromptChunk { weights: vec![1.0; ids.len()], ids }])
         }

@@ -252,6 +252,11 @@ impl ClipTokenizer {
         self.tokenizer.token_to_id(&format!(",{END_OF_WORD}"))
     }
 
+    /// The text of an id of the vocabulary; that of a word's last token ends with `</w>`.
+    pub(crate) fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
+    }
+
     /// The padding id: 49407 (the end token) in SD 1.x, 0 ("!") in SD 2.x.
     pub fn pad_id(&self) -> u32 {
         self.pad_id

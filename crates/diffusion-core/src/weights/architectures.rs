@@ -146,7 +146,7 @@ pub(super) const REFINER_MODEL_INDEX: &str = r#"{
 }"#;
 
 /// The index of a Stable Video Diffusion pipeline.
-const VIDEO_MODEL_INDEX: &str = r#"{
+pub(super) const VIDEO_MODEL_INDEX: &str = r#"{
   "_class_name": "StableVideoDiffusionPipeline",
   "feature_extractor": ["transformers", "CLIPImageProcessor"],
   "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
@@ -313,7 +313,7 @@ const NANO_VISION: &str = r#"{
 }"#;
 
 /// The image preprocessing for these image encoders.
-const CLIP_IMAGES: &str = r#"{
+pub(super) const CLIP_IMAGES: &str = r#"{
   "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true, "do_normalize": true,
   "do_rescale": true, "do_resize": true, "feature_extractor_type": "CLIPFeatureExtractor",
   "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_processor_type": "CLIPImageProcessor",
@@ -411,7 +411,7 @@ const EULER_ANCESTRAL_TRAILING: &str = r#"{
 }"#;
 
 /// Stable Video Diffusion's scheduler.
-const EULER_V: &str = r#"{
+pub(super) const EULER_V: &str = r#"{
   "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
   "clip_sample": false, "interpolation_type": "linear", "num_train_timesteps": 1000, "prediction_type": "v_prediction",
   "set_alpha_to_one": false, "sigma_max": 700.0, "sigma_min": 0.002, "skip_prk_steps": true, "steps_offset": 1,

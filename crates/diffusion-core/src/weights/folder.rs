@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Component, TensorSource, VaeChoice, WeightSource, contents, mapping::WeightFile, model_index, python_json, safetensors_file,
+    Component, TensorSource, VaeChoice, WeightSource, contents, kinds, mapping::WeightFile, model_index, python_json, safetensors_file,
     table::TensorTable, torch_file,
 };
 use crate::{Error, Result, regular_file};
@@ -23,14 +23,6 @@ pub struct DiffusersFolder {
     /// The component whose files lie at the top, where that is all there is.
     only: Option<Component>,
 }
-
-/// What a folder without a model index contains, by a file in it.
-const WHAT_ELSE: [(&str, &str); 4] = [
-    ("adapter_config.json", "; it holds a PEFT adapter, which modifies a model but is not one"),
-    ("pytorch_lora_weights.safetensors", "; it holds a LoRA, which modifies a model but is not one"),
-    ("learned_embeds.safetensors", "; it holds a textual-inversion embedding, which adds a word to a model but is not one"),
-    ("config.json", "; it may be one component of a model: give the folder above it"),
-];
 
 /// The variant for components without plain files.
 const HALF_PRECISION: &str = "fp16";
@@ -75,6 +67,11 @@ impl DiffusersFolder {
         self.folder(component).join(file_name)
     }
 
+    /// The file of a component's configuration.
+    pub(super) fn config_path(&self, component: Component) -> PathBuf {
+        self.path(component, component.config_file())
+    }
+
     /// The preferred weight file among those that exist for a component.
     fn weights_of(&self, component: Component) -> Result<Weights> {
         let Some((safetensors, torch)) = component.weight_stems() else {
@@ -95,8 +92,11 @@ impl DiffusersFolder {
             }
         }
         let wanted = self.variant.as_ref().map_or(String::new(), |variant| format!(" of the variant {variant}"));
-        let reason = format!("has no weight file{wanted}: looked for {safetensors}.safetensors, {torch}.bin, their shards and variants");
-        Err(Error::file(self.folder(component), reason))
+        let folder = self.folder(component);
+        let other = kinds::of_other_program(&folder).map(|is| format!("; it holds {is}, which is not supported")).unwrap_or_default();
+        let reason =
+            format!("has no weight file{wanted}: looked for {safetensors}.safetensors, {torch}.bin, their shards and variants{other}");
+        Err(Error::file(folder, reason))
     }
 }
 
@@ -142,7 +142,7 @@ impl WeightSource for DiffusersFolder {
         match regular_file::read(&path) {
             Ok(bytes) => python_json::parse(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound && component == Component::ModelIndex => {
-                let known = WHAT_ELSE.iter().find(|(file_name, _)| self.root.join(file_name).is_file()).map_or("", |(_, what)| what);
+                let known = kinds::of_folder(&self.root).map(|what| format!("; {what}")).unwrap_or_default();
                 Err(Error::file(path, format!("is missing, so this is no diffusers model folder{known}")))
             }
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Error::file(path, "is missing")),

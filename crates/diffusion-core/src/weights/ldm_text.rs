@@ -149,22 +149,27 @@ pub(super) fn openclip(part: &LdmPart, tower: OpenClip) -> Result<(Value, Tensor
                     part.fail(name, reason)
                 });
         }
-        let renamed = [
-            ("ln_1.", "layer_norm1."),
-            ("ln_2.", "layer_norm2."),
-            ("attn.out_proj.", "self_attn.out_proj."),
-            ("mlp.c_fc.", "mlp.fc1."),
-            ("mlp.c_proj.", "mlp.fc2."),
-        ]
-        .into_iter()
-        .find_map(|(openclip, diffusers)| rest.strip_prefix(openclip).map(|rest| format!("{target}.{diffusers}{rest}")));
+        let renamed = openclip_layer(rest).map(|rest| format!("{target}.{rest}"));
         Ok(renamed.map(|name| (name, tensor.clone())).into_iter().collect())
     })?;
     Ok((config, table))
 }
 
+/// A tensor's name within a layer of OpenCLIP's towers, but for the fused projection.
+pub(super) fn openclip_layer(name: &str) -> Option<String> {
+    [
+        ("ln_1.", "layer_norm1."),
+        ("ln_2.", "layer_norm2."),
+        ("attn.out_proj.", "self_attn.out_proj."),
+        ("mlp.c_fc.", "mlp.fc1."),
+        ("mlp.c_proj.", "mlp.fc2."),
+    ]
+    .into_iter()
+    .find_map(|(openclip, diffusers)| name.strip_prefix(openclip).map(|rest| format!("{diffusers}{rest}")))
+}
+
 /// The three parts of a fused projection, `width` rows each; `None` if it has a different number of rows.
-fn thirds(tensor: &StoredTensor, width: usize) -> Option<[StoredTensor; 3]> {
+pub(super) fn thirds(tensor: &StoredTensor, width: usize) -> Option<[StoredTensor; 3]> {
     if tensor.shape().first() != Some(&(3 * width)) {
         return None;
     }

@@ -48,6 +48,8 @@ pub(super) struct Layout {
     blocks: Vec<Block>,
     /// Of Stable Diffusion XL.
     depths: Option<Depths>,
+    /// Whether its layers have temporal parts, as in Stable Video Diffusion.
+    is_video: bool,
     /// For each layer of the down path after the first: its block, and its index in the block or `None` for a downsampler.
     input: Vec<(usize, Option<usize>)>,
 }
@@ -83,7 +85,8 @@ impl Layout {
     /// [`crate::Error::Weights`] naming a tensor that is missing or that no UNet of the family has.
     pub(super) fn infer(part: &LdmPart, is_xl: bool) -> Result<Self> {
         let in_channels = part.dimension("input_blocks.0.0.weight", 1)?;
-        if in_channels != 4 && in_channels != 9 {
+        let is_video = part.has_any("middle_block.0.time_mixer.");
+        if in_channels != 4 && in_channels != 9 && !(is_video && in_channels == 8) {
             let kind = match in_channels {
                 5 => " (a depth-to-image model)",
                 7 => " (an upscaler)",
@@ -147,8 +150,48 @@ impl Layout {
             middle,
             blocks,
             depths,
+            is_video,
             input,
         })
+    }
+
+    /// The configuration that diffusers would write for a video model of so many frames.
+    ///
+    /// # Errors
+    /// [`crate::Error::Weights`] if a width cannot be divided into heads, or the embedding into numbers.
+    pub(super) fn video_config(&self, part: &LdmPart, num_frames: usize) -> Result<Value> {
+        /// Frames per second, motion, and the noise of the image.
+        const IDS: usize = 3;
+        const EMBEDDING: &str = "label_emb.0.0.weight";
+        let inputs = part.dimension(EMBEDDING, 1)?;
+        if inputs == 0 || !inputs.is_multiple_of(IDS) {
+            return Err(part.fail(EMBEDDING, format!("its {inputs} inputs are not the embeddings of {IDS} numbers")));
+        }
+        let head_width = 64;
+        if self.blocks.iter().any(|block| !block.channels.is_multiple_of(head_width)) {
+            return Err(part.fail("input_blocks", "a width is no multiple of 64, so the number of attention heads cannot be inferred"));
+        }
+        let types = |with: &'static str, without: &'static str| {
+            self.blocks.iter().map(move |block| if block.attention { with } else { without }).collect::<Vec<_>>()
+        };
+        let mut up_block_types = types("CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal");
+        up_block_types.reverse();
+        Ok(json!({
+            "_class_name": "UNetSpatioTemporalConditionModel",
+            "addition_time_embed_dim": inputs / IDS,
+            "block_out_channels": self.blocks.iter().map(|block| block.channels).collect::<Vec<_>>(),
+            "cross_attention_dim": self.cross_attention_dim,
+            "down_block_types": types("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+            "in_channels": self.in_channels,
+            "layers_per_block": self.layers_per_block,
+            "num_attention_heads": self.blocks.iter().map(|block| block.channels / head_width).collect::<Vec<_>>(),
+            "num_frames": num_frames,
+            "out_channels": self.out_channels,
+            "projection_class_embeddings_input_dim": inputs,
+            "sample_size": 96,
+            "transformer_layers_per_block": 1,
+            "up_block_types": up_block_types,
+        }))
     }
 
     /// The configuration that diffusers would write. For Stable Diffusion XL, `pooled` is the number of channels of its pooled text and the
@@ -224,8 +267,12 @@ impl Layout {
         let table = part.rename(|name, tensor| match self.rename(name) {
             Some(renamed) => Ok(vec![(renamed, tensor.clone())]),
             None if LAYERS.iter().any(|layer| name.contains(layer)) => {
-                let family = if self.depths.is_some() { "XL" } else { "1.x or 2.x" };
-                Err(part.fail(name, format!("unsupported: a Stable Diffusion {family} UNet has no such layer")))
+                let family = match (&self.depths, self.is_video) {
+                    (_, true) => "Video Diffusion",
+                    (Some(_), false) => "Diffusion XL",
+                    (None, false) => "Diffusion 1.x or 2.x",
+                };
+                Err(part.fail(name, format!("unsupported: a Stable {family} UNet has no such layer")))
             }
             None => {
                 unknown.push(part.full_name(name));
@@ -270,14 +317,16 @@ impl Layout {
                 return Some(format!("{diffusers}{rest}"));
             }
         }
-        if self.depths.is_some() {
+        if self.depths.is_some() || self.is_video {
             for (ldm, diffusers) in [("label_emb.0.0.", "linear_1."), ("label_emb.0.2.", "linear_2.")] {
                 if let Some(rest) = name.strip_prefix(ldm) {
                     return Some(format!("add_embedding.{diffusers}{rest}"));
                 }
             }
         }
-        let transformer = |rest| transformer(rest, self.depths.is_some());
+        let transformer =
+            |rest| if self.is_video { video_transformer(rest) } else { transformer(rest, self.depths.is_some()).map(str::to_owned) };
+        let resnet = |rest| if self.is_video { video_resnet(rest) } else { resnet(rest) };
         if let Some(rest) = name.strip_prefix("input_blocks.") {
             let (index, rest) = numbered(rest)?;
             let (block, layer) = self.input.get(index.checked_sub(1)?)?;
@@ -347,7 +396,34 @@ impl Depths {
     }
 }
 
-fn resnet(name: &str) -> Option<String> {
+/// A residual block's spatial part, its temporal one, and their mixer.
+fn video_resnet(name: &str) -> Option<String> {
+    if name.starts_with("time_mixer.") {
+        return Some(name.to_owned());
+    }
+    match name.strip_prefix("time_stack.") {
+        Some(rest) => Some(format!("temporal_res_block.{}", resnet(rest)?)),
+        None => Some(format!("spatial_res_block.{}", resnet(name)?)),
+    }
+}
+
+/// A transformer's spatial layer, its temporal one, and their mixer.
+fn video_transformer(name: &str) -> Option<String> {
+    if name.starts_with("time_mixer.") {
+        return Some(name.to_owned());
+    }
+    [
+        ("time_stack.", "temporal_transformer_blocks."),
+        ("time_pos_embed.0.", "time_pos_embed.linear_1."),
+        ("time_pos_embed.2.", "time_pos_embed.linear_2."),
+    ]
+    .into_iter()
+    .find_map(|(ldm, diffusers)| name.strip_prefix(ldm).map(|rest| format!("{diffusers}{rest}")))
+    .or_else(|| transformer(name, false).map(str::to_owned))
+}
+
+/// A residual block's layers.
+pub(super) fn resnet(name: &str) -> Option<String> {
     [
         ("in_layers.0.", "norm1."),
         ("in_layers.2.", "conv1."),

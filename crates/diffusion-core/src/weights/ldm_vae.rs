@@ -82,6 +82,22 @@ impl Layout {
         })
     }
 
+    /// The configuration of a temporal autoencoder of these dimensions, Stable Video Diffusion's.
+    pub(super) fn temporal_config(&self) -> Value {
+        json!({
+            "_class_name": "AutoencoderKLTemporalDecoder",
+            "block_out_channels": self.block_out_channels,
+            "down_block_types": vec!["DownEncoderBlock2D"; self.block_out_channels.len()],
+            "force_upcast": true,
+            "in_channels": self.in_channels,
+            "latent_channels": self.latent_channels,
+            "layers_per_block": self.layers_per_block,
+            "out_channels": self.out_channels,
+            "sample_size": 768,
+            "scaling_factor": SCALING_FACTOR,
+        })
+    }
+
     /// The tensors under diffusers' names, and the names of those that no Stable Diffusion autoencoder has, which are omitted. Those of the
     /// training loss are omitted without mention.
     ///
@@ -99,7 +115,8 @@ impl Layout {
         Ok((table, unknown))
     }
 
-    fn rename(&self, name: &str) -> Option<String> {
+    /// A tensor's name in diffusers.
+    pub(super) fn rename(&self, name: &str) -> Option<String> {
         if name.starts_with("quant_conv.") || name.starts_with("post_quant_conv.") {
             return Some(name.to_owned());
         }

@@ -23,6 +23,7 @@ mod ldm;
 mod ldm_text;
 mod ldm_unet;
 mod ldm_vae;
+mod ldm_video;
 mod mapping;
 mod model_index;
 mod names;
@@ -175,6 +176,13 @@ pub trait WeightSource: Send + Sync {
     /// [`Error::Io`] if it exists and cannot be read.
     fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>>;
 
+    /// The name of a component's JSON in messages, relative to the model if it is a part of it.
+    fn config_name(&self, component: Component) -> String {
+        let folder = component.folder();
+        let slash = if folder.is_empty() { "" } else { "/" };
+        format!("{folder}{slash}{}", component.config_file())
+    }
+
     /// The component's tensors under their diffusers names.
     ///
     /// # Errors
@@ -184,6 +192,11 @@ pub trait WeightSource: Send + Sync {
     /// The model's autoencoders; the first is that of requests that choose none.
     fn vaes(&self) -> Vec<VaeChoice> {
         vec![VaeChoice::Full]
+    }
+
+    /// An autoencoder from elsewhere, by the name of its file or folder: which of the model's it is.
+    fn other_vae(&self) -> Option<(VaeChoice, String)> {
+        None
     }
 
     /// Remarks for users about how the model was read, one sentence each: conclusions about what its files do not state.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Component, WeightSource};
+use super::{Component, WeightSource, kinds};
 use crate::{Error, Result};
 
 const FILE: &str = "model_index.json";
@@ -190,6 +190,9 @@ pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
         Some(value) => return fail("_class_name", format!("expected a pipeline's name, found {value}")),
     };
     let Some(mut family) = ModelFamily::ALL.into_iter().find(|family| family.pipelines().contains(&class)) else {
+        if let Some(refusal) = kinds::of_class(class) {
+            return fail("_class_name", format!("unsupported pipeline {class}: the model {refusal}"));
+        }
         let known = ModelFamily::ALL.into_iter().flat_map(ModelFamily::pipelines).copied().collect::<Vec<_>>().join(", ");
         let reason =
             format!("unsupported pipeline {class}; supported are Stable Diffusion 1.x, 2.x and XL and Stable Video Diffusion ({known})");

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use super::{DiffusersFolder, PredictionType, SingleFile, SingleFileOptions, WeightSource};
+use super::{DiffusersFolder, PredictionType, SingleFile, SingleFileOptions, WeightSource, kinds};
 use crate::{Error, Result};
 
-/// Facts about a model that its files do not state; each option applies to only one kind of model and is refused for the other.
+/// Facts about a model that its files do not state; the first two options apply each to only one kind of model and is refused for the other.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// The variant of a diffusers folder's weight files, such as "fp16".
     pub variant: Option<String>,
     /// The prediction type of a single-file checkpoint.
     pub prediction_type: Option<PredictionType>,
+    /// Whether the autoencoder comes from elsewhere ([`super::OtherVae`]): a single-file checkpoint may then lack one.
+    pub has_other_vae: bool,
 }
 
 /// Opens a diffusers folder, or a single-file checkpoint in safetensors or as a torch archive.
@@ -37,8 +39,11 @@ pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSo
     match path.extension().and_then(|extension| extension.to_str()) {
         // .bin and .pth are rarely complete checkpoints; their contents decide.
         Some("safetensors" | "sft" | "ckpt" | "pt" | "pth" | "bin") => {}
-        Some("gguf") => return Err(Error::file(path, "is a GGUF file; supported are .safetensors and .ckpt checkpoints")),
+        _ if let Some(is) = path.file_name().and_then(|name| kinds::of_file_name(name.to_str()?)) => {
+            return Err(Error::file(path, format!("is {is}; supported are .safetensors and .ckpt checkpoints")));
+        }
         _ => return Err(Error::file(path, "is neither a model folder nor a .safetensors or .ckpt checkpoint")),
     }
-    Ok(Box::new(SingleFile::open(path, SingleFileOptions { prediction_type: options.prediction_type })?))
+    let OpenOptions { prediction_type, has_other_vae, .. } = *options;
+    Ok(Box::new(SingleFile::open(path, SingleFileOptions { prediction_type, has_other_vae })?))
 }

@@ -4,13 +4,16 @@
 //! This module must not know what an autoencoder computes. The invariant: everything but that autoencoder is the model's own, the scaling
 //! factor included where the other file does not state one.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, TensorSource, VaeChoice, WeightSource, contents::Contents, ldm::LdmPart, ldm_vae, mapping::WeightFile,
-    safetensors_file, table::TensorTable, torch_file,
+    Component, DiffusersFolder, ModelFamily, TensorSource, VaeChoice, WeightSource, contents::Contents, ldm::LdmPart, ldm_vae,
+    mapping::WeightFile, safetensors_file, table::TensorTable, torch_file,
 };
 use crate::{Error, Result};
 
@@ -20,12 +23,22 @@ pub struct OtherVae {
     vae: Vae,
     /// Which of the model's autoencoders it is.
     choice: VaeChoice,
-    name: String,
+    path: PathBuf,
 }
 
 enum Vae {
     Folder(DiffusersFolder),
     File(Value, Arc<TensorTable>),
+}
+
+impl Vae {
+    /// The name of its configuration in messages; that of a file is inferred from the file.
+    fn config_name(&self, path: &Path) -> String {
+        match self {
+            Self::Folder(folder) => folder.config_path(Component::Vae).display().to_string(),
+            Self::File(..) => path.display().to_string(),
+        }
+    }
 }
 
 impl OtherVae {
@@ -55,10 +68,14 @@ impl OtherVae {
             Some("AutoencoderTiny") => VaeChoice::Tiny,
             Some(other) => {
                 let reason = format!("unsupported value {other}; supported are AutoencoderKL and AutoencoderTiny");
-                return Err(Error::config("vae/config.json", "_class_name", reason));
+                return Err(Error::config(vae.config_name(path), "_class_name", reason));
             }
         };
-        Ok(Self { source, vae, choice, name: path.display().to_string() })
+        if choice == VaeChoice::Tiny {
+            // It stands beside the model's own.
+            source.config(Component::Vae)?;
+        }
+        Ok(Self { source, vae, choice, path: path.to_owned() })
     }
 
     /// The component that comes from elsewhere.
@@ -66,6 +83,15 @@ impl OtherVae {
         match self.choice {
             VaeChoice::Full => Component::Vae,
             VaeChoice::Tiny => Component::TinyVae,
+        }
+    }
+
+    /// The scaling factor of the model's own autoencoder; that of its family if the model has none.
+    fn scaling_factor(&self) -> Result<Value> {
+        let own = self.source.config(Component::Vae).ok().and_then(|config| config.get("scaling_factor").cloned());
+        match own {
+            Some(factor) => Ok(factor),
+            None => Ok(json!(if ModelFamily::of(self.source.as_ref())?.is_xl() { 0.13025 } else { 0.18215 })),
         }
     }
 
@@ -77,9 +103,8 @@ impl OtherVae {
                 let mut config = config.clone();
                 if self.choice == VaeChoice::Full
                     && let Some(fields) = config.as_object_mut()
-                    && let Some(factor) = self.source.config(Component::Vae)?.get("scaling_factor")
                 {
-                    fields.insert("scaling_factor".into(), factor.clone());
+                    fields.insert("scaling_factor".into(), self.scaling_factor()?);
                 }
                 Ok(config)
             }
@@ -142,6 +167,15 @@ impl WeightSource for OtherVae {
         self.source.file(component, file_name)
     }
 
+    fn config_name(&self, component: Component) -> String {
+        if component == self.component() { self.vae.config_name(&self.path) } else { self.source.config_name(component) }
+    }
+
+    fn other_vae(&self) -> Option<(VaeChoice, String)> {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        Some((self.choice, name.to_string_lossy().into_owned()))
+    }
+
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
         match &self.vae {
             _ if component != self.component() => self.source.tensors(component),
@@ -159,7 +193,7 @@ impl WeightSource for OtherVae {
 
     fn remarks(&self) -> Vec<String> {
         let mut remarks = self.source.remarks();
-        remarks.push(format!("the VAE {}: {}", self.choice, self.name));
+        remarks.push(format!("the VAE {}: {}", self.choice, self.path.display()));
         remarks
     }
 

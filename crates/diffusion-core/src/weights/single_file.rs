@@ -17,10 +17,11 @@ use super::{
     kinds,
     ldm::LdmPart,
     ldm_text::{self, OpenClip},
-    ldm_unet, ldm_vae,
+    ldm_unet, ldm_vae, ldm_video,
     mapping::WeightFile,
     prediction::{self, Family, Prediction},
     safetensors_file,
+    strided::StoredTensor,
     table::TensorTable,
     torch_file,
 };
@@ -33,21 +34,29 @@ pub struct SingleFileOptions {
     /// `modelspec.architecture` in a safetensors header, `global_step` in a torch file of Stable Diffusion 2.x, and for 2.x without any of
     /// these the deviation of the last attention norm's bias; Stable Diffusion 1.x and inpainting predict noise.
     pub prediction_type: Option<PredictionType>,
+    /// Whether the autoencoder comes from elsewhere, so that the file may lack one: see [`super::OtherVae`].
+    pub has_other_vae: bool,
 }
 
 /// A component's configuration and tensors.
 type Part = (Value, Arc<TensorTable>);
+
+/// How many pixels a side of a latent stands for in every published model.
+const USUAL_SCALE: usize = 8;
 
 /// A single-file checkpoint.
 pub struct SingleFile {
     path: PathBuf,
     index: &'static str,
     unet: Part,
-    vae: Part,
+    /// Absent if it comes from elsewhere and the file has none.
+    vae: Option<Part>,
     /// Not in Stable Diffusion XL's refiner.
     text_encoder: Option<(Part, &'static str)>,
     /// Of Stable Diffusion XL.
     text_encoder_2: Option<(Part, &'static str)>,
+    /// Of Stable Video Diffusion.
+    image_encoder: Option<Part>,
     scheduler: Value,
     remark: String,
     unknown: Vec<String>,
@@ -66,7 +75,10 @@ impl SingleFile {
         let contents = read(&file)?;
         let all = contents.tensors.as_slice();
         let shapes: Vec<(&str, &[usize])> = all.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
-        if let Some(reason) = kinds::refusal(&shapes) {
+        if ldm_video::is_video(all) {
+            return Self::video(path.clone(), all);
+        }
+        if let Some(reason) = kinds::refusal(&shapes, options.has_other_vae) {
             return Err(Error::file(path, reason));
         }
         let part = |component, prefixes: &[&'static str]| LdmPart::new(component, path.clone(), prefixes, all);
@@ -94,7 +106,7 @@ impl SingleFile {
             None
         };
         let unet = ldm_unet::Layout::infer(&unet_part, is_xl)?;
-        let vae = ldm_vae::Layout::infer(&vae_part)?;
+        let vae = if vae_part.has_any("") { Some(ldm_vae::Layout::infer(&vae_part)?) } else { None };
 
         let family = match (openclip, unet.in_channels) {
             _ if is_xl => Family::Xl,
@@ -105,12 +117,15 @@ impl SingleFile {
         let deviation = || ldm_unet::Layout::last_norm_deviation(&unet_part);
         let predicts = prediction::decide(options.prediction_type, &contents, family, deviation)?;
         let (unet_tensors, mut unknown) = unet.tensors(&unet_part)?;
-        let (vae_tensors, unknown_of_vae) = vae.tensors(&vae_part)?;
-        unknown.extend(unknown_of_vae);
+        let vae_tensors = vae.as_ref().map(|vae| vae.tensors(&vae_part)).transpose()?;
         let Prediction { prediction_type, side, because, .. } = &predicts;
         // The sizes were published for autoencoders that reduce a side by a factor of 8.
-        let latents = side / 8;
-        let side = latents * vae.scale();
+        let latents = side / USUAL_SCALE;
+        let side = latents * vae.as_ref().map_or(USUAL_SCALE, |vae| vae.scale());
+        let vae = vae.zip(vae_tensors).map(|(vae, (tensors, unknown_of_vae))| {
+            unknown.extend(unknown_of_vae);
+            own((vae.config(side, is_xl), tensors))
+        });
         let remark = format!("predicts {prediction_type} at {side}x{side}: {because}");
         let projected = text_encoder_2.as_ref().and_then(|((config, _), _)| config.get("projection_dim")?.as_u64());
         let pooled = projected.map(|channels| (channels as usize, if text_encoder.is_some() { 6 } else { 5 }));
@@ -121,9 +136,10 @@ impl SingleFile {
                 (true, false) => architectures::REFINER_MODEL_INDEX,
             },
             unet: own((unet.config(&unet_part, latents, pooled)?, unet_tensors)),
-            vae: own((vae.config(side, is_xl), vae_tensors)),
+            vae,
             text_encoder,
             text_encoder_2,
+            image_encoder: None,
             scheduler: scheduler(&path, family, &predicts)?,
             remark,
             unknown,
@@ -133,6 +149,29 @@ impl SingleFile {
 }
 
 impl SingleFile {
+    /// A Stable Video Diffusion checkpoint. The number of frames is in no tensor, so the file's name tells its two models apart.
+    fn video(path: PathBuf, all: &[(String, StoredTensor)]) -> Result<Self> {
+        ldm_video::check(&path, all)?;
+        let own = |(config, tensors): (Value, TensorTable)| (config, Arc::new(tensors));
+        let part = LdmPart::new(Component::Unet, path.clone(), &[ldm_unet::PREFIX], all);
+        let unet = ldm_unet::Layout::infer(&part, false)?;
+        let is_xt = path.file_stem().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("xt"));
+        let num_frames = if is_xt { 25 } else { 14 };
+        let (tensors, unknown) = unet.tensors(&part)?;
+        Ok(Self {
+            index: architectures::VIDEO_MODEL_INDEX,
+            unet: own((unet.video_config(&part, num_frames)?, tensors)),
+            vae: Some(own(ldm_video::vae(&path, all)?)),
+            text_encoder: None,
+            text_encoder_2: None,
+            image_encoder: Some(own(ldm_video::image_encoder(&path, all)?)),
+            scheduler: parse(&path, architectures::EULER_V)?,
+            remark: format!("makes {num_frames} frames: its name {} xt", if is_xt { "has" } else { "lacks" }),
+            unknown,
+            path,
+        })
+    }
+
     /// One of the text encoders, with its tokenizer's configuration.
     fn text(&self, component: Component) -> Result<&(Part, &'static str)> {
         let text = if component == Component::TextEncoder2 { &self.text_encoder_2 } else { &self.text_encoder };
@@ -140,7 +179,8 @@ impl SingleFile {
     }
 
     fn has_no(&self, component: Component) -> Error {
-        Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint"))
+        let advice = if component == Component::Vae { "; give the folder or file of an AutoencoderKL as its VAE" } else { "" };
+        Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint{advice}"))
     }
 }
 
@@ -208,14 +248,14 @@ impl WeightSource for SingleFile {
         match component {
             Component::ModelIndex => Ok(architectures::with_scheduler(parse(&self.path, self.index)?, &self.scheduler)),
             Component::Unet => Ok(self.unet.0.clone()),
-            Component::Vae => Ok(self.vae.0.clone()),
+            Component::Vae => Ok(self.vae.as_ref().ok_or_else(|| self.has_no(component))?.0.clone()),
             Component::TextEncoder | Component::TextEncoder2 => Ok(self.text(component)?.0.0.clone()),
             Component::Tokenizer => parse(&self.path, self.text(Component::TextEncoder)?.1),
             Component::Tokenizer2 => parse(&self.path, self.text(Component::TextEncoder2)?.1),
             Component::Scheduler => Ok(self.scheduler.clone()),
-            Component::TinyVae | Component::ImageEncoder | Component::FeatureExtractor | Component::Captioner => {
-                Err(self.has_no(component))
-            }
+            Component::ImageEncoder => Ok(self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?.0.clone()),
+            Component::FeatureExtractor if self.image_encoder.is_some() => parse(&self.path, architectures::CLIP_IMAGES),
+            Component::TinyVae | Component::FeatureExtractor | Component::Captioner => Err(self.has_no(component)),
         }
     }
 
@@ -236,11 +276,11 @@ impl WeightSource for SingleFile {
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
         let (_, table) = match component {
             Component::Unet => &self.unet,
-            Component::Vae => &self.vae,
+            Component::Vae => self.vae.as_ref().ok_or_else(|| self.has_no(component))?,
             Component::TextEncoder | Component::TextEncoder2 => &self.text(component)?.0,
+            Component::ImageEncoder => self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?,
             Component::ModelIndex
             | Component::TinyVae
-            | Component::ImageEncoder
             | Component::Tokenizer
             | Component::Tokenizer2
             | Component::FeatureExtractor

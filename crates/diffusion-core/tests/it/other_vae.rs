@@ -9,7 +9,7 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     pipelines::{ImageCall, ImageMemory, ImageParams, RunContext, StableDiffusion, Start, inspect, nano_sd},
     policy::ExecutionPolicy,
-    weights::{Component, DiffusersFolder, OtherVae, SingleFile, SingleFileOptions, VaeChoice, WeightSource},
+    weights::{Component, DiffusersFolder, OpenOptions, OtherVae, SingleFile, SingleFileOptions, VaeChoice, WeightSource, open_model},
 };
 use image::{GrayImage, RgbImage};
 use serde_json::{Value as Json, json};
@@ -201,6 +201,54 @@ fn an_autoencoder_in_a_checkpoint_is_the_checkpoints_own() {
     let other = OtherVae::open(Box::new(open()), &path).unwrap();
     assert_eq!(other.config(Component::Vae).unwrap()["scaling_factor"], json!(0.18215));
     assert!(image(&other) == image(&open()));
+}
+
+#[test]
+fn a_checkpoint_without_an_autoencoder_takes_one_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, bare, vae] = ["whole", "bare", "vae"].map(|name| folder.path().join(format!("{name}.safetensors")));
+    TinyTurbo::load().write_single_file(&whole, &[], &[]);
+    let all = candle_core::safetensors::load(&whole, &candle_core::Device::Cpu).unwrap();
+    let (of_vae, others): (HashMap<_, _>, HashMap<_, _>) = all.into_iter().partition(|(name, _)| name.starts_with("first_stage_model."));
+    candle_core::safetensors::save(&of_vae, &vae).unwrap();
+    candle_core::safetensors::save(&others, &bare).unwrap();
+    let open = |has_other_vae| open_model(&bare, &OpenOptions { has_other_vae, ..OpenOptions::default() });
+    let message = open(false).err().unwrap().to_string();
+    assert!(message.contains("has no VAE, so it is not a complete Stable Diffusion checkpoint: name one besides (--vae)"), "{message}");
+
+    let image = |source: &dyn WeightSource| {
+        let model = StableDiffusion::load(source, &ExecutionPolicy::cpu_f32()).unwrap();
+        let params = ImageParams { num_inference_steps: 1, guidance_scale: 0.0, ..ImageParams::new("a boat", (64, 64)) };
+        model.image(&params, RunContext::new(&mut ())).unwrap()
+    };
+    let other = OtherVae::open(open(true).unwrap(), &vae).unwrap();
+    assert_eq!(other.config(Component::Vae).unwrap()["scaling_factor"], json!(0.18215));
+    assert!(inspect(&other).refusals.is_empty());
+    assert!(image(&other) == image(&SingleFile::open(&whole, SingleFileOptions::default()).unwrap()));
+
+    // A small one stands beside the model's own, and cannot replace it.
+    let tiny = tempfile::tempdir().unwrap();
+    Goldens::load().write_vae(tiny.path());
+    let message = OtherVae::open(open(true).unwrap(), tiny.path()).err().unwrap().to_string();
+    assert!(message.contains("has no vae") && message.ends_with("give the folder or file of an AutoencoderKL as its VAE"), "{message}");
+}
+
+/// Errors in an autoencoder's configuration name the file that was given, not the model's own.
+#[test]
+fn a_wrong_configuration_is_named_by_its_own_path() {
+    let (goldens, folder) = (Goldens::load(), tempfile::tempdir().unwrap());
+    goldens.write_vae(folder.path());
+    let path = folder.path().join("config.json");
+    let mut config = goldens.calls["text_to_image"]["vae"].clone();
+    for (field, value) in [("latent_channels", json!(16)), ("act_fn", json!("odd")), ("_class_name", json!("AutoencoderKLWan"))] {
+        let valid = std::mem::replace(&mut config[field], value);
+        std::fs::write(&path, config.to_string()).unwrap();
+        config[field] = valid;
+        let refused = OtherVae::open(Box::new(goldens.full_source("text_to_image")), folder.path())
+            .and_then(|source| StableDiffusion::load(&source, &ExecutionPolicy::cpu_f32()).map(drop));
+        let expected = path.display().to_string();
+        assert!(matches!(&refused, Err(Error::Config { file, field: found, .. }) if *file == expected && found == field), "{refused:?}");
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A tokenizer that pads as Stable Diffusion 1 (with the end token) or 2 (with "!").
-fn tokenizer(family: &str) -> ClipTokenizer {
+pub(crate) fn tokenizer(family: &str) -> ClipTokenizer {
     let config = json!({"pad_token": if family == "sd2" { "!" } else { "<|endoftext|>" }});
     ClipTokenizer::from_parts(Vocabulary::openai().unwrap(), TokenizerConfig::from_json(Some(&config), None, None).unwrap()).unwrap()
 }

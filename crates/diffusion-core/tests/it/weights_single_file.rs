@@ -276,7 +276,7 @@ fn marks_decide_the_prediction_type_and_the_remark_names_the_deciding_mark() {
         (&one, Marked { keys: &["ztsnr"], ..Marked::default() }, None, "epsilon at 128x128: no mark says otherwise", pndm, None),
     ] {
         write_marked(golden, &path, &marked);
-        let options = SingleFileOptions { prediction_type: flag.map(|flag| flag.parse().unwrap()) };
+        let options = SingleFileOptions { prediction_type: flag.map(|flag| flag.parse().unwrap()), ..SingleFileOptions::default() };
         let model = SingleFile::open(&path, options).unwrap();
         let remarks = model.remarks();
         assert!(remarks.len() == 1 && remarks[0].starts_with(&format!("predicts {remark}")), "{remark}: {remarks:?}");

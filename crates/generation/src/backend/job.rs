@@ -34,6 +34,8 @@ pub struct GeneratedImage {
     pub parameters: String,
     /// The request's texts that were truncated because the model reads only so many tokens; empty if none was.
     pub truncated: Vec<TruncatedText>,
+    /// Remarks on the adapters that the request chose, one sentence each.
+    pub remarks: Vec<String>,
 }
 
 impl fmt::Debug for GeneratedImage {

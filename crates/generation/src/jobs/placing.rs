@@ -43,6 +43,7 @@ pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
                 native: None,
                 parameters: images.iter().map(|image| image.parameters.clone()).collect(),
                 truncated: images.iter().any(|image| !image.truncated.is_empty()),
+                remarks: first.map(|image| image.remarks.clone()).unwrap_or_default(),
                 seconds,
             }
         }
@@ -55,6 +56,7 @@ pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
             native: video.shape.native.map(|native| NativeVideo { width: native.width, height: native.height, frames: native.frames }),
             parameters: Vec::new(),
             truncated: !video.truncated.is_empty(),
+            remarks: Vec::new(),
             seconds,
         },
     }

@@ -286,6 +286,9 @@ pub struct Outcome {
     pub parameters: Vec<String>,
     /// Whether a text was truncated because the model reads only so many tokens.
     pub truncated: bool,
+    /// Remarks that were found while it ran, one sentence each. Absent in jobs stored by older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// How long the backend worked on it in the last attempt, in seconds.
     pub seconds: f64,
 }

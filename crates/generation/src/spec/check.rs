@@ -129,6 +129,17 @@ impl Check {
         self.choice("prompt_syntax", name, PromptSyntax::ALL.map(|syntax| (syntax.name(), syntax)), default)
     }
 
+    /// A text's language, where it was valid.
+    pub(crate) fn in_syntax(&mut self, field: &'static str, text: &str, syntax: Option<PromptSyntax>) -> bool {
+        match syntax.unwrap_or_default().check(text) {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail::<()>(field, text, FieldErrorKind::Value { error });
+                false
+            }
+        }
+    }
+
     /// One of a few choices by name, or else the default.
     pub(crate) fn choice<T: Copy + Default, const N: usize>(
         &mut self,

@@ -1,5 +1,5 @@
-//! Escapes a prompt for AUTOMATIC1111's web UI, so that it reads what was read here: a plain prompt has no syntax, and one in that program's
-//! syntax has weights and BREAK, and nothing else.
+//! Escapes a prompt for AUTOMATIC1111's web UI, so that it reads what was read here: one in that program's syntax has weights and BREAK, and
+//! nothing else. A plain prompt has no syntax, and compel's syntax is text to that program.
 //!
 //! It must not know the other parameters of an image. In that program, brackets weight words and change them between steps, `<lora:..>`
 //! loads a file, AND and BREAK divide, and a number after the last colon weights the whole prompt; a backslash before a bracket or a
@@ -12,7 +12,7 @@ use diffusion_core::prompt::PromptSyntax;
 
 /// The prompt with the syntax escaped that has no effect here.
 pub(crate) fn escaped(prompt: &str, syntax: PromptSyntax) -> String {
-    let is_plain = syntax == PromptSyntax::Plain;
+    let is_literal = syntax != PromptSyntax::A1111;
     let mut text = String::with_capacity(prompt.len());
     let mut before = None;
     let mut is_line_empty = true;
@@ -22,7 +22,7 @@ pub(crate) fn escaped(prompt: &str, syntax: PromptSyntax) -> String {
         let is_word = |word: &str| !before.is_some_and(is_word_character) && rest.strip_prefix(word).is_some_and(|rest| !starts_word(rest));
         // A line that would begin the negative prompt is escaped too.
         let is_escaped = match character {
-            '\\' | '(' | ')' | '[' | ']' => is_plain,
+            '\\' | '(' | ')' | '[' | ']' => is_literal,
             '{' | '}' => true,
             _ => is_line_empty && rest.starts_with("Negative prompt:"),
         };
@@ -30,7 +30,7 @@ pub(crate) fn escaped(prompt: &str, syntax: PromptSyntax) -> String {
             '<' => starts_word(after) && after.trim_start_matches(is_word_character).starts_with(':'),
             ':' => is_number(after.trim()),
             'A' => is_word("AND"),
-            'B' => is_plain && is_word("BREAK"),
+            'B' => is_literal && is_word("BREAK"),
             _ => false,
         };
         text.extend(is_escaped.then_some('\\'));
@@ -83,6 +83,7 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(escaped(prompt, PromptSyntax::Plain), expected, "{prompt}");
+            assert_eq!(escaped(prompt, PromptSyntax::Compel), expected, "{prompt}");
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use diffusion_core::{
     adapters::{AdapterChoice, AdapterFolder},
     pipelines::{nano_sd, nano_svd},
-    policy::ExecutionPolicy,
+    policy::{DeviceChoice, ExecutionPolicy, Precision},
     weights::WeightSource,
 };
 use generation::{
@@ -49,12 +49,22 @@ impl Folder {
         usual: &[&str],
         reopen: impl Fn() -> diffusion_core::Result<Box<dyn WeightSource>> + Clone + Send + Sync + 'static,
     ) -> LocalBackend {
+        self.backend_in(Precision::F32, usual, reopen).await
+    }
+
+    async fn backend_in(
+        &self,
+        precision: Precision,
+        usual: &[&str],
+        reopen: impl Fn() -> diffusion_core::Result<Box<dyn WeightSource>> + Clone + Send + Sync + 'static,
+    ) -> LocalBackend {
         let folder = AdapterFolder::open(&self.0).unwrap();
         let usual: Vec<AdapterChoice> = usual.iter().map(|text| text.parse().unwrap()).collect();
         let defaults = ModelDefaults { loras: usual.clone(), ..ModelDefaults::default() };
         let open = move || {
             let adapters = Adapters::new(reopen.clone()).with_loras(folder.clone(), usual.clone());
-            OpenModel::adapted(Box::new(nano_sd()), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None, adapters)
+            let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, precision)?;
+            OpenModel::adapted(Box::new(nano_sd()), &policy, Box::new(nano_svd()), None, adapters)
         };
         let models = vec![ModelSetup::new("nano", open).with_defaults(defaults)];
         let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
@@ -174,8 +184,15 @@ async fn adapters_that_cannot_be_used_are_refused_and_the_model_stays() {
     let model = local.model().unwrap();
     for (request, field, message) in [
         (request("a boat", Some(&["../ink"])), "loras", "is no adapter's name"),
-        (request("a boat <lora:pen>", None), "loras", "\"pen\" is none of the adapters here: broken, ink, wash"),
+        (request("a boat <lora:pen>", None), "prompt", "\"pen\" is none of the adapters here: broken, ink, wash"),
         (request("a boat <lora:ink:strong>", None), "prompt", "\"strong\" in \"ink:strong\" is no weight"),
+        (
+            request("a boat <lora:ink:strength=3>", None),
+            "prompt",
+            "\"strength\" in \"ink:strength=3\" is unknown: a tag is <lora:NAME:WEIGHT>",
+        ),
+        (request("a boat <lora:ink:1:1:7>", None), "prompt", "has more than a name and two weights"),
+        (request(&format!("a boat{}", "<lora:ink>".repeat(17)), None), "prompt", "its tags make 17 adapters"),
         (request("<lora:ink>", None), "prompt", "has adapters' tags only"),
         (request("a boat", Some(&["ink"; 17])), "loras", "at most 16"),
     ] {
@@ -216,4 +233,101 @@ async fn a_usual_adapter_that_is_gone_fails_only_those_who_need_it() {
     assert_eq!(error.refusal(), None, "{error}");
     assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, wash, wide");
     assert!(make(&local, request("a boat", Some(&["wash"]))).await.is_ok());
+}
+
+/// A LoRA whose products exceed every weight of a model is a fault of the request that chose it.
+#[tokio::test]
+async fn numbers_that_overflow_are_the_adapters_fault() {
+    let folder = Folder::new("huge");
+    scale(&folder.0.join("ink.safetensors"), 1e25);
+    let local = folder.backend(&[]).await;
+    let before = make(&local, request("a boat", Some(&["wash"]))).await.unwrap().png;
+    for name in ["ink", "ink:1e-3"] {
+        let error = make(&local, request("a boat", Some(&[name]))).await.unwrap_err();
+        let (field, reason) = error.refusal().unwrap_or_else(|| panic!("{error}"));
+        assert_eq!(field, "loras");
+        assert!(reason.starts_with("ink: makes mid_block.attentions.0.proj_in.weight of the unet "), "{reason}");
+        assert!(reason.contains("where a weight is at most 65504"), "{reason}");
+    }
+    assert!(make(&local, request("a boat", Some(&["wash"]))).await.unwrap().png == before);
+}
+
+/// Weights that fit f16, and sums that do not.
+#[tokio::test]
+async fn an_image_that_overflows_under_an_adapter_is_the_adapters_fault() {
+    let folder = Folder::new("overflow");
+    scale(&folder.0.join("ink.safetensors"), 400.0);
+    let local = folder.backend_in(Precision::F16, &[], || Ok(Box::new(nano_sd()))).await;
+    let error = make(&local, request("a boat", Some(&["ink"]))).await.unwrap_err();
+    let (field, reason) = error.refusal().unwrap_or_else(|| panic!("{error}"));
+    assert_eq!(field, "loras");
+    assert!(
+        reason.starts_with("ink: with these adapters, the model produced non-finite numbers in ") && reason.contains("f16"),
+        "{reason}"
+    );
+    assert!(make(&local, request("a boat", None)).await.is_ok());
+}
+
+/// Multiplies the numbers of a file.
+fn scale(path: &Path, factor: f32) {
+    let mut bytes = fs::read(path).unwrap();
+    let start = 8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    for number in bytes[start..].chunks_exact_mut(4) {
+        let value = f32::from_le_bytes((&*number).try_into().unwrap()) * factor;
+        number.copy_from_slice(&value.to_le_bytes());
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_fit_no_layer_are_remarked_on() {
+    let folder = Folder::new("remarks");
+    // The same LoRA with one more layer.
+    let path = folder.0.join("more.safetensors");
+    write(&path, "lora_unet_mid_block_attentions_0_proj_in", 128, 128);
+    let bytes = fs::read(&path).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
+    let end = bytes.len() - 8 - length;
+    let more = format!(
+        r#"{},"lora_unet_nowhere.lora_up.weight":{{"dtype":"F32","shape":[1,1],"data_offsets":[{end},{}]}},"lora_unet_nowhere.lora_down.weight":{{"dtype":"F32","shape":[1,1],"data_offsets":[{},{}]}}}}"#,
+        header.strip_suffix('}').unwrap(),
+        end + 4,
+        end + 4,
+        end + 8,
+    );
+    let all = [&(more.len() as u64).to_le_bytes()[..], more.as_bytes(), &bytes[8 + length..], &[0; 8]].concat();
+    fs::write(&path, all).unwrap();
+    let local = folder.backend(&[]).await;
+    let image = make(&local, request("a boat", Some(&["more"]))).await.unwrap();
+    assert_eq!(image.remarks.len(), 1, "{:?}", image.remarks);
+    assert!(image.remarks[0].starts_with("adapter more: 2 keys fit no layer of this model and are not applied: "), "{:?}", image.remarks);
+    assert!(make(&local, request("a boat", Some(&["ink"]))).await.unwrap().remarks.is_empty());
+    assert!(make(&local, request("a boat", None)).await.unwrap().remarks.is_empty());
+}
+
+/// As after an unload: the model is loaded when its usual adapter is gone already.
+#[tokio::test]
+async fn a_model_whose_usual_adapter_is_gone_is_loaded_for_those_who_do_not_need_it() {
+    let folder = Folder::new("gone-before");
+    fs::remove_file(folder.0.join("ink.safetensors")).unwrap();
+    let local = folder.backend(&["ink"]).await;
+    assert!(make(&local, request("a boat", Some(&[]))).await.is_ok());
+    assert!(make(&local, request("a boat", Some(&["wash"]))).await.is_ok());
+    let error = make(&local, request("a boat", None)).await.unwrap_err();
+    assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, wash, wide");
+    let remarks = local.model().unwrap().remarks.clone();
+    assert!(
+        remarks.iter().any(|remark| remark.starts_with("the model is loaded without its usual adapters: models.loras: ")),
+        "{remarks:?}"
+    );
+}
+
+#[tokio::test]
+async fn tags_in_the_texts_of_a_video_are_remarked_on() {
+    let folder = Folder::new("videos");
+    let model = folder.backend(&[]).await.model().unwrap();
+    assert!(model.remarks_on_texts(["a boat", "a < b"]).is_empty());
+    let remarks = model.remarks_on_texts(["a boat", "rain <lora:ink>", "<lora:ink:strength=3>"]);
+    assert!(remarks.len() == 1 && remarks[0].contains("is read as text") && remarks[0].contains("models.loras"), "{remarks:?}");
 }

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use diffusion_core::weights::VaeChoice;
-use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits, ModelInfo, Work};
+use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits, ModelInfo, SdxlRequest, Work};
 use generation_test::{info, local};
 use image::RgbImage;
 
@@ -47,6 +47,30 @@ async fn a_png_states_the_prompt_syntax_and_the_tiny_autoencoder() {
     assert!(text.starts_with("a (red:1.2) boat\n") && text.contains(", Prompt syntax: a1111, VAE: tiny, RNG: CPU"), "{text}");
     let (plain, ..) = read(&generated(ImageRequest { prompt: Some("a (red:1.2) boat".into()), ..self::request("") }).await[0].png);
     assert!(plain.starts_with("a \\(red:1.2\\) boat\n") && !plain.contains("Prompt syntax") && !plain.contains("VAE"), "{plain}");
+}
+
+#[tokio::test]
+async fn compels_syntax_is_text_to_the_readers_of_a_png() {
+    let images = generated(ImageRequest { prompt_syntax: Some("compel".into()), ..request("a (red)1.2 boat--") }).await;
+    let (text, ..) = read(&images[0].png);
+    assert!(text.starts_with("a \\(red\\)1.2 boat--\n") && text.contains(", Prompt syntax: compel, "), "{text}");
+}
+
+#[test]
+fn faults_of_a_prompts_syntax_are_found_in_its_field() {
+    let compel = |prompt: &str| ImageRequest { prompt_syntax: Some("compel".into()), ..request(prompt) };
+    let of_sdxl = SdxlRequest { prompt_2: Some("a b.swap(c)".into()), ..SdxlRequest::default() };
+    for (request, field) in [
+        (compel("a cat.swap(dog)"), "prompt"),
+        (ImageRequest { negative_prompt: Some("(\"a\", \"b\").blend(1)".into()), ..compel("a boat") }, "negative_prompt"),
+        (ImageRequest { sdxl: of_sdxl, ..compel("a boat") }, "prompt_2"),
+    ] {
+        let errors = request.clone().validate(&Limits::default(), &info()).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.field).collect::<Vec<_>>(), [field]);
+        assert!(errors[0].message.contains("at character "), "{}", errors[0].message);
+        let plain = ImageRequest { prompt_syntax: None, ..request };
+        assert!(plain.validate(&Limits::default(), &info()).is_ok(), "{field}");
+    }
 }
 
 #[tokio::test]

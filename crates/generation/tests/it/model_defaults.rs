@@ -104,7 +104,10 @@ fn an_image_over_another_leaves_a_few_step_model_a_step() {
 fn a_file_beside_the_model_with_a_wrong_value_is_named() {
     let model = Marked { sidecar: Some(r#"{"steps": 1000}"#), ..turbo() };
     let refused = facts(&model, ModelDefaults::default());
-    assert!(matches!(&refused, Err(Error::Config { file, field, .. }) if file == "framewright.json" && field == "steps"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::Config { file, field, .. }) if file == "stabilityai/sd-turbo/framewright.json" && field == "steps"),
+        "{refused:?}"
+    );
 }
 
 #[test]

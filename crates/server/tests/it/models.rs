@@ -14,7 +14,7 @@ use diffusion_core::{
     pipelines::nano_sd,
     weights::{Component, TensorShape},
 };
-use generation::{LoadWatch, LoadedModel, LocalBackend, LocalSettings, ModelInfo, ModelSetup, OpenModel, PoolSettings};
+use generation::{LoadWatch, LoadedModel, LocalBackend, LocalSettings, ModelDefaults, ModelInfo, ModelSetup, OpenModel, PoolSettings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::{ServerSettings, Services};
@@ -311,4 +311,19 @@ async fn requests_choose_adapters_by_the_names_that_are_listed() {
     }
     let listed = ask_engine(engine.clone(), actix_web::test::TestRequest::get().uri("/models")).await;
     assert_eq!(listed.json()["adapters"], json!(["ink"]));
+    assert_eq!(listed.json()["models"][0]["loras"], json!([]));
+}
+
+#[tokio::test]
+async fn a_models_usual_adapters_are_listed() {
+    let load = || {
+        let LoadedModel { info, memory, model } = model();
+        let loras = vec!["ink:0.8".parse().unwrap(), "wash:0.5:0".parse().unwrap()];
+        Ok(LoadedModel { info: ModelInfo { defaults: ModelDefaults { loras, ..info.defaults }, ..info }, memory, model })
+    };
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap();
+    local.loaded().await.unwrap();
+    let engine = Engine { local, places: 4 };
+    let listed = ask_engine(engine, actix_web::test::TestRequest::get().uri("/models")).await;
+    assert_eq!(listed.json()["models"][0]["loras"], json!(["ink:0.8:0.8", "wash:0.5:0"]));
 }

@@ -232,6 +232,23 @@ async fn a_script_that_the_model_cannot_read_gets_a_remark() {
     }
 }
 
+/// Remarks that only a run finds.
+#[actix_web::test]
+async fn remarks_of_a_run_are_in_its_answer() {
+    let remark = "adapter ink: 2 keys fit no layer";
+    for (path, body) in [
+        ("/generate", json!({"prompt": "remark"})),
+        ("/generate", json!({"prompt": "remark", "return_base64": true})),
+        ("/api/v1/images/generate", json!({"prompt": "remark", "width": 64, "height": 64})),
+    ] {
+        let answer = send(path, &body).await;
+        assert_eq!((answer.status, answer.header("x-remarks")), (StatusCode::OK, Some(remark)), "{path}");
+        if answer.header("content-type") == Some("application/json") {
+            assert_eq!(answer.json()["remarks"], json!([remark]), "{path}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn eta_is_a_field_of_every_body_of_an_image() {
     let remark = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";

@@ -44,9 +44,21 @@ impl ImageDefaults {
         Ok(Self::sidecar(source)?.or(Self::of_marks(source)?))
     }
 
+    /// Where the sidecar of a model of this name is: in its folder, or beside its file.
+    pub fn sidecar_of(model: &str) -> String {
+        match model.rsplit_once('.') {
+            Some((stem, "safetensors" | "sft" | "ckpt" | "pt" | "pth" | "bin")) => format!("{stem}.{SIDECAR}"),
+            Some(_) | None => format!("{model}/{SIDECAR}"),
+        }
+    }
+
     /// The sidecar's own fields; empty if there is none.
     pub(in crate::pipelines) fn sidecar(source: &dyn WeightSource) -> Result<Self> {
-        source.file(Component::ModelIndex, SIDECAR)?.map_or_else(|| Ok(Self::default()), |bytes| Self::parse(&bytes))
+        let bytes = source.file(Component::ModelIndex, SIDECAR)?;
+        bytes.map_or_else(
+            || Ok(Self::default()),
+            |bytes| Self::parse(&bytes).map_err(|error| error.in_file(&Self::sidecar_of(&source.name()))),
+        )
     }
 
     /// These defaults, and for what they leave out those.

@@ -27,13 +27,15 @@ impl VaeConfigs {
     /// [`Error::Config`] naming the field that is malformed, not supported, or different from the model's own autoencoder.
     pub(in crate::pipelines) fn read(source: &dyn WeightSource, family: ModelFamily) -> Result<Self> {
         let json = source.config(Component::Vae)?;
-        check_latents(&json, family)?;
-        let full = ImageVaeConfig::from_json(&json)?;
+        let in_own = |error: Error| error.in_file(&source.config_name(Component::Vae));
+        let full = check_latents(&json, family).and_then(|()| ImageVaeConfig::from_json(&json)).map_err(in_own)?;
         if !source.vaes().contains(&VaeChoice::Tiny) {
             return Ok(Self { full, tiny: None });
         }
-        let tiny = ImageVaeConfig::from_json(&source.config(Component::TinyVae)?)?;
-        check_fit(&full, &tiny)?;
+        let json = source.config(Component::TinyVae)?;
+        let in_own = |error: Error| error.in_file(&source.config_name(Component::TinyVae));
+        let tiny = ImageVaeConfig::from_json(&json).map_err(in_own)?;
+        check_fit(&full, &tiny).map_err(in_own)?;
         Ok(Self { full, tiny: Some(tiny) })
     }
 

@@ -332,11 +332,11 @@ impl Device {
                 ImageJobMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), metrics: Some(&self.metrics) };
             let run = Run::Image { index: usize::try_from(part).unwrap_or(usize::MAX) };
             let context = RunContext::new(&mut monitor).with_journal(journal, run);
-            let ImageOutput { image, truncated, loras } = of_model(|| resident.model.image(spec, seed, context))?;
+            let ImageOutput { image, truncated, remarks, loras } = of_model(|| resident.model.image(spec, seed, context))?;
             self.learn(index, spec, &resident.info, &monitor.clock);
             let image = of_model(|| resized_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, &resident.info, &loras);
-            images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
+            images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated, remarks });
         }
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(images)

@@ -21,6 +21,8 @@ pub struct ImageOutput {
     pub image: RgbImage,
     /// The texts that were truncated for it; empty if the model read all of them in full.
     pub truncated: Vec<TruncatedText>,
+    /// Remarks on the adapters that the request chose, one sentence each.
+    pub remarks: Vec<String>,
     /// The adapters that the model had: their names, and the first digits of their files' hashes as AUTOMATIC1111's web UI computes them.
     pub loras: Vec<(String, String)>,
 }

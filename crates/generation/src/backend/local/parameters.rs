@@ -43,7 +43,8 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
     let syntax = spec.prompt_syntax();
     pairs.extend((syntax != PromptSyntax::Plain).then(|| ("Prompt syntax", syntax.to_string())));
-    pairs.extend((spec.vae() == VaeChoice::Tiny).then(|| ("VAE", spec.vae().to_string())));
+    let other_vae = model.other_vae.as_ref().filter(|(choice, _)| *choice == spec.vae()).map(|(_, name)| name.clone());
+    pairs.extend(other_vae.or((spec.vae() == VaeChoice::Tiny).then(|| spec.vae().to_string())).map(|name| ("VAE", name)));
     let hashes = lora_hashes.iter().map(|(name, hash)| format!("{}: {hash}", name.replace([',', ':'], ""))).collect::<Vec<_>>();
     pairs.extend((!hashes.is_empty()).then(|| ("Lora hashes", hashes.join(", "))));
     // Noise comes from torch's CPU generator on every device; the web UI assumes the CUDA generator without this key.
@@ -114,6 +115,7 @@ fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::{image::ImageRequest, limits::Limits};
 
     #[test]
     fn values_with_separators_are_quoted_as_json() {
@@ -121,6 +123,24 @@ mod tests {
         assert_eq!(quoted("a, \"b\""), r#""a, \"b\"""#);
         assert_eq!(quoted("C:\\models"), r#""C:\\models""#);
         assert_eq!(quoted("\"mine\""), r#""\"mine\"""#);
+    }
+
+    #[test]
+    fn an_autoencoder_that_is_not_the_models_own_is_named() {
+        let told = |vae: VaeChoice, other: VaeChoice| {
+            let of_model = ModelInfo::for_tests();
+            let model = ModelInfo { vaes: VaeChoice::ALL.to_vec(), other_vae: Some((other, "kl-f8,mse.safetensors".into())), ..of_model };
+            let request =
+                ImageRequest { prompt: Some("a boat".into()), vae: Some(vae.to_string()), seed: Some(1), ..ImageRequest::default() };
+            request.validate(&Limits::default(), &model).map(|spec| text(&spec, 1, &model, &[])).unwrap_or_default()
+        };
+        for choice in VaeChoice::ALL {
+            let text = told(choice, choice);
+            assert!(text.contains(r#", VAE: "kl-f8,mse.safetensors", RNG"#), "{text}");
+        }
+        assert!(told(VaeChoice::Tiny, VaeChoice::Full).contains(", VAE: tiny, RNG"));
+        let own = told(VaeChoice::Full, VaeChoice::Tiny);
+        assert!(own.starts_with("a boat") && !own.contains("VAE"), "{own}");
     }
 
     fn named(name: &str) -> (&'static str, Option<&'static str>) {

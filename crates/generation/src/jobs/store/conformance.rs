@@ -125,6 +125,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         vaes: vec![diffusion_core::weights::VaeChoice::Full],
+        other_vae: None,
         defaults: crate::model_info::ModelDefaults::default(),
         adapters: None,
         remarks: Vec::new(),
@@ -165,6 +166,7 @@ pub(super) fn outcome() -> Outcome {
         native: None,
         parameters: vec!["a line".into()],
         truncated: false,
+        remarks: vec!["a remark".to_owned()],
         seconds: 0.1 + 0.2,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It must not know the rest of a request. Invariant: a field that was given is in the spec; the model refuses the ones that it does not use.
 
-use diffusion_core::pipelines::XlParams;
+use diffusion_core::{pipelines::XlParams, prompt::PromptSyntax};
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{
@@ -56,10 +56,10 @@ pub struct SdxlSpec {
 
 impl SdxlRequest {
     /// Checks every field; faults are added to `check`.
-    pub(super) fn validate(self, check: &mut Check, limits: &Limits) -> Option<SdxlSpec> {
+    pub(super) fn validate(self, check: &mut Check, limits: &Limits, syntax: Option<PromptSyntax>) -> Option<SdxlSpec> {
         let mut text = |field, text: Option<String>| {
             let text = text.unwrap_or_default();
-            check.not_too_long(field, &text, limits).then_some(text)
+            (check.not_too_long(field, &text, limits) && check.in_syntax(field, &text, syntax)).then_some(text)
         };
         let prompt_2 = text("prompt_2", self.prompt_2);
         let negative_prompt_2 = text("negative_prompt_2", self.negative_prompt_2);
@@ -173,7 +173,7 @@ mod tests {
 
     fn checked(request: SdxlRequest) -> Result<SdxlSpec, Vec<String>> {
         let mut check = Check::default();
-        let spec = request.validate(&mut check, &Limits::DEFAULT);
+        let spec = request.validate(&mut check, &Limits::DEFAULT, None);
         check.finish(spec).map_err(|errors| errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect())
     }
 

@@ -98,8 +98,7 @@ impl ImageSpec {
             let takers = SchedulerKind::with_eta().join(", ");
             remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
         }
-        let is_tagged = |text: &str| AdapterChoice::from_prompt(text).is_ok_and(|(_, tags)| !tags.is_empty());
-        if model.adapters.is_none() && is_tagged(self.prompt()) {
+        if model.adapters.is_none() && AdapterChoice::has_tags(self.prompt()) {
             remarks.push(format!("the prompt's <lora:..> is read as text: {NO_ADAPTERS}"));
         }
         let others = [
@@ -107,7 +106,7 @@ impl ImageSpec {
             ("prompt_2", self.sdxl.prompt_2()),
             ("negative_prompt_2", self.sdxl.negative_prompt_2()),
         ];
-        for (name, _) in others.into_iter().filter(|(_, text)| is_tagged(text)) {
+        for (name, _) in others.into_iter().filter(|(_, text)| AdapterChoice::has_tags(text)) {
             remarks.push(format!("the <lora:..> of {name} is read as text: adapters are chosen by tags of the prompt only"));
         }
         remarks

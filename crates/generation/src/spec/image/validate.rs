@@ -37,8 +37,11 @@ impl ImageRequest {
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
         let prompt_syntax = check.prompt_syntax(self.prompt_syntax, defaults.prompt_syntax);
+        for (field, text) in [("prompt", prompt.as_deref().unwrap_or_default()), ("negative_prompt", negative_prompt.as_str())] {
+            check.in_syntax(field, text, prompt_syntax);
+        }
         let vae = check.vae(self.vae, model);
-        let sdxl = self.sdxl.validate(&mut check, limits);
+        let sdxl = self.sdxl.validate(&mut check, limits, prompt_syntax);
         let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, default_steps, limits.steps);
         let guidance_scale = check.float(
             "guidance_scale",
@@ -144,20 +147,28 @@ impl Check {
     ) -> Option<Vec<AdapterChoice>> {
         // The usual ones are the operator's: what is wrong with them is found when the model is loaded.
         let mut loras = if given.is_none() { model.defaults.loras.clone() } else { Vec::new() };
-        let chosen: Vec<AdapterChoice> = given.into_iter().flatten().chain(tags).collect();
-        if loras.len() + chosen.len() > limits.max_loras {
-            return self.fail("loras", loras.len() + chosen.len(), FieldErrorKind::TooLong { max_length: limits.max_loras });
-        }
-        for lora in &chosen {
-            let found = match &model.adapters {
-                Some(folder) => lora.check().and_then(|()| folder.find(&lora.name)).map(drop),
-                None => Err(no_adapters()),
-            };
-            if let Err(error) = found {
-                return self.fail("loras", &lora.name, of_choice(error));
+        for (field, chosen) in [("loras", given.unwrap_or_default()), ("prompt", tags)] {
+            let count = loras.len() + chosen.len();
+            if count > limits.max_loras {
+                let kind = if field == "loras" {
+                    FieldErrorKind::TooLong { max_length: limits.max_loras }
+                } else {
+                    let error = format!("its tags make {count} adapters; an image has at most {}", limits.max_loras);
+                    FieldErrorKind::Value { error }
+                };
+                return self.fail(field, count, kind);
             }
+            for lora in &chosen {
+                let found = match &model.adapters {
+                    Some(folder) => lora.check().and_then(|()| folder.find(&lora.name)).map(drop),
+                    None => Err(no_adapters()),
+                };
+                if let Err(error) = found {
+                    return self.fail(field, &lora.name, of_choice(error));
+                }
+            }
+            loras.extend(chosen);
         }
-        loras.extend(chosen);
         Some(loras)
     }
 

@@ -3,7 +3,10 @@
 //! Invariants: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero; its video has exactly the
 //! frames that the spec states.
 
-use diffusion_core::pipelines::scenes::{Join, Timeline, scene_frames};
+use diffusion_core::{
+    pipelines::scenes::{Join, Timeline, scene_frames},
+    prompt::PromptSyntax,
+};
 use video_encode::FrameRate;
 
 use super::{AnimationRequest, AnimationSpec, FpsRequest, MotionRequest, MotionSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec};
@@ -94,6 +97,7 @@ impl ScenesRequest {
         // An invalid value that scenes inherit is replaced by its default, so that the scenes' own errors are found too.
         let base = SceneDefaults {
             limits,
+            syntax: prompt_syntax,
             hero: &hero,
             negative_prompt: &negative_prompt,
             seed: seed.unwrap_or_default(),
@@ -181,6 +185,7 @@ impl AnimationRequest {
 /// The values that a scene inherits from the request.
 struct SceneDefaults<'a> {
     limits: &'a Limits,
+    syntax: Option<PromptSyntax>,
     hero: &'a str,
     negative_prompt: &'a str,
     seed: u64,
@@ -242,6 +247,9 @@ impl Check {
         }
         let prompt = prompt.filter(|_| negative_fits)?;
         let prompt = if base.hero.is_empty() { prompt } else { format!("{}, {prompt}", base.hero) };
+        let is_in_syntax =
+            self.in_syntax("prompt", &prompt, base.syntax) && self.in_syntax("negative_prompt", &negative_prompt, base.syntax);
+        let prompt = is_in_syntax.then_some(prompt)?;
         let join = join?(usize::try_from(transition_frames?).unwrap_or_default());
         Some((SceneSpec { prompt, negative_prompt, seed: seed?, frames, motion }, join))
     }

@@ -114,7 +114,7 @@ impl Body<Character> {
                 let request = ClipRequest { image: Some(image.image), ..request };
                 let spec = self.or_problem(request.validate(&rules, &state.limits).map_err(renamed))?;
                 let model = state.local().model_named(own_model.as_deref())?;
-                let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
+                let remarks = if script_used { model.remarks_on_texts([script.as_str()]) } else { Vec::new() };
                 (VideoSpec::Clip(spec), [script_note(&script, strength)].into_iter().chain(remarks).collect())
             }
             Maker::Remote(model) => {

@@ -92,6 +92,8 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     // The request asks for one image.
     let JobOutput::Images(images) = Arc::unwrap_or_clone(output).output else { return Err(Problem::internal()) };
     let image = images.into_iter().next().ok_or_else(Problem::internal)?;
+    notes.remarks.extend_from_slice(&image.remarks);
+    notes.tell(request);
     let mut response = if return_base64 { as_json(&image, &spec, &model, notes) } else { as_file(image) };
     idempotency::mark(&mut response, replayed);
     Ok(response)

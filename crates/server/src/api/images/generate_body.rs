@@ -68,8 +68,9 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 18] {
         /// too.
         scheduler: Scheduler(|r| &mut r.held().scheduler),
         sampler: Silent(|_, _, _| {}),
-        /// The language of `prompt` and `negative_prompt`: `plain` (every character is text), or `a1111` (AUTOMATIC1111's weights, as
-        /// `(word:1.2)` and `[word]`, `BREAK`, and prompts of any length). The model's own if absent, else `plain`.
+        /// The language of `prompt` and `negative_prompt`: `plain` (every character is text), `a1111` (AUTOMATIC1111's weights, as
+        /// `(word:1.2)` and `[word]`, `BREAK`, and prompts of any length), or `compel` (compel's weights, as `word++` and `(a text)1.2`,
+        /// `("one", "another").blend(1, 0.5)`, `.and()`, and prompts of any length). The model's own if absent, else `plain`.
         prompt_syntax: Text(|r| &mut r.held().prompt_syntax).one_of(|| PromptSyntax::ALL.map(PromptSyntax::name).to_vec()),
         /// The autoencoder that makes the picture of the result: `full`, or `tiny` (TAESD: much faster, and less exact), where the model has
         /// one. The operator's choice for the model if absent; `GET /models` lists what each has.

@@ -59,12 +59,15 @@ pub(crate) struct Model {
     /// The guidance scale of an image whose request names none; null while unknown.
     #[schema(example = 0.0)]
     pub(crate) guidance_scale: Option<f64>,
-    /// The prompt language of requests that name none: "plain" or "a1111"; null while unknown.
+    /// The prompt language of requests that name none: "plain", "a1111" or "compel"; null while unknown.
     #[schema(example = "plain")]
     pub(crate) prompt_syntax: Option<&'static str>,
     /// Its autoencoders, "full" and "tiny", the one of requests that name none first; empty while unknown.
     #[schema(example = json!(["full", "tiny"]))]
     pub(crate) vaes: Vec<&'static str>,
+    /// The adapters of requests that choose none, as NAME:WEIGHT:TEXT_WEIGHT; empty while unknown.
+    #[schema(example = json!(["ink:0.8:0.8"]))]
+    pub(crate) loras: Vec<String>,
 }
 
 impl From<ModelView> for Model {
@@ -88,6 +91,7 @@ impl From<ModelView> for Model {
             guidance_scale: info.as_ref().map(|info| info.defaults.guidance_scale.unwrap_or(DEFAULT_GUIDANCE_SCALE)),
             prompt_syntax: info.as_ref().map(|info| info.defaults.prompt_syntax.unwrap_or_default().name()),
             vaes: info.as_ref().map(|info| vaes(info)).unwrap_or_default(),
+            loras: info.as_ref().map(|info| info.defaults.loras.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             precision: info.map(|info| info.precision.clone()),
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),

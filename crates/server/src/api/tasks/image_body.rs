@@ -299,6 +299,7 @@ mod tests {
             scheduler_reason: String::new(),
             scripts: diffusion_core::tokenizer::Scripts::default(),
             vaes: vec![diffusion_core::weights::VaeChoice::Full],
+            other_vae: None,
             defaults: generation::ModelDefaults::default(),
             adapters: None,
             remarks: Vec::new(),

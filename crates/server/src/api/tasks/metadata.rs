@@ -23,10 +23,11 @@ pub(crate) struct TaskMetadata {
 }
 
 impl TaskMetadata {
-    /// The metadata of any job, with a remark if it has overflowed; fields that its API does not store have their defaults.
+    /// The metadata of any job, with the remarks of its run, and one if it has overflowed; fields that its API does not store have their defaults.
     pub(crate) fn of(job: &Job) -> Self {
         let mut metadata: Self = serde_json::from_value(job.metadata.data.clone()).unwrap_or_default();
         overflow::tell(job, metadata.by_service, &mut metadata.notes.remarks);
+        metadata.notes.remarks.extend(job.outcome.iter().flat_map(|outcome| outcome.remarks.iter().cloned()));
         metadata
     }
 }

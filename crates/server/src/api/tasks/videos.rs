@@ -102,7 +102,7 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
         let model = state.ready_model(name.as_deref()).await?;
         clip.request.clip.fill_in(&model.defaults);
         if state.tasks.repaint_strength > 0.0 {
-            notes.remarks.extend(model.unread_scripts(clip.request.clip.prompt.as_deref()));
+            notes.remarks.extend(model.remarks_on_texts(clip.request.clip.prompt.as_deref()));
         }
     }
     notes.tell(request);

@@ -103,7 +103,7 @@ pub(crate) async fn generate(
             VideoSpec::Remote(spec)
         }
         Maker::Local(_) => {
-            notes.remarks = model?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt));
+            notes.remarks = model?.remarks_on_texts(spec.scenes().iter().map(SceneSpec::prompt));
             VideoSpec::Scenes(spec)
         }
     };

@@ -74,7 +74,7 @@ pub(crate) async fn scenes(
     }
     let (spec, model) = spec(body, state).await?;
     let model = model?;
-    notes.remarks = model.unread_scripts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
+    notes.remarks = model.remarks_on_texts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
     notes.tell(request);
     Ok((spec, notes))
 }

@@ -58,8 +58,8 @@ body_table! {
         /// too.
         scheduler: Scheduler(|r| &mut r.scheduler),
         sampler: Silent(|_, _, _| {}),
-        /// The language of all prompts: `plain` (every character is text), or `a1111` (AUTOMATIC1111's weights, `BREAK`, and prompts of
-        /// any length). The model's own if absent, else `plain`.
+        /// The language of all prompts: `plain` (every character is text), `a1111` (AUTOMATIC1111's weights, `BREAK`, and prompts of
+        /// any length), or `compel` (compel's weights, blends and conjunctions, and prompts of any length). The model's own if absent, else `plain`.
         prompt_syntax: Text(|r| &mut r.prompt_syntax).one_of(|| PromptSyntax::ALL.map(PromptSyntax::name).to_vec()),
         /// Which model of this machine makes it, by a name that `GET /models` lists; the default one if absent. An unknown name is 404 with
         /// the known ones.

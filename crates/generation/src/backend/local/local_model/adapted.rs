@@ -84,23 +84,36 @@ pub(super) struct AdaptedImages {
     adapters: Option<Adapters>,
     applied: Vec<AppliedAdapter>,
     hashes: Vec<(String, String)>,
+    /// Remarks on the adapters that the current job chose.
+    remarks: Vec<String>,
 }
 
 impl AdaptedImages {
     /// A model without adapters.
     pub(super) fn fixed(model: StableDiffusion) -> Self {
-        Self { policy: model.policy().clone(), model: Some(model), adapters: None, applied: Vec::new(), hashes: Vec::new() }
+        let policy = model.policy().clone();
+        Self { policy, model: Some(model), adapters: None, applied: Vec::new(), hashes: Vec::new(), remarks: Vec::new() }
     }
 
-    /// Loads a model with its usual adapters; returns the remarks on how it was read, too.
+    /// Loads a model with its usual adapters; returns the remarks on how it was read, too. Without one of them, because it is gone or
+    /// damaged, the model is loaded without any: only jobs that choose none fail.
     ///
     /// # Errors
-    /// Any fault in the files of the model or of the usual adapters, by name.
+    /// Any fault in the files of the model, and adapters that do not fit it, by name.
     pub(super) fn load(source: Box<dyn WeightSource>, policy: &ExecutionPolicy, adapters: Adapters) -> Result<(Self, Vec<String>)> {
-        let applied = adapters.choose(&adapters.usual, &[])?;
-        let (model, remarks) = adapters.load(adapted(source, &applied)?.as_ref(), policy)?;
+        let (applied, missing) = match adapters.choose(&adapters.usual, &[]) {
+            Ok(applied) => (applied, None),
+            Err(error) => (Vec::new(), Some(format!("the model is loaded without its usual adapters: {}", of_operator(error)))),
+        };
+        let (source, _) = adapted(source, &applied)?;
+        let (model, mut remarks) = adapters.load(source.as_ref(), policy)?;
+        if let Some(missing) = missing {
+            tracing::warn!("{missing}");
+            remarks.push(missing);
+        }
         let hashes = hashes(&applied);
-        Ok((Self { model: Some(model), policy: policy.clone(), adapters: Some(adapters), applied, hashes }, remarks))
+        let adapters = Some(adapters);
+        Ok((Self { model: Some(model), policy: policy.clone(), adapters, applied, hashes, remarks: Vec::new() }, remarks))
     }
 
     /// The device and precisions of its loads.
@@ -123,6 +136,25 @@ impl AdaptedImages {
         &self.hashes
     }
 
+    /// A remark for each adapter that the current job chose and of which a part fits no layer.
+    pub(super) fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// The error of a run, as one of the request if the numbers overflowed under the adapters that it chose.
+    pub(super) fn of_run(&self, error: Error, choices: &[AdapterChoice]) -> Error {
+        let is_chosen = self.adapters.as_ref().is_some_and(|adapters| choices != adapters.usual);
+        let Error::NonFinite { what } = error else { return error };
+        if !is_chosen || self.applied.is_empty() {
+            return Error::NonFinite { what };
+        }
+        let names = self.applied.iter().map(|one| one.adapter.name()).collect::<Vec<_>>().join(", ");
+        let precision = self.policy.unet.as_str();
+        let reason =
+            format!("{names}: with these adapters, the model produced non-finite numbers in {what} ({precision}); lower their weights");
+        Error::Params { field: "loras", reason }
+    }
+
     /// Gives the model its usual adapters.
     ///
     /// # Errors
@@ -141,31 +173,26 @@ impl AdaptedImages {
             return if choices.is_empty() { Ok(()) } else { Err(no_folder()) };
         };
         // Usual adapters are the operator's choice, so their faults are not the request's.
-        let of_operator = |error: Error| {
-            if let Error::Params { reason, .. } = &error
-                && choices == adapters.usual
-            {
-                Error::file("models.loras", reason.clone())
-            } else {
-                error
-            }
-        };
-        let applied = adapters.choose(choices, &self.applied).map_err(of_operator)?;
+        let is_usual = choices == adapters.usual;
+        let judged = |error: Error| if is_usual { of_operator(error) } else { error };
+        let applied = adapters.choose(choices, &self.applied).map_err(judged)?;
         let is_same = applied.len() == self.applied.len() && applied.iter().zip(&self.applied).all(|(new, old)| new.is_same(old));
         if self.model.is_some() && is_same {
             return Ok(());
         }
         let base = (adapters.reopen)().map_err(without_folder)?;
-        let source = adapted(base, &applied).map_err(|error| blamed(error, &applied))?;
+        let (source, remarks) = adapted(base, &applied).map_err(|error| blamed(error, &applied))?;
         let model = match self.model.take() {
             Some(model) => model.reload(source.as_ref()),
             None => adapters.load(source.as_ref(), &self.policy).map(|(model, _)| model),
         };
         let model = model.map_err(|error| blamed(error, &applied))?;
         self.model = Some(model);
-        for remark in source.remarks() {
+        for remark in &remarks {
             tracing::warn!("{remark}");
         }
+        // Those on the usual ones are among the model's own.
+        self.remarks = if is_usual { Vec::new() } else { remarks };
         (self.hashes, self.applied) = (hashes(&applied), applied);
         Ok(())
     }
@@ -175,8 +202,19 @@ fn no_folder() -> Error {
     Error::Params { field: "loras", reason: NO_ADAPTERS.to_owned() }
 }
 
-fn adapted(source: Box<dyn WeightSource>, applied: &[AppliedAdapter]) -> Result<Box<dyn WeightSource>> {
-    Ok(if applied.is_empty() { source } else { Box::new(AdaptedSource::new(source, applied.to_vec())?) })
+/// A model with adapters, and the remarks on these.
+fn adapted(source: Box<dyn WeightSource>, applied: &[AppliedAdapter]) -> Result<(Box<dyn WeightSource>, Vec<String>)> {
+    if applied.is_empty() {
+        return Ok((source, Vec::new()));
+    }
+    let adapted = AdaptedSource::new(source, applied.to_vec())?;
+    let remarks = adapted.adapters_remarks().to_vec();
+    Ok((Box::new(adapted), remarks))
+}
+
+/// A fault of usual adapters as one of the operator's settings.
+fn of_operator(error: Error) -> Error {
+    if let Error::Params { reason, .. } = &error { Error::file("models.loras", reason.clone()) } else { error }
 }
 
 /// The names and hashes of adapters; without those whose files cannot be read any more.

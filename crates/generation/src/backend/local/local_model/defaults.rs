@@ -9,22 +9,20 @@ use crate::{
     spec::limits::{Limits, SIDE_MULTIPLE},
 };
 
-/// The file that such values come from; marks of models give none that is out of bounds.
-const FILE: &str = "framewright.json";
-
-/// The defaults of a model's files as those of its requests.
+/// The defaults of a model's files as those of its requests. Only its sidecar may give a value that is out of bounds.
 ///
 /// # Errors
 /// [`Error::Config`] naming the field and its limit.
-pub(super) fn checked(defaults: ImageDefaults) -> Result<ModelDefaults> {
+pub(super) fn checked(defaults: ImageDefaults, model: &str) -> Result<ModelDefaults> {
     let ImageDefaults { num_inference_steps, guidance_scale, size, scheduler } = defaults;
     let limits = Limits::DEFAULT;
+    let refuse = |field: &str, reason: String| Err(Error::config(ImageDefaults::sidecar_of(model), field, reason));
     if let Some(steps) = num_inference_steps.filter(|steps| !(limits.steps.0..=limits.steps.1).contains(steps)) {
-        return Err(Error::config(FILE, "steps", format!("{steps} is not within {}..={}", limits.steps.0, limits.steps.1)));
+        return refuse("steps", format!("{steps} is not within {}..={}", limits.steps.0, limits.steps.1));
     }
     if let Some(scale) = guidance_scale.filter(|scale| !(limits.guidance_scale.0..=limits.guidance_scale.1).contains(scale)) {
         let (least, most) = limits.guidance_scale;
-        return Err(Error::config(FILE, "guidance_scale", format!("{scale} is not within {least}..={most}")));
+        return refuse("guidance_scale", format!("{scale} is not within {least}..={most}"));
     }
     if let Some((width, height)) = size {
         let (least, most) = limits.side;
@@ -32,12 +30,12 @@ pub(super) fn checked(defaults: ImageDefaults) -> Result<ModelDefaults> {
         for (field, side) in [("width", width), ("height", height)] {
             if !is_side(side) {
                 let reason = format!("{side} is no side: sides are multiples of {SIDE_MULTIPLE} within {least}..={most}");
-                return Err(Error::config(FILE, field, reason));
+                return refuse(field, reason);
             }
         }
         if u64::from(width) * u64::from(height) > limits.max_pixels {
             let reason = format!("{width}x{height} has more than {} pixels", limits.max_pixels);
-            return Err(Error::config(FILE, "width", reason));
+            return refuse("width", reason);
         }
     }
     Ok(ModelDefaults { num_inference_steps, guidance_scale, size, scheduler, ..ModelDefaults::default() })
@@ -57,12 +55,14 @@ mod tests {
             (of(None, None, Some((512, 8_000))), "height"),
             (of(None, None, Some((2048, 2048))), "width"),
         ] {
-            match checked(defaults) {
-                Err(Error::Config { file, field, .. }) => assert_eq!((file.as_str(), field.as_str()), (FILE, expected)),
+            match checked(defaults, "/models/mine.safetensors") {
+                Err(Error::Config { file, field, .. }) => {
+                    assert_eq!((file.as_str(), field.as_str()), ("/models/mine.framewright.json", expected))
+                }
                 other => unreachable!("{other:?}"),
             }
         }
         let turbo = ModelDefaults { num_inference_steps: Some(1), guidance_scale: Some(0.0), ..ModelDefaults::default() };
-        assert!(checked(of(Some(1), Some(0.0), None)).is_ok_and(|found| found == turbo));
+        assert!(checked(of(Some(1), Some(0.0), None), "mine").is_ok_and(|found| found == turbo));
     }
 }

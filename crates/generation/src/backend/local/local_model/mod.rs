@@ -71,7 +71,7 @@ impl LoadedModel {
     }
 
     fn of(images: AdaptedImages, of_files: OfFiles, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
-        let OfFiles { vaes, defaults, remarks } = of_files;
+        let OfFiles { vaes, other_vae, defaults, remarks } = of_files;
         let policy = images.policy().clone();
         let adapters = images.folder().cloned();
         let loaded = images.model().ok_or_else(no_images)?;
@@ -89,7 +89,7 @@ impl LoadedModel {
         if let Err(error) = &facts.scheduler {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
-        let info = ModelInfo { adapters, ..info(facts, motion.name(), remarks, loaded.policy())? };
+        let info = ModelInfo { adapters, other_vae, ..info(facts, motion.name(), remarks, loaded.policy())? };
         let motion = Motion::Closed(motion, policy);
         Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), motion, memory }) })
     }
@@ -107,7 +107,8 @@ impl LoadedModel {
         let facts = ImageFacts::of(source)?;
         let (images, of_motion) = (ImageMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
         let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
-        Ok((info(facts, motion.name(), source.remarks(), policy)?, memory))
+        let info = ModelInfo { other_vae: source.other_vae(), ..info(facts, motion.name(), source.remarks(), policy)? };
+        Ok((info, memory))
     }
 
     /// Loads a motion model without an image model. `memory_limit` is as for [`Self::load`].
@@ -135,18 +136,21 @@ impl LoadedModel {
 /// What a model's files say beside what the loaded model knows.
 struct OfFiles {
     vaes: Vec<VaeChoice>,
+    other_vae: Option<(VaeChoice, String)>,
     defaults: ImageDefaults,
     remarks: Vec<String>,
 }
 
 impl OfFiles {
     fn read(source: &dyn WeightSource) -> Result<Self> {
-        Ok(Self { vaes: source.vaes(), defaults: ImageDefaults::of(source)?, remarks: source.remarks() })
+        let (vaes, other_vae) = (source.vaes(), source.other_vae());
+        Ok(Self { vaes, other_vae, defaults: ImageDefaults::of(source)?, remarks: source.remarks() })
     }
 }
 
 fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &ExecutionPolicy) -> Result<ModelInfo> {
     let ImageFacts { name, default_size: (default_width, default_height), scheduler, scripts, vaes, defaults } = facts;
+    let of_files = defaults::checked(defaults, &name)?;
     Ok(ModelInfo {
         name,
         motion,
@@ -155,7 +159,7 @@ fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &Execut
         scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
         scheduler: scheduler.ok(),
         scripts,
-        defaults: ModelDefaults { vae: vaes.first().copied(), ..defaults::checked(defaults)? },
+        defaults: ModelDefaults { vae: vaes.first().copied(), ..of_files },
         vaes,
         remarks,
         ..of_policy(policy)
@@ -175,6 +179,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         vaes: Vec::new(),
+        other_vae: None,
         defaults: ModelDefaults::default(),
         adapters: None,
         remarks: Vec::new(),
@@ -234,7 +239,7 @@ impl DeviceModel for LocalModel {
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
         let images = self.images.as_mut().ok_or_else(no_images)?;
         images.adapt(spec.loras())?;
-        let (model, loras) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec());
+        let (model, loras, remarks) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec(), images.remarks().to_vec());
         let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
         let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
         let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
@@ -254,8 +259,8 @@ impl DeviceModel for LocalModel {
             start: start(spec.mode()),
             xl: spec.sdxl().params(),
         };
-        let image = model.image(&params, context)?;
-        Ok(ImageOutput { image, truncated, loras })
+        let image = model.image(&params, context).map_err(|error| images.of_run(error, spec.loras()))?;
+        Ok(ImageOutput { image, truncated, remarks, loras })
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {

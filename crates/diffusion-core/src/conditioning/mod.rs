@@ -4,12 +4,15 @@
 //! applies to the prompt but not to the negative prompt. A model with two text encoders attends to the penultimate states of both, side by
 //! side, and has the second one's pooled state besides (diffusers' `StableDiffusionXLPipeline`).
 
+mod compel;
+
 use candle_core::{DType, Device, Tensor};
 
+use self::compel::CompelEncoder;
 use crate::{
     Result,
     adapters::Embedding,
-    models::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ProjectedText},
+    models::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ProjectedText, TextTokens},
     prompt::{self, AddedWords, PromptChunk, PromptSyntax},
     tokenizer::{ClipTokenizer, Scripts},
 };
@@ -206,7 +209,8 @@ impl TextConditioner {
     }
 
     /// Encodes a prompt and its negative prompt. `clip_skip` is the number of the encoders' last layers to leave out.
-    /// A prompt of several chunks has as many times the tokens; the negative prompt may have another number of them.
+    /// A prompt of several chunks has as many times the tokens; the negative prompt may have another number of them, except in compel's
+    /// language, which lengthens the shorter one.
     ///
     /// # Errors
     /// [`crate::Error::Tokenizer`] if a text cannot be encoded; [`crate::Error::Params`] if an encoder has no more layers than that.
@@ -217,7 +221,25 @@ impl TextConditioner {
         syntax: PromptSyntax,
         clip_skip: usize,
     ) -> Result<PromptEmbeds> {
-        let prompt = prompt.into();
+        let embeds = self.encode_both(prompt.into(), negative_prompt, syntax, clip_skip)?;
+        let lengths = (embeds.prompt_embeds.dim(1)?, embeds.negative_prompt_embeds.as_ref().map(|negative| negative.dim(1)).transpose()?);
+        let (PromptSyntax::Compel, (prompt, Some(negative))) = (syntax, lengths) else { return Ok(embeds) };
+        let longest = prompt.max(negative);
+        Ok(PromptEmbeds {
+            prompt_embeds: self.lengthened(embeds.prompt_embeds, longest, clip_skip)?,
+            negative_prompt_embeds: embeds.negative_prompt_embeds.map(|negative| self.lengthened(negative, longest, 0)).transpose()?,
+            pooled: embeds.pooled,
+        })
+    }
+
+    /// [`Self::encode`], for texts of different lengths.
+    fn encode_both(
+        &self,
+        prompt: Texts<'_>,
+        negative_prompt: Option<Texts<'_>>,
+        syntax: PromptSyntax,
+        clip_skip: usize,
+    ) -> Result<PromptEmbeds> {
         let (first, second) = match &self.encoders {
             TextEncoders::First(first) => {
                 let negative_prompt_embeds = negative_prompt.map(|texts| self.encode_text(first, texts.first, syntax, 0)).transpose()?;
@@ -246,7 +268,7 @@ impl TextConditioner {
     pub fn padded(&self, [from, to]: [PromptEmbeds; 2]) -> Result<[PromptEmbeds; 2]> {
         let pair = |from: Tensor, to: Tensor| -> Result<(Tensor, Tensor)> {
             let longest = from.dim(1)?.max(to.dim(1)?);
-            Ok((self.lengthened(from, longest)?, self.lengthened(to, longest)?))
+            Ok((self.lengthened(from, longest, 0)?, self.lengthened(to, longest, 0)?))
         };
         let (from_prompt, to_prompt) = pair(from.prompt_embeds, to.prompt_embeds)?;
         let (from_negative, to_negative) = match (from.negative_prompt_embeds, to.negative_prompt_embeds) {
@@ -257,11 +279,11 @@ impl TextConditioner {
         Ok([embeds(from_prompt, from_negative, from.pooled), embeds(to_prompt, to_negative, to.pooled)])
     }
 
-    fn lengthened(&self, embeds: Tensor, tokens: usize) -> Result<Tensor> {
+    fn lengthened(&self, embeds: Tensor, tokens: usize, clip_skip: usize) -> Result<Tensor> {
         if embeds.dim(1)? >= tokens {
             return Ok(embeds);
         }
-        let empty = self.encode("", None, PromptSyntax::Plain, 0)?.prompt_embeds;
+        let empty = self.encode("", None, PromptSyntax::Plain, clip_skip)?.prompt_embeds;
         let mut parts = vec![embeds];
         while parts.iter().map(|part| part.dims().get(1).copied().unwrap_or(tokens)).sum::<usize>() < tokens {
             parts.push(empty.clone());
@@ -271,6 +293,10 @@ impl TextConditioner {
 
     /// The chunks' states one behind the other, [1, chunks * tokens, hidden].
     fn encode_text(&self, first: &FirstEncoder, text: &str, syntax: PromptSyntax, clip_skip: usize) -> Result<Tensor> {
+        if syntax == PromptSyntax::Compel {
+            let encode = |tokens: TextTokens<'_>| first.text_encoder.forward(tokens, clip_skip);
+            return self.place(&CompelEncoder::new(&first.tokenizer, &first.words, &self.device, encode).states(text)?);
+        }
         let chunks = first.chunks(text, syntax)?;
         let encode = |chunk: PromptChunk| weigh(&first.text_encoder.forward(&self.ids(&chunk)?, clip_skip)?, chunk);
         let states = chunks.into_iter().map(encode).collect::<Result<Vec<_>>>()?;
@@ -287,6 +313,9 @@ impl TextConditioner {
         syntax: PromptSyntax,
         clip_skip: usize,
     ) -> Result<(Tensor, Tensor)> {
+        if syntax == PromptSyntax::Compel {
+            return self.encode_compel_texts(first, second, texts, clip_skip);
+        }
         let mut second_chunks = second.chunks(texts.second, syntax)?;
         let mut states = Vec::new();
         if let Some(first) = first {
@@ -309,6 +338,29 @@ impl TextConditioner {
         states.push(Tensor::cat(&second_states, 1)?);
         let pooled = pooled.ok_or(candle_core::Error::UnwrapNone)?;
         Ok((self.place(&Tensor::cat(&states, 2)?)?, self.place(&pooled)?))
+    }
+
+    /// [`Self::encode_texts`] in compel's language. As there, the pooled state is that of the whole text as if it had no syntax.
+    fn encode_compel_texts(
+        &self,
+        first: Option<&FirstEncoder>,
+        second: &SecondEncoder,
+        texts: Texts<'_>,
+        clip_skip: usize,
+    ) -> Result<(Tensor, Tensor)> {
+        let encode = |tokens: TextTokens<'_>| Ok(second.text_encoder.forward(tokens, clip_skip)?.hidden_states);
+        let second_encoder = CompelEncoder::new(&second.tokenizer, &second.words, &self.device, encode);
+        let mut states = second_encoder.states(texts.second)?;
+        if let Some(first) = first {
+            let encode = |tokens: TextTokens<'_>| first.text_encoder.penultimate(tokens, clip_skip);
+            let first_encoder = CompelEncoder::new(&first.tokenizer, &first.words, &self.device, encode);
+            let first_states = first_encoder.states(texts.first)?;
+            let longest = first_states.dim(1)?.max(states.dim(1)?);
+            states = Tensor::cat(&[first_encoder.lengthened(first_states, longest)?, second_encoder.lengthened(states, longest)?], 2)?;
+        }
+        let chunk = second.chunks(texts.second, PromptSyntax::Plain)?.into_iter().next().ok_or(candle_core::Error::UnwrapNone)?;
+        let pooled = second.text_encoder.forward(&self.ids(&chunk)?, clip_skip)?.text_embeds;
+        Ok((self.place(&states)?, self.place(&pooled)?))
     }
 
     /// A chunk's ids, [1, tokens].
