@@ -31,6 +31,8 @@ pub(crate) fn model() -> LoadedModel {
         vaes: vec![diffusion_core::weights::VaeChoice::Full],
         defaults: generation::ModelDefaults::default(),
         adapters: None,
+        controlnets: None,
+        other_vae: None,
         remarks: Vec::new(),
     };
     LoadedModel { info, memory: MemoryPlan::default(), model: Box::new(Instant) }
@@ -42,7 +44,7 @@ fn no_videos() -> Error {
 
 impl DeviceModel for Instant {
     fn image(&mut self, spec: &ImageSpec, _: u64, _: RunContext<'_>) -> Result<ImageOutput> {
-        Ok(ImageOutput { image: RgbImage::new(spec.width(), spec.height()), truncated: Vec::new(), loras: Vec::new() })
+        Ok(ImageOutput { image: RgbImage::new(spec.width(), spec.height()), truncated: Vec::new(), remarks: Vec::new(), loras: Vec::new() })
     }
 
     fn video_shape(&mut self, _: &VideoSpec) -> Result<VideoShape> {

@@ -1,24 +1,26 @@
 //! The adapters that settings and a command's flags choose.
 //!
-//! It must not know models. The invariant: only files in the folder of the setting `adapters.folder` are opened.
+//! It must not know models. The invariant: only files in the folders of the settings are opened, and ControlNets that a
+//! command names by their paths.
 
 use std::path::PathBuf;
 
 use diffusion_core::{
     Error, Result as CoreResult,
-    adapters::{AdapterChoice, AdapterFolder},
+    adapters::{AdapterChoice, AdapterFolder, ControlNetFolder},
     weights::WeightSource,
 };
 use generation::Adapters;
 use serde_json::{Value, json};
 
-use crate::{failure::Usage, settings::AdaptersSettings};
+use crate::{failure::Usage, settings::Settings};
 
 /// The folders of the settings.
 #[derive(Clone)]
 pub(crate) struct Folders {
     pub(crate) adapters: Option<AdapterFolder>,
     embeddings: Option<PathBuf>,
+    pub(crate) controlnets: Option<ControlNetFolder>,
 }
 
 impl Folders {
@@ -26,7 +28,10 @@ impl Folders {
     ///
     /// # Errors
     /// [`Usage`] if one does not exist.
-    pub(crate) fn open(settings: &AdaptersSettings) -> Result<Self, Usage> {
+    pub(crate) fn open(settings: &Settings) -> Result<Self, Usage> {
+        let (settings, controlnets) = (&settings.adapters, &settings.controlnets);
+        let controlnets = controlnets.folder.as_ref().map(ControlNetFolder::open).transpose();
+        let controlnets = controlnets.map_err(|error| Usage(format!("setting controlnets.folder: {error}")))?;
         let adapters = settings.folder.as_ref().map(AdapterFolder::open).transpose();
         if let Some(missing) = settings.embeddings.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(Usage(format!("setting adapters.embeddings: {}: is no folder of embeddings", missing.display())));
@@ -36,7 +41,12 @@ impl Folders {
         for remark in remarks.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?.into_iter().flatten() {
             tracing::warn!("{remark}");
         }
-        Ok(Self { adapters, embeddings: settings.embeddings.clone() })
+        Ok(Self { adapters, embeddings: settings.embeddings.clone(), controlnets })
+    }
+
+    /// The same with another folder of ControlNets.
+    pub(crate) fn with_controlnets(self, change: impl FnOnce(Option<ControlNetFolder>) -> Option<ControlNetFolder>) -> Self {
+        Self { controlnets: change(self.controlnets), ..self }
     }
 
     /// Checks that a model's usual adapters are there.
@@ -57,13 +67,16 @@ impl Folders {
         loras: Vec<AdapterChoice>,
         reopen: impl Fn() -> CoreResult<Box<dyn WeightSource>> + Send + Sync + 'static,
     ) -> Option<Adapters> {
-        let Self { adapters, embeddings } = self;
-        if adapters.is_none() && embeddings.is_none() {
+        let Self { adapters, embeddings, controlnets } = self;
+        if adapters.is_none() && embeddings.is_none() && controlnets.is_none() {
             return None;
         }
         let mut all = Adapters::new(reopen);
         if let Some(folder) = adapters {
             all = all.with_loras(folder.clone(), loras);
+        }
+        if let Some(folder) = controlnets {
+            all = all.with_controlnets(folder.clone());
         }
         Some(match embeddings {
             Some(folder) => all.with_embeddings(folder.clone()),

@@ -6,11 +6,13 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Layer;
 
+mod controls;
 #[cfg(test)]
 mod documented;
 mod jobs;
 mod videos;
 
+pub(crate) use controls::ControlArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand};
 pub(crate) use videos::{AnimateArgs, FramesArgs, MotionArgs, OutputArgs, ScenesArgs, VideoArgs, VideoEngineArgs};
 
@@ -206,6 +208,9 @@ pub(crate) struct ImageArgs {
     #[command(flatten)]
     pub adapters: AdapterArgs,
 
+    #[command(flatten)]
+    pub controls: ControlArgs,
+
     /// Where the picture goes; folders on the way are made.
     #[arg(long, value_name = "FILE.png")]
     pub out: PathBuf,
@@ -272,6 +277,10 @@ pub(crate) struct ServeArgs {
     /// The folder of textual-inversion embeddings: each file's name is a word of the prompts, in any case [default: none].
     #[arg(long, value_name = "FOLDER")]
     pub embeddings: Option<PathBuf>,
+
+    /// The folder of ControlNets that requests may choose from [default: none].
+    #[arg(long, value_name = "FOLDER")]
+    pub controlnets: Option<PathBuf>,
 
     /// A file with the API key that every request must carry. (On the command line, every user of the machine could see the key.)
     #[arg(long, value_name = "FILE")]
@@ -418,6 +427,8 @@ impl ServeArgs {
         let mut layers = self.engine.layers();
         layers.extend(self.host.as_ref().map(|host| Layer::flag("--host", "server.host", host.as_str())));
         layers.extend(folder_layers(self.adapters.as_deref(), self.embeddings.as_deref()));
+        let controlnets = self.controlnets.as_ref().map(|folder| folder.display().to_string());
+        layers.extend(controlnets.map(|folder| Layer::flag("--controlnets", "controlnets.folder", folder)));
         layers.extend(self.port.map(|port| Layer::flag("--port", "server.port", port)));
         layers.extend(self.data_dir.as_ref().map(|folder| Layer::flag("--data-dir", "jobs.data_dir", folder.display().to_string())));
         layers.extend(

@@ -44,10 +44,10 @@ impl Purpose {
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<LocalBackend> {
-    start_adapted(settings, prediction_type, purpose, None)
+    start_adapted(settings, prediction_type, purpose, None, Folders::open(settings)?)
 }
 
-/// As [`start`]; `loras` are the adapters that the image model is loaded with, instead of its usual ones.
+/// As [`start`]; `loras` are the adapters that the image model is loaded with, instead of its usual ones, from these folders.
 ///
 /// # Errors
 /// As [`start`].
@@ -56,13 +56,13 @@ pub(crate) fn start_adapted(
     prediction_type: Option<&str>,
     purpose: Purpose,
     loras: Option<Vec<AdapterChoice>>,
+    folders: Folders,
 ) -> Result<LocalBackend> {
     let ChosenModel { name, source, motion, vae, precision, defaults } = settings.default_model();
     let (model, motion) = (Model::parse(&source, prediction_type)?, Model::parse(&motion, None)?);
     Model::check_vae(vae.as_deref())?;
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
-    let folders = Folders::open(&settings.adapters)?;
     // Those of flags have been checked, so any that is missing is the settings'.
     folders.check(&name, loras.as_ref().unwrap_or(&defaults.loras))?;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {

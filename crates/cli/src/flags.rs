@@ -12,7 +12,7 @@ use generation::{BackendError, FieldError, Refusal, SubmitError};
 use crate::{args::Cli, failure::Usage};
 
 /// Flags whose fields have other names; the prompt's flag differs between commands.
-const FLAGS: [(&str, &str); 14] = [
+const FLAGS: [(&str, &str); 15] = [
     ("hero_description", "--hero"),
     ("negative_prompt", "--negative"),
     ("negative_prompt_2", "--negative-2"),
@@ -20,6 +20,7 @@ const FLAGS: [(&str, &str); 14] = [
     ("guidance_scale", "--guidance"),
     ("mask_image", "--mask"),
     ("loras", "--lora"),
+    ("controlnets", "--controlnet"),
     ("scenes", "--scene"),
     ("source", "--moving"),
     ("duration_per_scene", "--duration"),

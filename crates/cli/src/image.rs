@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use diffusion_core::{adapters::AdapterFolder, schedulers::SchedulerKind, weights::VaeChoice};
+use diffusion_core::{schedulers::SchedulerKind, weights::VaeChoice};
 use generation::{
     GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, SdxlRequest, Work,
     artifact,
@@ -25,6 +25,7 @@ use serde_json::json;
 use crate::{
     adapters::{self, Folders},
     args::ImageArgs,
+    controls,
     engine::{self, about},
     failure::{Usage, one_line},
     flags, output, output_check,
@@ -43,12 +44,12 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let request = request(args)?;
     let mask_remark = mask_remark(&request);
     // The limits depend on the model only through its default size, so most errors show before gigabytes are read.
-    let folder = Folders::open(&settings.adapters)?.adapters;
-    let loras = validate(request.clone(), &stand_in(settings.default_model().defaults, folder))?.loras().to_vec();
+    let folders = Folders::open(settings)?.with_controlnets(|folder| controls::folder(&args.controls, folder));
+    let loras = validate(request.clone(), &stand_in(settings.default_model().defaults, &folders))?.loras().to_vec();
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
 
-    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), engine::Purpose::Images, Some(loras))?;
+    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), engine::Purpose::Images, Some(loras), folders)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
@@ -95,6 +96,8 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         eta: args.eta,
         clip_skip: args.clip_skip.map(i128::from),
         loras: adapters::of_flags(&args.adapters.lora)?,
+        controlnets: controls::of_flags(&args.controls)?,
+        guess_mode: args.controls.guess_mode.then_some(true),
         strength: args.strength,
         init_image,
         mask_image,
@@ -144,7 +147,7 @@ fn mask_remark(request: &ImageRequest) -> Option<String> {
 }
 
 /// Stands in for a model that is not loaded yet.
-fn stand_in(defaults: ModelDefaults, adapters: Option<AdapterFolder>) -> ModelInfo {
+fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo {
     ModelInfo {
         name: String::new(),
         motion: String::new(),
@@ -159,7 +162,8 @@ fn stand_in(defaults: ModelDefaults, adapters: Option<AdapterFolder>) -> ModelIn
         vaes: VaeChoice::ALL.to_vec(),
         other_vae: None,
         defaults,
-        adapters,
+        adapters: folders.adapters.clone(),
+        controlnets: folders.controlnets.clone(),
         remarks: Vec::new(),
     }
 }
@@ -278,6 +282,8 @@ fn report(
             "clip_skip": spec.clip_skip(),
             "strength": spec.mode().strength(),
             "loras": spec.loras().iter().map(adapters::described).collect::<Vec<_>>(),
+            "controlnets": controls::described(spec),
+            "guess_mode": spec.controls().guess_mode(),
             "model": model.name,
             "device": model.device,
             "device_reason": model.device_reason,

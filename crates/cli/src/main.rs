@@ -5,6 +5,7 @@ mod animate;
 mod args;
 mod bench;
 mod client;
+mod controls;
 mod engine;
 mod failure;
 mod flags;

@@ -36,7 +36,7 @@ use crate::{
 /// [`crate::failure::Usage`] if a setting names an invalid model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<LocalBackend> {
     let devices = Devices::default();
-    let folders = Folders::open(&settings.adapters)?;
+    let folders = Folders::open(settings)?;
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
         let ChosenModel { name, source, motion, vae, precision, defaults } = model;
         folders.check(&name, &defaults.loras)?;

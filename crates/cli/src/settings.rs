@@ -37,7 +37,7 @@ use crate::unknown_fields::UnknownFields;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
-pub(crate) use models::{AdaptersSettings, ChosenModel, PoolModelSettings, PoolSettings};
+pub(crate) use models::{AdaptersSettings, ChosenModel, ControlNetsSettings, PoolModelSettings, PoolSettings};
 pub(crate) use providers::ProvidersSettings;
 pub(crate) use routing::{
     BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub models: Vec<PoolModelSettings>,
     /// Files that change models.
     pub adapters: AdaptersSettings,
+    /// ControlNets, by which pictures lead a model.
+    pub controlnets: ControlNetsSettings,
     /// How models share the device.
     pub pool: PoolSettings,
     /// Where and how the models run.

@@ -64,7 +64,7 @@ pub struct Denoising<'a> {
 impl Denoising<'_> {
     /// Runs every step from the first one on.
     ///
-    /// `predict(scaled_latents, timestep)` is the guided model; `after_step(step_index, scheduler, latents)` may change the latents after
+    /// `predict(scaled_latents, timestep, call)` is the guided model, whose calls are counted from 0; `after_step(step_index, scheduler, latents)` may change the latents after
     /// each step (inpainting restores the area that it keeps).
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Denoising<'_> {
     pub fn run(
         self,
         mut latents: Tensor,
-        mut predict: impl FnMut(&Tensor, f64) -> Result<Tensor>,
+        mut predict: impl FnMut(&Tensor, f64, usize) -> Result<Tensor>,
         mut after_step: impl FnMut(usize, &dyn Scheduler, Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let Self { scheduler, first_step, noise, paint, monitor } = self;
@@ -80,7 +80,7 @@ impl Denoising<'_> {
         let steps = timesteps.len().saturating_sub(first_step);
         for (step_index, timestep) in timesteps.into_iter().enumerate().skip(first_step) {
             let latent_model_input = scheduler.scale_model_input(&latents, step_index)?;
-            let noise_pred = predict(&latent_model_input, timestep)?;
+            let noise_pred = predict(&latent_model_input, timestep, step_index - first_step)?;
             let before = latents;
             latents = scheduler.step(&noise_pred, step_index, &before, noise)?;
             latents = after_step(step_index, &*scheduler, latents)?;

@@ -53,6 +53,7 @@ pub fn info() -> ModelInfo {
         other_vae: None,
         defaults: ModelDefaults::default(),
         adapters: None,
+        controlnets: None,
         remarks: Vec::new(),
     }
 }

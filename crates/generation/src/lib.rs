@@ -62,7 +62,7 @@ pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{
     field_error::{self, FieldError, FieldErrorKind},
     given_image,
-    image::{ImageMode, ImageRequest, ImageSpec, SdxlRequest, SdxlSpec, validate},
+    image::{CannySpec, ControlRequest, ControlSpec, ControlsSpec, ImageMode, ImageRequest, ImageSpec, SdxlRequest, SdxlSpec, validate},
     limits::{self, Limits, VideoLimits},
 };
 pub use work::{Priority, Work};

@@ -6,7 +6,7 @@ use std::fmt;
 
 use diffusion_core::{
     Error, Result,
-    adapters::{AdapterChoice, AdapterFolder},
+    adapters::{AdapterChoice, AdapterFolder, ControlNetFolder},
     pipelines::NO_TINY_VAE,
     prompt::PromptSyntax,
     schedulers::SchedulerName,
@@ -16,6 +16,10 @@ use diffusion_core::{
 
 /// Why no adapter can be chosen.
 pub(crate) const NO_ADAPTERS: &str = "no folder of adapters is set up; name one by the setting adapters.folder or the flag --adapters";
+
+/// Why no ControlNet can be chosen.
+pub(crate) const NO_CONTROLNETS: &str =
+    "no folder of ControlNets is set up; name one by the setting controlnets.folder or the flag --controlnets";
 
 /// Defaults for a model's requests: the operator's, then those of the model's own files. Empty fields leave the choice to the server.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,6 +87,8 @@ pub struct ModelInfo {
     pub defaults: ModelDefaults,
     /// The folder of adapters that requests may choose from.
     pub adapters: Option<AdapterFolder>,
+    /// The ControlNets that requests may choose.
+    pub controlnets: Option<ControlNetFolder>,
     /// Remarks for users on how the model was loaded, one sentence each.
     pub remarks: Vec<String>,
 }
@@ -162,6 +168,7 @@ impl ModelInfo {
             other_vae: None,
             defaults: ModelDefaults::default(),
             adapters: None,
+            controlnets: None,
             remarks: Vec::new(),
         }
     }

@@ -24,13 +24,14 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 116] = [
+pub(super) const KEYS: [(&str, Kind); 117] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.vae", Kind::Text),
     ("model.unknown_fields", Kind::Text),
     ("adapters.folder", Kind::Text),
     ("adapters.embeddings", Kind::Text),
+    ("controlnets.folder", Kind::Text),
     ("pool.budget", Kind::Whole),
     ("pool.idle_seconds", Kind::Whole),
     ("compute.device", Kind::Text),

@@ -39,6 +39,15 @@ pub(crate) struct AdaptersSettings {
     pub embeddings: Option<PathBuf>,
 }
 
+/// ControlNets, by which pictures lead a model.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ControlNetsSettings {
+    /// The folder of ControlNets: diffusers folders and files (`.safetensors`, `.pth`, `.pt`, `.bin`, `.ckpt`), which requests name by their
+    /// names without endings. Absent: no request can name any.
+    pub folder: Option<PathBuf>,
+}
+
 /// A named model: requests give the name in `model`, commands in `--model`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -48,7 +48,7 @@ pub(super) fn acts(table: &[Row]) {
 
 #[test]
 fn every_variable_has_an_effect() {
-    let table: [Row; 58] = [
+    let table: [Row; 59] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -95,6 +95,7 @@ fn every_variable_has_an_effect() {
         ("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.25", |s| s.tasks.repaint_strength == 0.25),
         ("FRAMEWRIGHT__WEBHOOKS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", |s| s.webhooks.secret.is_some()),
         ("FRAMEWRIGHT__ADAPTERS__FOLDER", "/loras", |s| s.adapters.folder.as_deref() == Some(Path::new("/loras"))),
+        ("FRAMEWRIGHT__CONTROLNETS__FOLDER", "/nets", |s| s.controlnets.folder.as_deref() == Some(Path::new("/nets"))),
         ("FRAMEWRIGHT__ADAPTERS__EMBEDDINGS", "/words", |s| s.adapters.embeddings.as_deref() == Some(Path::new("/words"))),
         ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", "nas.example:9000,10.0.0.0/8", |s| s.requests.allowed_hosts.len() == 2),
         ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),

@@ -2,10 +2,6 @@
 
 use half::{bf16, f16, slice::HalfFloatSliceExt as _};
 
-#[cfg(target_arch = "x86_64")]
-use super::vector::avx512;
-use crate::runtime::Level;
-
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
@@ -19,15 +15,15 @@ pub trait Stored: Copy + Send + Sync + sealed::Sealed + 'static {
     const BF16: bool;
     /// Whether this is f16.
     const F16: bool;
-    /// Widens as many numbers as both slices have, exactly. The engine of the caller has the level.
-    fn widen_all(from: &[Self], to: &mut [f32], level: Level);
+    /// Widens as many numbers as both slices have, exactly.
+    fn widen_all(from: &[Self], to: &mut [f32]);
 }
 
 impl Stored for f32 {
     const BF16: bool = false;
     const F16: bool = false;
     #[inline(always)]
-    fn widen_all(from: &[Self], to: &mut [f32], _level: Level) {
+    fn widen_all(from: &[Self], to: &mut [f32]) {
         for (wide, number) in to.iter_mut().zip(from) {
             *wide = *number;
         }
@@ -38,7 +34,7 @@ impl Stored for bf16 {
     const BF16: bool = true;
     const F16: bool = false;
     #[inline(always)]
-    fn widen_all(from: &[Self], to: &mut [f32], _level: Level) {
+    fn widen_all(from: &[Self], to: &mut [f32]) {
         for (wide, number) in to.iter_mut().zip(from) {
             *wide = f32::from_bits(u32::from(number.to_bits()) << 16);
         }
@@ -49,13 +45,7 @@ impl Stored for f16 {
     const BF16: bool = false;
     const F16: bool = true;
     #[inline(always)]
-    fn widen_all(from: &[Self], to: &mut [f32], level: Level) {
-        #[cfg(target_arch = "x86_64")]
-        if level >= Level::Avx512 {
-            // SAFETY: an engine has a level only if the processor supports it.
-            return unsafe { avx512::widen_all(from, to) };
-        }
-        let _ = level;
+    fn widen_all(from: &[Self], to: &mut [f32]) {
         let count = from.len().min(to.len());
         from[..count].convert_to_f32_slice(&mut to[..count]);
     }

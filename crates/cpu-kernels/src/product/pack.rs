@@ -193,7 +193,7 @@ impl Packed {
                 let Some(output) = self.output_of(column, lane) else { continue };
                 let start = (output * self.inputs + first) * taps;
                 let wide = &mut wide[..padded * taps];
-                W::widen_all(&weight[start..start + channels * taps], wide, level);
+                widen_all(&weight[start..start + channels * taps], wide, level);
                 wide[channels * taps..].fill(0.0);
                 if rounds {
                     wide.iter_mut().for_each(|number| *number = bf16::narrow(*number).widen());
@@ -373,6 +373,18 @@ impl Packed {
     pub(crate) fn basis(&self) -> Option<Basis> {
         self.basis
     }
+}
+
+/// Widens as many numbers as both slices have.
+#[inline(always)]
+fn widen_all<W: Stored>(from: &[W], to: &mut [f32], level: Level) {
+    #[cfg(target_arch = "x86_64")]
+    if W::F16 && level >= Level::Avx512 {
+        // SAFETY: an engine has a level only if the processor supports it.
+        return unsafe { avx512::widen_all(from, to) };
+    }
+    let _ = level;
+    W::widen_all(from, to);
 }
 
 /// Writes a tile from the lines of its lanes.

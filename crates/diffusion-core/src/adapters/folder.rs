@@ -100,14 +100,19 @@ fn name_of(path: &Path) -> Option<String> {
     (EXTENSIONS.contains(&extension) && check_name(name).is_ok() && path.is_file()).then(|| name.to_owned())
 }
 
-/// Refuses a name that is no plain file name.
-fn check_name(name: &str) -> Result<()> {
-    let is_plain = !name.is_empty()
+/// Whether a name is one file name, which cannot lead out of a folder.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
         && name.trim() == name
         && !name.starts_with('.')
         && !name.contains(['/', '\\', ':', '<', '>'])
-        && !name.contains(char::is_control);
-    if is_plain && name.len() <= LONGEST_NAME {
+        && !name.contains(char::is_control)
+        && name.len() <= LONGEST_NAME
+}
+
+/// Refuses a name that is no plain file name.
+fn check_name(name: &str) -> Result<()> {
+    if is_plain_name(name) {
         return Ok(());
     }
     let shown: String = name.chars().take(60).collect();

@@ -8,6 +8,7 @@
 
 mod adapted_source;
 mod choice;
+mod controlnet_folder;
 mod embedding;
 mod folder;
 mod formula;
@@ -27,6 +28,7 @@ use candle_core::DType;
 pub use self::{
     adapted_source::{AdaptedSource, AppliedAdapter},
     choice::{AdapterChoice, MOST_WEIGHT},
+    controlnet_folder::ControlNetFolder,
     embedding::Embedding,
     folder::AdapterFolder,
 };

@@ -4,11 +4,19 @@
 //! whatever the model's precision. Follows diffusers' `StableDiffusionPipeline.__call__` and `get_guidance_scale_embedding`; the paper is
 //! Ho and Salimans, "Classifier-Free Diffusion Guidance".
 
+mod controls;
 mod per_frame;
+mod texts;
 
 use candle_core::{DType, Device, Tensor};
 
+pub use controls::Control;
 pub use per_frame::{VideoConditioning, VideoConditions};
+
+use self::{
+    controls::{Controls, Half},
+    texts::{CallTexts, RunTexts},
+};
 
 use crate::{
     Error, Result,
@@ -37,6 +45,8 @@ pub struct Conditioning<'a> {
     guidance_scale: Option<f64>,
     timestep_cond: Option<Tensor>,
     channels: Option<Tensor>,
+    texts: RunTexts,
+    controls: Option<Controls<'a>>,
 }
 
 impl<'a> Conditioning<'a> {
@@ -47,14 +57,7 @@ impl<'a> Conditioning<'a> {
     /// # Errors
     /// [`Error::Shape`] if the embeddings' shape is not the model's.
     pub fn unguided(unet: &'a UNet2dConditionModel, prompt_embeds: &Tensor) -> Result<Self> {
-        Ok(Self {
-            unet,
-            text: unet.text_context(prompt_embeds)?,
-            separate_negative: None,
-            guidance_scale: None,
-            timestep_cond: None,
-            channels: None,
-        })
+        Self::of(unet, RunTexts { positive: CallTexts::new(prompt_embeds), negative: None }, None)
     }
 
     /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: the batch is two rows a step, which share all
@@ -68,13 +71,8 @@ impl<'a> Conditioning<'a> {
         negative_prompt_embeds: &Tensor,
         guidance_scale: f64,
     ) -> Result<Self> {
-        if prompt_embeds.dim(1)? != negative_prompt_embeds.dim(1)? {
-            let negative = unet.text_context(negative_prompt_embeds)?;
-            let unguided = Self::unguided(unet, prompt_embeds)?;
-            return Ok(Self { guidance_scale: Some(guidance_scale), separate_negative: Some(negative), ..unguided });
-        }
-        let both = Tensor::cat(&[negative_prompt_embeds, prompt_embeds], 0)?;
-        Ok(Self { guidance_scale: Some(guidance_scale), ..Self::unguided(unet, &both)? })
+        let texts = RunTexts { positive: CallTexts::new(prompt_embeds), negative: Some(CallTexts::new(negative_prompt_embeds)) };
+        Self::of(unet, texts, Some(guidance_scale))
     }
 
     /// Conditioning on a request's texts: guided if the negative prompt was encoded, and at the sizes of `added_time_ids` if there are pooled
@@ -83,31 +81,38 @@ impl<'a> Conditioning<'a> {
     /// # Errors
     /// As [`Self::guided`].
     pub fn new(unet: &'a UNet2dConditionModel, embeds: &PromptEmbeds, added_time_ids: &AddedTimeIds, guidance_scale: f64) -> Result<Self> {
-        let PromptEmbeds { prompt_embeds, negative_prompt_embeds: negative, pooled } = embeds;
-        let Some(pooled) = pooled else {
-            return match negative {
-                Some(negative) => Self::guided(unet, prompt_embeds, negative, guidance_scale),
-                None => Self::unguided(unet, prompt_embeds),
-            };
+        let texts = RunTexts::of(embeds, added_time_ids)?;
+        let guidance_scale = texts.negative.is_some().then_some(guidance_scale);
+        Self::of(unet, texts, guidance_scale)
+    }
+
+    fn of(unet: &'a UNet2dConditionModel, texts: RunTexts, guidance_scale: Option<f64>) -> Result<Self> {
+        let context = |texts: &CallTexts| match &texts.added {
+            None => unet.text_context(&texts.states),
+            Some((pooled, ids)) => unet.text_time_context(&texts.states, pooled, ids),
         };
-        let row = |ids: &[f32]| Tensor::new(ids, &Device::Cpu)?.unsqueeze(0);
-        let (text_embeds, ids) = (&pooled.pooled_prompt_embeds, row(&added_time_ids.positive)?);
-        let conditioning = |text, separate_negative, guidance_scale| {
-            Ok(Self { unet, text, separate_negative, guidance_scale, timestep_cond: None, channels: None })
-        };
-        let Some((negative, negative_text_embeds)) = negative.as_ref().zip(pooled.negative_pooled_prompt_embeds.as_ref()) else {
-            return conditioning(unet.text_time_context(prompt_embeds, text_embeds, &ids)?, None, None);
-        };
-        let negative_ids = row(&added_time_ids.negative)?;
-        if prompt_embeds.dim(1)? != negative.dim(1)? {
-            let separate_negative = unet.text_time_context(negative, negative_text_embeds, &negative_ids)?;
-            let text = unet.text_time_context(prompt_embeds, text_embeds, &ids)?;
-            return conditioning(text, Some(separate_negative), Some(guidance_scale));
+        let (main, separate_negative) = texts.of_calls()?;
+        Ok(Self {
+            unet,
+            text: context(&main)?,
+            separate_negative: separate_negative.as_ref().map(context).transpose()?,
+            guidance_scale,
+            timestep_cond: None,
+            channels: None,
+            texts,
+            controls: None,
+        })
+    }
+
+    /// Adds ControlNets; in guess mode they act on the prompt's half only, and less on finer details.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a control image or a text is not what its net takes.
+    pub fn with_controls(self, controls: Vec<Control<'a>>, guess_mode: bool) -> Result<Self> {
+        if controls.is_empty() {
+            return Ok(self);
         }
-        let both = |negative: &Tensor, positive: &Tensor| Tensor::cat(&[negative, positive], 0);
-        let (text_embeds, ids) = (both(negative_text_embeds, text_embeds)?, both(&negative_ids, &ids)?);
-        let text = unet.text_time_context(&both(negative, prompt_embeds)?, &text_embeds, &ids)?;
-        conditioning(text, None, Some(guidance_scale))
+        Ok(Self { controls: Some(Controls::new(controls, guess_mode, &self.texts)?), ..self })
     }
 
     /// Adds the embedding of the guidance scale, [1, time_cond_proj_dim], for models that were distilled with it.
@@ -122,11 +127,11 @@ impl<'a> Conditioning<'a> {
         Self { channels: Some(channels), ..self }
     }
 
-    /// Predicts the guided noise, f32 on the CPU, for scaled latents [1, c, h, w], f32 on the CPU.
+    /// Predicts the guided noise, f32 on the CPU, for scaled latents [1, c, h, w], f32 on the CPU. `call` counts the run's predictions from 0.
     ///
     /// # Errors
     /// [`Error::Shape`] if the latents do not fit; [`Error::Candle`] from the model.
-    pub fn predict(&self, scaled_latents: &Tensor, timestep: f64) -> Result<Tensor> {
+    pub fn predict(&self, scaled_latents: &Tensor, timestep: f64, call: usize) -> Result<Tensor> {
         // A batch of latents would be mistaken for the halves of the guidance.
         if scaled_latents.dims().first() != Some(&1) {
             let expected = "[1, channels, height, width]".into();
@@ -136,13 +141,15 @@ impl<'a> Conditioning<'a> {
             Some(channels) => Tensor::cat(&[scaled_latents, channels], 1)?,
             None => scaled_latents.clone(),
         };
-        let predict = |text: &TextContext| -> Result<Tensor> {
-            let noise_pred = self.unet.forward(&sample, timestep, text, self.timestep_cond.as_ref())?;
+        let predict = |text: &TextContext, half: Half| -> Result<Tensor> {
+            let controls = self.controls.as_ref();
+            let residuals = controls.map(|controls| controls.residuals(scaled_latents, timestep, call, half)).transpose()?.flatten();
+            let noise_pred = self.unet.forward_controlled(&sample, timestep, text, self.timestep_cond.as_ref(), residuals.as_ref())?;
             Ok(noise_pred.to_dtype(DType::F32)?.to_device(&Device::Cpu)?)
         };
         let noise_pred = match &self.separate_negative {
-            None => predict(&self.text)?,
-            Some(negative) => Tensor::cat(&[&predict(negative)?, &predict(&self.text)?], 0)?,
+            None => predict(&self.text, Half::Main)?,
+            Some(negative) => Tensor::cat(&[&predict(negative, Half::SeparateNegative)?, &predict(&self.text, Half::Main)?], 0)?,
         };
         match self.guidance_scale {
             None => Ok(noise_pred),

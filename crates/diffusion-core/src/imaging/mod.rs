@@ -5,6 +5,7 @@
 
 mod blend;
 mod camera;
+mod canny;
 mod filter;
 mod resize;
 mod retime;
@@ -14,6 +15,7 @@ pub(crate) mod sizes;
 pub(crate) use self::{blend::blend, resize::resize, retime::Retime, seam::Seam};
 pub use self::{
     camera::{Camera, TRAVEL},
+    canny::canny,
     filter::Filter,
     resize::{Part, resized, resized_by, resized_part},
 };

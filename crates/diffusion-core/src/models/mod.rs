@@ -11,6 +11,7 @@ mod clip_text;
 mod clip_text_projection;
 mod clip_vision;
 mod config_reader;
+mod controlnet;
 mod embeddings;
 mod patch_embedding;
 mod plan;
@@ -33,7 +34,8 @@ pub use blip::{BlipCache, BlipConfig, BlipImageContext, BlipTextConfig, BlipText
 pub use clip_text::{ClipTextConfig, ClipTextModel, TextTokens};
 pub use clip_text_projection::{ClipTextModelWithProjection, ClipTextProjectionConfig, ProjectedText};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
+pub use controlnet::{ControlNetConfig, ControlNetModel, ControlStrength};
 pub use plan::ActivationPlan;
-pub use unet::UNetLevel;
+pub use unet::{Residuals, UNetLevel};
 pub use unet_2d::{TextContext, TextTimeConfig, UNet2dConditionModel, UNet2dConfig};
 pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig};

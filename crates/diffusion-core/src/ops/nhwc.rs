@@ -123,6 +123,23 @@ impl Nhwc {
         Ok(Self((&self.0 + &other.0)?))
     }
 
+    /// Adds images to these, where either may have fewer, which are repeated as in [`Self::repeat`], and `other` one pixel for all.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if neither number of images divides the other; [`Error::Candle`] if the sizes differ otherwise.
+    pub fn add_repeated(&self, other: &Self) -> Result<Self> {
+        let images = self.dims()?.0.max(other.dims()?.0);
+        Self::new(self.repeat(images)?.0.broadcast_add(&other.repeat(images)?.0)?)
+    }
+
+    /// As many images of zeros, then these.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn behind_zeros(&self) -> Result<Self> {
+        Self::new(Tensor::cat(&[&self.0.zeros_like()?, &self.0], 0)?)
+    }
+
     /// Multiplies every element by `factor`.
     ///
     /// # Errors

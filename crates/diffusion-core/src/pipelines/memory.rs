@@ -59,6 +59,7 @@ pub struct ImageMemory {
     vaes: VaeConfigs,
     place: Place,
     weights: u64,
+    controlnet_weights: u64,
 }
 
 impl ImageMemory {
@@ -76,7 +77,13 @@ impl ImageMemory {
         if vaes.tiny.is_some() {
             weights = weights.saturating_add(stored_weights(source, &[Component::TinyVae], policy)?);
         }
-        Ok(Self { unet, vaes, place: Place::of(&upcast), weights })
+        let controlnet_weights = largest_controlnet(source, &unet, policy)?;
+        Ok(Self { unet, vaes, place: Place::of(&upcast), weights, controlnet_weights })
+    }
+
+    /// The size of a ControlNet's weights, in bytes, if it is as large as the model allows: a copy of the noise predictor's first half.
+    pub fn controlnet_weights(&self) -> u64 {
+        self.controlnet_weights
     }
 
     /// The size of the loaded weights, in bytes.
@@ -86,13 +93,18 @@ impl ImageMemory {
 
     /// The peak memory for an image in addition to the weights, in bytes.
     pub fn working(&self, call: ImageCall) -> u64 {
-        let ImageCall { size, guided, encodes, between, vae } = call;
+        let ImageCall { size, guided, encodes, between, vae, controls } = call;
         let vae = self.vaes.chosen(vae);
         let factor = vae.factor().max(1);
         let latents = (size.1 as usize / factor, size.0 as usize / factor);
         let texts = if guided && self.unet.time_cond_proj_dim.is_none() { 2 } else { 1 };
         let unet = self.unet.planned(texts, latents.0, latents.1);
-        let steps = working_bytes(unet.peak_elements, unet.largest_elements, self.place.unet, self.place.on_cpu);
+        // Residuals for the skips, and their sums; each control image's embedding. A net's own run takes less than the noise predictor's.
+        let first = self.unet.levels.first().map_or(0, |level| level.channels);
+        let embeddings = [first, latents.0, latents.1, controls].into_iter().fold(1, usize::saturating_mul);
+        let residuals = if controls > 0 { unet.skip_elements.saturating_mul(2).saturating_add(embeddings) } else { 0 };
+        let peak = unet.peak_elements.saturating_add(residuals);
+        let steps = working_bytes(peak, unet.largest_elements, self.place.unet, self.place.on_cpu);
         // A device reports when memory runs out, and the decode is then split down to one at a time.
         let together = if between && self.place.on_cpu { scenes::decoded_together(size) } else { 1 };
         let tile = tile(size, self.place.on_cpu);
@@ -122,6 +134,8 @@ pub struct ImageCall {
     pub between: bool,
     /// The autoencoder.
     pub vae: VaeChoice,
+    /// The number of its ControlNets.
+    pub controls: usize,
 }
 
 /// The memory needs of an image-to-video model.
@@ -216,6 +230,7 @@ impl StableDiffusion {
             vaes: self.vaes.configs(),
             place: Place::of(&self.policy),
             weights: self.weight_bytes,
+            controlnet_weights: self.controlnet_bytes,
         }
     }
 }
@@ -246,6 +261,22 @@ fn stored_weights(source: &dyn WeightSource, components: &[Component], policy: &
         }
     }
     Ok(weights)
+}
+
+/// The memory of the largest ControlNet that fits a noise predictor: its first half's tensors, and a convolution for each of its skips. The
+/// embedding of the control image is small beside them.
+pub(super) fn largest_controlnet(source: &dyn WeightSource, unet: &UNet2dConfig, policy: &ExecutionPolicy) -> Result<u64> {
+    const COPIED: [&str; 5] = ["conv_in.", "time_embedding.", "add_embedding.", "down_blocks.", "mid_block."];
+    let bytes = |shape: &[usize]| weight_bytes(shape, policy.unet, policy.device.is_cpu());
+    let tensors = source.tensors(Component::Unet)?;
+    let names = tensors.names().into_iter().filter(|name| COPIED.iter().any(|start| name.starts_with(start)));
+    let shapes = names.filter_map(|name| if let Some(TensorShape::Known(shape)) = tensors.shape(&name) { Some(shape) } else { None });
+    let copied = shapes.fold(0_u64, |sum, shape| sum.saturating_add(bytes(&shape)));
+    if copied == 0 {
+        return Ok(0);
+    }
+    let convolutions = unet.residual_channels().into_iter().map(|channels| bytes(&[channels, channels, 1, 1]));
+    Ok(convolutions.fold(copied, u64::saturating_add))
 }
 
 /// The (height, width) in pixels of one encode or decode: a tile's if the models tile an image of this size by themselves.
@@ -329,11 +360,17 @@ mod tests {
         let memory = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap().memory();
         // 7.4 million numbers.
         assert!((29_000_000..60_000_000).contains(&memory.weights()), "{}", memory.weights());
-        let call = |side: u32| ImageCall { size: (side, side), guided: true, encodes: false, between: false, vae: VaeChoice::Full };
+        let call =
+            |side: u32| ImageCall { size: (side, side), guided: true, encodes: false, between: false, vae: VaeChoice::Full, controls: 0 };
         let of = |side: u32| memory.working(call(side));
         assert!(of(64) < of(128) && of(128) < of(512) && of(512) < of(1024));
         assert!(of(1032) < of(1024) && of(1032) > of(512));
         assert!(memory.working(ImageCall { encodes: true, ..call(512) }) >= of(512));
+        // The decode of so small a model hides a few.
+        assert!(memory.working(ImageCall { controls: 1, ..call(64) }) >= of(64));
+        assert!(memory.working(ImageCall { controls: 100_000, ..call(64) }) > 2 * of(64));
+        // A first half is less than the whole.
+        assert!((memory.weights() / 10..memory.weights() / 2).contains(&memory.controlnet_weights()), "{}", memory.controlnet_weights());
         // Sixteen are decoded together.
         assert!(memory.working(ImageCall { between: true, ..call(128) }) > 8 * (of(128) - of(64)));
         assert_eq!(memory.working(ImageCall { between: true, ..call(512) }), of(512));
@@ -362,7 +399,14 @@ mod tests {
         {
             let memory = ImageMemory::of(&RandomWeights::new("tiny-sd", 0).unwrap(), &policy(dtype)).unwrap();
             let working = |side| {
-                memory.working(ImageCall { size: (side, side), guided: true, encodes: false, between: false, vae: VaeChoice::Full }) as f64
+                memory.working(ImageCall {
+                    size: (side, side),
+                    guided: true,
+                    encodes: false,
+                    between: false,
+                    vae: VaeChoice::Full,
+                    controls: 0,
+                }) as f64
             };
             let ratio = (working(side) - working(256)) / MIB / measured;
             assert!((1.0..1.15).contains(&ratio), "tiny-sd, {dtype:?}, {side}: {ratio}");

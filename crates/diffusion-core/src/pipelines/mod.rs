@@ -23,7 +23,10 @@ pub mod scenes;
 pub use self::{
     context::{RunContext, VideoContext},
     embedded::{nano_sd, nano_svd},
-    image::{ImageDefaults, ImageFacts, ImageParams, NO_TINY_VAE, StableDiffusion, Start, XlParams, first_user_step, smallest_strength},
+    image::{
+        ControlNet, ControlParams, ControlsParams, ImageDefaults, ImageFacts, ImageParams, NO_TINY_VAE, StableDiffusion, Start, XlParams,
+        control_window, first_user_step, smallest_strength,
+    },
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     inspect::{IgnoredFields, Inspection, ignored_fields, inspect},
     memory::{ImageCall, ImageMemory, MotionCall, MotionMemory},

@@ -22,14 +22,27 @@ use crate::{
 /// # Errors
 /// [`crate::Error::Params`] if the image or the target size is empty.
 pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
+    planes(image, (width, height), "init_image", |value| 2.0 * value - 1.0)
+}
+
+/// A control image as a ControlNet's input: as [`image_tensor`], but in [0, 1].
+///
+/// # Errors
+/// [`crate::Error::Params`] if the image or the target size is empty.
+pub fn control_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
+    planes(image, (width, height), "control_image", |value| value)
+}
+
+/// The planes of an image, resized to (width, height), each value in [0, 1] changed by `change`.
+fn planes(image: &RgbImage, (width, height): (u32, u32), field: &'static str, change: impl Fn(f32) -> f32) -> Result<Tensor> {
     let whole = Part::whole(image.width(), image.height());
-    let bytes = resize::<3>(image.as_raw(), image.dimensions(), whole, (width, height), Filter::Lanczos, "init_image")?;
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), whole, (width, height), Filter::Lanczos, field)?;
     let (width, height) = (width as usize, height as usize);
     let mut planes = vec![0f32; bytes.len()];
     for (pixel_index, pixel) in bytes.chunks_exact(3).enumerate() {
         for (channel, value) in pixel.iter().enumerate() {
             if let Some(slot) = planes.get_mut(channel * width * height + pixel_index) {
-                *slot = 2.0 * (f32::from(*value) / 255.0) - 1.0;
+                *slot = change(f32::from(*value) / 255.0);
             }
         }
     }

@@ -84,6 +84,15 @@ impl Layout {
     /// # Errors
     /// [`crate::Error::Weights`] naming a tensor that is missing or that no UNet of the family has.
     pub(super) fn infer(part: &LdmPart, is_xl: bool) -> Result<Self> {
+        let layout = Self::infer_down(part, is_xl)?;
+        Ok(Self { out_channels: part.dimension("out.2.weight", 0)?, ..layout })
+    }
+
+    /// The same of a ControlNet, which has no up path.
+    ///
+    /// # Errors
+    /// As [`Self::infer`].
+    pub(super) fn infer_down(part: &LdmPart, is_xl: bool) -> Result<Self> {
         let in_channels = part.dimension("input_blocks.0.0.weight", 1)?;
         let is_video = part.has_any("middle_block.0.time_mixer.");
         if in_channels != 4 && in_channels != 9 && !(is_video && in_channels == 8) {
@@ -144,7 +153,7 @@ impl Layout {
         Ok(Self {
             in_channels,
             linear_projection: part.shape(&format!("{transformer}.proj_in.weight"))?.len() == 2,
-            out_channels: part.dimension("out.2.weight", 0)?,
+            out_channels: 4,
             cross_attention_dim: part.dimension(&format!("{transformer}.transformer_blocks.0.attn2.to_k.weight"), 1)?,
             layers_per_block,
             middle,
@@ -305,7 +314,8 @@ impl Layout {
         Ok((values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt())
     }
 
-    fn rename(&self, name: &str) -> Option<String> {
+    /// A tensor's name in diffusers.
+    pub(super) fn rename(&self, name: &str) -> Option<String> {
         for (ldm, diffusers) in [
             ("time_embed.0.", "time_embedding.linear_1."),
             ("time_embed.2.", "time_embedding.linear_2."),

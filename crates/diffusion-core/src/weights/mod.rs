@@ -12,6 +12,7 @@ use crate::{Error, Result};
 
 mod architectures;
 mod contents;
+mod controlnet;
 mod dangerous;
 mod decode;
 mod embedded;
@@ -48,6 +49,7 @@ mod transformers_folder;
 mod vae_choice;
 mod watched;
 
+pub use controlnet::open_controlnet;
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
 pub(crate) use kept::KeptLayers;
@@ -94,6 +96,8 @@ pub enum Component {
     FeatureExtractor,
     /// scheduler_config.json.
     Scheduler,
+    /// A network that lets an image control the noise predictor, beside the models that it was made for.
+    ControlNet,
     /// A model that writes captions for images: a whole model of its own, in transformers' layout.
     Captioner,
 }
@@ -113,6 +117,7 @@ impl Component {
             Self::Tokenizer2 => "tokenizer_2",
             Self::FeatureExtractor => "feature_extractor",
             Self::Scheduler => "scheduler",
+            Self::ControlNet => "controlnet",
         }
     }
 
@@ -120,9 +125,14 @@ impl Component {
     pub fn config_file(self) -> &'static str {
         match self {
             Self::ModelIndex => "model_index.json",
-            Self::Unet | Self::Vae | Self::TinyVae | Self::TextEncoder | Self::TextEncoder2 | Self::ImageEncoder | Self::Captioner => {
-                "config.json"
-            }
+            Self::Unet
+            | Self::Vae
+            | Self::TinyVae
+            | Self::TextEncoder
+            | Self::TextEncoder2
+            | Self::ImageEncoder
+            | Self::ControlNet
+            | Self::Captioner => "config.json",
             Self::Tokenizer | Self::Tokenizer2 => "tokenizer_config.json",
             Self::FeatureExtractor => "preprocessor_config.json",
             Self::Scheduler => "scheduler_config.json",
@@ -132,7 +142,7 @@ impl Component {
     /// The stems of the component's .safetensors and .bin files; `None` for a component without tensors.
     pub(crate) fn weight_stems(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Unet | Self::Vae | Self::TinyVae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
+            Self::Unet | Self::Vae | Self::TinyVae | Self::ControlNet => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
             Self::TextEncoder | Self::TextEncoder2 | Self::ImageEncoder | Self::Captioner => Some(("model", "pytorch_model")),
             Self::ModelIndex | Self::Tokenizer | Self::Tokenizer2 | Self::FeatureExtractor | Self::Scheduler => None,
         }
@@ -153,7 +163,8 @@ impl fmt::Display for Component {
             | Self::Tokenizer
             | Self::Tokenizer2
             | Self::FeatureExtractor
-            | Self::Scheduler => self.folder(),
+            | Self::Scheduler
+            | Self::ControlNet => self.folder(),
         })
     }
 }

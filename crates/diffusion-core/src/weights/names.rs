@@ -17,6 +17,7 @@ pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor
         Component::ImageEncoder | Component::Captioner => without_position_ids(name).map(|name| (name, tensor)),
         Component::Unet
         | Component::TinyVae
+        | Component::ControlNet
         | Component::ModelIndex
         | Component::Tokenizer
         | Component::Tokenizer2

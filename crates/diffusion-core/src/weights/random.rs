@@ -58,6 +58,7 @@ impl WeightSource for RandomWeights {
             Component::Unet
             | Component::Vae
             | Component::TinyVae
+            | Component::ControlNet
             | Component::TextEncoder
             | Component::TextEncoder2
             | Component::ImageEncoder

@@ -255,7 +255,7 @@ impl WeightSource for SingleFile {
             Component::Scheduler => Ok(self.scheduler.clone()),
             Component::ImageEncoder => Ok(self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?.0.clone()),
             Component::FeatureExtractor if self.image_encoder.is_some() => parse(&self.path, architectures::CLIP_IMAGES),
-            Component::TinyVae | Component::FeatureExtractor | Component::Captioner => Err(self.has_no(component)),
+            Component::TinyVae | Component::FeatureExtractor | Component::ControlNet | Component::Captioner => Err(self.has_no(component)),
         }
     }
 
@@ -281,6 +281,7 @@ impl WeightSource for SingleFile {
             Component::ImageEncoder => self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?,
             Component::ModelIndex
             | Component::TinyVae
+            | Component::ControlNet
             | Component::Tokenizer
             | Component::Tokenizer2
             | Component::FeatureExtractor

@@ -4,11 +4,13 @@
 #![expect(clippy::print_stderr, reason = "the distance from the goldens is worth a line")]
 
 mod adapters;
+mod canny;
 mod caption_files;
 mod captions;
 mod clip;
 mod compel;
 mod configs;
+mod controlnet;
 mod embeddings;
 mod few_steps;
 mod golden_weights;

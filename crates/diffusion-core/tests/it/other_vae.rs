@@ -115,7 +115,7 @@ fn a_tiny_autoencoder_counts_in_the_memory_plan() {
     let both = OtherVae::open(Box::new(goldens.full_source("text_to_image")), folder.path()).unwrap();
     let both = ImageMemory::of(&both, &policy).unwrap();
     assert!(both.weights() > full.weights());
-    let call = |vae| ImageCall { size: (512, 512), guided: false, encodes: true, between: false, vae };
+    let call = |vae| ImageCall { size: (512, 512), guided: false, encodes: true, between: false, vae, controls: 0 };
     assert_eq!(both.working(call(VaeChoice::Full)), full.working(call(VaeChoice::Full)));
     // Its layers of 16 channels at full size need more than the golden model's 8.
     assert!(both.working(call(VaeChoice::Tiny)) > full.working(call(VaeChoice::Full)));

@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
-    pipelines::{ImageParams, RunContext, StableDiffusion, Start, XlParams},
+    pipelines::{ControlsParams, ImageParams, RunContext, StableDiffusion, Start, XlParams},
     policy::ExecutionPolicy,
     prompt::PromptSyntax,
     weights::{Component, TensorShape, TensorSource, VaeChoice, WeightSource},
@@ -99,6 +99,7 @@ pub(crate) fn params(call: &Json) -> ImageParams {
         vae: VaeChoice::Full,
         start: Start::Noise,
         xl: XlParams::default(),
+        controls: ControlsParams::default(),
     }
 }
 
@@ -137,6 +138,7 @@ impl WeightSource for GoldenModel {
             Component::ModelIndex => &self.call["model_index"],
             Component::Vae => &self.call["vae"],
             Component::TinyVae
+            | Component::ControlNet
             | Component::TextEncoder
             | Component::TextEncoder2
             | Component::ImageEncoder

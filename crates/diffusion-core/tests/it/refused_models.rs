@@ -51,7 +51,7 @@ fn folders_of_parts_and_formats_are_named() {
     for (file, content, kind) in [
         ("config.json", r#"{"_class_name": "FluxTransformer2DModel"}"#, "its config.json is a Flux checkpoint"),
         ("config.json", r#"{"_class_name": "SD3Transformer2DModel"}"#, "is a Stable Diffusion 3 checkpoint"),
-        ("config.json", r#"{"_class_name": "ControlNetModel"}"#, "is a ControlNet: it supplements a model"),
+        ("config.json", r#"{"_class_name": "ControlNetModel"}"#, "is a ControlNet: it steers a model"),
         ("config.json", r#"{"_class_name": "T2IAdapter"}"#, "is a T2I-Adapter"),
         ("config.json", r#"{"_class_name": "MotionAdapter"}"#, "is a motion module (AnimateDiff)"),
         ("config.json", r#"{"_class_name": "AutoencoderKL"}"#, "is one component of a diffusers model, its VAE: give the model's folder"),

@@ -53,6 +53,7 @@ impl WeightSource for Folder {
             Component::Unet
             | Component::Vae
             | Component::TinyVae
+            | Component::ControlNet
             | Component::TextEncoder
             | Component::TextEncoder2
             | Component::ImageEncoder

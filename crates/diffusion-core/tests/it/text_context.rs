@@ -202,7 +202,7 @@ fn guidance_combines_separate_predictions() {
     let model = unet(&json!({ "in_channels": 9 }), DType::F32);
     let (latents, channels) = (sample(1), randn(5, &[1, 5, SIZE.0, SIZE.1]));
     let (prompt, negative) = (randn(6, &[1, TOKENS, TEXT]), randn(7, &[1, TOKENS, TEXT]));
-    let predict = |conditioning: Conditioning<'_>| conditioning.with_channels(channels.clone()).predict(&latents, 481.5).unwrap();
+    let predict = |conditioning: Conditioning<'_>| conditioning.with_channels(channels.clone()).predict(&latents, 481.5, 0).unwrap();
     let guided = predict(Conditioning::guided(&model, &prompt, &negative, 7.5).unwrap());
     let [text, uncond] = [&prompt, &negative].map(|states| predict(Conditioning::unguided(&model, states).unwrap()));
     let expected = (&uncond + ((text - &uncond).unwrap() * 7.5).unwrap()).unwrap();
@@ -216,5 +216,5 @@ fn guidance_combines_separate_predictions() {
     assert_eq!(numbers(&guided), numbers(&expected));
 
     let conditioning = Conditioning::guided(&model, &prompt, &negative, 7.5).unwrap();
-    assert!(matches!(conditioning.predict(&sample(2), 481.5), Err(Error::Shape { what: "latents", .. })));
+    assert!(matches!(conditioning.predict(&sample(2), 481.5, 0), Err(Error::Shape { what: "latents", .. })));
 }

@@ -354,7 +354,7 @@ fn other_files_are_identified() {
         ("model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.weight", "is a Stable Video Diffusion checkpoint"),
         ("depth_model.model.pretrained.model.cls_token", "is a Stable Diffusion 2 depth checkpoint"),
         ("noise_augmentor.time_embed.embed", "is a Stable unCLIP checkpoint"),
-        ("control_model.input_blocks.0.0.weight", "is a ControlNet: it supplements a model"),
+        ("control_model.input_blocks.0.0.weight", "is a ControlNet: it steers a model"),
         ("controlnet_cond_embedding.conv_in.weight", "is a ControlNet"),
         ("zero_convs.0.0.weight", "is a ControlNet"),
         ("lora_unet_down_blocks_0.lora_up.weight", "is a LoRA: it modifies a model"),

@@ -23,6 +23,8 @@ pub struct Limits {
     pub clip_skip: (u32, u32),
     /// The maximum number of adapters.
     pub max_loras: usize,
+    /// The maximum number of ControlNets.
+    pub max_controlnets: usize,
     /// The highest seed; the lowest is 0. Picture k of a request uses seed + k, which therefore never overflows.
     pub max_seed: u64,
     /// The bounds of a video.
@@ -68,6 +70,12 @@ pub const SIDE_MULTIPLE: u32 = 8;
 /// The bounds of a fraction: a strength, an eta.
 pub const SHARE: (f64, f64) = (0.0, 1.0);
 
+/// The bounds of a ControlNet's weight.
+pub const CONTROL_WEIGHT: (f64, f64) = (0.0, 4.0);
+
+/// The bounds of the thresholds of an image's edges: up to the largest gradient.
+pub const CANNY_THRESHOLD: (f64, f64) = (0.0, 2040.0);
+
 /// The longest side, and the largest position, of a size that a request only declares to a Stable Diffusion XL model.
 pub const MAX_DECLARED_SIDE: u32 = 8192;
 
@@ -88,6 +96,8 @@ impl Limits {
         count: (1, 16),
         clip_skip: (0, 12),
         max_loras: 16,
+        // As many as a model keeps loaded.
+        max_controlnets: 4,
         // The maximum of a signed 64-bit integer, which most clients and databases use.
         max_seed: i64::MAX as u64,
         video: VideoLimits {

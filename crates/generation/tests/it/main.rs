@@ -6,6 +6,7 @@ mod artifact;
 mod backends;
 mod clips;
 mod clips_validate;
+mod controlnets;
 mod engine;
 mod fake;
 mod full_disk;

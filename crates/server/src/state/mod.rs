@@ -129,6 +129,11 @@ impl ApiState {
         }
     }
 
+    /// Whether bodies of images may hold control images, so that they may be as large as those with a picture.
+    pub(crate) fn takes_control_images(&self) -> bool {
+        self.local().models().iter().any(|view| view.info.as_ref().is_some_and(|info| info.controlnets.is_some()))
+    }
+
     /// The source of pictures for a job of this maker.
     pub(crate) fn images_for<'a>(&'a self, maker: &'a Maker) -> ImageSource<'a> {
         let service = match maker {

@@ -44,6 +44,13 @@ pub(super) enum LayerShape<'a> {
 pub(super) type Layers<'a> = Vec<(String, LayerShape<'a>)>;
 
 impl<'a> UNetShape<'a> {
+    /// The channels of the skips in their order, and of the middle.
+    pub(in crate::models) fn residual_channels(&self) -> (Vec<usize>, usize) {
+        let pushed = |(_, layer): (String, LayerShape<'_>)| if let PushSkip(channels) = layer { Some(channels) } else { None };
+        let (down, _) = self.layers();
+        (down.into_iter().filter_map(pushed).collect(), self.levels.last().map_or(0, |level| level.channels))
+    }
+
     /// The layers down to and including the middle, which push skips, and the layers up from there, which pop them.
     pub(super) fn layers(&self) -> (Layers<'a>, Layers<'a>) {
         let (mut down, mut up) = (Layers::new(), Layers::new());

@@ -38,11 +38,11 @@ type BlockTypes = [(&'static str, bool); 2];
 pub(in crate::models) type TransformerLayers = [Vec<Vec<usize>>; 2];
 
 impl UNetLevel {
-    /// Reads all resolutions. `heads` reads the number of heads at each of the given number of levels, `transformers` the transformer blocks
+    /// Reads all resolutions; without types of up blocks there are none with attentions. `heads` reads the number of heads at each of the given number of levels, `transformers` the transformer blocks
     /// of levels with these numbers of residual blocks; no level is `only_cross_attention`.
     pub(in crate::models) fn read(
         reader: &ConfigReader<'_>,
-        (down_types, up_types): (BlockTypes, BlockTypes),
+        (down_types, up_types): (BlockTypes, Option<BlockTypes>),
         default_cross_attention_dim: usize,
         heads: impl FnOnce(usize) -> Result<Vec<usize>>,
         transformers: impl FnOnce(&[usize]) -> Result<TransformerLayers>,
@@ -50,9 +50,12 @@ impl UNetLevel {
         let channels = reader.sizes("block_out_channels", &[320, 640, 1280, 1280])?;
         let count = channels.len();
         let down = reader.block_types("down_block_types", &[true, true, true, false], &down_types)?;
-        let up = reader.block_types("up_block_types", &[false, true, true, true], &up_types)?;
+        let up = up_types.map(|types| reader.block_types("up_block_types", &[false, true, true, true], &types)).transpose()?;
         reader.check_blocks("down_block_types", down.len(), count)?;
-        reader.check_blocks("up_block_types", up.len(), count)?;
+        if let Some(up) = &up {
+            reader.check_blocks("up_block_types", up.len(), count)?;
+        }
+        let up = up.unwrap_or_else(|| vec![false; count]);
         let layers = reader.sizes_by_level("layers_per_block", 2, count)?;
         let heads = heads(count)?;
         let [down_transformers, up_transformers] = transformers(&layers)?;

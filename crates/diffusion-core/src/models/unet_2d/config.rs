@@ -78,7 +78,8 @@ impl UNet2dConfig {
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         refuse_unimplemented(&reader)?;
-        let levels = levels(&reader)?;
+        let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
+        let levels = levels(&reader, Some(up_types))?;
         let first = levels.first().map_or(0, |level| level.channels);
         let mid_types = [("UNetMidBlock2DCrossAttn", true), ("UNetMidBlock2D", false)];
         let mid_block = reader.optional_choice("mid_block_type", Some(true), &mid_types)?;
@@ -114,8 +115,15 @@ impl UNet2dConfig {
         self.shape().planned(Blocks::Images, texts, height, width)
     }
 
+    /// The channels of the residuals that a ControlNet adds: to each skip, and to the middle.
+    pub(crate) fn residual_channels(&self) -> Vec<usize> {
+        let (mut channels, middle) = self.shape().residual_channels();
+        channels.push(middle);
+        channels
+    }
+
     /// Checks constraints between fields.
-    fn check(&self, reader: &ConfigReader<'_>) -> Result<()> {
+    pub(in crate::models) fn check(&self, reader: &ConfigReader<'_>) -> Result<()> {
         for (field, kernel) in [("conv_in_kernel", self.conv_in_kernel), ("conv_out_kernel", self.conv_out_kernel)] {
             if kernel.is_multiple_of(2) {
                 return Err(reader.refuse(field, format!("unsupported value {kernel}; supported: odd numbers")));
@@ -139,15 +147,19 @@ impl UNet2dConfig {
     }
 }
 
-fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
+/// Reads the resolutions of this UNet, or without types of up blocks those of a ControlNet.
+pub(in crate::models) fn levels(reader: &ConfigReader<'_>, up_types: Option<[(&'static str, bool); 2]>) -> Result<Vec<UNetLevel>> {
     let down_types = [("CrossAttnDownBlock2D", true), ("DownBlock2D", false)];
-    let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
     let heads = |count: usize| {
         let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
         let has_num_attention_heads = reader.is_present("num_attention_heads");
         if has_num_attention_heads { reader.sizes_by_level("num_attention_heads", 8, count) } else { Ok(heads) }
     };
-    let mut levels = UNetLevel::read(reader, (down_types, up_types), 1280, heads, |layers| transformers(reader, layers))?;
+    let transformers = |layers: &[usize]| match up_types {
+        Some(_) => transformers(reader, layers),
+        None => UNetLevel::even_transformers(reader, layers),
+    };
+    let mut levels = UNetLevel::read(reader, (down_types, up_types), 1280, heads, transformers)?;
     let only_cross_attention = reader.flags_by_level("only_cross_attention", false, levels.len())?;
     for (level, only_cross_attention) in levels.iter_mut().zip(only_cross_attention) {
         level.only_cross_attention = only_cross_attention;
@@ -174,7 +186,7 @@ fn transformers(reader: &ConfigReader<'_>, layers: &[usize]) -> Result<Transform
 }
 
 /// Reads the "text_time" embedding's fields, which mean nothing to a model without it.
-fn text_time(reader: &ConfigReader<'_>) -> Result<Option<TextTimeConfig>> {
+pub(in crate::models) fn text_time(reader: &ConfigReader<'_>) -> Result<Option<TextTimeConfig>> {
     let fields = ["addition_time_embed_dim", "projection_class_embeddings_input_dim"];
     if reader.optional_choice("addition_embed_type", None, &[("text_time", ())])?.is_none() {
         reader.harmless(&fields);

@@ -18,8 +18,8 @@ use crate::{
 /// Inputs of one call's blocks.
 pub(in crate::models) struct Call<'a> {
     /// [batch or a divisor of it, time_channels], after its SiLU.
-    pub(super) time: Tensor,
-    pub(super) text: TextReader<'a>,
+    pub(in crate::models) time: Tensor,
+    pub(in crate::models) text: TextReader<'a>,
 }
 
 impl UNetFamily for UNet2dConfig {

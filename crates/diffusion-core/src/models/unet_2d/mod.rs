@@ -7,39 +7,22 @@
 //! [`TextContext`] before the first step, and the layers before the first cross-attention run once for all texts that share a sample (the
 //! halves of classifier-free guidance). With a "text_time" embedding the texts differ from the first layer on, and nothing is shared.
 
-mod config;
+pub(super) mod config;
 mod family;
+mod text_context;
 mod text_time;
 
 use candle_core::Tensor;
 
 pub use config::{TextTimeConfig, UNet2dConfig};
+pub use text_context::TextContext;
 
-use self::{family::Call, text_time::TextTimeEmbedding};
+pub(super) use self::{family::Call, text_time::TextTimeEmbedding};
 use super::{
-    transformer::{KeysValues, TextReader, Transformer2d},
-    unet::UNet,
+    transformer::TextReader,
+    unet::{Residuals, UNet},
 };
 use crate::{Error, Result, ops::repeat_images, weights::ComponentWeights};
-
-/// Texts prepared for one UNet: their keys and values in each of its cross-attentions, which are the same at every step.
-///
-/// Made by [`UNet2dConditionModel::text_context`], and valid only for that model.
-#[derive(Clone, Debug)]
-pub struct TextContext {
-    batch: usize,
-    /// In the order of the model's cross-attentions.
-    keys_values: Vec<KeysValues>,
-    /// What a "text_time" embedding adds to the timestep's, [texts, time_channels].
-    added: Option<Tensor>,
-}
-
-impl TextContext {
-    /// Number of texts.
-    pub fn batch(&self) -> usize {
-        self.batch
-    }
-}
 
 /// The noise predictor.
 #[derive(Debug)]
@@ -89,23 +72,12 @@ impl UNet2dConditionModel {
             return Err(Error::Shape { what: "added conditions", expected, found: text_embeds.dims().to_vec() });
         };
         let context = self.context(encoder_hidden_states)?;
-        let added = text_time.forward(text_embeds, added_time_ids, context.batch)?;
+        let added = text_time.forward(text_embeds, added_time_ids, context.batch())?;
         Ok(TextContext { added: Some(added), ..context })
     }
 
     fn context(&self, encoder_hidden_states: &Tensor) -> Result<TextContext> {
-        let batch = match encoder_hidden_states.dims() {
-            [batch, tokens, _] if batch * tokens > 0 => *batch,
-            found => {
-                let expected = "[texts, tokens, cross_attention_dim]".into();
-                return Err(Error::Shape { what: "encoder_hidden_states", expected, found: found.to_vec() });
-            }
-        };
-        let (dtype, device) = self.unet.placement();
-        let text = encoder_hidden_states.to_dtype(dtype)?.to_device(device)?.contiguous()?;
-        let attentions = self.unet.transformers().flat_map(Transformer2d::text_attentions);
-        let keys_values = attentions.map(|attention| attention.keys_values(&text)).collect::<Result<_>>()?;
-        Ok(TextContext { batch, keys_values, added: None })
+        TextContext::new(encoder_hidden_states, self.unet.placement(), self.unet.transformers())
     }
 
     /// Predicts the noise in noisy latents.
@@ -119,14 +91,22 @@ impl UNet2dConditionModel {
     /// # Errors
     /// [`Error::Shape`] if a tensor does not match the config or the texts.
     pub fn forward(&self, sample: &Tensor, timestep: f64, text: &TextContext, timestep_cond: Option<&Tensor>) -> Result<Tensor> {
-        let (batch, channels) = match sample.dims() {
-            [batch, channels, height, width] if batch * height * width > 0 => (*batch, *channels),
-            _ => (0, 0),
-        };
-        if channels != self.config().in_channels || !text.batch.is_multiple_of(batch) {
-            let expected = format!("[a divisor of {} texts, {}, height, width]", text.batch, self.config().in_channels);
-            return Err(Error::Shape { what: "the UNet's sample", expected, found: sample.dims().to_vec() });
-        }
+        self.forward_controlled(sample, timestep, text, timestep_cond, None)
+    }
+
+    /// [`Self::forward`] with what ControlNets add to the skips and to the middle.
+    ///
+    /// # Errors
+    /// As [`Self::forward`], and if the residuals are not those of this sample and these texts.
+    pub fn forward_controlled(
+        &self,
+        sample: &Tensor,
+        timestep: f64,
+        text: &TextContext,
+        timestep_cond: Option<&Tensor>,
+        residuals: Option<&Residuals>,
+    ) -> Result<Tensor> {
+        let batch = text.check_sample(sample, self.config().in_channels, "the UNet's sample")?;
         if let Some(cond) = timestep_cond.filter(|cond| !matches!(cond.dims().first(), Some(rows) if [1, batch].contains(rows))) {
             let expected = format!("[1 or {batch}, time_cond_proj_dim]");
             return Err(Error::Shape { what: "timestep_cond", expected, found: cond.dims().to_vec() });
@@ -140,10 +120,10 @@ impl UNet2dConditionModel {
             // Activations have the sample's batch until the first cross-attention, and the texts' from there on.
             let mut call = Call { time: self.unet.time(timestep, timestep_cond, None)?, text: text_reader };
             // A model without cross-attention predicts the same for all texts.
-            return repeat_images(&self.unet.forward(sample, &mut call)?, text.batch);
+            return repeat_images(&self.unet.forward(sample, &mut call, residuals)?, text.batch);
         };
         let cond = timestep_cond.map(|cond| repeat_images(cond, text.batch)).transpose()?;
         let mut call = Call { time: self.unet.time(timestep, cond.as_ref(), Some(added))?, text: text_reader };
-        self.unet.forward(&repeat_images(sample, text.batch)?, &mut call)
+        self.unet.forward(&repeat_images(sample, text.batch)?, &mut call, residuals)
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 
 /// The embedding of a pooled text and its time ids.
 #[derive(Debug)]
-pub(super) struct TextTimeEmbedding {
+pub(in crate::models) struct TextTimeEmbedding {
     id_sinusoids: Sinusoids,
     add_embedding: TimestepEmbedding,
     /// Channels of the pooled text and of all ids together.
@@ -26,7 +26,7 @@ pub(super) struct TextTimeEmbedding {
 
 impl TextTimeEmbedding {
     /// Loads `add_embedding`; `None` if the config has none.
-    pub(super) fn load(config: &UNet2dConfig, weights: &ComponentWeights) -> Result<Option<Self>> {
+    pub(in crate::models) fn load(config: &UNet2dConfig, weights: &ComponentWeights) -> Result<Option<Self>> {
         let Some(text_time) = config.text_time else { return Ok(None) };
         let inputs = text_time.projection_class_embeddings_input_dim;
         Ok(Some(Self {
@@ -37,7 +37,7 @@ impl TextTimeEmbedding {
     }
 
     /// Maps pooled texts [texts, channels] and their ids [texts, ids] to [texts, time_channels].
-    pub(super) fn forward(&self, text_embeds: &Tensor, added_time_ids: &Tensor, texts: usize) -> Result<Tensor> {
+    pub(in crate::models) fn forward(&self, text_embeds: &Tensor, added_time_ids: &Tensor, texts: usize) -> Result<Tensor> {
         let channels = self.id_sinusoids.channels;
         let ids = match (text_embeds.dims(), added_time_ids.dims()) {
             ([pooled, width], [rows, ids]) if (*pooled, *rows) == (texts, texts) && width + ids * channels == self.inputs => *ids,

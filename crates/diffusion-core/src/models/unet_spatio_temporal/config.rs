@@ -115,5 +115,5 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
         absent if absent.contains(&0) => Err(reader.refuse(HEADS, format!("is missing, and there are {count} levels"))),
         heads => Ok(heads),
     };
-    UNetLevel::read(reader, (down_types, up_types), 1024, heads, |layers| UNetLevel::even_transformers(reader, layers))
+    UNetLevel::read(reader, (down_types, Some(up_types)), 1024, heads, |layers| UNetLevel::even_transformers(reader, layers))
 }

@@ -110,7 +110,7 @@ impl UNetSpatioTemporalConditionModel {
         };
         let time = self.unet.time(timestep, None, Some(&self.added(added_time_ids, clips)?))?;
         let mut call = Call { time, num_frames, context: ContextReader::new(&context.vectors) };
-        let output = self.unet.forward(&sample.reshape((clips * num_frames, inputs, height, width))?, &mut call)?;
+        let output = self.unet.forward(&sample.reshape((clips * num_frames, inputs, height, width))?, &mut call, None)?;
         Ok(output.reshape((clips, num_frames, self.config().out_channels, height, width))?)
     }
 

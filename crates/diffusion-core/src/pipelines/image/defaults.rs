@@ -174,6 +174,7 @@ mod tests {
                 Component::Unet => &self.unet,
                 Component::Vae
                 | Component::TinyVae
+                | Component::ControlNet
                 | Component::TextEncoder
                 | Component::TextEncoder2
                 | Component::ImageEncoder

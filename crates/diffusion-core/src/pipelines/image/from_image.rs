@@ -26,7 +26,7 @@ impl StableDiffusion {
         let image = preprocess::image_tensor(init_image, params.width, params.height)?;
         let mut scheduler = self.scheduler.start(params)?;
         let first_step = first_user_step * scheduler.order();
-        let conditioning = self.conditioning(params)?;
+        let conditioning = self.conditioning(params, scheduler.timesteps().len() - first_step)?;
 
         let mut noise = SeededNoise::new(params.seed);
         let image_latents = self.vaes.chosen(params.vae)?.encode(&image, &mut noise)?;
@@ -34,6 +34,6 @@ impl StableDiffusion {
         let latents = scheduler.add_noise(&image_latents, &added, first_step)?;
         let paint = |latents: &Tensor| self.paint(latents);
         let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, paint: &paint, monitor };
-        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+        run.run(latents, |sample, timestep, call| conditioning.predict(sample, timestep, call), |_, _, latents| Ok(latents))
     }
 }

@@ -15,12 +15,12 @@ impl StableDiffusion {
     pub(super) fn latents_from_noise(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         self.check_text_to_image()?;
         let mut scheduler = self.scheduler.start(params)?;
-        let conditioning = self.conditioning(params)?;
+        let conditioning = self.conditioning(params, scheduler.timesteps().len())?;
         let mut noise = SeededNoise::new(params.seed);
         let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;
         let paint = |latents: &Tensor| self.paint(latents);
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
-        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+        run.run(latents, |sample, timestep, call| conditioning.predict(sample, timestep, call), |_, _, latents| Ok(latents))
     }
 
     /// Refuses a model that makes no image from a prompt alone.

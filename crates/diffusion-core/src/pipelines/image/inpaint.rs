@@ -34,7 +34,7 @@ impl StableDiffusion {
         let mask = preprocess::mask_to_latents(&pixel_mask, self.pixels_per_latent() as usize)?;
         let mut scheduler = self.scheduler.start(params)?;
         let first_step = first_user_step * scheduler.order();
-        let mut conditioning = self.conditioning(params)?;
+        let mut conditioning = self.conditioning(params, scheduler.timesteps().len() - first_step)?;
 
         let mut noise = SeededNoise::new(params.seed);
         let from_noise_alone = strength == 1.0;
@@ -65,7 +65,7 @@ impl StableDiffusion {
         };
         let paint = |latents: &Tensor| self.paint(latents);
         let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, paint: &paint, monitor };
-        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)
+        run.run(latents, |sample, timestep, call| conditioning.predict(sample, timestep, call), put_back)
     }
 
     /// Whether the noise predictor is an inpainting model's, which takes latents, a mask and a masked image's latents.

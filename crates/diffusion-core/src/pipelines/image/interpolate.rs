@@ -55,14 +55,14 @@ impl<'a> Between<'a> {
     /// As [`StableDiffusion::image`].
     pub(in crate::pipelines) fn latents(&self, position: f64, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let [from, to] = &self.embeds;
-        let conditioning = self.model.condition_on(&from.interpolate(to, position)?, self.params)?;
         let mut scheduler = self.model.scheduler.start(self.params)?;
+        let conditioning = self.model.condition_on(&from.interpolate(to, position)?, self.params, scheduler.timesteps().len())?;
         let [from, to] = &self.noise;
         let latents = (slerp(from, to, position)? * scheduler.init_noise_sigma())?;
         let mut noise = self.stream.clone();
         let paint = |latents: &Tensor| self.model.paint(latents);
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
-        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+        run.run(latents, |sample, timestep, call| conditioning.predict(sample, timestep, call), |_, _, latents| Ok(latents))
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! This module must not depend on videos. Invariant: an image depends only on its parameters, whether a journal had a part of it or not.
 
+mod controls;
 mod decode;
 mod defaults;
 mod facts;
@@ -24,6 +25,7 @@ use candle_core::{DType, Tensor};
 use image::RgbImage;
 
 pub use self::{
+    controls::{ControlNet, ControlParams, ControlsParams, control_window},
     defaults::ImageDefaults,
     facts::ImageFacts,
     params::{ImageParams, Start, first_user_step, smallest_strength},
@@ -40,7 +42,7 @@ use self::{text_parts::TextParts, vaes::Vaes};
 use super::{
     RunContext,
     latent_colours::{self, LatentColours},
-    memory::WeightCounter,
+    memory::{self, WeightCounter},
 };
 use crate::{
     Error, Result,
@@ -67,6 +69,8 @@ pub struct StableDiffusion {
     pub(super) vaes: Vaes,
     /// The size of the weights in memory, in bytes.
     pub(super) weight_bytes: u64,
+    /// The size of the largest ControlNet that fits.
+    pub(super) controlnet_bytes: u64,
     scheduler: OwnScheduler,
     /// The words that files add to prompts.
     embeddings: Vec<Embedding>,
@@ -127,6 +131,7 @@ impl StableDiffusion {
         let tiny = |config| ImageVae::load(config, &weights(Component::TinyVae, tiny_dtype)?);
         let vaes = Vaes { full, tiny: vae_configs.tiny.as_ref().map(tiny).transpose()? };
         let (weight_bytes, colours) = (counter.bytes(), OnceLock::new());
+        let controlnet_bytes = memory::largest_controlnet(source, &unet_config, &policy)?;
         Ok(Self {
             name: source.name(),
             family,
@@ -135,6 +140,7 @@ impl StableDiffusion {
             unet,
             vaes,
             weight_bytes,
+            controlnet_bytes,
             scheduler,
             embeddings: Vec::new(),
             colours,
@@ -214,6 +220,9 @@ impl StableDiffusion {
     pub fn image(&self, params: &ImageParams, context: RunContext<'_>) -> Result<RgbImage> {
         params.check(self.pixels_per_latent())?;
         params.xl.check(self.family)?;
+        for control in &params.controls.nets {
+            self.check_controlnet(control.net.config())?;
+        }
         let RunContext { monitor, journal, run } = context;
         let mut journal = RunJournal::new(journal, run);
         if let Some(image) = journal.image(0, (params.width, params.height)) {

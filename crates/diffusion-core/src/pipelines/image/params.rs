@@ -5,7 +5,7 @@
 
 use image::{GrayImage, RgbImage};
 
-use super::XlParams;
+use super::{ControlsParams, XlParams};
 use crate::{Error, Result, prompt::PromptSyntax, schedulers::SchedulerName, weights::VaeChoice};
 
 /// One image.
@@ -39,6 +39,8 @@ pub struct ImageParams {
     pub start: Start,
     /// What only a Stable Diffusion XL model can follow.
     pub xl: XlParams,
+    /// The ControlNets.
+    pub controls: ControlsParams,
 }
 
 /// The starting point of an image's denoising.
@@ -82,6 +84,7 @@ impl ImageParams {
             vae: VaeChoice::Full,
             start: Start::Noise,
             xl: XlParams::default(),
+            controls: ControlsParams::default(),
         }
     }
 
@@ -102,7 +105,7 @@ impl ImageParams {
         if let Some(eta) = self.eta.filter(|eta| !(0.0..=1.0).contains(eta)) {
             return Err(Error::Params { field: "eta", reason: format!("{eta} is not within 0 and 1") });
         }
-        Ok(())
+        self.controls.check()
     }
 
     /// Checks the limits, and that the image starts from noise; `what` names the image in the error.

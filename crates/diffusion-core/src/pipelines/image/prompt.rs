@@ -11,9 +11,9 @@ use crate::{
 };
 
 impl StableDiffusion {
-    /// The conditioning of the noise predictor for this call.
-    pub(super) fn conditioning(&self, params: &ImageParams) -> Result<Conditioning<'_>> {
-        self.condition_on(&self.encode_prompt(params, params.guidance_scale)?, params)
+    /// The conditioning of the noise predictor for a run that calls it this often.
+    pub(super) fn conditioning<'a>(&'a self, params: &'a ImageParams, calls: usize) -> Result<Conditioning<'a>> {
+        self.condition_on(&self.encode_prompt(params, params.guidance_scale)?, params, calls)
     }
 
     /// The embeddings of a request's prompts, including the negative prompt if this guidance scale needs it.
@@ -23,9 +23,11 @@ impl StableDiffusion {
         self.text_conditioner.encode(texts(&params.prompt, &params.xl.prompt_2), negative_prompt, params.prompt_syntax, params.clip_skip)
     }
 
-    /// Conditions the noise predictor on these embeddings, at the guidance scale that they were encoded for and at the request's sizes.
-    pub(super) fn condition_on(&self, embeds: &PromptEmbeds, params: &ImageParams) -> Result<Conditioning<'_>> {
+    /// Conditions the noise predictor on these embeddings, at the guidance scale that they were encoded for, at the request's sizes, and
+    /// with the request's ControlNets in a run that calls it `calls` times.
+    pub(super) fn condition_on<'a>(&'a self, embeds: &PromptEmbeds, params: &'a ImageParams, calls: usize) -> Result<Conditioning<'a>> {
         let conditioning = Conditioning::new(&self.unet, embeds, &params.added_time_ids(self.family), params.guidance_scale)?;
+        let conditioning = conditioning.with_controls(params.controls.prepared(params, calls)?, params.controls.guess_mode)?;
         match self.unet.config().time_cond_proj_dim {
             Some(dim) => Ok(conditioning.with_timestep_cond(guidance_scale_embedding(params.guidance_scale, dim)?)),
             None => Ok(conditioning),

@@ -194,7 +194,7 @@ impl StableVideoDiffusion {
         let latents = (noise.randn(shape)? * scheduler.init_noise_sigma())?;
         let paint = |latents: &Tensor| self.paint(latents);
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
-        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+        run.run(latents, |sample, timestep, _| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 
     /// Renders a small image of a frame's clean latents, [1, channels, height, width].

@@ -56,7 +56,7 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     kind(
         "a ControlNet",
-        HELPER,
+        "it steers a model but is not one; give a checkpoint of Stable Diffusion 1.x, 2.x or XL, and the ControlNet beside it",
         &["ControlNet", "SparseControlNet", "FluxControlNetModel", "SD3ControlNetModel", "MultiControlNet"],
         &[
             Start("control_model."),

@@ -13,7 +13,10 @@ use diffusion_core::{
 
 use crate::{
     model_info::ModelInfo,
-    spec::{escaped, has_comment, image::ImageSpec},
+    spec::{
+        escaped, has_comment,
+        image::{ControlSpec, ImageSpec},
+    },
 };
 
 /// The value of "Version:".
@@ -43,6 +46,7 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
     let syntax = spec.prompt_syntax();
     pairs.extend((syntax != PromptSyntax::Plain).then(|| ("Prompt syntax", syntax.to_string())));
+    pairs.extend(controls(spec));
     let other_vae = model.other_vae.as_ref().filter(|(choice, _)| *choice == spec.vae()).map(|(_, name)| name.clone());
     pairs.extend(other_vae.or((spec.vae() == VaeChoice::Tiny).then(|| spec.vae().to_string())).map(|name| ("VAE", name)));
     let hashes = lora_hashes.iter().map(|(name, hash)| format!("{}: {hash}", name.replace([',', ':'], ""))).collect::<Vec<_>>();
@@ -65,6 +69,26 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     text.push_str(&line.join(", "));
     // A PNG text chunk ends at a NUL.
     text.replace('\0', "")
+}
+
+/// The ControlNets, in the form of sd-webui-controlnet, which the web UI reads.
+fn controls(spec: &ImageSpec) -> impl Iterator<Item = (&'static str, String)> {
+    const KEYS: [&str; 4] = ["ControlNet 0", "ControlNet 1", "ControlNet 2", "ControlNet 3"];
+    let mode = if spec.controls().guess_mode() { "ControlNet is more important" } else { "Balanced" };
+    let text = move |control: &ControlSpec| {
+        let (start, end) = control.window();
+        let mut parts = vec![
+            format!("Module: {}", if control.canny().is_some() { "canny" } else { "none" }),
+            // The web UI splits the value at commas and colons.
+            format!("Model: {}", control.name().replace([',', ':'], "")),
+            format!("Weight: {}", control.weight()),
+            "Resize Mode: Just Resize".to_owned(),
+        ];
+        parts.extend(control.canny().map(|canny| format!("Threshold A: {}, Threshold B: {}", canny.low, canny.high)));
+        parts.push(format!("Guidance Start: {start}, Guidance End: {end}, Pixel Perfect: True, Control Mode: {mode}"));
+        parts.join(", ")
+    };
+    KEYS.into_iter().zip(spec.controls().nets().iter().map(text).collect::<Vec<_>>())
 }
 
 /// The eta, where the scheduler takes one and the request's differs from the default; the web UI has a separate key for DDIM's.

@@ -128,6 +128,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
         other_vae: None,
         defaults: crate::model_info::ModelDefaults::default(),
         adapters: None,
+        controlnets: None,
         remarks: Vec::new(),
     };
     let request = ImageRequest {

@@ -6,7 +6,7 @@
 use diffusion_core::adapters::AdapterChoice;
 use image::{GrayImage, RgbImage};
 
-use super::SdxlRequest;
+use super::{ControlRequest, SdxlRequest};
 
 /// An unchecked request; [`ImageRequest::validate`] turns it into a spec.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,11 @@ pub struct ImageRequest {
     pub clip_skip: Option<i128>,
     /// The adapters. Default: the model's usual ones. Tags in the prompt (`<lora:NAME:WEIGHT>`) add to them.
     pub loras: Option<Vec<AdapterChoice>>,
+    /// The ControlNets. Default: none.
+    pub controlnets: Vec<ControlRequest>,
+    /// Whether they act on the prompt's half of the guidance only, so that a picture follows them without a prompt. Only with `controlnets`.
+    /// Default: no.
+    pub guess_mode: Option<bool>,
     /// How much of the initial picture is repainted, 0 to 1. Only with `init_image`. Default 0.75.
     pub strength: Option<f64>,
     /// A picture to start from.

@@ -10,7 +10,7 @@ use diffusion_core::{
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use super::SdxlSpec;
+use super::{ControlsSpec, SdxlSpec};
 use crate::{
     model_info::{ModelInfo, NO_ADAPTERS},
     spec::{stored_image, stored_text},
@@ -85,6 +85,8 @@ pub struct ImageSpec {
     /// Absent in jobs stored by older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_text::list")]
     pub(crate) loras: Vec<AdapterChoice>,
+    #[serde(default, skip_serializing_if = "ControlsSpec::is_empty")]
+    pub(crate) controls: ControlsSpec,
     pub(crate) mode: ImageMode,
 }
 
@@ -200,6 +202,11 @@ impl ImageSpec {
     /// The adapters, those of the prompt's tags last.
     pub fn loras(&self) -> &[AdapterChoice] {
         &self.loras
+    }
+
+    /// The ControlNets.
+    pub fn controls(&self) -> &ControlsSpec {
+        &self.controls
     }
 
     /// What the image generation starts from.

@@ -15,6 +15,8 @@ use crate::{
     },
 };
 
+pub use super::controls::{CANNY_THRESHOLDS, PREPROCESSORS};
+
 /// The default number of denoising steps.
 pub const DEFAULT_STEPS: u32 = 25;
 /// The default guidance scale: that of diffusers' pipelines.
@@ -63,6 +65,8 @@ impl ImageRequest {
         let eta = self.eta.and_then(|eta| check.float("eta", Some(eta), 0.0, SHARE));
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, limits.clip_skip);
         let loras = check.loras(self.loras, tags, limits, model);
+        let run = (num_inference_steps, strength);
+        let controls = check.controls(self.controlnets, self.guess_mode, run, limits, model);
         let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
 
         let spec = || {
@@ -84,6 +88,7 @@ impl ImageRequest {
                 eta,
                 clip_skip: clip_skip?,
                 loras: loras?,
+                controls: controls?,
                 mode: mode?,
             })
         };

@@ -27,10 +27,10 @@ use crate::{
     },
     files::PngFile,
     http::{
-        HeldJobProblems, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes, check_type,
-        file_answer::AS_MADE, idempotency, offload,
+        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes,
+        check_type, file_answer::AS_MADE, idempotency, offload,
     },
-    inputs::random_seed,
+    inputs::{Requester, random_seed},
     state::ApiState,
 };
 
@@ -72,7 +72,10 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
 
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
-    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let (bytes, held) = match state.takes_control_images() {
+        true => state.read_large(body, request, &caller.owner).await?,
+        false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
+    };
     let submission = Submission::by(caller, request, &bytes).await?;
     let mut body = offload(bytes.len(), move || GENERATE.parse(&bytes)).await??;
     let return_base64 = body.request.return_base64.unwrap_or(false);
@@ -82,10 +85,19 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     image.model = state.services.local_model(image.model.as_deref())?;
     let model = state.ready_model(image.model.as_deref()).await?;
     image.seed.get_or_insert_with(|| random_seed().into());
-    let spec = body.or_problem(image.validate(&state.limits, &model))?;
+    let mut controls = std::mem::take(&mut body.request.controls);
+    image.guess_mode = controls.guess_mode;
+    image.controlnets = controls.without_images();
+    let base_url = state.access.base_url(request);
+    let mut spec = body.or_problem(image.clone().validate(&state.limits, &model))?;
+    if !image.controlnets.is_empty() {
+        image.controlnets = controls.with_images(&body, Requester { owner: &submission.caller.owner, base_url: &base_url }, state).await?;
+        spec = body.or_problem(image.validate(&state.limits, &model))?;
+    }
+    drop(held);
     notes.remarks = spec.remarks_on(&model);
     notes.tell(request);
-    let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));
+    let seed = Some(spec.seed());
     let metadata = JobMetadata::Task(TaskMetadata { base_url, notes: notes.clone(), seed, ..TaskMetadata::default() });
     let (job, replayed) = submission.hold(state, "img", Work::Image(spec.clone()), None, metadata).await?;
     let output = finished(state, "Generation", job).await?;

@@ -9,7 +9,10 @@ use generation::{
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 
-use super::loras_body::{LORA, loras, loras_schema};
+use super::{
+    controls_body::{Controls, control_rows},
+    loras_body::{LORA, loras, loras_schema},
+};
 use crate::inputs::{Holds, Row, body_table, field_names::one_image, rows};
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -18,6 +21,7 @@ const LIMITS: Limits = Limits::DEFAULT;
 #[derive(Default)]
 pub(crate) struct Generate {
     pub(crate) image: ImageRequest,
+    pub(crate) controls: Controls,
     /// Whether the answer is JSON.
     pub(crate) return_base64: Option<bool>,
 }
@@ -25,6 +29,12 @@ pub(crate) struct Generate {
 impl Holds<ImageRequest> for Generate {
     fn held(&mut self) -> &mut ImageRequest {
         &mut self.image
+    }
+}
+
+impl Holds<Controls> for Generate {
+    fn held(&mut self) -> &mut Controls {
+        &mut self.controls
     }
 }
 
@@ -55,6 +65,7 @@ body_table! {
             height: Side(LIMITS.side, |r| &mut r.image.height),
         },
         &image_rows(),
+        &control_rows(),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `POST /generate`: one picture, in the answer itself.
 
+pub(crate) mod controls_body;
 pub(crate) mod generate;
 pub(crate) mod generate_body;
 pub(crate) mod loras_body;

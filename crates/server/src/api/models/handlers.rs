@@ -25,7 +25,9 @@ pub(crate) fn list(state: Data<ApiState>) -> impl Future<Output = Json<Models>> 
     let folder = views.iter().find_map(|view| view.info.as_ref()?.adapters.clone());
     // A folder that cannot be read has none to choose from; a request that names one is told why.
     let adapters = folder.and_then(|folder| folder.names().ok()).unwrap_or_default();
-    ready(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters }))
+    let folder = views.iter().find_map(|view| view.info.as_ref()?.controlnets.clone());
+    let controlnets = folder.and_then(|folder| folder.names().ok()).unwrap_or_default();
+    ready(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters, controlnets }))
 }
 
 /// Loads a model.

@@ -16,6 +16,9 @@ pub(crate) struct Models {
     /// The adapters that requests may choose in `loras`.
     #[schema(example = json!(["ink"]))]
     pub(crate) adapters: Vec<String>,
+    /// The ControlNets that requests may choose in `controlnets`.
+    #[schema(example = json!(["canny"]))]
+    pub(crate) controlnets: Vec<String>,
 }
 
 /// A model.

@@ -4,7 +4,7 @@
 
 use diffusion_core::imaging::{Part, resized_part};
 use generation::{
-    FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo,
+    ControlRequest, FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo,
     limits::{SHARE, SIDE_MULTIPLE},
     validate::DEFAULT_GUIDANCE_SCALE,
 };
@@ -13,7 +13,10 @@ use image::RgbImage;
 
 use crate::{
     api::{
-        images::generate_body::image_rows,
+        images::{
+            controls_body::{Controls, control_rows},
+            generate_body::image_rows,
+        },
         tasks::clip_body::{DEFAULT_SIZE, NO_OPTIMIZER},
     },
     http::{Problem, RequestNotes},
@@ -40,6 +43,7 @@ const LONGEST: f64 = 4.0;
 pub(crate) struct Image {
     /// All fields except the size and those derived from others.
     image: ImageRequest,
+    pub(crate) controls: Controls,
     service: Option<String>,
     quality: Option<String>,
     style: Option<String>,
@@ -73,12 +77,18 @@ impl Holds<ImageRequest> for Image {
     }
 }
 
+impl Holds<Controls> for Image {
+    fn held(&mut self) -> &mut Controls {
+        &mut self.controls
+    }
+}
+
 body_table! {
     /// The body of `POST /api/v1/images/generate`. Other programs' names of the fields are accepted; unknown keys are ignored, and named in
     /// the answer's `ignored_fields`.
     IMAGE: Image, ImageTaskBody as "PictureTaskRequest",
     example {"prompt": "a peaceful sunrise over mountains with mist", "width": 1920, "height": 1080, "quality": "high"},
-    [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &TASK]
+    [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &control_rows(), &TASK]
 }
 
 body_table! {
@@ -103,6 +113,7 @@ body_table! {
         },
         &SETTINGS,
         &image_rows(),
+        &control_rows(),
         &TASK,
     ]
 }
@@ -205,19 +216,26 @@ impl Body<Image> {
         RequestNotes::new(self.named.ignored.clone(), model.unread_scripts(texts.map(String::as_str)))
     }
 
-    /// Validates all fields but the given picture.
+    /// Validates all fields but the given pictures.
     ///
     /// # Errors
     /// 422 with every fault.
     pub(crate) fn check_image(&self, limits: &Limits, model: &ModelInfo) -> Result<(), Problem> {
-        self.image_spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits, model).map(drop)
+        let image = self.request.source.as_ref().map(|_| RgbImage::new(1, 1));
+        self.image_spec((image, self.request.controls.without_images()), limits, model).map(drop)
     }
 
-    /// The spec of the picture. Resizes the given picture, if any, which takes a moment.
+    /// The spec of the picture, from the given picture and the ControlNets with theirs. Resizes the given picture, if any, which takes a
+    /// moment.
     ///
     /// # Errors
     /// 422 with every fault.
-    pub(crate) fn image_spec(&self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Problem> {
+    pub(crate) fn image_spec(
+        &self,
+        (image, controlnets): (Option<RgbImage>, Vec<ControlRequest>),
+        limits: &Limits,
+        model: &ModelInfo,
+    ) -> Result<ImageSpec, Problem> {
         let Image { image: request, width, height, .. } = &self.request;
         let side = |given: &Option<i128>, default| given.and_then(|given| u32::try_from(given).ok()).unwrap_or(default);
         let wanted = (side(width, DEFAULT_SIZE.0), side(height, DEFAULT_SIZE.1));
@@ -234,6 +252,8 @@ impl Body<Image> {
             output_size: Some(wanted),
             strength: init_image.is_some().then(|| self.strength(steps)),
             init_image,
+            controlnets,
+            guess_mode: self.request.controls.guess_mode,
             ..request.clone()
         };
         self.or_problem(request.validate(limits, model).map_err(|errors| errors.into_iter().map(renamed).collect()))
@@ -302,6 +322,7 @@ mod tests {
             other_vae: None,
             defaults: generation::ModelDefaults::default(),
             adapters: None,
+            controlnets: None,
             remarks: Vec::new(),
         })
     }

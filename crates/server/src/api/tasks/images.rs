@@ -102,7 +102,7 @@ async fn try_respond(
 ) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let base_url = state.access.base_url(request);
-    let (bytes, held) = match wants_image {
+    let (bytes, held) = match wants_image || state.takes_control_images() {
         true => state.read_large(body, request, &caller.owner).await?,
         false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
     };
@@ -158,9 +158,13 @@ async fn submit(
             Some(given.image)
         }
     };
+    let mut controls = std::mem::take(&mut body.request.controls);
+    let guess_mode = controls.guess_mode;
+    let controlnets = controls.with_images(&body, Requester { owner: &submission.caller.owner, base_url }, state).await?;
+    body.request.controls.guess_mode = guess_mode;
     let limits = state.limits.clone();
     // A blocking task, because it resizes the given picture.
-    let spec = web::block(move || body.image_spec(image, &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
+    let spec = web::block(move || body.image_spec((image, controlnets), &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
     let (remarks, spec) = spec.await??;
     notes.remarks = remarks;
     let native_size = Some((spec.width(), spec.height()));

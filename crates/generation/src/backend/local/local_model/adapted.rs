@@ -7,7 +7,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use diffusion_core::{
     Error, Result,
-    adapters::{AdaptedSource, AdapterChoice, AdapterFolder, AppliedAdapter, Embedding},
+    adapters::{AdaptedSource, AdapterChoice, AdapterFolder, AppliedAdapter, ControlNetFolder, Embedding},
     pipelines::StableDiffusion,
     policy::ExecutionPolicy,
     weights::WeightSource,
@@ -26,6 +26,7 @@ pub struct Adapters {
     /// The adapters of jobs that choose none.
     usual: Vec<AdapterChoice>,
     embeddings: Option<PathBuf>,
+    pub(crate) controlnets: Option<ControlNetFolder>,
     reopen: Arc<Reopen>,
 }
 
@@ -33,7 +34,7 @@ impl Adapters {
     /// None yet. `reopen` opens the model's files again, on the device's thread, for a job with other adapters than the one before; nothing
     /// may be downloaded then.
     pub fn new(reopen: impl Fn() -> Result<Box<dyn WeightSource>> + Send + Sync + 'static) -> Self {
-        Self { folder: None, usual: Vec::new(), embeddings: None, reopen: Arc::new(reopen) }
+        Self { folder: None, usual: Vec::new(), embeddings: None, controlnets: None, reopen: Arc::new(reopen) }
     }
 
     /// Lets requests choose from a folder; `usual` are the adapters of those that choose none.
@@ -46,6 +47,12 @@ impl Adapters {
     #[must_use]
     pub fn with_embeddings(self, folder: PathBuf) -> Self {
         Self { embeddings: Some(folder), ..self }
+    }
+
+    /// Lets requests choose ControlNets.
+    #[must_use]
+    pub fn with_controlnets(self, folder: ControlNetFolder) -> Self {
+        Self { controlnets: Some(folder), ..self }
     }
 
     /// Opens the chosen adapters.
@@ -71,8 +78,13 @@ impl Adapters {
 
 impl fmt::Debug for Adapters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, usual, embeddings, reopen: _ } = self;
-        f.debug_struct("Adapters").field("folder", folder).field("usual", usual).field("embeddings", embeddings).finish_non_exhaustive()
+        let Self { folder, usual, embeddings, controlnets, reopen: _ } = self;
+        f.debug_struct("Adapters")
+            .field("folder", folder)
+            .field("usual", usual)
+            .field("embeddings", embeddings)
+            .field("controlnets", controlnets)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,6 +136,11 @@ impl AdaptedImages {
     /// The folder of its adapters.
     pub(super) fn folder(&self) -> Option<&AdapterFolder> {
         self.adapters.as_ref()?.folder.as_ref()
+    }
+
+    /// The folder of its ControlNets.
+    pub(super) fn controlnets(&self) -> Option<&ControlNetFolder> {
+        self.adapters.as_ref()?.controlnets.as_ref()
     }
 
     /// The model.

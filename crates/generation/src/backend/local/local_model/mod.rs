@@ -6,6 +6,7 @@
 mod adapted;
 mod adapter_hash;
 mod clip;
+mod controlled;
 mod defaults;
 
 use diffusion_core::{
@@ -20,8 +21,8 @@ use diffusion_core::{
     weights::{VaeChoice, WeightSource},
 };
 
-use self::adapted::AdaptedImages;
 pub use self::adapted::Adapters;
+use self::{adapted::AdaptedImages, controlled::ControlNets};
 use crate::{
     backend::{
         local::{
@@ -32,7 +33,7 @@ use crate::{
     },
     model_info::{ModelDefaults, ModelInfo, TruncatedText},
     spec::{
-        image::{ImageMode, ImageSpec},
+        image::{ControlsSpec, ImageMode, ImageSpec},
         video::{AnimationSpec, MotionSpec, RemoteVideoSpec, ScenesSpec, VideoSpec},
     },
 };
@@ -73,7 +74,7 @@ impl LoadedModel {
     fn of(images: AdaptedImages, of_files: OfFiles, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
         let OfFiles { vaes, other_vae, defaults, remarks } = of_files;
         let policy = images.policy().clone();
-        let adapters = images.folder().cloned();
+        let (adapters, controlnets) = (images.folder().cloned(), images.controlnets().cloned());
         let loaded = images.model().ok_or_else(no_images)?;
         // A motion model that cannot be read is reported when a job needs it.
         let of_motion = MotionMemory::of(motion.as_ref(), &policy).ok();
@@ -89,9 +90,10 @@ impl LoadedModel {
         if let Err(error) = &facts.scheduler {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
-        let info = ModelInfo { adapters, other_vae, ..info(facts, motion.name(), remarks, loaded.policy())? };
+        let controls = ControlNets::new(controlnets.clone(), memory.clone());
+        let info = ModelInfo { adapters, controlnets, other_vae, ..info(facts, motion.name(), remarks, loaded.policy())? };
         let motion = Motion::Closed(motion, policy);
-        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), motion, memory }) })
+        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), controls, motion, memory }) })
     }
 
     /// The facts that [`Self::load`] would report, from the model's configurations and its tokenizer; no tensor is read.
@@ -128,7 +130,8 @@ impl LoadedModel {
             remarks: source.remarks(),
             ..of_policy(motion.policy())
         };
-        let model = Box::new(LocalModel { images: None, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
+        let controls = ControlNets::new(None, memory.clone());
+        let model = Box::new(LocalModel { images: None, controls, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
         Ok(Self { info, memory, model })
     }
 }
@@ -182,12 +185,14 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         other_vae: None,
         defaults: ModelDefaults::default(),
         adapters: None,
+        controlnets: None,
         remarks: Vec::new(),
     }
 }
 
 struct LocalModel {
     images: Option<AdaptedImages>,
+    controls: ControlNets,
     motion: Motion,
     memory: MemoryPlan,
 }
@@ -238,8 +243,10 @@ impl LocalModel {
 impl DeviceModel for LocalModel {
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
         let images = self.images.as_mut().ok_or_else(no_images)?;
+        self.controls.make_room(self.memory.images(spec), spec.controls());
         images.adapt(spec.loras())?;
         let (model, loras, remarks) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec(), images.remarks().to_vec());
+        let controls = self.controls.of_job(spec, model)?;
         let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
         let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
         let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
@@ -258,12 +265,14 @@ impl DeviceModel for LocalModel {
             vae: spec.vae(),
             start: start(spec.mode()),
             xl: spec.sdxl().params(),
+            controls,
         };
         let image = model.image(&params, context).map_err(|error| images.of_run(error, spec.loras()))?;
         Ok(ImageOutput { image, truncated, remarks, loras })
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
+        self.controls.make_room(self.memory.video(spec), &ControlsSpec::default());
         match spec {
             VideoSpec::Scenes(spec) => {
                 self.adapt_as_usual()?;

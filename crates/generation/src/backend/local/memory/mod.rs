@@ -9,7 +9,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use diffusion_core::pipelines::{ImageCall, ImageMemory, MotionCall, MotionMemory, scenes::Join};
@@ -41,6 +41,16 @@ impl PartialEq for Loaded {
     }
 }
 
+/// The bytes of the ControlNets that the image model keeps.
+#[derive(Clone, Debug, Default)]
+struct Kept(Arc<AtomicU64>);
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.load(Ordering::Relaxed) == other.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The memory that jobs need with the device's models, and the limit. The default knows no model and refuses no job.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryPlan {
@@ -48,6 +58,7 @@ pub struct MemoryPlan {
     image_size: (u32, u32),
     motion: Option<MotionMemory>,
     motion_is_loaded: Loaded,
+    controlnets: Kept,
     /// Weights other than those of the two models, in bytes.
     other_weights: u64,
     limit: Option<u64>,
@@ -56,7 +67,7 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// A plan for these models; `limit` is the total that the process may hold on the models' device, in bytes.
     pub(crate) fn new(images: Option<ImageMemory>, image_size: (u32, u32), motion: Option<MotionMemory>, limit: Option<u64>) -> Self {
-        Self { images, image_size, motion, motion_is_loaded: Loaded::default(), other_weights: 0, limit }
+        Self { images, image_size, motion, motion_is_loaded: Loaded::default(), controlnets: Kept::default(), other_weights: 0, limit }
     }
 
     /// A plan for a model that is known only by its loaded size, in bytes.
@@ -64,9 +75,21 @@ impl MemoryPlan {
         Self { other_weights: bytes, limit, ..Self::default() }
     }
 
-    /// The weights of the loaded models, in bytes: the image model, and the motion model once it is loaded.
+    /// The weights of the loaded models, in bytes: the image model with the ControlNets that it keeps, and the motion model once it is
+    /// loaded.
     pub fn weights(&self) -> u64 {
-        self.weights_for(false)
+        self.weights_for(false).saturating_add(self.controlnets.0.load(Ordering::Relaxed))
+    }
+
+    /// Records the size of the ControlNets that the image model keeps.
+    pub(crate) fn keeps_controlnets(&self, bytes: u64) {
+        self.controlnets.0.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes that ControlNets of earlier jobs may hold during this one; `None` without a limit.
+    pub(crate) fn room_for_kept(&self, needed: Option<u64>) -> Option<u64> {
+        let beside = (self.limit?.saturating_sub(needed?)) as f64 / (1.0 + MARGIN);
+        Some(beside as u64)
     }
 
     fn weights_for(&self, moves: bool) -> u64 {
@@ -79,10 +102,17 @@ impl MemoryPlan {
     /// The weights of the models that are loaded during this work, in bytes.
     pub(crate) fn weights_of(&self, work: &Work) -> u64 {
         self.weights_for(match work {
-            Work::Image(_) | Work::Video(VideoSpec::Remote(_)) => false,
+            Work::Image(spec) => return self.weights_for(false).saturating_add(self.controlnets_of(spec)),
+            Work::Video(VideoSpec::Remote(_)) => false,
             Work::Video(VideoSpec::Scenes(spec)) => spec.moves(),
             Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_)) => true,
         })
+    }
+
+    /// The most that a job's ControlNets hold, in bytes.
+    fn controlnets_of(&self, spec: &ImageSpec) -> u64 {
+        let each = self.images.as_ref().map_or(0, ImageMemory::controlnet_weights);
+        each.saturating_mul(spec.controls().nets().len() as u64)
     }
 
     /// The process's memory at this job's peak beside other models that hold `others` bytes, in bytes. For an unknown job only its model's
@@ -99,6 +129,7 @@ impl MemoryPlan {
     /// Records that the motion model has been dropped, together with the image model.
     pub(crate) fn is_unloaded(&self) {
         self.motion_is_loaded.0.store(false, Ordering::Relaxed);
+        self.keeps_controlnets(0);
     }
 
     /// The total that the process may hold, in bytes; `None` without a limit.
@@ -118,10 +149,12 @@ impl MemoryPlan {
 
     fn images_of(&self, spec: &ImageSpec, size: (u32, u32)) -> Option<u64> {
         let encodes = !matches!(spec.mode(), ImageMode::TextToImage);
-        let call = ImageCall { size, guided: spec.guidance_scale() > 1.0, encodes, between: false, vae: spec.vae() };
+        let (guided, controls) = (spec.guidance_scale() > 1.0, spec.controls().nets().len());
+        let call = ImageCall { size, guided, encodes, between: false, vae: spec.vae(), controls };
         // Finished images wait for the last one, as pixels and as PNG.
         let finished = area(size).saturating_mul(6).saturating_mul(spec.count().into());
-        Some(self.total(self.images.as_ref()?.working(call).saturating_add(finished), false))
+        let working = self.images.as_ref()?.working(call).saturating_add(self.controlnets_of(spec));
+        Some(self.total(working.saturating_add(finished), false))
     }
 
     /// The process's memory at the peak of this job, in bytes; `None` if a model that it needs is unknown.
@@ -138,7 +171,7 @@ impl MemoryPlan {
     fn scenes(&self, spec: &ScenesSpec) -> Option<u64> {
         let between = spec.joins().iter().any(|join| matches!(join, Join::Slerp { .. }));
         let guided = spec.guidance_scale() > 1.0;
-        let call = ImageCall { size: self.image_size, guided, encodes: false, between, vae: spec.vae() };
+        let call = ImageCall { size: self.image_size, guided, encodes: false, between, vae: spec.vae(), controls: 0 };
         let mut working = self.images.as_ref()?.working(call);
         for motion in spec.scenes().iter().filter_map(|scene| scene.motion()) {
             working = working.max(self.motion.as_ref()?.working(self.call(motion, None)?));
@@ -156,7 +189,7 @@ impl MemoryPlan {
         let mut working = self.motion.as_ref()?.working(self.call(spec.motion(), Some(size))?);
         if let Some(repaint) = spec.repaint() {
             let guided = repaint.guidance_scale() > 1.0;
-            let call = ImageCall { size: self.image_size, guided, encodes: true, between: false, vae: repaint.vae() };
+            let call = ImageCall { size: self.image_size, guided, encodes: true, between: false, vae: repaint.vae(), controls: 0 };
             working = working.max(self.images.as_ref()?.working(call));
         }
         Some(self.total(working.saturating_add(output_memory(spec.size().unwrap_or(size))), true))

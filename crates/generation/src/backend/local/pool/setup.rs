@@ -64,7 +64,7 @@ impl OpenModel {
         adapters: Adapters,
     ) -> diffusion_core::Result<Self> {
         let (info, memory) = LoadedModel::facts(source.as_ref(), policy, motion.as_ref(), memory_limit)?;
-        let info = ModelInfo { adapters: adapters.folder.clone(), ..info };
+        let info = ModelInfo { adapters: adapters.folder.clone(), controlnets: adapters.controlnets.clone(), ..info };
         let policy = policy.clone();
         let load = move |watch: &LoadWatch| LoadedModel::load_adapted(watch.watched(source), &policy, motion, memory_limit, adapters);
         Ok(Self::new(load).with_facts(info, memory))

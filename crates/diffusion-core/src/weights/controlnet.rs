@@ -1,0 +1,266 @@
+//! The files of a ControlNet: a folder in diffusers' layout, or one file with diffusers' tensor names or with those of lllyasviel's original
+//! nets, whose architecture is inferred from names and shapes.
+//!
+//! This module must not depend on what a net computes. Reference: diffusers' `convert_controlnet_checkpoint` in
+//! `loaders/single_file_utils.py`; sd-webui-controlnet, which tells from a file's name that its net pools its results.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Component, DiffusersFolder, TensorShape, TensorSource, WeightSource, contents::Contents, ldm::LdmPart, ldm_unet, mapping::WeightFile,
+    safetensors_file, table::TensorTable, torch_file,
+};
+use crate::{Error, Result};
+
+/// The original nets' prefixes: within a checkpoint that holds the base too, and alone.
+const PREFIXES: [&str; 2] = ["control_model.", ""];
+
+/// The width of each time id's embedding, which no shape tells; that of every Stable Diffusion XL.
+const TIME_ID_CHANNELS: usize = 256;
+
+/// What a file without a ControlNet of these families holds, by parts of its tensors' names.
+const OTHERS: [(&str, &str); 11] = [
+    ("lora_controlnet", "a Control-LoRA"),
+    (".lora_", "a LoRA"),
+    ("task_embedding", "a ControlNet-Union"),
+    ("control_add_embedding.", "a ControlNet-Union"),
+    ("pos_embed_input.", "a ControlNet of Stable Diffusion 3"),
+    ("controlnet_x_embedder.", "a ControlNet of Flux"),
+    ("controlnet_blocks.", "a ControlNet of Stable Diffusion 3 or Flux"),
+    ("body.0.", "a T2I-Adapter"),
+    ("ip_adapter.", "an IP-Adapter"),
+    ("control_model.motion_modules.", "a SparseCtrl of AnimateDiff"),
+    ("motion_modules.", "a SparseCtrl of AnimateDiff"),
+];
+
+/// Opens the ControlNet at `path`: a folder with config.json and its weights, or a file.
+///
+/// # Errors
+/// [`Error::File`] if there is no such thing at the path, or it is not a ControlNet of Stable Diffusion; [`Error::Weights`] for tensors that
+/// none of these has.
+pub fn open_controlnet(path: &Path) -> Result<Box<dyn WeightSource>> {
+    if path.is_dir() {
+        let folder = DiffusersFolder::of_component(path, Component::ControlNet);
+        let config = folder.config(Component::ControlNet)?;
+        return match config.get("_class_name").and_then(Value::as_str) {
+            None | Some("ControlNetModel") => Ok(Box::new(folder)),
+            Some(other) => {
+                let reason = format!("unsupported value {other:?}; supported: \"ControlNetModel\"");
+                Err(Error::config("controlnet/config.json", "_class_name", reason))
+            }
+        };
+    }
+    if !path.exists() {
+        return Err(Error::file(path, "does not exist; a ControlNet is a folder or a file"));
+    }
+    Ok(Box::new(ControlNetFile::open(path)?))
+}
+
+/// A ControlNet in one file.
+struct ControlNetFile {
+    path: PathBuf,
+    config: Value,
+    tensors: Arc<TensorTable>,
+    remarks: Vec<String>,
+}
+
+impl ControlNetFile {
+    /// Reads names and shapes; no weights.
+    fn open(path: &Path) -> Result<Self> {
+        let file = WeightFile::map(path.to_owned())?;
+        let Contents { tensors, .. } = if torch_file::is_torch_file(file.bytes()) {
+            torch_file::contents(&file, |_| Component::ControlNet)?
+        } else {
+            safetensors_file::contents(&file, |_| Component::ControlNet)?
+        };
+        let has = |part: &str| tensors.iter().any(|(name, _)| name.contains(part));
+        if let Some((_, what)) = OTHERS.iter().find(|(part, _)| has(part)) {
+            return Err(Error::file(path, format!("is {what}; supported are ControlNets of Stable Diffusion 1.x, 2.x and XL")));
+        }
+        let table = if has("controlnet_cond_embedding.") {
+            let mut table = TensorTable::new(Component::ControlNet, path);
+            for (name, tensor) in tensors {
+                table.insert(name, tensor)?;
+            }
+            table
+        } else if has("input_hint_block.") {
+            original(&LdmPart::new(Component::ControlNet, path.to_owned(), &PREFIXES, &tensors))?
+        } else {
+            let reason = "is not a ControlNet: it embeds no control image (controlnet_cond_embedding, or input_hint_block)";
+            return Err(Error::file(path, reason));
+        };
+        let mut config = Shapes::of(&table, path).config()?;
+        let mut remarks = Vec::new();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        if let Some(fields) = config.as_object_mut().filter(|_| name.contains("shuffle")) {
+            fields.insert("global_pool_conditions".into(), json!(true));
+            remarks.push("its name contains \"shuffle\", so its results are averaged over all pixels, as such nets were trained".into());
+        }
+        Ok(Self { path: path.to_owned(), config, tensors: Arc::new(table), remarks })
+    }
+}
+
+/// The tensors of an original net under diffusers' names.
+fn original(part: &LdmPart) -> Result<TensorTable> {
+    let layout = ldm_unet::Layout::infer_down(part, part.has_any("label_emb."))?;
+    // Convolutions lie between SiLUs, at even places.
+    let last = part.names().filter_map(|name| hint(name).map(|(place, _)| place)).max().unwrap_or(0);
+    part.rename(|name, tensor| {
+        let renamed = if let Some((place, rest)) = hint(name) {
+            Some(match place / 2 {
+                _ if place == last => format!("controlnet_cond_embedding.conv_out.{rest}"),
+                0 => format!("controlnet_cond_embedding.conv_in.{rest}"),
+                index => format!("controlnet_cond_embedding.blocks.{}.{rest}", index - 1),
+            })
+        } else if let Some(rest) = name.strip_prefix("zero_convs.") {
+            rest.split_once(".0.").map(|(index, rest)| format!("controlnet_down_blocks.{index}.{rest}"))
+        } else if let Some(rest) = name.strip_prefix("middle_block_out.0.") {
+            Some(format!("controlnet_mid_block.{rest}"))
+        } else {
+            layout.rename(name)
+        };
+        let Some(renamed) = renamed else {
+            return Err(part.fail(name, "unsupported: a ControlNet of Stable Diffusion has no such tensor"));
+        };
+        Ok(vec![(renamed, tensor.clone())])
+    })
+}
+
+/// The place in the control image's embedding, and the rest of the name.
+fn hint(name: &str) -> Option<(usize, &str)> {
+    super::ldm::numbered(name.strip_prefix("input_hint_block.")?)
+}
+
+/// The shapes of a net's tensors under diffusers' names.
+struct Shapes<'a> {
+    path: &'a Path,
+    all: BTreeMap<String, Vec<usize>>,
+}
+
+impl<'a> Shapes<'a> {
+    fn of(table: &TensorTable, path: &'a Path) -> Self {
+        let shape = |name: String| match table.shape(&name) {
+            Some(TensorShape::Known(shape)) => Some((name, shape)),
+            Some(TensorShape::Any) | None => None,
+        };
+        Self { path, all: table.names().into_iter().filter_map(shape).collect() }
+    }
+
+    fn fail(&self, tensor: &str, reason: impl Into<String>) -> Error {
+        Error::Weights { component: Component::ControlNet, file: self.path.to_owned(), tensor: tensor.to_owned(), reason: reason.into() }
+    }
+
+    fn dimension(&self, name: &str, axis: usize) -> Result<usize> {
+        let shape = self.all.get(name).ok_or_else(|| self.fail(name, "missing"))?;
+        shape.get(axis).copied().ok_or_else(|| self.fail(name, format!("expected {} dimensions or more, found shape {shape:?}", axis + 1)))
+    }
+
+    fn has_any(&self, start: &str) -> bool {
+        self.all.range(start.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(start))
+    }
+
+    /// The first `n` for which no tensor's name starts with `start(n)`.
+    fn count(&self, start: impl Fn(usize) -> String) -> usize {
+        (0..).take_while(|index| self.has_any(&start(*index))).count()
+    }
+
+    /// The number of transformer layers after each residual block; the same after all of these blocks.
+    fn depth(&self, block: &str, layers: usize) -> Result<usize> {
+        let depth = |layer: usize| self.count(|index| format!("{block}.attentions.{layer}.transformer_blocks.{index}."));
+        let first = depth(0);
+        if (1..layers).all(|layer| depth(layer) == first) {
+            return Ok(first);
+        }
+        Err(self.fail(&format!("{block}.attentions"), "unsupported: transformers of different depths within a block"))
+    }
+
+    /// The configuration that diffusers would write.
+    fn config(&self) -> Result<Value> {
+        let blocks = self.count(|block| format!("down_blocks.{block}.resnets."));
+        let layers = self.count(|layer| format!("down_blocks.0.resnets.{layer}."));
+        let (mut channels, mut types, mut depths) = (Vec::new(), Vec::new(), Vec::new());
+        let mid_attends = self.has_any("mid_block.attentions.");
+        for block in 0..blocks {
+            let name = format!("down_blocks.{block}");
+            channels.push(self.dimension(&format!("{name}.resnets.0.conv1.weight"), 0)?);
+            let attends = self.has_any(&format!("{name}.attentions."));
+            types.push(if attends { "CrossAttnDownBlock2D" } else { "DownBlock2D" });
+            depths.push(if attends { self.depth(&name, layers)? } else { 1 });
+        }
+        if let (Some(last), Some(kind), true) = (depths.last_mut(), types.last(), mid_attends) {
+            let middle = self.depth("mid_block", 1)?;
+            if *kind == "CrossAttnDownBlock2D" && *last != middle {
+                return Err(self.fail("mid_block.attentions", "unsupported: a transformer of another depth than in the last block"));
+            }
+            *last = middle;
+        }
+        let transformer = self.all.keys().find(|name| name.ends_with(".attentions.0.proj_in.weight"));
+        let linear = transformer.is_some_and(|name| self.all.get(name).is_some_and(|shape| shape.len() == 2));
+        let text_width =
+            self.all.iter().find(|(name, _)| name.ends_with(".attn2.to_k.weight")).and_then(|(_, shape)| shape.get(1).copied());
+        let embedding = "controlnet_cond_embedding";
+        let mut widths = vec![self.dimension(&format!("{embedding}.conv_in.weight"), 0)?];
+        for block in (1..self.count(|index| format!("{embedding}.blocks.{index}."))).step_by(2) {
+            widths.push(self.dimension(&format!("{embedding}.blocks.{block}.weight"), 0)?);
+        }
+        // As in Stable Diffusion's UNets: eight heads between 1x1 convolutions, heads of 64 channels between linear layers.
+        let heads: Vec<usize> = channels.iter().map(|channels| if linear { (channels / 64).max(1) } else { 8 }).collect();
+        let has_pooled = self.has_any("add_embedding.");
+        let mut config = json!({
+            "_class_name": "ControlNetModel",
+            "attention_head_dim": heads,
+            "block_out_channels": channels,
+            "conditioning_channels": self.dimension(&format!("{embedding}.conv_in.weight"), 1)?,
+            "conditioning_embedding_out_channels": widths,
+            "cross_attention_dim": text_width.unwrap_or(768),
+            "down_block_types": types,
+            "in_channels": self.dimension("conv_in.weight", 1)?,
+            "layers_per_block": layers,
+            "mid_block_type": if mid_attends { "UNetMidBlock2DCrossAttn" } else { "UNetMidBlock2D" },
+            "transformer_layers_per_block": depths,
+            "upcast_attention": linear && !has_pooled,
+            "use_linear_projection": linear,
+        });
+        if let Some(fields) = config.as_object_mut().filter(|_| has_pooled) {
+            fields.insert("addition_embed_type".into(), json!("text_time"));
+            fields.insert("addition_time_embed_dim".into(), json!(TIME_ID_CHANNELS));
+            let inputs = self.dimension("add_embedding.linear_1.weight", 1)?;
+            fields.insert("projection_class_embeddings_input_dim".into(), json!(inputs));
+        }
+        Ok(config)
+    }
+}
+
+impl WeightSource for ControlNetFile {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn config(&self, component: Component) -> Result<Value> {
+        if component == Component::ControlNet { Ok(self.config.clone()) } else { Err(self.has_no(component)) }
+    }
+
+    fn file(&self, _: Component, _: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        if component == Component::ControlNet { Ok(Arc::<TensorTable>::clone(&self.tensors)) } else { Err(self.has_no(component)) }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.remarks.clone()
+    }
+}
+
+impl ControlNetFile {
+    fn has_no(&self, component: Component) -> Error {
+        Error::file(&self.path, format!("has no {component}: it is a ControlNet"))
+    }
+}

@@ -1,0 +1,156 @@
+//! The ControlNets of an image model: those of the current job, and those of earlier ones as long as there is room.
+//!
+//! It must not know jobs. Invariants: a net is opened and checked against the model before its weights are read, and before any other is
+//! dropped; a net that cannot be loaded leaves the others as they are.
+
+use std::sync::Arc;
+
+use diffusion_core::{
+    Error, Result,
+    adapters::ControlNetFolder,
+    imaging::{canny, resized},
+    models::ControlNetConfig,
+    pipelines::{ControlNet, ControlParams, ControlsParams, StableDiffusion},
+    weights::{Component, WeightSource, open_controlnet},
+};
+use image::RgbImage;
+
+use crate::{
+    backend::local::memory::MemoryPlan,
+    model_info::NO_CONTROLNETS,
+    spec::image::{ControlSpec, ControlsSpec, ImageSpec},
+};
+
+/// The nets that a model keeps: as many as one request can choose.
+const MOST_KEPT: usize = 4;
+
+/// The ControlNets of one model.
+pub(super) struct ControlNets {
+    folder: Option<ControlNetFolder>,
+    /// The least recently used first.
+    kept: Vec<Kept>,
+    memory: MemoryPlan,
+}
+
+struct Kept {
+    name: String,
+    /// Identifies the content of its files.
+    stamp: u64,
+    net: Arc<ControlNet>,
+}
+
+/// A net of a job that has yet to be loaded.
+struct Opened {
+    name: String,
+    stamp: u64,
+    source: Box<dyn WeightSource>,
+}
+
+impl ControlNets {
+    pub(super) fn new(folder: Option<ControlNetFolder>, memory: MemoryPlan) -> Self {
+        Self { folder, kept: Vec::new(), memory }
+    }
+
+    /// Drops nets that this job does not use and that do not fit in memory beside it; `needed` is what the job takes without them.
+    pub(super) fn make_room(&mut self, needed: Option<u64>, of_job: &ControlsSpec) {
+        let Some(room) = self.memory.room_for_kept(needed) else { return };
+        let is_used = |kept: &Kept| of_job.nets().iter().any(|control| control.name() == kept.name);
+        while self.kept.iter().filter(|kept| !is_used(kept)).map(|kept| kept.net.weights()).sum::<u64>() > room {
+            let Some(first) = self.kept.iter().position(|kept| !is_used(kept)) else { break };
+            self.kept.remove(first);
+        }
+        self.record();
+    }
+
+    /// The ControlNets of a job, with their images at its size.
+    ///
+    /// # Errors
+    /// [`Error::Params`] of `controlnets` if a net is missing, damaged or made for another model.
+    pub(super) fn of_job(&mut self, spec: &ImageSpec, model: &StableDiffusion) -> Result<ControlsParams> {
+        let controls = spec.controls();
+        if controls.is_empty() {
+            return Ok(ControlsParams::default());
+        }
+        self.load(controls.nets(), model)?;
+        let params = |control: &ControlSpec| {
+            let kept = self.kept.iter().find(|kept| kept.name == control.name()).ok_or_else(|| refused(NO_CONTROLNETS.to_owned()))?;
+            let (start, end) = control.window();
+            let image = control_image(control, (spec.width(), spec.height()))?;
+            Ok(ControlParams { net: Arc::clone(&kept.net), image, weight: control.weight(), start, end })
+        };
+        Ok(ControlsParams { nets: controls.nets().iter().map(params).collect::<Result<_>>()?, guess_mode: controls.guess_mode() })
+    }
+
+    /// Loads the nets that are not kept.
+    fn load(&mut self, controls: &[ControlSpec], model: &StableDiffusion) -> Result<()> {
+        let mut opened: Vec<Opened> = Vec::new();
+        let mut stale = Vec::new();
+        for name in controls.iter().map(ControlSpec::name) {
+            let Some(folder) = &self.folder else { return Err(refused(NO_CONTROLNETS.to_owned())) };
+            let path = folder.find(name)?;
+            let stamp = ControlNetFolder::stamp(&path).map_err(|error| of_net(name, &error))?;
+            match self.kept.iter().position(|kept| kept.name == name) {
+                Some(index) if self.kept.get(index).is_some_and(|kept| kept.stamp == stamp) => {
+                    let kept = self.kept.remove(index);
+                    model.check_controlnet(kept.net.config()).map_err(|error| of_net(name, &error))?;
+                    self.kept.push(kept);
+                    continue;
+                }
+                Some(_) => stale.push(name.to_owned()),
+                None => {}
+            }
+            if opened.iter().all(|other| other.name != name) {
+                let source = open_controlnet(&path).and_then(|source| {
+                    model.check_controlnet(&ControlNetConfig::from_json(&source.config(Component::ControlNet)?)?)?;
+                    Ok(source)
+                });
+                opened.push(Opened { name: name.to_owned(), stamp, source: source.map_err(|error| of_net(name, &error))? });
+            }
+        }
+        self.kept.retain(|kept| !stale.contains(&kept.name));
+        // The job's own nets were moved to the end.
+        let surplus = (self.kept.len() + opened.len()).saturating_sub(MOST_KEPT);
+        self.kept.drain(..surplus.min(self.kept.len()));
+        for Opened { name, stamp, source } in opened {
+            let net = ControlNet::load(source.as_ref(), model.policy());
+            let net = Arc::new(net.map_err(|error| of_net(&name, &error))?);
+            source.remarks().iter().for_each(|remark| tracing::warn!("ControlNet {name}: {remark}"));
+            self.kept.push(Kept { name, stamp, net });
+            self.record();
+        }
+        self.record();
+        Ok(())
+    }
+
+    fn record(&self) {
+        self.memory.keeps_controlnets(self.kept.iter().map(|kept| kept.net.weights()).sum());
+    }
+}
+
+/// The control image: the picture itself, or its edges at the output's size, where they are a pixel wide.
+fn control_image(control: &ControlSpec, (width, height): (u32, u32)) -> Result<RgbImage> {
+    match control.canny() {
+        None => Ok(control.image().clone()),
+        Some(thresholds) => Ok(canny(&resized(control.image(), width, height)?, thresholds.low, thresholds.high)),
+    }
+}
+
+fn refused(reason: String) -> Error {
+    Error::Params { field: "controlnets", reason }
+}
+
+/// A fault in a net's files as one of the request that names it; without the folder, which clients must not see.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
+fn of_net(name: &str, error: &Error) -> Error {
+    let reason = match error {
+        Error::File { file, reason } => match file.file_name() {
+            Some(file) => format!("{}: {reason}", file.to_string_lossy()),
+            None => reason.clone(),
+        },
+        Error::Weights { tensor, reason, .. } => format!("{tensor}: {reason}"),
+        Error::Io { source, .. } => source.to_string(),
+        Error::Config { field, reason, .. } => format!("{field}: {reason}"),
+        other => other.to_string(),
+    };
+    refused(format!("{name}: {reason}"))
+}
