@@ -337,7 +337,8 @@ pub(crate) enum ModelsCommand {
 /// `framewright bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Benchmark a named architecture instead of a model: tiny-sd, sd15, sd21, nano-sd, svd, svd-xt or nano-svd. Requires --random-weights.
+    /// Benchmark a named architecture instead of a model: tiny-sd, sd15, sd21, sd-turbo, sdxl,
+    /// sdxl-turbo, nano-sd, svd, svd-xt or nano-svd. Requires --random-weights.
     #[arg(long, value_name = "NAME", requires = "random_weights", conflicts_with = "model")]
     pub architecture: Option<String>,
 
@@ -369,8 +370,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N")]
     pub repeat: Option<u32>,
 
-    /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path. A step is one guided UNet
-    /// call as in a real run: one latent, two texts with precomputed keys and values.
+    /// Print only `step SECONDS`, `vae SECONDS` and, for models with one text encoder, `text SECONDS`; fail unless the outputs agree with
+    /// the portable f32 path. A step is one UNet call as in a real run: one latent, two texts with precomputed keys and values (one text
+    /// for models that need no guidance). The autoencoder is TAESD for sd-turbo, sdxl-turbo and folders that have one.
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,
 

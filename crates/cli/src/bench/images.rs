@@ -35,7 +35,7 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
 
     let bar = output::task_bar((sizes.len() * (3 + steps.len() * schedulers.len())) as u64);
     for size in sizes {
-        let workload = Workload::new(model.unet(), model.vae(), policy, size)?;
+        let workload = Workload::new(model.unet(), model.vae(), 2, policy, size)?;
         bar.set_message(format!("unet step, {size}"));
         measured.timings.push(Timing::of(STEP, size, wanted.repeat, || workload.step().map(drop))?);
         bar.inc(1);

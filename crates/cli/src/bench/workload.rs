@@ -10,7 +10,7 @@ use diffusion_core::{
 use super::{SEED, Size};
 
 /// CLIP's text length, with which every model of the family is trained.
-const TOKENS: usize = 77;
+pub(super) const TOKENS: usize = 77;
 /// The sizes that Stable Diffusion XL is conditioned on.
 const TIME_IDS: usize = 6;
 /// A timestep in the middle of the noise range.
@@ -23,17 +23,19 @@ pub(super) struct Workload<'a> {
     device: Device,
     /// [1, channels, h, w].
     sample: Tensor,
-    /// Two different texts, precomputed as for a whole picture.
+    /// Different texts, precomputed as for a whole picture: the prompt's and, for a guided step, the negative one's.
     text: TextContext,
+    texts: usize,
     /// [1, channels, h, w].
     latents: Tensor,
 }
 
 impl<'a> Workload<'a> {
-    /// Inputs for a picture of that size.
+    /// Inputs for a picture of that size; `texts` is 2 for guided steps, 1 for others.
     pub(super) fn new(
         unet: &'a UNet2dConditionModel,
         vae: &'a ImageVae,
+        texts: usize,
         policy: &ExecutionPolicy,
         size: Size,
     ) -> diffusion_core::Result<Self> {
@@ -43,13 +45,14 @@ impl<'a> Workload<'a> {
         let mut noise = SeededNoise::new(SEED);
         let sample = noise.randn(&[1, unet_config.in_channels, height, width])?;
         let text_width = unet_config.levels.first().map_or(0, |level| level.cross_attention_dim);
-        let text = noise.randn(&[2, TOKENS, text_width])?;
+        let text = noise.randn(&[texts, TOKENS, text_width])?;
         let text = match unet_config.text_time {
             None => unet.text_context(&text)?,
             Some(text_time) => {
                 let pooled = text_time.projection_class_embeddings_input_dim.saturating_sub(TIME_IDS * text_time.addition_time_embed_dim);
-                let ids = [[size.height, size.width, 0, 0, size.height, size.width]; 2].map(|ids| ids.map(|pixels| pixels as f32));
-                unet.text_time_context(&text, &noise.randn(&[2, pooled])?, &Tensor::new(&ids, &Device::Cpu)?)?
+                let ids = [size.height, size.width, 0, 0, size.height, size.width].map(|pixels| pixels as f32);
+                let ids = Tensor::new(&[ids], &Device::Cpu)?.repeat((texts, 1))?;
+                unet.text_time_context(&text, &noise.randn(&[texts, pooled])?, &ids)?
             }
         };
         let latents = noise.randn(&[1, channels, height, width])?;
@@ -59,19 +62,20 @@ impl<'a> Workload<'a> {
             vae,
             sample: sample.to_dtype(policy.unet)?.to_device(&device)?,
             text,
+            texts,
             latents: latents.to_dtype(policy.vae)?.to_device(&device)?,
             device,
         })
     }
 
-    /// One guided UNet call as in a real run: the same latents for two texts with precomputed keys and values.
+    /// One UNet call as in a real run: the same latents for each text with precomputed keys and values.
     pub(super) fn step(&self) -> anyhow::Result<Tensor> {
         self.step_of(&self.sample)
     }
 
-    /// The same with the latents given twice, so that the guidance halves share nothing.
+    /// The same with the latents given for each text, so that the guidance halves share nothing.
     pub(super) fn step_unshared(&self) -> anyhow::Result<Tensor> {
-        self.step_of(&Tensor::cat(&[&self.sample, &self.sample], 0)?)
+        self.step_of(&Tensor::cat(&vec![&self.sample; self.texts], 0)?)
     }
 
     fn step_of(&self, sample: &Tensor) -> anyhow::Result<Tensor> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::program::framewright;
 
 #[test]
-fn plain_prints_exactly_two_lines() {
+fn plain_prints_a_line_for_each_part() {
     let folder = tempfile::tempdir().unwrap();
     for model in [&[] as &[&str], &["--precision", "bf16"], &["--architecture", "nano-sd", "--random-weights"]] {
         let mut args = vec!["bench", "--plain", "--size", "64", "--repeat", "1"];
@@ -13,8 +13,8 @@ fn plain_prints_exactly_two_lines() {
         let timed = framewright(folder.path(), &args);
         assert_eq!((timed.code, timed.stderr.as_str()), (0, ""), "{args:?}: {timed:?}");
         let lines: Vec<_> = timed.stdout.lines().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
-        let [step, vae] = lines.as_slice() else { panic!("{timed:?}") };
-        for (line, name) in [(step, "step"), (vae, "vae")] {
+        let [step, vae, text] = lines.as_slice() else { panic!("{timed:?}") };
+        for (line, name) in [(step, "step"), (vae, "vae"), (text, "text")] {
             assert!(line.len() == 2 && line[0] == name && line[1].parse::<f64>().unwrap() > 0.0, "{timed:?}");
         }
     }

@@ -3,7 +3,7 @@
 //! Data only. The values of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
 //! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) with Stable
 //! Diffusion 1.5's other components; nano-sd has the embedded model's shape but OpenAI's vocabulary, because it brings no tokenizer here;
-//! sdxl and sdxl-turbo are stable-diffusion-xl-base-1.0 and sdxl-turbo; svd and svd-xt are those of stable-video-diffusion-img2vid and
+//! sd-turbo is sd21 with the published model's size, and with TAESD as sdxl-turbo; sdxl and sdxl-turbo are stable-diffusion-xl-base-1.0 and sdxl-turbo; svd and svd-xt are those of stable-video-diffusion-img2vid and
 //! -img2vid-xt, which differ in the number of frames; nano-svd has the embedded video model's shape.
 
 use serde_json::Value;
@@ -36,13 +36,14 @@ impl Architecture {
 
 /// An architecture with Stable Diffusion's components.
 macro_rules! stable_diffusion {
-    ($name:literal, $unet:expr, $vae:expr, $text_encoder:expr, $tokenizer:expr, $scheduler:expr) => {
+    ($name:literal, $unet:expr, $vae:expr, $text_encoder:expr, $tokenizer:expr, $scheduler:expr $(, $tiny_vae:expr)?) => {
         Architecture {
             name: $name,
             configs: &[
                 (Component::ModelIndex, MODEL_INDEX),
                 (Component::Unet, $unet),
                 (Component::Vae, $vae),
+                $((Component::TinyVae, $tiny_vae),)?
                 (Component::TextEncoder, $text_encoder),
                 (Component::Tokenizer, $tokenizer),
                 (Component::Scheduler, $scheduler),
@@ -53,13 +54,14 @@ macro_rules! stable_diffusion {
 
 /// An architecture with Stable Diffusion XL's components.
 macro_rules! stable_diffusion_xl {
-    ($name:literal, $unet:expr, $scheduler:expr) => {
+    ($name:literal, $unet:expr, $scheduler:expr $(, $tiny_vae:expr)?) => {
         Architecture {
             name: $name,
             configs: &[
                 (Component::ModelIndex, XL_MODEL_INDEX),
                 (Component::Unet, $unet),
                 (Component::Vae, SDXL_VAE),
+                $((Component::TinyVae, $tiny_vae),)?
                 (Component::TextEncoder, CLIP_L),
                 (Component::TextEncoder2, OPENCLIP_BIG_G),
                 (Component::Tokenizer, CLIP_TOKENIZER),
@@ -96,16 +98,17 @@ macro_rules! stable_video_diffusion {
 }
 
 /// All named architectures.
-pub(super) const ALL: [Architecture; 9] = [
+pub(super) const ALL: [Architecture; 10] = [
     stable_diffusion!("tiny-sd", TINY_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, DPM_SOLVER),
     stable_diffusion!("sd15", SD15_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, PNDM),
     stable_diffusion!("sd21", SD21_UNET, SD_VAE, OPENCLIP_H, OPENCLIP_TOKENIZER, DDIM_V),
+    stable_diffusion!("sd-turbo", SD_TURBO_UNET, SD_VAE, OPENCLIP_H, OPENCLIP_TOKENIZER, EULER_TRAILING, TAESD),
     stable_diffusion!("nano-sd", NANO_UNET, NANO_VAE, NANO_TEXT, CLIP_TOKENIZER, DDIM),
     stable_video_diffusion!("svd", SVD_UNET, SVD_VAE, CLIP_VISION_H, EULER_V),
     stable_video_diffusion!("svd-xt", SVD_XT_UNET, SVD_VAE, CLIP_VISION_H, EULER_V),
     stable_video_diffusion!("nano-svd", NANO_VIDEO_UNET, NANO_VIDEO_VAE, NANO_VISION, NANO_EULER_V),
     stable_diffusion_xl!("sdxl", SDXL_UNET, EULER_LEADING),
-    stable_diffusion_xl!("sdxl-turbo", SDXL_TURBO_UNET, EULER_ANCESTRAL_TRAILING),
+    stable_diffusion_xl!("sdxl-turbo", SDXL_TURBO_UNET, EULER_ANCESTRAL_TRAILING, TAESD),
 ];
 
 /// The index of a Stable Diffusion pipeline; the scheduler's own file names its class.
@@ -187,6 +190,17 @@ const SD21_UNET: &str = r#"{
   "use_linear_projection": true
 }"#;
 
+const SD_TURBO_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": [5, 10, 20, 20],
+  "block_out_channels": [320, 640, 1280, 1280], "center_input_sample": false, "cross_attention_dim": 1024,
+  "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+  "downsample_padding": 1, "dual_cross_attention": false, "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4,
+  "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-05, "norm_num_groups": 32, "num_class_embeds": null,
+  "only_cross_attention": false, "out_channels": 4, "sample_size": 64,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], "upcast_attention": null,
+  "use_linear_projection": true
+}"#;
+
 const SDXL_UNET: &str = r#"{
   "_class_name": "UNet2DConditionModel", "act_fn": "silu", "addition_embed_type": "text_time", "addition_embed_type_num_heads": 64,
   "addition_time_embed_dim": 256, "attention_head_dim": [5, 10, 20], "block_out_channels": [320, 640, 1280],
@@ -264,6 +278,13 @@ const SD_VAE: &str = r#"{
   "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
   "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "scaling_factor": 0.18215,
   "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+}"#;
+
+/// TAESD; Stable Diffusion XL's version differs in its weights only.
+const TAESD: &str = r#"{
+  "_class_name": "AutoencoderTiny", "act_fn": "relu", "decoder_block_out_channels": [64, 64, 64, 64],
+  "encoder_block_out_channels": [64, 64, 64, 64], "in_channels": 3, "latent_channels": 4, "num_decoder_blocks": [3, 3, 3, 1],
+  "num_encoder_blocks": [1, 3, 3, 3], "out_channels": 3, "scaling_factor": 1.0, "upsampling_scaling_factor": 2
 }"#;
 
 /// Stable Diffusion XL's autoencoder, whose activations exceed f16.

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use candle_core::{Device, Tensor};
 
-use super::{Component, TensorShape, TensorSource, WeightSource, architectures};
+use super::{Component, TensorShape, TensorSource, VaeChoice, WeightSource, architectures};
 use crate::{Error, Result};
 
 /// A named architecture with seeded random weights.
@@ -68,6 +68,11 @@ impl WeightSource for RandomWeights {
             | Component::Scheduler
             | Component::Captioner => parsed(component),
         }
+    }
+
+    fn vaes(&self) -> Vec<VaeChoice> {
+        let has_tiny = self.components().any(|component| component == Component::TinyVae);
+        if has_tiny { vec![VaeChoice::Full, VaeChoice::Tiny] } else { vec![VaeChoice::Full] }
     }
 
     /// Always `None`: an architecture has no tokenizer files.
@@ -158,7 +163,10 @@ mod tests {
             super::super::model_index::check(&model.config(Component::ModelIndex).unwrap()).unwrap();
         }
         let message = RandomWeights::new("sd3", 0).err().unwrap().to_string();
-        assert!(message.contains("\"sd3\" is none of tiny-sd, sd15, sd21, nano-sd, svd, svd-xt, nano-svd, sdxl, sdxl-turbo"), "{message}");
+        assert!(
+            message.contains("\"sd3\" is none of tiny-sd, sd15, sd21, sd-turbo, nano-sd, svd, svd-xt, nano-svd, sdxl, sdxl-turbo"),
+            "{message}"
+        );
     }
 
     #[test]
