@@ -45,8 +45,14 @@ impl Folders {
     }
 
     /// The same with another folder of ControlNets.
-    pub(crate) fn with_controlnets(self, change: impl FnOnce(Option<ControlNetFolder>) -> Option<ControlNetFolder>) -> Self {
-        Self { controlnets: change(self.controlnets), ..self }
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub(crate) fn with_controlnets(
+        self,
+        change: impl FnOnce(Option<ControlNetFolder>) -> Result<Option<ControlNetFolder>, Usage>,
+    ) -> Result<Self, Usage> {
+        Ok(Self { controlnets: change(self.controlnets)?, ..self })
     }
 
     /// Checks that a model's usual adapters are there.

@@ -41,10 +41,18 @@ fn chosen(args: &ControlArgs) -> Vec<Chosen> {
 }
 
 /// The folder of ControlNets with those that the flags name by their paths.
-pub(crate) fn folder(args: &ControlArgs, of_settings: Option<ControlNetFolder>) -> Option<ControlNetFolder> {
-    chosen(args).into_iter().fold(of_settings, |folder, Chosen { name, path }| match path {
-        Some(path) => Some(folder.unwrap_or_default().with(name, path)),
-        None => folder,
+///
+/// # Errors
+/// [`Usage`] for a path that does not exist, and for a name where the settings have no folder.
+pub(crate) fn folder(args: &ControlArgs, of_settings: Option<ControlNetFolder>) -> Result<Option<ControlNetFolder>, Usage> {
+    let has_folder = of_settings.is_some();
+    chosen(args).into_iter().try_fold(of_settings, |folder, Chosen { name, path }| match path {
+        Some(path) => Ok(Some(folder.unwrap_or_default().with(name, path))),
+        None if name.contains(['/', '\\']) => Err(Usage(format!("--controlnet {name}: does not exist"))),
+        None if !has_folder => Err(Usage(format!(
+            "--controlnet {name}: does not exist as a folder or a file, and the setting controlnets.folder names no folder to find it in"
+        ))),
+        None => Ok(folder),
     })
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let request = request(args)?;
     let mask_remark = mask_remark(&request);
     // The limits depend on the model only through its default size, so most errors show before gigabytes are read.
-    let folders = Folders::open(settings)?.with_controlnets(|folder| controls::folder(&args.controls, folder));
+    let folders = Folders::open(settings)?.with_controlnets(|folder| controls::folder(&args.controls, folder))?;
     let loras = validate(request.clone(), &stand_in(settings.default_model().defaults, &folders))?.loras().to_vec();
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));

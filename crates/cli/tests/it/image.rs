@@ -292,7 +292,7 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
     image::RgbImage::new(8, 8).save(folder.path().join("photo.png")).unwrap();
     fs::create_dir(folder.path().join("folder.png")).unwrap();
     fs::create_dir(folder.path().join("b-1.png")).unwrap();
-    let table: [(&[&str], &[&str]); 23] = [
+    let table: [(&[&str], &[&str]); 25] = [
         (&["--steps", "0"], &["--steps 0", "1"]),
         (&["--steps", "151"], &["--steps 151", "150"]),
         (&["--steps", "-3"], &["--steps -3", "1"]),
@@ -316,6 +316,8 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
         (&["--init-image", "absent.png"], &["absent.png", "No such file"]),
         (&["--init-image", "text.png"], &["text.png"]),
         (&["--init-image", "photo.png", "--mask", "text.png"], &["text.png"]),
+        (&["--controlnet", "nets/canny", "--control-image", "photo.png"], &["--controlnet nets/canny: does not exist"]),
+        (&["--controlnet", "canny", "--control-image", "photo.png"], &["--controlnet canny", "controlnets.folder names no folder"]),
     ];
     let refuse = |more: &[&str], parts: &[&str]| {
         let mut args = vec!["image", "a boat"];

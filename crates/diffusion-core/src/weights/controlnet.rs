@@ -13,8 +13,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, TensorShape, TensorSource, WeightSource, contents::Contents, ldm::LdmPart, ldm_unet, mapping::WeightFile,
-    safetensors_file, table::TensorTable, torch_file,
+    Component, DiffusersFolder, TensorShape, TensorSource, WeightSource, contents::Contents, kinds, ldm::LdmPart, ldm_unet,
+    mapping::WeightFile, safetensors_file, table::TensorTable, torch_file,
 };
 use crate::{Error, Result};
 
@@ -47,11 +47,21 @@ const OTHERS: [(&str, &str); 11] = [
 pub fn open_controlnet(path: &Path) -> Result<Box<dyn WeightSource>> {
     if path.is_dir() {
         let folder = DiffusersFolder::of_component(path, Component::ControlNet);
+        if !folder.config_path(Component::ControlNet).is_file() {
+            let what = if path.join(Component::ModelIndex.config_file()).is_file() {
+                Some("it holds a whole model: its ControlNet, if it has one, is the folder controlnet in it".to_owned())
+            } else {
+                kinds::of_folder(path)
+            };
+            let what = what.map(|what| format!("; {what}")).unwrap_or_default();
+            return Err(Error::file(path, format!("has no config.json, so this is no ControlNet's folder{what}")));
+        }
         let config = folder.config(Component::ControlNet)?;
         return match config.get("_class_name").and_then(Value::as_str) {
             None | Some("ControlNetModel") => Ok(Box::new(folder)),
             Some(other) => {
-                let reason = format!("unsupported value {other:?}; supported: \"ControlNetModel\"");
+                let what = kinds::name_of_class(other).map(|is| format!(", {is}")).unwrap_or_default();
+                let reason = format!("unsupported value {other:?}{what}; supported: \"ControlNetModel\"");
                 Err(Error::config("controlnet/config.json", "_class_name", reason))
             }
         };
@@ -73,7 +83,8 @@ struct ControlNetFile {
 impl ControlNetFile {
     /// Reads names and shapes; no weights.
     fn open(path: &Path) -> Result<Self> {
-        let file = WeightFile::map(path.to_owned())?;
+        // Read, not mapped: people add and replace such files while a server runs.
+        let file = WeightFile::read(path.to_owned())?;
         let Contents { tensors, .. } = if torch_file::is_torch_file(file.bytes()) {
             torch_file::contents(&file, |_| Component::ControlNet)?
         } else {

@@ -1,7 +1,7 @@
 //! A model as a folder in diffusers' layout: model_index.json and one folder for each component.
 //!
 //! This module must not depend on the meaning of tensors. A model's files are mapped while it is being loaded: do not truncate or rewrite
-//! them in place. The file names and their order of preference follow diffusers' `models/modeling_utils.py` and `utils/constants.py`,
+//! them in place. Those of a single component are read. The file names and their order of preference follow diffusers' `models/modeling_utils.py` and `utils/constants.py`,
 //! except that a half-precision variant is used without a request if there is nothing else.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Component, TensorSource, VaeChoice, WeightSource, contents, kinds, mapping::WeightFile, model_index, python_json, safetensors_file,
-    table::TensorTable, torch_file,
+    strided::StoredTensor, table::TensorTable, torch_file,
 };
 use crate::{Error, Result, regular_file};
 
@@ -70,6 +70,14 @@ impl DiffusersFolder {
     /// The file of a component's configuration.
     pub(super) fn config_path(&self, component: Component) -> PathBuf {
         self.path(component, component.config_file())
+    }
+
+    /// The tensors of one file of a component. What supplements a model is read, not mapped: people replace it while a server runs.
+    fn read_file(&self, path: PathBuf, component: Component) -> Result<Vec<(String, StoredTensor)>> {
+        let torch = path.extension().is_some_and(|extension| extension == "bin");
+        let file = if self.only.is_some() { WeightFile::read(path)? } else { WeightFile::map(path)? };
+        let found = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
+        found.map(|found| found.tensors)
     }
 
     /// The preferred weight file among those that exist for a component.
@@ -174,7 +182,7 @@ impl WeightSource for DiffusersFolder {
                 if !shard_path.is_file() {
                     return Err(Error::file(shard_path, format!("is missing; {} names it", path.display())));
                 }
-                for (name, tensor) in read_file(shard_path.clone(), component)? {
+                for (name, tensor) in self.read_file(shard_path.clone(), component)? {
                     // A scale is attached to its tensor only within one file.
                     if let Some(weight) = contents::scaled_by(&name).filter(|weight| weight_map.contains_key(weight)) {
                         let reason =
@@ -188,19 +196,12 @@ impl WeightSource for DiffusersFolder {
                 }
             }
         } else {
-            for (name, tensor) in read_file(path, component)? {
+            for (name, tensor) in self.read_file(path, component)? {
                 table.insert(name, tensor)?;
             }
         }
         Ok(Arc::new(table))
     }
-}
-
-fn read_file(path: PathBuf, component: Component) -> Result<Vec<(String, super::strided::StoredTensor)>> {
-    let torch = path.extension().is_some_and(|extension| extension == "bin");
-    let file = WeightFile::map(path)?;
-    let found = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
-    found.map(|found| found.tensors)
 }
 
 /// The index of a sharded file: maps each tensor to its shard.

@@ -286,7 +286,7 @@ fn folders_and_their_variants_are_opened() {
     let (folder, source) = (tempfile::tempdir().unwrap(), goldens.source("edges"));
     let path = folder.path();
     let missing = open_controlnet(path).err().unwrap().to_string();
-    assert!(missing.contains("config.json: is missing"), "{missing}");
+    assert!(missing.contains("has no config.json"), "{missing}");
     fs::write(path.join("config.json"), source.config.to_string()).unwrap();
     write(&path.join("diffusion_pytorch_model.fp16.safetensors"), &source.all());
     assert!(psnr(&made_with(path, &goldens, "noise.one"), &goldens.image("noise.one")) > 72.0);
@@ -406,4 +406,41 @@ fn what_a_single_file_does_not_hold_is_said() {
     strange.insert("input_blocks.1.2.strange.weight".into(), draw("x", &[2, 2]));
     assert!(refused(strange).contains("input_blocks.1.2.strange.weight"));
     assert!(open_controlnet(Path::new("/nowhere/at/all")).err().unwrap().to_string().contains("does not exist"));
+}
+
+/// A file that is mapped ends the program if it is cut while it is read.
+#[test]
+fn an_open_net_may_be_replaced_on_disk() {
+    let goldens = Goldens::load();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    write(&path, &goldens.source("edges").all());
+    let of_file = open_controlnet(&path).unwrap();
+    let in_folder = folder.path().join("diffusion_pytorch_model.safetensors");
+    fs::copy(&path, &in_folder).unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"_class_name": "ControlNetModel"}"#).unwrap();
+    let of_folder = open_controlnet(folder.path()).unwrap();
+    let of_folder = of_folder.tensors(Component::ControlNet).unwrap();
+    let of_file = of_file.tensors(Component::ControlNet).unwrap();
+    for path in [&path, &in_folder] {
+        fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap();
+    }
+    for tensors in [of_file, of_folder] {
+        let Some(TensorShape::Known(shape)) = tensors.shape("conv_in.weight") else { panic!("it has a shape") };
+        assert_eq!(tensors.read("conv_in.weight", &shape).unwrap().dims(), shape);
+    }
+}
+
+#[test]
+fn what_a_folder_holds_instead_of_a_net_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = || open_controlnet(folder.path()).err().unwrap().to_string();
+    assert!(refused().contains("has no config.json, so this is no ControlNet's folder"), "{}", refused());
+    fs::write(folder.path().join("pytorch_lora_weights.safetensors"), "").unwrap();
+    assert!(refused().contains("it holds a LoRA"), "{}", refused());
+    fs::write(folder.path().join("config.json"), r#"{"_class_name": "FluxControlNetModel"}"#).unwrap();
+    assert!(refused().contains("\"FluxControlNetModel\", a ControlNet; supported"), "{}", refused());
+    fs::remove_file(folder.path().join("config.json")).unwrap();
+    fs::write(folder.path().join("model_index.json"), "{}").unwrap();
+    assert!(refused().contains("it holds a whole model"), "{}", refused());
 }

@@ -211,4 +211,8 @@ async fn what_is_wrong_with_a_net_is_said_and_leaves_the_model_as_it_was() {
     // A net whose files change is loaded again.
     write(&folder.0.join("canny/diffusion_pytorch_model.safetensors"), 7.0);
     assert!(make(&local, request(vec![control("canny")])).await.unwrap().png != before.png);
+    write(&folder.0.join("canny/diffusion_pytorch_model.safetensors"), f32::NAN);
+    let error = make(&local, request(vec![control("canny")])).await.unwrap_err();
+    let (field, reason) = error.refusal().unwrap_or_else(|| panic!("{error}"));
+    assert!(field == "controlnets" && reason.starts_with("canny: with these ControlNets"), "{field}: {reason}");
 }

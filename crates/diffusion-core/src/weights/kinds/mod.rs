@@ -58,6 +58,12 @@ pub(super) fn of_class(class: &str) -> Option<String> {
     KINDS.iter().chain(PARTS).find(is_of).map(Kind::refusal)
 }
 
+/// The name of what a model of this class is, if it is known and not run here.
+pub(super) fn name_of_class(class: &str) -> Option<&'static str> {
+    let is_of = |kind: &&Kind| kind.classes.iter().any(|begin| class.starts_with(begin));
+    KINDS.iter().chain(PARTS).find(is_of).map(|kind| kind.is)
+}
+
 /// What a file of this name is, if it belongs to another program.
 pub(super) fn of_file_name(name: &str) -> Option<&'static str> {
     FORMATS.iter().find(|(end, _)| name.ends_with(end)).map(|(_, is)| *is)

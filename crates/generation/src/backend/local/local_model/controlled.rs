@@ -135,6 +135,18 @@ fn control_image(control: &ControlSpec, (width, height): (u32, u32)) -> Result<R
     }
 }
 
+/// The error of a run, as one of the request if the numbers overflowed under the ControlNets that it chose.
+pub(super) fn of_run(error: Error, chosen: &ControlsSpec) -> Error {
+    let Error::NonFinite { what } = error else { return error };
+    if chosen.is_empty() {
+        return Error::NonFinite { what };
+    }
+    let names = chosen.nets().iter().map(ControlSpec::name).collect::<Vec<_>>().join(", ");
+    refused(format!(
+        "{names}: with these ControlNets, the model produced non-finite numbers in {what}; lower their weights, or check their files"
+    ))
+}
+
 fn refused(reason: String) -> Error {
     Error::Params { field: "controlnets", reason }
 }

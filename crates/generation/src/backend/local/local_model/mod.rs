@@ -22,7 +22,10 @@ use diffusion_core::{
 };
 
 pub use self::adapted::Adapters;
-use self::{adapted::AdaptedImages, controlled::ControlNets};
+use self::{
+    adapted::AdaptedImages,
+    controlled::{ControlNets, of_run},
+};
 use crate::{
     backend::{
         local::{
@@ -267,7 +270,7 @@ impl DeviceModel for LocalModel {
             xl: spec.sdxl().params(),
             controls,
         };
-        let image = model.image(&params, context).map_err(|error| images.of_run(error, spec.loras()))?;
+        let image = model.image(&params, context).map_err(|error| of_run(images.of_run(error, spec.loras()), spec.controls()))?;
         Ok(ImageOutput { image, truncated, remarks, loras })
     }
 
