@@ -2,8 +2,8 @@
 //!
 //! A step is one UNet call as in a real run: one latent for two texts (one, for a model that by its own marks runs without guidance) with
 //! precomputed keys and values, and the parts that do not depend on the text computed once. The autoencoder is the model's TAESD where it
-//! has one. The text encoder is timed where there is only one. The invariant: numbers are printed only if the timed outputs agree with the portable f32 execution of
-//! the layers, in which the two texts share nothing.
+//! has one. The text encoder is timed where there is only one. The invariant: numbers are printed only if the timed outputs agree with the
+//! portable f32 execution of the layers, in which the texts share nothing.
 
 use std::time::Duration;
 

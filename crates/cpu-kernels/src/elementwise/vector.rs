@@ -159,12 +159,7 @@ pub(crate) mod avx512 {
                 }
             };
         }
-        transpose(&mut registers);
-        let to = to.as_mut_ptr().cast::<__m512i>();
-        for (row, register) in registers.iter().enumerate() {
-            // SAFETY: there are 16 rows, each as long as a register.
-            unsafe { _mm512_storeu_si512(to.add(row), *register) };
-        }
+        store_transposed(registers, to);
     }
 
     /// Transposes: lane i of row j becomes lane j of row i.
@@ -194,6 +189,17 @@ pub(crate) mod avx512 {
         *rows = pairs;
     }
 
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn store_transposed(mut rows: [__m512i; 16], to: &mut MaybeUninit<[[u32; 16]; 16]>) {
+        transpose(&mut rows);
+        let to = to.as_mut_ptr().cast::<__m512i>();
+        for (index, row) in rows.iter().enumerate() {
+            // SAFETY: there are 16 rows, each as long as a register.
+            unsafe { _mm512_storeu_si512(to.add(index), *row) };
+        }
+    }
+
     /// [`transpose`] in memory.
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -203,12 +209,7 @@ pub(crate) mod avx512 {
             // SAFETY: a row is as long as a register.
             *register = unsafe { _mm512_loadu_si512(row.as_ptr().cast()) };
         }
-        transpose(&mut registers);
-        let to = to.as_mut_ptr().cast::<__m512i>();
-        for (row, register) in registers.iter().enumerate() {
-            // SAFETY: there are 16 rows, each as long as a register.
-            unsafe { _mm512_storeu_si512(to.add(row), *register) };
-        }
+        store_transposed(registers, to);
     }
 
     /// See [`crate::elementwise::pointwise::gelu`].

@@ -54,14 +54,16 @@ impl Kind {
 
 /// What a pipeline or a model of this class is, if it is known and not run here, with advice.
 pub(super) fn of_class(class: &str) -> Option<String> {
-    let is_of = |kind: &&Kind| kind.classes.iter().any(|begin| class.starts_with(begin));
-    KINDS.iter().chain(PARTS).find(is_of).map(Kind::refusal)
+    kind_of_class(class).map(Kind::refusal)
 }
 
 /// The name of what a model of this class is, if it is known and not run here.
 pub(super) fn name_of_class(class: &str) -> Option<&'static str> {
-    let is_of = |kind: &&Kind| kind.classes.iter().any(|begin| class.starts_with(begin));
-    KINDS.iter().chain(PARTS).find(is_of).map(|kind| kind.is)
+    kind_of_class(class).map(|kind| kind.is)
+}
+
+fn kind_of_class(class: &str) -> Option<&'static Kind> {
+    KINDS.iter().chain(PARTS).find(|kind| kind.classes.iter().any(|begin| class.starts_with(begin)))
 }
 
 /// What a file of this name is, if it belongs to another program.
