@@ -121,14 +121,19 @@ impl<T: Element> Run<'_, T> {
         (tile / self.of_image, within / self.across, within % self.across)
     }
 
-    /// Computes a block's points: those of its 32 tiles, with zeros for tiles behind the last.
+    /// How many rows of 16 tiles a block multiplies: two, or one if the last block has no more.
+    fn row_tiles(&self, block: usize) -> usize {
+        (self.tiles - block * TILES).min(TILES).div_ceil(ROWS)
+    }
+
+    /// Computes a block's points: those of the tiles that it multiplies, with zeros for tiles behind the last.
     ///
     /// # Safety
     /// `to` has space for a block.
     unsafe fn fill(&self, block: usize, to: *mut u8) {
         let (height, width) = self.shape.input;
         let (side, step, channels) = (self.basis.side(), self.basis.step(), self.weight.inputs());
-        for lane in 0..TILES {
+        for lane in 0..ROWS * self.row_tiles(block) {
             let tile = block * TILES + lane;
             // SAFETY: a lane of each point.
             let to = unsafe { to.add(lane * self.pitch) };
@@ -165,13 +170,13 @@ impl<T: Element> Run<'_, T> {
                     for point in 0..number {
                         for step in (0..chunks).step_by(group) {
                             for block in 0..count {
-                                // SAFETY: 32 lanes of the block's point and as many steps of the columns' point; each block's point has its
+                                // SAFETY: the lanes of the block's point and as many steps of the columns' point; each block's point has its
                                 // own sums.
                                 unsafe {
                                     let rows = points.add(block * self.block_bytes + point * self.point_bytes + step * STEP_BYTES);
                                     (self.kernel)(&Block {
                                         rows: [rows, rows.add(ROWS * self.pitch)],
-                                        row_tiles: 2,
+                                        row_tiles: self.row_tiles(first + block),
                                         row_stride: self.pitch,
                                         taps: &[0],
                                         chunks: group.min(chunks - step),
