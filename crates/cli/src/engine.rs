@@ -25,7 +25,9 @@ use crate::{
 /// What an engine is started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Still pictures only.
+    /// Still pictures from prompts alone.
+    Prompts,
+    /// Still pictures only, also from given ones.
     Images,
     /// Pictures, and the motion model.
     Motion,
@@ -66,11 +68,12 @@ pub(crate) fn start_adapted(
     // Those of flags have been checked, so any that is missing is the settings'.
     folders.check(&name, loras.as_ref().unwrap_or(&defaults.loras))?;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
-        let policy = ExecutionPolicy::resolve(compute.device, precision)?;
+        let encodes = purpose != Purpose::Prompts;
+        let policy = ExecutionPolicy { encodes, ..ExecutionPolicy::resolve(compute.device, precision)? };
         let images = open(&model, vae.as_deref(), &name, &hub, unknown_fields)?;
         // Fetched now if it comes from the hub, because nothing is fetched inside a request; its weights are read on first use.
         let motion = motion.open(&hub)?;
-        if purpose != Purpose::Images {
+        if purpose == Purpose::Motion {
             unknown_fields.judge(motion.as_ref())?;
         }
         let limit = memory_limit(&compute, &policy);

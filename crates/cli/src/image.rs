@@ -26,7 +26,7 @@ use crate::{
     adapters::{self, Folders},
     args::ImageArgs,
     controls,
-    engine::{self, about},
+    engine::{self, Purpose, about},
     failure::{Usage, one_line},
     flags, output, output_check,
     settings::Settings,
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
 
-    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), engine::Purpose::Images, Some(loras), folders)?;
+    let purpose = if request.init_image.is_some() { Purpose::Images } else { Purpose::Prompts };
+    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), purpose, Some(loras), folders)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;

@@ -1,4 +1,4 @@
-//! The device and the precision of each component, resolved once before anything is loaded.
+//! The device, the precision of each component and the parts that are loaded, resolved once before anything is.
 //!
 //! `resolve` may probe the machine; nothing later does. Invariant: after this module, no code checks whether there is a GPU.
 
@@ -80,7 +80,7 @@ impl FromStr for Precision {
     }
 }
 
-/// The resolved device and the precision of each component.
+/// The resolved device, the precision of each component, and the parts that are loaded.
 #[derive(Clone, Debug)]
 pub struct ExecutionPolicy {
     /// The device of every component.
@@ -91,6 +91,8 @@ pub struct ExecutionPolicy {
     pub unet: DType,
     /// The VAE's precision.
     pub vae: DType,
+    /// Whether images may be given; an image model loads its VAE's encoder only then.
+    pub encodes: bool,
     /// A sentence for users: the device and the reason for it.
     pub reason: String,
 }
@@ -110,13 +112,13 @@ impl ExecutionPolicy {
             Precision::Auto if device.is_cpu() => DType::F32,
             Precision::Auto => DType::F16,
         };
-        Ok(Self { device, text_encoder: dtype, unet: dtype, vae: dtype, reason })
+        Ok(Self { device, text_encoder: dtype, unet: dtype, vae: dtype, encodes: true, reason })
     }
 
     /// The CPU in f32: the reference for the goldens.
     pub fn cpu_f32() -> Self {
         let (text_encoder, unet, vae) = (DType::F32, DType::F32, DType::F32);
-        Self { device: Device::Cpu, text_encoder, unet, vae, reason: "the CPU, as asked".into() }
+        Self { device: Device::Cpu, text_encoder, unet, vae, encodes: true, reason: "the CPU, as asked".into() }
     }
 
     /// "cpu", "cuda" or "metal".

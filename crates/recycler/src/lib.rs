@@ -5,8 +5,9 @@
 //! system's.
 //!
 //! Large blocks lie in one range of addresses, reserved on the first large allocation. A block is cut from the smallest gap that it fits
-//! in, or else from the unused end of the range; a freed block is merged with the gaps beside it. So memory of an image's largest layers
-//! serves its smaller ones too, and peak memory is what was in use at once, plus some gaps. Invariant: gaps hold at most `KEPT_BYTES` of
+//! in, or else from the unused end of the range with the gap before it, if there is one; then other gaps give back as much memory as the
+//! block newly takes. A freed block is merged with the gaps beside it. So memory of an image's largest layers serves its smaller ones too,
+//! and peak memory is little more than what was in use at once. Invariant: gaps hold at most `KEPT_BYTES` of
 //! the system's memory (the count is an upper bound), and none after [`CachingAllocator::trim`].
 //!
 //! If there is no such range (on systems other than Linux, or under a limit on addresses), all blocks are the system's.
@@ -101,15 +102,40 @@ impl Blocks {
             }
             (start, true)
         } else {
-            let start = self.end;
-            if self.units - start < units {
-                return None;
-            }
-            self.end += units;
-            (start, false)
+            self.extend(units)?
         };
         // SAFETY: within the range.
         Some((unsafe { self.base.add(start * UNIT) }, used))
+    }
+
+    /// Takes a block that fits in no gap from the end of what has been used, including a gap there; also returns whether it may contain a
+    /// former block's data. Other gaps give back as much memory as the block newly takes, so that a model whose layers grow holds little
+    /// more than what is in use.
+    fn extend(&mut self, units: usize) -> Option<(usize, bool)> {
+        let last = self.count.checked_sub(1).filter(|last| self.gaps[*last].start + self.gaps[*last].length == self.end);
+        let start = last.map_or(self.end, |last| self.gaps[last].start);
+        if self.units - start < units {
+            return None;
+        }
+        let mut new = units;
+        if let Some(last) = last {
+            new -= self.gaps[last].held;
+            self.held -= self.gaps[last].held;
+            self.remove_gap(last);
+        }
+        self.end = start + units;
+        while new > 0
+            && let Some(fullest) = self.fullest_gap()
+        {
+            new = new.saturating_sub(self.gaps[fullest].held);
+            self.release(fullest);
+        }
+        Some((start, last.is_some()))
+    }
+
+    /// The gap that holds the most memory, unless none holds any.
+    fn fullest_gap(&self) -> Option<usize> {
+        (0..self.count).filter(|index| self.gaps[*index].held > 0).max_by_key(|index| self.gaps[*index].held)
     }
 
     fn remove_gap(&mut self, index: usize) {
@@ -135,29 +161,32 @@ impl Blocks {
         }
         if self.count == GAPS {
             // Its addresses are lost, but its memory is not.
-            self.release(&mut gap);
+            self.give_back(gap);
             return;
         }
         self.gaps.copy_within(at..self.count, at + 1);
         self.gaps[at] = gap;
         self.count += 1;
-        while self.held > KEPT_BYTES / UNIT {
-            let Some(most) = (0..self.count).max_by_key(|index| self.gaps[*index].held) else { return };
-            let mut gap = self.gaps[most];
-            self.release(&mut gap);
-            self.gaps[most] = gap;
+        while self.held > KEPT_BYTES / UNIT
+            && let Some(fullest) = self.fullest_gap()
+        {
+            self.release(fullest);
         }
     }
 
-    /// Returns a gap's memory to the system.
-    fn release(&mut self, gap: &mut Gap) {
+    /// Returns the memory of the gap at `index` to the system.
+    fn release(&mut self, index: usize) {
+        self.give_back(self.gaps[index]);
+        self.gaps[index].held = 0;
+    }
+
+    fn give_back(&mut self, gap: Gap) {
         #[cfg(all(target_os = "linux", not(miri)))]
         // SAFETY: a gap is not in use.
         unsafe {
             libc::madvise(self.base.add(gap.start * UNIT).cast(), gap.length * UNIT, libc::MADV_DONTNEED);
         }
         self.held -= gap.held;
-        gap.held = 0;
     }
 
     /// Whether a block lies in the range.
@@ -208,10 +237,8 @@ impl CachingAllocator {
     pub fn trim(&self) {
         let mut blocks = self.blocks();
         for index in 0..blocks.count {
-            let mut gap = blocks.gaps[index];
-            if gap.held > 0 {
-                blocks.release(&mut gap);
-                blocks.gaps[index] = gap;
+            if blocks.gaps[index].held > 0 {
+                blocks.release(index);
             }
         }
     }
@@ -357,6 +384,31 @@ mod tests {
             assert!(recycler.kept_bytes() > 0, "blocks were allocated since the last call");
             recycler.trim_if_idle();
             assert_eq!((gaps(), recycler.kept_bytes()), (1, 0));
+        }
+    }
+
+    /// Layers that double: the memory of the smaller ones is not kept beside that of the larger ones.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn growing_blocks_take_the_last_gap_and_empty_the_others() {
+        let recycler = CachingAllocator::new();
+        // SAFETY: as above.
+        unsafe {
+            let [first, between, last] = [4, 2, 4].map(|units| recycler.alloc(layout(units * UNIT)));
+            recycler.dealloc(first, layout(4 * UNIT));
+            recycler.dealloc(last, layout(4 * UNIT));
+            assert_eq!(recycler.kept_bytes(), 8 * UNIT);
+            // It lies where the last block was, and takes as much new memory as the first gap gives back.
+            let larger = recycler.alloc(layout(8 * UNIT));
+            assert_eq!((larger, recycler.kept_bytes()), (last, 0));
+            // The first gap's addresses serve a smaller block.
+            let smaller = recycler.alloc_zeroed(layout(3 * UNIT));
+            assert_eq!((smaller, *smaller), (first, 0));
+            for (block, units) in [(between, 2), (larger, 8), (smaller, 3)] {
+                recycler.dealloc(block, layout(units * UNIT));
+            }
+            let blocks = recycler.blocks();
+            assert_eq!((blocks.count, blocks.end), (1, 14));
         }
     }
 

@@ -11,7 +11,7 @@ pub(crate) mod vector;
 pub(crate) use self::element::put;
 pub use self::{
     element::Element,
-    norm::{Norm, group_norm, layer_norm, layer_norm_shifted},
+    norm::{Norm, group_norm, group_norm_silu_in_place, layer_norm, layer_norm_shifted},
     pointwise::{Activation, activate},
     stored::Stored,
 };

@@ -45,80 +45,23 @@ pub fn group_norm<'y, T: Element>(
     then_silu: bool,
     y: &'y mut [MaybeUninit<T>],
 ) -> &'y mut [T] {
-    let channels = norm.weight.len();
-    assert_eq!(norm.bias.len(), channels, "a group norm's bias");
     assert_eq!(x.len(), y.len(), "a group norm's result");
     if x.is_empty() {
         return output::zeros(y);
     }
-    assert!(groups > 0 && channels.is_multiple_of(groups), "{groups} groups of {channels} channels");
-    assert!(x.len().is_multiple_of(images * channels), "a group norm's pictures");
-    let length = x.len() / images;
-    let strip = (STRIP / channels + 1) * channels;
-    let strips = length.div_ceil(strip);
-    let piece = |task: usize| {
-        let (image, first) = (task / strips, task % strips * strip);
-        (image, image * length + first, strip.min(length - first))
-    };
-    let size = channels / groups;
-    let shifts: Vec<Vec<f32>> = (0..images)
-        .map(|image| {
-            let pixel = &x[image * length..image * length + channels];
-            pixel
-                .chunks(size)
-                .flat_map(|group| std::iter::repeat_n(group.iter().map(|value| value.widen()).sum::<f32>() / size as f32, size))
-                .collect()
-        })
-        .collect();
-    let partials: Vec<Mutex<Vec<(f64, f64)>>> = (0..images * strips).map(|_| Mutex::default()).collect();
-    engine.pool().run(images * strips, |task| {
-        let (image, at, count) = piece(task);
-        let sums = vectorised(
-            engine.level(),
-            #[inline(always)]
-            || sums(&x[at..at + count], &shifts[image], size),
-        );
-        *partials[task].lock().unwrap_or_else(PoisonError::into_inner) = sums;
-    });
-    let partials: Vec<Vec<(f64, f64)>> =
-        partials.into_iter().map(|sums| sums.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-    let count = (length / channels * size) as f64;
-    let affine: Vec<(Vec<f32>, Vec<f32>)> = (0..images)
-        .map(|image| {
-            let (mut means, mut factors) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
-            for group in 0..groups {
-                let (sum, squares) = partials[image * strips..(image + 1) * strips]
-                    .iter()
-                    .fold((0.0, 0.0), |total, strip| (total.0 + strip[group].0, total.1 + strip[group].1));
-                let mean = sum / count;
-                let rstd = 1.0 / ((squares / count - mean * mean).max(0.0) + norm.eps).sqrt();
-                for (shift, weight) in shifts[image].iter().zip(norm.weight).skip(group * size).take(size) {
-                    means.push((mean + f64::from(*shift)) as f32);
-                    factors.push((f64::from(*weight) * rstd) as f32);
-                }
-            }
-            (means, factors)
-        })
-        .collect();
+    let strips = Strips::of(x.len(), images, norm.weight.len());
+    let affine = strips.affine(engine, x, groups, norm);
     let results = SendPtr(y.as_mut_ptr());
-    engine.pool().run(images * strips, |task| {
-        let (image, at, count) = piece(task);
+    strips.run(engine, |image, at, count| {
         // SAFETY: only this task writes this part of y.
         let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
-        let (from, (means, factors)) = (&x[at..at + count], &affine[image]);
-        let rows = to.chunks_exact_mut(channels).zip(from.chunks_exact(channels));
+        let (channels, (means, factors)) = (strips.channels, &affine[image]);
+        let rows = to.chunks_exact_mut(channels).zip(x[at..at + count].chunks_exact(channels));
         #[cfg(target_arch = "x86_64")]
         if T::HALF && engine.level().has_bf16() {
             for (to, from) in rows {
-                let (from, to) = (from.as_ptr(), to.as_mut_ptr().cast());
                 // SAFETY: rows have `channels` elements; the level has the instructions.
-                unsafe {
-                    if then_silu {
-                        avx512::affine::<T, true>(from, to, means, factors, norm.bias);
-                    } else {
-                        avx512::affine::<T, false>(from, to, means, factors, norm.bias);
-                    }
-                }
+                unsafe { affine_half(from.as_ptr(), to.as_mut_ptr().cast(), means, factors, norm.bias, then_silu) };
             }
             return;
         }
@@ -143,6 +86,141 @@ pub fn group_norm<'y, T: Element>(
     });
     // SAFETY: the strips are whole rows and cover x.
     unsafe { written(y) }
+}
+
+/// [`group_norm`] and SiLU in the memory of x.
+///
+/// # Panics
+/// As [`group_norm`].
+pub fn group_norm_silu_in_place<T: Element>(engine: &Engine, x: &mut [T], images: usize, groups: usize, norm: Norm<'_>) {
+    if x.is_empty() {
+        return;
+    }
+    let strips = Strips::of(x.len(), images, norm.weight.len());
+    let affine = strips.affine(engine, x, groups, norm);
+    let base = SendPtr(x.as_mut_ptr());
+    strips.run(engine, |image, at, count| {
+        // SAFETY: this part of x belongs to this task alone.
+        let rows = unsafe { std::slice::from_raw_parts_mut(base.get().add(at), count) }.chunks_exact_mut(strips.channels);
+        let (means, factors) = &affine[image];
+        #[cfg(target_arch = "x86_64")]
+        if T::HALF && engine.level().has_bf16() {
+            for row in rows {
+                let row = row.as_mut_ptr();
+                // SAFETY: as above; each vector is read before it is written.
+                unsafe { affine_half(row, row, means, factors, norm.bias, true) };
+            }
+            return;
+        }
+        vectorised(
+            engine.level(),
+            #[inline(always)]
+            || {
+                for row in rows {
+                    for (value, ((mean, factor), bias)) in row.iter_mut().zip(means.iter().zip(factors).zip(norm.bias)) {
+                        *value = T::narrow(silu((value.widen() - mean) * factor + bias));
+                    }
+                }
+            },
+        );
+    });
+}
+
+/// A row of channels in bfloat16: normalised, scaled, shifted.
+///
+/// # Safety
+/// Both pointers are valid for as many elements as there are means, and the same or apart; the processor has the level's instructions.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn affine_half<T: Element>(from: *const T, to: *mut T, means: &[f32], factors: &[f32], bias: &[f32], then_silu: bool) {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        if then_silu {
+            avx512::affine::<T, true>(from, to, means, factors, bias);
+        } else {
+            avx512::affine::<T, false>(from, to, means, factors, bias);
+        }
+    }
+}
+
+/// Images [images, pixels, channels] in strips, the tasks of a group norm.
+struct Strips {
+    images: usize,
+    channels: usize,
+    /// Elements of an image, and of a strip.
+    length: usize,
+    strip: usize,
+}
+
+impl Strips {
+    /// # Panics
+    /// If the elements are not those of so many images of whole pixels.
+    fn of(elements: usize, images: usize, channels: usize) -> Self {
+        assert!(elements.is_multiple_of(images * channels), "a group norm's pictures");
+        Self { images, channels, length: elements / images, strip: (STRIP / channels + 1) * channels }
+    }
+
+    fn of_image(&self) -> usize {
+        self.length.div_ceil(self.strip)
+    }
+
+    /// Runs `task` for each strip: its image, its first element, and how many.
+    fn run(&self, engine: &Engine, task: impl Fn(usize, usize, usize) + Sync) {
+        engine.pool().run(self.images * self.of_image(), |index| {
+            let (image, first) = (index / self.of_image(), index % self.of_image() * self.strip);
+            task(image, image * self.length + first, self.strip.min(self.length - first));
+        });
+    }
+
+    /// For each image, what is subtracted from each channel, and the factor of the rest.
+    ///
+    /// # Panics
+    /// If the lengths of the norm differ, or the groups do not divide the channels.
+    fn affine<T: Element>(&self, engine: &Engine, x: &[T], groups: usize, norm: Norm<'_>) -> Vec<(Vec<f32>, Vec<f32>)> {
+        let Self { images, channels, length, strip } = *self;
+        assert_eq!(norm.bias.len(), channels, "a group norm's bias");
+        assert!(groups > 0 && channels.is_multiple_of(groups), "{groups} groups of {channels} channels");
+        let (size, strips) = (channels / groups, self.of_image());
+        let shifts: Vec<Vec<f32>> = (0..images)
+            .map(|image| {
+                let pixel = &x[image * length..image * length + channels];
+                pixel
+                    .chunks(size)
+                    .flat_map(|group| std::iter::repeat_n(group.iter().map(|value| value.widen()).sum::<f32>() / size as f32, size))
+                    .collect()
+            })
+            .collect();
+        let partials: Vec<Mutex<Vec<(f64, f64)>>> = (0..images * strips).map(|_| Mutex::default()).collect();
+        self.run(engine, |image, at, count| {
+            let sums = vectorised(
+                engine.level(),
+                #[inline(always)]
+                || sums(&x[at..at + count], &shifts[image], size),
+            );
+            let index = image * strips + (at - image * length) / strip;
+            *partials[index].lock().unwrap_or_else(PoisonError::into_inner) = sums;
+        });
+        let partials: Vec<Vec<(f64, f64)>> =
+            partials.into_iter().map(|sums| sums.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+        let count = (length / channels * size) as f64;
+        (0..images)
+            .map(|image| {
+                let (mut means, mut factors) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+                for group in 0..groups {
+                    let (sum, squares) = partials[image * strips..(image + 1) * strips]
+                        .iter()
+                        .fold((0.0, 0.0), |total, strip| (total.0 + strip[group].0, total.1 + strip[group].1));
+                    let mean = sum / count;
+                    let rstd = 1.0 / ((squares / count - mean * mean).max(0.0) + norm.eps).sqrt();
+                    for (shift, weight) in shifts[image].iter().zip(norm.weight).skip(group * size).take(size) {
+                        means.push((mean + f64::from(*shift)) as f32);
+                        factors.push((f64::from(*weight) * rstd) as f32);
+                    }
+                }
+                (means, factors)
+            })
+            .collect()
+    }
 }
 
 /// Each group's sum and sum of squares of the distance from `shift`, over some rows of channels.

@@ -1,6 +1,6 @@
 //! Norms and activations against their definitions.
 
-use cpu_kernels::{Activation, Norm, activate, group_norm, layer_norm, layer_norm_shifted, vec_of};
+use cpu_kernels::{Activation, Norm, activate, group_norm, group_norm_silu_in_place, layer_norm, layer_norm_shifted, vec_of};
 use half::bf16;
 
 use crate::{
@@ -41,6 +41,15 @@ fn group_norms_match_their_definition() {
             let y = vec_of(x.len(), |y| group_norm(&engine, &x, images, groups, norm, silu, y));
             let error = relative_error(&y, &expected);
             assert!(error < SINGLE, "{:?}: {error:.1e}", engine.level());
+            if silu {
+                let mut in_place = x.clone();
+                group_norm_silu_in_place(&engine, &mut in_place, images, groups, norm);
+                assert_eq!(in_place, y);
+                let mut in_place: Vec<bf16> = x.iter().copied().map(bf16::from_f32).collect();
+                let y = vec_of(x.len(), |y| group_norm(&engine, &in_place, images, groups, norm, true, y));
+                group_norm_silu_in_place(&engine, &mut in_place, images, groups, norm);
+                assert_eq!(in_place, y);
+            }
         }
     }
 }

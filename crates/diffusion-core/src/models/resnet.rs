@@ -19,6 +19,8 @@ pub(super) struct ResnetParams {
     pub(super) eps: f64,
     /// Divisor of the block's result (mid_block_scale_factor).
     pub(super) output_scale: f64,
+    /// See [`Conv2dParams::compact`].
+    pub(super) compact: bool,
 }
 
 /// norm, silu, conv, + time embedding, norm, silu, conv, + shortcut.
@@ -35,16 +37,17 @@ pub(super) struct ResnetBlock2d {
 
 impl ResnetBlock2d {
     pub(super) fn load(weights: &ComponentWeights, params: ResnetParams) -> Result<Self> {
-        let ResnetParams { inputs, outputs, time_channels, groups, eps, output_scale } = params;
+        let ResnetParams { inputs, outputs, time_channels, groups, eps, output_scale, compact } = params;
+        let conv = Conv2dParams { compact, ..Conv2dParams::same(3) };
         let time_emb_proj =
             time_channels.map(|channels| Linear::load(&weights.pp("time_emb_proj"), channels, outputs, true)).transpose()?;
         let shortcut = (inputs != outputs).then(|| Conv2d::load(&weights.pp("conv_shortcut"), inputs, outputs, Conv2dParams::same(1)));
         Ok(Self {
             norm1: GroupNorm::load(&weights.pp("norm1"), inputs, groups, eps)?,
-            conv1: Conv2d::load(&weights.pp("conv1"), inputs, outputs, Conv2dParams::same(3))?,
+            conv1: Conv2d::load(&weights.pp("conv1"), inputs, outputs, conv)?,
             time_emb_proj,
             norm2: GroupNorm::load(&weights.pp("norm2"), outputs, groups, eps)?,
-            conv2: Conv2d::load(&weights.pp("conv2"), outputs, outputs, Conv2dParams::same(3))?,
+            conv2: Conv2d::load(&weights.pp("conv2"), outputs, outputs, conv)?,
             shortcut: shortcut.transpose()?,
             output_scale,
         })
@@ -54,6 +57,16 @@ impl ResnetBlock2d {
     pub(super) fn forward(&self, x: &Nhwc, time: Option<&Tensor>) -> Result<Nhwc> {
         let images = x.dims()?.0;
         self.run(x, self.project(time)?.map(|time| repeat_images(&time, images)).transpose()?)
+    }
+
+    /// [`Self::forward`] without a time embedding, for activations that nobody else holds: a block that changes the channels uses their
+    /// memory as soon as it can. In a decode these are the largest activations.
+    pub(super) fn forward_owned(&self, x: Nhwc) -> Result<Nhwc> {
+        let Some(shortcut) = &self.shortcut else { return self.run(&x, None) };
+        let projected = shortcut.forward(&x)?;
+        let mut hidden = self.norm1.silu_of_owned(x)?;
+        hidden = self.conv1.forward(&hidden)?;
+        self.finish(hidden, &projected)
     }
 
     /// [`Self::forward`] for frames of clips: `time` is [clips, time_channels], and the `num_frames` frames of a clip share its row.
@@ -69,10 +82,14 @@ impl ResnetBlock2d {
         // Reassigned, so that each activation is freed when it is replaced: these are the largest activations of a decode.
         let mut hidden = self.norm1.forward_silu(x)?;
         hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), ..ConvExtras::default() })?;
-        hidden = self.norm2.forward_silu(&hidden)?;
         let projected = self.shortcut.as_ref().map(|shortcut| shortcut.forward(x)).transpose()?;
-        let residual = Some(projected.as_ref().unwrap_or(x));
-        let sum = self.conv2.forward_with(&hidden, ConvExtras { residual, ..ConvExtras::default() })?;
+        self.finish(hidden, projected.as_ref().unwrap_or(x))
+    }
+
+    /// The second half, with the first convolution's result.
+    fn finish(&self, hidden: Nhwc, residual: &Nhwc) -> Result<Nhwc> {
+        let hidden = self.norm2.silu_of_owned(hidden)?;
+        let sum = self.conv2.forward_with(&hidden, ConvExtras { residual: Some(residual), ..ConvExtras::default() })?;
         if self.output_scale == 1.0 { Ok(sum) } else { sum.scale(1.0 / self.output_scale) }
     }
 }

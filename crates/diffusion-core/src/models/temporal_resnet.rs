@@ -96,7 +96,7 @@ pub(super) struct SpatioTemporalResBlock {
 impl SpatioTemporalResBlock {
     pub(super) fn load(weights: &ComponentWeights, params: SpatioTemporalResParams) -> Result<Self> {
         let SpatioTemporalResParams { inputs, outputs, time_channels, groups, spatial_eps, mix, .. } = params;
-        let spatial = ResnetParams { inputs, outputs, time_channels, groups, eps: spatial_eps, output_scale: 1.0 };
+        let spatial = ResnetParams { inputs, outputs, time_channels, groups, eps: spatial_eps, output_scale: 1.0, compact: false };
         let share = temporal_share(&weights.pp("time_mixer"), mix)?;
         Ok(Self {
             spatial: ResnetBlock2d::load(&weights.pp("spatial_res_block"), spatial)?,

@@ -4,7 +4,7 @@
 //! model's precision is bfloat16 and the processor multiplies it; sums, statistics and softmax are f32; results do not depend on the number
 //! of threads. f16 activations are computed in f32.
 
-use candle_core::{DType, Device, Tensor, WithDType};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor, WithDType};
 use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, engine, vec_of};
 
 use super::{Activation, AttentionParams, ConvExtras, Elements, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
@@ -213,6 +213,44 @@ fn group_norm_of<T: Element + WithDType>(
     let (source, images) = (source.slice()?, x.dim(0)?);
     let y = vec_of::<T>(x.elem_count(), |y| cpu_kernels::group_norm(engine(), source, images, groups, norm, silu, y));
     Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
+}
+
+/// [`group_norm`] and SiLU in the memory of `x`, which is contiguous, in f32 or bf16, and nobody else's.
+pub(super) fn group_norm_silu_in_place(x: &Tensor, weight: &Tensor, bias: &Tensor, groups: usize, eps: f64) -> Result<()> {
+    struct InPlace<'a>(usize, usize, Norm<'a>);
+
+    impl InplaceOp1 for InPlace<'_> {
+        fn name(&self) -> &'static str {
+            "group norm and SiLU in place"
+        }
+
+        fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+            let Self(images, groups, norm) = *self;
+            let range = layout.contiguous_offsets().and_then(|(start, end)| storage_range(storage, start, end));
+            match range.ok_or(candle_core::Error::RequiresContiguous { op: self.name() })? {
+                Floats::F32(x) => cpu_kernels::group_norm_silu_in_place(engine(), x, images, groups, norm),
+                Floats::Bf16(x) => cpu_kernels::group_norm_silu_in_place(engine(), x, images, groups, norm),
+            }
+            Ok(())
+        }
+    }
+
+    let (weight, bias) = (Elements::of(weight)?, Elements::of(bias)?);
+    let norm = Norm { weight: weight.slice()?, bias: bias.slice()?, eps };
+    Ok(x.inplace_op1(&InPlace(x.dim(0)?, groups, norm))?)
+}
+
+/// A storage's floats, in the types that the kernels take.
+enum Floats<'a> {
+    F32(&'a mut [f32]),
+    Bf16(&'a mut [half::bf16]),
+}
+
+fn storage_range(storage: &mut CpuStorage, start: usize, end: usize) -> Option<Floats<'_>> {
+    if let CpuStorage::F32(all) = storage {
+        return Some(Floats::F32(all.get_mut(start..end)?));
+    }
+    if let CpuStorage::BF16(all) = storage { Some(Floats::Bf16(all.get_mut(start..end)?)) } else { None }
 }
 
 /// See `portable::layer_norm`.

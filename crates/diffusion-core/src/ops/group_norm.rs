@@ -45,13 +45,32 @@ impl GroupNorm {
         self.run(x, true)
     }
 
-    fn run(&self, x: &Nhwc, silu: bool) -> Result<Nhwc> {
-        let (_, height, width, channels) = x.dims()?;
-        let expected = self.weight.elem_count();
-        if channels != expected {
-            let found = x.tensor().dims().to_vec();
-            return Err(Error::Shape { what: "input of a group norm", expected: format!("[.., {expected}]"), found });
+    /// [`Self::forward_silu`] for activations that nobody else holds, in whose memory the result lies if it can: large ones that are not
+    /// needed again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the channels are not the layer's.
+    pub(crate) fn silu_of_owned(&self, x: Nhwc) -> Result<Nhwc> {
+        self.check(&x)?;
+        if execution::is_cpu(x.tensor().device()) && matches!(x.tensor().dtype(), DType::F32 | DType::BF16) {
+            cpu::group_norm_silu_in_place(x.tensor(), &self.weight, &self.bias, self.groups, self.eps)?;
+            return Ok(x);
         }
+        self.run(&x, true)
+    }
+
+    fn check(&self, x: &Nhwc) -> Result<()> {
+        let (channels, expected) = (x.dims()?.3, self.weight.elem_count());
+        if channels == expected {
+            return Ok(());
+        }
+        let found = x.tensor().dims().to_vec();
+        Err(Error::Shape { what: "input of a group norm", expected: format!("[.., {expected}]"), found })
+    }
+
+    fn run(&self, x: &Nhwc, silu: bool) -> Result<Nhwc> {
+        self.check(x)?;
+        let (_, height, width, _) = x.dims()?;
         let tokens = x.tokens()?;
         let run = if execution::is_cpu(tokens.device()) { cpu::group_norm } else { portable::group_norm };
         Nhwc::from_tokens(&run(&tokens, &self.weight, &self.bias, self.groups, self.eps, silu)?, height, width)

@@ -18,19 +18,29 @@ const PORTABLE_BYTES: u64 = 24;
 /// Scratch tensors that portable attention holds at once: scores, their softmax, and the softmax in the values' precision.
 const PORTABLE_SCRATCHES: u64 = 3;
 
-/// Bytes of a weight of this shape, loaded in this precision; `on_cpu` if the CPU's kernels multiply it.
+/// Bytes of a weight of this shape, loaded in this precision; `on_cpu` if the CPU's kernels multiply it, in their fastest form.
 pub fn weight_bytes(shape: &[usize], dtype: DType, on_cpu: bool) -> u64 {
     let elements = shape.iter().fold(1_u64, |product, extent| product.saturating_mul(*extent as u64));
     let (true, [outputs, inputs, taps @ ..]) = (on_cpu, shape) else {
         return elements.saturating_mul(dtype.size_in_bytes() as u64);
     };
+    let (bytes, transforms) = packing(dtype);
+    let transformed = transforms && taps == [3, 3] && *outputs.min(inputs) >= FEW_CHANNELS;
+    if transformed { elements.saturating_mul(bytes).saturating_mul(16) / 9 } else { elements.saturating_mul(bytes) }
+}
+
+/// Bytes that [`weight_bytes`] counts too many for 3x3 kernels of so many elements in all if they are kept compact.
+pub fn compact_saving(elements: usize, dtype: DType, on_cpu: bool) -> u64 {
+    let (bytes, transforms) = packing(dtype);
+    if on_cpu && transforms { (elements as u64).saturating_mul(bytes).saturating_mul(7) / 9 } else { 0 }
+}
+
+/// The bytes of a packed element, and whether 3x3 kernels are stored as the 16 points of a tile, which tile registers do not.
+fn packing(dtype: DType) -> (u64, bool) {
     // The kernels multiply in bf16 if the processor supports it, and otherwise in f32, whatever the activations' precision.
     let level = engine().level();
     let is_bf16 = dtype == DType::BF16 && level.has_bf16();
-    let bytes = if is_bf16 { 2 } else { 4 };
-    // A 3x3 kernel is stored as the 16 points of a tile, except with tile registers.
-    let transformed = taps == [3, 3] && *outputs.min(inputs) >= FEW_CHANNELS && !(is_bf16 && level == Level::Amx);
-    if transformed { elements.saturating_mul(bytes).saturating_mul(16) / 9 } else { elements.saturating_mul(bytes) }
+    (if is_bf16 { 2 } else { 4 }, !(is_bf16 && level == Level::Amx))
 }
 
 /// Bytes of a call's activations, given the peak of elements held at a time and the largest tensor.
@@ -56,6 +66,8 @@ mod tests {
         assert_eq!(weight_bytes(&[320, 640], DType::F16, true), 4 * 320 * 640);
         assert_eq!(weight_bytes(&[320, 640, 3, 3], DType::F32, true), 4 * 320 * 640 * 16);
         assert_eq!(weight_bytes(&[320, 4, 3, 3], DType::F32, true), 4 * 320 * 4 * 9);
+        assert_eq!(compact_saving(320 * 640 * 9, DType::F32, true), 4 * 320 * 640 * (16 - 9));
+        assert_eq!(compact_saving(320 * 640 * 9, DType::F32, false), 0);
         assert_eq!(weight_bytes(&[320, 640, 3, 1, 1], DType::F32, true), 4 * 320 * 640 * 3);
         assert_eq!(weight_bytes(&[usize::MAX, usize::MAX, 3, 3], DType::F32, true), u64::MAX / 9);
         assert_eq!(working_bytes(10, 4, DType::F32, true), 40);

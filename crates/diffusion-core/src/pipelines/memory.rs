@@ -18,7 +18,7 @@ use super::{StableDiffusion, StableVideoDiffusion, decode_split::DecodeSplit, im
 use crate::{
     Result,
     models::{AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
-    ops::memory::{weight_bytes, working_bytes},
+    ops::memory::{self, weight_bytes, working_bytes},
     policy::ExecutionPolicy,
     weights::{Component, ComponentWeights, ModelFamily, TensorShape, VaeChoice, WatchedTensors, WeightSource},
 };
@@ -73,7 +73,7 @@ impl ImageMemory {
         let family = ModelFamily::of_images(source)?;
         let vaes = VaeConfigs::read(source, family)?;
         let upcast = vaes.upcast(policy);
-        let mut weights = stored_weights(source, family.weighted_components(), &upcast)?;
+        let mut weights = stored_weights(source, family.weighted_components(), &upcast)?.saturating_sub(compact_saving(&unet, policy));
         if vaes.tiny.is_some() {
             weights = weights.saturating_add(stored_weights(source, &[Component::TinyVae], policy)?);
         }
@@ -247,6 +247,11 @@ impl StableVideoDiffusion {
     }
 }
 
+/// What kernels that the noise predictor keeps compact take less than other weights of their shapes.
+pub(super) fn compact_saving(unet: &UNet2dConfig, policy: &ExecutionPolicy) -> u64 {
+    memory::compact_saving(unet.compact_elements().1, policy.unet, policy.device.is_cpu())
+}
+
 /// The memory that a source's tensors need after loading.
 fn stored_weights(source: &dyn WeightSource, components: &[Component], policy: &ExecutionPolicy) -> Result<u64> {
     let mut weights = 0_u64;
@@ -255,7 +260,9 @@ fn stored_weights(source: &dyn WeightSource, components: &[Component], policy: &
         let dtype = own.into_iter().find(|(part, _)| part == component).map_or(policy.text_encoder, |(_, dtype)| dtype);
         let tensors = source.tensors(*component)?;
         for name in tensors.names() {
-            if let Some(TensorShape::Known(shape)) = tensors.shape(&name) {
+            let unused =
+                *component == Component::Vae && !policy.encodes && ["encoder.", "quant_conv."].iter().any(|part| name.starts_with(part));
+            if let Some(TensorShape::Known(shape)) = tensors.shape(&name).filter(|_| !unused) {
                 weights = weights.saturating_add(weight_bytes(&shape, dtype, policy.device.is_cpu()));
             }
         }
@@ -276,7 +283,8 @@ pub(super) fn largest_controlnet(source: &dyn WeightSource, unet: &UNet2dConfig,
         return Ok(0);
     }
     let convolutions = unet.residual_channels().into_iter().map(|channels| bytes(&[channels, channels, 1, 1]));
-    Ok(convolutions.fold(copied, u64::saturating_add))
+    let saved = memory::compact_saving(unet.compact_elements().0, policy.unet, policy.device.is_cpu());
+    Ok(convolutions.fold(copied.saturating_sub(saved), u64::saturating_add))
 }
 
 /// The (height, width) in pixels of one encode or decode: a tile's if the models tile an image of this size by themselves.

@@ -85,7 +85,7 @@ impl Coder {
                     Layer::ClipResnet(Box::new(SpatioTemporalResBlock::load(&weights, params)?))
                 }
                 LayerShape::Resnet { inputs, outputs } => {
-                    let params = ResnetParams { inputs, outputs, time_channels, groups, eps: EPS, output_scale: 1.0 };
+                    let params = ResnetParams { inputs, outputs, time_channels, groups, eps: EPS, output_scale: 1.0, compact: false };
                     Layer::Resnet(Box::new(ResnetBlock2d::load(&weights, params)?))
                 }
                 LayerShape::Attention(channels) => Layer::Attention(Box::new(PixelAttention::load(&weights, channels, groups)?)),
@@ -100,15 +100,24 @@ impl Coder {
 
     /// `x` is [images, height, width, channels].
     pub(super) fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
-        let mut hidden = x.clone();
-        for layer in &self.0 {
-            hidden = layer.forward(&hidden)?;
-        }
-        Ok(hidden)
+        let Some((first, others)) = self.0.split_first() else { return Ok(x.clone()) };
+        // What the first layer returns is nobody else's: both lists start with a convolution.
+        others.iter().try_fold(first.forward(x)?, |hidden, layer| layer.forward_owned(hidden))
     }
 }
 
 impl Layer {
+    /// [`Self::forward`] for activations that nobody else holds.
+    fn forward_owned(&self, x: Nhwc) -> Result<Nhwc> {
+        match self {
+            Self::Resnet(block) => block.forward_owned(x),
+            Self::NormSilu(norm) => norm.silu_of_owned(x),
+            Self::Conv(_) | Self::ClipResnet(_) | Self::Attention(_) | Self::Downsample(_) | Self::Upsample(_) | Self::TemporalConv(_) => {
+                self.forward(&x)
+            }
+        }
+    }
+
     fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
         match self {
             Self::Conv(conv) => conv.forward(x),

@@ -105,8 +105,16 @@ impl ImageVae {
     /// # Errors
     /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.
     pub fn load(config: &ImageVaeConfig, weights: &ComponentWeights) -> Result<Self> {
+        Self::load_with(config, weights, true)
+    }
+
+    /// [`Self::load`]; unless it `encodes`, without AutoencoderKL's encoder (AutoencoderTiny's is small).
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn load_with(config: &ImageVaeConfig, weights: &ComponentWeights, encodes: bool) -> Result<Self> {
         let model = match config {
-            ImageVaeConfig::Kl(config) => Model::Kl(Box::new(AutoencoderKl::load(config, weights)?)),
+            ImageVaeConfig::Kl(config) => Model::Kl(Box::new(AutoencoderKl::load_with(config, weights, encodes)?)),
             ImageVaeConfig::Tiny(config) => Model::Tiny(AutoencoderTiny::load(config, weights)?),
         };
         Ok(Self { config: config.clone(), model })
@@ -129,7 +137,8 @@ impl ImageVae {
     /// AutoencoderTiny none.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`ImageVaeConfig::factor`].
+    /// [`crate::Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`ImageVaeConfig::factor`];
+    /// [`crate::Error::Params`] if the encoder was not loaded.
     pub fn encode(&self, images: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let latents = match &self.model {
             Model::Kl(model) => model.encode(images)?.sample(noise)?,

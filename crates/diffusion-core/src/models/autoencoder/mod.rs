@@ -26,7 +26,7 @@ pub use tiny::{AutoencoderTiny, AutoencoderTinyConfig};
 use self::{coder::Coder, encoding::ImageEncoder, shapes::check_latents, tiling::Direction};
 use super::plan::ActivationPlan;
 use crate::{
-    Result,
+    Error, Result,
     ops::{Conv2d, Conv2dParams, Nhwc},
     weights::ComponentWeights,
 };
@@ -34,7 +34,8 @@ use crate::{
 /// An AutoencoderKL or, if `TEMPORAL`, an AutoencoderKLTemporalDecoder.
 #[derive(Debug)]
 pub struct Autoencoder<const TEMPORAL: bool> {
-    encoder: ImageEncoder,
+    /// `None` if it was not asked for.
+    encoder: Option<ImageEncoder>,
     decoder: Coder,
     post_quant_conv: Option<Conv2d>,
     tiling: Option<Tiling>,
@@ -58,12 +59,17 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// # Errors
     /// [`crate::Error::Weights`] if a tensor is missing or has the wrong shape.
     pub fn load(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights) -> Result<Self> {
+        Self::load_with(config, weights, true)
+    }
+
+    /// [`Self::load`]; unless it `encodes`, without the encoder, whose tensors need not be there.
+    pub(super) fn load_with(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights, encodes: bool) -> Result<Self> {
         let upcasts = TEMPORAL && config.force_upcast && weights.dtype() == DType::F16;
         let encoder_weights = if upcasts { weights.in_f32() } else { weights.clone() };
         let channels = config.latent_channels;
         let post_quant_conv = || Conv2d::load(&weights.pp("post_quant_conv"), channels, channels, Conv2dParams::same(1));
         Ok(Self {
-            encoder: ImageEncoder::load(config, &encoder_weights)?,
+            encoder: encodes.then(|| ImageEncoder::load(config, &encoder_weights)).transpose()?,
             decoder: Coder::load(&weights.pp("decoder"), config.decoder_layers(), config.norm_num_groups, TEMPORAL)?,
             post_quant_conv: config.use_post_quant_conv.then(post_quant_conv).transpose()?,
             tiling: Some(Tiling::default()),
@@ -91,9 +97,14 @@ impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
     /// Encodes images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`AutoencoderConfig::factor`].
+    /// [`crate::Error::Shape`] if the channels are not the config's, or height or width is no multiple of [`AutoencoderConfig::factor`];
+    /// [`crate::Error::Params`] if the encoder was not loaded.
     pub fn encode(&self, images: &Tensor) -> Result<LatentDistribution> {
-        self.encoder.encode(images, self.tiling)
+        let Some(encoder) = &self.encoder else {
+            let reason = "the model was loaded to make images from prompts alone, without its VAE's encoder".into();
+            return Err(Error::Params { field: "init_image", reason });
+        };
+        encoder.encode(images, self.tiling)
     }
 
     /// Decodes latents [batch, latent_channels, height, width], already divided by the scaling factor, to images [batch, out_channels,

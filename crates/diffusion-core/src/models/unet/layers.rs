@@ -51,6 +51,20 @@ impl<'a> UNetShape<'a> {
         (down.into_iter().filter_map(pushed).collect(), self.levels.last().map_or(0, |level| level.channels))
     }
 
+    /// Elements of the kernels that are kept [compact](Conv2dParams::compact): in the layers down to and including the middle, and in all.
+    pub(in crate::models) fn compact_elements(&self) -> (usize, usize) {
+        let of = |layers: Layers<'_>| {
+            let elements = layers.into_iter().filter_map(|(_, layer)| {
+                let Resnet { inputs, site } = layer else { return None };
+                site.level.is_compact().then(|| 9 * site.level.channels * (inputs + site.level.channels))
+            });
+            elements.fold(0, usize::saturating_add)
+        };
+        let (down, up) = self.layers();
+        let first = of(down);
+        (first, first.saturating_add(of(up)))
+    }
+
     /// The layers down to and including the middle, which push skips, and the layers up from there, which pop them.
     pub(super) fn layers(&self) -> (Layers<'a>, Layers<'a>) {
         let (mut down, mut up) = (Layers::new(), Layers::new());

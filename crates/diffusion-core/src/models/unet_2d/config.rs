@@ -122,6 +122,11 @@ impl UNet2dConfig {
         channels
     }
 
+    /// Elements of the 3x3 kernels that are kept compact: in the first half, which a ControlNet copies, and in all.
+    pub(crate) fn compact_elements(&self) -> (usize, usize) {
+        self.shape().compact_elements()
+    }
+
     /// Checks constraints between fields.
     pub(in crate::models) fn check(&self, reader: &ConfigReader<'_>) -> Result<()> {
         for (field, kernel) in [("conv_in_kernel", self.conv_in_kernel), ("conv_out_kernel", self.conv_out_kernel)] {

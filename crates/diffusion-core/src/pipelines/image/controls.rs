@@ -13,6 +13,7 @@ use crate::{
     Error, Result,
     guidance::Control,
     models::{ControlNetConfig, ControlNetModel},
+    ops::memory::compact_saving,
     pipelines::memory::WeightCounter,
     policy::ExecutionPolicy,
     preprocess,
@@ -38,7 +39,9 @@ impl ControlNet {
         let config = ControlNetConfig::from_json(&source.config(Component::ControlNet)?)?;
         let counter = WeightCounter::default();
         let weights = counter.component(source, Component::ControlNet, policy.unet, &policy.device)?;
-        Ok(Self { model: ControlNetModel::load(&config, &weights)?, weight_bytes: counter.bytes() })
+        let model = ControlNetModel::load(&config, &weights)?;
+        let compact = compact_saving(config.unet.compact_elements().0, policy.unet, policy.device.is_cpu());
+        Ok(Self { model, weight_bytes: counter.bytes().saturating_sub(compact) })
     }
 
     /// The configuration that the net was loaded with.

@@ -127,10 +127,11 @@ impl StableDiffusion {
         };
         let text_conditioner = text_parts.load(&policy, weights)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
-        let full = ImageVae::load(&vae_configs.full, &weights(Component::Vae, policy.vae)?)?;
+        let full = ImageVae::load_with(&vae_configs.full, &weights(Component::Vae, policy.vae)?, policy.encodes)?;
         let tiny = |config| ImageVae::load(config, &weights(Component::TinyVae, tiny_dtype)?);
         let vaes = Vaes { full, tiny: vae_configs.tiny.as_ref().map(tiny).transpose()? };
-        let (weight_bytes, colours) = (counter.bytes(), OnceLock::new());
+        let weight_bytes = counter.bytes().saturating_sub(memory::compact_saving(&unet_config, &policy));
+        let colours = OnceLock::new();
         let controlnet_bytes = memory::largest_controlnet(source, &unet_config, &policy)?;
         Ok(Self {
             name: source.name(),
