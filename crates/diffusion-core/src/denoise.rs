@@ -3,12 +3,12 @@
 //! This module must not depend on models or prompts: the noise prediction arrives as a function. Invariant: latents are f32, NCHW and on
 //! the CPU between steps, so that the scheduler's arithmetic is the same on every device, and the run fails if they are not finite.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use candle_core::Tensor;
 use image::RgbImage;
 
-use crate::{Error, Result, frames::check_finite, noise::SeededNoise, schedulers::Scheduler};
+use crate::{Error, Result, frames::check_finite, noise::SeededNoise, schedulers::Scheduler, weights::StopCheck};
 
 /// The state after a step.
 pub struct StepReport<'a> {
@@ -35,6 +35,11 @@ pub trait StepMonitor {
 
     /// Called instead of [`Self::on_step`] for a run whose steps are skipped, because a journal has their result.
     fn on_kept(&mut self) {}
+
+    /// A check for work of the run that reports no steps: the load of a ControlNet stops when it returns true. The default never does.
+    fn stop_check(&self) -> StopCheck {
+        Arc::new(|| false)
+    }
 
     /// Called when memory is insufficient and the work continues in smaller parts; `what` is a sentence for a log.
     fn on_step_down(&mut self, _what: &str) {}

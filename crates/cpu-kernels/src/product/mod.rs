@@ -4,6 +4,7 @@
 
 mod basis;
 pub(crate) mod block;
+mod changed;
 pub(crate) mod direct;
 pub(crate) mod epilogue;
 mod pack;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     shape::{GROUP_STEPS, TASKS},
 };
 pub use self::{
+    changed::{Change, Difference, Weight},
     pack::Packed,
     peak::peak,
     shape::{Blend, ConvShape, Extras},

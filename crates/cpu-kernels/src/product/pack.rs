@@ -10,12 +10,16 @@ use std::mem::MaybeUninit;
 
 use half::bf16;
 
-use super::basis::Basis;
+use super::{Weight, basis::Basis};
 #[cfg(target_arch = "x86_64")]
 use crate::elementwise::vector::avx512;
 use crate::{
     elementwise::{Element, Stored, vector::vectorised},
-    runtime::{Engine, Level, SendPtr, scratch::Aligned, volume},
+    runtime::{
+        Engine, Level, SendPtr,
+        scratch::{self, Aligned},
+        volume,
+    },
 };
 
 /// Outputs in a column.
@@ -63,17 +67,23 @@ impl Packed {
     ///
     /// # Panics
     /// If the weight's length is not the product of the three dimensions, or there are no taps.
-    pub fn new<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
-        Self::of::<T, W>(engine, weight, [outputs, inputs, taps], false, None)
+    pub fn new<'a, T: Element, W: Stored>(
+        engine: &Engine,
+        weight: impl Into<Weight<'a, W>>,
+        outputs: usize,
+        inputs: usize,
+        taps: usize,
+    ) -> Self {
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, taps], false, None)
     }
 
     /// [`Self::new`] for a linear layer [2 * outputs, inputs] whose second half of outputs gates the first.
     ///
     /// # Panics
     /// As [`Self::new`], or if the number of outputs is odd.
-    pub fn gated<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+    pub fn gated<'a, T: Element, W: Stored>(engine: &Engine, weight: impl Into<Weight<'a, W>>, outputs: usize, inputs: usize) -> Self {
         assert!(outputs.is_multiple_of(2), "a gated layer has as many gates as values");
-        Self::of::<T, W>(engine, weight, [outputs, inputs, 1], true, None)
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 1], true, None)
     }
 
     /// [`Self::new`] for a 3x3 convolution with stride 1 and padding 1, by Winograd's F(2x2, 3x3): 16 products where the definition has 36.
@@ -81,8 +91,8 @@ impl Packed {
     ///
     /// # Panics
     /// If the weight's length is not the product of the two dimensions and nine.
-    pub fn winograd<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
-        Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Winograd))
+    pub fn winograd<'a, T: Element, W: Stored>(engine: &Engine, weight: impl Into<Weight<'a, W>>, outputs: usize, inputs: usize) -> Self {
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, Some(Basis::Winograd))
     }
 
     /// [`Self::winograd`] for an image that nearest-neighbour upsampling has first enlarged to twice its size, or one line less: 9 products
@@ -90,8 +100,8 @@ impl Packed {
     ///
     /// # Panics
     /// As [`Self::winograd`].
-    pub fn doubling<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
-        Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Doubling))
+    pub fn doubling<'a, T: Element, W: Stored>(engine: &Engine, weight: impl Into<Weight<'a, W>>, outputs: usize, inputs: usize) -> Self {
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, Some(Basis::Doubling))
     }
 
     /// [`Self::new`] for a 3x3 convolution with stride 1 and padding 1, by the method that is fastest at this level; `doubles` if the image
@@ -99,7 +109,13 @@ impl Packed {
     ///
     /// # Panics
     /// As [`Self::winograd`].
-    pub fn conv3x3<T: Element, W: Stored>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, doubles: bool) -> Self {
+    pub fn conv3x3<'a, T: Element, W: Stored>(
+        engine: &Engine,
+        weight: impl Into<Weight<'a, W>>,
+        outputs: usize,
+        inputs: usize,
+        doubles: bool,
+    ) -> Self {
         // Tile registers multiply so fast that computing a tile's points costs more than Winograd's products save.
         let winograd = !(T::HALF && engine.level() == Level::Amx);
         match doubles {
@@ -112,12 +128,12 @@ impl Packed {
 
     fn of<T: Element, W: Stored>(
         engine: &Engine,
-        weight: &[W],
+        weight: Weight<'_, W>,
         [outputs, inputs, taps]: [usize; 3],
         gated: bool,
         basis: Option<Basis>,
     ) -> Self {
-        assert_eq!(weight.len(), volume([outputs, inputs, taps]), "a weight's length");
+        assert_eq!(weight.numbers.len(), volume([outputs, inputs, taps]), "a weight's length");
         assert!(taps > 0, "a weight's taps");
         let bf16 = T::HALF && engine.level().has_bf16();
         let points = basis.map_or(taps, Basis::points);
@@ -131,33 +147,55 @@ impl Packed {
             let tiles = unsafe {
                 std::slice::from_raw_parts_mut(base.get().add(column * column_bytes).cast::<MaybeUninit<Tile>>(), column_bytes / TILE_BYTES)
             };
-            let level = engine.level();
+            let length = inputs * taps;
             // The model's precision applies to the weight itself, before any change of basis; tiles of bfloat16 are rounded anyway.
-            let rounds = T::HALF && !W::BF16 && (basis.is_some() || !bf16);
-            vectorised(
-                level,
-                #[inline(always)]
-                || match taps {
-                    1 => this.fill_column::<W, 1>(weight, taps, rounds, column, tiles, level),
-                    9 => this.fill_column::<W, 9>(weight, taps, rounds, column, tiles, level),
-                    _ => this.fill_column::<W, 0>(weight, taps, rounds, column, tiles, level),
-                },
-            );
+            let rounds = T::HALF && (basis.is_some() || !bf16);
+            if weight.changes.is_empty() {
+                let rows = this.lanes(column).map(|output| output.map_or(&[][..], |output| &weight.numbers[output * length..][..length]));
+                return this.fill_column_of(&rows, taps, rounds && !W::BF16, tiles, engine.level());
+            }
+            // The rows of one column stay in the second-level cache until they are packed.
+            let outputs: Vec<usize> = this.lanes(column).into_iter().flatten().collect();
+            scratch::with(0, outputs.len() * length * size_of::<f32>(), |made| {
+                // SAFETY: the buffer is this task's until the end of this call, as long as these rows, and holds bytes that are initialised;
+                // every pattern of bits is a float.
+                let made = unsafe { std::slice::from_raw_parts_mut(made.cast::<f32>(), outputs.len() * length) };
+                vectorised(
+                    engine.level(),
+                    #[inline(always)]
+                    || weight.write_rows(&outputs, length, made, engine.level()),
+                );
+                let mut rows = made.chunks_exact(length.max(1));
+                let rows = this.lanes(column).map(|output| output.and_then(|_| rows.next()).unwrap_or_default());
+                this.fill_column_of(&rows, taps, rounds, tiles, engine.level());
+            });
         });
         packed
     }
 
-    /// Writes all tiles of a column; `weight` has `taps` taps, which the compiler knows to be `TAPS` unless that is 0.
+    /// Writes all tiles of a column from its outputs' rows, [inputs, taps] each; a lane without an output has an empty one.
+    fn fill_column_of<W: Stored>(&self, rows: &[&[W]; COLUMN], taps: usize, rounds: bool, tiles: &mut [MaybeUninit<Tile>], level: Level) {
+        vectorised(
+            level,
+            #[inline(always)]
+            || match taps {
+                1 => self.fill_column::<W, 1>(rows, taps, rounds, tiles, level),
+                9 => self.fill_column::<W, 9>(rows, taps, rounds, tiles, level),
+                _ => self.fill_column::<W, 0>(rows, taps, rounds, tiles, level),
+            },
+        );
+    }
+
+    /// [`Self::fill_column_of`] for rows of `taps` taps, which the compiler knows to be `TAPS` unless that is 0.
     ///
     /// `rounds` first rounds the numbers to bfloat16. A chunk's numbers are first arranged for each lane, in the products' precision, and then
     /// transposed.
     #[inline(always)]
     fn fill_column<W: Stored, const TAPS: usize>(
         &self,
-        weight: &[W],
+        rows: &[&[W]; COLUMN],
         taps: usize,
         rounds: bool,
-        column: usize,
         tiles: &mut [MaybeUninit<Tile>],
         level: Level,
     ) {
@@ -165,9 +203,6 @@ impl Packed {
         let step = self.step_channels();
         #[cfg(target_arch = "x86_64")]
         if TAPS == 1 && level >= Level::Avx512 && !rounds {
-            let row =
-                |lane| self.output_of(column, lane).map_or(&[][..], |output| &weight[output * self.inputs..(output + 1) * self.inputs]);
-            let rows: [&[W]; COLUMN] = std::array::from_fn(row);
             for (chunk, tile) in tiles.iter_mut().enumerate() {
                 let rows = rows.map(|row| row.get(chunk * step..).unwrap_or_default());
                 // SAFETY: an engine has a level only if the processor supports it.
@@ -190,10 +225,11 @@ impl Packed {
             let channels = group.min(self.inputs - first);
             let padded = channels.next_multiple_of(step);
             for (lane, wide) in wide.chunks_exact_mut(group * taps).enumerate() {
-                let Some(output) = self.output_of(column, lane) else { continue };
-                let start = (output * self.inputs + first) * taps;
+                if rows[lane].is_empty() {
+                    continue;
+                }
                 let wide = &mut wide[..padded * taps];
-                widen_all(&weight[start..start + channels * taps], wide, level);
+                widen_all(&rows[lane][first * taps..(first + channels) * taps], wide, level);
                 wide[channels * taps..].fill(0.0);
                 if rounds {
                     wide.iter_mut().for_each(|number| *number = bf16::narrow(*number).widen());
@@ -201,7 +237,7 @@ impl Packed {
             }
             for chunk in 0..padded / step {
                 for (lane, wide) in wide.chunks_exact(group * taps).enumerate() {
-                    if self.output_of(column, lane).is_none() {
+                    if rows[lane].is_empty() {
                         continue;
                     }
                     let wide = &wide[chunk * step * taps..(chunk + 1) * step * taps];
@@ -284,6 +320,11 @@ impl Packed {
         let half = self.outputs / 2;
         let within = column / 2 * COLUMN + lane;
         (within < half).then_some(within + if column.is_multiple_of(2) { 0 } else { half })
+    }
+
+    /// The outputs in the lanes of a column.
+    fn lanes(&self, column: usize) -> [Option<usize>; COLUMN] {
+        std::array::from_fn(|lane| self.output_of(column, lane))
     }
 
     /// `bias` \[outputs\] in the order of the columns, padded with zeros.
@@ -377,7 +418,7 @@ impl Packed {
 
 /// Widens as many numbers as both slices have.
 #[inline(always)]
-fn widen_all<W: Stored>(from: &[W], to: &mut [f32], level: Level) {
+pub(super) fn widen_all<W: Stored>(from: &[W], to: &mut [f32], level: Level) {
     #[cfg(target_arch = "x86_64")]
     if W::F16 && level >= Level::Avx512 {
         // SAFETY: an engine has a level only if the processor supports it.

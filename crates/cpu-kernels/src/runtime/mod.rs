@@ -9,7 +9,7 @@ mod pool;
 mod priority;
 pub(crate) mod scratch;
 
-pub(crate) use self::output::{SendPtr, volume, written};
+pub(crate) use self::output::{SendPtr, volume, written, zeros};
 pub use self::{
     engine::{Engine, configure, engine},
     isa::Level,

@@ -7,8 +7,8 @@
 use std::mem::MaybeUninit;
 
 use cpu_kernels::{
-    Activation, AttentionShape, Blend, ConvShape, Element, Engine, Extras, Norm, Packed, TemporalShape, activate, attention, conv2d,
-    group_norm, layer_norm, layer_norm_shifted, temporal_attention,
+    Activation, AttentionShape, Blend, Change, ConvShape, Difference, Element, Engine, Extras, Norm, Packed, TemporalShape, Weight,
+    activate, attention, conv2d, group_norm, layer_norm, layer_norm_shifted, temporal_attention,
 };
 use half::bf16;
 
@@ -106,6 +106,17 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
             let extras = Extras { residual: Some(residual.slice()), blend: None, ..extras };
             conv2d(engine, x.slice(), &doubling, ConvShape { enlarged, output: enlarged, ..shape }, extras, y.spare());
         }
+    }
+    // A part of a block of columns, and whole ones; rows that are no multiple of those computed together.
+    for (outputs, length, rank) in [(19, 37, 3), (6, 128, 2)] {
+        let base = guard(outputs * length, 1);
+        let (left, right, whole) = (numbers(outputs * rank, 2), numbers(rank * length, 3), numbers(outputs * length, 4));
+        let product = Difference::Product { left: left.slice(), right: right.slice() };
+        let changes = [Change::new(product, 0.5), Change::new(Difference::Whole(whole.slice()), 0.5)];
+        let weight = Weight { numbers: base.slice(), changes: &changes };
+        Packed::new::<T, T>(engine, weight, outputs, length, 1);
+        Packed::gated::<T, T>(engine, Weight { numbers: &base.slice()[..outputs / 2 * 2 * length], ..weight }, outputs / 2 * 2, length);
+        weight.changed(engine, outputs);
     }
     // Fewer queries than a task's and more; a head of whole pairs of channels and one with an odd number.
     for (queries, keys, head_dim) in [(35, 19, 24), (130, 40, 7)] {

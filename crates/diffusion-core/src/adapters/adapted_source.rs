@@ -1,31 +1,18 @@
-//! A model with adapters: each tensor that they change is merged while it is read.
+//! A model with adapters: which tensors they change.
 //!
-//! This module must not depend on how adapters compute their changes. Invariants: what no adapter changes is handed on byte for byte; names,
+//! This module must not depend on how adapters compute their changes. Invariants: a part that no adapter changes is handed on as it is; names,
 //! shapes and stored precisions stay those of the model.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::{DefaultHasher, Hash, Hasher},
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 
-use candle_core::{DType, Device, Tensor};
-use cpu_kernels::{engine, vec_in_strips};
-
-use super::{Adapter, SHOWN, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
+use super::{Adapter, SHOWN, adapted_tensors::AdaptedTensors, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
 use crate::{
     Error, Result,
-    ops::Elements,
-    weights::{Component, ModelFamily, Numbers, TensorShape, TensorSource, VaeChoice, WeightSource},
+    weights::{Component, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource},
 };
-
-/// The largest merged weight: the largest number in f16. No published model's weights come near it, and larger ones overflow the model's
-/// own sums sooner or later, whatever its precision.
-const MOST_MERGED: f32 = 65_504.0;
 
 /// The parts that adapters change, where a model has them.
 const ADAPTED: [Component; 3] = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
@@ -47,20 +34,20 @@ impl AppliedAdapter {
         self.adapter.stamp == other.adapter.stamp && (self.unet_weight, self.text_weight) == (other.unet_weight, other.text_weight)
     }
 
-    fn weight_in(&self, component: Component) -> f64 {
+    pub(super) fn weight_in(&self, component: Component) -> f64 {
         if component == Component::Unet { self.unet_weight } else { self.text_weight }
     }
 }
 
 /// One change of one tensor.
-struct Use {
-    applied: usize,
-    layer: usize,
-    parameter: Parameter,
+pub(super) struct Use {
+    pub(super) applied: usize,
+    pub(super) layer: usize,
+    pub(super) parameter: Parameter,
 }
 
 /// The changes of a part's tensors by their names.
-type Changes = HashMap<String, Vec<Use>>;
+pub(super) type Changes = HashMap<String, Vec<Use>>;
 
 /// A model with adapters.
 pub struct AdaptedSource {
@@ -194,9 +181,7 @@ impl WeightSource for AdaptedSource {
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
         let tensors = self.source.tensors(component)?;
         match self.changes.get(component.folder()) {
-            Some(changes) => {
-                Ok(Arc::new(AdaptedTensors { tensors, changes: Arc::clone(changes), applied: Arc::clone(&self.applied), component }))
-            }
+            Some(changes) => Ok(Arc::new(AdaptedTensors::new(tensors, component, Arc::clone(changes), Arc::clone(&self.applied)))),
             None => Ok(tensors),
         }
     }
@@ -211,101 +196,5 @@ impl WeightSource for AdaptedSource {
 
     fn unknown_tensors(&self) -> Vec<String> {
         self.source.unknown_tensors()
-    }
-}
-
-/// `base + factor * difference`, in one pass over memory on the kernels' threads, and the largest magnitude of it; NaN if any is NaN.
-fn with_difference(base: &Tensor, difference: &Tensor, factor: f32) -> Result<(Tensor, f32)> {
-    let (bases, differences) = (Elements::of(base)?, Elements::of(difference)?);
-    let (bases, differences) = (bases.slice::<f32>()?, differences.slice::<f32>()?);
-    // Without their sign, the bits of floats are in the order of the floats, and those of NaN are the largest.
-    let largest = AtomicU32::new(0);
-    let sums = vec_in_strips(engine(), bases.len().min(differences.len()), |start, strip: &mut [f32]| {
-        let mut most = 0;
-        for (sum, (base, difference)) in strip.iter_mut().zip(bases.iter().skip(start).zip(differences.iter().skip(start))) {
-            *sum = base + factor * difference;
-            most = most.max(sum.abs().to_bits());
-        }
-        largest.fetch_max(most, Ordering::Relaxed);
-    });
-    Ok((Tensor::from_vec(sums, base.dims(), &Device::Cpu)?, f32::from_bits(largest.into_inner())))
-}
-
-/// The tensors of one part.
-struct AdaptedTensors {
-    tensors: Arc<dyn TensorSource>,
-    changes: Arc<Changes>,
-    applied: Arc<Vec<AppliedAdapter>>,
-    component: Component,
-}
-
-impl TensorSource for AdaptedTensors {
-    fn file_of(&self, tensor: &str) -> PathBuf {
-        self.tensors.file_of(tensor)
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.tensors.names()
-    }
-
-    fn shape(&self, tensor: &str) -> Option<TensorShape> {
-        self.tensors.shape(tensor)
-    }
-
-    fn precision(&self, tensor: &str) -> Option<(&'static str, usize)> {
-        self.tensors.precision(tensor)
-    }
-
-    fn version(&self, tensor: &str) -> u64 {
-        let Some(uses) = self.changes.get(tensor) else { return self.tensors.version(tensor) };
-        let mut hasher = DefaultHasher::new();
-        for Use { applied, layer, parameter } in uses {
-            if let Some(applied) = self.applied.get(*applied) {
-                (applied.adapter.stamp, layer, parameter, applied.weight_in(self.component).to_bits()).hash(&mut hasher);
-            }
-        }
-        // 0 is the model's own.
-        hasher.finish() | 1
-    }
-
-    /// A changed tensor is in f32, whatever its stored precision.
-    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
-        let Some(uses) = self.changes.get(tensor) else { return self.tensors.read(tensor, shape) };
-        let base = self.tensors.read_as(tensor, shape, DType::F32)?;
-        let mut merged = base.clone();
-        for Use { applied, layer, parameter } in uses {
-            let Some(applied) = self.applied.get(*applied) else { continue };
-            let Some(layer) = applied.adapter.layers.get(*layer) else { continue };
-            let weight = applied.weight_in(self.component);
-            let Some((difference, factor)) = layer.difference(*parameter, &base, weight, &applied.adapter.file)? else { continue };
-            let (sum, largest) = with_difference(&merged, &difference, factor as f32)?;
-            merged = sum;
-            if largest.is_nan() || largest > MOST_MERGED {
-                let reason = format!(
-                    "makes {tensor} of the {} {largest:e}, where a weight is at most {MOST_MERGED}: lower the adapter's weight, or repair its {}",
-                    self.component,
-                    layer.key_of(*parameter).unwrap_or("file")
-                );
-                return Err(applied.adapter.file.fail(reason));
-            }
-        }
-        Ok(merged)
-    }
-
-    fn read_as(&self, tensor: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
-        if self.changes.contains_key(tensor) {
-            Ok(self.read(tensor, shape)?.to_dtype(dtype)?)
-        } else {
-            self.tensors.read_as(tensor, shape, dtype)
-        }
-    }
-
-    fn in_place(&self, tensor: &str, shape: &[usize], take: &mut dyn FnMut(Numbers<'_>)) -> Result<bool> {
-        if !self.changes.contains_key(tensor) {
-            return self.tensors.in_place(tensor, shape, take);
-        }
-        let merged = self.read(tensor, shape)?;
-        take(Numbers::F32(Elements::of(&merged)?.slice()?));
-        Ok(true)
     }
 }

@@ -9,10 +9,53 @@ use std::collections::BTreeMap;
 use candle_core::{Result as CandleResult, Tensor};
 
 use super::keys::Role;
-use crate::{Result, weights::TensorFile};
+use crate::{Result, ops::Elements, weights::TensorFile};
 
 /// The largest rank of a factorisation: far above any trainer's, and small enough that a layer's product takes seconds at most.
 const MOST_RANK: usize = 4096;
+
+/// The largest rank of a product that is computed while it is added: beyond it, the second factor no longer stays in a core's cache.
+const MOST_ADDED_RANK: usize = 256;
+
+/// A change of a weight in f32: matrices with a row for each output.
+pub(super) enum Difference {
+    Whole(Tensor),
+    /// [rows, rank] times [rank, columns].
+    Product(Tensor, Tensor),
+}
+
+impl Difference {
+    /// Locks its numbers.
+    ///
+    /// # Errors
+    /// candle's, for a tensor that is not contiguous.
+    pub(super) fn numbers(&self) -> Result<DifferenceNumbers<'_>> {
+        Ok(match self {
+            Self::Whole(whole) => DifferenceNumbers::Whole(Elements::of(whole)?),
+            Self::Product(left, right) => DifferenceNumbers::Product(Elements::of(left)?, Elements::of(right)?),
+        })
+    }
+}
+
+/// The numbers of a [`Difference`].
+pub(super) enum DifferenceNumbers<'a> {
+    Whole(Elements<'a>),
+    Product(Elements<'a>, Elements<'a>),
+}
+
+impl DifferenceNumbers<'_> {
+    /// The change by `factor` times the difference, for the kernel that adds it.
+    ///
+    /// # Errors
+    /// candle's, for numbers that are not f32.
+    pub(super) fn change(&self, factor: f32) -> Result<cpu_kernels::Change<'_>> {
+        let difference = match self {
+            Self::Whole(whole) => cpu_kernels::Difference::Whole(whole.slice()?),
+            Self::Product(left, right) => cpu_kernels::Difference::Product { left: left.slice()?, right: right.slice()? },
+        };
+        Ok(cpu_kernels::Change::new(difference, factor))
+    }
+}
 
 /// A tensor of the adapter: its key and its size as a matrix, the first dimension by all others.
 #[derive(Clone, Debug)]
@@ -156,6 +199,19 @@ impl Formula {
                 let ((rows, columns), (inner_rows, inner_columns)) = (first.size(), second.size());
                 (rows.saturating_mul(inner_rows), columns.saturating_mul(inner_columns))
             }
+        }
+    }
+
+    /// The change in f32, a row for each output; a product of a low rank is left to the kernel that adds it.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] if a tensor cannot be read.
+    pub(super) fn read(&self, file: &TensorFile) -> Result<Difference> {
+        match &self.change {
+            Change::Matrix(Matrix::Product(left, right)) if right.rows() <= MOST_ADDED_RANK => {
+                Ok(Difference::Product(left.read(file)?, right.read(file)?))
+            }
+            Change::Matrix(_) | Change::Hadamard(..) | Change::Kronecker(..) => Ok(Difference::Whole(self.compute(file)?)),
         }
     }
 

@@ -6,7 +6,7 @@
 use candle_core::{Result as CandleResult, Tensor};
 
 use super::{
-    formula::{Factor, Factors, Formula},
+    formula::{Difference, Factor, Factors, Formula},
     keys::{LayerKey, Role},
 };
 use crate::{Result, weights::TensorFile};
@@ -102,29 +102,35 @@ impl Layer {
         }
     }
 
-    /// The difference that this layer makes to `base` at `weight`: a tensor in f32 of its shape, and the factor that it still lacks. `None`
-    /// if it makes none.
+    /// The difference that this layer makes to a parameter at `weight`, and the factor that it still lacks. `None` if it makes none. `base`
+    /// reads the parameter in f32, in its own shape.
     ///
     /// # Errors
-    /// [`crate::Error::File`] if a tensor cannot be read.
-    pub(super) fn difference(&self, parameter: Parameter, base: &Tensor, weight: f64, file: &TensorFile) -> Result<Option<(Tensor, f64)>> {
+    /// [`crate::Error::File`] if a tensor cannot be read; those of `base`.
+    pub(super) fn difference(
+        &self,
+        parameter: Parameter,
+        base: impl FnOnce() -> Result<Tensor>,
+        weight: f64,
+        file: &TensorFile,
+    ) -> Result<Option<(Difference, f64)>> {
         match (parameter, &self.weight, &self.bias) {
             (Parameter::Weight, Some(change), _) => change.difference(base, weight, file).map(Some),
-            (Parameter::Bias, _, Some(bias)) => Ok(Some((file.read(&bias.key)?.reshape(base.dims())?, self.bias_scale * weight))),
+            (Parameter::Bias, _, Some(bias)) => Ok(Some((Difference::Whole(file.read(&bias.key)?), self.bias_scale * weight))),
             (Parameter::Weight, None, _) | (Parameter::Bias, _, None) => Ok(None),
         }
     }
 }
 
 impl WeightChange {
-    fn difference(&self, base: &Tensor, weight: f64, file: &TensorFile) -> Result<(Tensor, f64)> {
+    fn difference(&self, base: impl FnOnce() -> Result<Tensor>, weight: f64, file: &TensorFile) -> Result<(Difference, f64)> {
+        let Some(magnitudes) = &self.magnitudes else { return Ok((self.formula.read(file)?, self.scale * weight)) };
+        let base = base()?;
         let change = self.formula.compute(file)?.reshape(base.dims())?;
-        let Some((magnitudes, axis)) = self.magnitudes.as_ref().and_then(|magnitudes| Some((magnitudes, magnitudes.axis(base.dims())?)))
-        else {
-            return Ok((change, self.scale * weight));
-        };
-        let merged = (base + (change * self.scale)?)?;
-        Ok(((decomposed(&merged, axis, &file.read(&magnitudes.factor.key)?, weight)? - base)?, 1.0))
+        let Some(axis) = magnitudes.axis(base.dims()) else { return Ok((Difference::Whole(change), self.scale * weight)) };
+        let merged = (&base + (change * self.scale)?)?;
+        let scaled = decomposed(&merged, axis, &file.read(&magnitudes.factor.key)?, weight)?;
+        Ok((Difference::Whole((scaled - base)?), 1.0))
     }
 }
 

@@ -7,6 +7,7 @@
 //! anything is merged.
 
 mod adapted_source;
+mod adapted_tensors;
 mod choice;
 mod controlnet_folder;
 mod embedding;

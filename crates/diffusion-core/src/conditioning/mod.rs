@@ -6,6 +6,8 @@
 
 mod compel;
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 
 use self::compel::CompelEncoder;
@@ -80,15 +82,15 @@ impl<'a> From<&'a str> for Texts<'a> {
 
 /// The tokenizer and the text encoder of Stable Diffusion 1.x and 2.x, and the first ones of XL.
 pub struct FirstEncoder {
-    tokenizer: ClipTokenizer,
+    tokenizer: Arc<ClipTokenizer>,
     text_encoder: ClipTextModel,
     words: AddedWords,
 }
 
 impl FirstEncoder {
     /// A tokenizer and its text encoder.
-    pub fn new(tokenizer: ClipTokenizer, text_encoder: ClipTextModel) -> Self {
-        Self { tokenizer, text_encoder, words: AddedWords::default() }
+    pub fn new(tokenizer: impl Into<Arc<ClipTokenizer>>, text_encoder: ClipTextModel) -> Self {
+        Self { tokenizer: tokenizer.into(), text_encoder, words: AddedWords::default() }
     }
 
     fn chunks(&self, text: &str, syntax: PromptSyntax) -> Result<Vec<PromptChunk>> {
@@ -98,7 +100,7 @@ impl FirstEncoder {
 
 /// The second tokenizer and text encoder of Stable Diffusion XL, which its refiner has alone.
 pub struct SecondEncoder {
-    tokenizer: ClipTokenizer,
+    tokenizer: Arc<ClipTokenizer>,
     text_encoder: ClipTextModelWithProjection,
     words: AddedWords,
     zeroes_empty_negatives: bool,
@@ -106,8 +108,8 @@ pub struct SecondEncoder {
 
 impl SecondEncoder {
     /// A tokenizer and its text encoder, and whether zeros replace the states of an empty negative prompt.
-    pub fn new(tokenizer: ClipTokenizer, text_encoder: ClipTextModelWithProjection, zeroes_empty_negatives: bool) -> Self {
-        Self { tokenizer, text_encoder, words: AddedWords::default(), zeroes_empty_negatives }
+    pub fn new(tokenizer: impl Into<Arc<ClipTokenizer>>, text_encoder: ClipTextModelWithProjection, zeroes_empty_negatives: bool) -> Self {
+        Self { tokenizer: tokenizer.into(), text_encoder, words: AddedWords::default(), zeroes_empty_negatives }
     }
 
     fn chunks(&self, text: &str, syntax: PromptSyntax) -> Result<Vec<PromptChunk>> {
@@ -141,6 +143,13 @@ impl<F, S> TextEncoders<F, S> {
             Self::Both(_, second) | Self::Second(second) => Some(second),
         }
     }
+}
+
+/// The tokenizers of a model's text encoders, as far as they are loaded.
+#[derive(Clone, Default)]
+pub(crate) struct Tokenizers {
+    pub(crate) first: Option<Arc<ClipTokenizer>>,
+    pub(crate) second: Option<Arc<ClipTokenizer>>,
 }
 
 /// Tokenizers and their text encoders.
@@ -183,6 +192,14 @@ impl TextConditioner {
             widths.push(text_encoder.config().hidden_size);
         }
         Ok(embeddings.iter().filter_map(|embedding| misfit(embedding, &widths)).collect())
+    }
+
+    /// The tokenizers, for the same model with other adapters: building one takes longer than reading an adapter's layers.
+    pub(crate) fn tokenizers(&self) -> Tokenizers {
+        Tokenizers {
+            first: self.encoders.first().map(|first| Arc::clone(&first.tokenizer)),
+            second: self.encoders.second().map(|second| Arc::clone(&second.tokenizer)),
+        }
     }
 
     /// The tokenizer of a request's `prompt`, and its added words.

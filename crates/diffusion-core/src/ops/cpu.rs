@@ -5,10 +5,13 @@
 //! of threads. f16 activations are computed in f32.
 
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor, WithDType};
-use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, engine, vec_of};
+use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, Weight, engine, vec_of};
 
 use super::{Activation, AttentionParams, ConvExtras, Elements, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
-use crate::{Result, weights::Numbers};
+use crate::{
+    Result,
+    weights::{Numbers, StoredNumbers},
+};
 
 /// Calls a function that is generic over the element type in the precision `$instead` or, if that is `None`, in bf16 for a bf16 `$x` and in
 /// f32 for any other; converts the result to the precision of `$x`.
@@ -27,8 +30,8 @@ pub(super) fn pack(weight: &Tensor, layer: Use) -> Result<Packed> {
     let dtype = if weight.dtype() == DType::BF16 { DType::BF16 } else { DType::F32 };
     let weight = weight.to_dtype(dtype)?.contiguous()?;
     let lock = Elements::of(&weight)?;
-    let numbers = if dtype == DType::BF16 { Numbers::Bf16(lock.slice()?) } else { Numbers::F32(lock.slice()?) };
-    Ok(pack_numbers(numbers, dtype, weight.dims3()?, layer))
+    let numbers = if dtype == DType::BF16 { StoredNumbers::Bf16(lock.slice()?) } else { StoredNumbers::F32(lock.slice()?) };
+    Ok(pack_numbers(numbers.into(), dtype, weight.dims3()?, layer))
 }
 
 /// Whether [`pack_numbers`] packs for activations of this precision.
@@ -37,19 +40,19 @@ pub(super) fn packs(dtype: DType) -> bool {
 }
 
 /// Packs the numbers of a weight [outputs, inputs, taps], rounded to `dtype`, for activations of this precision.
-pub(super) fn pack_numbers(numbers: Numbers<'_>, dtype: DType, shape: (usize, usize, usize), layer: Use) -> Packed {
-    match numbers {
-        Numbers::F32(numbers) => pack_stored(numbers, dtype, shape, layer),
-        Numbers::F16(numbers) => pack_stored(numbers, dtype, shape, layer),
-        Numbers::Bf16(numbers) => pack_stored(numbers, dtype, shape, layer),
+pub(super) fn pack_numbers(Numbers { stored, changes }: Numbers<'_>, dtype: DType, shape: (usize, usize, usize), layer: Use) -> Packed {
+    match stored {
+        StoredNumbers::F32(numbers) => pack_stored(Weight { numbers, changes }, dtype, shape, layer),
+        StoredNumbers::F16(numbers) => pack_stored(Weight { numbers, changes }, dtype, shape, layer),
+        StoredNumbers::Bf16(numbers) => pack_stored(Weight { numbers, changes }, dtype, shape, layer),
     }
 }
 
-fn pack_stored<W: Stored>(weight: &[W], dtype: DType, shape: (usize, usize, usize), layer: Use) -> Packed {
+fn pack_stored<W: Stored>(weight: Weight<'_, W>, dtype: DType, shape: (usize, usize, usize), layer: Use) -> Packed {
     if dtype == DType::BF16 { pack_for::<half::bf16, W>(weight, shape, layer) } else { pack_for::<f32, W>(weight, shape, layer) }
 }
 
-fn pack_for<T: Element, W: Stored>(weight: &[W], (outputs, inputs, taps): (usize, usize, usize), layer: Use) -> Packed {
+fn pack_for<T: Element, W: Stored>(weight: Weight<'_, W>, (outputs, inputs, taps): (usize, usize, usize), layer: Use) -> Packed {
     match layer {
         Use::Plain => Packed::new::<T, W>(engine(), weight, outputs, inputs, taps),
         Use::Gated => Packed::gated::<T, W>(engine(), weight, outputs, inputs),

@@ -59,7 +59,7 @@ pub struct ImageMemory {
     vaes: VaeConfigs,
     place: Place,
     weights: u64,
-    controlnet_weights: u64,
+    controlnet: LargestControlNet,
 }
 
 impl ImageMemory {
@@ -77,13 +77,18 @@ impl ImageMemory {
         if vaes.tiny.is_some() {
             weights = weights.saturating_add(stored_weights(source, &[Component::TinyVae], policy)?);
         }
-        let controlnet_weights = largest_controlnet(source, &unet, policy)?;
-        Ok(Self { unet, vaes, place: Place::of(&upcast), weights, controlnet_weights })
+        let controlnet = LargestControlNet::of(source, &unet, policy)?;
+        Ok(Self { unet, vaes, place: Place::of(&upcast), weights, controlnet })
     }
 
     /// The size of a ControlNet's weights, in bytes, if it is as large as the model allows: a copy of the noise predictor's first half.
     pub fn controlnet_weights(&self) -> u64 {
-        self.controlnet_weights
+        self.controlnet.weights
+    }
+
+    /// The size of its file in f32, in bytes: a net's file is read as a whole and held while the net is loaded.
+    pub fn controlnet_file(&self) -> u64 {
+        self.controlnet.file
     }
 
     /// The size of the loaded weights, in bytes.
@@ -230,7 +235,7 @@ impl StableDiffusion {
             vaes: self.vaes.configs(),
             place: Place::of(&self.policy),
             weights: self.weight_bytes,
-            controlnet_weights: self.controlnet_bytes,
+            controlnet: self.controlnet,
         }
     }
 }
@@ -270,21 +275,38 @@ fn stored_weights(source: &dyn WeightSource, components: &[Component], policy: &
     Ok(weights)
 }
 
-/// The memory of the largest ControlNet that fits a noise predictor: its first half's tensors, and a convolution for each of its skips. The
-/// embedding of the control image is small beside them.
-pub(super) fn largest_controlnet(source: &dyn WeightSource, unet: &UNet2dConfig, policy: &ExecutionPolicy) -> Result<u64> {
-    const COPIED: [&str; 5] = ["conv_in.", "time_embedding.", "add_embedding.", "down_blocks.", "mid_block."];
-    let bytes = |shape: &[usize]| weight_bytes(shape, policy.unet, policy.device.is_cpu());
-    let tensors = source.tensors(Component::Unet)?;
-    let names = tensors.names().into_iter().filter(|name| COPIED.iter().any(|start| name.starts_with(start)));
-    let shapes = names.filter_map(|name| if let Some(TensorShape::Known(shape)) = tensors.shape(&name) { Some(shape) } else { None });
-    let copied = shapes.fold(0_u64, |sum, shape| sum.saturating_add(bytes(&shape)));
-    if copied == 0 {
-        return Ok(0);
+/// The largest ControlNet that fits a noise predictor: its first half's tensors, and a convolution for each of its skips. The embedding of
+/// the control image is small beside them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LargestControlNet {
+    /// The size of its weights in memory, in bytes.
+    weights: u64,
+    /// The size of its file in f32, in bytes.
+    file: u64,
+}
+
+impl LargestControlNet {
+    /// Reads the shapes of the noise predictor's tensors; zeros for a source that generates them.
+    pub(super) fn of(source: &dyn WeightSource, unet: &UNet2dConfig, policy: &ExecutionPolicy) -> Result<Self> {
+        const COPIED: [&str; 5] = ["conv_in.", "time_embedding.", "add_embedding.", "down_blocks.", "mid_block."];
+        let tensors = source.tensors(Component::Unet)?;
+        let names = tensors.names().into_iter().filter(|name| COPIED.iter().any(|start| name.starts_with(start)));
+        let shape = |name: String| if let Some(TensorShape::Known(shape)) = tensors.shape(&name) { Some(shape) } else { None };
+        let mut net = names.filter_map(shape).fold(Self::default(), |net, shape| net.with(&shape, policy));
+        if net.weights > 0 {
+            for channels in unet.residual_channels() {
+                net = net.with(&[channels, channels, 1, 1], policy);
+            }
+        }
+        let saved = memory::compact_saving(unet.compact_elements().0, policy.unet, policy.device.is_cpu());
+        Ok(Self { weights: net.weights.saturating_sub(saved), ..net })
     }
-    let convolutions = unet.residual_channels().into_iter().map(|channels| bytes(&[channels, channels, 1, 1]));
-    let saved = memory::compact_saving(unet.compact_elements().0, policy.unet, policy.device.is_cpu());
-    Ok(convolutions.fold(copied.saturating_sub(saved), u64::saturating_add))
+
+    fn with(self, shape: &[usize], policy: &ExecutionPolicy) -> Self {
+        let weights = weight_bytes(shape, policy.unet, policy.device.is_cpu());
+        let file = shape.iter().fold(size_of::<f32>() as u64, |bytes, side| bytes.saturating_mul(*side as u64));
+        Self { weights: self.weights.saturating_add(weights), file: self.file.saturating_add(file) }
+    }
 }
 
 /// The (height, width) in pixels of one encode or decode: a tile's if the models tile an image of this size by themselves.

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,8 +14,15 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, TensorShape, TensorSource, WeightSource, contents::Contents, kinds, ldm::LdmPart, ldm_unet,
-    mapping::WeightFile, safetensors_file, table::TensorTable, torch_file,
+    Component, DiffusersFolder, StopCheck, TensorShape, TensorSource, WatchedSource, WeightSource,
+    contents::Contents,
+    kinds,
+    ldm::LdmPart,
+    ldm_unet,
+    mapping::{WeightFile, never},
+    safetensors_file,
+    table::TensorTable,
+    torch_file,
 };
 use crate::{Error, Result};
 
@@ -45,8 +53,21 @@ const OTHERS: [(&str, &str); 11] = [
 /// [`Error::File`] if there is no such thing at the path, or it is not a ControlNet of Stable Diffusion; [`Error::Weights`] for tensors that
 /// none of these has.
 pub fn open_controlnet(path: &Path) -> Result<Box<dyn WeightSource>> {
+    open(path, never())
+}
+
+/// [`open_controlnet`] that can be stopped: `stop` is asked while a file is read, and when the net is loaded from it before each tensor.
+///
+/// # Errors
+/// As [`open_controlnet`]; [`Error::Cancelled`] if `stop` says so, also for the source's tensors.
+pub fn open_controlnet_until(path: &Path, stop: StopCheck) -> Result<Box<dyn WeightSource>> {
+    let source = open(path, Arc::clone(&stop))?;
+    Ok(Box::new(WatchedSource::new(source, move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })))
+}
+
+fn open(path: &Path, stop: StopCheck) -> Result<Box<dyn WeightSource>> {
     if path.is_dir() {
-        let folder = DiffusersFolder::of_component(path, Component::ControlNet);
+        let folder = DiffusersFolder::of_component(path, Component::ControlNet, stop);
         if !folder.config_path(Component::ControlNet).is_file() {
             let what = if path.join(Component::ModelIndex.config_file()).is_file() {
                 Some("it holds a whole model: its ControlNet, if it has one, is the folder controlnet in it".to_owned())
@@ -69,7 +90,7 @@ pub fn open_controlnet(path: &Path) -> Result<Box<dyn WeightSource>> {
     if !path.exists() {
         return Err(Error::file(path, "does not exist; a ControlNet is a folder or a file"));
     }
-    Ok(Box::new(ControlNetFile::open(path)?))
+    Ok(Box::new(ControlNetFile::open(path, &stop)?))
 }
 
 /// A ControlNet in one file.
@@ -82,9 +103,9 @@ struct ControlNetFile {
 
 impl ControlNetFile {
     /// Reads names and shapes; no weights.
-    fn open(path: &Path) -> Result<Self> {
+    fn open(path: &Path, stop: &StopCheck) -> Result<Self> {
         // Read, not mapped: people add and replace such files while a server runs.
-        let file = WeightFile::read(path.to_owned())?;
+        let file = WeightFile::read(path.to_owned(), stop)?;
         let Contents { tensors, .. } = if torch_file::is_torch_file(file.bytes()) {
             torch_file::contents(&file, |_| Component::ControlNet)?
         } else {

@@ -11,8 +11,12 @@ use std::{
 };
 
 use super::{
-    Component, TensorSource, VaeChoice, WeightSource, contents, kinds, mapping::WeightFile, model_index, python_json, safetensors_file,
-    strided::StoredTensor, table::TensorTable, torch_file,
+    Component, StopCheck, TensorSource, VaeChoice, WeightSource, contents, kinds,
+    mapping::{WeightFile, never},
+    model_index, python_json, safetensors_file,
+    strided::StoredTensor,
+    table::TensorTable,
+    torch_file,
 };
 use crate::{Error, Result, regular_file};
 
@@ -22,6 +26,8 @@ pub struct DiffusersFolder {
     variant: Option<String>,
     /// The component whose files lie at the top, where that is all there is.
     only: Option<Component>,
+    /// Stops the reading of files.
+    stop: StopCheck,
 }
 
 /// The variant for components without plain files.
@@ -44,19 +50,19 @@ impl DiffusersFolder {
         {
             return Err(Error::Params { field: "variant", reason: format!("{variant:?} is no variant's name, such as fp16") });
         }
-        let folder = Self { root, variant: variant.map(str::to_owned), only: None };
+        let folder = Self { root, variant: variant.map(str::to_owned), only: None, stop: never() };
         model_index::check(&folder.config(Component::ModelIndex)?)?;
         Ok(folder)
     }
 
     /// A folder without a model index: the only component of a transformers model lies at its top.
     pub(super) fn unindexed(root: PathBuf) -> Self {
-        Self { root, variant: None, only: None }
+        Self { root, variant: None, only: None, stop: never() }
     }
 
-    /// A folder that is one component of a model, without the folder above it.
-    pub(super) fn of_component(root: impl Into<PathBuf>, component: Component) -> Self {
-        Self { root: root.into(), variant: None, only: Some(component) }
+    /// A folder that is one component of a model, without the folder above it; `stop` stops the reading of its files.
+    pub(super) fn of_component(root: impl Into<PathBuf>, component: Component, stop: StopCheck) -> Self {
+        Self { root: root.into(), variant: None, only: Some(component), stop }
     }
 
     fn folder(&self, component: Component) -> PathBuf {
@@ -75,7 +81,7 @@ impl DiffusersFolder {
     /// The tensors of one file of a component. What supplements a model is read, not mapped: people replace it while a server runs.
     fn read_file(&self, path: PathBuf, component: Component) -> Result<Vec<(String, StoredTensor)>> {
         let torch = path.extension().is_some_and(|extension| extension == "bin");
-        let file = if self.only.is_some() { WeightFile::read(path)? } else { WeightFile::map(path)? };
+        let file = if self.only.is_some() { WeightFile::read(path, &self.stop)? } else { WeightFile::map(path)? };
         let found = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
         found.map(|found| found.tensors)
     }

@@ -9,10 +9,13 @@ use memmap2::Mmap;
 #[cfg(unix)]
 use memmap2::UncheckedAdvice;
 
+use super::StopCheck;
 use crate::{Error, Result, regular_file};
 
 /// The largest file that is read as a whole: 8 GiB.
 const MOST_READ: u64 = 8 << 30;
+/// Bytes that are read between two looks at whether to stop.
+const PIECE: u64 = 32 << 20;
 
 /// One weight file: its path, for messages, and its bytes.
 pub(super) struct WeightFile {
@@ -45,15 +48,23 @@ impl WeightFile {
     /// Reads a whole file: for one that may be replaced while the program runs, because a map of a file that is cut ends the program.
     ///
     /// # Errors
-    /// As [`Self::map`]; [`Error::File`] for a file of more than 8 GiB.
-    pub(super) fn read(path: PathBuf) -> Result<Arc<Self>> {
+    /// As [`Self::map`]; [`Error::File`] for a file of more than 8 GiB; [`Error::Cancelled`] if `stop` says so meanwhile.
+    pub(super) fn read(path: PathBuf, stop: &StopCheck) -> Result<Arc<Self>> {
         let io = |source| Error::Io { path: path.clone(), source };
         let (file, size) = open(&path)?;
         if size > MOST_READ {
             return Err(Error::file(path, format!("has {size} bytes; a file of this kind has at most {MOST_READ}")));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-        file.take(MOST_READ).read_to_end(&mut bytes).map_err(io)?;
+        let mut left = file.take(MOST_READ);
+        loop {
+            if stop() {
+                return Err(Error::Cancelled);
+            }
+            if left.by_ref().take(PIECE).read_to_end(&mut bytes).map_err(io)? == 0 {
+                break;
+            }
+        }
         check_pointer(&path, &bytes)?;
         Ok(Arc::new(Self { path, bytes: Bytes::Read(bytes) }))
     }
@@ -94,6 +105,11 @@ impl WeightFile {
             Bytes::Static(bytes) => bytes,
         }
     }
+}
+
+/// Stops nothing.
+pub(super) fn never() -> StopCheck {
+    Arc::new(|| false)
 }
 
 /// Opens a file; returns its size, too.

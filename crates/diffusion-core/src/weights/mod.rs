@@ -49,7 +49,7 @@ mod transformers_folder;
 mod vae_choice;
 mod watched;
 
-pub use controlnet::open_controlnet;
+pub use controlnet::{open_controlnet, open_controlnet_until};
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
 pub(crate) use kept::KeptLayers;
@@ -59,7 +59,7 @@ pub(crate) use model_index::check as check_model_index;
 pub(crate) use model_index::class_of;
 pub(crate) use model_index::ignored as ignored_entries;
 pub(crate) use model_index::zeroes_empty_negatives;
-pub use numbers::Numbers;
+pub use numbers::{Numbers, StoredNumbers};
 pub use open::{OpenOptions, open_model};
 pub use other_vae::OtherVae;
 pub use prediction::PredictionType;
@@ -69,7 +69,7 @@ pub(crate) use tensor_file::TensorFile;
 pub use transformers_folder::TransformersFolder;
 pub use vae_choice::VaeChoice;
 pub(crate) use watched::WatchedTensors;
-pub use watched::{WatchedSource, elements_of};
+pub use watched::{StopCheck, WatchedSource, elements_of};
 
 /// A part of a model, named as diffusers names its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -272,7 +272,7 @@ pub trait TensorSource: Send + Sync {
     /// is as for [`Self::read`].
     ///
     /// # Errors
-    /// As [`Self::read`], before `take` is called.
+    /// As [`Self::read`]; if the changes of the numbers are at fault, `take` has been called before.
     fn in_place(&self, _tensor: &str, _shape: &[usize], _take: &mut dyn FnMut(Numbers<'_>)) -> Result<bool> {
         Ok(false)
     }

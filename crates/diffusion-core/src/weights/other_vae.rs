@@ -12,8 +12,14 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, ModelFamily, TensorSource, VaeChoice, WeightSource, contents::Contents, ldm::LdmPart, ldm_vae,
-    mapping::WeightFile, safetensors_file, table::TensorTable, torch_file,
+    Component, DiffusersFolder, ModelFamily, TensorSource, VaeChoice, WeightSource,
+    contents::Contents,
+    ldm::LdmPart,
+    ldm_vae,
+    mapping::{WeightFile, never},
+    safetensors_file,
+    table::TensorTable,
+    torch_file,
 };
 use crate::{Error, Result};
 
@@ -52,7 +58,7 @@ impl OtherVae {
             Vae::Folder(if path.join(Component::ModelIndex.config_file()).is_file() {
                 DiffusersFolder::open(path, None)?
             } else {
-                DiffusersFolder::of_component(path, Component::Vae)
+                DiffusersFolder::of_component(path, Component::Vae, never())
             })
         } else if path.exists() {
             from_file(path)?

@@ -8,7 +8,7 @@ use std::{ops::Range, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 
-use super::{Numbers, decode, float8, mapping::WeightFile};
+use super::{Numbers, StoredNumbers, decode, float8, mapping::WeightFile};
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,8 +208,8 @@ impl StoredTensor {
 
     /// Calls `take` with the numbers where they lie in the file, row-major, if they lie there so; returns whether it did.
     pub(super) fn in_place(&self, take: &mut dyn FnMut(Numbers<'_>)) -> bool {
-        let Some(numbers) = self.plain_bytes().and_then(|bytes| Numbers::of(bytes, self.element)) else { return false };
-        take(numbers);
+        let Some(numbers) = self.plain_bytes().and_then(|bytes| StoredNumbers::of(bytes, self.element)) else { return false };
+        take(numbers.into());
         self.file.release(self.storage.clone());
         true
     }

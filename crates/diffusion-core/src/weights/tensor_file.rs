@@ -9,7 +9,13 @@ use std::{
 
 use candle_core::{DType, Tensor};
 
-use super::{Component, mapping::WeightFile, safetensors_file, strided::StoredTensor, torch_file};
+use super::{
+    Component,
+    mapping::{WeightFile, never},
+    safetensors_file,
+    strided::StoredTensor,
+    torch_file,
+};
 use crate::{Error, Result};
 
 /// The tensors of one file by their stored names.
@@ -26,7 +32,7 @@ impl TensorFile {
     /// [`Error::Io`] or [`Error::File`] if it cannot be read as either; [`Error::Weights`] for a tensor that is truncated.
     pub(crate) fn open(path: &Path, component_of: impl Fn(&str) -> Component) -> Result<Self> {
         // Read, not mapped: people add and replace such files while a server runs.
-        let file = WeightFile::read(path.to_owned())?;
+        let file = WeightFile::read(path.to_owned(), &never())?;
         let contents = if torch_file::is_torch_file(file.bytes()) {
             torch_file::contents(&file, component_of)?
         } else {
@@ -62,7 +68,7 @@ impl TensorFile {
     /// [`Error::File`] if it is missing, or has a type that cannot be read.
     pub(crate) fn read(&self, name: &str) -> Result<Tensor> {
         let stored = self.tensors.get(name).ok_or_else(|| self.fail(format!("tensor {name}: missing")))?;
-        Ok(stored.read().map_err(|reason| self.fail(format!("tensor {name}: {reason}")))?.to_dtype(DType::F32)?)
+        stored.read_as(DType::F32).map_err(|reason| self.fail(format!("tensor {name}: {reason}")))
     }
 
     /// An error about this file.

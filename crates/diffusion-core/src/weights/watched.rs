@@ -16,6 +16,9 @@ const LOADED: [Component; 6] =
 /// Receives each tensor's shape before the tensor is read; a break stops the load with [`Error::Cancelled`].
 type OnTensor = dyn Fn(&[usize]) -> ControlFlow<()> + Send + Sync;
 
+/// Returns whether a load should stop, at any time and on any thread.
+pub type StopCheck = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// A weight source with a callback for each tensor.
 pub struct WatchedSource {
     source: Box<dyn WeightSource>,

@@ -267,6 +267,24 @@ fn keys_that_fit_no_layer_are_named_and_the_rest_is_applied() {
     assert!(relative_error(&read(&source, changed), &read(plain_model().as_ref(), changed)) > 0.1);
 }
 
+/// A model with adapters is a model: others are added to it as if all had been given at once.
+#[test]
+fn adapters_on_a_model_with_adapters_are_added_to_it() {
+    let folder = Folder::new("nested");
+    let open = |name: &str, factor: f64| {
+        let tensors = small().into_iter().map(|(key, tensor)| (key, (tensor * factor).unwrap())).collect();
+        applied(&folder.write(name, &tensors, &json!({})), 1.0, 1.0)
+    };
+    let (one, two) = (open("one", 1.0), open("two", -0.3));
+    let inner = AdaptedSource::new(plain_model(), vec![one.clone()]).unwrap();
+    let nested = AdaptedSource::new(Box::new(inner), vec![two.clone()]).unwrap();
+    let both = AdaptedSource::new(plain_model(), vec![one, two]).unwrap();
+    let name = "unet/down_blocks.0.attentions.0.proj_in.weight";
+    let (nested, both) = (read(&nested, name), read(&both, name));
+    assert!(relative_error(&both, &read(plain_model().as_ref(), name)) > 0.01);
+    assert_eq!(relative_error(&nested, &both), 0.0);
+}
+
 #[test]
 fn a_weight_of_0_leaves_every_number_as_it_was() {
     let folder = Folder::new("zero");

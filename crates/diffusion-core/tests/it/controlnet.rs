@@ -1,6 +1,14 @@
 //! ControlNets against diffusers: the models alone, and whole images (tests/golden/controlnet, scripts/golden/controlnet.py); their files.
 
-use std::{collections::HashMap, fs, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use candle_core::{DType, Tensor};
 use diffusion_core::{
@@ -8,7 +16,7 @@ use diffusion_core::{
     models::{ControlNetConfig, ControlNetModel, ControlStrength},
     pipelines::{ControlNet, ControlParams, ControlsParams, ImageParams, RunContext, StableDiffusion, Start},
     policy::ExecutionPolicy,
-    weights::{Component, TensorShape, TensorSource, WeightSource, open_controlnet},
+    weights::{Component, TensorShape, TensorSource, WeightSource, open_controlnet, open_controlnet_until},
 };
 use image::{GrayImage, RgbImage};
 use serde_json::Value as Json;
@@ -406,6 +414,34 @@ fn what_a_single_file_does_not_hold_is_said() {
     strange.insert("input_blocks.1.2.strange.weight".into(), draw("x", &[2, 2]));
     assert!(refused(strange).contains("input_blocks.1.2.strange.weight"));
     assert!(open_controlnet(Path::new("/nowhere/at/all")).err().unwrap().to_string().contains("does not exist"));
+}
+
+/// A net of any kind stops before its next tensor, and its file between two pieces.
+#[test]
+fn a_net_stops_while_it_is_read() {
+    let goldens = Goldens::load();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.safetensors");
+    write(&file, &goldens.source("edges").all());
+    fs::copy(&file, folder.path().join("diffusion_pytorch_model.safetensors")).unwrap();
+    fs::write(folder.path().join("config.json"), goldens.source("edges").config.to_string()).unwrap();
+    for path in [&file, folder.path()] {
+        // The number of looks, or the first at which the net should stop.
+        let load = |most: usize| {
+            let looks = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&looks);
+            let stop = Arc::new(move || counted.fetch_add(1, Ordering::Relaxed) >= most);
+            let load = |source: Box<dyn WeightSource>| ControlNet::load(source.as_ref(), &ExecutionPolicy::cpu_f32());
+            (open_controlnet_until(path, stop).and_then(load).map(|_| ()), looks.load(Ordering::Relaxed))
+        };
+        let (loaded, looks) = load(usize::MAX);
+        assert!(loaded.is_ok() && looks > 20, "{looks} looks");
+        for most in [0, 1, looks / 2, looks - 1] {
+            let (stopped, looks) = load(most);
+            assert!(matches!(stopped, Err(Error::Cancelled)), "after {most} looks: {stopped:?}");
+            assert_eq!(looks, most + 1);
+        }
+    }
 }
 
 /// A file that is mapped ends the program if it is cut while it is read.

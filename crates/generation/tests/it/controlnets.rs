@@ -1,16 +1,26 @@
 //! Jobs with ControlNets on a real model: what they change, what images say of them, how many a model keeps, and what is refused.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
 
 use diffusion_core::{
     adapters::ControlNetFolder,
-    pipelines::{nano_sd, nano_svd},
+    denoise::{StepMonitor, StepReport},
+    pipelines::{RunContext, nano_sd, nano_svd},
     policy::ExecutionPolicy,
-    weights::{Component, TensorShape, WeightSource as _},
+    weights::{Component, StopCheck, TensorShape, WeightSource as _},
 };
 use generation::{
-    Adapters, BackendError, ControlRequest, GeneratedImage, ImageRequest, ImageSpec, Limits, LocalBackend, LocalSettings, ModelSetup,
-    OpenModel, PoolSettings, jobs::Work,
+    Adapters, BackendError, ControlRequest, GeneratedImage, ImageRequest, ImageSpec, Limits, LoadedModel, LocalBackend, LocalSettings,
+    ModelSetup, OpenModel, PoolSettings, jobs::Work,
 };
 use image::{Rgb, RgbImage};
 use serde_json::json;
@@ -24,10 +34,7 @@ impl Folder {
     fn new(name: &str, nets: &[&str]) -> Self {
         let path = std::env::temp_dir().join(format!("framewright-generation-{name}-{}", std::process::id()));
         for (index, net) in nets.iter().enumerate() {
-            let folder = path.join(net);
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("config.json"), config(128).to_string()).unwrap();
-            write(&folder.join("diffusion_pytorch_model.safetensors"), index as f32);
+            write_folder(&path.join(net), index as f32);
         }
         let wide = path.join("wide");
         fs::create_dir_all(&wide).unwrap();
@@ -61,6 +68,13 @@ fn config(cross_attention_dim: usize) -> serde_json::Value {
         "conditioning_embedding_out_channels": [4, 4, 8, 8], "cross_attention_dim": cross_attention_dim,
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "layers_per_block": 1, "norm_num_groups": 16,
     })
+}
+
+/// A ControlNet's folder for nano-sd.
+pub(crate) fn write_folder(folder: &std::path::Path, kind: f32) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("config.json"), config(128).to_string()).unwrap();
+    write(&folder.join("diffusion_pytorch_model.safetensors"), kind);
 }
 
 /// A net in the shapes of nano-sd's first half, whose weights differ from those of another `kind`.
@@ -107,7 +121,7 @@ fn picture(left: u32) -> RgbImage {
     RgbImage::from_fn(96, 80, |x, y| if (left..left + 30).contains(&x) && (20..60).contains(&y) { Rgb([240; 3]) } else { Rgb([20; 3]) })
 }
 
-fn control(name: &str) -> ControlRequest {
+pub(crate) fn control(name: &str) -> ControlRequest {
     ControlRequest { name: Some(name.into()), image: Some(picture(10)), ..ControlRequest::default() }
 }
 
@@ -172,6 +186,54 @@ async fn a_model_keeps_the_nets_that_were_used_last() {
     assert_eq!(sizes, [1, 2, 3, 4, 4, 4, 4, 4].map(|nets| nets * each));
     assert!(make(&local, request(Vec::new())).await.is_ok());
     assert_eq!((bytes() - base, local.models()[0].loads), (4 * each, 1));
+}
+
+/// Counts the looks at whether to stop; stops at one of them.
+struct Stopping {
+    looks: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl StepMonitor for Stopping {
+    fn on_step(&mut self, _: &StepReport<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn stop_check(&self) -> StopCheck {
+        let (looks, most) = (Arc::clone(&self.looks), self.most);
+        Arc::new(move || looks.fetch_add(1, Ordering::Relaxed) >= most)
+    }
+}
+
+/// A job that is cancelled stops before the next tensor of a net that it loads, and the next job loads that net from its start.
+#[tokio::test]
+async fn a_cancelled_job_stops_while_it_loads_a_net() {
+    let folder = Folder::new("stopped", &["canny", "depth"]);
+    let local = folder.backend().await;
+    let spec = spec(&local, request(vec![control("canny"), control("depth")]));
+    let adapters = Adapters::new(|| Ok(Box::new(nano_sd()))).with_controlnets(ControlNetFolder::open(&folder.0).unwrap());
+    let policy = ExecutionPolicy::cpu_f32();
+    let LoadedModel { memory, mut model, .. } =
+        LoadedModel::load_adapted(Box::new(nano_sd()), &policy, Box::new(nano_svd()), None, adapters).unwrap();
+    let base = memory.weights();
+    let mut run = |most: usize| {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let made = model.image(&spec, 5, RunContext::new(&mut Stopping { looks: Arc::clone(&looks), most }));
+        (made.map(|made| made.image), looks.load(Ordering::Relaxed))
+    };
+    // In the middle of the first net, and of the second.
+    let (stopped, looks) = run(30);
+    assert!(matches!(stopped, Err(diffusion_core::Error::Cancelled)) && looks == 31, "{looks} looks");
+    assert_eq!(memory.weights(), base, "no half of a net is kept");
+    let (whole, looks) = run(usize::MAX);
+    let both = memory.weights() - base;
+    assert!(looks > 100 && both > 0, "{looks} looks");
+    // The file of one changes.
+    write(&folder.0.join("depth/diffusion_pytorch_model.safetensors"), 3.0);
+    assert!(matches!(run(looks / 4).0, Err(diffusion_core::Error::Cancelled)));
+    assert_eq!(memory.weights() - base, both / 2);
+    write(&folder.0.join("depth/diffusion_pytorch_model.safetensors"), 1.0);
+    assert!(run(usize::MAX).0.unwrap() == whole.unwrap());
 }
 
 #[tokio::test]

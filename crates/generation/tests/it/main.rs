@@ -26,6 +26,13 @@ mod remote_relay;
 mod remote_routing;
 mod remote_stops;
 mod scripted;
+mod swaps;
 mod validate;
 mod videos;
 mod videos_validate;
+
+use recycler::CachingAllocator;
+
+/// As in the program, because the allocator decides how much memory is held between jobs.
+#[global_allocator]
+static ALLOCATOR: CachingAllocator = CachingAllocator::new();

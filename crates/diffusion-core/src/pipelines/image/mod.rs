@@ -42,12 +42,12 @@ use self::{text_parts::TextParts, vaes::Vaes};
 use super::{
     RunContext,
     latent_colours::{self, LatentColours},
-    memory::{self, WeightCounter},
+    memory::{LargestControlNet, WeightCounter, compact_saving},
 };
 use crate::{
     Error, Result,
     adapters::Embedding,
-    conditioning::TextConditioner,
+    conditioning::{TextConditioner, Tokenizers},
     denoise::StepMonitor,
     frames,
     imaging::sizes,
@@ -70,7 +70,7 @@ pub struct StableDiffusion {
     /// The size of the weights in memory, in bytes.
     pub(super) weight_bytes: u64,
     /// The size of the largest ControlNet that fits.
-    pub(super) controlnet_bytes: u64,
+    pub(super) controlnet: LargestControlNet,
     scheduler: OwnScheduler,
     /// The words that files add to prompts.
     embeddings: Vec<Embedding>,
@@ -89,7 +89,7 @@ impl StableDiffusion {
     /// [`Error::Config`] for an unsupported configuration, naming file and field; [`Error::Weights`], [`Error::File`] or
     /// [`Error::Tokenizer`] for missing or damaged files.
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
-        Self::load_with(source, policy, KeptLayers::default())
+        Self::load_with(source, policy, KeptLayers::default(), &Tokenizers::default())
     }
 
     /// Loads the model again from `source`, which is the same model with other adapters: only layers that differ are read. They are freed
@@ -102,19 +102,20 @@ impl StableDiffusion {
         for component in family.weighted_components() {
             kept.retain(*component, source.tensors(*component)?.as_ref());
         }
+        let tokenizers = text_conditioner.tokenizers();
         drop((text_conditioner, unet, vaes));
-        let mut model = Self { weight_bytes, colours, ..Self::load_with(source, &policy, kept)? };
+        let mut model = Self { weight_bytes, colours, ..Self::load_with(source, &policy, kept, &tokenizers)? };
         model.set_embeddings(embeddings)?;
         Ok(model)
     }
 
-    fn load_with(source: &dyn WeightSource, policy: &ExecutionPolicy, kept: KeptLayers) -> Result<Self> {
+    fn load_with(source: &dyn WeightSource, policy: &ExecutionPolicy, kept: KeptLayers, loaded: &Tokenizers) -> Result<Self> {
         // Checks in the index that this is a pipeline of images, with components that this crate implements.
         let family = ModelFamily::of_images(source)?;
         let scheduler = OwnScheduler::read(source)?;
 
         // Every configuration is read before the first tensor, so that an unsupported model fails at once.
-        let text_parts = TextParts::read(source, family)?;
+        let text_parts = TextParts::read(source, family, loaded)?;
         let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
         let vae_configs = VaeConfigs::read(source, family)?;
         text_parts.check_fit(&unet_config)?;
@@ -130,9 +131,9 @@ impl StableDiffusion {
         let full = ImageVae::load_with(&vae_configs.full, &weights(Component::Vae, policy.vae)?, policy.encodes)?;
         let tiny = |config| ImageVae::load(config, &weights(Component::TinyVae, tiny_dtype)?);
         let vaes = Vaes { full, tiny: vae_configs.tiny.as_ref().map(tiny).transpose()? };
-        let weight_bytes = counter.bytes().saturating_sub(memory::compact_saving(&unet_config, &policy));
+        let weight_bytes = counter.bytes().saturating_sub(compact_saving(&unet_config, &policy));
         let colours = OnceLock::new();
-        let controlnet_bytes = memory::largest_controlnet(source, &unet_config, &policy)?;
+        let controlnet = LargestControlNet::of(source, &unet_config, &policy)?;
         Ok(Self {
             name: source.name(),
             family,
@@ -141,7 +142,7 @@ impl StableDiffusion {
             unet,
             vaes,
             weight_bytes,
-            controlnet_bytes,
+            controlnet,
             scheduler,
             embeddings: Vec::new(),
             colours,

@@ -3,11 +3,13 @@
 //! This module must not depend on requests. Invariant: a model whose noise predictor cannot read its texts is refused before its first
 //! tensor is read.
 
+use std::sync::Arc;
+
 use candle_core::DType;
 
 use crate::{
     Error, Result,
-    conditioning::{FirstEncoder, SecondEncoder, TextConditioner, TextEncoders},
+    conditioning::{FirstEncoder, SecondEncoder, TextConditioner, TextEncoders, Tokenizers},
     models::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ClipTextProjectionConfig, UNet2dConfig},
     policy::ExecutionPolicy,
     tokenizer::ClipTokenizer,
@@ -22,20 +24,23 @@ const REFINER_TIME_IDS: usize = 5;
 
 /// The tokenizers and configurations of a model's text encoders.
 pub(super) struct TextParts {
-    configs: TextEncoders<(ClipTokenizer, ClipTextConfig), (ClipTokenizer, ClipTextProjectionConfig)>,
+    configs: TextEncoders<(Arc<ClipTokenizer>, ClipTextConfig), (Arc<ClipTokenizer>, ClipTextProjectionConfig)>,
     zeroes_empty_negatives: bool,
 }
 
 impl TextParts {
-    /// Reads the files of the text encoders of a model of this family.
+    /// Reads the files of the text encoders of a model of this family, without those of the tokenizers that are loaded already.
     ///
     /// # Errors
     /// [`Error::Config`] or [`Error::Tokenizer`] for a file that is malformed or not supported; those of the source.
-    pub(super) fn read(source: &dyn WeightSource, family: ModelFamily) -> Result<Self> {
-        let first =
-            || -> Result<_> { Ok((ClipTokenizer::load(source)?, ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?)) };
+    pub(super) fn read(source: &dyn WeightSource, family: ModelFamily, loaded: &Tokenizers) -> Result<Self> {
+        let first = || -> Result<_> {
+            let tokenizer = loaded.first.clone().map_or_else(|| ClipTokenizer::load(source).map(Arc::new), Ok)?;
+            Ok((tokenizer, ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?))
+        };
         let second = || -> Result<_> {
-            Ok((ClipTokenizer::load_second(source)?, ClipTextProjectionConfig::from_json(&source.config(Component::TextEncoder2)?)?))
+            let tokenizer = loaded.second.clone().map_or_else(|| ClipTokenizer::load_second(source).map(Arc::new), Ok)?;
+            Ok((tokenizer, ClipTextProjectionConfig::from_json(&source.config(Component::TextEncoder2)?)?))
         };
         let configs = match (family.has_first_text_encoder(), family.is_xl()) {
             (true, false) => TextEncoders::First(first()?),
@@ -63,11 +68,11 @@ impl TextParts {
         policy: &ExecutionPolicy,
         weights: impl Fn(Component, DType) -> Result<ComponentWeights>,
     ) -> Result<TextConditioner> {
-        let first = |(tokenizer, config): (ClipTokenizer, ClipTextConfig)| -> Result<FirstEncoder> {
+        let first = |(tokenizer, config): (Arc<ClipTokenizer>, ClipTextConfig)| -> Result<FirstEncoder> {
             let text_encoder = ClipTextModel::load(&config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
             Ok(FirstEncoder::new(tokenizer, text_encoder))
         };
-        let second = |(tokenizer, config): (ClipTokenizer, ClipTextProjectionConfig)| -> Result<SecondEncoder> {
+        let second = |(tokenizer, config): (Arc<ClipTokenizer>, ClipTextProjectionConfig)| -> Result<SecondEncoder> {
             let text_encoder = ClipTextModelWithProjection::load(&config, &weights(Component::TextEncoder2, policy.text_encoder)?)?;
             Ok(SecondEncoder::new(tokenizer, text_encoder, self.zeroes_empty_negatives))
         };

@@ -20,6 +20,7 @@ use diffusion_core::{
     journal::{Journal, Run},
     pipelines::{RunContext, VideoContext},
     schedulers::SchedulerKind,
+    weights::StopCheck,
 };
 use image::RgbImage;
 use tokio::sync::{oneshot, watch};
@@ -176,7 +177,7 @@ impl Device {
         // Taken out while it works, so that nothing else can touch it; `caught` returns even after a panic, so it is always put back.
         let mut resident = self.residents.remove(&index).ok_or(BackendError::Cancelled)?;
         self.pool.runs(index, Some(Arc::clone(work)));
-        let is_cancelled = || cancel.is_cancelled();
+        let is_cancelled: StopCheck = Arc::new(move || cancel.is_cancelled());
         let previewer = Previewer::new(previews, self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
         let outcome = caught(|| match (work.as_ref(), &output) {
@@ -399,7 +400,9 @@ impl Device {
         let Ok(spec) = request.validate(&Limits::DEFAULT, &info) else { return };
         let (progress, _) = watch::channel(JobProgress::default());
         let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
-        let watched = Watched { progress: &progress, is_cancelled: &|| self.wanted.load(Ordering::Relaxed) > 0, previewer: &previewer };
+        let wanted = Arc::clone(&self.wanted);
+        let is_cancelled: StopCheck = Arc::new(move || wanted.load(Ordering::Relaxed) > 0);
+        let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
         let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
         match caught(|| of_model(|| resident.model.image(&spec, 0, RunContext::new(&mut monitor)))) {
             Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),

@@ -4,12 +4,14 @@
 
 use std::{
     ops::ControlFlow,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     pipelines::{Activity, VideoMonitor, VideoProgress},
+    weights::StopCheck,
 };
 use tokio::sync::watch;
 
@@ -19,7 +21,7 @@ use crate::{backend::JobProgress, preview::Previewer};
 /// Where progress and previews go, and where cancellation comes from.
 pub(super) struct Watched<'a> {
     pub(super) progress: &'a watch::Sender<JobProgress>,
-    pub(super) is_cancelled: &'a dyn Fn() -> bool,
+    pub(super) is_cancelled: &'a StopCheck,
     pub(super) previewer: &'a Previewer,
 }
 
@@ -88,6 +90,10 @@ impl StepMonitor for ImageJobMonitor<'_> {
         self.watched.control_flow()
     }
 
+    fn stop_check(&self) -> StopCheck {
+        Arc::clone(self.watched.is_cancelled)
+    }
+
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
     }
@@ -146,5 +152,25 @@ impl VideoMonitor for VideoJobMonitor<'_> {
 
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{backend::job::CancelSwitch, preview::PreviewSlot};
+
+    #[test]
+    fn a_runs_stop_check_follows_the_jobs_switch() {
+        let (progress, _) = watch::channel(JobProgress::default());
+        let (cancel, previewer) = (CancelSwitch::default(), Previewer::new(PreviewSlot::default(), Instant::now));
+        let switch = cancel.clone();
+        let is_cancelled: StopCheck = Arc::new(move || switch.is_cancelled());
+        let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
+        let monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(Instant::now), metrics: None };
+        let stop = monitor.stop_check();
+        assert!(!stop());
+        cancel.cancel();
+        assert!(stop());
     }
 }

@@ -1,9 +1,10 @@
 //! The ControlNets of an image model: those of the current job, and those of earlier ones as long as there is room.
 //!
-//! It must not know jobs. Invariants: a net is opened and checked against the model before its weights are read, and before any other is
-//! dropped; a net that cannot be loaded leaves the others as they are.
+//! It must not know jobs. Invariants: all nets of a job are found before the first is opened; a net is checked against the model before its
+//! weights are read, and before another is dropped for it; the file of one net at a time is in memory; a net that cannot be loaded leaves
+//! the others as they are.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use diffusion_core::{
     Error, Result,
@@ -11,7 +12,7 @@ use diffusion_core::{
     imaging::{canny, resized},
     models::ControlNetConfig,
     pipelines::{ControlNet, ControlParams, ControlsParams, StableDiffusion},
-    weights::{Component, WeightSource, open_controlnet},
+    weights::{Component, StopCheck, open_controlnet_until},
 };
 use image::RgbImage;
 
@@ -40,10 +41,10 @@ struct Kept {
 }
 
 /// A net of a job that has yet to be loaded.
-struct Opened {
+struct Found {
     name: String,
+    path: PathBuf,
     stamp: u64,
-    source: Box<dyn WeightSource>,
 }
 
 impl ControlNets {
@@ -62,16 +63,16 @@ impl ControlNets {
         self.record();
     }
 
-    /// The ControlNets of a job, with their images at its size.
+    /// The ControlNets of a job, with their images at its size. `stop` is asked while nets are read.
     ///
     /// # Errors
-    /// [`Error::Params`] of `controlnets` if a net is missing, damaged or made for another model.
-    pub(super) fn of_job(&mut self, spec: &ImageSpec, model: &StableDiffusion) -> Result<ControlsParams> {
+    /// [`Error::Params`] of `controlnets` if a net is missing, damaged or made for another model; [`Error::Cancelled`] if `stop` says so.
+    pub(super) fn of_job(&mut self, spec: &ImageSpec, model: &StableDiffusion, stop: &StopCheck) -> Result<ControlsParams> {
         let controls = spec.controls();
         if controls.is_empty() {
             return Ok(ControlsParams::default());
         }
-        self.load(controls.nets(), model)?;
+        self.load(controls.nets(), model, stop)?;
         let params = |control: &ControlSpec| {
             let kept = self.kept.iter().find(|kept| kept.name == control.name()).ok_or_else(|| refused(NO_CONTROLNETS.to_owned()))?;
             let (start, end) = control.window();
@@ -82,42 +83,39 @@ impl ControlNets {
     }
 
     /// Loads the nets that are not kept.
-    fn load(&mut self, controls: &[ControlSpec], model: &StableDiffusion) -> Result<()> {
-        let mut opened: Vec<Opened> = Vec::new();
-        let mut stale = Vec::new();
+    fn load(&mut self, controls: &[ControlSpec], model: &StableDiffusion, stop: &StopCheck) -> Result<()> {
+        let mut missing: Vec<Found> = Vec::new();
         for name in controls.iter().map(ControlSpec::name) {
             let Some(folder) = &self.folder else { return Err(refused(NO_CONTROLNETS.to_owned())) };
             let path = folder.find(name)?;
-            let stamp = ControlNetFolder::stamp(&path).map_err(|error| of_net(name, &error))?;
-            match self.kept.iter().position(|kept| kept.name == name) {
-                Some(index) if self.kept.get(index).is_some_and(|kept| kept.stamp == stamp) => {
-                    let kept = self.kept.remove(index);
-                    model.check_controlnet(kept.net.config()).map_err(|error| of_net(name, &error))?;
-                    self.kept.push(kept);
-                    continue;
-                }
-                Some(_) => stale.push(name.to_owned()),
-                None => {}
-            }
-            if opened.iter().all(|other| other.name != name) {
-                let source = open_controlnet(&path).and_then(|source| {
-                    model.check_controlnet(&ControlNetConfig::from_json(&source.config(Component::ControlNet)?)?)?;
-                    Ok(source)
-                });
-                opened.push(Opened { name: name.to_owned(), stamp, source: source.map_err(|error| of_net(name, &error))? });
+            let stamp = ControlNetFolder::stamp(&path).map_err(|error| of_net(name, error))?;
+            if let Some(index) = self.kept.iter().position(|kept| kept.name == name && kept.stamp == stamp) {
+                let kept = self.kept.remove(index);
+                let checked = model.check_controlnet(kept.net.config());
+                self.kept.push(kept);
+                checked.map_err(|error| of_net(name, error))?;
+            } else if missing.iter().all(|other| other.name != name) {
+                missing.push(Found { name: name.to_owned(), path, stamp });
             }
         }
-        self.kept.retain(|kept| !stale.contains(&kept.name));
-        // The job's own nets were moved to the end.
-        let surplus = (self.kept.len() + opened.len()).saturating_sub(MOST_KEPT);
-        self.kept.drain(..surplus.min(self.kept.len()));
-        for Opened { name, stamp, source } in opened {
-            let net = ControlNet::load(source.as_ref(), model.policy());
-            let net = Arc::new(net.map_err(|error| of_net(&name, &error))?);
-            source.remarks().iter().for_each(|remark| tracing::warn!("ControlNet {name}: {remark}"));
-            self.kept.push(Kept { name, stamp, net });
-            self.record();
+        for found in missing {
+            let name = found.name.clone();
+            self.load_one(found, model, stop).map_err(|error| of_net(&name, error))?;
         }
+        Ok(())
+    }
+
+    fn load_one(&mut self, Found { name, path, stamp }: Found, model: &StableDiffusion, stop: &StopCheck) -> Result<()> {
+        let source = open_controlnet_until(&path, Arc::clone(stop))?;
+        model.check_controlnet(&ControlNetConfig::from_json(&source.config(Component::ControlNet)?)?)?;
+        // Its older self first; then the least recently used, and the job's own are at the end.
+        self.kept.retain(|kept| kept.name != name);
+        let surplus = (self.kept.len() + 1).saturating_sub(MOST_KEPT);
+        self.kept.drain(..surplus);
+        self.record();
+        let net = Arc::new(ControlNet::load(source.as_ref(), model.policy())?);
+        source.remarks().iter().for_each(|remark| tracing::warn!("ControlNet {name}: {remark}"));
+        self.kept.push(Kept { name, stamp, net });
         self.record();
         Ok(())
     }
@@ -153,8 +151,9 @@ fn refused(reason: String) -> Error {
 
 /// A fault in a net's files as one of the request that names it; without the folder, which clients must not see.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
-fn of_net(name: &str, error: &Error) -> Error {
-    let reason = match error {
+fn of_net(name: &str, error: Error) -> Error {
+    let reason = match &error {
+        Error::Cancelled => return error,
         Error::File { file, reason } => match file.file_name() {
             Some(file) => format!("{}: {reason}", file.to_string_lossy()),
             None => reason.clone(),

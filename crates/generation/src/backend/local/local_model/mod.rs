@@ -249,7 +249,7 @@ impl DeviceModel for LocalModel {
         self.controls.make_room(self.memory.images(spec), spec.controls());
         images.adapt(spec.loras())?;
         let (model, loras, remarks) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec(), images.remarks().to_vec());
-        let controls = self.controls.of_job(spec, model)?;
+        let controls = self.controls.of_job(spec, model, &context.monitor.stop_check())?;
         let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
         let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
         let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;

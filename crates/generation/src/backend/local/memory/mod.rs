@@ -153,8 +153,11 @@ impl MemoryPlan {
         let call = ImageCall { size, guided, encodes, between: false, vae: spec.vae(), controls };
         // Finished images wait for the last one, as pixels and as PNG.
         let finished = area(size).saturating_mul(6).saturating_mul(spec.count().into());
-        let working = self.images.as_ref()?.working(call).saturating_add(self.controlnets_of(spec));
-        Some(self.total(working.saturating_add(finished), false))
+        let model = self.images.as_ref()?;
+        // A net is loaded before the run, and its file held meanwhile; the nets are loaded one after another.
+        let loading = if controls > 0 { model.controlnet_file() } else { 0 };
+        let working = model.working(call).saturating_add(finished).max(loading);
+        Some(self.total(working.saturating_add(self.controlnets_of(spec)), false))
     }
 
     /// The process's memory at the peak of this job, in bytes; `None` if a model that it needs is unknown.

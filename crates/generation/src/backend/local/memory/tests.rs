@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use diffusion_core::{
+    adapters::ControlNetFolder,
     pipelines::{StableDiffusion, nano_sd, nano_svd},
     policy::ExecutionPolicy,
+    weights::VaeChoice,
 };
 use image::RgbImage;
 
@@ -12,7 +14,7 @@ use crate::{
     Limits,
     model_info::ModelInfo,
     spec::{
-        image::ImageRequest,
+        image::{ControlRequest, ImageRequest},
         video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest},
     },
 };
@@ -52,6 +54,44 @@ fn animation(size: (u32, u32), frames: u32, chunk: Option<u32>) -> VideoSpec {
         ..AnimationRequest::default()
     };
     VideoSpec::Animation(request.validate(&Limits::default()).unwrap())
+}
+
+/// A net's file is held while it is loaded, before the run: it counts where it is more than the run takes.
+#[test]
+fn the_file_of_a_net_counts_while_it_is_loaded() {
+    let folder = ControlNetFolder::default().with("canny", "canny.safetensors").with("depth", "depth.safetensors");
+    let info = ModelInfo { controlnets: Some(folder), ..ModelInfo::for_tests() };
+    let (plan, net) = (plan(None), |name: &str| ControlRequest {
+        name: Some(name.into()),
+        image: Some(RgbImage::new(8, 8)),
+        ..ControlRequest::default()
+    });
+    let spec = |side: i128, controlnets: Vec<ControlRequest>| {
+        let size = Some(side);
+        let request = ImageRequest {
+            prompt: Some("a boat".into()),
+            seed: Some(1),
+            width: size,
+            height: size,
+            controlnets,
+            ..ImageRequest::default()
+        };
+        request.validate(&Limits::default(), &info).unwrap()
+    };
+    let model = plan.images.as_ref().unwrap();
+    let (weights, file) = (model.controlnet_weights(), model.controlnet_file());
+    assert!(file > 4 * MIB && file <= weights, "{file} in f32, {weights} packed");
+    let run = |side: u32, controls| model.working(ImageCall { controls, ..call((side, side)) }) + 6 * u64::from(side) * u64::from(side);
+    assert!(run(64, 2) < file && file < run(512, 2), "{} {file} {}", run(64, 2), run(512, 2));
+    let fixed = PROCESS_BYTES + model.weights();
+    let both = || vec![net("canny"), net("depth")];
+    assert_eq!(plan.images(&spec(64, both())), Some(with_margin(fixed + 2 * weights + file)));
+    assert_eq!(plan.images(&spec(512, both())), Some(with_margin(fixed + 2 * weights + run(512, 2))));
+    assert_eq!(plan.images(&spec(64, Vec::new())), Some(with_margin(fixed + run(64, 0))));
+}
+
+fn call(size: (u32, u32)) -> ImageCall {
+    ImageCall { size, guided: true, encodes: false, between: false, vae: VaeChoice::Full, controls: 0 }
 }
 
 /// Peak MiB (`ru_maxrss`) of `framewright image` and `framewright animate` in f32 on two cores (an EPYC with AVX-512).
