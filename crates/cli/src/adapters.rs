@@ -10,7 +10,7 @@ use diffusion_core::{
     adapters::{AdapterChoice, AdapterFolder, ControlNetFolder},
     weights::WeightSource,
 };
-use generation::Adapters;
+use generation::{Adapters, is_controlnet};
 use serde_json::{Value, json};
 
 use crate::{failure::Usage, settings::Settings};
@@ -37,8 +37,11 @@ impl Folders {
             return Err(Usage(format!("setting adapters.embeddings: {}: is no folder of embeddings", missing.display())));
         }
         let adapters = adapters.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?;
-        let remarks = adapters.as_ref().map(AdapterFolder::remarks).transpose();
-        for remark in remarks.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?.into_iter().flatten() {
+        let of_adapters = adapters.as_ref().map(AdapterFolder::remarks).transpose();
+        let of_adapters = of_adapters.map_err(|error| Usage(format!("setting adapters.folder: {error}")))?;
+        let of_nets = controlnets.as_ref().map(|folder| folder.remarks(is_controlnet)).transpose();
+        let of_nets = of_nets.map_err(|error| Usage(format!("setting controlnets.folder: {error}")))?;
+        for remark in of_adapters.into_iter().chain(of_nets).flatten() {
             tracing::warn!("{remark}");
         }
         Ok(Self { adapters, embeddings: settings.embeddings.clone(), controlnets })

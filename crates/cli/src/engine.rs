@@ -2,10 +2,11 @@
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use diffusion_core::{adapters::AdapterChoice, policy::ExecutionPolicy};
 use generation::{
     LoadedModel, LocalBackend, LocalSettings, ModelInfo, SubmitError, Work,
@@ -15,7 +16,7 @@ use generation::{
 
 use crate::{
     adapters::Folders,
-    memory,
+    flags, memory,
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
     settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
@@ -66,7 +67,9 @@ pub(crate) fn start_adapted(
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     // Those of flags have been checked, so any that is missing is the settings'.
-    folders.check(&name, loras.as_ref().unwrap_or(&defaults.loras))?;
+    let usual = defaults.loras.clone();
+    let only = loras.unwrap_or_else(|| usual.clone());
+    folders.check(&name, &only)?;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let encodes = purpose != Purpose::Prompts;
         let policy = ExecutionPolicy { encodes, ..ExecutionPolicy::resolve(compute.device, precision)? };
@@ -78,10 +81,9 @@ pub(crate) fn start_adapted(
         }
         let limit = memory_limit(&compute, &policy);
         let (reopened, vae, offline) = (model.clone(), vae.clone(), HubSettings { offline: true, ..hub.clone() });
-        let usual = loras.unwrap_or_else(|| defaults.loras.clone());
         let loaded = match folders.of_model(usual, move || reopened.open_with(vae.as_deref(), &offline)) {
             None => LoadedModel::load(images.as_ref(), &policy, motion, limit),
-            Some(adapters) => LoadedModel::load_adapted(images, &policy, motion, limit, adapters),
+            Some(adapters) => LoadedModel::load_adapted(images, &policy, motion, limit, adapters.for_job(only)),
         };
         let mut loaded = loaded.map_err(|error| model.explain(error, &hub))?;
         loaded.info.set_defaults(defaults)?;
@@ -122,6 +124,18 @@ pub(crate) async fn hold(local: &LocalBackend, work: Work, video: Option<VideoOu
     };
     // A job submitted without an idempotency key is always new, and held.
     jobs.submit(new).await?.held.ok_or(SubmitError::ShuttingDown)
+}
+
+/// Waits until the model is loaded.
+///
+/// # Errors
+/// [`crate::failure::Usage`] if a flag or a setting besides the model is at fault, and the reason otherwise.
+pub(crate) async fn loaded(local: &LocalBackend) -> Result<Arc<ModelInfo>> {
+    let loaded = local.loaded().await;
+    loaded.map_err(|reason| match local.refused_setting() {
+        Some(setting) => flags::not_set(setting, &reason).into(),
+        None => anyhow!(reason),
+    })
 }
 
 fn open(

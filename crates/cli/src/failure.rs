@@ -19,7 +19,8 @@ impl std::error::Error for Usage {}
 /// The exit code of an error. Input that the model rejects counts as the user's error too.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     let refused = error.downcast_ref::<Arc<BackendError>>().is_some_and(|error| error.refusal().is_some());
-    ExitCode::from(if error.is::<Usage>() || refused { 2 } else { 1 })
+    let of_parameter = matches!(error.downcast_ref(), Some(diffusion_core::Error::Params { .. }));
+    ExitCode::from(if error.is::<Usage>() || refused || of_parameter { 2 } else { 1 })
 }
 
 /// An error and its causes in one line. A cause that its parent already quotes is not repeated.

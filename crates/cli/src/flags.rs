@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use clap::{Command, CommandFactory as _};
 use diffusion_core::{Error, schedulers::SchedulerName};
-use generation::{BackendError, FieldError, Refusal, SubmitError};
+use generation::{BackendError, FieldError, FieldErrorKind, Refusal, SubmitError};
 
 use crate::{args::Cli, failure::Usage};
 
@@ -30,11 +30,23 @@ const FLAGS: [(&str, &str); 15] = [
     ("image", "IMAGE"),
 ];
 
+/// The flags of the fields of a ControlNet.
+const CONTROL_FLAGS: [(&str, &str); 6] = [
+    ("name", "--controlnet"),
+    ("image", "--control-image"),
+    ("weight", "--control-weight"),
+    ("start", "--control-start"),
+    ("end", "--control-end"),
+    ("preprocessor", "--canny"),
+];
+
 /// The flag of a field, in a command whose prompt flag is `prompt`; a field without a flag keeps its name.
 fn flag<'a>(field: &'a str, prompt: &'a str) -> Cow<'a, str> {
     if field == "prompt" {
         return prompt.into();
     }
+    // An entry of a list, such as `controlnets.1`.
+    let field = field.split('.').next().unwrap_or(field);
     if let Some((_, flag)) = FLAGS.iter().find(|(name, _)| *name == field) {
         return (*flag).into();
     }
@@ -53,12 +65,25 @@ fn fault(error: &FieldError, prompt: &str) -> String {
     // A scene's own motion stands in a file, under its field names.
     let flag = match (error.group, error.scene) {
         (Some(group), Some(_)) => format!("{group}.{}", error.field),
-        (_, _) => flag(error.field, prompt).into_owned(),
+        (_, _) => flag_of_entry(error).map_or_else(|| flag(error.field, prompt).into_owned(), str::to_owned),
     };
+    if let FieldErrorKind::TooLong { max_length } = error.kind {
+        return format!("{flag}: {} are given, and {max_length} are the most", error.value);
+    }
+    if let FieldErrorKind::TooShort { min_length } = error.kind {
+        return format!("{flag}: {} are given, and {min_length} are the least", error.value);
+    }
+    let entry = error.entry.map(|(index, _)| format!(" (number {})", index + 1)).unwrap_or_default();
     let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
     let scene = error.scene.map(|scene| format!(" (scene {})", scene + 1)).unwrap_or_default();
     let message = error.message.strip_prefix("Value error, ").unwrap_or(&error.message);
-    format!("{flag}{given}{scene}: {}", in_flags(message))
+    format!("{flag}{given}{entry}{scene}: {}", in_flags(message))
+}
+
+/// The flag of a field of a ControlNet.
+fn flag_of_entry(error: &FieldError) -> Option<&'static str> {
+    let (_, field) = error.entry?;
+    CONTROL_FLAGS.iter().find(|(name, _)| *name == field).map(|(_, flag)| *flag)
 }
 
 /// A sentence with field names replaced by flags. A name of one word is kept: it may be just that word.
@@ -74,6 +99,16 @@ fn in_flags(sentence: &str) -> String {
         rest = after;
     }
     spoken + rest
+}
+
+/// The error of a model that could not be loaded because of a setting or a flag; `reason` begins with its name.
+pub(crate) fn not_set(setting: &'static str, reason: &str) -> Usage {
+    let reason = reason.strip_prefix(setting).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason);
+    Usage(match setting {
+        "vae" => format!("vae {reason}"),
+        setting if setting.contains('.') => format!("setting {setting}: {reason}"),
+        field => format!("{}: {}", flag(field, field), in_flags(reason)),
+    })
 }
 
 /// The error of a failed job: a parameter that only the model could check is still the user's error.

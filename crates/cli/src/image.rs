@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), purpose, Some(loras), folders)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
-        let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
+        let model = engine::loaded(&engine).await?;
         output::remark(about(&model));
         let spec = validate(request, &model)?;
         let remarks: Vec<String> = mask_remark.into_iter().chain(spec.remarks_on(&model)).collect();

@@ -11,7 +11,7 @@ use std::{
 use diffusion_core::{
     hub::Check,
     pipelines,
-    weights::{Component, OpenOptions, OtherVae, PredictionType, TensorSource, VaeChoice, WeightSource, open_model},
+    weights::{self, Component, OpenOptions, OtherVae, PredictionType, TensorSource, VaeChoice, WeightSource, open_model},
 };
 
 use crate::{failure::Usage, hub, settings::HubSettings};
@@ -100,17 +100,19 @@ impl Model {
         let source = self.open_as(settings, vae.is_some())?;
         match vae {
             None => Ok(source),
-            Some(path) => Ok(Box::new(OtherVae::open(source, path)?)),
+            // The flag or the setting is at fault, not the model.
+            Some(path) => Ok(Box::new(OtherVae::open(source, path).map_err(of_vae)?)),
         }
     }
 
-    /// Checks that there is something at the path of an autoencoder.
+    /// Checks that there is an autoencoder at a path, as far as its configuration and the names of its tensors tell.
     ///
     /// # Errors
     /// [`Usage`] naming the path.
     pub(crate) fn check_vae(vae: Option<&Path>) -> Result<(), Usage> {
-        match vae.filter(|path| !path.exists()) {
+        match vae {
             None => Ok(()),
+            Some(path) if path.exists() => weights::check_vae(path).map_err(|error| Usage(format!("vae {}", error.without_part()))),
             Some(path) => Err(Usage(format!("vae {}: does not exist; use full, tiny, or the folder or file of a VAE", path.display()))),
         }
     }
@@ -126,6 +128,15 @@ impl Model {
             Some(cure) if matches!(error, diffusion_core::Error::Tokenizer(_)) => hub::with_cure(error, &cure),
             _ => error,
         }
+    }
+}
+
+/// A fault of an autoencoder from elsewhere as one of the setting that names it.
+fn of_vae(error: diffusion_core::Error) -> diffusion_core::Error {
+    if let diffusion_core::Error::Params { .. } = error {
+        error
+    } else {
+        diffusion_core::Error::Params { field: "vae", reason: error.without_part() }
     }
 }
 

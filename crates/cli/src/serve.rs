@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use generation::{
     Limits,
     jobs::{Jobs, JobsSettings, Retention},
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let loaded = tokio::time::timeout(PATIENCE, local.loaded()).await;
         let state = match loaded {
             // With other models configured, the server still has something to serve, and `GET /models` shows the error.
-            Ok(Err(reason)) if settings.other_models().next().is_none() => return Err(anyhow!(reason)),
+            Ok(Err(_)) if settings.other_models().next().is_none() => return engine::loaded(&local).await.map(drop),
             Ok(Err(reason)) => format!("{} cannot be used: {reason}", settings.model.name),
             Ok(Ok(model)) => engine::about(&model),
             Err(_) => {

@@ -229,7 +229,7 @@ pub(crate) fn make(
 ) -> Result<(std::sync::Arc<ModelInfo>, GeneratedVideo)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let model = local.loaded().await.map_err(|reason| anyhow!(reason))?;
+        let model = engine::loaded(local).await?;
         output::remark(about(&model));
         let (spec, output) = job(&model)?;
         let prompt = match &spec {

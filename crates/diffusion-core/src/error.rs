@@ -190,6 +190,14 @@ impl Error {
         }
     }
 
+    /// The message without the name of the model's part, for a reader who knows the part.
+    pub fn without_part(&self) -> String {
+        if let Self::Weights { file, tensor, reason, .. } = self {
+            return format!("{}: tensor {tensor}: {reason}", file.display());
+        }
+        self.to_string()
+    }
+
     /// Makes an [`Error::File`].
     pub fn file(file: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::File { file: file.into(), reason: reason.into() }

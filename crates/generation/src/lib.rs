@@ -57,7 +57,7 @@ pub use backend::{
 pub use dispatch::metrics::JobMetrics;
 pub use histogram::Histogram;
 pub use jobs::{SubmitError, journal::FolderJournal};
-pub use model_info::{ModelDefaults, ModelInfo, TruncatedText};
+pub use model_info::{ModelDefaults, ModelInfo, TruncatedText, is_controlnet};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{
     field_error::{self, FieldError, FieldErrorKind},

@@ -7,6 +7,7 @@ use std::fmt;
 use diffusion_core::{
     Error, Result,
     adapters::{AdapterChoice, AdapterFolder, ControlNetFolder},
+    models::ControlNetConfig,
     pipelines::NO_TINY_VAE,
     prompt::PromptSyntax,
     schedulers::SchedulerName,
@@ -56,6 +57,14 @@ impl ModelDefaults {
     }
 }
 
+/// Judges the configuration of a ControlNet.
+///
+/// # Errors
+/// [`diffusion_core::Error::Config`] for one that no net of these families has.
+pub fn is_controlnet(config: &serde_json::Value) -> diffusion_core::Result<()> {
+    ControlNetConfig::from_json(config).map(drop)
+}
+
 /// Properties of a model that validation and answers need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
@@ -94,6 +103,17 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// The adapters that requests may choose, without those whose files show a fault. Those of a folder that cannot be read are none; a
+    /// request that names one is told why.
+    pub fn usable_adapters(&self) -> Vec<String> {
+        self.adapters.as_ref().and_then(|folder| folder.usable().ok()).unwrap_or_default()
+    }
+
+    /// The ControlNets that requests may choose, likewise.
+    pub fn usable_controlnets(&self) -> Vec<String> {
+        self.controlnets.as_ref().and_then(|folder| folder.usable(is_controlnet).ok()).unwrap_or_default()
+    }
+
     /// Puts the operator's defaults before the model's.
     ///
     /// # Errors

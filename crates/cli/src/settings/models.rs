@@ -44,7 +44,7 @@ pub(crate) struct AdaptersSettings {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ControlNetsSettings {
     /// The folder of ControlNets: diffusers folders and files (`.safetensors`, `.pth`, `.pt`, `.bin`, `.ckpt`), which requests name by their
-    /// names without endings. Absent: no request can name any.
+    /// names without endings; a folder comes before a file of the same name. Absent: no request can name any.
     pub folder: Option<PathBuf>,
 }
 

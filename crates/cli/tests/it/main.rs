@@ -8,6 +8,7 @@ mod bench;
 mod golden_weights;
 mod image;
 mod jobs;
+mod misfits;
 mod models;
 mod named_models;
 mod program;

@@ -11,7 +11,7 @@ use std::{
 use super::{Adapter, SHOWN, adapted_tensors::AdaptedTensors, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
 use crate::{
     Error, Result,
-    weights::{Component, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource},
+    weights::{Component, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource, model_of_adapter},
 };
 
 /// The parts that adapters change, where a model has them.
@@ -151,9 +151,10 @@ fn find_layers(
         return Err(adapter.file.fail(format!("was made for another model: {count} of its layers do not fit: {first}")));
     }
     if !found {
-        return Err(adapter
-            .file
-            .fail(format!("has no layer of this model, so it was made for another model: {}", first_tensors(&adapter.file, &unfit))));
+        let keys: Vec<&str> = unfit.iter().map(String::as_str).collect();
+        let made_for = model_of_adapter(&keys).unwrap_or("another model");
+        let first = first_tensors(&adapter.file, &unfit);
+        return Err(adapter.file.fail(format!("has no layer of this model, so it was made for {made_for}: {first}")));
     }
     Ok(unfit)
 }
@@ -184,6 +185,14 @@ impl WeightSource for AdaptedSource {
             Some(changes) => Ok(Arc::new(AdaptedTensors::new(tensors, component, Arc::clone(changes), Arc::clone(&self.applied)))),
             None => Ok(tensors),
         }
+    }
+
+    fn config_name(&self, component: Component) -> String {
+        self.source.config_name(component)
+    }
+
+    fn other_vae(&self) -> Option<(VaeChoice, String)> {
+        self.source.other_vae()
     }
 
     fn vaes(&self) -> Vec<VaeChoice> {

@@ -90,7 +90,7 @@ impl AdaptedTensors {
             return Ok(());
         }
         let reason = format!(
-            "makes {tensor} of the {} {largest:e}, where a weight is at most {MOST_MERGED}: lower the adapter's weight, or repair its {}",
+            "makes {tensor} of the {} {largest:e}, where a weight is at most {MOST_MERGED} in every precision: lower the adapter's weight, or repair its {}",
             self.component,
             addition.key.unwrap_or("file")
         );

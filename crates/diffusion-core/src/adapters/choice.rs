@@ -42,6 +42,31 @@ impl AdapterChoice {
         Ok((text, choices))
     }
 
+    /// Takes the tags of networks that are not known here out of a prompt in AUTOMATIC1111's syntax, in which no tag is text: that program
+    /// skips those that it does not know. Its names of kinds are in lower case, so `<LoRA:..>` is one of these.
+    pub fn unknown_tags(prompt: &str) -> (String, Vec<String>) {
+        let (mut rest, mut text, mut tags) = (prompt, String::with_capacity(prompt.len()), Vec::new());
+        while let Some((before, from)) = rest.split_once('<') {
+            text.push_str(before);
+            let is_word = |character: char| character.is_alphanumeric() || character == '_';
+            let after_kind = from.trim_start_matches(is_word);
+            let kind = from.strip_suffix(after_kind).unwrap_or_default();
+            let arguments = after_kind.strip_prefix(':').and_then(|arguments| arguments.split_once('>'));
+            match arguments.filter(|(arguments, _)| !arguments.is_empty()) {
+                Some((_, after)) if !["", "lora", "lyco"].contains(&kind) => {
+                    tags.push(format!("<{}", from.strip_suffix(after).unwrap_or(from)));
+                    rest = after;
+                }
+                Some(_) | None => {
+                    text.push('<');
+                    rest = from;
+                }
+            }
+        }
+        text.push_str(rest);
+        (text, tags)
+    }
+
     /// Whether a text has tags, malformed ones included.
     pub fn has_tags(text: &str) -> bool {
         next_tag(text).is_some()
@@ -163,6 +188,15 @@ mod tests {
         for text in ["ink:", "ink:x", "ink:NaN", "ink:inf", "ink:101", "ink:1:2:3"] {
             assert!(matches!(text.parse::<AdapterChoice>(), Err(Error::Params { field: "loras", .. })), "{text}");
         }
+    }
+
+    /// As `re_extra_net` of AUTOMATIC1111's `extra_networks.py`, `<(\w+):([^>]+)>`, finds them.
+    #[test]
+    fn tags_of_unknown_networks_leave_the_prompt() {
+        let (text, tags) = AdapterChoice::unknown_tags("a <fox> <LoRA:ink:1>, 1 < 2 <hypernet:x> <b:>c <:d> <Ünet_2:e\nf> <g:h");
+        assert_eq!(text, "a <fox> , 1 < 2  <b:>c <:d>  <g:h");
+        assert_eq!(tags, ["<LoRA:ink:1>", "<hypernet:x>", "<Ünet_2:e\nf>"]);
+        assert_eq!(AdapterChoice::unknown_tags("<<b:x>> <lora:x>"), ("<> <lora:x>".into(), vec!["<b:x>".into()]));
     }
 
     #[test]

@@ -8,8 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{first_of, folder::is_plain_name, stamp_of};
-use crate::{Error, Result};
+use serde_json::Value;
+
+use super::{
+    faults::{KnownFaults, of_files, of_names, reason},
+    first_of,
+    folder::is_plain_name,
+    stamp_of,
+};
+use crate::{Error, Result, weights::check_controlnet};
 
 /// The endings of files; the first that exists is taken.
 const EXTENSIONS: [&str; 5] = ["safetensors", "pth", "pt", "bin", "ckpt"];
@@ -19,6 +26,7 @@ const EXTENSIONS: [&str; 5] = ["safetensors", "pth", "pt", "bin", "ckpt"];
 pub struct ControlNetFolder {
     root: Option<PathBuf>,
     named: Vec<(String, PathBuf)>,
+    faults: KnownFaults,
 }
 
 impl ControlNetFolder {
@@ -29,7 +37,7 @@ impl ControlNetFolder {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         let is_folder = root.is_dir();
-        if is_folder { Ok(Self { root: Some(root), named: Vec::new() }) } else { Err(Error::file(root, "is no folder of ControlNets")) }
+        if is_folder { Ok(Self { root: Some(root), ..Self::default() }) } else { Err(Error::file(root, "is no folder of ControlNets")) }
     }
 
     /// The same, and the ControlNet at `path` by a name that comes before the folder's.
@@ -45,16 +53,82 @@ impl ControlNetFolder {
     /// [`Error::Io`] if the folder cannot be read.
     pub fn names(&self) -> Result<Vec<String>> {
         let mut names: Vec<String> = self.named.iter().map(|(name, _)| name.clone()).collect();
-        if let Some(root) = &self.root {
-            let entries = std::fs::read_dir(root).map_err(|source| Error::Io { path: root.clone(), source })?;
-            names.extend(entries.filter_map(|entry| name_of(&entry.ok()?.path())));
-        }
+        names.extend(self.entries()?.iter().filter_map(|path| name_of(path)).filter(|name| is_plain_name(name)));
         names.sort();
         names.dedup();
         Ok(names)
     }
 
-    /// The folder or the file of a net.
+    /// What lies in the folder, in the order of names.
+    fn entries(&self) -> Result<Vec<PathBuf>> {
+        let Some(root) = &self.root else { return Ok(Vec::new()) };
+        let entries = std::fs::read_dir(root).map_err(|source| Error::Io { path: root.clone(), source })?;
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Refuses a net whose files cannot be used, as far as its configuration and the start of its weights tell; no tensor is read. `config`
+    /// judges the configuration of a net that is a folder.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; [`Error::Params`] for files that are damaged or something else.
+    pub fn check(&self, name: &str, config: impl Fn(&Value) -> Result<()>) -> Result<()> {
+        self.fault(name, config)?.map_or(Ok(()), |fault| Err(refused(format!("{name}: {fault}"))))
+    }
+
+    fn fault(&self, name: &str, config: impl Fn(&Value) -> Result<()>) -> Result<Option<String>> {
+        let path = self.find(name)?;
+        let judge = |path: &Path| {
+            let found = check_controlnet(path).and_then(|found| found.map_or(Ok(()), |found| config(&found)));
+            found.map_err(|error| Self::reason(&error))
+        };
+        Ok(self.faults.of(&path, Self::stamp(&path), judge))
+    }
+
+    /// A fault in a net's files without their folder: a net may have several, so the one at fault is named.
+    pub fn reason(error: &Error) -> String {
+        let reason = reason(error);
+        let Error::File { file, .. } = error else { return reason };
+        file.file_name().map_or_else(|| reason.clone(), |file| format!("{}: {reason}", file.to_string_lossy()))
+    }
+
+    /// The names of those that show no fault to [`Self::check`].
+    ///
+    /// # Errors
+    /// As [`Self::names`].
+    pub fn usable(&self, config: impl Fn(&Value) -> Result<()>) -> Result<Vec<String>> {
+        Ok(self.names()?.into_iter().filter(|name| self.check(name, &config).is_ok()).collect())
+    }
+
+    /// A sentence for each name that several entries of the folder have, and for entries that cannot be chosen or used.
+    ///
+    /// # Errors
+    /// As [`Self::names`].
+    pub fn remarks(&self, config: impl Fn(&Value) -> Result<()>) -> Result<Vec<String>> {
+        let Some(root) = &self.root else { return Ok(Vec::new()) };
+        let entries = self.entries()?;
+        let named: Vec<(String, &Path)> = entries.iter().filter_map(|path| Some((name_of(path)?, path.as_path()))).collect();
+        let (named, left_out): (Vec<_>, Vec<_>) = named.into_iter().partition(|(name, _)| is_plain_name(name));
+        let shown = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut remarks = Vec::new();
+        for name in self.names()? {
+            let first = self.find(&name)?;
+            let others: Vec<String> =
+                named.iter().filter(|(own, path)| *own == name && *path != first).map(|(_, path)| shown(path)).collect();
+            if !others.is_empty() {
+                let (root, first, others) = (root.display(), shown(&first), others.join(" and "));
+                remarks.push(format!("{root}: the ControlNet {name} is {first}; {others} is never read: rename or remove it"));
+            }
+        }
+        let fault = |name: String| Some((name.clone(), self.fault(&name, &config).ok()??));
+        let faults: Vec<(String, String)> = self.names()?.into_iter().filter_map(fault).collect();
+        let left_out: Vec<String> = left_out.into_iter().map(|(name, _)| name).collect();
+        remarks.extend(of_names(root, &left_out).into_iter().chain(of_files(root, &faults)));
+        Ok(remarks)
+    }
+
+    /// The folder or the file of a net; where a folder and a file have one name, the folder, and among files the first of the endings.
     ///
     /// # Errors
     /// [`Error::Params`] for a name that is no file name, or that is none of the nets'.
@@ -101,7 +175,7 @@ fn is_weight_file(path: &Path) -> bool {
 fn name_of(path: &Path) -> Option<String> {
     let is_folder = path.join("config.json").is_file();
     let name = if is_folder { path.file_name()? } else { path.file_stem().filter(|_| is_weight_file(path))? };
-    name.to_str().filter(|name| is_plain_name(name)).map(str::to_owned)
+    name.to_str().map(str::to_owned)
 }
 
 fn refused(reason: String) -> Error {
@@ -143,6 +217,15 @@ mod tests {
             let message = folder.find(name).unwrap_err().to_string();
             assert!(message.ends_with("is none of the ControlNets here: canny, depth, mine and 1 more"), "{message}");
         }
+        std::fs::write(root.join("canny.pth"), "x").unwrap();
+        std::fs::write(root.join("a:b.pth"), "x").unwrap();
+        let remarks = folder.remarks(|_| Ok(())).unwrap();
+        assert_eq!(remarks.len(), 3, "{remarks:?}");
+        assert!(remarks[0].ends_with("the ControlNet canny is canny; canny.pth is never read: rename or remove it"), "{remarks:?}");
+        assert_eq!(folder.find("canny").unwrap(), root.join("canny"));
+        assert!(remarks[1].contains("no request can choose a:b: a name has none of the characters"), "{remarks:?}");
+        assert!(remarks[2].contains("canny (config.json: is no JSON"), "{remarks:?}");
+        assert!(folder.usable(|_| Ok(())).unwrap().is_empty());
         let before = ControlNetFolder::stamp(&root.join("canny")).unwrap();
         std::fs::write(root.join("canny/diffusion_pytorch_model.safetensors"), "xy").unwrap();
         assert_ne!(ControlNetFolder::stamp(&root.join("canny")).unwrap(), before);

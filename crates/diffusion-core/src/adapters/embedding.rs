@@ -11,7 +11,7 @@ use candle_core::Tensor;
 use super::{check_finite, first_tensors};
 use crate::{
     Error, Result,
-    weights::{Component, TensorFile},
+    weights::{self, Component, GivenAs, TensorFile},
 };
 
 /// The endings of embedding files.
@@ -48,7 +48,10 @@ impl Embedding {
             ([], Some(key), _) => vec![*key],
             ([], None, [key]) => vec![key.as_str()],
             ([], None, _) => {
-                return Err(file.fail(format!("is no embedding that is known here; its tensors are {}", first_tensors(&file, &keys))));
+                let what = weights::instead_of(GivenAs::Embedding, &file.shapes().collect::<Vec<_>>());
+                return Err(file.fail(
+                    what.unwrap_or_else(|| format!("is no embedding that is known here; its tensors are {}", first_tensors(&file, &keys))),
+                ));
             }
         };
         let parts = own.into_iter().map(|key| read_vectors(&file, key)).collect::<Result<_>>()?;

@@ -8,7 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Adapter, AdapterChoice, AppliedAdapter, first_of, stamp_of};
+use super::{
+    Adapter, AdapterChoice, AppliedAdapter,
+    faults::{KnownFaults, of_files, of_names, reason},
+    first_of, stamp_of,
+};
 use crate::{Error, Result};
 
 /// The endings of adapter files, the first that exists is taken.
@@ -21,6 +25,7 @@ const LONGEST_NAME: usize = 240;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterFolder {
     root: PathBuf,
+    faults: KnownFaults,
 }
 
 impl AdapterFolder {
@@ -30,14 +35,11 @@ impl AdapterFolder {
     /// [`Error::File`] if it is no folder or does not exist.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
-        if root.is_dir() { Ok(Self { root }) } else { Err(Error::file(root, "is no folder of adapters")) }
+        if root.is_dir() { Ok(Self { root, faults: KnownFaults::default() }) } else { Err(Error::file(root, "is no folder of adapters")) }
     }
 
-    /// The adapters' names, sorted.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the folder cannot be read.
-    pub fn names(&self) -> Result<Vec<String>> {
+    /// The names of the files in the folder that end like an adapter's, whether they can be chosen or not.
+    fn all_names(&self) -> Result<Vec<String>> {
         let entries = std::fs::read_dir(&self.root).map_err(|source| Error::Io { path: self.root.clone(), source })?;
         let mut names: Vec<String> = entries.filter_map(|entry| name_of(&entry.ok()?.path())).collect();
         names.sort();
@@ -45,7 +47,36 @@ impl AdapterFolder {
         Ok(names)
     }
 
-    /// A sentence for each name that several files have.
+    /// The adapters' names, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn names(&self) -> Result<Vec<String>> {
+        Ok(self.all_names()?.into_iter().filter(|name| is_plain_name(name)).collect())
+    }
+
+    /// The names of those whose files show no fault at their start.
+    ///
+    /// # Errors
+    /// As [`Self::names`].
+    pub fn usable(&self) -> Result<Vec<String>> {
+        Ok(self.names()?.into_iter().filter(|name| self.check(name).is_ok()).collect())
+    }
+
+    /// Refuses an adapter whose file cannot be used, as far as its start tells; no tensor is read.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; [`Error::Params`] for a file that is damaged or something else.
+    pub fn check(&self, name: &str) -> Result<()> {
+        self.fault(name)?.map_or(Ok(()), |fault| Err(refused(format!("{name}: {fault}"))))
+    }
+
+    fn fault(&self, name: &str) -> Result<Option<String>> {
+        let path = self.find(name)?;
+        Ok(self.faults.of(&path, stamp_of(&path), |path| Adapter::check(path).map_err(|error| reason(&error))))
+    }
+
+    /// A sentence for each name that several files have, and for files that cannot be chosen or used.
     ///
     /// # Errors
     /// As [`Self::names`].
@@ -58,7 +89,10 @@ impl AdapterFolder {
             (!others.is_empty())
                 .then(|| format!("{folder}: the adapter {name} is {name}.{first}; {others} is never read: rename or remove it"))
         };
-        Ok(self.names()?.iter().filter_map(remark).collect())
+        let (names, left_out): (Vec<String>, Vec<String>) = self.all_names()?.into_iter().partition(|name| is_plain_name(name));
+        let fault = |name: &String| Some((name.clone(), self.fault(name).ok()??));
+        let faults: Vec<(String, String)> = names.iter().filter_map(fault).collect();
+        Ok(names.iter().filter_map(remark).chain(of_names(&self.root, &left_out)).chain(of_files(&self.root, &faults)).collect())
     }
 
     /// The file of an adapter.
@@ -97,7 +131,7 @@ impl AdapterFolder {
 fn name_of(path: &Path) -> Option<String> {
     let extension = path.extension()?.to_str()?;
     let name = path.file_stem()?.to_str()?;
-    (EXTENSIONS.contains(&extension) && check_name(name).is_ok() && path.is_file()).then(|| name.to_owned())
+    (EXTENSIONS.contains(&extension) && path.is_file()).then(|| name.to_owned())
 }
 
 /// Whether a name is one file name, which cannot lead out of a folder.
@@ -151,8 +185,12 @@ mod tests {
         assert_eq!(folder.names().unwrap(), ["a b", "c"]);
         assert_eq!(folder.find("a b").unwrap(), root.join("a b.safetensors"));
         let remarks = folder.remarks().unwrap();
-        assert_eq!(remarks.len(), 1);
+        assert_eq!(remarks.len(), 3);
         assert!(remarks[0].ends_with("the adapter a b is a b.safetensors; a b.pt is never read: rename or remove it"), "{remarks:?}");
+        // Hidden files are no concern of anybody's.
+        assert!(remarks[1].contains("no request can choose  lead, e:0.5: a name has none of the characters / \\ : < >"), "{remarks:?}");
+        assert!(remarks[2].contains("these cannot be used and are not listed: a b (truncated, or no safetensors file"), "{remarks:?}");
+        assert!(folder.usable().unwrap().is_empty());
         for name in ["../x", "..", "", "/etc/passwd", "a/b", "a\\b", "c:x", ".hidden", "x\0", "inside/../../x", " lead", &"n".repeat(300)] {
             let message = folder.find(name).err().unwrap().to_string();
             assert!(message.contains("is no adapter's name"), "{name:?}: {message}");

@@ -11,6 +11,7 @@ mod adapted_tensors;
 mod choice;
 mod controlnet_folder;
 mod embedding;
+mod faults;
 mod folder;
 mod formula;
 mod keys;
@@ -31,6 +32,7 @@ pub use self::{
     choice::{AdapterChoice, MOST_WEIGHT},
     controlnet_folder::ControlNetFolder,
     embedding::Embedding,
+    faults::reason,
     folder::AdapterFolder,
 };
 use self::{
@@ -39,7 +41,10 @@ use self::{
     layer::Layer,
     peft_notes::PeftNotes,
 };
-use crate::{Result, weights::TensorFile};
+use crate::{
+    Error, Result,
+    weights::{self, GivenAs, TensorFile},
+};
 
 /// How many keys a message names.
 const SHOWN: usize = 3;
@@ -85,14 +90,28 @@ impl Adapter {
         }
         if found.is_empty() {
             let all: Vec<String> = file.shapes().map(|(key, _)| key.to_owned()).collect();
-            return Err(
-                file.fail(format!("is no LoRA or LyCORIS adapter that is known here; its tensors are {}", first_tensors(&file, &all)))
-            );
+            let what = weights::instead_of(GivenAs::Adapter, &file.shapes().collect::<Vec<_>>());
+            return Err(file.fail(what.unwrap_or_else(|| {
+                format!("is no LoRA or LyCORIS adapter that is known here; its tensors are {}", first_tensors(&file, &all))
+            })));
         }
         for (key, _) in file.shapes().filter(|(key, _)| keys::parse(key).is_some()) {
             check_finite(&file, key)?;
         }
         Ok(Self { name: name.into(), stamp: stamp_of(path)?, file, layers: found, unknown })
+    }
+
+    /// Refuses a file that holds no adapter, as far as its start tells; no tensor is read.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn check(path: &Path) -> Result<()> {
+        let Some(found) = weights::header(path, keys::component_of)? else { return Ok(()) };
+        if found.iter().any(|(key, _)| keys::parse(key).is_some()) {
+            return Ok(());
+        }
+        let shapes: Vec<(&str, &[usize])> = found.iter().map(|(key, shape)| (key.as_str(), shape.as_slice())).collect();
+        weights::instead_of(GivenAs::Adapter, &shapes).map_or(Ok(()), |what| Err(Error::file(path, what)))
     }
 
     /// Its name.
@@ -113,7 +132,7 @@ impl Adapter {
 
 /// Identifies a file's content by its path, size and time of change.
 fn stamp_of(path: &Path) -> Result<u64> {
-    let io = |source| crate::Error::Io { path: path.to_owned(), source };
+    let io = |source| Error::Io { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(io)?;
     let mut hasher = DefaultHasher::new();
     (path, metadata.len(), metadata.modified().map_err(io)?).hash(&mut hasher);

@@ -61,6 +61,10 @@ impl<'a> ConfigReader<'a> {
     fn to_size(&self, field: &str, value: &Value) -> Result<usize> {
         match value.as_u64() {
             Some(number) if (1..=LARGEST).contains(&number) => Ok(number as usize),
+            // Beyond 64 bits it is read as a number with a fraction.
+            _ if value.as_f64().is_some_and(|number| number > LARGEST as f64 && number.fract() == 0.0) => {
+                Err(self.refuse(field, format!("{value} is too large: the largest number here is {LARGEST}")))
+            }
             _ => Err(self.refuse(field, format!("expected a positive whole number, found {value}"))),
         }
     }

@@ -53,8 +53,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn integer(&self, key: &str, default: i64) -> Result<i64> {
-        self.get(key)
-            .map_or(Ok(default), |value| value.as_i64().ok_or_else(|| self.refuse(key, format!("expected a whole number, found {value}"))))
+        self.get(key).map_or(Ok(default), |value| value.as_i64().ok_or_else(|| self.refuse(key, not_whole(value))))
     }
 
     pub(super) fn count(&self, key: &str, default: usize) -> Result<usize> {
@@ -103,5 +102,15 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };
         let indices = value.as_array().ok_or_else(refuse)?.iter().map(|index| index.as_i64().ok_or_else(refuse));
         Ok(indices.collect::<Result<Vec<i64>>>()?.into_iter().filter_map(|index| usize::try_from(index).ok()).collect())
+    }
+}
+
+/// Why a value is no whole number that can be held.
+fn not_whole(value: &Value) -> String {
+    let is_large = value.as_f64().is_some_and(|number| number.abs() >= i64::MAX as f64 && number.fract() == 0.0);
+    if is_large {
+        format!("{value} is too large: numbers here are from {} to {}", i64::MIN, i64::MAX)
+    } else {
+        format!("expected a whole number, found {value}")
     }
 }

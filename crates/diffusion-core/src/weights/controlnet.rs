@@ -14,15 +14,13 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, StopCheck, TensorShape, TensorSource, WatchedSource, WeightSource,
+    Component, DiffusersFolder, StopCheck, TensorShape, TensorSource, WatchedSource, WeightSource, container,
     contents::Contents,
-    kinds,
+    kinds::{self, GivenAs},
     ldm::LdmPart,
     ldm_unet,
     mapping::{WeightFile, never},
-    safetensors_file,
     table::TensorTable,
-    torch_file,
 };
 use crate::{Error, Result};
 
@@ -31,21 +29,6 @@ const PREFIXES: [&str; 2] = ["control_model.", ""];
 
 /// The width of each time id's embedding, which no shape tells; that of every Stable Diffusion XL.
 const TIME_ID_CHANNELS: usize = 256;
-
-/// What a file without a ControlNet of these families holds, by parts of its tensors' names.
-const OTHERS: [(&str, &str); 11] = [
-    ("lora_controlnet", "a Control-LoRA"),
-    (".lora_", "a LoRA"),
-    ("task_embedding", "a ControlNet-Union"),
-    ("control_add_embedding.", "a ControlNet-Union"),
-    ("pos_embed_input.", "a ControlNet of Stable Diffusion 3"),
-    ("controlnet_x_embedder.", "a ControlNet of Flux"),
-    ("controlnet_blocks.", "a ControlNet of Stable Diffusion 3 or Flux"),
-    ("body.0.", "a T2I-Adapter"),
-    ("ip_adapter.", "an IP-Adapter"),
-    ("control_model.motion_modules.", "a SparseCtrl of AnimateDiff"),
-    ("motion_modules.", "a SparseCtrl of AnimateDiff"),
-];
 
 /// Opens the ControlNet at `path`: a folder with config.json and its weights, or a file.
 ///
@@ -67,30 +50,84 @@ pub fn open_controlnet_until(path: &Path, stop: StopCheck) -> Result<Box<dyn Wei
 
 fn open(path: &Path, stop: StopCheck) -> Result<Box<dyn WeightSource>> {
     if path.is_dir() {
-        let folder = DiffusersFolder::of_component(path, Component::ControlNet, stop);
-        if !folder.config_path(Component::ControlNet).is_file() {
-            let what = if path.join(Component::ModelIndex.config_file()).is_file() {
-                Some("it holds a whole model: its ControlNet, if it has one, is the folder controlnet in it".to_owned())
-            } else {
-                kinds::of_folder(path)
-            };
-            let what = what.map(|what| format!("; {what}")).unwrap_or_default();
-            return Err(Error::file(path, format!("has no config.json, so this is no ControlNet's folder{what}")));
-        }
-        let config = folder.config(Component::ControlNet)?;
-        return match config.get("_class_name").and_then(Value::as_str) {
-            None | Some("ControlNetModel") => Ok(Box::new(folder)),
-            Some(other) => {
-                let what = kinds::name_of_class(other).map(|is| format!(", {is}")).unwrap_or_default();
-                let reason = format!("unsupported value {other:?}{what}; supported: \"ControlNetModel\"");
-                Err(Error::config("controlnet/config.json", "_class_name", reason))
-            }
-        };
-    }
-    if !path.exists() {
-        return Err(Error::file(path, "does not exist; a ControlNet is a folder or a file"));
+        return Ok(Box::new(folder(path, stop)?.0));
     }
     Ok(Box::new(ControlNetFile::open(path, &stop)?))
+}
+
+/// Refuses a path at which there is no ControlNet of Stable Diffusion, as far as its configuration and the start of its weights tell; no
+/// tensor is read. Returns the configuration, if the net is a folder.
+///
+/// # Errors
+/// As [`open_controlnet`].
+pub fn check_controlnet(path: &Path) -> Result<Option<Value>> {
+    if !path.is_dir() {
+        if let Some(found) = container::header(check_exists(path)?, |_| Component::ControlNet)? {
+            Names::judge(path, &found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect::<Vec<_>>())?;
+        }
+        return Ok(None);
+    }
+    let (folder, config) = folder(path, never())?;
+    if let Some(found) = folder.check_start(Component::ControlNet)? {
+        let tensors: Vec<(&str, &[usize])> = found.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
+        if let Some(reason) = kinds::instead_of(GivenAs::ControlNet, &tensors) {
+            return Err(Error::file(path, format!("its weight file {reason}")));
+        }
+    }
+    Ok(Some(config))
+}
+
+fn check_exists(path: &Path) -> Result<&Path> {
+    if path.exists() { Ok(path) } else { Err(Error::file(path, "does not exist; a ControlNet is a folder or a file")) }
+}
+
+/// The folder of a ControlNet in diffusers' layout, and its configuration.
+fn folder(path: &Path, stop: StopCheck) -> Result<(DiffusersFolder, Value)> {
+    let folder = DiffusersFolder::of_component(path, Component::ControlNet, stop);
+    if !folder.config_path(Component::ControlNet).is_file() {
+        let what = if path.join(Component::ModelIndex.config_file()).is_file() {
+            Some("it holds a whole model: its ControlNet, if it has one, is the folder controlnet in it".to_owned())
+        } else {
+            kinds::of_folder(path, GivenAs::ControlNet)
+        };
+        let what = what.map(|what| format!("; {what}")).unwrap_or_default();
+        return Err(Error::file(path, format!("has no config.json, so this is no ControlNet's folder{what}")));
+    }
+    let config = folder.config(Component::ControlNet)?;
+    match kinds::class_in(&config) {
+        None | Some("ControlNetModel") => Ok((folder, config)),
+        Some(other) => {
+            let what = kinds::name_of_class(other).map(|is| format!(", {is}")).unwrap_or_default();
+            let reason = format!("unsupported value {other:?}{what}; supported: \"ControlNetModel\"");
+            Err(Error::config("controlnet/config.json", "_class_name", reason))
+        }
+    }
+}
+
+/// Whose names the tensors of a ControlNet's file have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Diffusers,
+    Original,
+}
+
+impl Names {
+    /// # Errors
+    /// [`Error::File`] for a file that holds something else.
+    fn judge(path: &Path, tensors: &[(&str, &[usize])]) -> Result<Self> {
+        if let Some(reason) = kinds::instead_of(GivenAs::ControlNet, tensors) {
+            return Err(Error::file(path, reason));
+        }
+        let has = |part: &str| tensors.iter().any(|(name, _)| name.contains(part));
+        if has("controlnet_cond_embedding.") {
+            Ok(Self::Diffusers)
+        } else if has("input_hint_block.") {
+            Ok(Self::Original)
+        } else {
+            let reason = "is not a ControlNet: it embeds no control image (controlnet_cond_embedding, or input_hint_block)";
+            Err(Error::file(path, reason))
+        }
+    }
 }
 
 /// A ControlNet in one file.
@@ -105,27 +142,18 @@ impl ControlNetFile {
     /// Reads names and shapes; no weights.
     fn open(path: &Path, stop: &StopCheck) -> Result<Self> {
         // Read, not mapped: people add and replace such files while a server runs.
-        let file = WeightFile::read(path.to_owned(), stop)?;
-        let Contents { tensors, .. } = if torch_file::is_torch_file(file.bytes()) {
-            torch_file::contents(&file, |_| Component::ControlNet)?
-        } else {
-            safetensors_file::contents(&file, |_| Component::ControlNet)?
-        };
-        let has = |part: &str| tensors.iter().any(|(name, _)| name.contains(part));
-        if let Some((_, what)) = OTHERS.iter().find(|(part, _)| has(part)) {
-            return Err(Error::file(path, format!("is {what}; supported are ControlNets of Stable Diffusion 1.x, 2.x and XL")));
-        }
-        let table = if has("controlnet_cond_embedding.") {
-            let mut table = TensorTable::new(Component::ControlNet, path);
-            for (name, tensor) in tensors {
-                table.insert(name, tensor)?;
+        let file = WeightFile::read(check_exists(path)?.to_owned(), stop)?;
+        let Contents { tensors, .. } = container::contents(&file, |_| Component::ControlNet)?;
+        let shapes: Vec<(&str, &[usize])> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+        let table = match Names::judge(path, &shapes)? {
+            Names::Diffusers => {
+                let mut table = TensorTable::new(Component::ControlNet, path);
+                for (name, tensor) in tensors {
+                    table.insert(name, tensor)?;
+                }
+                table
             }
-            table
-        } else if has("input_hint_block.") {
-            original(&LdmPart::new(Component::ControlNet, path.to_owned(), &PREFIXES, &tensors))?
-        } else {
-            let reason = "is not a ControlNet: it embeds no control image (controlnet_cond_embedding, or input_hint_block)";
-            return Err(Error::file(path, reason));
+            Names::Original => original(&LdmPart::new(Component::ControlNet, path.to_owned(), &PREFIXES, &tensors))?,
         };
         let mut config = Shapes::of(&table, path).config()?;
         let mut remarks = Vec::new();

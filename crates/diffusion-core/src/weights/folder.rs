@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::{
-    Component, StopCheck, TensorSource, VaeChoice, WeightSource, contents, kinds,
+    Component, StopCheck, TensorSource, VaeChoice, WeightSource,
+    container::{self, NamedShape},
+    contents,
+    kinds::{self, GivenAs},
     mapping::{WeightFile, never},
     model_index, python_json, safetensors_file,
     strided::StoredTensor,
@@ -82,8 +85,18 @@ impl DiffusersFolder {
     fn read_file(&self, path: PathBuf, component: Component) -> Result<Vec<(String, StoredTensor)>> {
         let torch = path.extension().is_some_and(|extension| extension == "bin");
         let file = if self.only.is_some() { WeightFile::read(path, &self.stop)? } else { WeightFile::map(path)? };
+        container::check_kind(file.path(), file.bytes())?;
         let found = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
         found.map(|found| found.tensors)
+    }
+
+    /// Refuses a component whose weight file shows a fault at its start; returns the names and shapes in it, if its container has them there.
+    ///
+    /// # Errors
+    /// As for [`WeightSource::tensors`].
+    pub(super) fn check_start(&self, component: Component) -> Result<Option<Vec<NamedShape>>> {
+        let Weights { path, sharded } = self.weights_of(component)?;
+        if sharded { Ok(None) } else { container::header(&path, |_| component) }
     }
 
     /// The preferred weight file among those that exist for a component.
@@ -156,7 +169,7 @@ impl WeightSource for DiffusersFolder {
         match regular_file::read(&path) {
             Ok(bytes) => python_json::parse(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound && component == Component::ModelIndex => {
-                let known = kinds::of_folder(&self.root).map(|what| format!("; {what}")).unwrap_or_default();
+                let known = kinds::of_folder(&self.root, GivenAs::Model).map(|what| format!("; {what}")).unwrap_or_default();
                 Err(Error::file(path, format!("is missing, so this is no diffusers model folder{known}")))
             }
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Error::file(path, "is missing")),

@@ -113,14 +113,15 @@ pub(super) fn never() -> StopCheck {
 }
 
 /// Opens a file; returns its size, too.
-fn open(path: &PathBuf) -> Result<(File, u64)> {
+pub(super) fn open(path: &PathBuf) -> Result<(File, u64)> {
     let io = |source| Error::Io { path: path.clone(), source };
     let file = regular_file::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     if size == 0 { Err(Error::file(path, "truncated: the file is empty")) } else { Ok((file, size)) }
 }
 
-fn check_pointer(path: &PathBuf, bytes: &[u8]) -> Result<()> {
+/// Refuses a file that stands for another one in a checkout.
+pub(super) fn check_pointer(path: &PathBuf, bytes: &[u8]) -> Result<()> {
     if bytes.starts_with(b"version https://git-lfs") {
         return Err(Error::file(path, "is a Git LFS pointer, not the weights themselves: fetch them with `git lfs pull`"));
     }

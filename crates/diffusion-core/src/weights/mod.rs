@@ -11,6 +11,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use crate::{Error, Result};
 
 mod architectures;
+mod container;
 mod contents;
 mod controlnet;
 mod dangerous;
@@ -49,10 +50,12 @@ mod transformers_folder;
 mod vae_choice;
 mod watched;
 
-pub use controlnet::{open_controlnet, open_controlnet_until};
+pub(crate) use container::header;
+pub use controlnet::{check_controlnet, open_controlnet, open_controlnet_until};
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
 pub(crate) use kept::KeptLayers;
+pub(crate) use kinds::{GivenAs, instead_of, model_of_adapter};
 pub use model_index::ModelFamily;
 #[cfg(feature = "hub")]
 pub(crate) use model_index::check as check_model_index;
@@ -61,7 +64,7 @@ pub(crate) use model_index::ignored as ignored_entries;
 pub(crate) use model_index::zeroes_empty_negatives;
 pub use numbers::{Numbers, StoredNumbers};
 pub use open::{OpenOptions, open_model};
-pub use other_vae::OtherVae;
+pub use other_vae::{OtherVae, check_vae};
 pub use prediction::PredictionType;
 pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};

@@ -12,14 +12,13 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, ModelFamily, TensorSource, VaeChoice, WeightSource,
+    Component, DiffusersFolder, ModelFamily, TensorSource, VaeChoice, WeightSource, container,
     contents::Contents,
+    kinds::{self, GivenAs},
     ldm::LdmPart,
     ldm_vae,
     mapping::{WeightFile, never},
-    safetensors_file,
     table::TensorTable,
-    torch_file,
 };
 use crate::{Error, Result};
 
@@ -38,6 +37,31 @@ enum Vae {
 }
 
 impl Vae {
+    /// Opens what lies at `path`, and tells which of a model's autoencoders it is.
+    fn open(path: &Path) -> Result<(Self, VaeChoice)> {
+        let vae = if path.is_dir() {
+            Self::Folder(folder(path)?)
+        } else if path.exists() {
+            from_file(path)?
+        } else {
+            return Err(Error::file(path, "does not exist; a VAE is a folder or a file"));
+        };
+        let config = match &vae {
+            Self::Folder(folder) => &folder.config(Component::Vae)?,
+            Self::File(config, _) => config,
+        };
+        let choice = match kinds::class_in(config) {
+            None | Some("AutoencoderKL") => VaeChoice::Full,
+            Some("AutoencoderTiny") => VaeChoice::Tiny,
+            Some(other) => {
+                let what = kinds::name_of_class(other).map(|is| format!(", {is}")).unwrap_or_default();
+                let reason = format!("unsupported value {other:?}{what}; supported are AutoencoderKL and AutoencoderTiny");
+                return Err(Error::config(vae.config_name(path), "_class_name", reason));
+            }
+        };
+        Ok((vae, choice))
+    }
+
     /// The name of its configuration in messages; that of a file is inferred from the file.
     fn config_name(&self, path: &Path) -> String {
         match self {
@@ -54,29 +78,7 @@ impl OtherVae {
     /// # Errors
     /// [`Error::File`] if there is no such thing at the path; [`Error::Weights`] for tensors that no autoencoder of these families has.
     pub fn open(source: Box<dyn WeightSource>, path: &Path) -> Result<Self> {
-        let vae = if path.is_dir() {
-            Vae::Folder(if path.join(Component::ModelIndex.config_file()).is_file() {
-                DiffusersFolder::open(path, None)?
-            } else {
-                DiffusersFolder::of_component(path, Component::Vae, never())
-            })
-        } else if path.exists() {
-            from_file(path)?
-        } else {
-            return Err(Error::file(path, "does not exist; a VAE is a folder or a file"));
-        };
-        let config = match &vae {
-            Vae::Folder(folder) => &folder.config(Component::Vae)?,
-            Vae::File(config, _) => config,
-        };
-        let choice = match config.get("_class_name").and_then(Value::as_str) {
-            None | Some("AutoencoderKL") => VaeChoice::Full,
-            Some("AutoencoderTiny") => VaeChoice::Tiny,
-            Some(other) => {
-                let reason = format!("unsupported value {other}; supported are AutoencoderKL and AutoencoderTiny");
-                return Err(Error::config(vae.config_name(path), "_class_name", reason));
-            }
-        };
+        let (vae, choice) = Vae::open(path)?;
         if choice == VaeChoice::Tiny {
             // It stands beside the model's own.
             source.config(Component::Vae)?;
@@ -118,14 +120,34 @@ impl OtherVae {
     }
 }
 
+/// Refuses a path at which there is no autoencoder that a model can use; no weights are read.
+///
+/// # Errors
+/// As [`OtherVae::open`], but for those about the model.
+pub fn check_vae(path: &Path) -> Result<()> {
+    match Vae::open(path)?.0 {
+        Vae::Folder(folder) => folder.check_start(Component::Vae).map(drop),
+        Vae::File(..) => Ok(()),
+    }
+}
+
+/// The folder of an autoencoder, or of a whole model that has one.
+fn folder(path: &Path) -> Result<DiffusersFolder> {
+    if path.join(Component::ModelIndex.config_file()).is_file() {
+        return DiffusersFolder::open(path, None);
+    }
+    let folder = DiffusersFolder::of_component(path, Component::Vae, never());
+    if !folder.config_path(Component::Vae).is_file() {
+        let what = kinds::of_folder(path, GivenAs::Vae).map(|what| format!("; {what}")).unwrap_or_default();
+        return Err(Error::file(path, format!("has no config.json, so this is no VAE's folder{what}")));
+    }
+    Ok(folder)
+}
+
 /// Reads names and shapes; no weights.
 fn from_file(path: &Path) -> Result<Vae> {
     let file = WeightFile::map(path.to_owned())?;
-    let Contents { tensors, .. } = if torch_file::is_torch_file(file.bytes()) {
-        torch_file::contents(&file, |_| Component::Vae)?
-    } else {
-        safetensors_file::contents(&file, |_| Component::Vae)?
-    };
+    let Contents { tensors, .. } = container::contents(&file, |_| Component::Vae)?;
     let has = |start: &str| tensors.iter().any(|(name, _)| name.starts_with(start));
     if has("encoder.layers.") && has("decoder.layers.") {
         let mut table = TensorTable::new(Component::Vae, path);
@@ -136,6 +158,12 @@ fn from_file(path: &Path) -> Result<Vae> {
     }
     if has("encoder.down_blocks.") {
         return Err(Error::file(path, "has diffusers' names but no configuration: name the folder that holds it and its config.json"));
+    }
+    if !ldm_vae::PREFIXES.into_iter().any(has) {
+        let shapes: Vec<(&str, &[usize])> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+        if let Some(reason) = kinds::instead_of(GivenAs::Vae, &shapes) {
+            return Err(Error::file(path, reason));
+        }
     }
     let prefixes = [ldm_vae::PREFIXES[0], ldm_vae::PREFIXES[1], ""];
     let part = LdmPart::new(Component::Vae, path.to_owned(), &prefixes, &tensors);

@@ -12,18 +12,14 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, PredictionType, TensorSource, WeightSource, architectures,
-    contents::Contents,
-    kinds,
+    Component, PredictionType, TensorSource, WeightSource, architectures, container, kinds,
     ldm::LdmPart,
     ldm_text::{self, OpenClip},
     ldm_unet, ldm_vae, ldm_video,
     mapping::WeightFile,
     prediction::{self, Family, Prediction},
-    safetensors_file,
     strided::StoredTensor,
     table::TensorTable,
-    torch_file,
 };
 use crate::{Error, Result, regular_file};
 
@@ -72,7 +68,7 @@ impl SingleFile {
     pub fn open(path: impl Into<PathBuf>, options: SingleFileOptions) -> Result<Self> {
         let path = path.into();
         let file = WeightFile::map(path.clone())?;
-        let contents = read(&file)?;
+        let contents = container::contents(&file, component_of)?;
         let all = contents.tensors.as_slice();
         let shapes: Vec<(&str, &[usize])> = all.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
         if ldm_video::is_video(all) {
@@ -182,20 +178,6 @@ impl SingleFile {
         let advice = if component == Component::Vae { "; give the folder or file of an AutoencoderKL as its VAE" } else { "" };
         Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint{advice}"))
     }
-}
-
-fn read(file: &Arc<WeightFile>) -> Result<Contents> {
-    let bytes = file.bytes();
-    if torch_file::is_torch_file(bytes) {
-        return torch_file::contents(file, component_of);
-    }
-    if bytes.starts_with(b"GGUF") {
-        return Err(Error::file(file.path(), "is a GGUF file; supported are .safetensors and .ckpt checkpoints"));
-    }
-    if bytes.trim_ascii_start().starts_with(b"<") {
-        return Err(Error::file(file.path(), "is a web page, not weights: fetch the file itself"));
-    }
-    safetensors_file::contents(file, component_of)
 }
 
 /// The scheduler that the model's family was published with. A Stable Diffusion 2.x model that predicts noise may be SD-Turbo, whose few

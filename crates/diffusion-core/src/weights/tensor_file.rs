@@ -10,11 +10,9 @@ use std::{
 use candle_core::{DType, Tensor};
 
 use super::{
-    Component,
+    Component, container,
     mapping::{WeightFile, never},
-    safetensors_file,
     strided::StoredTensor,
-    torch_file,
 };
 use crate::{Error, Result};
 
@@ -33,11 +31,7 @@ impl TensorFile {
     pub(crate) fn open(path: &Path, component_of: impl Fn(&str) -> Component) -> Result<Self> {
         // Read, not mapped: people add and replace such files while a server runs.
         let file = WeightFile::read(path.to_owned(), &never())?;
-        let contents = if torch_file::is_torch_file(file.bytes()) {
-            torch_file::contents(&file, component_of)?
-        } else {
-            safetensors_file::contents(&file, component_of)?
-        };
+        let contents = container::contents(&file, component_of)?;
         Ok(Self { path: path.to_owned(), tensors: contents.tensors.into_iter().collect(), notes: contents.notes })
     }
 

@@ -66,6 +66,14 @@ impl WeightSource for WatchedSource {
         Ok(Arc::new(WatchedTensors { tensors: self.source.tensors(component)?, on_tensor: Arc::clone(&self.on_tensor) }))
     }
 
+    fn config_name(&self, component: Component) -> String {
+        self.source.config_name(component)
+    }
+
+    fn other_vae(&self) -> Option<(VaeChoice, String)> {
+        self.source.other_vae()
+    }
+
     fn vaes(&self) -> Vec<VaeChoice> {
         self.source.vaes()
     }

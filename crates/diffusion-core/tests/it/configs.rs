@@ -447,3 +447,17 @@ fn all_cases_differ() {
         assert_eq!(seen.insert(description, name), None, "{name}");
     }
 }
+
+#[test]
+fn numbers_beyond_the_limit_are_told_the_limit() {
+    let refusal = |value: Value| match ClipTextConfig::from_json(&json!({"hidden_size": value})) {
+        Err(Error::Config { field, reason, .. }) if field == "hidden_size" => reason,
+        other => panic!("{:?}", other.map(|_| "taken")),
+    };
+    for value in [json!(16_777_217), json!(u64::MAX), json!(1e30)] {
+        assert_eq!(refusal(value.clone()), format!("{value} is too large: the largest number here is 16777216"));
+    }
+    for value in [json!(-1), json!(0.5), json!(1e8 + 0.5), json!("many")] {
+        assert_eq!(refusal(value.clone()), format!("expected a positive whole number, found {value}"));
+    }
+}

@@ -475,7 +475,7 @@ fn what_a_folder_holds_instead_of_a_net_is_said() {
     fs::write(folder.path().join("pytorch_lora_weights.safetensors"), "").unwrap();
     assert!(refused().contains("it holds a LoRA"), "{}", refused());
     fs::write(folder.path().join("config.json"), r#"{"_class_name": "FluxControlNetModel"}"#).unwrap();
-    assert!(refused().contains("\"FluxControlNetModel\", a ControlNet; supported"), "{}", refused());
+    assert!(refused().contains("\"FluxControlNetModel\", a ControlNet of Flux; supported"), "{}", refused());
     fs::remove_file(folder.path().join("config.json")).unwrap();
     fs::write(folder.path().join("model_index.json"), "{}").unwrap();
     assert!(refused().contains("it holds a whole model"), "{}", refused());

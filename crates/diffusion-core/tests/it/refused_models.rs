@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use diffusion_core::weights::{OpenOptions, open_model};
+use diffusion_core::{
+    adapters::{Adapter, Embedding},
+    weights::{OpenOptions, check_controlnet, check_vae, open_controlnet, open_model},
+};
 
 use crate::weights::safetensors_bytes;
 
@@ -123,4 +126,129 @@ fn files_of_other_families_and_formats_are_named() {
         let message = refusal(&path);
         assert!(message.contains(kind), "{name}: {message}");
     }
+}
+
+/// What is said of a file that is given as a ControlNet, as a VAE, as an adapter and as an embedding; the first two by a look at its start,
+/// too.
+fn elsewhere(path: &Path) -> [(&'static str, Option<String>); 6] {
+    let said = |result: diffusion_core::Result<()>| result.err().map(|error| error.to_string());
+    [
+        ("a ControlNet", said(open_controlnet(path).map(drop))),
+        ("a ControlNet", said(check_controlnet(path).map(drop))),
+        ("a VAE", said(check_vae(path))),
+        ("an adapter", said(Adapter::open("x", path).map(drop))),
+        ("an adapter", said(Adapter::check(path))),
+        ("an embedding", said(Embedding::open(path).map(drop))),
+    ]
+}
+
+#[test]
+fn files_are_named_wherever_they_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.safetensors");
+    let names: [(&[&str], &str, &str); 14] = [
+        (&["lora_unet_mid_block.lora_up.weight", "lora_unet_mid_block.lora_down.weight"], "is a LoRA, not ", "choose it as an adapter"),
+        (&["x.hada_w1_a", "x.hada_w2_a"], "is a LyCORIS adapter (LoHa, LoKr, OFT and the like), not ", "choose it as an adapter"),
+        (&["emb_params"], "is a textual-inversion embedding, not ", "put it into the folder of the setting adapters.embeddings"),
+        (&["<cat>"], "is a textual-inversion embedding, or another single tensor, not ", "put it into the folder"),
+        (&["input_hint_block.0.weight", "zero_convs.0.0.weight"], "is a ControlNet, not ", "choose it as a ControlNet"),
+        (
+            &["model.diffusion_model.out.2.bias", "first_stage_model.x", "cond_stage_model.x"],
+            "is a whole checkpoint, not ",
+            "give it as the model",
+        ),
+        (
+            &["down_blocks.0.resnets.0.conv1.weight", "mid_block.x"],
+            "is one component of a diffusers model, its UNet, not ",
+            "supported are",
+        ),
+        (&["decoder.up.0.x", "encoder.down.0.x"], "is a VAE alone, not ", "give it as the VAE"),
+        (
+            &["text_model.encoder.layers.0.x", "text_model.y"],
+            "is one component of a diffusers model, its text encoder, not ",
+            "supported are",
+        ),
+        (&["double_blocks.0.img_attn.norm.key_norm.scale", "x"], "is a Flux checkpoint (schnell, or another one", "supported are"),
+        (&["joint_blocks.0.context_block.x", "y"], "is a Stable Diffusion 3 checkpoint, not ", "supported are"),
+        (&["task_embedding", "control_add_embedding.x", "controlnet_cond_embedding.x"], "is a ControlNet-Union, not ", "supported are"),
+        (&["lora_controlnet", "input_hint_block.0.weight"], "is a Control-LoRA, not ", "supported are"),
+        (&["body.0.in_conv.weight", "body.1.x"], "is a T2I-Adapter, not ", "supported are"),
+    ];
+    for (tensors, is, advice) in names {
+        let tensors: Vec<(&str, &[usize])> = tensors.iter().map(|name| (*name, &[1_usize, 1] as &[usize])).collect();
+        fs::write(&path, safetensors_bytes(&tensors, 0.0)).unwrap();
+        for (role, said) in elsewhere(&path) {
+            let said = said.unwrap_or_default();
+            // Where it belongs it is taken, or refused for another reason.
+            let belongs = match role {
+                "an adapter" => advice == "choose it as an adapter",
+                "an embedding" => advice.starts_with("put it into the folder"),
+                // A checkpoint has a VAE.
+                "a VAE" => ["give it as the VAE", "give it as the model"].contains(&advice),
+                _ => advice == "choose it as a ControlNet",
+            };
+            if belongs {
+                assert!(!said.contains(is), "{is} as {role}: {said}");
+            } else {
+                assert!(said.contains(&format!("x.safetensors: {is}")) && said.contains(advice), "{is} as {role}: {said}");
+                assert!(said.contains(&format!("not {role}: ")) && said.lines().count() == 1, "{is} as {role}: {said}");
+            }
+        }
+    }
+    // Files that hold no tensors at all.
+    for (bytes, is) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n"[..], "is a Git LFS pointer"),
+        (b"GGUF\x03\0\0\0\0\0\0\0", "is a GGUF file, not weights"),
+        (b"<!DOCTYPE html><html></html>", "is a web page, not weights"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a picture (PNG), not weights"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is a picture (JPEG), not weights"),
+        (b"Invalid username or password.", "is a text file, not weights"),
+        (b"{\"error\": \"Repository not found\"}", "is a JSON file, not weights"),
+        (b"\xff\0\0\0\0\0\0\0{}", "truncated, or no safetensors file: it ends inside its header (10 bytes)"),
+        (b"", "truncated: the file is empty"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        for (role, said) in elsewhere(&path).into_iter().chain([("a model", Some(refusal(&path)))]) {
+            let said = said.unwrap_or_default();
+            assert!(said.contains(&format!("x.safetensors: {is}")) && said.lines().count() == 1, "{is} as {role}: {said}");
+        }
+    }
+    // A file that is cut within its data.
+    let whole = safetensors_bytes(&[("lora_unet_x.lora_up.weight", &[2, 2]), ("emb_params", &[2, 2])], 0.0);
+    fs::write(&path, &whole[..whole.len() - 4]).unwrap();
+    for (role, said) in elsewhere(&path) {
+        let said = said.unwrap_or_default();
+        assert!(said.contains("truncated: expected shape [2, 2] in "), "{role}: {said}");
+    }
+}
+
+#[test]
+fn folders_are_named_wherever_they_are_given() {
+    for (file, content, is) in [
+        ("config.json", r#"{"_class_name": "T2IAdapter"}"#, "\"T2IAdapter\", a T2I-Adapter; supported"),
+        (
+            "config.json",
+            r#"{"architectures": ["CLIPTextModel"]}"#,
+            "\"CLIPTextModel\", one component of a diffusers model, its text encoder",
+        ),
+        ("adapter_config.json", "{}", "it holds a PEFT adapter: choose it as an adapter"),
+        ("learned_embeds.safetensors", "", "it holds a textual-inversion embedding: put it into the folder"),
+        ("flux-Q4.gguf", "", "it holds a GGUF file: supported are"),
+        ("net.safetensors", "", "it holds net.safetensors: if that is a "),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(file), content).unwrap();
+        for said in [check_controlnet(folder.path()).map(drop), open_controlnet(folder.path()).map(drop), check_vae(folder.path())] {
+            let said = said.unwrap_err().to_string();
+            assert!(said.contains(is) && said.lines().count() == 1, "{file}: {said}");
+        }
+    }
+    // A folder of the right class, whose weights are not there.
+    let folder = tempfile::tempdir().unwrap();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n";
+    fs::write(folder.path().join("diffusion_pytorch_model.safetensors"), pointer).unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"_class_name": "ControlNetModel"}"#).unwrap();
+    assert!(check_controlnet(folder.path()).unwrap_err().to_string().contains("diffusion_pytorch_model.safetensors: is a Git LFS pointer"));
+    fs::write(folder.path().join("config.json"), r#"{"_class_name": "AutoencoderKL"}"#).unwrap();
+    assert!(check_vae(folder.path()).unwrap_err().to_string().contains("diffusion_pytorch_model.safetensors: is a Git LFS pointer"));
 }

@@ -91,7 +91,9 @@ fn other_files_are_refused_with_specific_messages() {
     let tar = [&[0; 257][..], b"ustar\0", &[0; 300]].concat();
     assert!(refusal(&tar).contains("is a tar archive of torch before 0.1.10"));
     assert!(refusal(&[&[0x80, 2, b'}', b'.'][..], b"more"].concat()).contains("nor as torch before 1.6 wrote"));
-    assert!(refusal(b"<html>not found</html>").contains("is no torch file: it does not begin as a zip archive"));
+    assert!(
+        refusal(b"<html>not found</html>").contains("is a web page, not weights in safetensors or as a torch file: fetch the file itself")
+    );
     assert!(refusal(b"").contains("truncated: the file is empty"));
     let whole = read("tensors.bin");
     for length in (1..whole.len()).step_by(97) {

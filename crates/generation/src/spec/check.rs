@@ -43,6 +43,12 @@ impl Check {
         None
     }
 
+    /// As [`Self::fail`], in a field of an entry of the list `field`.
+    pub(crate) fn fail_in<T>(&mut self, field: &'static str, entry: (usize, &'static str), kind: FieldErrorKind) -> Option<T> {
+        self.errors.push(FieldError { scene: self.scene, group: self.group, entry: Some(entry), ..FieldError::new(field, "", kind) });
+        None
+    }
+
     /// The spec, or all errors. The spec reads each field with `?`; a field that is `None` has recorded an error.
     pub(crate) fn finish<T>(self, spec: Option<T>) -> Result<T, Vec<FieldError>> {
         spec.filter(|_| self.errors.is_empty()).ok_or(self.errors)

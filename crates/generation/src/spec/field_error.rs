@@ -18,6 +18,8 @@ pub struct FieldError {
     pub field: &'static str,
     /// The index of its scene, from 0; `None` for a field of the request itself.
     pub scene: Option<usize>,
+    /// The index of the entry at fault, from 0, if the field is a list of objects, and the entry's field.
+    pub entry: Option<(usize, &'static str)>,
     /// The object inside the request or the scene that it belongs to ("motion"); `None` for a field of the request or the scene itself.
     pub group: Option<&'static str>,
     /// The given value, shortened to [`MAX_ECHO_CHARS`] characters; empty if there was none.
@@ -210,7 +212,15 @@ impl FieldErrorKind {
 impl FieldError {
     /// An error about a field; the message follows from the kind.
     pub fn new(field: &'static str, value: impl fmt::Display, kind: FieldErrorKind) -> Self {
-        Self { field, scene: None, group: None, value: shortened(&value.to_string()).into_owned(), message: kind.message(), kind }
+        Self {
+            field,
+            entry: None,
+            scene: None,
+            group: None,
+            value: shortened(&value.to_string()).into_owned(),
+            message: kind.message(),
+            kind,
+        }
     }
 }
 
@@ -222,7 +232,11 @@ impl fmt::Display for FieldError {
         if let Some(group) = self.group {
             write!(f, "{group}.")?;
         }
-        write!(f, "{}: {}", self.field, self.message)?;
+        write!(f, "{}", self.field)?;
+        if let Some((index, field)) = self.entry {
+            write!(f, ".{index}.{field}")?;
+        }
+        write!(f, ": {}", self.message)?;
         if self.value.is_empty() { Ok(()) } else { write!(f, " (given: {})", self.value) }
     }
 }

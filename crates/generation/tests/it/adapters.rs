@@ -14,8 +14,8 @@ use diffusion_core::{
     weights::WeightSource,
 };
 use generation::{
-    Adapters, BackendError, FieldErrorKind, GeneratedImage, ImageRequest, ImageSpec, Limits, LocalBackend, LocalSettings, ModelDefaults,
-    ModelSetup, OpenModel, PoolSettings, jobs::Work,
+    Adapters, BackendError, FieldErrorKind, GeneratedImage, ImageRequest, ImageSpec, Limits, LoadedModel, LocalBackend, LocalSettings,
+    ModelDefaults, ModelSetup, OpenModel, PoolSettings, jobs::Work,
 };
 
 use crate::fake::{held_only, hold, images};
@@ -31,11 +31,13 @@ impl Folder {
             ("ink", "lora_unet_mid_block_attentions_0_proj_in", 128),
             ("wash", "lora_te_text_model_encoder_layers_0_mlp_fc1", 0),
             ("wide", "lora_unet_mid_block_attentions_0_proj_in", 130),
+            ("changed", "lora_unet_mid_block_attentions_0_proj_in", 128),
         ] {
             let (up, down) = if channels == 0 { (text_shape().0, text_shape().1) } else { (channels, channels) };
             write(&path.join(format!("{file}.safetensors")), layer, up, down);
         }
         fs::write(path.join("broken.safetensors"), "not tensors").unwrap();
+        fs::write(path.join("lfs.safetensors"), "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n").unwrap();
         Self(path)
     }
 
@@ -117,8 +119,11 @@ fn spec(local: &LocalBackend, request: ImageRequest) -> ImageSpec {
 }
 
 async fn make(local: &LocalBackend, request: ImageRequest) -> Result<GeneratedImage, Arc<BackendError>> {
+    make_spec(local, spec(local, request)).await
+}
+
+async fn make_spec(local: &LocalBackend, spec: ImageSpec) -> Result<GeneratedImage, Arc<BackendError>> {
     let jobs = held_only(1, local.clone());
-    let spec = spec(local, request);
     Ok(images(hold(&jobs, Work::Image(spec), None).await.unwrap()).await?.remove(0))
 }
 
@@ -184,7 +189,13 @@ async fn adapters_that_cannot_be_used_are_refused_and_the_model_stays() {
     let model = local.model().unwrap();
     for (request, field, message) in [
         (request("a boat", Some(&["../ink"])), "loras", "is no adapter's name"),
-        (request("a boat <lora:pen>", None), "prompt", "\"pen\" is none of the adapters here: broken, ink, wash"),
+        (request("a boat", Some(&["broken"])), "loras", "broken: is a text file, not weights"),
+        (
+            request("a boat<lora:lfs>", None),
+            "prompt",
+            "lfs: is a Git LFS pointer, not the weights themselves: fetch them with `git lfs pull`",
+        ),
+        (request("a boat <lora:pen>", None), "prompt", "\"pen\" is none of the adapters here: broken, changed, ink and 3 more"),
         (request("a boat <lora:ink:strong>", None), "prompt", "\"strong\" in \"ink:strong\" is no weight"),
         (
             request("a boat <lora:ink:strength=3>", None),
@@ -204,12 +215,18 @@ async fn adapters_that_cannot_be_used_are_refused_and_the_model_stays() {
     let errors = ImageRequest { loras: Some(vec![wild]), ..request("a boat", None) }.validate(&Limits::default(), &model).unwrap_err();
     assert!(matches!(&errors[0].kind, FieldErrorKind::Value { error } if error.contains("NaN")), "{errors:?}");
     // These show only when the file is read.
-    for (name, message) in [("wide", "wide: was made for another model: 1 of its layers do not fit"), ("broken", "broken: ")] {
-        let error = make(&local, request("a boat", Some(&[name]))).await.unwrap_err();
+    let changed = spec(&local, request("a boat", Some(&["changed"])));
+    fs::write(folder.0.join("changed.safetensors"), "not tensors").unwrap();
+    let wide = spec(&local, request("a boat", Some(&["wide"])));
+    for (name, spec, message) in
+        [("wide", wide, "wide: was made for another model: 1 of its layers do not fit"), ("changed", changed, "changed: is a text file")]
+    {
+        let error = make_spec(&local, spec).await.unwrap_err();
         let (field, reason) = error.refusal().unwrap_or_else(|| panic!("{name}: {error}"));
         assert_eq!(field, "loras");
         assert!(reason.starts_with(message) && !reason.contains('/'), "{reason}");
     }
+    assert_eq!(model.usable_adapters(), ["ink", "wash", "wide"]);
     assert!(make(&local, request("a boat", None)).await.unwrap().png == before);
     assert_eq!(local.models()[0].loads, 1);
     // Without a folder, a tag is text, and the answer says so.
@@ -231,7 +248,7 @@ async fn a_usual_adapter_that_is_gone_fails_only_those_who_need_it() {
     assert!(make(&local, request("a boat", Some(&[]))).await.is_ok());
     let error = make(&local, request("a boat", None)).await.unwrap_err();
     assert_eq!(error.refusal(), None, "{error}");
-    assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, wash, wide");
+    assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, changed, lfs and 2 more");
     assert!(make(&local, request("a boat", Some(&["wash"]))).await.is_ok());
 }
 
@@ -279,6 +296,47 @@ fn scale(path: &Path, factor: f32) {
     fs::write(path, bytes).unwrap();
 }
 
+/// AUTOMATIC1111 drops the tags of networks that it does not know, and its names are in lower case.
+#[tokio::test]
+async fn tags_of_unknown_networks_leave_a_prompt_of_automatic1111() {
+    let folder = Folder::new("networks");
+    let local = folder.backend(&[]).await;
+    let model = local.model().unwrap();
+    let of = |prompt: &str| ImageRequest { prompt_syntax: Some("a1111".into()), ..request(prompt, None) };
+    let spec = of("a boat <LoRA:ink:1><lora:ink:0.5>").validate(&Limits::default(), &model).unwrap();
+    assert_eq!((spec.prompt(), spec.loras().len()), ("a boat ", 1));
+    let remarks = spec.remarks_on(&model);
+    assert!(remarks[0].starts_with("<LoRA:ink:1> left out of the prompt, as AUTOMATIC1111 does"), "{remarks:?}");
+    let errors = of("<LoRA:ink:1>").validate(&Limits::default(), &model).unwrap_err();
+    assert!(errors[0].message.contains("has tags of unknown networks only"), "{errors:?}");
+    // In other syntaxes they are text.
+    let plain = request("a boat <LoRA:ink:1>", None).validate(&Limits::default(), &model).unwrap();
+    assert_eq!((plain.prompt(), plain.remarks_on(&model).len()), ("a boat <LoRA:ink:1>", 0));
+}
+
+/// A command loads the model for one job: its adapters' faults are those of the load, before the model's weights are read.
+#[tokio::test]
+async fn a_model_for_one_job_is_not_loaded_with_adapters_that_do_not_fit() {
+    let folder = Folder::new("only");
+    for (usual, only, setting, message) in [
+        (&[][..], "wide", "loras", "loras: wide: was made for another model"),
+        (&[], "lfs", "loras", "loras: lfs: is a Git LFS pointer"),
+        (&["wide"], "wide", "models.loras", "models.loras: wide: was made for another model"),
+        (&["lfs"], "lfs", "models.loras", "models.loras: lfs: is a Git LFS pointer"),
+    ] {
+        let choices = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<AdapterChoice>>();
+        let adapters = Adapters::new(|| Ok(Box::new(nano_sd())))
+            .with_loras(AdapterFolder::open(&folder.0).unwrap(), choices(usual))
+            .for_job(choices(&[only]));
+        let load =
+            move || LoadedModel::load_adapted(Box::new(nano_sd()), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None, adapters);
+        let local = LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap();
+        let reason = local.loaded().await.unwrap_err();
+        assert!(reason.starts_with(message) && !reason.contains('/'), "{reason}");
+        assert_eq!(local.refused_setting(), Some(setting));
+    }
+}
+
 #[tokio::test]
 async fn keys_that_fit_no_layer_are_remarked_on() {
     let folder = Folder::new("remarks");
@@ -315,7 +373,7 @@ async fn a_model_whose_usual_adapter_is_gone_is_loaded_for_those_who_do_not_need
     assert!(make(&local, request("a boat", Some(&[]))).await.is_ok());
     assert!(make(&local, request("a boat", Some(&["wash"]))).await.is_ok());
     let error = make(&local, request("a boat", None)).await.unwrap_err();
-    assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, wash, wide");
+    assert_eq!(error.to_string(), "models.loras: \"ink\" is none of the adapters here: broken, changed, lfs and 2 more");
     let remarks = local.model().unwrap().remarks.clone();
     assert!(
         remarks.iter().any(|remark| remark.starts_with("the model is loaded without its usual adapters: models.loras: ")),

@@ -39,6 +39,13 @@ impl Folder {
         let wide = path.join("wide");
         fs::create_dir_all(&wide).unwrap();
         fs::write(wide.join("config.json"), config(768).to_string()).unwrap();
+        write(&wide.join("diffusion_pytorch_model.safetensors"), 0.0);
+        let odd = path.join("odd");
+        fs::create_dir_all(&odd).unwrap();
+        let mut fields = config(128);
+        fields["block_out_channels"] = json!("many");
+        fs::write(odd.join("config.json"), fields.to_string()).unwrap();
+        write(&odd.join("diffusion_pytorch_model.safetensors"), 0.0);
         fs::write(path.join("broken.pth"), "not tensors").unwrap();
         Self(path)
     }
@@ -150,9 +157,11 @@ async fn an_image_follows_its_control_image_and_says_so() {
     let one = make(&local, request(vec![control("canny")])).await.unwrap();
     let moved = ControlRequest { image: Some(picture(50)), ..control("canny") };
     assert!(one.png != plain.png && make(&local, request(vec![moved])).await.unwrap().png != one.png);
-    // At a weight of 0 the results are zeros.
-    let weightless = ControlRequest { weight: Some(0.0), ..control("canny") };
+    // At a weight of 0 the results would be zeros, and the net is not run, nor loaded.
+    let weightless = ControlRequest { weight: Some(0.0), ..control("depth") };
+    let bytes = local.models()[0].bytes;
     let same = image::load_from_memory(&make(&local, request(vec![weightless])).await.unwrap().png).unwrap();
+    assert_eq!(local.models()[0].bytes, bytes);
     assert_eq!(same.to_rgb8(), image::load_from_memory(&plain.png).unwrap().to_rgb8());
     assert!(!plain.parameters.contains("ControlNet"));
     let expected = "ControlNet 0: \"Module: none, Model: canny, Weight: 1, Resize Mode: Just Resize, Guidance Start: 0, Guidance End: 1, \
@@ -238,13 +247,15 @@ async fn a_cancelled_job_stops_while_it_loads_a_net() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_net_is_said_and_leaves_the_model_as_it_was() {
-    let folder = Folder::new("wrong", &["canny"]);
+    let folder = Folder::new("wrong", &["canny", "gone"]);
     let local = folder.backend().await;
     let before = make(&local, request(vec![control("canny")])).await.unwrap();
     let model = local.model().unwrap();
     for (changed, message) in [
-        (control("nothing"), "is none of the ControlNets here: broken, canny, wide"),
+        (control("nothing"), "is none of the ControlNets here: broken, canny, gone and 2 more"),
         (control("../x"), "is no ControlNet's name"),
+        (control("broken"), "broken: broken.pth: is a text file, not weights"),
+        (control("odd"), "odd: block_out_channels: "),
         (ControlRequest { image: None, ..control("canny") }, "image is missing"),
         (ControlRequest { weight: Some(4.1), ..control("canny") }, "weight is 4.1; it is 0 to 4"),
         (ControlRequest { weight: Some(f64::NAN), ..control("canny") }, "weight is NaN"),
@@ -256,19 +267,32 @@ async fn what_is_wrong_with_a_net_is_said_and_leaves_the_model_as_it_was() {
         let errors = request(vec![changed]).validate(&Limits::default(), &model).unwrap_err();
         assert_eq!(errors[0].field, "controlnets");
         assert!(errors[0].message.contains(message), "{}", errors[0].message);
+        assert!(!errors[0].message.contains(folder.0.to_str().unwrap()), "{}", errors[0].message);
     }
+    // Nothing but what can be used is listed.
+    assert_eq!(model.usable_controlnets(), ["canny", "gone", "wide"]);
+    let two = vec![control("canny"), ControlRequest { image: None, ..control("canny") }];
+    let errors = request(two).validate(&Limits::default(), &model).unwrap_err();
+    assert_eq!((errors.len(), errors[0].field, errors[0].entry), (1, "controlnets", Some((1, "image"))));
+    assert!(errors[0].to_string().starts_with("controlnets.1.image: Value error, image is missing"), "{}", errors[0]);
     assert!(request(vec![control("canny"); 5]).validate(&Limits::default(), &model).is_err());
     let lonely = ImageRequest { guess_mode: Some(true), ..request(Vec::new()) };
     assert_eq!(lonely.validate(&Limits::default(), &model).unwrap_err()[0].field, "guess_mode");
     let errors = request(vec![control("canny")]).validate(&Limits::default(), &generation_test::info()).unwrap_err();
     assert!(errors[0].message.contains("controlnets.folder"), "{}", errors[0].message);
-    // These show only when the files are read.
-    for (name, message) in [("wide", "cross_attention_dim: 768, but the model has 128"), ("broken", "broken.pth: ")] {
-        let error = make(&local, request(vec![control("canny"), control(name)])).await.unwrap_err();
+    // These show only when the model is there, or the files are read: one that was damaged since it was chosen.
+    let damaged = spec(&local, request(vec![control("canny"), control("gone")]));
+    fs::remove_file(folder.0.join("gone/diffusion_pytorch_model.safetensors")).unwrap();
+    let wide = spec(&local, request(vec![control("canny"), control("wide")]));
+    for (name, spec, message) in
+        [("wide", wide, "cross_attention_dim: 768, but the model has 128"), ("gone", damaged, "gone: has no weight file")]
+    {
+        let error = make_spec(&local, spec).await.unwrap_err();
         let (field, reason) = error.refusal().unwrap_or_else(|| panic!("{name}: {error}"));
-        assert_eq!(field, "controlnets");
+        assert_eq!(field, "controlnets.1");
         assert!(reason.starts_with(&format!("{name}: ")) && reason.contains(message) && !reason.contains('/'), "{reason}");
     }
+    fs::remove_dir_all(folder.0.join("gone")).unwrap();
     assert!(make(&local, request(vec![control("canny")])).await.unwrap().png == before.png);
     // A net whose files change is loaded again.
     write(&folder.0.join("canny/diffusion_pytorch_model.safetensors"), 7.0);

@@ -49,6 +49,12 @@ pub(crate) fn usd(micros: u64) -> f64 {
     micros as f64 / 1e6
 }
 
+/// The place of a field in the query, the body or the like; `controlnets.1` is an entry of a list.
+pub(crate) fn place_of(source: &str, field: &str) -> Vec<Value> {
+    let step = |step: &str| step.parse::<usize>().map_or_else(|_| Value::from(step), Value::from);
+    std::iter::once(Value::from(source)).chain(field.split('.').map(step)).collect()
+}
+
 /// All faults of a body's fields.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ValidationErrorBody {

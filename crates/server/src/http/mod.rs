@@ -24,7 +24,7 @@ pub(crate) mod request_notes;
 pub(crate) mod respond_async;
 
 pub(crate) use self::{
-    error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail, usd},
+    error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail, place_of, usd},
     file_answer::FileAnswer,
     header_values::insert,
     idempotency::IdempotencyHeader,

@@ -8,7 +8,10 @@ use generation::{
 };
 use serde_json::{Map, Number, Value};
 
-use crate::{http::ValidationErrorDetail, inputs::non_finite};
+use crate::{
+    http::{ValidationErrorDetail, place_of},
+    inputs::non_finite,
+};
 
 /// The fault of a violated rule at a place.
 pub(crate) fn error_detail(error: &FieldError, loc: Vec<Value>, input: Value) -> ValidationErrorDetail {
@@ -26,7 +29,7 @@ pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> Vali
 
 /// The fault of a body's field that shows only outside the body.
 pub(crate) fn value_error(field: &str, error: String, value: &Value) -> ValidationErrorDetail {
-    value_fault(vec!["body".into(), field.into()], &error, echo(value))
+    value_fault(place_of("body", field), &error, echo(value))
 }
 
 pub(crate) fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {

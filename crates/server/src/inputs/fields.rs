@@ -164,6 +164,12 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
         loc.push(step);
     }
     loc.push(error.field.into());
+    if let Some((index, field)) = error.entry {
+        let entry = parent.map_or_else(|| json.get(error.field), |parent| parent.get(error.field)).and_then(|list| list.get(index));
+        loc.extend([Value::from(index), field.into()]);
+        let input = entry.map_or(Value::Null, |entry| echo(entry.get(field).unwrap_or(entry)));
+        return error_detail(error, loc, input);
+    }
     let input = match parent {
         Some(parent) => echo(parent.get(error.field).unwrap_or(parent)),
         None => json.get(error.field).map_or_else(|| echo(&Value::Object(json.clone())), echo),

@@ -10,7 +10,7 @@ use std::{
 
 use diffusion_core::{
     Error,
-    adapters::AdapterFolder,
+    adapters::{AdapterFolder, ControlNetFolder},
     pipelines::nano_sd,
     weights::{Component, TensorShape},
 };
@@ -267,13 +267,25 @@ async fn an_unknown_model_is_404_with_the_known_names_in_every_api() {
     assert_eq!(server.jobs.active(), 0);
 }
 
-/// A backend whose model has a folder with the adapter "ink"; the fake model does not read it.
+/// A backend whose model has a folder with the adapter "ink" and one with the ControlNet "canny", both with a web page besides; the fake
+/// model does not read them.
 async fn with_adapters(folder: &std::path::Path) -> Engine {
-    std::fs::write(folder.join("ink.safetensors"), "x").unwrap();
+    let header = r#"{"lora_unet_x.lora_up.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 4]].concat();
+    std::fs::write(folder.join("ink.safetensors"), file).unwrap();
+    std::fs::write(folder.join("page.safetensors"), "<!DOCTYPE html>").unwrap();
+    let nets = folder.join("nets");
+    std::fs::create_dir_all(nets.join("canny")).unwrap();
+    let net = r#"{"controlnet_cond_embedding.conv_in.bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let file = [&(net.len() as u64).to_le_bytes()[..], net.as_bytes(), &[0; 4]].concat();
+    std::fs::write(nets.join("canny/diffusion_pytorch_model.safetensors"), file).unwrap();
+    std::fs::write(nets.join("canny/config.json"), r#"{"_class_name": "ControlNetModel"}"#).unwrap();
+    std::fs::write(nets.join("page.safetensors"), "<!DOCTYPE html>").unwrap();
     let adapters = Some(AdapterFolder::open(folder).unwrap());
+    let controlnets = Some(ControlNetFolder::open(nets).unwrap());
     let load = move || {
         let LoadedModel { info, memory, model } = model();
-        Ok(LoadedModel { info: ModelInfo { adapters, ..info }, memory, model })
+        Ok(LoadedModel { info: ModelInfo { adapters, controlnets, ..info }, memory, model })
     };
     let local = LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap();
     local.loaded().await.unwrap();
@@ -302,6 +314,7 @@ async fn requests_choose_adapters_by_the_names_that_are_listed() {
         (json!([{"name": "ink", "text_weight": []}]), json!(["body", "loras", 0, "text_weight"]), "float_type"),
         (json!([{"name": "../ink"}]), json!(["body", "loras"]), "value_error"),
         (json!([{"name": "pen"}]), json!(["body", "loras"]), "value_error"),
+        (json!([{"name": "page"}]), json!(["body", "loras"]), "value_error"),
         (json!(vec!["ink"; 17]), json!(["body", "loras"]), "too_long"),
     ] {
         let answer = ask(json!({"prompt": "a boat", "loras": loras})).await;
@@ -310,8 +323,40 @@ async fn requests_choose_adapters_by_the_names_that_are_listed() {
         assert_eq!((&fault["loc"], fault["type"].as_str().unwrap()), (&place, kind), "{loras}: {fault}");
     }
     let listed = ask_engine(engine.clone(), actix_web::test::TestRequest::get().uri("/models")).await;
+    // What cannot be used is not listed.
     assert_eq!(listed.json()["adapters"], json!(["ink"]));
+    assert_eq!(listed.json()["controlnets"], json!(["canny"]));
     assert_eq!(listed.json()["models"][0]["loras"], json!([]));
+}
+
+/// Every fault of an entry is at its place, and none is said twice.
+#[tokio::test]
+async fn faults_of_controlnets_are_at_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = with_adapters(folder.path()).await;
+    let image = clip(json!({}))["image"].clone();
+    let canny = || json!({"name": "canny", "image": image});
+    for (controlnets, faults) in [
+        (json!("canny"), json!([[["body", "controlnets"], "list_type"]])),
+        (json!([5]), json!([[["body", "controlnets", 0], "dict_type"]])),
+        (json!([canny(), "canny", null]), json!([[["body", "controlnets", 1], "dict_type"], [["body", "controlnets", 2], "dict_type"]])),
+        (json!([{"image": image}]), json!([[["body", "controlnets", 0, "name"], "missing"]])),
+        (json!([canny(), {"name": "canny"}]), json!([[["body", "controlnets", 1, "image"], "missing"]])),
+        (json!([{"name": "pen", "image": image}]), json!([[["body", "controlnets", 0, "name"], "value_error"]])),
+        (json!([canny(), {"name": "page", "image": image}]), json!([[["body", "controlnets", 1, "name"], "value_error"]])),
+        (json!([canny(), {"name": "canny", "image": "AAAA"}]), json!([[["body", "controlnets", 1, "image"], "value_error"]])),
+        (json!([{"name": "canny", "image": image, "weight": 9}]), json!([[["body", "controlnets", 0, "weight"], "less_than_equal"]])),
+        (
+            json!([{"name": "canny", "image": image, "start": 0.5, "end": 0.5}]),
+            json!([[["body", "controlnets", 0, "start"], "value_error"]]),
+        ),
+    ] {
+        let answer = ask_engine(engine.clone(), post(json!({"prompt": "a boat", "controlnets": controlnets}).to_string())).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY.as_u16(), "{controlnets}: {answer:?}");
+        let found: Vec<Value> =
+            answer.json()["detail"].as_array().unwrap().iter().map(|fault| json!([fault["loc"], fault["type"]])).collect();
+        assert_eq!(Value::from(found), faults, "{controlnets}");
+    }
 }
 
 #[tokio::test]

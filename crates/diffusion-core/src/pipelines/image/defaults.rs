@@ -133,7 +133,15 @@ fn refuse(field: &str, reason: impl Into<String>) -> Error {
 fn whole(fields: &Map<String, Value>, field: &str) -> Result<Option<u32>> {
     let number = |value: &Value| {
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
-        number.ok_or_else(|| refuse(field, format!("expected a positive whole number, found {value}")))
+        let is_large = value.as_f64().is_some_and(|number| number > f64::from(u32::MAX) && number.fract() == 0.0);
+        number.ok_or_else(|| {
+            let reason = if is_large {
+                format!("the largest number is {}, found", u32::MAX)
+            } else {
+                "expected a positive whole number, found".into()
+            };
+            refuse(field, format!("{reason} {value}"))
+        })
     };
     fields.get(field).map(number).transpose()
 }
@@ -266,5 +274,7 @@ mod tests {
                 other => unreachable!("{text}: {other:?}"),
             }
         }
+        let large = ImageDefaults::parse(br#"{"steps": 99999999999}"#).unwrap_err().to_string();
+        assert!(large.ends_with("field steps: the largest number is 4294967295, found 99999999999"), "{large}");
     }
 }

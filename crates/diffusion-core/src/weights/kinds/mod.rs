@@ -1,17 +1,19 @@
-//! Identifies models, folders and weight files that this program does not run, by the classes that they name, the files in a folder and the
-//! names of tensors.
+//! Identifies what models, folders and weight files are, by the classes that they name, the files in a folder, first bytes and the names of
+//! tensors: to name what this program does not run, and what is given where something else belongs.
 //!
 //! The rows are in `table`. This module must not depend on values or containers. Invariant: nothing that could be loaded is identified as
 //! something else; a file that matches no row is described by the parts that it lacks. Reference: diffusers' `loaders/single_file_utils.py`
 //! (`CHECKPOINT_KEY_NAMES`) and its pipelines' names, ComfyUI's `comfy/model_detection.py`, kohya-ss' and LyCORIS' names of adapters.
 
+mod given_as;
 mod table;
 
 use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
 
-use self::table::{FORMATS, KINDS, ONLY, PART, PARTS};
+pub(crate) use self::given_as::GivenAs;
+use self::table::{FORMATS, KINDS, ONLY, PART, PARTS, SIGNATURES};
 use super::{ldm_text, ldm_unet, ldm_vae};
 use crate::regular_file;
 
@@ -23,12 +25,29 @@ enum Sign {
     Within(&'static str),
     /// A name equals this.
     Whole(&'static str),
+    /// A name contains the first, and a name the second.
+    Both(&'static str, &'static str),
+}
+
+impl Sign {
+    fn is_in(&self, names: &[&str]) -> bool {
+        let within = |part: &str| names.iter().any(|name| name.contains(part));
+        match self {
+            Self::Start(start) => names.iter().any(|name| name.starts_with(start)),
+            Self::Within(part) => within(part),
+            Self::Whole(whole) => names.contains(whole),
+            Self::Both(one, other) => within(one) && within(other),
+        }
+    }
 }
 
 /// One kind of model or file.
 struct Kind {
     is: &'static str,
+    /// What to do if it was given as a model.
     advice: &'static str,
+    /// What it can be used as here, besides a model.
+    role: Option<GivenAs>,
     /// Any one of them suffices, as the begin of a class's name.
     classes: &'static [&'static str],
     /// Any one of them suffices.
@@ -36,15 +55,12 @@ struct Kind {
 }
 
 impl Kind {
+    const fn fits(self, role: GivenAs) -> Self {
+        Self { role: Some(role), ..self }
+    }
+
     fn is_of(&self, names: &[&str]) -> bool {
-        let shows = |name: &str| {
-            self.signs.iter().any(|sign| match sign {
-                Sign::Start(start) => name.starts_with(start),
-                Sign::Within(part) => name.contains(part),
-                Sign::Whole(whole) => name == *whole,
-            })
-        };
-        names.iter().any(|name| shows(name))
+        self.signs.iter().any(|sign| sign.is_in(names))
     }
 
     fn refusal(&self) -> String {
@@ -66,35 +82,56 @@ fn kind_of_class(class: &str) -> Option<&'static Kind> {
     KINDS.iter().chain(PARTS).find(|kind| kind.classes.iter().any(|begin| class.starts_with(begin)))
 }
 
+/// The class that a model's own configuration names: diffusers' or transformers'.
+pub(super) fn class_in(config: &Value) -> Option<&str> {
+    config.get("_class_name").or_else(|| config.get("architectures")?.get(0)).and_then(Value::as_str)
+}
+
 /// What a file of this name is, if it belongs to another program.
 pub(super) fn of_file_name(name: &str) -> Option<&'static str> {
     FORMATS.iter().find(|(end, _)| name.ends_with(end)).map(|(_, is)| *is)
 }
 
-/// What a folder without a model index holds instead, as the end of a sentence about the folder.
-pub(super) fn of_folder(folder: &Path) -> Option<String> {
-    const KNOWN: [(&str, &str); 3] = [
-        ("adapter_config.json", "it holds a PEFT adapter, which modifies a model but is not one"),
-        ("pytorch_lora_weights.safetensors", "it holds a LoRA, which modifies a model but is not one"),
-        ("learned_embeds.safetensors", "it holds a textual-inversion embedding, which adds a word to a model but is not one"),
+/// What a file with these first bytes is, if it holds no weights that are read here. Safetensors and torch files are never identified.
+pub(super) fn of_bytes(bytes: &[u8]) -> Option<&'static str> {
+    /// Fewer bytes could be the length at the start of a safetensors file.
+    const TEXT: usize = 8;
+    if bytes.get(8) == Some(&b'{') {
+        return None;
+    }
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let known = SIGNATURES.iter().find(|(start, _)| bytes.trim_ascii_start().starts_with(start)).map(|(_, is)| *is);
+    known.or_else(|| (bytes.len() >= TEXT && bytes.iter().take(64).all(is_text)).then_some("a text file"))
+}
+
+/// What a folder holds that was given as `role`, as the end of a sentence about the folder.
+pub(super) fn of_folder(folder: &Path, role: GivenAs) -> Option<String> {
+    const KNOWN: [(&str, &str, GivenAs, &str); 3] = [
+        ("adapter_config.json", "a PEFT adapter", GivenAs::Adapter, "which modifies a model but is not one"),
+        ("pytorch_lora_weights.safetensors", "a LoRA", GivenAs::Adapter, "which modifies a model but is not one"),
+        ("learned_embeds.safetensors", "a textual-inversion embedding", GivenAs::Embedding, "which adds a word to a model but is not one"),
     ];
-    if let Some((_, what)) = KNOWN.iter().find(|(name, _)| folder.join(name).is_file()) {
-        return Some((*what).to_owned());
+    if let Some((_, is, belongs, is_no_model)) = KNOWN.iter().find(|(name, ..)| folder.join(name).is_file()) {
+        return Some(if role == GivenAs::Model {
+            format!("it holds {is}, {is_no_model}")
+        } else {
+            format!("it holds {is}: {}", belongs.advice())
+        });
     }
     if let Ok(config) = regular_file::read(&folder.join("config.json")) {
         let config: Value = serde_json::from_slice(&config).unwrap_or_default();
-        let class = config.get("_class_name").or_else(|| config.get("architectures")?.get(0)).and_then(Value::as_str);
-        let what = class.and_then(of_class).map(|refusal| format!("its config.json {refusal}"));
+        let what = class_in(&config).and_then(of_class).map(|refusal| format!("its config.json {refusal}"));
         return Some(what.unwrap_or_else(|| "it may be one component of a model: give the folder above it".to_owned()));
     }
     let format =
         [folder.to_owned(), folder.join("unet"), folder.join("transformer")].into_iter().find_map(|folder| of_other_program(&folder));
     if let Some(is) = format {
-        return Some(format!("it holds {is}: {ONLY}, in safetensors or as torch files"));
+        return Some(format!("it holds {is}: {}, in safetensors or as torch files", role.supported()));
     }
     let names = file_names(folder);
-    let checkpoint = names.iter().find(|name| [".safetensors", ".ckpt"].iter().any(|end| name.ends_with(end)))?;
-    Some(format!("it holds {}: if that is a whole checkpoint, give that file", checkpoint.escape_debug()))
+    let checkpoint = names.iter().find(|name| [".safetensors", ".ckpt", ".pth"].iter().any(|end| name.ends_with(end)))?;
+    let sought = if role == GivenAs::Model { "a whole checkpoint" } else { role.name() };
+    Some(format!("it holds {}: if that is {sought}, give that file", checkpoint.escape_debug()))
 }
 
 /// The format of files in a folder that belong to another program.
@@ -108,6 +145,41 @@ fn file_names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST);
     let names: BTreeSet<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.into_iter().collect()
+}
+
+/// What a file with tensors of these names and shapes is, if that is known and not `role`, as a sentence about the file.
+pub(crate) fn instead_of(role: GivenAs, tensors: &[(&str, &[usize])]) -> Option<String> {
+    let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+    let has = |prefix: &str| names.iter().any(|name| name.starts_with(prefix));
+    let (is, belongs) = if let Some(kind) = KINDS.iter().find(|kind| kind.is_of(&names)) {
+        (kind.is, kind.role)
+    } else if has(ldm_unet::PREFIX) && (has("cond_stage_model.") || has("conditioner.") || ldm_vae::PREFIXES.into_iter().any(has)) {
+        ("a whole checkpoint", Some(GivenAs::Model))
+    } else if let Some(kind) = PARTS.iter().find(|kind| kind.is_of(&names)) {
+        (kind.is, kind.role)
+    } else if is_single_word(tensors) {
+        ("a textual-inversion embedding, or another single tensor", Some(GivenAs::Embedding))
+    } else {
+        return None;
+    };
+    (belongs != Some(role)).then(|| format!("is {is}, not {}: {}", role.name(), belongs.map_or(role.supported(), GivenAs::advice)))
+}
+
+/// The models for which an adapter with tensors of these names was made, if they are known and not run here.
+pub(crate) fn model_of_adapter(names: &[&str]) -> Option<&'static str> {
+    // Trainers write layers' names with underscores, after a prefix of their own.
+    let plain = |text: &str| text.replace('.', "_");
+    let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
+    let is_in = |sign: &Sign| match sign {
+        Sign::Within(part) => names.iter().any(|name| name.contains(&plain(part))),
+        Sign::Start(_) | Sign::Whole(_) | Sign::Both(..) => false,
+    };
+    KINDS.iter().find(|kind| kind.advice == ONLY && kind.signs.iter().any(is_in)).map(|kind| kind.is)
+}
+
+fn is_single_word(tensors: &[(&str, &[usize])]) -> bool {
+    // diffusers names the tensor by its word; the names of layers' tensors have dots.
+    matches!(tensors, [(name, shape)] if shape.len() <= 2 && !name.contains('.'))
 }
 
 /// Why a file with tensors of these names and shapes is not a complete checkpoint; `None` if it has all parts, or lacks the VAE only and

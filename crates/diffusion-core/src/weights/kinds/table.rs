@@ -4,8 +4,8 @@
 //! their models, come first, and a family comes before those whose names it repeats.
 
 use super::{
-    Kind,
-    Sign::{Start, Whole, Within},
+    GivenAs, Kind,
+    Sign::{Both, Start, Whole, Within},
 };
 
 pub(super) const ONLY: &str = "supported are Stable Diffusion 1.x, 2.x and XL with its refiner, and Stable Video Diffusion";
@@ -16,11 +16,11 @@ const FOLDER: &str = "give the model's folder instead";
 
 /// A model that is neither supported nor a part of one.
 const fn other(is: &'static str, classes: &'static [&'static str], signs: &'static [super::Sign]) -> Kind {
-    Kind { is, advice: ONLY, classes, signs }
+    kind(is, ONLY, classes, signs)
 }
 
 const fn kind(is: &'static str, advice: &'static str, classes: &'static [&'static str], signs: &'static [super::Sign]) -> Kind {
-    Kind { is, advice, classes, signs }
+    Kind { is, advice, role: None, classes, signs }
 }
 
 /// Files in a folder, and endings of a file's name, that belong to other programs; by the end of the name.
@@ -34,6 +34,23 @@ pub(super) const FORMATS: [(&str, &str); 9] = [
     (".mlmodel", "a model in the Core ML format"),
     (".engine", "a TensorRT engine"),
     (".tflite", "a model in the TensorFlow Lite format"),
+];
+
+/// First bytes of files that hold no weights that are read here.
+pub(super) const SIGNATURES: [(&[u8], &str); 13] = [
+    (b"GGUF", "a GGUF file"),
+    (b"<", "a web page"),
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"RIFF", "a picture (WebP) or another RIFF file"),
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "an archive (gzip)"),
+    (b"7z\xbc\xaf", "an archive (7z)"),
+    (b"Rar!", "an archive (RAR)"),
+    (b"\x89HDF", "a model in the HDF5 format"),
+    (b"{", "a JSON file"),
+    (b"[", "a JSON file"),
 ];
 
 pub(super) const KINDS: &[Kind] = &[
@@ -53,28 +70,46 @@ pub(super) const KINDS: &[Kind] = &[
             Within(".diff_b"),
             Start("lycoris_"),
         ],
+    )
+    .fits(GivenAs::Adapter),
+    kind("a Control-LoRA", HELPER, &[], &[Start("lora_controlnet")]),
+    kind("a ControlNet-Union", HELPER, &["ControlNetUnionModel"], &[Within("task_embedding"), Within("control_add_embedding.")]),
+    kind("a ControlNet-XS", HELPER, &["ControlNetXSAdapter"], &[]),
+    kind("a ControlNet of Stable Diffusion 3", HELPER, &["SD3ControlNetModel"], &[Start("pos_embed_input.")]),
+    kind("a ControlNet of Flux", HELPER, &["FluxControlNetModel"], &[Start("controlnet_x_embedder.")]),
+    kind("a ControlNet of Stable Diffusion 3 or Flux", HELPER, &[], &[Within("controlnet_blocks.")]),
+    kind(
+        "a ControlNet of another family",
+        HELPER,
+        &["SanaControlNetModel", "HunyuanDiT2DControlNetModel", "QwenImageControlNetModel", "ZImageControlNetModel"],
+        &[Start("control_layers."), Start("control_all_x_embedder.")],
+    ),
+    kind(
+        "a SparseCtrl of AnimateDiff",
+        HELPER,
+        &["SparseControlNet"],
+        &[Both("motion_modules.", "controlnet_"), Start("control_model.motion_modules.")],
+    ),
+    kind(
+        "a motion module (AnimateDiff)",
+        HELPER,
+        &["MotionAdapter", "UNetMotionModel"],
+        &[Within("motion_modules."), Within(".pos_encoder.pe")],
     ),
     kind(
         "a ControlNet",
         "it steers a model but is not one; give a checkpoint of Stable Diffusion 1.x, 2.x or XL, and the ControlNet beside it",
-        &["ControlNet", "SparseControlNet", "FluxControlNetModel", "SD3ControlNetModel", "MultiControlNet"],
-        &[
-            Start("control_model."),
-            Start("input_hint_block."),
-            Start("zero_convs."),
-            Start("controlnet_"),
-            Start("lora_controlnet"),
-            Within("controlnet_blocks."),
-            Start("control_layers."),
-            Start("control_all_x_embedder."),
-        ],
-    ),
+        &["ControlNet", "MultiControlNet"],
+        &[Start("control_model."), Start("input_hint_block."), Start("zero_convs."), Start("controlnet_")],
+    )
+    .fits(GivenAs::ControlNet),
     kind(
         "a PEFT adapter (LoRA)",
         ADAPTER,
         &[],
         &[Start("base_model.model."), Within(".lora_A."), Within(".lora_B."), Within(".lora_embedding_A")],
-    ),
+    )
+    .fits(GivenAs::Adapter),
     kind(
         "a LoRA",
         ADAPTER,
@@ -90,13 +125,8 @@ pub(super) const KINDS: &[Kind] = &[
             Within(".lora_linear_layer."),
             Within(".dora_scale"),
         ],
-    ),
-    kind(
-        "a motion module (AnimateDiff)",
-        HELPER,
-        &["MotionAdapter", "UNetMotionModel"],
-        &[Within("motion_modules."), Within(".pos_encoder.pe")],
-    ),
+    )
+    .fits(GivenAs::Adapter),
     other("an AnimateDiff model", &["AnimateDiff"], &[]),
     kind("an IP-Adapter", HELPER, &["IPAdapter"], &[Start("ip_adapter."), Start("image_proj.")]),
     kind(
@@ -110,7 +140,8 @@ pub(super) const KINDS: &[Kind] = &[
         "it adds a word to a model but is not one: give the model that it was made for",
         &[],
         &[Whole("emb_params"), Start("string_to_param."), Whole("clip_l"), Whole("clip_g")],
-    ),
+    )
+    .fits(GivenAs::Embedding),
     kind(
         "an upscaler (ESRGAN and the like)",
         HELPER,
@@ -207,7 +238,8 @@ pub(super) const PARTS: &[Kind] = &[
         FOLDER,
         &["Autoencoder", "AsymmetricAutoencoder", "VQModel"],
         &[Start("encoder.down_blocks."), Start("decoder.up_blocks.")],
-    ),
+    )
+    .fits(GivenAs::Vae),
     kind(
         "one component of a diffusers model, its UNet",
         FOLDER,
@@ -234,7 +266,8 @@ pub(super) const PARTS: &[Kind] = &[
             Start("decoder.layers."),
             Whole("decoder.1.weight"),
         ],
-    ),
+    )
+    .fits(GivenAs::Vae),
     kind(
         "a UNet alone",
         PART,

@@ -14,6 +14,9 @@ pub(super) enum NotLoaded {
     NoMemory(String),
     #[error("{0}")]
     Failed(String),
+    /// A setting or a flag is at fault: its name, and why.
+    #[error("{0}: {1}")]
+    Refused(&'static str, String),
 }
 
 /// Calls a function that loads or reads a model, and catches its panics.
@@ -25,6 +28,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> Re
         Ok(Ok(value)) => Ok(value),
         Ok(Err(diffusion_core::Error::Cancelled)) => Err(NotLoaded::Stopped),
         Ok(Err(error @ diffusion_core::Error::OutOfMemory { .. })) => Err(NotLoaded::NoMemory(one_line(&error.to_string()))),
+        Ok(Err(diffusion_core::Error::Params { field, reason })) => Err(NotLoaded::Refused(field, one_line(&reason))),
         Ok(Err(error)) => Err(NotLoaded::Failed(one_line(&error.to_string()))),
         Err(panic) => Err(NotLoaded::Failed(format!("internal error: {}", panic_text(panic.as_ref())))),
     }

@@ -149,6 +149,8 @@ impl Device {
         match &outcome {
             Ok(_) => tracing::info!(?took, "done"),
             Err(BackendError::Cancelled) => tracing::info!(?took, "cancelled"),
+            // The request's fault, of which its caller is told.
+            Err(error) if error.refusal().is_some() => tracing::info!(?took, %error, "refused"),
             Err(error) => tracing::error!(?took, %error, "failed"),
         }
         let lost = outcome.as_ref().err().filter(|error| error.is_device_lost()).map(|error| super::caught::one_line(&error.to_string()));
@@ -243,7 +245,7 @@ impl Device {
             self.settle(Loaded { index, result, took: self.since(started) });
             let going = match &failure {
                 Some(NotLoaded::NoMemory(_)) => self.pool.least_used(index),
-                Some(NotLoaded::Stopped | NotLoaded::Failed(_)) | None => None,
+                Some(NotLoaded::Stopped | NotLoaded::Failed(_) | NotLoaded::Refused(..)) | None => None,
             };
             let Some(going) = going else { return failure.map_or(Ok(()), Err) };
             self.drop_models(&[going]);

@@ -229,6 +229,11 @@ impl LocalBackend {
         }
     }
 
+    /// The setting or the flag at fault, by its request field or its setting's name, if the default model cannot be loaded because of one.
+    pub fn refused_setting(&self) -> Option<&'static str> {
+        self.inner.pool.look(DEFAULT, Slot::refused_setting).flatten()
+    }
+
     /// Waits until the device is lost or its only model cannot be loaded, and returns the reason. Never returns while the device works.
     pub async fn failed(&self) -> String {
         let mut lost = self.inner.lost.clone();

@@ -8,7 +8,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model_info::{ModelInfo, NO_CONTROLNETS},
+    model_info::{ModelInfo, NO_CONTROLNETS, is_controlnet},
     spec::{
         check::Check,
         field_error::FieldErrorKind,
@@ -30,7 +30,7 @@ pub struct ControlRequest {
     pub name: Option<String>,
     /// The control image, or the picture that it is made from. Required.
     pub image: Option<RgbImage>,
-    /// The factor of its results. Default 1.
+    /// The factor of its results; at 0 it is not run. Default 1.
     pub weight: Option<f64>,
     /// The share of the steps before it acts. Default 0.
     pub start: Option<f64>,
@@ -112,6 +112,11 @@ impl ControlsSpec {
         &self.nets
     }
 
+    /// The nets that act, with their places in the request: one of weight 0 adds nothing, so it is not run.
+    pub fn acting(&self) -> impl Iterator<Item = (usize, &ControlSpec)> {
+        self.nets.iter().enumerate().filter(|(_, control)| control.weight != 0.0)
+    }
+
     /// Whether they act on the prompt's half of the guidance only.
     pub fn guess_mode(&self) -> bool {
         self.guess_mode
@@ -141,49 +146,51 @@ impl Check {
             // A strength that leaves no step is refused as such.
             steps - strength.and_then(|strength| first_user_step(steps, strength).ok()).unwrap_or(0)
         });
-        let several = requests.len() > 1;
         let nets: Vec<Option<ControlSpec>> = requests
             .into_iter()
             .enumerate()
             .map(|(index, request)| {
                 let checked = checked(request, steps_run, model);
-                let told = |error: String| if several { format!("entry {index}: {error}") } else { error };
-                checked.map_err(|error| self.fail::<()>("controlnets", "", FieldErrorKind::Value { error: told(error) })).ok()
+                checked.map_err(|(field, error)| self.fail_in::<()>("controlnets", (index, field), FieldErrorKind::Value { error })).ok()
             })
             .collect();
         Some(ControlsSpec { nets: nets.into_iter().collect::<Option<_>>()?, guess_mode })
     }
 }
 
-/// The spec of one net, or what is wrong with it.
-fn checked(request: ControlRequest, steps_run: Option<usize>, model: &ModelInfo) -> Result<ControlSpec, String> {
+/// The spec of one net, or the field at fault and what is wrong with it.
+fn checked(request: ControlRequest, steps_run: Option<usize>, model: &ModelInfo) -> Result<ControlSpec, (&'static str, String)> {
     let ControlRequest { name, image, weight, start, end, preprocessor, low_threshold, high_threshold } = request;
-    let name = name.filter(|name| !name.is_empty()).ok_or("name is missing: give one that GET /models lists in controlnets")?;
-    let folder = model.controlnets.as_ref().ok_or(NO_CONTROLNETS)?;
-    folder.find(&name).map_err(reason_of)?;
-    let image = image.ok_or("image is missing: give the control image, or with \"preprocessor\": \"canny\" a picture")?;
+    let of_name = |reason: &str| ("name", reason.to_owned());
+    let missing = || of_name("name is missing: give one that GET /models lists in controlnets");
+    let name = name.filter(|name| !name.is_empty()).ok_or_else(missing)?;
+    let folder = model.controlnets.as_ref().ok_or_else(|| of_name(NO_CONTROLNETS))?;
+    folder.check(&name, is_controlnet).map_err(|error| of_name(&reason_of(error)))?;
+    let no_image = || ("image", "image is missing: give the control image, or with \"preprocessor\": \"canny\" a picture".to_owned());
+    let image = image.ok_or_else(no_image)?;
     if image.width() == 0 || image.height() == 0 {
-        return Err("image has no pixels".into());
+        return Err(("image", "image has no pixels".into()));
     }
-    let number = |field: &str, value: Option<f64>, default: f64, (min, max): (f64, f64)| match value.unwrap_or(default) {
+    let number = |field: &'static str, value: Option<f64>, default: f64, (min, max): (f64, f64)| match value.unwrap_or(default) {
         value if (min..=max).contains(&value) => Ok(value),
-        value => Err(format!("{field} is {value}; it is {min} to {max}")),
+        value => Err((field, format!("{field} is {value}; it is {min} to {max}"))),
     };
     let weight = number("weight", weight, 1.0, CONTROL_WEIGHT)?;
     let (start, end) = (number("start", start, 0.0, SHARE)?, number("end", end, 1.0, SHARE)?);
     if let Some(steps_run) = steps_run {
-        control_window(steps_run, start, end).map_err(reason_of)?;
+        control_window(steps_run, start, end).map_err(|error| ("start", reason_of(error)))?;
     }
     let canny = match preprocessor.as_deref().unwrap_or("none") {
         "none" if low_threshold.or(high_threshold).is_some() => {
-            return Err("thresholds are those of \"preprocessor\": \"canny\", which is not chosen".into());
+            let field = if low_threshold.is_some() { "low_threshold" } else { "high_threshold" };
+            return Err((field, "thresholds are those of \"preprocessor\": \"canny\", which is not chosen".into()));
         }
         "none" => None,
         "canny" => Some(CannySpec {
             low: number("low_threshold", low_threshold, CANNY_THRESHOLDS.0, CANNY_THRESHOLD)?,
             high: number("high_threshold", high_threshold, CANNY_THRESHOLDS.1, CANNY_THRESHOLD)?,
         }),
-        other => return Err(format!("preprocessor is {other:?}; it is one of {}", PREPROCESSORS.join(", "))),
+        other => return Err(("preprocessor", format!("preprocessor is {other:?}; it is one of {}", PREPROCESSORS.join(", ")))),
     };
     Ok(ControlSpec { name, image, weight, start, end, canny })
 }

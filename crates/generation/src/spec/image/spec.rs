@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{ControlsSpec, SdxlSpec};
 use crate::{
     model_info::{ModelInfo, NO_ADAPTERS},
-    spec::{stored_image, stored_text},
+    spec::{field_error::shortened, stored_image, stored_text},
 };
 
 /// What the image generation starts from.
@@ -85,6 +85,9 @@ pub struct ImageSpec {
     /// Absent in jobs stored by older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "stored_text::list")]
     pub(crate) loras: Vec<AdapterChoice>,
+    /// Tags in the prompt that were left out of it, because they name networks that are not known here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unknown_tags: Vec<String>,
     #[serde(default, skip_serializing_if = "ControlsSpec::is_empty")]
     pub(crate) controls: ControlsSpec,
     pub(crate) mode: ImageMode,
@@ -102,6 +105,14 @@ impl ImageSpec {
         }
         if model.adapters.is_none() && AdapterChoice::has_tags(self.prompt()) {
             remarks.push(format!("the prompt's <lora:..> is read as text: {NO_ADAPTERS}"));
+        }
+        if !self.unknown_tags.is_empty() {
+            let tags = self.unknown_tags.join(", ");
+            remarks.push(format!(
+                "{} left out of the prompt, as AUTOMATIC1111 does with networks that it does not know; known are <lora:..> and <lyco:..>, \
+                 in lower case",
+                shortened(&tags)
+            ));
         }
         let others = [
             ("negative_prompt", self.negative_prompt()),

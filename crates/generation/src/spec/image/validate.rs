@@ -2,7 +2,9 @@
 //!
 //! Invariant: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero.
 
-use diffusion_core::{adapters::AdapterChoice, pipelines::NO_TINY_VAE, schedulers::SchedulerName, weights::VaeChoice};
+use diffusion_core::{
+    adapters::AdapterChoice, pipelines::NO_TINY_VAE, prompt::PromptSyntax, schedulers::SchedulerName, weights::VaeChoice,
+};
 use image::RgbImage;
 
 use crate::{
@@ -35,7 +37,12 @@ impl ImageRequest {
         let strength = self.init_image.is_some().then(|| self.strength.unwrap_or(DEFAULT_STRENGTH));
         let default_steps = model_steps(defaults, strength).unwrap_or(DEFAULT_STEPS);
         let model_name = model_name(self.model);
+        let syntax = self.prompt_syntax.as_deref().or(defaults.prompt_syntax.map(PromptSyntax::name));
         let (prompt, tags) = check.tagged_prompt(self.prompt, limits, model);
+        let (prompt, unknown_tags) = match prompt {
+            Some(prompt) if syntax == Some(PromptSyntax::A1111.name()) => check.without_unknown_tags(prompt),
+            prompt => (prompt, Vec::new()),
+        };
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
         let prompt_syntax = check.prompt_syntax(self.prompt_syntax, defaults.prompt_syntax);
@@ -88,6 +95,7 @@ impl ImageRequest {
                 eta,
                 clip_skip: clip_skip?,
                 loras: loras?,
+                unknown_tags,
                 controls: controls?,
                 mode: mode?,
             })
@@ -142,6 +150,16 @@ impl Check {
         (self.prompt(prompt, limits), tags)
     }
 
+    /// A prompt in AUTOMATIC1111's syntax without the tags of networks that are not known here, and these tags.
+    fn without_unknown_tags(&mut self, prompt: String) -> (Option<String>, Vec<String>) {
+        let (text, tags) = AdapterChoice::unknown_tags(&prompt);
+        if text.trim().is_empty() {
+            let error = "has tags of unknown networks only, which are left out of it; say what the picture shows, too".to_owned();
+            return (self.fail("prompt", prompt, FieldErrorKind::Value { error }), Vec::new());
+        }
+        (Some(text), tags)
+    }
+
     /// The request's adapters, or else the model's usual ones, and those of the prompt's tags.
     fn loras(
         &mut self,
@@ -165,7 +183,7 @@ impl Check {
             }
             for lora in &chosen {
                 let found = match &model.adapters {
-                    Some(folder) => lora.check().and_then(|()| folder.find(&lora.name)).map(drop),
+                    Some(folder) => lora.check().and_then(|()| folder.check(&lora.name)),
                     None => Err(no_adapters()),
                 };
                 if let Err(error) = found {

@@ -46,7 +46,7 @@ pub(crate) static CONTROL: Table<ControlEntry> = Table::new(
         /// The control image (edges, depth, a pose, as the ControlNet was trained on), or with a `preprocessor` the picture that it is made
         /// from: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is stretched to the result's size.
         image: Text(|r| &mut r.source).required().checked(),
-        /// How strongly it acts.
+        /// How strongly it acts; at 0 it is left out.
         weight: Number(CONTROL_WEIGHT, |r| &mut r.request.weight).checked().or(|| 1.into()),
         /// The share of the steps before it acts.
         start: Number(SHARE, |r| &mut r.request.start).checked().or(|| 0.into()),
@@ -123,7 +123,7 @@ impl Controls {
                 None => None,
                 Some(source) => {
                     let given = state.images().image(source, asker).await.map_err(|error| match error {
-                        SourceError::Refused(reason) => body.fault("controlnets", format!("entry {index}: {reason}")),
+                        SourceError::Refused(reason) => body.fault_in("controlnets", (index, "image"), reason),
                         SourceError::Failed(error) => *error,
                     })?;
                     Some(given.image)

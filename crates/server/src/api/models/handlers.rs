@@ -7,8 +7,9 @@ use std::future::{Future, ready};
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{Data, Json, Path},
+    web::{self, Data, Json, Path},
 };
+use generation::ModelInfo;
 
 use super::wire::{Model, Models};
 use crate::{
@@ -18,16 +19,19 @@ use crate::{
 
 /// The models of this machine.
 ///
-/// Each with its state. A request selects one by its name in `model`.
+/// Each with its state. A request selects one by its name in `model`. Adapters and ControlNets whose files cannot be used are not listed: the
+/// log names them at the start, and a request that chooses one is told why.
 #[utoipa::path(get, path = "/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
-pub(crate) fn list(state: Data<ApiState>) -> impl Future<Output = Json<Models>> {
+pub(crate) async fn list(state: Data<ApiState>) -> Result<Json<Models>, Problem> {
     let views = state.local().models();
-    let folder = views.iter().find_map(|view| view.info.as_ref()?.adapters.clone());
-    // A folder that cannot be read has none to choose from; a request that names one is told why.
-    let adapters = folder.and_then(|folder| folder.names().ok()).unwrap_or_default();
-    let folder = views.iter().find_map(|view| view.info.as_ref()?.controlnets.clone());
-    let controlnets = folder.and_then(|folder| folder.names().ok()).unwrap_or_default();
-    ready(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters, controlnets }))
+    let infos: Vec<_> = views.iter().filter_map(|view| view.info.clone()).collect();
+    // Files are read for it.
+    let usable = web::block(move || {
+        let of = |usable: fn(&ModelInfo) -> Vec<String>| infos.iter().map(|info| usable(info)).find(|names| !names.is_empty());
+        (of(ModelInfo::usable_adapters).unwrap_or_default(), of(ModelInfo::usable_controlnets).unwrap_or_default())
+    });
+    let (adapters, controlnets) = usable.await?;
+    Ok(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters, controlnets }))
 }
 
 /// Loads a model.

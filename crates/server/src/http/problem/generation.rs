@@ -13,7 +13,7 @@ use remote_providers::{ErrorKind, ProviderError};
 use serde_json::{Map, Value};
 
 use super::Problem;
-use crate::http::error_bodies::{BudgetBody, ValidationErrorDetail, usd};
+use crate::http::error_bodies::{BudgetBody, ValidationErrorDetail, place_of, usd};
 
 /// `Retry-After` of failures that may be temporary, in seconds: by then memory may be free.
 const FAILED_SECONDS: u64 = 30;
@@ -174,7 +174,7 @@ impl Problem {
 fn value_error(place: &str, field: &str, reason: &str, explained: bool) -> ValidationErrorDetail {
     ValidationErrorDetail {
         kind: "value_error".into(),
-        loc: vec![place.into(), field.into()],
+        loc: place_of(place, field),
         msg: format!("Value error, {reason}"),
         input: Value::Null,
         ctx: explained.then(|| Map::from_iter([("error".to_owned(), Value::from(reason))])),

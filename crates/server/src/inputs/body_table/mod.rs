@@ -165,6 +165,13 @@ impl<R> Body<R> {
         let faults = vec![value_error(field, error, self.named.json.get(field).unwrap_or(&Value::Null))];
         Problem::invalid(self.named.at_sent_keys(faults))
     }
+
+    /// The same in a field of an entry of the list `list`.
+    pub(crate) fn fault_in(&self, list: &str, (index, field): (usize, &str), error: String) -> Problem {
+        let value = self.named.json.get(list).and_then(|list| list.get(index)?.get(field)).unwrap_or(&Value::Null);
+        let faults = vec![value_error(&format!("{list}.{index}.{field}"), error, value)];
+        Problem::invalid(self.named.at_sent_keys(faults))
+    }
 }
 
 /// Declares a table, and a type that represents it where a route's documentation names its body. The rows are those of [`rows`], or groups

@@ -7,13 +7,13 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use diffusion_core::{
     Error, Result,
-    adapters::{AdaptedSource, AdapterChoice, AdapterFolder, AppliedAdapter, ControlNetFolder, Embedding},
+    adapters::{AdaptedSource, AdapterChoice, AdapterFolder, AppliedAdapter, ControlNetFolder, Embedding, reason},
     pipelines::StableDiffusion,
     policy::ExecutionPolicy,
     weights::WeightSource,
 };
 
-use super::adapter_hash;
+use super::{adapter_hash, of_vae};
 use crate::model_info::NO_ADAPTERS;
 
 /// Opens the model's files again.
@@ -25,6 +25,8 @@ pub struct Adapters {
     pub(crate) folder: Option<AdapterFolder>,
     /// The adapters of jobs that choose none.
     usual: Vec<AdapterChoice>,
+    /// Those of the only job, if there is one.
+    only: Option<Vec<AdapterChoice>>,
     embeddings: Option<PathBuf>,
     pub(crate) controlnets: Option<ControlNetFolder>,
     reopen: Arc<Reopen>,
@@ -34,13 +36,19 @@ impl Adapters {
     /// None yet. `reopen` opens the model's files again, on the device's thread, for a job with other adapters than the one before; nothing
     /// may be downloaded then.
     pub fn new(reopen: impl Fn() -> Result<Box<dyn WeightSource>> + Send + Sync + 'static) -> Self {
-        Self { folder: None, usual: Vec::new(), embeddings: None, controlnets: None, reopen: Arc::new(reopen) }
+        Self { folder: None, usual: Vec::new(), only: None, embeddings: None, controlnets: None, reopen: Arc::new(reopen) }
     }
 
     /// Lets requests choose from a folder; `usual` are the adapters of those that choose none.
     #[must_use]
     pub fn with_loras(self, folder: AdapterFolder, usual: Vec<AdapterChoice>) -> Self {
         Self { folder: Some(folder), usual, ..self }
+    }
+
+    /// Loads the model with the adapters of the only job that is to come, so that their faults are those of the load.
+    #[must_use]
+    pub fn for_job(self, loras: Vec<AdapterChoice>) -> Self {
+        Self { only: Some(loras), ..self }
     }
 
     /// Adds a folder of embeddings.
@@ -66,7 +74,8 @@ impl Adapters {
 
     /// Loads a model with its words; returns the remarks on how it was read, too.
     fn load(&self, source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<(StableDiffusion, Vec<String>)> {
-        let (mut model, mut remarks) = (StableDiffusion::load(source, policy)?, source.remarks());
+        let model = StableDiffusion::load(source, policy).map_err(|error| of_vae(error, source));
+        let (mut model, mut remarks) = (model?, source.remarks());
         if let Some(folder) = &self.embeddings {
             let (embeddings, faults) = Embedding::open_folder(folder)?;
             remarks.extend(faults);
@@ -78,10 +87,11 @@ impl Adapters {
 
 impl fmt::Debug for Adapters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, usual, embeddings, controlnets, reopen: _ } = self;
+        let Self { folder, usual, only, embeddings, controlnets, reopen: _ } = self;
         f.debug_struct("Adapters")
             .field("folder", folder)
             .field("usual", usual)
+            .field("only", only)
             .field("embeddings", embeddings)
             .field("controlnets", controlnets)
             .finish_non_exhaustive()
@@ -107,18 +117,27 @@ impl AdaptedImages {
         Self { policy, model: Some(model), adapters: None, applied: Vec::new(), hashes: Vec::new(), remarks: Vec::new() }
     }
 
-    /// Loads a model with its usual adapters; returns the remarks on how it was read, too. Without one of them, because it is gone or
-    /// damaged, the model is loaded without any: only jobs that choose none fail.
+    /// Loads a model with its usual adapters, or with those of its only job; returns the remarks on how it was read, too. Without one of the
+    /// usual ones, because it is gone or damaged, the model is loaded without any: only jobs that choose none fail.
     ///
     /// # Errors
-    /// Any fault in the files of the model, and adapters that do not fit it, by name.
+    /// Any fault in the files of the model; [`Error::Params`] of `loras`, or of `models.loras` for the usual ones, for adapters that do not fit
+    /// it.
     pub(super) fn load(source: Box<dyn WeightSource>, policy: &ExecutionPolicy, adapters: Adapters) -> Result<(Self, Vec<String>)> {
-        let (applied, missing) = match adapters.choose(&adapters.usual, &[]) {
+        let chosen = adapters.only.as_ref().unwrap_or(&adapters.usual);
+        let field = if *chosen == adapters.usual { USUAL } else { "loras" };
+        let (applied, missing) = match adapters.choose(chosen, &[]) {
             Ok(applied) => (applied, None),
+            Err(error) if adapters.only.is_some() => return Err(of_setting(error, field)),
             Err(error) => (Vec::new(), Some(format!("the model is loaded without its usual adapters: {}", of_operator(error)))),
         };
-        let (source, _) = adapted(source, &applied)?;
-        let (model, mut remarks) = adapters.load(source.as_ref(), policy)?;
+        // A fault of the model's own files keeps its place, which is the operator's.
+        let judged = |mut error: Error| match file_of(&mut error) {
+            Some(file) if applied.iter().any(|one| one.adapter.path() == file) => of_setting(of_adapters(error), field),
+            Some(_) | None => of_setting(error, field),
+        };
+        let (source, _) = adapted(source, &applied).map_err(judged)?;
+        let (model, mut remarks) = adapters.load(source.as_ref(), policy).map_err(judged)?;
         if let Some(missing) = missing {
             tracing::warn!("{missing}");
             remarks.push(missing);
@@ -229,9 +248,17 @@ fn adapted(source: Box<dyn WeightSource>, applied: &[AppliedAdapter]) -> Result<
     Ok((Box::new(adapted), remarks))
 }
 
-/// A fault of usual adapters as one of the operator's settings.
+/// The setting of the usual adapters.
+const USUAL: &str = "models.loras";
+
+/// A fault of usual adapters as one of the operator's settings, which is no fault of a request.
 fn of_operator(error: Error) -> Error {
-    if let Error::Params { reason, .. } = &error { Error::file("models.loras", reason.clone()) } else { error }
+    if let Error::Params { reason, .. } = &error { Error::file(USUAL, reason.clone()) } else { error }
+}
+
+/// A fault of adapters that a model is loaded with, as one of the setting or the flag that names them.
+fn of_setting(error: Error, setting: &'static str) -> Error {
+    if let Error::Params { field: "loras", reason } = error { Error::Params { field: setting, reason } } else { error }
 }
 
 /// The names and hashes of adapters; without those whose files cannot be read any more.
@@ -266,14 +293,8 @@ fn without_folder(mut error: Error) -> Error {
 }
 
 /// A fault in an adapter's file as one of the request that names it; without the folder, which clients must not see.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
-fn of_adapters(error: Error) -> Error {
-    let (file, reason) = match &error {
-        Error::File { file, reason } => (file, reason.clone()),
-        Error::Weights { file, tensor, reason, .. } => (file, format!("{tensor}: {reason}")),
-        Error::Io { path, source } => (path, source.to_string()),
-        _ => return error,
-    };
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    Error::Params { field: "loras", reason: format!("{name}: {reason}") }
+fn of_adapters(mut error: Error) -> Error {
+    let Some(file) = file_of(&mut error) else { return error };
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Error::Params { field: "loras", reason: format!("{name}: {}", reason(&error)) }
 }

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use diffusion_core::{
     Error, Result,
-    adapters::ControlNetFolder,
+    adapters::{ControlNetFolder, reason},
     imaging::{canny, resized},
     models::ControlNetConfig,
     pipelines::{ControlNet, ControlParams, ControlsParams, StableDiffusion},
@@ -42,6 +42,8 @@ struct Kept {
 
 /// A net of a job that has yet to be loaded.
 struct Found {
+    /// Its place in the request.
+    place: usize,
     name: String,
     path: PathBuf,
     stamp: u64,
@@ -55,7 +57,7 @@ impl ControlNets {
     /// Drops nets that this job does not use and that do not fit in memory beside it; `needed` is what the job takes without them.
     pub(super) fn make_room(&mut self, needed: Option<u64>, of_job: &ControlsSpec) {
         let Some(room) = self.memory.room_for_kept(needed) else { return };
-        let is_used = |kept: &Kept| of_job.nets().iter().any(|control| control.name() == kept.name);
+        let is_used = |kept: &Kept| of_job.acting().any(|(_, control)| control.name() == kept.name);
         while self.kept.iter().filter(|kept| !is_used(kept)).map(|kept| kept.net.weights()).sum::<u64>() > room {
             let Some(first) = self.kept.iter().position(|kept| !is_used(kept)) else { break };
             self.kept.remove(first);
@@ -68,44 +70,45 @@ impl ControlNets {
     /// # Errors
     /// [`Error::Params`] of `controlnets` if a net is missing, damaged or made for another model; [`Error::Cancelled`] if `stop` says so.
     pub(super) fn of_job(&mut self, spec: &ImageSpec, model: &StableDiffusion, stop: &StopCheck) -> Result<ControlsParams> {
-        let controls = spec.controls();
+        let controls: Vec<(usize, &ControlSpec)> = spec.controls().acting().collect();
         if controls.is_empty() {
             return Ok(ControlsParams::default());
         }
-        self.load(controls.nets(), model, stop)?;
-        let params = |control: &ControlSpec| {
+        self.load(&controls, model, stop)?;
+        let params = |(_, control): &(usize, &ControlSpec)| {
             let kept = self.kept.iter().find(|kept| kept.name == control.name()).ok_or_else(|| refused(NO_CONTROLNETS.to_owned()))?;
             let (start, end) = control.window();
             let image = control_image(control, (spec.width(), spec.height()))?;
             Ok(ControlParams { net: Arc::clone(&kept.net), image, weight: control.weight(), start, end })
         };
-        Ok(ControlsParams { nets: controls.nets().iter().map(params).collect::<Result<_>>()?, guess_mode: controls.guess_mode() })
+        Ok(ControlsParams { nets: controls.iter().map(params).collect::<Result<_>>()?, guess_mode: spec.controls().guess_mode() })
     }
 
     /// Loads the nets that are not kept.
-    fn load(&mut self, controls: &[ControlSpec], model: &StableDiffusion, stop: &StopCheck) -> Result<()> {
+    fn load(&mut self, controls: &[(usize, &ControlSpec)], model: &StableDiffusion, stop: &StopCheck) -> Result<()> {
         let mut missing: Vec<Found> = Vec::new();
-        for name in controls.iter().map(ControlSpec::name) {
+        for &(place, control) in controls {
+            let name = control.name();
             let Some(folder) = &self.folder else { return Err(refused(NO_CONTROLNETS.to_owned())) };
-            let path = folder.find(name)?;
-            let stamp = ControlNetFolder::stamp(&path).map_err(|error| of_net(name, error))?;
+            let path = folder.find(name).map_err(|error| in_entry(place, reason(&error)))?;
+            let stamp = ControlNetFolder::stamp(&path).map_err(|error| of_net((place, name), error))?;
             if let Some(index) = self.kept.iter().position(|kept| kept.name == name && kept.stamp == stamp) {
                 let kept = self.kept.remove(index);
                 let checked = model.check_controlnet(kept.net.config());
                 self.kept.push(kept);
-                checked.map_err(|error| of_net(name, error))?;
+                checked.map_err(|error| of_net((place, name), error))?;
             } else if missing.iter().all(|other| other.name != name) {
-                missing.push(Found { name: name.to_owned(), path, stamp });
+                missing.push(Found { place, name: name.to_owned(), path, stamp });
             }
         }
         for found in missing {
-            let name = found.name.clone();
-            self.load_one(found, model, stop).map_err(|error| of_net(&name, error))?;
+            let (place, name) = (found.place, found.name.clone());
+            self.load_one(found, model, stop).map_err(|error| of_net((place, &name), error))?;
         }
         Ok(())
     }
 
-    fn load_one(&mut self, Found { name, path, stamp }: Found, model: &StableDiffusion, stop: &StopCheck) -> Result<()> {
+    fn load_one(&mut self, Found { name, path, stamp, .. }: Found, model: &StableDiffusion, stop: &StopCheck) -> Result<()> {
         let source = open_controlnet_until(&path, Arc::clone(stop))?;
         model.check_controlnet(&ControlNetConfig::from_json(&source.config(Component::ControlNet)?)?)?;
         // Its older self first; then the least recently used, and the job's own are at the end.
@@ -136,10 +139,10 @@ fn control_image(control: &ControlSpec, (width, height): (u32, u32)) -> Result<R
 /// The error of a run, as one of the request if the numbers overflowed under the ControlNets that it chose.
 pub(super) fn of_run(error: Error, chosen: &ControlsSpec) -> Error {
     let Error::NonFinite { what } = error else { return error };
-    if chosen.is_empty() {
+    let names = chosen.acting().map(|(_, control)| control.name()).collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
         return Error::NonFinite { what };
     }
-    let names = chosen.nets().iter().map(ControlSpec::name).collect::<Vec<_>>().join(", ");
     refused(format!(
         "{names}: with these ControlNets, the model produced non-finite numbers in {what}; lower their weights, or check their files"
     ))
@@ -149,19 +152,18 @@ fn refused(reason: String) -> Error {
     Error::Params { field: "controlnets", reason }
 }
 
-/// A fault in a net's files as one of the request that names it; without the folder, which clients must not see.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
-fn of_net(name: &str, error: Error) -> Error {
-    let reason = match &error {
-        Error::Cancelled => return error,
-        Error::File { file, reason } => match file.file_name() {
-            Some(file) => format!("{}: {reason}", file.to_string_lossy()),
-            None => reason.clone(),
-        },
-        Error::Weights { tensor, reason, .. } => format!("{tensor}: {reason}"),
-        Error::Io { source, .. } => source.to_string(),
-        Error::Config { field, reason, .. } => format!("{field}: {reason}"),
-        other => other.to_string(),
-    };
-    refused(format!("{name}: {reason}"))
+/// The entries of a request's list, as errors name them.
+const ENTRIES: [&str; MOST_KEPT] = ["controlnets.0", "controlnets.1", "controlnets.2", "controlnets.3"];
+
+/// A fault of one entry of the request.
+fn in_entry(place: usize, reason: String) -> Error {
+    Error::Params { field: ENTRIES.get(place).copied().unwrap_or("controlnets"), reason }
+}
+
+/// A fault in a net's files as one of the entry that names it; without the folder, which clients must not see.
+fn of_net((place, name): (usize, &str), error: Error) -> Error {
+    if matches!(error, Error::Cancelled) {
+        return error;
+    }
+    in_entry(place, format!("{name}: {}", ControlNetFolder::reason(&error)))
 }

@@ -9,6 +9,8 @@ mod clip;
 mod controlled;
 mod defaults;
 
+use std::path::{Path, PathBuf};
+
 use diffusion_core::{
     Error, Result,
     pipelines::{
@@ -18,7 +20,7 @@ use diffusion_core::{
     },
     policy::ExecutionPolicy,
     prompt::PromptSyntax,
-    weights::{VaeChoice, WeightSource},
+    weights::{Component, VaeChoice, WeightSource},
 };
 
 pub use self::adapted::Adapters;
@@ -54,7 +56,7 @@ impl LoadedModel {
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
-        let images = AdaptedImages::fixed(StableDiffusion::load(source, policy)?);
+        let images = AdaptedImages::fixed(StableDiffusion::load(source, policy).map_err(|error| of_vae(error, source))?);
         Self::of(images, OfFiles::read(source)?, motion, memory_limit)
     }
 
@@ -109,8 +111,9 @@ impl LoadedModel {
         motion: &dyn WeightSource,
         memory_limit: Option<u64>,
     ) -> Result<(ModelInfo, MemoryPlan)> {
-        let facts = ImageFacts::of(source)?;
-        let (images, of_motion) = (ImageMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
+        let facts = ImageFacts::of(source).map_err(|error| of_vae(error, source))?;
+        let images = ImageMemory::of(source, policy).map_err(|error| of_vae(error, source))?;
+        let of_motion = MotionMemory::of(motion, policy).ok();
         let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
         let info = ModelInfo { other_vae: source.other_vae(), ..info(facts, motion.name(), source.remarks(), policy)? };
         Ok((info, memory))
@@ -216,6 +219,24 @@ impl Motion {
             Self::Closed(..) => Err(no_model("it could not be loaded")),
         }
     }
+}
+
+/// A fault in the files of an autoencoder from elsewhere as one of the setting that names it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
+fn of_vae(error: Error, source: &dyn WeightSource) -> Error {
+    let Some((choice, _)) = source.other_vae() else { return error };
+    let config = PathBuf::from(source.config_name(match choice {
+        VaeChoice::Full => Component::Vae,
+        VaeChoice::Tiny => Component::TinyVae,
+    }));
+    let file = match &error {
+        Error::Config { file, .. } => Path::new(file),
+        Error::File { file, .. } | Error::Weights { file, .. } | Error::Io { path: file, .. } => file.as_path(),
+        _ => return error,
+    };
+    // A file is its own configuration; a folder has one beside its weights.
+    let is_beside = config.ends_with(Component::Vae.config_file()) && file.parent() == config.parent();
+    if file == config || is_beside { Error::Params { field: "vae", reason: error.without_part() } } else { error }
 }
 
 fn no_model(reason: &str) -> Error {

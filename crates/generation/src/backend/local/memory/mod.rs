@@ -112,7 +112,7 @@ impl MemoryPlan {
     /// The most that a job's ControlNets hold, in bytes.
     fn controlnets_of(&self, spec: &ImageSpec) -> u64 {
         let each = self.images.as_ref().map_or(0, ImageMemory::controlnet_weights);
-        each.saturating_mul(spec.controls().nets().len() as u64)
+        each.saturating_mul(spec.controls().acting().count() as u64)
     }
 
     /// The process's memory at this job's peak beside other models that hold `others` bytes, in bytes. For an unknown job only its model's
@@ -149,7 +149,7 @@ impl MemoryPlan {
 
     fn images_of(&self, spec: &ImageSpec, size: (u32, u32)) -> Option<u64> {
         let encodes = !matches!(spec.mode(), ImageMode::TextToImage);
-        let (guided, controls) = (spec.guidance_scale() > 1.0, spec.controls().nets().len());
+        let (guided, controls) = (spec.guidance_scale() > 1.0, spec.controls().acting().count());
         let call = ImageCall { size, guided, encodes, between: false, vae: spec.vae(), controls };
         // Finished images wait for the last one, as pixels and as PNG.
         let finished = area(size).saturating_mul(6).saturating_mul(spec.count().into());

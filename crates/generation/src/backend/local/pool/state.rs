@@ -50,6 +50,8 @@ pub(in crate::backend::local) struct Slot {
     pub(super) used: Instant,
     /// When it last failed to load, and why.
     failed: Option<(Instant, String)>,
+    /// The setting or the flag at fault for that, if one is.
+    refused_setting: Option<&'static str>,
     loads: u64,
     watch: Option<LoadWatch>,
     /// Whether its unloading was requested: it is dropped once no job runs with it.
@@ -81,6 +83,11 @@ impl Slot {
     /// Why its last load failed.
     pub(in crate::backend::local) fn failure(&self) -> Option<String> {
         self.failed.as_ref().map(|(_, reason)| reason.clone())
+    }
+
+    /// The setting or the flag at fault for that, if one is.
+    pub(in crate::backend::local) fn refused_setting(&self) -> Option<&'static str> {
+        self.refused_setting.filter(|_| self.failed.is_some())
     }
 
     /// Whether that load failed at `since` or later.
@@ -132,6 +139,7 @@ impl State {
             timings: Timings::default(),
             used: now,
             failed: None,
+            refused_setting: None,
             loads: 0,
             watch: None,
             unload_requested: false,
@@ -306,7 +314,7 @@ impl State {
         match facts {
             Ok(Some((info, memory))) => (slot.info, slot.memory) = (Some(info), Some(memory)),
             Ok(None) | Err(NotLoaded::Stopped) => {}
-            Err(NotLoaded::NoMemory(reason) | NotLoaded::Failed(reason)) => slot.failed = Some((now, without_folders(reason))),
+            Err(failure) => slot.fail(failure, now),
         }
     }
 
@@ -322,8 +330,9 @@ impl State {
                 (slot.info, slot.memory) = (Some(info), Some(memory));
             }
             Err(NotLoaded::Stopped) => slot.stage = Stage::Unloaded,
-            Err(NotLoaded::NoMemory(reason) | NotLoaded::Failed(reason)) => {
-                (slot.stage, slot.failed) = (Stage::Unloaded, Some((now, without_folders(&reason))));
+            Err(failure) => {
+                slot.stage = Stage::Unloaded;
+                slot.fail(&failure, now);
             }
         }
     }
@@ -338,6 +347,11 @@ impl State {
 }
 
 impl Slot {
+    fn fail(&mut self, failure: &NotLoaded, now: Instant) {
+        self.refused_setting = if let NotLoaded::Refused(setting, _) = failure { Some(setting) } else { None };
+        self.failed = Some((now, without_folders(&failure.to_string())));
+    }
+
     /// Why it does not fit even alone, in one line.
     pub(super) fn too_large(&self, budget: Option<u64>) -> Option<String> {
         let (budget, weights) = (budget?, self.weights());

@@ -1,0 +1,49 @@
+//! What files and folders can be given as, in the words of messages.
+//!
+//! It must not know how a kind is found. Invariant: the advice names the request's field or the command's flag, where there is one.
+
+use super::table::ONLY;
+
+/// What a file or a folder is given as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenAs {
+    Model,
+    ControlNet,
+    Vae,
+    Adapter,
+    Embedding,
+}
+
+impl GivenAs {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "a model",
+            Self::ControlNet => "a ControlNet",
+            Self::Vae => "a VAE",
+            Self::Adapter => "an adapter",
+            Self::Embedding => "an embedding",
+        }
+    }
+
+    /// What to do with a file of this role that was given as something else.
+    pub(super) const fn advice(self) -> &'static str {
+        match self {
+            Self::Model => "give it as the model",
+            Self::ControlNet => "choose it as a ControlNet (--controlnet, or the folder of the setting controlnets.folder)",
+            Self::Vae => "give it as the VAE (--vae)",
+            Self::Adapter => "choose it as an adapter (--lora, from the folder of the setting adapters.folder)",
+            Self::Embedding => "put it into the folder of the setting adapters.embeddings, where it is a word of prompts",
+        }
+    }
+
+    /// What is read in this role.
+    pub(super) const fn supported(self) -> &'static str {
+        match self {
+            Self::Model => ONLY,
+            Self::ControlNet => "supported are ControlNets of Stable Diffusion 1.x, 2.x and XL",
+            Self::Vae => "supported are AutoencoderKL and AutoencoderTiny of Stable Diffusion 1.x, 2.x and XL",
+            Self::Adapter => "supported are LoRA, DoRA, LoHa, LoKr and whole differences for Stable Diffusion 1.x, 2.x and XL",
+            Self::Embedding => "supported are textual inversions for Stable Diffusion 1.x, 2.x and XL",
+        }
+    }
+}
