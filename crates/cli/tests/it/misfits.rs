@@ -86,7 +86,7 @@ fn a_misfit_ends_a_command_with_2_and_names_the_flag_and_the_file() {
         (vec!["--vae", "nets/wide"], "vae nets/wide/config.json: field _class_name: unsupported value \"ControlNetModel\", a ControlNet"),
         (
             vec!["--vae", "vaes/deep"],
-            "vae vaes/deep/diffusion_pytorch_model.safetensors: tensor encoder.conv_out.weight: expected shape [32, ",
+            "vae vaes/deep/diffusion_pytorch_model.safetensors: tensor decoder.conv_in.weight: expected shape [64, 16, 3, 3], found [64, 4, ",
         ),
     ];
     for (more, part) in cases {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use candle_core::DType;
 use diffusion_core::{
+    Error,
     pipelines::{ImageParams, RunContext, StableDiffusion, Start, nano_sd},
     policy::ExecutionPolicy,
     weights::{Component, RandomWeights, WeightSource},
@@ -123,6 +124,20 @@ fn bf16_is_close_to_f32() {
         println!("{prompt}: {likeness:.1} dB");
         assert!(likeness >= tolerance::NANO_SD_BF16_DB, "{prompt}: {likeness:.1} dB");
     }
+}
+
+#[test]
+fn a_model_for_prompts_alone_makes_the_same_images_without_an_encoder() {
+    let policy = ExecutionPolicy { encodes: false, ..ExecutionPolicy::cpu_f32() };
+    let model = StableDiffusion::load(&nano_sd(), &policy).unwrap();
+    let (all, found) = (MODEL.memory().weights(), model.memory().weights());
+    assert!(found < all, "{found} of {all} bytes");
+    let params = params("the sea at noon", 5);
+    let noon = model.image(&params, RunContext::new(&mut ())).unwrap();
+    assert_eq!(noon, MODEL.image(&params, RunContext::new(&mut ())).unwrap());
+    let again = ImageParams { start: Start::Image { init_image: noon, strength: 0.5 }, ..params };
+    let refused = model.image(&again, RunContext::new(&mut ())).unwrap_err();
+    assert!(matches!(refused, Error::Params { field: "init_image", .. }), "{refused}");
 }
 
 #[test]

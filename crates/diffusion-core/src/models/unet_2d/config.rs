@@ -251,4 +251,17 @@ mod tests {
         assert_eq!(config.planned(usize::MAX, usize::MAX / 4, 8).peak_elements, usize::MAX);
         Ok(())
     }
+
+    /// Residual blocks with 1280 outputs, by their inputs: two going down, two in the middle, three going up; each has two kernels.
+    #[test]
+    fn stable_diffusion_xl_keeps_the_kernels_of_its_coarsest_level_compact() -> Result<()> {
+        let of = |name: &str| -> Result<_> {
+            Ok(UNet2dConfig::from_json(&RandomWeights::new(name, 0)?.config(Component::Unet)?)?.compact_elements())
+        };
+        let blocks = |inputs: &[usize]| inputs.iter().map(|inputs| 9 * 1280 * (inputs + 1280)).sum::<usize>();
+        let first = blocks(&[640, 1280, 1280, 1280]);
+        assert_eq!(of("sdxl")?, (first, first + blocks(&[2560, 2560, 1920])));
+        assert_eq!(of("sd15")?, (0, 0));
+        Ok(())
+    }
 }
