@@ -1,12 +1,16 @@
 //! The device's thread: loading, failures, panics, shutdown.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     time::Instant,
 };
 
 use diffusion_core::{
-    Result,
+    Error, Result,
     pipelines::{RunContext, VideoContext},
 };
 use generation::{
@@ -118,6 +122,51 @@ impl DeviceModel for Watched {
 
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
         self.model.video(spec, first_frame, context)
+    }
+}
+
+/// A model that counts its images, and makes no warm-up's if it `fails`.
+struct Counting {
+    model: Box<dyn DeviceModel>,
+    made: Arc<AtomicUsize>,
+    fails: bool,
+}
+
+impl DeviceModel for Counting {
+    fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
+        let made = self.model.image(spec, seed, context);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        if self.fails && spec.prompt() == "a picture" { Err(Error::NonFinite { what: "the latents".into() }) } else { made }
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
+        self.model.video_shape(spec)
+    }
+
+    fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
+        self.model.video(spec, first_frame, context)
+    }
+}
+
+/// A model without guidance is measured too, and one that cannot be measured is not tried after every job.
+#[tokio::test]
+async fn the_warm_up_makes_one_image_whatever_the_model() {
+    for (guidance_scale, fails) in [(None, false), (Some(0.0), false), (Some(7.5), true)] {
+        let made = Arc::new(AtomicUsize::new(0));
+        let (count, settings) = (Arc::clone(&made), LocalSettings { measure_at_start: true, ..settings() });
+        let local = LocalBackend::start(settings, move || {
+            let LoadedModel { mut info, memory, model } = model();
+            info.defaults.guidance_scale = guidance_scale;
+            Ok(LoadedModel { info, memory, model: Box::new(Counting { model, made: count, fails }) })
+        })
+        .unwrap();
+        eventually("the warm-up", || made.load(Ordering::Relaxed) == 1 && (fails || local.timings().step().is_some())).await;
+        let jobs = held_only(4, local.clone());
+        for _ in 0..3 {
+            images(hold_image(&jobs, "a boat").await.unwrap()).await.unwrap();
+        }
+        // A job begins only when the thread is done with what follows the job before.
+        assert_eq!(made.load(Ordering::Relaxed), 4, "guidance {guidance_scale:?}");
     }
 }
 

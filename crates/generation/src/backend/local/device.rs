@@ -96,6 +96,8 @@ pub(super) struct Device {
     loaded: mpsc::Receiver<Loaded>,
     /// Whether the first load has finished; the default model's status is not published before.
     is_started: bool,
+    /// Whether a warm-up ran to its end, whatever came of it.
+    is_measured: bool,
 }
 
 impl Device {
@@ -105,7 +107,19 @@ impl Device {
         wanted: Arc<AtomicUsize>,
         settings: LocalSettings,
     ) -> Self {
-        Self { wanted, pool, loader, status, lost, metrics, settings, residents: HashMap::new(), loaded, is_started: false }
+        Self {
+            wanted,
+            pool,
+            loader,
+            status,
+            lost,
+            metrics,
+            settings,
+            residents: HashMap::new(),
+            loaded,
+            is_started: false,
+            is_measured: false,
+        }
     }
 
     /// Loads the default model, then runs incoming jobs until all senders are dropped or the device is lost.
@@ -378,19 +392,21 @@ impl Device {
         Ok(video)
     }
 
-    /// Times the default model if the settings require it and it has no timings yet.
+    /// Times the default model if the settings require it and it has no timings yet. Once only: a model that cannot make the warm-up's
+    /// image would otherwise try after every job.
     fn measure_default(&mut self) {
         if self.settings.measure_at_start
+            && !self.is_measured
             && self.pool.timings(DEFAULT).step().is_none()
             && let Some(mut resident) = self.residents.remove(&DEFAULT)
         {
-            self.measure(&mut resident);
+            self.is_measured = self.measure(&mut resident);
             self.residents.insert(DEFAULT, resident);
         }
     }
 
-    /// Warm-up: times a three-step image so that forecasts exist; stops when a job arrives.
-    fn measure(&self, resident: &mut Resident) {
+    /// Warm-up: times a three-step image so that forecasts exist; stops when a job arrives. Returns whether it ran to its end.
+    fn measure(&self, resident: &mut Resident) -> bool {
         let info = Arc::clone(&resident.info);
         let request = ImageRequest {
             prompt: Some("a picture".into()),
@@ -399,7 +415,7 @@ impl Device {
             scheduler: info.scheduler.is_none().then(|| SchedulerKind::Euler.as_str().to_owned()),
             ..ImageRequest::default()
         };
-        let Ok(spec) = request.validate(&Limits::DEFAULT, &info) else { return };
+        let Ok(spec) = request.validate(&Limits::DEFAULT, &info) else { return true };
         let (progress, _) = watch::channel(JobProgress::default());
         let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
         let wanted = Arc::clone(&self.wanted);
@@ -408,14 +424,19 @@ impl Device {
         let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
         match caught(|| of_model(|| resident.model.image(&spec, 0, RunContext::new(&mut monitor)))) {
             Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),
+            Err(BackendError::Cancelled) => return false,
             Err(error) => tracing::debug!(%error, "the warm-up measured nothing"),
         }
+        true
     }
 
-    /// Records an image's timings if it has the size that estimates use.
+    /// Records an image's timings if it is of the kind that estimates are for: the model's own size, and guided unless the model usually
+    /// is not.
     fn learn(&self, index: usize, spec: &ImageSpec, info: &ModelInfo, clock: &StepClock) {
-        let is_usual = matches!(spec.mode, ImageMode::TextToImage) && spec.guidance_scale > 1.0;
+        let is_guided = |scale: f64| scale > 1.0;
+        let is_usual = is_guided(spec.guidance_scale) == info.defaults.guidance_scale.is_none_or(is_guided);
         if is_usual
+            && matches!(spec.mode, ImageMode::TextToImage)
             && (spec.width, spec.height) == (info.default_width, info.default_height)
             && let Some((steps, stepping)) = clock.steps()
         {

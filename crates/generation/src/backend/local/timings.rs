@@ -18,7 +18,7 @@ const WEIGHT: f64 = 0.3;
 /// Model timings on this machine, at the model's own image size.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Timings {
-    /// One guided denoising step of an image, in seconds.
+    /// One denoising step of an image, guided if the model's images usually are, in seconds.
     step: Option<f64>,
     /// The time of an image outside its steps (text encoding, decoding), in seconds.
     rest: Option<f64>,
@@ -29,7 +29,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// One guided denoising step of an image of the model's own size; `None` before the first measurement.
+    /// One denoising step of an image of the model's own size, guided if its images usually are; `None` before the first measurement.
     pub fn step(&self) -> Option<Duration> {
         self.step.map(Duration::from_secs_f64)
     }
