@@ -229,10 +229,18 @@ pub(super) fn group_norm_silu_in_place(x: &Tensor, weight: &Tensor, bias: &Tenso
 
         fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
             let Self(images, groups, norm) = *self;
-            let range = layout.contiguous_offsets().and_then(|(start, end)| storage_range(storage, start, end));
-            match range.ok_or(candle_core::Error::RequiresContiguous { op: self.name() })? {
-                Floats::F32(x) => cpu_kernels::group_norm_silu_in_place(engine(), x, images, groups, norm),
-                Floats::Bf16(x) => cpu_kernels::group_norm_silu_in_place(engine(), x, images, groups, norm),
+            let refused = candle_core::Error::RequiresContiguous { op: self.name() };
+            let Some((start, end)) = layout.contiguous_offsets() else { return Err(refused) };
+            if let CpuStorage::F32(all) = storage
+                && let Some(x) = all.get_mut(start..end)
+            {
+                cpu_kernels::group_norm_silu_in_place(engine(), x, images, groups, norm);
+            } else if let CpuStorage::BF16(all) = storage
+                && let Some(x) = all.get_mut(start..end)
+            {
+                cpu_kernels::group_norm_silu_in_place(engine(), x, images, groups, norm);
+            } else {
+                return Err(refused);
             }
             Ok(())
         }
@@ -241,19 +249,6 @@ pub(super) fn group_norm_silu_in_place(x: &Tensor, weight: &Tensor, bias: &Tenso
     let (weight, bias) = (Elements::of(weight)?, Elements::of(bias)?);
     let norm = Norm { weight: weight.slice()?, bias: bias.slice()?, eps };
     Ok(x.inplace_op1(&InPlace(x.dim(0)?, groups, norm))?)
-}
-
-/// A storage's floats, in the types that the kernels take.
-enum Floats<'a> {
-    F32(&'a mut [f32]),
-    Bf16(&'a mut [half::bf16]),
-}
-
-fn storage_range(storage: &mut CpuStorage, start: usize, end: usize) -> Option<Floats<'_>> {
-    if let CpuStorage::F32(all) = storage {
-        return Some(Floats::F32(all.get_mut(start..end)?));
-    }
-    if let CpuStorage::BF16(all) = storage { Some(Floats::Bf16(all.get_mut(start..end)?)) } else { None }
 }
 
 /// See `portable::layer_norm`.
