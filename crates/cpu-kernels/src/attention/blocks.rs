@@ -9,7 +9,7 @@
 use std::mem::MaybeUninit;
 
 #[cfg(target_arch = "x86_64")]
-use super::blocks_avx512::{self, Head};
+use super::{blocks_amx, blocks_avx512, shape::Head};
 use super::{
     shape::{AttentionShape, KEYS, Layout},
     softmax::{self, Scores},
@@ -87,7 +87,16 @@ pub fn attention<'y, T: Element>(
             for first in (strip * TASK_QUERIES..shape.queries.min((strip + 1) * TASK_QUERIES)).step_by(QUERIES) {
                 let count = QUERIES.min(shape.queries - first);
                 // SAFETY: as above.
-                unsafe { task.queries(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
+                unsafe {
+                    let (from, to) = (query.as_ptr().add(at(head, first)), results.get().add(at(head, first)));
+                    #[cfg(target_arch = "x86_64")]
+                    if engine.level() == Level::Amx
+                        && blocks_amx::queries(&task.head(), block::kernel(engine.level(), layout.bf16), from, first, count, to)
+                    {
+                        continue;
+                    }
+                    task.queries(from, first, count, to);
+                }
             }
         });
     };
@@ -203,13 +212,9 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// [`Self::queries`] with the scores in registers, for any number of queries.
-    ///
-    /// # Safety
-    /// The queries and their results are valid; the level has AVX-512, and BF16 if the layout is bfloat16.
     #[cfg(target_arch = "x86_64")]
-    unsafe fn in_registers<T: Element>(&self, from: *const T, first: usize, count: usize, to: *mut T) {
-        let head = Head {
+    fn head(&self) -> Head<'_> {
+        Head {
             layout: &self.layout,
             keys: self.keys,
             key_count: self.shape.keys,
@@ -217,7 +222,16 @@ impl Task<'_> {
             channels: self.channels,
             factor: self.shape.scale * std::f32::consts::LOG2_E,
             causal: self.shape.causal,
-        };
+        }
+    }
+
+    /// [`Self::queries`] with the scores in registers, for any number of queries.
+    ///
+    /// # Safety
+    /// The queries and their results are valid; the level has AVX-512, and BF16 if the layout is bfloat16.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn in_registers<T: Element>(&self, from: *const T, first: usize, count: usize, to: *mut T) {
+        let head = self.head();
         // SAFETY: guaranteed by the caller.
         unsafe {
             if self.layout.bf16 {
@@ -238,6 +252,7 @@ impl Task<'_> {
         let update = softmax::of(self.level, bf16);
         let query_stride = (query_steps | 1) * STEP_BYTES;
         let value_pairs = value_columns.div_ceil(2);
+        let steps: Vec<usize> = (0..query_steps.max(KEYS.div_ceil(step))).map(|step| step * STEP_BYTES).collect();
         let score_floats = KEYS / (2 * COLUMN) * SUMS;
         let bytes = QUERIES * query_stride + QUERIES * WEIGHT_STRIDE + (score_floats + value_pairs * SUMS) * size_of::<f32>();
         scratch::with(0, bytes, |memory| {
@@ -277,12 +292,12 @@ impl Task<'_> {
                             rows: [queries, queries.add((row_tiles - 1) * ROWS * query_stride)],
                             row_tiles,
                             row_stride: query_stride,
-                            taps: &[0],
-                            chunks: query_steps,
+                            steps: &steps[..query_steps],
                             weights: [at(column), at(column + columns - 1)],
                             columns,
                             sums: scores.add(pair * SUMS),
                             resume: false,
+                            streams: false,
                         });
                     }
                 }
@@ -303,12 +318,12 @@ impl Task<'_> {
                             rows: [weights, weights.add((row_tiles - 1) * ROWS * WEIGHT_STRIDE)],
                             row_tiles,
                             row_stride: WEIGHT_STRIDE,
-                            taps: &[0],
-                            chunks: here.div_ceil(step),
+                            steps: &steps[..here.div_ceil(step)],
                             weights: [at(2 * pair), at(2 * pair + columns - 1)],
                             columns,
                             sums: sums.add(pair * SUMS),
                             resume: from_key > 0,
+                            streams: false,
                         });
                     }
                 }

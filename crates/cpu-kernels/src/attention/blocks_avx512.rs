@@ -9,7 +9,7 @@
 
 use std::arch::x86_64::*;
 
-use super::shape::{KEYS, Layout};
+use super::shape::{Head, KEYS, Layout};
 use crate::{
     elementwise::{
         Element, put,
@@ -29,21 +29,6 @@ const COLUMNS: usize = 3;
 const HEADROOM: f32 = 8.0;
 /// Bytes of a query's weights for one block of keys.
 const WEIGHT_BYTES: usize = KEYS * size_of::<f32>() + STEP_BYTES;
-
-/// A head: its dimensions, and its packed keys and values.
-pub(crate) struct Head<'a> {
-    pub(crate) layout: &'a Layout,
-    /// Packed keys; packed values follow.
-    pub(crate) keys: *const u8,
-    /// Keys of a query; a causal query sees fewer.
-    pub(crate) key_count: usize,
-    pub(crate) head_dim: usize,
-    /// Elements from one query to the next.
-    pub(crate) channels: usize,
-    /// Factor from scores to base-2 exponents.
-    pub(crate) factor: f32,
-    pub(crate) causal: bool,
-}
 
 /// Up to 8 queries and their running state.
 struct Group {

@@ -4,6 +4,8 @@
 
 mod blocks;
 #[cfg(target_arch = "x86_64")]
+mod blocks_amx;
+#[cfg(target_arch = "x86_64")]
 mod blocks_avx512;
 mod shape;
 mod softmax;

@@ -77,6 +77,21 @@ impl Layout {
     }
 }
 
+/// A head: its dimensions, and its packed keys and values.
+pub(super) struct Head<'a> {
+    pub(super) layout: &'a Layout,
+    /// Packed keys; packed values follow.
+    pub(super) keys: *const u8,
+    /// Keys of a query; a causal query sees fewer.
+    pub(super) key_count: usize,
+    pub(super) head_dim: usize,
+    /// Elements from one query to the next.
+    pub(super) channels: usize,
+    /// Factor from scores to base-2 exponents.
+    pub(super) factor: f32,
+    pub(super) causal: bool,
+}
+
 /// The shapes of a temporal attention's operands.
 #[derive(Clone, Copy, Debug)]
 pub struct TemporalShape {

@@ -16,8 +16,8 @@ pub(crate) const SUMS: usize = 2 * ROWS * SUM_STRIDE;
 
 /// A block's operands.
 ///
-/// A kernel reads 16 rows of each row tile, and of each row one step at every tap's offset for every chunk; of each column it reads `chunks
-/// * taps` tiles. It writes `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
+/// A kernel reads 16 rows of each row tile, and of each row one step at every offset; of each column it reads as many tiles. It writes
+/// `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
 pub(crate) struct Block<'a> {
     /// First rows of the row tiles.
     pub(crate) rows: [*const u8; 2],
@@ -25,10 +25,8 @@ pub(crate) struct Block<'a> {
     pub(crate) row_tiles: usize,
     /// Bytes from one row to the next.
     pub(crate) row_stride: usize,
-    /// Bytes from a row's start to its pixel at each tap.
-    pub(crate) taps: &'a [usize],
-    /// Chunks of channels.
-    pub(crate) chunks: usize,
+    /// Bytes from a row's start to each of its steps, in the order of the columns' tiles.
+    pub(crate) steps: &'a [usize],
     /// First tiles of the columns.
     pub(crate) weights: [*const u8; 2],
     /// 1 or 2.
@@ -37,6 +35,8 @@ pub(crate) struct Block<'a> {
     pub(crate) sums: *mut f32,
     /// Whether to add to the existing sums instead of zeros.
     pub(crate) resume: bool,
+    /// Whether the weights come from beyond the L1 cache each time, and should not enter it.
+    pub(crate) streams: bool,
 }
 
 /// Multiplies a block.
@@ -84,22 +84,20 @@ unsafe fn portable(block: &Block<'_>) {
                     }
                 }
                 let mut weights = block.weights[column].cast::<[f32; COLUMN]>();
-                for chunk in 0..block.chunks {
-                    for tap in block.taps {
-                        // SAFETY: the caller of a kernel guarantees every row, tap, chunk and tile.
-                        unsafe {
-                            let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
-                            for k in 0..STEP {
-                                let weights = &*weights.add(k);
-                                for (r, sums) in sums.iter_mut().enumerate() {
-                                    let value = *row.add(r * block.row_stride).cast::<f32>().add(k);
-                                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                                        *sum += value * weight;
-                                    }
+                for step in block.steps {
+                    // SAFETY: the caller of a kernel guarantees every row, step and tile.
+                    unsafe {
+                        let row = block.rows[tile].add(group * GROUP * block.row_stride + step);
+                        for k in 0..STEP {
+                            let weights = &*weights.add(k);
+                            for (r, sums) in sums.iter_mut().enumerate() {
+                                let value = *row.add(r * block.row_stride).cast::<f32>().add(k);
+                                for (sum, weight) in sums.iter_mut().zip(weights) {
+                                    *sum += value * weight;
                                 }
                             }
-                            weights = weights.add(STEP);
                         }
+                        weights = weights.add(STEP);
                     }
                 }
                 for (r, sums) in sums.iter().enumerate() {
@@ -127,7 +125,7 @@ mod x86 {
                     let mut sums = [[_mm256_setzero_ps(); 2]; GROUP];
                     let mut weights = block.weights[column].cast::<f32>();
                     let place = |r: usize| (tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN;
-                    // SAFETY: the caller of a kernel guarantees every row, tap, chunk, tile and sum.
+                    // SAFETY: the caller of a kernel guarantees every row, step, tile and sum.
                     unsafe {
                         if block.resume {
                             for (r, [a, b]) in sums.iter_mut().enumerate() {
@@ -135,20 +133,18 @@ mod x86 {
                                 *b = _mm256_load_ps(block.sums.add(place(r) + 8));
                             }
                         }
-                        for chunk in 0..block.chunks {
-                            for tap in block.taps {
-                                let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
-                                for k in 0..STEP_BYTES / 4 {
-                                    let low = _mm256_load_ps(weights.add(k * COLUMN));
-                                    let high = _mm256_load_ps(weights.add(k * COLUMN + 8));
-                                    for (r, [a, b]) in sums.iter_mut().enumerate() {
-                                        let value = _mm256_broadcast_ss(&*row.add(r * block.row_stride).cast::<f32>().add(k));
-                                        *a = _mm256_fmadd_ps(value, low, *a);
-                                        *b = _mm256_fmadd_ps(value, high, *b);
-                                    }
+                        for step in block.steps {
+                            let row = block.rows[tile].add(group * GROUP * block.row_stride + step);
+                            for k in 0..STEP_BYTES / 4 {
+                                let low = _mm256_load_ps(weights.add(k * COLUMN));
+                                let high = _mm256_load_ps(weights.add(k * COLUMN + 8));
+                                for (r, [a, b]) in sums.iter_mut().enumerate() {
+                                    let value = _mm256_broadcast_ss(&*row.add(r * block.row_stride).cast::<f32>().add(k));
+                                    *a = _mm256_fmadd_ps(value, low, *a);
+                                    *b = _mm256_fmadd_ps(value, high, *b);
                                 }
-                                weights = weights.add(TILE_BYTES / 4);
                             }
+                            weights = weights.add(TILE_BYTES / 4);
                         }
                         for (r, [a, b]) in sums.iter().enumerate() {
                             let to = block.sums.add(place(r));
@@ -197,28 +193,25 @@ mod x86 {
                 for tile in 0..block.row_tiles {
                     for group in 0..ROWS / GROUP {
                         let mut at = 0;
-                        // SAFETY: the caller of a kernel guarantees every row, tap, chunk, tile and sum.
+                        // SAFETY: the caller of a kernel guarantees every row, step, tile and sum.
                         unsafe {
                             let mut sums = start::<COLUMNS>(block, tile, group);
-                            for chunk in 0..block.chunks {
-                                for tap in block.taps {
-                                    let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
-                                    for k in 0..STEP_BYTES / 4 {
-                                        let mut weights = [_mm512_setzero_si512(); COLUMNS];
-                                        for (weights, column) in weights.iter_mut().zip(block.weights) {
-                                            *weights = _mm512_load_si512(column.add(at + k * 64).cast());
-                                        }
-                                        for (r, sums) in sums.iter_mut().enumerate() {
-                                            let $value =
-                                                _mm512_set1_epi32(row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned());
-                                            for (sum, $weights) in sums.iter_mut().zip(weights) {
-                                                let $sum = *sum;
-                                                *sum = $product;
-                                            }
+                            for step in block.steps {
+                                let row = block.rows[tile].add(group * GROUP * block.row_stride + step);
+                                for k in 0..STEP_BYTES / 4 {
+                                    let mut weights = [_mm512_setzero_si512(); COLUMNS];
+                                    for (weights, column) in weights.iter_mut().zip(block.weights) {
+                                        *weights = _mm512_load_si512(column.add(at + k * 64).cast());
+                                    }
+                                    for (r, sums) in sums.iter_mut().enumerate() {
+                                        let $value = _mm512_set1_epi32(row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned());
+                                        for (sum, $weights) in sums.iter_mut().zip(weights) {
+                                            let $sum = *sum;
+                                            *sum = $product;
                                         }
                                     }
-                                    at += TILE_BYTES;
                                 }
+                                at += TILE_BYTES;
                             }
                             store(block, tile, group, &sums);
                         }
@@ -310,52 +303,49 @@ mod x86 {
                 (1, _, true) => amx_1x2_more(block),
                 (_, 1, false) => amx_2x1(block),
                 (_, 1, true) => amx_2x1_more(block),
+                (_, _, false) if block.streams => amx_2x2_streaming(block),
+                (_, _, true) if block.streams => amx_2x2_streaming_more(block),
                 (_, _, false) => amx_2x2(block),
                 (_, _, true) => amx_2x2_more(block),
             }
         }
     }
 
-    /// Defines one function: the loop over chunks and taps around `$step`, then the stores.
+    /// Defines one function: the loop over steps around `$product`, then the stores.
     ///
-    /// Registers of the loop: `rows0`, `rows1` point to the row tiles at this chunk; `weights0`, `weights1` to the columns' next tiles;
-    /// `stride` is the distance between rows; `rax` is 64; `tap` and `end` walk the taps' offsets; `at` is scratch.
+    /// Registers of the loop: `rows0`, `rows1` point to the row tiles; `weights0`, `weights1` to the columns' next tiles; `stride` is the
+    /// distance between rows; `rax` is 64; `step` and `end` walk the offsets; `at0`, `at1` are the row tiles at this step.
     macro_rules! amx_kernel {
-        ($name:ident, $more:ident, zero: [$($zero:literal),*], load: [$($load:literal),*], step: $step:tt, store: $store:tt) => {
-            amx_kernel!($name, start: [$($zero),*], step: $step, store: $store);
-            amx_kernel!($more, start: ["mov eax, 128", $($load,)* "mov eax, 64"], step: $step, store: $store);
+        ($name:ident, $more:ident, zero: [$($zero:literal),*], load: [$($load:literal),*], product: $product:tt, store: $store:tt) => {
+            amx_kernel!($name, start: [$($zero),*], product: $product, store: $store);
+            amx_kernel!($more, start: ["mov eax, 128", $($load,)* "mov eax, 64"], product: $product, store: $store);
         };
-        ($name:ident, start: [$($start:literal),*], step: [$($step:literal),*], store: [$($store:literal),*]) => {
+        ($name:ident, start: [$($start:literal),*], product: [$($product:expr),*], store: [$($store:literal),*]) => {
             unsafe fn $name(block: &Block<'_>) {
-                let taps = block.taps.as_ptr_range();
-                // SAFETY: the caller of a kernel guarantees every row, tap, chunk, tile and sum.
+                let steps = block.steps.as_ptr_range();
+                // SAFETY: the caller of a kernel guarantees every row, step, tile and sum, and at least one step.
                 unsafe {
                     asm!(
                         $($start,)*
                         "2:",
-                        "mov {tap}, {taps}",
-                        "3:",
-                        "mov {at}, [{tap}]",
-                        $($step,)*
+                        "mov {at0}, [{step}]",
+                        "lea {at1}, [{at0} + {rows1}]",
+                        "add {at0}, {rows0}",
+                        $($product,)*
                         "add {weights0}, 1024",
                         "add {weights1}, 1024",
-                        "add {tap}, 8",
-                        "cmp {tap}, {end}",
-                        "jne 3b",
-                        "add {rows0}, 64",
-                        "add {rows1}, 64",
-                        "dec {chunks}",
+                        "add {step}, 8",
+                        "cmp {step}, {end}",
                         "jne 2b",
                         $($store,)*
-                        rows0 = inout(reg) block.rows[0] => _,
-                        rows1 = inout(reg) block.rows[block.row_tiles - 1] => _,
+                        rows0 = in(reg) block.rows[0],
+                        rows1 = in(reg) block.rows[block.row_tiles - 1],
                         weights0 = inout(reg) block.weights[0] => _,
                         weights1 = inout(reg) block.weights[block.columns - 1] => _,
-                        chunks = inout(reg) block.chunks => _,
-                        taps = in(reg) taps.start,
-                        end = in(reg) taps.end,
-                        tap = out(reg) _,
-                        at = out(reg) _,
+                        step = inout(reg) steps.start => _,
+                        end = in(reg) steps.end,
+                        at0 = out(reg) _,
+                        at1 = out(reg) _,
                         stride = in(reg) block.row_stride,
                         inout("rax") 64_usize => _,
                         in("rdx") block.sums,
@@ -368,45 +358,53 @@ mod x86 {
         };
     }
 
-    amx_kernel!(
-        amx_2x2,
-        amx_2x2_more,
-        zero: ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
-        load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm1, [rdx + rax + 64]", "tileloadd tmm2, [rdx + rax + 2048]", "tileloadd tmm3, [rdx + rax + 2112]"],
-        step: [
-            "tileloadd tmm6, [{weights0} + rax]",
-            "add {at}, {rows0}",
-            "tileloadd tmm4, [{at} + {stride}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "sub {at}, {rows0}",
-            "tileloadd tmm7, [{weights1} + rax]",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "add {at}, {rows1}",
-            "tileloadd tmm5, [{at} + {stride}]",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7"
-        ],
-        store: [
-            "mov eax, 128",
-            "tilestored [rdx + rax], tmm0",
-            "tilestored [rdx + rax + 64], tmm1",
-            "tilestored [rdx + rax + 2048], tmm2",
-            "tilestored [rdx + rax + 2112], tmm3"
-        ]
-    );
+    /// Defines the kernels of two row tiles and two columns, whose weights are loaded by the instruction `$load`.
+    macro_rules! amx_2x2_kernel {
+        ($name:ident, $more:ident, $load:literal) => {
+            amx_kernel!(
+                $name,
+                $more,
+                zero: ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
+                load: [
+                    "tileloadd tmm0, [rdx + rax]",
+                    "tileloadd tmm1, [rdx + rax + 64]",
+                    "tileloadd tmm2, [rdx + rax + 2048]",
+                    "tileloadd tmm3, [rdx + rax + 2112]"
+                ],
+                product: [
+                    concat!($load, " tmm6, [{weights0} + rax]"),
+                    "tileloadd tmm4, [{at0} + {stride}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    concat!($load, " tmm7, [{weights1} + rax]"),
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{at1} + {stride}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7"
+                ],
+                store: [
+                    "mov eax, 128",
+                    "tilestored [rdx + rax], tmm0",
+                    "tilestored [rdx + rax + 64], tmm1",
+                    "tilestored [rdx + rax + 2048], tmm2",
+                    "tilestored [rdx + rax + 2112], tmm3"
+                ]
+            );
+        };
+    }
+
+    amx_2x2_kernel!(amx_2x2, amx_2x2_more, "tileloadd");
+    // The hint keeps the tile out of the L1 cache.
+    amx_2x2_kernel!(amx_2x2_streaming, amx_2x2_streaming_more, "tileloaddt1");
     amx_kernel!(
         amx_2x1,
         amx_2x1_more,
         zero: ["tilezero tmm0", "tilezero tmm2"],
         load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm2, [rdx + rax + 2048]"],
-        step: [
+        product: [
             "tileloadd tmm6, [{weights0} + rax]",
-            "add {at}, {rows0}",
-            "tileloadd tmm4, [{at} + {stride}]",
+            "tileloadd tmm4, [{at0} + {stride}]",
             "tdpbf16ps tmm0, tmm4, tmm6",
-            "sub {at}, {rows0}",
-            "add {at}, {rows1}",
-            "tileloadd tmm5, [{at} + {stride}]",
+            "tileloadd tmm5, [{at1} + {stride}]",
             "tdpbf16ps tmm2, tmm5, tmm6"
         ],
         store: ["mov eax, 128", "tilestored [rdx + rax], tmm0", "tilestored [rdx + rax + 2048], tmm2"]
@@ -416,11 +414,10 @@ mod x86 {
         amx_1x2_more,
         zero: ["tilezero tmm0", "tilezero tmm1"],
         load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm1, [rdx + rax + 64]"],
-        step: [
+        product: [
             "tileloadd tmm6, [{weights0} + rax]",
             "tileloadd tmm7, [{weights1} + rax]",
-            "add {at}, {rows0}",
-            "tileloadd tmm4, [{at} + {stride}]",
+            "tileloadd tmm4, [{at0} + {stride}]",
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tdpbf16ps tmm1, tmm4, tmm7"
         ],
@@ -431,10 +428,9 @@ mod x86 {
         amx_1x1_more,
         zero: ["tilezero tmm0"],
         load: ["tileloadd tmm0, [rdx + rax]"],
-        step: [
+        product: [
             "tileloadd tmm6, [{weights0} + rax]",
-            "add {at}, {rows0}",
-            "tileloadd tmm4, [{at} + {stride}]",
+            "tileloadd tmm4, [{at0} + {stride}]",
             "tdpbf16ps tmm0, tmm4, tmm6"
         ],
         store: ["mov eax, 128", "tilestored [rdx + rax], tmm0"]

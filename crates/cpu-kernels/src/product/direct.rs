@@ -4,6 +4,9 @@
 //! same copy, if requested), so that every tap of a kernel lies at a fixed offset from its pixel. A linear layer is a convolution with one
 //! tap, and reads activations in place when their rows are whole steps.
 //!
+//! With tile registers, a copy is a plane for each chunk of channels, in linear layers too: the rows of a tile are then contiguous, which is
+//! what the processor fetches ahead, and some chunks of all rows can stay in the L2 cache while many columns are multiplied with them.
+//!
 //! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on the threads.
 
 use super::{
@@ -18,10 +21,24 @@ use crate::{
 
 /// Output pixels of a task: enough that a column's weights are reused often once they are in the L2 cache.
 const TASK_PIXELS: usize = 512;
+/// Most output pixels of a task in a line.
+const TASK_WIDTH: usize = 64;
 /// Bytes of a task's input copy, which should stay in the L2 cache together with a pair of columns.
 const TASK_BYTES: usize = 768 << 10;
+/// The same with planes, of which only some need to stay.
+const PLANES_BYTES: usize = 8 << 20;
+/// Bytes of the planes that are multiplied with a range of columns before the next ones.
+const GROUP_BYTES: usize = 512 << 10;
+/// Least steps of such a group: storing and reloading a block's sums takes as long as a few steps.
+const LEAST_STEPS: usize = 40;
+/// Bytes of sums that wait while a range of columns is multiplied with group after group.
+const WAITING_BYTES: usize = 256 << 10;
+/// Bytes of a group's weights that stay in the L1 cache while all tiles of a batch are multiplied with them.
+const RESIDENT_BYTES: usize = 36 << 10;
 /// Tiles in a batch: 64 KiB of sums.
 const BATCH_TILES: usize = 32;
+/// The same where sums need not wait for further steps, but should stay in the L1 cache for the epilogue.
+const FEW_TILES: usize = 8;
 
 /// 16 rows of activations in one piece of memory, and the position of their outputs.
 #[derive(Clone, Copy)]
@@ -54,6 +71,8 @@ struct Layout {
     lines: usize,
     /// Bytes from one line of the copy to the next.
     line_bytes: usize,
+    /// Bytes from a pixel's chunk of channels to its next one.
+    chunk_bytes: usize,
     copy_bytes: usize,
 }
 
@@ -88,7 +107,8 @@ impl<T: Element> Product<'_, T> {
     /// Whether products can read activations in place: one tap, rows of whole steps, no resizing and no skipped pixels.
     fn reads_in_place(&self) -> bool {
         let shape = &self.shape;
-        self.weight.taps() == 1
+        !self.in_planes()
+            && self.weight.taps() == 1
             && T::HALF == self.weight.is_bf16()
             && self.weight.inputs().is_multiple_of(self.weight.step_channels())
             && shape.stride == 1
@@ -102,10 +122,15 @@ impl<T: Element> Product<'_, T> {
         self.weight.chunks() * STEP_BYTES
     }
 
-    /// Bytes from one pixel to the next in a task's copy: an odd number of cache lines, so that a tile's rows do not map to the same few
-    /// sets of the L1 cache.
+    /// Whether a copy is a plane for each chunk of channels.
+    fn in_planes(&self) -> bool {
+        self.level == Level::Amx && self.weight.is_bf16()
+    }
+
+    /// Bytes from one pixel to the next in a task's copy: in planes they are neighbours, else an odd number of cache lines apart, so that a
+    /// tile's rows do not map to the same few sets of the L1 cache.
     fn pitch(&self) -> usize {
-        (self.weight.chunks() | 1) * STEP_BYTES
+        if self.in_planes() { STEP_BYTES } else { (self.weight.chunks() | 1) * STEP_BYTES }
     }
 
     /// How the output is cut into pieces.
@@ -115,16 +140,22 @@ impl<T: Element> Product<'_, T> {
         let of = |lines: usize, part: usize| {
             // The last tile of a line reads 16 rows, however few are left. A saturated size is refused by the scratch.
             let line_bytes = (part.next_multiple_of(ROWS) - 1).saturating_mul(stride).saturating_add(wide).saturating_mul(self.pitch());
-            let copy_bytes = (lines - 1).saturating_mul(stride).saturating_add(tall).saturating_mul(line_bytes);
-            Layout { part, lines, line_bytes, copy_bytes }
+            let bytes = (lines - 1).saturating_mul(stride).saturating_add(tall).saturating_mul(line_bytes);
+            // A pixel's lines in all planes map to different sets of the caches.
+            let plane_bytes = bytes | STEP_BYTES;
+            let (chunk_bytes, copy_bytes) =
+                if self.in_planes() { (plane_bytes, plane_bytes.saturating_mul(self.weight.chunks())) } else { (STEP_BYTES, bytes) };
+            Layout { part, lines, line_bytes, chunk_bytes, copy_bytes }
         };
-        // As many lines as fit; if one line does not fit, a part of it.
-        let mut part = width;
-        while part > ROWS && of(1, part).copy_bytes > TASK_BYTES {
+        // Parts of long lines, so that many lines share a piece: each piece also copies what lies around it. If one line does not fit, less.
+        let most = if self.in_planes() { PLANES_BYTES } else { TASK_BYTES };
+        let mut part =
+            if height == 1 { width.min(TASK_PIXELS) } else { width.div_ceil(width.div_ceil(TASK_WIDTH)).next_multiple_of(ROWS).min(width) };
+        while part > ROWS && of(1, part).copy_bytes > most {
             part = (part / 2).next_multiple_of(ROWS);
         }
         let mut lines = (TASK_PIXELS / part).clamp(1, height);
-        while lines > 1 && of(lines, part).copy_bytes > TASK_BYTES {
+        while lines > 1 && of(lines, part).copy_bytes > most {
             lines -= 1;
         }
         of(lines, part)
@@ -154,7 +185,7 @@ impl<T: Element> Product<'_, T> {
             .collect();
         let groups = self.column_groups(pieces.len());
         let row_stride = self.shape.stride * self.pitch();
-        let taps = self.taps(&layout);
+        let steps = self.steps(&layout);
         if groups == 1 {
             engine.pool().run(pieces.len(), |task| {
                 scratch::with(0, layout.copy_bytes, |copy| {
@@ -162,7 +193,7 @@ impl<T: Element> Product<'_, T> {
                     // SAFETY: the copy has the layout's size.
                     unsafe { self.fill(pieces[task], &layout, copy) };
                     self.tiles(pieces[task], &layout, copy, &mut tiles);
-                    self.multiply(&tiles, row_stride, &taps, 0, self.weight.columns());
+                    self.multiply(&tiles, row_stride, &steps, 0, self.weight.columns());
                 });
             });
             return;
@@ -184,7 +215,7 @@ impl<T: Element> Product<'_, T> {
                     self.tiles(*piece, &layout, copy_of(index), &mut tiles);
                 }
                 let (from, to) = self.group(group, groups);
-                self.multiply(&tiles, row_stride, &taps, from, to);
+                self.multiply(&tiles, row_stride, &steps, from, to);
             });
         });
     }
@@ -219,14 +250,16 @@ impl<T: Element> Product<'_, T> {
                 }
                 tiles.push(Tile { rows: copy, output: at, valid: rest, image });
             }
-            self.multiply(&tiles, stride, &[0], from, to);
+            let steps: Vec<usize> = (0..self.weight.chunks()).map(|chunk| chunk * STEP_BYTES).collect();
+            self.multiply(&tiles, stride, &steps, from, to);
         });
     }
 
-    /// Offsets of the taps from a pixel in a copy.
-    fn taps(&self, layout: &Layout) -> Vec<usize> {
+    /// Offsets of the steps, each a chunk at a tap, from a pixel in a copy.
+    fn steps(&self, layout: &Layout) -> Vec<usize> {
         let (tall, wide) = self.shape.kernel;
-        (0..tall * wide).map(|tap| tap / wide * layout.line_bytes + tap % wide * self.pitch()).collect()
+        let tap = |tap: usize| tap / wide * layout.line_bytes + tap % wide * self.pitch();
+        (0..self.weight.chunks()).flat_map(|chunk| (0..tall * wide).map(move |at| chunk * layout.chunk_bytes + tap(at))).collect()
     }
 
     /// The tiles of a piece.
@@ -249,24 +282,28 @@ impl<T: Element> Product<'_, T> {
     /// `copy` has the layout's `copy_bytes`.
     unsafe fn fill(&self, piece: Piece, layout: &Layout, copy: *mut u8) {
         let shape = &self.shape;
-        let (pixel_bytes, pitch, channels) = (self.pixel_bytes(), self.pitch(), self.weight.inputs());
+        let (pitch, channels) = (self.pitch(), self.weight.inputs());
         let (width, (tall, wide)) = (shape.input.1, shape.enlarged);
         let lines = (piece.count - 1) * shape.stride + shape.kernel.0;
         let pixels = layout.line_bytes / pitch;
+        let planes = if self.in_planes() { self.weight.chunks() } else { 1 };
         // Pixels that the piece's outputs read; the tile behind them reads zeros.
         let used = (piece.width - 1) * shape.stride + shape.kernel.1;
         let left = (piece.from * shape.stride) as isize - shape.pad.1 as isize;
         let inside = ((-left).clamp(0, used as isize) as usize, (wide as isize - left).clamp(0, used as isize) as usize);
-        let whole = T::HALF == self.weight.is_bf16() && channels * size_of::<T>() == pitch;
+        let whole = T::HALF == self.weight.is_bf16() && planes == 1 && channels * size_of::<T>() == pitch;
         for line in 0..lines {
-            // SAFETY: `lines` lines of `pixels` pixels are the copy.
+            // SAFETY: `lines` lines of `pixels` pixels are the copy, or each of its planes.
             let to = unsafe { copy.add(line * layout.line_bytes) };
             let y = ((piece.first * shape.stride + line) as isize - shape.pad.0 as isize) as usize;
             let (from, until) = if y < tall { inside } else { (0, 0) };
-            // SAFETY: `from <= until <= pixels`.
-            unsafe {
-                to.write_bytes(0, from * pitch);
-                to.add(until * pitch).write_bytes(0, (pixels - until) * pitch);
+            for plane in 0..planes {
+                // SAFETY: `from <= until <= pixels`.
+                unsafe {
+                    let to = to.add(plane * layout.chunk_bytes);
+                    to.write_bytes(0, from * pitch);
+                    to.add(until * pitch).write_bytes(0, (pixels - until) * pitch);
+                }
             }
             if from >= until {
                 continue;
@@ -279,68 +316,116 @@ impl<T: Element> Product<'_, T> {
                 unsafe { to.add(from * pitch).copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run)) };
                 continue;
             }
+            if self.in_planes() {
+                // Some pixels at a time, so that neither reads nor writes jump between more pages than the processor can follow.
+                for first in (from..until).step_by(ROWS) {
+                    let pixels = first..until.min(first + ROWS);
+                    for chunk in 0..planes {
+                        let channels_here = chunk * self.weight.step_channels()..channels.min((chunk + 1) * self.weight.step_channels());
+                        for pixel in pixels.clone() {
+                            let run = &self.x[at(pixel) * channels..][channels_here.clone()];
+                            // SAFETY: a pixel of a plane has space for a chunk's channels.
+                            unsafe { self.fill_pixel(run, STEP_BYTES, to.add(chunk * layout.chunk_bytes + pixel * pitch)) };
+                        }
+                    }
+                }
+                continue;
+            }
             for pixel in from..until {
                 let run = &self.x[at(pixel) * channels..(at(pixel) + 1) * channels];
                 // SAFETY: a pixel of the copy has space for its channels in the products' precision.
-                unsafe {
-                    let to = to.add(pixel * pitch);
-                    let filled = if T::HALF == self.weight.is_bf16() {
-                        to.copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run));
-                        size_of_val(run)
-                    } else {
-                        for (index, value) in run.iter().enumerate() {
-                            to.cast::<f32>().add(index).write(value.widen());
-                        }
-                        size_of::<f32>() * channels
-                    };
-                    to.add(filled).write_bytes(0, pixel_bytes - filled);
-                }
+                unsafe { self.fill_pixel(run, self.pixel_bytes(), to.add(pixel * pitch)) };
             }
         }
     }
 
+    /// Copies channels of a pixel, with zeros behind the last.
+    ///
+    /// # Safety
+    /// `to` has `room` bytes, enough for the channels in the products' precision.
+    #[inline]
+    unsafe fn fill_pixel(&self, run: &[T], room: usize, to: *mut u8) {
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            if T::HALF == self.weight.is_bf16() {
+                if size_of_val(run) == STEP_BYTES && room == STEP_BYTES {
+                    // A length that the compiler knows.
+                    return to.copy_from_nonoverlapping(run.as_ptr().cast(), STEP_BYTES);
+                }
+                to.copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run));
+                return to.add(size_of_val(run)).write_bytes(0, room - size_of_val(run));
+            }
+            for (index, value) in run.iter().enumerate() {
+                to.cast::<f32>().add(index).write(value.widen());
+            }
+            to.add(size_of::<f32>() * run.len()).write_bytes(0, room - size_of::<f32>() * run.len());
+        }
+    }
+
+    /// The order of the products of `tiles` tiles.
+    fn order(&self, tiles: usize) -> Order {
+        let chunks = self.weight.chunks();
+        if !self.in_planes() {
+            return Order { rows: tiles, pairs: 1, waiting: BATCH_TILES, chunks: (GROUP_STEPS / self.weight.taps()).clamp(1, chunks) };
+        }
+        // Some planes of all tiles if these are steps enough, else of some tiles.
+        let least = LEAST_STEPS.div_ceil(self.weight.taps()).min(chunks);
+        let rows = tiles.min((GROUP_BYTES / (least * TILE_BYTES)).next_multiple_of(2));
+        let groups = chunks.div_ceil((GROUP_BYTES / (rows * TILE_BYTES)).max(least));
+        if groups == 1 {
+            return Order { rows, pairs: 1, waiting: FEW_TILES, chunks };
+        }
+        let sums = rows.div_ceil(2) * SUMS * size_of::<f32>();
+        Order { rows, pairs: (WAITING_BYTES / sums).max(1), waiting: rows, chunks: chunks.div_ceil(groups) }
+    }
+
     /// Multiplies all tiles with the columns from `from` to `to`.
     ///
-    /// A pair of columns is processed in groups of steps that stay in the L1 cache while all rows of a batch are multiplied with them; the
-    /// batch's sums wait in the L2 cache.
-    fn multiply(&self, tiles: &[Tile], row_stride: usize, taps: &[usize], from: usize, to: usize) {
-        let chunks = self.weight.chunks();
-        // With tile registers, storing and reloading the sums costs more than closer weights save.
-        let unsplit = self.weight.is_bf16() && self.level == Level::Amx;
-        let group = if unsplit { chunks } else { (GROUP_STEPS / taps.len()).clamp(1, chunks) };
-        scratch::with(1, BATCH_TILES / 2 * SUMS * size_of::<f32>(), |sums| {
+    /// Groups of steps stay in a cache while they are multiplied: with one pair of columns, those of the columns while all rows of a batch
+    /// pass; with several, those of the rows. The sums wait in the L2 cache for the next group.
+    fn multiply(&self, tiles: &[Tile], row_stride: usize, steps: &[usize], from: usize, to: usize) {
+        let order = self.order(tiles.len());
+        let group = order.chunks * self.weight.taps();
+        let streams = 2 * group * TILE_BYTES > RESIDENT_BYTES;
+        let waiting = order.waiting.min(tiles.len()).div_ceil(2);
+        scratch::with(1, waiting * order.pairs * SUMS * size_of::<f32>(), |sums| {
             let sums = sums.cast::<f32>();
+            // SAFETY: a block for each waiting pair of tiles and pair of columns.
+            let sums_of = |columns: usize, tiles: usize| unsafe { sums.add((columns * waiting + tiles) * SUMS) };
+            let pairs_from =
+                |range: usize| (range..to.min(range + 2 * order.pairs)).step_by(2).map(|column| (column, (to - column).min(2)));
             block::with_state(self.level, self.weight.is_bf16(), || {
-                for column in (from..to).step_by(2) {
-                    let columns = (to - column).min(2);
-                    let weights = [self.weight.column(column), self.weight.column(column + columns - 1)];
-                    for batch in tiles.chunks(BATCH_TILES) {
-                        for first in (0..chunks).step_by(group) {
+                let ranges = tiles.chunks(order.rows).flat_map(|rows| (from..to).step_by(2 * order.pairs).map(move |range| (rows, range)));
+                for (batch, range) in ranges.flat_map(|(rows, range)| rows.chunks(order.waiting).map(move |batch| (batch, range))) {
+                    for first in (0..steps.len()).step_by(group) {
+                        let steps = &steps[first..steps.len().min(first + group)];
+                        for (place, (column, columns)) in pairs_from(range).enumerate() {
+                            let weights = [self.weight.column(column), self.weight.column(column + columns - 1)];
                             // SAFETY: steps of the column.
-                            let weights = weights.map(|weights| unsafe { weights.add(first * taps.len() * TILE_BYTES) });
+                            let weights = weights.map(|weights| unsafe { weights.add(first * TILE_BYTES) });
                             for (index, pair) in batch.chunks(2).enumerate() {
-                                // SAFETY: a tile has 16 readable rows at every tap and chunk, a column `chunks * taps` tiles; each pair has
-                                // its own sums.
+                                // SAFETY: a tile has 16 readable rows at every step, a column a tile for each; each pair has its own sums.
                                 unsafe {
-                                    let rows = [pair[0], pair[pair.len() - 1]].map(|tile| tile.rows.add(first * STEP_BYTES));
                                     (self.kernel)(&Block {
-                                        rows,
+                                        rows: [pair[0].rows, pair[pair.len() - 1].rows],
                                         row_tiles: pair.len(),
                                         row_stride,
-                                        taps,
-                                        chunks: group.min(chunks - first),
+                                        steps,
                                         weights,
                                         columns,
-                                        sums: sums.add(index * SUMS),
+                                        sums: sums_of(place, index),
                                         resume: first > 0,
+                                        streams,
                                     });
                                 }
                             }
                         }
+                    }
+                    for (place, (column, columns)) in pairs_from(range).enumerate() {
                         for (index, tile) in batch.iter().enumerate() {
                             // SAFETY: the tile's sums, and outputs that only this task writes.
                             unsafe {
-                                let sums = sums.add(index / 2 * SUMS + index % 2 * ROWS * block::SUM_STRIDE);
+                                let sums = sums_of(place, index / 2).add(index % 2 * ROWS * block::SUM_STRIDE);
                                 let Tile { output: row, valid, image, .. } = *tile;
                                 (self.epilogue)(&self.store, &Part { sums, row, valid, image, column, columns });
                             }
@@ -350,4 +435,16 @@ impl<T: Element> Product<'_, T> {
             });
         });
     }
+}
+
+/// The order of a task's products, from the outside in.
+struct Order {
+    /// Tiles that are multiplied with all columns before the next ones.
+    rows: usize,
+    /// Pairs of columns in a range.
+    pairs: usize,
+    /// Tiles whose sums wait for the range's next group.
+    waiting: usize,
+    /// Chunks of channels in a group.
+    chunks: usize,
 }

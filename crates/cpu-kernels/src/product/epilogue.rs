@@ -170,8 +170,38 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub(super) unsafe fn rounding<T: Element>(store: &Store<'_, T>, part: &Part) {
+        let whole = part.columns == 2 && store.width - part.column * COLUMN >= 2 * COLUMN;
+        let plain = !store.gated && !store.relu && store.blend.is_none();
         // SAFETY: guaranteed by the caller.
-        unsafe { rows(store, part, |to, value, mask| store_rounding(to, value, mask)) }
+        unsafe {
+            if T::HALF && whole && plain {
+                return pairs(store, part);
+            }
+            rows(store, part, |to, value, mask| store_rounding(to, value, mask))
+        }
+    }
+
+    /// `rows` for two whole columns of bfloat16 with at most a residual: most products. Both columns are rounded and stored at once.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    unsafe fn pairs<T: Element>(store: &Store<'_, T>, part: &Part) {
+        let Part { sums, row, valid, image, column, .. } = *part;
+        let biases = store.biases[image * store.bias_stride + column * COLUMN..][..2 * COLUMN].as_ptr();
+        // SAFETY: two columns of biases and sums; the rows, and those of the residual, have 32 outputs here.
+        unsafe {
+            let biases = [_mm512_loadu_ps(biases), _mm512_loadu_ps(biases.add(COLUMN))];
+            for r in 0..valid {
+                let mut low = _mm512_add_ps(_mm512_load_ps(sums.add(r * SUM_STRIDE)), biases[0]);
+                let mut high = _mm512_add_ps(_mm512_load_ps(sums.add(r * SUM_STRIDE + COLUMN)), biases[1]);
+                let at = (row + r) * store.width + column * COLUMN;
+                if let Some(residual) = store.residual {
+                    let residual = residual.as_ptr().add(at);
+                    low = _mm512_add_ps(low, load(residual, u16::MAX));
+                    high = _mm512_add_ps(high, load(residual.add(COLUMN), u16::MAX));
+                }
+                let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(store.y.get().add(at).cast(), halves);
+            }
+        }
     }
 
     // Always inlined, so that `put` is compiled with the caller's target features and never called.

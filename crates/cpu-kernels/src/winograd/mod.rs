@@ -159,6 +159,7 @@ impl<T: Element> Run<'_, T> {
     fn multiply(&self, first: usize, count: usize, points: *mut u8, from: usize, to: usize) {
         let (chunks, number) = (self.weight.chunks(), self.basis.points());
         let group = if self.weight.is_bf16() && self.level == Level::Amx { chunks } else { GROUP_STEPS.min(chunks) };
+        let steps: Vec<usize> = (0..group).map(|step| step * STEP_BYTES).collect();
         scratch::with(1, (count * number + LINES) * SUMS * size_of::<f32>(), |sums| {
             let sums = sums.cast::<f32>();
             // SAFETY: behind the points' sums.
@@ -178,12 +179,12 @@ impl<T: Element> Run<'_, T> {
                                         rows: [rows, rows.add(ROWS * self.pitch)],
                                         row_tiles: self.row_tiles(first + block),
                                         row_stride: self.pitch,
-                                        taps: &[0],
-                                        chunks: group.min(chunks - step),
+                                        steps: &steps[..group.min(chunks - step)],
                                         weights: weights.map(|weights| weights.add((point * chunks + step) * TILE_BYTES)),
                                         columns,
                                         sums: sums.add((block * number + point) * SUMS),
                                         resume: step > 0,
+                                        streams: false,
                                     });
                                 }
                             }

@@ -47,27 +47,35 @@ fn attentions_match_their_definition() {
 /// Scores that grow from block to block of keys, and scores that would overflow an exponential.
 #[test]
 fn attention_follows_a_growing_maximum() {
-    for engine in engines(1) {
+    fn error<T: Element>(engine: &Engine) -> f64 {
         let (queries, keys, head_dim) = if cfg!(miri) { (3, 300, 16) } else { (40, 1000, 16) };
         let shape = AttentionShape { images: 1, queries, keys, heads: 1, head_dim, scale: 1.0, causal: false };
-        let query = vec![1_f32; queries * head_dim];
-        let key: Vec<f32> = (0..keys * head_dim).map(|index| (index / head_dim) as f32 * 0.4 - 200.0).collect();
-        let value: Vec<f32> = random(keys * head_dim, 3);
+        let query = vec![T::narrow(1.0); queries * head_dim];
+        let key: Vec<T> = (0..keys * head_dim).map(|index| T::narrow((index / head_dim) as f32 * 0.4 - 200.0)).collect();
+        let value: Vec<T> = random(keys * head_dim, 3);
         let expected = reference::attention(&wide(&query), &wide(&key), &wide(&value), &shape);
-        let y = vec_of(query.len(), |y| attention(&engine, &query, &key, &value, shape, y));
-        let error = relative_error(&y, &expected);
-        assert!(error < 2e-5, "{:?}: {error:.1e}", engine.level());
+        relative_error(&vec_of(query.len(), |y| attention(engine, &query, &key, &value, shape, y)), &expected)
+    }
+    for engine in engines(1) {
+        let (single, half) = (error::<f32>(&engine), error::<bf16>(&engine));
+        assert!(single < 2e-5, "{:?}, f32: {single:.1e}", engine.level());
+        assert!(half < HALF, "{:?}, bf16: {half:.1e}", engine.level());
     }
 }
 
 /// A NaN stays a NaN: the output of a broken model must not look like an image.
 #[test]
 fn attention_hides_no_nan() {
-    for engine in engines(1) {
+    fn first<T: Element>(engine: &Engine, query: f32, key: [f32; 2]) -> f32 {
         let shape = AttentionShape { images: 1, queries: 1, keys: 2, heads: 1, head_dim: 1, scale: 1.0, causal: false };
+        let (query, key, value) = ([T::narrow(query)], key.map(T::narrow), [1.0, 3.0].map(T::narrow));
+        vec_of(1, |y| attention(engine, &query, &key, &value, shape, y))[0].widen()
+    }
+    for engine in engines(1) {
         for (query, key) in [(f32::NAN, [1.0, 2.0]), (1.0, [f32::NAN, 0.0]), (1.0, [f32::INFINITY, 0.0])] {
-            let y = vec_of(1, |y| attention(&engine, &[query], &key, &[1.0, 3.0], shape, y));
-            assert!(y[0].is_nan(), "{:?}: {query} {key:?} gives {}", engine.level(), y[0]);
+            for found in [first::<f32>(&engine, query, key), first::<bf16>(&engine, query, key)] {
+                assert!(found.is_nan(), "{:?}: {query} {key:?} gives {found}", engine.level());
+            }
         }
     }
 }

@@ -90,6 +90,9 @@ fn convolutions_match_their_definition() {
         (upsample, 32, 16),
         (odd, 32, 16),
         (temporal, 24, 40),
+        // More channels than a group of planes has, of all tiles and of some.
+        (same(1, 24, 25, 3), 600, 18),
+        (same(1, 1, 530, 1), 1600, 34),
     ];
     let tiny = ConvShape { output: (2, 3), ..downsample };
     // Several steps and columns; a task for each image; rows read in place and from a copy.
