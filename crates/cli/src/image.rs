@@ -15,8 +15,8 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use diffusion_core::{schedulers::SchedulerKind, weights::VaeChoice};
 use generation::{
-    GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, SdxlRequest, Work,
-    artifact,
+    GeneratedImage, ImageFormat, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo,
+    SdxlRequest, Work, artifact,
     given_image::{self, GivenImageError},
 };
 use indicatif::ProgressBar;
@@ -79,6 +79,8 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
     let init_image = args.init_image.as_deref().map(|path| read_image(path, given_image::rgb)).transpose()?;
     let mask_image = args.mask.as_deref().map(|path| read_image(path, given_image::mask)).transpose()?;
     Ok(ImageRequest {
+        wordless: false,
+        file_format: ImageFormat::Png,
         model: None,
         prompt: Some(args.prompt.clone()),
         negative_prompt: Some(args.negative.clone()),

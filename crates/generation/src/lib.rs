@@ -14,12 +14,13 @@
 //! Nothing here knows HTTP or the command line.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test checks this):
-//! artifact, histogram, model_info, png, sandbox -> preview, spec -> work -> backend -> dispatch -> jobs.
+//! artifact, histogram, model_info, png, sandbox -> image_file -> preview, spec -> work -> backend -> dispatch -> jobs.
 
 pub mod artifact;
 pub mod backend;
 mod dispatch;
 mod histogram;
+mod image_file;
 pub mod jobs;
 mod model_info;
 pub mod png;
@@ -56,6 +57,7 @@ pub use backend::{
 };
 pub use dispatch::metrics::JobMetrics;
 pub use histogram::Histogram;
+pub use image_file::ImageFormat;
 pub use jobs::{SubmitError, journal::FolderJournal};
 pub use model_info::{ModelDefaults, ModelInfo, TruncatedText, is_controlnet};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};

@@ -15,7 +15,7 @@ use crate::spec::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Images, as PNG files `image-0.png`, `image-1.png`, ..
+    /// Images, as files `image-0.png`, `image-1.png`, .., or with the ending of another format.
     // The name under which stored jobs have it.
     #[serde(rename = "pictures")]
     Image(ImageSpec),

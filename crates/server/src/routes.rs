@@ -12,13 +12,14 @@ use actix_web::{
 
 use crate::{
     access,
-    api::{characters, i2v, images, models, service, tasks, text_video, videos},
-    http::{Problem, Renderer, head_answer, holding, other_protocols, request_metrics, request_notes},
+    api::{characters, i2v, images, models, openai, service, tasks, text_video, videos},
+    http::{HeadRenderer, Problem, Renderer, head_answer, holding, other_protocols, request_metrics, request_notes},
     state::ApiState,
 };
 
 /// The APIs with their own format of problems, by path prefix; all others use FastAPI's.
-const RENDERERS: [(&str, Renderer); 1] = [("/api/v1/", tasks::problems::render)];
+const RENDERERS: [(&str, Renderer, HeadRenderer); 2] =
+    [("/api/v1/", tasks::problems::render, |_, _| {}), ("/v1/", openai::problems::render, openai::problems::adapt_head)];
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
@@ -31,6 +32,7 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
         .configure(text_video::configure)
         .configure(i2v::configure)
         .configure(models::configure)
+        .configure(openai::configure)
         .configure(service::configure)
         .default_service(web::to(not_found))
         .wrap(from_fn(access::gate))
@@ -44,9 +46,13 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
 
 /// Renders problems in the format of the request's API, whether they come from a handler, the gate or an unknown path.
 async fn render_problems(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let renderer = RENDERERS.iter().find(|(start, _)| request.path().starts_with(start)).map(|(_, rendered)| rendered);
-    let response = next.call(request).await?.map_into_boxed_body();
-    let rendered = renderer.and_then(|rendered| response.response().extensions().get().map(rendered));
+    let renderer = RENDERERS.iter().find(|(start, ..)| request.path().starts_with(start));
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let problem: Option<Problem> = response.response().extensions().get().cloned();
+    let rendered = renderer.zip(problem).map(|((_, body, head), problem)| {
+        head(&problem, response.response_mut().head_mut());
+        body(&problem)
+    });
     Ok(match rendered {
         // Keeps the resources of the old body (the rest of a request's body, a caller's permit) until the answer is sent.
         Some(body) => response.map_body(|_, held| holding(BoxBody::new(body.to_string()), held)),

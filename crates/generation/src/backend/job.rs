@@ -19,13 +19,15 @@ use super::{
     remote::record::KeepRemote,
     video_file::{GeneratedVideo, VideoOutput},
 };
-use crate::{model_info::TruncatedText, preview::PreviewSlot};
+use crate::{image_file::ImageFormat, model_info::TruncatedText, preview::PreviewSlot};
 
 /// One finished image.
 #[derive(Clone)]
 pub struct GeneratedImage {
     /// The picture as PNG, with its parameters in a text chunk.
     pub png: Vec<u8>,
+    /// The picture in the requested format and that file, if the format is not PNG.
+    pub recoded: Option<(ImageFormat, Vec<u8>)>,
     /// The picture.
     pub image: RgbImage,
     /// The seed of this picture: the request's plus its index.
@@ -36,6 +38,13 @@ pub struct GeneratedImage {
     pub truncated: Vec<TruncatedText>,
     /// Remarks on the adapters that the request chose, one sentence each.
     pub remarks: Vec<String>,
+}
+
+impl GeneratedImage {
+    /// The picture's file in the requested format.
+    pub fn file(&self) -> (ImageFormat, &[u8]) {
+        self.recoded.as_ref().map_or((ImageFormat::Png, &self.png), |(format, file)| (*format, file))
+    }
 }
 
 impl fmt::Debug for GeneratedImage {

@@ -250,7 +250,9 @@ impl Held {
     fn bytes(&self) -> usize {
         match self.result.borrow().as_ref() {
             Some(Ok(held)) => match &held.output {
-                JobOutput::Images(images) => images.iter().map(|image| image.png.len() + image.image.as_raw().len()).sum(),
+                JobOutput::Images(images) => {
+                    images.iter().map(|image| image.png.len() + image.file().1.len() + image.image.as_raw().len()).sum()
+                }
                 JobOutput::Video(video) => usize::try_from(video.bytes).unwrap_or(usize::MAX),
             },
             Some(Err(_)) | None => 0,

@@ -20,7 +20,8 @@ pub(super) async fn place(inner: &Inner, id: &str, output: &JobOutput, seconds: 
     match output {
         JobOutput::Images(images) => {
             for (index, image) in images.iter().enumerate() {
-                files.push(inner.files.put(id, &format!("image-{index}.png"), "image/png", Content::Bytes(&image.png)).await?);
+                let (format, file) = image.file();
+                files.push(inner.files.put(id, &format.file_name(index), format.media_type(), Content::Bytes(file)).await?);
             }
         }
         JobOutput::Video(video) => files.push(inner.files.put(id, VIDEO, "video/mp4", Content::File(video.path.clone())).await?),

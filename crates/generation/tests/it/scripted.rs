@@ -116,7 +116,8 @@ impl Scripted {
     fn image(&self, seed: u64) -> Result<GeneratedImage, BackendError> {
         let image = RgbImage::from_pixel(self.side, self.side, Rgb([(seed % 256) as u8, 3, 4]));
         let parameters = format!("Seed: {seed}");
-        Ok(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated: Vec::new(), remarks: Vec::new() })
+        let png = png::encode(&image, &parameters)?;
+        Ok(GeneratedImage { png, recoded: None, image, seed, parameters, truncated: Vec::new(), remarks: Vec::new() })
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod i2v;
 pub(crate) mod images;
 pub(crate) mod metadata;
 pub(crate) mod models;
+pub(crate) mod openai;
 pub(crate) mod overflow;
 pub(crate) mod service;
 pub(crate) mod submission;

@@ -2,13 +2,14 @@
 //!
 //! The invariant: a request with an `Idempotency-Key` makes one job, however often it is sent.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web::Bytes};
 use generation::{
-    BackendError,
-    jobs::{Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, NewJob, Submitted, Work},
+    BackendError, CancelSwitch,
+    jobs::{Durability, HeldJob, HeldOutput, HeldResult, HeldVideo, Idempotency, NewJob, Submitted, Work},
 };
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -31,6 +32,11 @@ impl Submission {
     /// A submission by a request with this body.
     pub(crate) async fn by(caller: Caller, request: &HttpRequest, body: &Bytes) -> Result<Self, Problem> {
         Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None, stays_here: false })
+    }
+
+    /// A submission by a request that is identified otherwise than by its body as sent.
+    pub(crate) fn identified(caller: Caller, idempotency: Option<Idempotency>) -> Self {
+        Self { caller, idempotency, callback_url: None, stays_here: false }
     }
 
     /// A submission by a request whose name is not in `Idempotency-Key`: requests with one name make one job, whatever else they say. No
@@ -83,12 +89,48 @@ impl Submission {
 
 /// Waits for a held job; `what` names it in the answer to a failure.
 pub(crate) async fn finished(state: &ApiState, what: &str, job: HeldJob) -> Result<Arc<HeldOutput>, Problem> {
-    let (id, cancel) = (job.id().to_owned(), job.cancel_switch());
-    job.finished().await.map_err(|error| {
+    let ending = Ending::of(state, what, &job);
+    job.finished().await.map_err(|error| ending.problem(&error))
+}
+
+/// A held job as its answer to a failure needs it.
+pub(crate) struct Ending {
+    id: String,
+    what: String,
+    cancel: CancelSwitch,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Ending {
+    pub(crate) fn of(state: &ApiState, what: &str, job: &HeldJob) -> Self {
+        Self { id: job.id().to_owned(), what: what.to_owned(), cancel: job.cancel_switch(), stopping: state.jobs.stopping() }
+    }
+
+    /// Why there is no result.
+    pub(crate) fn problem(&self, error: &BackendError) -> Problem {
         // A shutdown cancels jobs too, and has another answer.
-        let is_by_caller = matches!(*error, BackendError::Cancelled) && cancel.is_cancelled() && !*state.jobs.stopping().borrow();
-        if is_by_caller { task_cancelled(&id) } else { Problem::held_job_failed(what, &error) }
-    })
+        let is_by_caller = matches!(error, BackendError::Cancelled) && self.cancel.is_cancelled() && !*self.stopping.borrow();
+        if is_by_caller { task_cancelled(&self.id) } else { Problem::held_job_failed(&self.what, error) }
+    }
+}
+
+/// The result of a held job that outlives its request by `grace`, so that a client that lost the connection finds it when it asks again.
+/// Without a grace the job is cancelled as soon as the receiver is dropped.
+pub(crate) fn lingering(job: HeldJob, grace: Duration) -> oneshot::Receiver<HeldResult> {
+    let (mut answer, result) = oneshot::channel();
+    tokio::spawn(async move {
+        let left = async {
+            answer.closed().await;
+            tokio::time::sleep(grace).await;
+        };
+        let result = tokio::select! {
+            result = job.finished() => result,
+            () = left => return,
+        };
+        // Nobody waits any more: the result is kept for a while under the request's name.
+        let _unread: Result<(), HeldResult> = answer.send(result);
+    });
+    result
 }
 
 /// A new task id: a word and twelve hexadecimal digits.

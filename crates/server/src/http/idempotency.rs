@@ -39,6 +39,11 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// 422 if the key is empty, too long, given twice, or contains anything but visible ASCII.
 pub(crate) async fn of(request: &HttpRequest, body: &Bytes) -> Result<Option<Idempotency>, Problem> {
     let Some(key) = name_of(request)? else { return Ok(None) };
+    Ok(Some(Idempotency { key, fingerprint: fingerprint(request, body).await? }))
+}
+
+/// A digest of a request's method, its path and its body.
+pub(crate) async fn fingerprint(request: &HttpRequest, body: &Bytes) -> Result<String, Problem> {
     // Neither a method nor a path contains a line break, so the parts cannot be confused.
     let head = format!("{}\n{}\n", request.method(), request.path());
     let body = body.clone();
@@ -46,7 +51,7 @@ pub(crate) async fn of(request: &HttpRequest, body: &Bytes) -> Result<Option<Ide
         let digest = Sha256::new().chain_update(head).chain_update(body).finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     });
-    Ok(Some(Idempotency { key, fingerprint: fingerprint.await? }))
+    fingerprint.await
 }
 
 /// The value of the header.

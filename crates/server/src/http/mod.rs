@@ -15,6 +15,7 @@ pub mod multipart_file;
 pub(crate) mod other_protocols;
 pub(crate) mod path_methods;
 pub(crate) mod problem;
+pub mod repeated_requests;
 pub(crate) mod request_body;
 mod request_id;
 pub(crate) mod request_log;
@@ -30,7 +31,7 @@ pub(crate) use self::{
     idempotency::IdempotencyHeader,
     path_methods::path,
     problem::{
-        Problem, Renderer,
+        HeadRenderer, Problem, Renderer,
         documented::{FileAnswers, HeldJobProblems, JsonBodyProblems, ModelProblems, QueueProblems, ServiceProblems, StoreProblems},
     },
     request_body::{RequestBody, check_type, holding, offload},

@@ -13,7 +13,7 @@ use generation::{
     jobs::Jobs,
 };
 use guarded_http::{Guard, Limits};
-use image::RgbImage;
+use image::{DynamicImage, RgbImage};
 use url::Url;
 
 use crate::{
@@ -169,13 +169,18 @@ pub(crate) fn decode_bytes(bytes: Vec<u8>) -> Result<RgbImage, String> {
     limit_size(given_image::rgb(bytes).map_err(|error| no_image(&error))?)
 }
 
+/// The same with the file's transparency, at its own size.
+pub(crate) fn decode_whole(bytes: Vec<u8>) -> Result<DynamicImage, String> {
+    given_image::read(bytes).map_err(|error| no_image(&error))
+}
+
 fn no_image(error: &GivenImageError) -> String {
     let kind = error.kind().map(|kind| format!(", it is {kind}")).unwrap_or_default();
     format!("the picture is no PNG, JPEG or WebP of at most {} pixels a side{kind}", given_image::MAX_SIDE)
 }
 
 /// Downscales a picture that is larger than models use.
-fn limit_size(image: RgbImage) -> Result<RgbImage, String> {
+pub(crate) fn limit_size(image: RgbImage) -> Result<RgbImage, String> {
     let longer = image.width().max(image.height());
     if longer <= MAX_KEPT_SIDE {
         return Ok(image);

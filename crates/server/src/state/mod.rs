@@ -5,7 +5,11 @@
 mod services;
 mod store_check;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use actix_web::{HttpRequest, web::Bytes};
 use generation::{Limits, LocalBackend, ModelInfo, Refusal, jobs::Jobs};
@@ -20,8 +24,8 @@ use crate::{
     access::{Access, OpenStreams},
     files::uploads::{UploadLimits, UploadStore},
     http::{
-        HeldMemory, Problem, RequestBody, idempotency::IDEMPOTENCY_KEY, metrics::RequestMetrics, request_body::announced,
-        request_memory::RequestMemory,
+        HeldMemory, Problem, RequestBody, idempotency::IDEMPOTENCY_KEY, metrics::RequestMetrics, repeated_requests::RepeatedRequests,
+        request_body::announced, request_memory::RequestMemory,
     },
     inputs::ImageSource,
 };
@@ -51,6 +55,10 @@ pub struct ApiState {
     pub tasks: TasksSettings,
     /// The open event streams.
     pub streams: OpenStreams,
+    /// The requests that an OpenAI client may send again.
+    pub repeats: RepeatedRequests,
+    /// When the server was set up.
+    pub started: SystemTime,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
     /// The providers beside this machine.
@@ -96,6 +104,8 @@ impl ApiState {
             guard: Guard::new(GuardSettings::default()),
             tasks: TasksSettings::default(),
             streams: OpenStreams::default(),
+            repeats: RepeatedRequests::default(),
+            started: SystemTime::now(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
             services: Arc::default(),
             store_check: StoreCheck::default(),

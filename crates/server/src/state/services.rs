@@ -45,7 +45,7 @@ pub struct Service {
 
 impl Service {
     /// The full name of its model: "bedrock/nova-reel"; the service's name alone if it has no models.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self.model.as_str() {
             "" => self.provider.name().to_owned(),
             model => format!("{}/{model}", self.provider.name()),

@@ -43,6 +43,11 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
         "/ready",
         "/upload-character",
         "/uploads/{name}",
+        "/v1/images/edits",
+        "/v1/images/generations",
+        "/v1/images/variations",
+        "/v1/models",
+        "/v1/models/{model}",
         "/video-status",
         "/videos/{name}",
     ];
@@ -64,8 +69,28 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
 async fn failures_of_the_disk_or_the_store_are_documented_as_503_with_retry_after() {
     let api = get("/openapi.json").await.json();
     // Routes without a store; and routes that run jobs, which may fail for other reasons.
-    let without_store = ["/", "/health", "/metrics", "/generate-video/info", "/api/v1/images/services", "/models", "/models/{name}/unload"];
-    let may_fail = ["/metrics", "/generate", "/generate-video", "/animate", "/api/v1/images/generate", "/api/v1/images/generate-i2i"];
+    let without_store = [
+        "/",
+        "/health",
+        "/metrics",
+        "/generate-video/info",
+        "/api/v1/images/services",
+        "/models",
+        "/models/{name}/unload",
+        "/v1/models",
+        "/v1/models/{model}",
+    ];
+    let may_fail = [
+        "/metrics",
+        "/generate",
+        "/generate-video",
+        "/animate",
+        "/api/v1/images/generate",
+        "/api/v1/images/generate-i2i",
+        "/v1/images/edits",
+        "/v1/images/generations",
+        "/v1/images/variations",
+    ];
     for (path, operations) in api["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let answers = operation["responses"].as_object().unwrap();
@@ -116,6 +141,9 @@ async fn an_unknown_model_is_documented_where_a_body_names_one() {
             "/generate",
             "/generate-video",
             "/generate-video/info",
+            "/v1/images/edits",
+            "/v1/images/generations",
+            "/v1/images/variations",
         ]
     );
 }
@@ -272,6 +300,9 @@ async fn every_documented_example_is_accepted_unchanged() {
         "/generate-video",
         "/generate-video",
         "/generate-video/info",
+        "/v1/images/edits",
+        "/v1/images/generations",
+        "/v1/images/variations",
     ];
     assert_eq!(tried, all);
 }

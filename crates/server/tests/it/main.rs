@@ -19,6 +19,8 @@ mod load;
 mod methods;
 mod models;
 mod offers;
+mod openai_images;
+mod openai_repeats;
 mod ops;
 mod priorities;
 mod remote;

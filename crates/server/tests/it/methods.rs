@@ -62,6 +62,8 @@ async fn head_has_the_headers_of_get_on_every_path() {
     let text = text["job_id"].as_str().unwrap().to_owned();
     server.jobs.finished("", &text).await.unwrap();
     let upload = upload(&server).await;
+    let models: Value = reqwest::get(server.url("/v1/models")).await.unwrap().json().await.unwrap();
+    let model = models["data"][0]["id"].as_str().unwrap().to_owned();
     let mut paths: Vec<String> = UNDOCUMENTED.map(str::to_owned).to_vec();
     for (path, methods) in documented(&server).await {
         if !methods.iter().any(|method| method == "get") {
@@ -74,6 +76,7 @@ async fn head_has_the_headers_of_get_on_every_path() {
             "/files/{job}/{name}" => format!("/files/{id}/video.mp4"),
             "/video-status" => format!("{path}?job_id={text}"),
             "/generation/{id}" => "/generation/none".into(),
+            "/v1/models/{model}" => path.replace("{model}", &model),
             path if path.ends_with("/{id}") || path.ends_with("/{id}/events") => path.replace("{id}", &id),
             path => path.to_owned(),
         });

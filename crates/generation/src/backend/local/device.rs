@@ -353,7 +353,9 @@ impl Device {
             self.learn(index, spec, &resident.info, &monitor.clock);
             let image = of_model(|| resized_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, &resident.info, &loras);
-            images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated, remarks });
+            let format = Some(spec.file_format()).filter(|format| !format.is_png());
+            let recoded = format.map(|format| format.encode(&image, &parameters).map(|file| (format, file))).transpose()?;
+            images.push(GeneratedImage { png: png::encode(&image, &parameters)?, recoded, image, seed, parameters, truncated, remarks });
         }
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(images)

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     artifact,
+    image_file::ImageFormat,
     jobs::{
         error::StoreError,
         folders::{self, ARTIFACTS, PROBE, STAGING, refused, sync},
@@ -107,7 +108,7 @@ impl ArtifactStore for FolderArtifacts {
 
     async fn jobs_with_files(&self) -> Result<Vec<String>, StoreError> {
         // Counts only files that jobs write; others are not results of ours.
-        let is_file = |name: &str| name == "video.mp4" || (name.starts_with("image-") && name.ends_with(".png"));
+        let is_file = |name: &str| name == "video.mp4" || ImageFormat::is_file_name(name);
         self.off_thread(move |root| folders::jobs_in(&root.artifacts, is_file)).await
     }
 

@@ -7,14 +7,17 @@ use diffusion_core::adapters::AdapterChoice;
 use image::{GrayImage, RgbImage};
 
 use super::{ControlRequest, SdxlRequest};
+use crate::image_file::ImageFormat;
 
 /// An unchecked request; [`ImageRequest::validate`] turns it into a spec.
 #[derive(Clone, Debug, Default)]
 pub struct ImageRequest {
     /// The model, by the operator's name for it. Default: the server's default model.
     pub model: Option<String>,
-    /// What the picture shows. Required.
+    /// What the picture shows. Required, unless the request is `wordless`.
     pub prompt: Option<String>,
+    /// Whether the prompt may be empty, so that the picture follows the initial one alone. Only with `init_image`. Default: no.
+    pub wordless: bool,
     /// What the picture should not show. Default: nothing.
     pub negative_prompt: Option<String>,
     /// The language of both, by name. Default: the model's, else "plain".
@@ -34,6 +37,8 @@ pub struct ImageRequest {
     /// The size to which the finished picture is converted: cropped to these proportions about its centre, then resized. Default: it keeps
     /// its size.
     pub output_size: Option<(u32, u32)>,
+    /// The format of the picture's file. Default: PNG.
+    pub file_format: ImageFormat,
     /// The number of pictures; picture k uses `seed + k`. Default 1.
     pub count: Option<i128>,
     /// The noise's seed. Required: a caller who wants a random one draws it, because this crate draws none.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ControlsSpec, SdxlSpec};
 use crate::{
+    image_file::ImageFormat,
     model_info::{ModelInfo, NO_ADAPTERS},
     spec::{field_error::shortened, stored_image, stored_text},
 };
@@ -75,6 +76,9 @@ pub struct ImageSpec {
     pub(crate) height: u32,
     #[serde(default)]
     pub(crate) output_size: Option<(u32, u32)>,
+    /// Absent in jobs stored by older versions.
+    #[serde(default, skip_serializing_if = "ImageFormat::is_png")]
+    pub(crate) file_format: ImageFormat,
     pub(crate) count: u32,
     pub(crate) seed: u64,
     #[serde(with = "stored_text::option")]
@@ -130,7 +134,7 @@ impl ImageSpec {
         self.model.as_deref()
     }
 
-    /// What the picture shows; not blank.
+    /// What the picture shows; blank only if it follows its initial picture alone.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
@@ -178,6 +182,11 @@ impl ImageSpec {
     /// (width, height) in pixels to which the finished picture is resized; `None` keeps its size.
     pub fn output_size(&self) -> Option<(u32, u32)> {
         self.output_size
+    }
+
+    /// The format of the picture's file.
+    pub fn file_format(&self) -> ImageFormat {
+        self.file_format
     }
 
     /// The number of pictures, at least 1.

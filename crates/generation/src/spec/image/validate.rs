@@ -38,9 +38,13 @@ impl ImageRequest {
         let default_steps = model_steps(defaults, strength).unwrap_or(DEFAULT_STEPS);
         let model_name = model_name(self.model);
         let syntax = self.prompt_syntax.as_deref().or(defaults.prompt_syntax.map(PromptSyntax::name));
-        let (prompt, tags) = check.tagged_prompt(self.prompt, limits, model);
+        let is_wordless = self.wordless && self.init_image.is_some() && self.prompt.as_ref().is_none_or(|prompt| prompt.trim().is_empty());
+        let (prompt, tags) = match is_wordless {
+            true => (Some(String::new()), Vec::new()),
+            false => check.tagged_prompt(self.prompt, limits, model),
+        };
         let (prompt, unknown_tags) = match prompt {
-            Some(prompt) if syntax == Some(PromptSyntax::A1111.name()) => check.without_unknown_tags(prompt),
+            Some(prompt) if syntax == Some(PromptSyntax::A1111.name()) && !is_wordless => check.without_unknown_tags(prompt),
             prompt => (prompt, Vec::new()),
         };
         let negative_prompt = self.negative_prompt.unwrap_or_default();
@@ -89,6 +93,7 @@ impl ImageRequest {
                 width: width?,
                 height: height?,
                 output_size: output_size?,
+                file_format: self.file_format,
                 count: count?,
                 seed: seed?,
                 scheduler,

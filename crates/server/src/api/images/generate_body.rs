@@ -65,12 +65,13 @@ body_table! {
             height: Side(LIMITS.side, |r| &mut r.image.height),
         },
         &image_rows(),
+        &one_image_row(),
         &control_rows(),
     ]
 }
 
 /// The fields that all image bodies share; add a new common field here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 18] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 17] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
         /// unknown name is 404 with the known ones.
@@ -115,6 +116,12 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 18] {
         aesthetic_score: Number(AESTHETIC_SCORE, |r| &mut r.held().sdxl.aesthetic_score),
         /// For Stable Diffusion XL's refiner; other models refuse it. The score for the negative prompt; 2.5 if absent.
         negative_aesthetic_score: Number(AESTHETIC_SCORE, |r| &mut r.held().sdxl.negative_aesthetic_score),
+    }
+}
+
+/// The number of pictures, for bodies that ask for one.
+pub(crate) const fn one_image_row<R>() -> [Row<R>; 1] {
+    rows! { R;
         n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_image))),
     }
 }

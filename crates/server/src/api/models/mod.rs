@@ -1,7 +1,7 @@
 //! `/models`: the models of this machine, and loading and unloading them.
 
 pub(crate) mod handlers;
-mod wire;
+pub(crate) mod wire;
 
 use actix_web::web::ServiceConfig;
 

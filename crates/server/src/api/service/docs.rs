@@ -17,6 +17,7 @@ use utoipa::{
 use crate::{
     access,
     api::{
+        openai::problems::{self, OpenAiErrorBody},
         tasks::{
             problems::render,
             wire::{ImageTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
@@ -62,17 +63,23 @@ use crate::{
         crate::api::tasks::handlers::show,
         crate::api::tasks::handlers::cancel,
         crate::api::tasks::events::events,
-        crate::api::tasks::files::file
+        crate::api::tasks::files::file,
+        crate::api::openai::images::handlers::generations,
+        crate::api::openai::images::handlers::edits,
+        crate::api::openai::images::handlers::variations,
+        crate::api::openai::models::list,
+        crate::api::openai::models::show
     ),
     tags(
         (name = "generation", description = "Making pictures and videos"),
         (name = "characters", description = "Characters in motion: uploads, and videos as jobs"),
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
+        (name = "openai", description = "OpenAI's API, for programs that use its clients"),
         (name = "models", description = "The models of this machine"),
         (name = "service", description = "The service itself")
     ),
-    components(schemas(Scene, ImageTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
-    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems)
+    components(schemas(Scene, ImageTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody, OpenAiErrorBody)),
+    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems, &OpenAiProblems)
 )]
 pub(crate) struct ApiDoc;
 
@@ -181,6 +188,37 @@ impl Modify for TaskProblems {
                 if let (Some(example), Ok(status)) = (&mut content.example, status.parse()) {
                     let message = example["detail"].as_str().unwrap_or_default();
                     *example = render(&Problem::new(status, "", message));
+                }
+            }
+        }
+    }
+}
+
+/// Describes the problems of OpenAI's API in its own format; faults of fields are 400 there.
+struct OpenAiProblems;
+
+impl Modify for OpenAiProblems {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for (_, operation) in operations(api).filter(|(path, _)| path.starts_with("/v1/")) {
+            let answers = &mut operation.responses.responses;
+            if answers.remove("422").is_some()
+                && let Some(RefOr::T(answer)) = answers.get_mut("400")
+            {
+                answer.description = "The body is malformed, or fields of the request are wrong: the message names each".into();
+            }
+            for (status, answer) in answers.iter_mut() {
+                let RefOr::T(answer) = answer else { continue };
+                for content in answer.content.values_mut() {
+                    let RefOr::T(content) = content else { continue };
+                    let Some(RefOr::Ref(schema)) = &mut content.schema else { continue };
+                    if !schema.ref_location.ends_with("ErrorBody") {
+                        continue;
+                    }
+                    *schema = Ref::from_schema_name("OpenAiErrorBody");
+                    if let (Some(example), Ok(status)) = (&mut content.example, status.parse()) {
+                        let message = example["detail"].as_str().unwrap_or_default();
+                        *example = problems::render(&Problem::new(status, "", message));
+                    }
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::{
     api::{
         images::{
             controls_body::{Controls, control_rows},
-            generate_body::image_rows,
+            generate_body::{image_rows, one_image_row},
         },
         tasks::clip_body::{DEFAULT_SIZE, NO_OPTIMIZER},
     },
@@ -88,7 +88,7 @@ body_table! {
     /// the answer's `ignored_fields`.
     IMAGE: Image, ImageTaskBody as "PictureTaskRequest",
     example {"prompt": "a peaceful sunrise over mountains with mist", "width": 1920, "height": 1080, "quality": "high"},
-    [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &control_rows(), &TASK]
+    [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &one_image_row(), &control_rows(), &TASK]
 }
 
 body_table! {
@@ -113,6 +113,7 @@ body_table! {
         },
         &SETTINGS,
         &image_rows(),
+        &one_image_row(),
         &control_rows(),
         &TASK,
     ]

@@ -173,11 +173,11 @@ async fn submit(
 }
 
 /// A job with a waiting caller; dropping it cancels the job unless the caller can fetch the result later.
-struct Waiting {
-    jobs: Jobs,
-    owner: String,
-    id: String,
-    is_kept: bool,
+pub(crate) struct Waiting {
+    pub(crate) jobs: Jobs,
+    pub(crate) owner: String,
+    pub(crate) id: String,
+    pub(crate) is_kept: bool,
 }
 
 impl Drop for Waiting {

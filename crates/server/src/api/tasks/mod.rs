@@ -14,7 +14,7 @@ mod clip_body;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod handlers;
-mod image_body;
+pub(crate) mod image_body;
 pub(crate) mod images;
 pub(crate) mod metadata;
 pub(crate) mod problems;

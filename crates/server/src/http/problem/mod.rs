@@ -12,6 +12,7 @@ use std::time::Duration;
 use ::generation::jobs::DiskFault;
 use actix_web::{
     HttpResponse, ResponseError,
+    dev::ResponseHead,
     error::BlockingError,
     http::{
         StatusCode,
@@ -43,6 +44,8 @@ pub struct Problem {
     pub(crate) allow: Option<String>,
     /// Details about the service that should have run the job, if any.
     pub(crate) about: Option<Box<AboutService>>,
+    /// Whether the job has run, so that a client must not send the request again by itself.
+    pub(crate) has_run: bool,
 }
 
 /// Details about a service; boxed, because few problems have them.
@@ -57,12 +60,17 @@ pub(crate) struct AboutService {
 impl Problem {
     /// A problem with a status, a code and a sentence.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), fields: Vec::new(), retry_after: None, allow: None, about: None }
+        Self { status, code, message: message.into(), fields: Vec::new(), retry_after: None, allow: None, about: None, has_run: false }
     }
 
     /// Sets `Retry-After`.
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Marks the end of a job that was accepted.
+    pub(crate) fn of_run(self) -> Self {
+        Self { has_run: true, ..self }
     }
 
     /// Sets the service at fault.
@@ -135,6 +143,8 @@ impl Problem {
 
 /// Renders a problem as an API's body.
 pub(crate) type Renderer = fn(&Problem) -> Value;
+/// Adapts the status and the headers of a problem's answer to an API.
+pub(crate) type HeadRenderer = fn(&Problem, &mut ResponseHead);
 
 /// The seconds after which a retry is worthwhile: another program's transaction is short, but a person has to free disk space.
 fn retry_seconds(fault: DiskFault) -> u64 {
