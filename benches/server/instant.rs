@@ -4,6 +4,7 @@ use diffusion_core::{
     Error, Result,
     pipelines::{RunContext, VideoContext},
     schedulers::SchedulerKind,
+    weights::StopCheck,
 };
 use generation::{
     DeviceModel, ImageOutput, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, TruncatedText,
@@ -19,6 +20,7 @@ struct Instant;
 pub(crate) fn model() -> LoadedModel {
     let info = ModelInfo {
         name: "instant".into(),
+        family: None,
         motion: "none".into(),
         device: "cpu".into(),
         precision: "f32".into(),
@@ -33,6 +35,7 @@ pub(crate) fn model() -> LoadedModel {
         adapters: None,
         controlnets: None,
         other_vae: None,
+        other_text_encoders: Vec::new(),
         remarks: Vec::new(),
     };
     LoadedModel { info, memory: MemoryPlan::default(), model: Box::new(Instant) }
@@ -44,10 +47,11 @@ fn no_videos() -> Error {
 
 impl DeviceModel for Instant {
     fn image(&mut self, spec: &ImageSpec, _: u64, _: RunContext<'_>) -> Result<ImageOutput> {
-        Ok(ImageOutput { image: RgbImage::new(spec.width(), spec.height()), truncated: Vec::new(), remarks: Vec::new(), loras: Vec::new() })
+        let image = RgbImage::new(spec.width(), spec.height());
+        Ok(ImageOutput { image, truncated: Vec::new(), remarks: Vec::new(), loras: Vec::new(), embeddings: Vec::new() })
     }
 
-    fn video_shape(&mut self, _: &VideoSpec) -> Result<VideoShape> {
+    fn video_shape(&mut self, _: &VideoSpec, _: &StopCheck) -> Result<VideoShape> {
         Err(no_videos())
     }
 

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use generation::{
-    Limits, ModelDefaults, given_image,
+    Limits, ModelInfo, given_image,
     video::{AnimationRequest, ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    adapters::Folders,
     args::AnimateArgs,
     engine, flags,
-    image::{random_seed, read_image},
+    image::{random_seed, read_image, stand_in},
     output,
     settings::Settings,
     video,
@@ -82,20 +83,21 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         motion: video::motion(&args.motion, args.steps),
         ..ClipRequest::default()
     };
-    let validate = |mut request: ClipRequest, defaults: &ModelDefaults| {
-        request.fill_in(defaults);
+    let validate = |mut request: ClipRequest, model: &ModelInfo| {
+        request.fill_in(model);
         // A local command competes with no other client: the clip may be as long as the request limits allow.
         let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
         request.validate(&rules, &Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))
     };
-    let mut spec = validate(request.clone(), &settings.default_model().defaults)?;
+    let folders = Folders::open(settings)?;
+    let mut spec = validate(request.clone(), &stand_in(settings.default_model().defaults, &folders))?;
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
     let engine =
         if spec.repaint().is_some() { engine::start(settings, None, engine::Purpose::Motion)? } else { engine::start_motion(settings)? };
     let (model, output_video) = video::make(&engine, |model| {
-        spec = validate(request, &model.defaults)?;
+        spec = validate(request, model)?;
         Ok((VideoSpec::Clip(spec.clone()), output))
     })?;
     if let Some(native) = output_video.shape.native {

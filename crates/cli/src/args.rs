@@ -68,7 +68,33 @@ pub(crate) struct EngineArgs {
     pub vae: Option<String>,
 
     #[command(flatten)]
+    pub texts: TextEncoderArgs,
+
+    #[command(flatten)]
     pub compute: ComputeArgs,
+}
+
+/// Text encoders that lie beside the model.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model and machine")]
+pub(crate) struct TextEncoderArgs {
+    /// The model's text encoder, for a checkpoint without one, or instead of its own: a transformers folder, or a file with transformers' or
+    /// OpenCLIP's names [default: its own].
+    #[arg(long, value_name = "FOLDER|FILE")]
+    pub text_encoder: Option<PathBuf>,
+
+    /// The second text encoder of a Stable Diffusion XL model, likewise [default: its own].
+    #[arg(long = "text-encoder-2", value_name = "FOLDER|FILE")]
+    pub text_encoder_2: Option<PathBuf>,
+}
+
+impl TextEncoderArgs {
+    fn layers(&self) -> impl Iterator<Item = Layer> {
+        let text = |path: &PathBuf| path.display().to_string();
+        let first = self.text_encoder.as_ref().map(|path| Layer::flag("--text-encoder", "model.text_encoder", text(path)));
+        let second = self.text_encoder_2.as_ref().map(|path| Layer::flag("--text-encoder-2", "model.text_encoder_2", text(path)));
+        first.into_iter().chain(second)
+    }
 }
 
 /// Where the model runs.
@@ -151,6 +177,14 @@ pub(crate) struct ImageArgs {
     /// For Stable Diffusion XL's refiner: the score for the negative prompt, 0 to 10 [default: 2.5].
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     pub negative_aesthetic_score: Option<f64>,
+
+    /// The model that ends the picture: Stable Diffusion XL's refiner, named as --model names one [default: none].
+    #[arg(long, value_name = "FOLDER|FILE|ID|NAME")]
+    pub refiner: Option<String>,
+
+    /// The share of training's timesteps after which the refiner takes over, 0 to 1 [default: 0.8].
+    #[arg(long, value_name = "SHARE", requires = "refiner", allow_negative_numbers = true)]
+    pub refiner_switch: Option<f64>,
 
     /// Denoising steps, 1 to 150 [default: the model's, else 25].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -316,6 +350,12 @@ pub(crate) enum ModelsCommand {
         /// A diffusers folder, a .safetensors file, a hub id that is in the cache, the name of a model in the settings, or nano-sd.
         #[arg(default_value = "nano-sd")]
         model: String,
+        /// Its autoencoder: full (its own), tiny (its TAESD), or the folder or file of another one [default: full].
+        #[arg(long, value_name = "full|tiny|FOLDER|FILE")]
+        vae: Option<String>,
+        /// Its text encoders.
+        #[command(flatten)]
+        texts: TextEncoderArgs,
         /// Fields in its configuration files that its classes do not know: warn or refuse [default: warn].
         #[arg(long, value_name = "NAME")]
         unknown_fields: Option<String>,
@@ -390,6 +430,7 @@ impl EngineArgs {
         let mut layers = self.compute.layers();
         layers.extend(self.model.as_ref().map(|model| Layer::flag("--model", "model.name", model.as_str())));
         layers.extend(self.vae.as_ref().map(|vae| Layer::flag("--vae", "model.vae", vae.as_str())));
+        layers.extend(self.texts.layers());
         layers
     }
 }
@@ -410,7 +451,14 @@ impl ModelsCommand {
     /// The flags given, as settings layers.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         match self {
-            Self::Inspect { unknown_fields: name, .. } => unknown_fields(name.as_deref()).into_iter().collect(),
+            Self::Inspect { model, vae, texts, unknown_fields: name, .. } => {
+                let mut layers: Vec<Layer> = vae.as_ref().map(|vae| Layer::flag("--vae", "model.vae", vae.as_str())).into_iter().collect();
+                layers.extend(texts.layers());
+                // The parts are those of this model.
+                layers.extend((!layers.is_empty()).then(|| Layer::flag("MODEL", "model.name", model.as_str())));
+                layers.extend(unknown_fields(name.as_deref()));
+                layers
+            }
             Self::List { server, .. } => {
                 server.iter().flatten().map(|server| Layer::flag("--server", "client.server", server.as_str())).collect()
             }

@@ -1,24 +1,26 @@
 //! Starts this machine's device with the models of the settings, and submits a command's single job. Shared by the commands.
 
 use std::{
-    path::Path,
     sync::Arc,
     time::{Instant, SystemTime},
 };
 
 use anyhow::{Result, anyhow};
-use diffusion_core::{adapters::AdapterChoice, policy::ExecutionPolicy};
+use diffusion_core::{adapters::AdapterChoice, pipelines::nano_svd, policy::ExecutionPolicy};
 use generation::{
-    LoadedModel, LocalBackend, LocalSettings, ModelInfo, SubmitError, Work,
+    LoadedModel, LocalBackend, LocalSettings, ModelInfo, ModelSetup, OpenModel, PoolSettings, SubmitError, Work,
     jobs::{Durability, HeldJob, HeldVideo, Jobs, JobsSettings, Metadata, NewJob},
     video::{ScenesSpec, VideoOutput},
 };
 
 use crate::{
+    ALLOCATOR,
     adapters::Folders,
     flags, memory,
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
+    parts::Parts,
+    serving_models::Devices,
     settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
     unknown_fields::UnknownFields,
 };
@@ -47,10 +49,19 @@ impl Purpose {
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<LocalBackend> {
-    start_adapted(settings, prediction_type, purpose, None, Folders::open(settings)?)
+    start_adapted(settings, prediction_type, purpose, Chosen::default(), Folders::open(settings)?)
 }
 
-/// As [`start`]; `loras` are the adapters that the image model is loaded with, instead of its usual ones, from these folders.
+/// What a command chooses for its job.
+#[derive(Default)]
+pub(crate) struct Chosen<'a> {
+    /// The adapters that the image model is loaded with, instead of its usual ones.
+    pub(crate) loras: Option<Vec<AdapterChoice>>,
+    /// The model that ends the pictures.
+    pub(crate) refiner: Option<&'a str>,
+}
+
+/// As [`start`], with what the job chooses, from these folders.
 ///
 /// # Errors
 /// As [`start`].
@@ -58,37 +69,58 @@ pub(crate) fn start_adapted(
     settings: &Settings,
     prediction_type: Option<&str>,
     purpose: Purpose,
-    loras: Option<Vec<AdapterChoice>>,
+    Chosen { loras, refiner }: Chosen<'_>,
     folders: Folders,
 ) -> Result<LocalBackend> {
-    let ChosenModel { name, source, motion, vae, precision, defaults } = settings.default_model();
+    let ChosenModel { name, source, motion, parts, precision, defaults } = settings.default_model();
     let (model, motion) = (Model::parse(&source, prediction_type)?, Model::parse(&motion, None)?);
-    Model::check_vae(vae.as_deref())?;
+    parts.check()?;
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     // Those of flags have been checked, so any that is missing is the settings'.
     let usual = defaults.loras.clone();
     let only = loras.unwrap_or_else(|| usual.clone());
     folders.check(&name, &only)?;
-    Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
+    let devices = Devices::default();
+    let others = refiner.map(|refiner| self::refiner(refiner, settings, devices.clone())).transpose()?.into_iter().collect();
+    let load = move || {
         let encodes = purpose != Purpose::Prompts;
-        let policy = ExecutionPolicy { encodes, ..ExecutionPolicy::resolve(compute.device, precision)? };
-        let images = open(&model, vae.as_deref(), &name, &hub, unknown_fields)?;
+        let policy = ExecutionPolicy { encodes, ..devices.policy(&ComputeSettings { precision, ..compute.clone() })? };
+        let images = open(&model, &parts, &name, &hub, unknown_fields)?;
         // Fetched now if it comes from the hub, because nothing is fetched inside a request; its weights are read on first use.
         let motion = motion.open(&hub)?;
         if purpose == Purpose::Motion {
             unknown_fields.judge(motion.as_ref())?;
         }
         let limit = memory_limit(&compute, &policy);
-        let (reopened, vae, offline) = (model.clone(), vae.clone(), HubSettings { offline: true, ..hub.clone() });
-        let loaded = match folders.of_model(usual, move || reopened.open_with(vae.as_deref(), &offline)) {
+        let (reopened, parts, offline) = (model.clone(), parts.clone(), HubSettings { offline: true, ..hub.clone() });
+        let loaded = match folders.of_model(usual, move || reopened.open_with(&parts, &offline)) {
             None => LoadedModel::load(images.as_ref(), &policy, motion, limit),
             Some(adapters) => LoadedModel::load_adapted(images, &policy, motion, limit, adapters.for_job(only)),
         };
         let mut loaded = loaded.map_err(|error| model.explain(error, &hub))?;
         loaded.info.set_defaults(defaults)?;
         Ok(loaded)
-    })?)
+    };
+    let pool = PoolSettings { release: Some(|| ALLOCATOR.trim()), ..PoolSettings::default() };
+    Ok(LocalBackend::start_beside(LocalSettings::new(Instant::now), load, others, pool)?)
+}
+
+/// The model that ends pictures, which is loaded when its part begins.
+fn refiner(name: &str, settings: &Settings, devices: Devices) -> Result<ModelSetup> {
+    let ChosenModel { source, parts, precision, defaults, .. } = settings.model_at(name);
+    let model = Model::parse(&source, None)?;
+    parts.check()?;
+    let (compute, hub) = (ComputeSettings { precision, ..settings.compute.clone() }, settings.hub.clone());
+    let unknown_fields = settings.model.unknown_fields;
+    let open = move || {
+        let policy = devices.policy(&compute)?;
+        let opened = open(&model, &parts, &source, &hub, unknown_fields)?;
+        // It sets nothing in motion.
+        let limit = memory_limit(&compute, &policy);
+        OpenModel::of(opened, &policy, Box::new(nano_svd()), limit).map_err(|error| model.explain(error, &hub))
+    };
+    Ok(ModelSetup::new(name, open).with_defaults(defaults))
 }
 
 /// Starts the engine with the motion model and without an image model.
@@ -102,7 +134,11 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
     let unknown_fields = settings.model.unknown_fields;
     Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
-        LoadedModel::load_motion(open(&motion, None, &name, &hub, unknown_fields)?.as_ref(), &policy, memory_limit(&compute, &policy))
+        LoadedModel::load_motion(
+            open(&motion, &Parts::default(), &name, &hub, unknown_fields)?.as_ref(),
+            &policy,
+            memory_limit(&compute, &policy),
+        )
     })?)
 }
 
@@ -140,12 +176,12 @@ pub(crate) async fn loaded(local: &LocalBackend) -> Result<Arc<ModelInfo>> {
 
 fn open(
     model: &Model,
-    vae: Option<&Path>,
+    parts: &Parts,
     name: &str,
     hub: &HubSettings,
     unknown_fields: UnknownFields,
 ) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {
-    let source = model.open_with(vae, hub)?;
+    let source = model.open_with(parts, hub)?;
     unknown_fields.judge(source.as_ref())?;
     if ![EMBEDDED, EMBEDDED_MOTION].contains(&name) {
         // An embedded model loads faster than a person could read this; gigabytes do not.

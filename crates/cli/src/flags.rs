@@ -105,7 +105,7 @@ fn in_flags(sentence: &str) -> String {
 pub(crate) fn not_set(setting: &'static str, reason: &str) -> Usage {
     let reason = reason.strip_prefix(setting).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason);
     Usage(match setting {
-        "vae" => format!("vae {reason}"),
+        "vae" | "text_encoder" | "text_encoder_2" => format!("{setting} {reason}"),
         setting if setting.contains('.') => format!("setting {setting}: {reason}"),
         field => format!("{}: {}", flag(field, field), in_flags(reason)),
     })
@@ -119,6 +119,9 @@ pub(crate) fn not_made(error: &Arc<BackendError>, prompt: &str) -> anyhow::Error
 
 /// The error of a rejected job.
 pub(crate) fn not_taken(error: SubmitError, prompt: &str) -> anyhow::Error {
+    if let SubmitError::Refused(Refusal::Unfit { field, reason }) = &error {
+        return Usage(format!("{}: {}", flag(field, prompt), in_flags(reason))).into();
+    }
     let SubmitError::Refused(Refusal::TooLarge(too_large)) = &error else { return error.into() };
     let text = too_large.to_string();
     let reason = text.split_once(": ").map_or(text.as_str(), |(_, reason)| reason);

@@ -18,7 +18,7 @@ use generation::{
 use serde_json::{Value, json};
 use video_encode::{Container, PngFolder};
 
-use crate::{args::FramesArgs, engine, failure::Usage, output, output_check, settings::Settings, video};
+use crate::{adapters::Folders, args::FramesArgs, failure::Usage, image::stand_in, output, output_check, settings::Settings, video};
 
 /// The manifest beside the frames.
 pub(crate) const MANIFEST: &str = "frames.json";
@@ -37,7 +37,8 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     // Without --seed, a resumed run uses the seed that it began with.
     let seed = previous.as_ref().and_then(|previous| previous.pointer("/video/seed")?.as_u64());
     let request = video::scenes(&args.scenes, seed)?;
-    let mut spec = video::validate(request.clone(), &settings.default_model().defaults)?;
+    let folders = Folders::open(settings)?;
+    let mut spec = video::validate(request.clone(), &stand_in(settings.default_model().defaults, &folders))?;
     let there = if args.restart { 0 } else { PngFolder::whole_frames(&args.out) };
     if !args.restart && previous.is_none() && !frame_files(&args.out)?.is_empty() {
         return Err(Usage(format!(
@@ -47,9 +48,9 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
         .into());
     }
 
-    let engine = engine::start(settings, None, engine::Purpose::of(&spec))?;
+    let engine = video::start(settings, &spec, folders)?;
     let (model, output_video) = video::make(&engine, |model| {
-        spec = video::validate(request, &model.defaults)?;
+        spec = video::validate(request, model)?;
         let wanted = described(&spec, model);
         match &previous {
             Some(previous) if *previous != wanted => bail!(Usage(format!(

@@ -26,7 +26,7 @@ use crate::{
     adapters::{self, Folders},
     args::ImageArgs,
     controls,
-    engine::{self, Purpose, about},
+    engine::{self, Chosen, Purpose, about},
     failure::{Usage, one_line},
     flags, output, output_check,
     settings::Settings,
@@ -50,11 +50,16 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     video_encode::sweep_staged(folder_of(&args.out));
 
     let purpose = if request.init_image.is_some() { Purpose::Images } else { Purpose::Prompts };
-    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), purpose, Some(loras), folders)?;
+    let chosen = Chosen { loras: Some(loras), refiner: args.refiner.as_deref() };
+    let engine = engine::start_adapted(settings, args.prediction_type.as_deref(), purpose, chosen, folders)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine::loaded(&engine).await?;
         output::remark(about(&model));
+        if let Some(refiner) = &args.refiner {
+            let opened = engine.opened_model(Some(refiner)).await;
+            opened.map_err(|refusal| Usage(format!("--refiner {refiner}: {refusal}")))?;
+        }
         let spec = validate(request, &model)?;
         let remarks: Vec<String> = mask_remark.into_iter().chain(spec.remarks_on(&model)).collect();
         remarks.iter().for_each(output::remark);
@@ -101,6 +106,8 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         loras: adapters::of_flags(&args.adapters.lora)?,
         controlnets: controls::of_flags(&args.controls)?,
         guess_mode: args.controls.guess_mode.then_some(true),
+        refiner: args.refiner.clone(),
+        refiner_switch: args.refiner_switch,
         strength: args.strength,
         init_image,
         mask_image,
@@ -150,9 +157,10 @@ fn mask_remark(request: &ImageRequest) -> Option<String> {
 }
 
 /// Stands in for a model that is not loaded yet.
-fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo {
+pub(crate) fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo {
     ModelInfo {
         name: String::new(),
+        family: None,
         motion: String::new(),
         device: String::new(),
         precision: String::new(),
@@ -164,6 +172,7 @@ fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo {
         scripts: diffusion_core::tokenizer::Scripts::default(),
         vaes: VaeChoice::ALL.to_vec(),
         other_vae: None,
+        other_text_encoders: Vec::new(),
         defaults,
         adapters: folders.adapters.clone(),
         controlnets: folders.controlnets.clone(),
@@ -286,6 +295,7 @@ fn report(
             "strength": spec.mode().strength(),
             "loras": spec.loras().iter().map(adapters::described).collect::<Vec<_>>(),
             "controlnets": controls::described(spec),
+            "refiner": spec.refiner().map(|refiner| json!({ "model": refiner.model(), "switch": refiner.switch() })),
             "guess_mode": spec.controls().guess_mode(),
             "model": model.name,
             "device": model.device,

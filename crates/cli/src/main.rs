@@ -19,6 +19,7 @@ mod model;
 mod models;
 mod output;
 mod output_check;
+mod parts;
 mod providers;
 mod serve;
 mod serving_models;
@@ -78,7 +79,7 @@ fn run(cli: Cli) -> Result<()> {
             image::run(&args, &settings)
         }
         Command::Video(args) => {
-            let settings = gather(config, args.engine.layers())?;
+            let settings = gather(config, args.engine.layers().into_iter().chain(args.scenes.layers()).collect())?;
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             video::run(&args, &settings)
         }
@@ -88,7 +89,7 @@ fn run(cli: Cli) -> Result<()> {
             animate::run(&args, &settings)
         }
         Command::Frames(args) => {
-            let settings = gather(config, args.engine.layers())?;
+            let settings = gather(config, args.engine.layers().into_iter().chain(args.scenes.layers()).collect())?;
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             frames::run(&args, &settings)
         }

@@ -11,10 +11,10 @@ use std::{
 use diffusion_core::{
     hub::Check,
     pipelines,
-    weights::{self, Component, OpenOptions, OtherVae, PredictionType, TensorSource, VaeChoice, WeightSource, open_model},
+    weights::{Component, OpenOptions, PredictionType, TensorSource, VaeChoice, WeightSource, open_model},
 };
 
-use crate::{failure::Usage, hub, settings::HubSettings};
+use crate::{failure::Usage, hub, parts::Parts, settings::HubSettings};
 
 /// Names of the embedded models: the image model, and the motion model.
 pub(crate) const EMBEDDED: &str = "nano-sd";
@@ -73,48 +73,32 @@ impl Model {
     /// # Errors
     /// If it cannot be fetched, or is not a loadable model.
     pub(crate) fn open(&self, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
-        self.open_as(settings, false)
+        self.open_with(&Parts::default(), settings)
     }
 
-    fn open_as(&self, settings: &HubSettings, has_other_vae: bool) -> diffusion_core::Result<Box<dyn WeightSource>> {
-        let options = OpenOptions { prediction_type: self.prediction_type, has_other_vae, ..OpenOptions::default() };
+    fn open_as(&self, options: &OpenOptions, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
         match &self.choice {
             ModelChoice::Embedded => Ok(Box::new(pipelines::nano_sd())),
             ModelChoice::EmbeddedMotion => Ok(Box::new(pipelines::nano_svd())),
             ModelChoice::Path(path) => match hub::cure_of_folder(path, settings) {
-                None => open_model(path, &options),
-                Some(cure) => Ok(Box::new(Cached::open(path, &options, None, cure)?)),
+                None => open_model(path, options),
+                Some(cure) => Ok(Box::new(Cached::open(path, options, None, cure)?)),
             },
             ModelChoice::Hub(id) => {
                 let folder = hub::fetch(id, settings, Check::Length)?.folder;
-                Ok(Box::new(Cached::open(&folder, &options, Some(id.to_string()), hub::cure(id))?))
+                Ok(Box::new(Cached::open(&folder, options, Some(id.to_string()), hub::cure(id))?))
             }
         }
     }
 
-    /// As [`Self::open`], with the autoencoder at `vae`: see [`OtherVae::open`].
+    /// As [`Self::open`], with these parts from elsewhere.
     ///
     /// # Errors
-    /// As [`Self::open`], and if there is no autoencoder at that path.
-    pub(crate) fn open_with(&self, vae: Option<&Path>, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
-        let source = self.open_as(settings, vae.is_some())?;
-        match vae {
-            None => Ok(source),
-            // The flag or the setting is at fault, not the model.
-            Some(path) => Ok(Box::new(OtherVae::open(source, path).map_err(of_vae)?)),
-        }
-    }
-
-    /// Checks that there is an autoencoder at a path, as far as its configuration and the names of its tensors tell.
-    ///
-    /// # Errors
-    /// [`Usage`] naming the path.
-    pub(crate) fn check_vae(vae: Option<&Path>) -> Result<(), Usage> {
-        match vae {
-            None => Ok(()),
-            Some(path) if path.exists() => weights::check_vae(path).map_err(|error| Usage(format!("vae {}", error.without_part()))),
-            Some(path) => Err(Usage(format!("vae {}: does not exist; use full, tiny, or the folder or file of a VAE", path.display()))),
-        }
+    /// As [`Self::open`], and for a part that is none, or does not belong to such a model.
+    pub(crate) fn open_with(&self, parts: &Parts, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
+        let options = OpenOptions { prediction_type: self.prediction_type, ..OpenOptions::default() };
+        let (texts, options) = parts.open(options)?;
+        parts.of_model(self.open_as(&options, settings)?, texts)
     }
 
     /// Adds to an error about one of the model's files how to repair a damaged download, if the model comes from a hub.
@@ -128,15 +112,6 @@ impl Model {
             Some(cure) if matches!(error, diffusion_core::Error::Tokenizer(_)) => hub::with_cure(error, &cure),
             _ => error,
         }
-    }
-}
-
-/// A fault of an autoencoder from elsewhere as one of the setting that names it.
-fn of_vae(error: diffusion_core::Error) -> diffusion_core::Error {
-    if let diffusion_core::Error::Params { .. } = error {
-        error
-    } else {
-        diffusion_core::Error::Params { field: "vae", reason: error.without_part() }
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::{
     cell::Cell,
-    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -25,6 +24,7 @@ use crate::{
     engine,
     model::{EMBEDDED, Model},
     output,
+    parts::Parts,
     settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
     unknown_fields::UnknownFields,
 };
@@ -38,14 +38,14 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
     let devices = Devices::default();
     let folders = Folders::open(settings)?;
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
-        let ChosenModel { name, source, motion, vae, precision, defaults } = model;
+        let ChosenModel { name, source, motion, parts, precision, defaults } = model;
         folders.check(&name, &defaults.loras)?;
-        Model::check_vae(vae.as_deref())?;
+        parts.check()?;
         let served = Served {
             model: Model::parse(&source, prediction_type)?,
             motion: Model::parse(&motion, None)?,
             source,
-            vae,
+            parts,
             compute: ComputeSettings { precision, ..settings.compute.clone() },
             hub: settings.hub.clone(),
             unknown_fields: settings.model.unknown_fields,
@@ -70,10 +70,14 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
 
 /// The device that models share: a second handle to a GPU would be a second context on it.
 #[derive(Clone, Default)]
-struct Devices(Arc<Mutex<Option<Device>>>);
+pub(crate) struct Devices(Arc<Mutex<Option<Device>>>);
 
 impl Devices {
-    fn policy(&self, compute: &ComputeSettings) -> diffusion_core::Result<ExecutionPolicy> {
+    /// Where a model runs, on the device of the first one.
+    ///
+    /// # Errors
+    /// If there is no such device.
+    pub(crate) fn policy(&self, compute: &ComputeSettings) -> diffusion_core::Result<ExecutionPolicy> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         let device = shared.get_or_insert_with(|| policy.device.clone()).clone();
@@ -86,7 +90,7 @@ struct Served {
     source: String,
     model: Model,
     motion: Model,
-    vae: Option<PathBuf>,
+    parts: Parts,
     compute: ComputeSettings,
     hub: HubSettings,
     unknown_fields: UnknownFields,
@@ -105,7 +109,7 @@ impl Served {
         let is_start = !self.was_opened.swap(true, Ordering::Relaxed);
         let policy = self.devices.policy(&self.compute)?;
         let hub = HubSettings { offline: self.hub.offline || !is_start, ..self.hub.clone() };
-        let source = self.model.open_with(self.vae.as_deref(), &hub)?;
+        let source = self.model.open_with(&self.parts, &hub)?;
         if is_start || self.unknown_fields == UnknownFields::Refuse {
             self.unknown_fields.judge(source.as_ref())?;
         }
@@ -118,8 +122,8 @@ impl Served {
             self.unknown_fields.judge(motion.as_ref())?;
         }
         let limit = engine::memory_limit(&self.compute, &policy);
-        let (model, vae, offline) = (self.model.clone(), self.vae.clone(), HubSettings { offline: true, ..self.hub.clone() });
-        let opened = match self.folders.of_model(self.loras.clone(), move || model.open_with(vae.as_deref(), &offline)) {
+        let (model, parts, offline) = (self.model.clone(), self.parts.clone(), HubSettings { offline: true, ..self.hub.clone() });
+        let opened = match self.folders.of_model(self.loras.clone(), move || model.open_with(&parts, &offline)) {
             None => OpenModel::of(source, &policy, motion, limit),
             Some(adapters) => OpenModel::adapted(source, &policy, motion, limit, adapters),
         };

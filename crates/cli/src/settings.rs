@@ -115,6 +115,10 @@ pub(crate) struct ModelSettings {
     /// AutoencoderKL replaces its own; an AutoencoderTiny (TAESD) becomes its `tiny` one, and the default. Absent: `full`.
     #[serde(deserialize_with = "values::parsed_option")]
     pub vae: Option<VaeSetting>,
+    /// The image model's text encoder, as a folder or a file: it replaces its own. Absent: its own.
+    pub text_encoder: Option<PathBuf>,
+    /// The second text encoder of a Stable Diffusion XL model, likewise. Absent: its own.
+    pub text_encoder_2: Option<PathBuf>,
     /// Fields in a model's files that its classes do not know: `warn` ignores them with a warning, `refuse` refuses the model.
     #[serde(deserialize_with = "values::parsed")]
     pub unknown_fields: UnknownFields,
@@ -122,7 +126,14 @@ pub(crate) struct ModelSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { name: "nano-sd".into(), motion: "nano-svd".into(), vae: None, unknown_fields: UnknownFields::default() }
+        Self {
+            name: "nano-sd".into(),
+            motion: "nano-svd".into(),
+            vae: None,
+            text_encoder: None,
+            text_encoder_2: None,
+            unknown_fields: UnknownFields::default(),
+        }
     }
 }
 

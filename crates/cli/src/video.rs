@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Result, anyhow};
 use diffusion_core::regular_file;
 use generation::{
-    JobOutput, JobProgress, Limits, LocalBackend, ModelDefaults, ModelInfo, Work,
+    Choices, JobOutput, JobProgress, Limits, LocalBackend, ModelInfo, Work,
     video::{
         FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, RepaintSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec,
     },
@@ -23,12 +23,13 @@ use server::IgnoredField;
 use video_encode::{Container, EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
 
 use crate::{
+    adapters::{self, Folders},
     args::{MotionArgs, OutputArgs, ScenesArgs, VideoArgs},
-    engine::{self, Purpose, about},
+    engine::{self, Chosen, Purpose, about},
     failure::Usage,
     flags,
     frames::MANIFEST,
-    image::{folder_of, random_seed},
+    image::{folder_of, random_seed, stand_in},
     output, output_check,
     settings::Settings,
 };
@@ -49,16 +50,26 @@ const SCENE: &str = "--scene";
 pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let request = scenes(&args.scenes, None)?;
-    let mut spec = validate(request.clone(), &settings.default_model().defaults)?;
+    let folders = Folders::open(settings)?;
+    let mut spec = validate(request.clone(), &stand_in(settings.default_model().defaults, &folders))?;
     let output = video_output(&args.output)?;
     sweep_staged(&output);
     check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
-    let engine = engine::start(settings, None, Purpose::of(&spec))?;
+    let engine = start(settings, &spec, folders)?;
     let (model, video) = make(&engine, |model| {
-        spec = validate(request, &model.defaults)?;
+        spec = validate(request, model)?;
         Ok((VideoSpec::Scenes(spec.clone()), output))
     })?;
     report(args.output.json, &video, &described(&spec, &model), began.elapsed())
+}
+
+/// Starts the engine for scenes, with their adapters.
+///
+/// # Errors
+/// As [`engine::start`].
+pub(crate) fn start(settings: &Settings, spec: &ScenesSpec, folders: Folders) -> Result<LocalBackend> {
+    let chosen = Chosen { loras: spec.loras().map(<[_]>::to_vec), refiner: None };
+    engine::start_adapted(settings, None, Purpose::of(spec), chosen, folders)
 }
 
 /// The scenes from the flags and the file; `seed` is that of a request in which neither gives one.
@@ -106,7 +117,10 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesReque
         prompt_syntax: args.prompt_syntax.clone().or(request.prompt_syntax),
         num_inference_steps: args.steps.map(i128::from).or(request.num_inference_steps),
         guidance_scale: args.guidance.or(request.guidance_scale),
-        vae: None,
+        // --vae sets the model's default.
+        vae: request.vae,
+        loras: adapters::of_flags(&args.adapters.lora)?.or(request.loras),
+        choices: Choices::default(),
         scheduler: args.scheduler.clone().or(request.scheduler),
         duration_per_scene: args.duration.or(request.duration_per_scene),
         fps: args.fps.clone().map(FpsRequest::Text).or(request.fps),
@@ -120,12 +134,12 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesReque
     })
 }
 
-/// The validated scenes; `defaults` fill in what the request does not give.
+/// The validated scenes; the model fills in what the request does not give.
 ///
 /// # Errors
 /// [`Usage`] naming the flag, the value and its limit.
-pub(crate) fn validate(mut request: ScenesRequest, defaults: &ModelDefaults) -> Result<ScenesSpec> {
-    request.fill_in(defaults);
+pub(crate) fn validate(mut request: ScenesRequest, model: &ModelInfo) -> Result<ScenesSpec> {
+    request.fill_in(model);
     request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
 }
 
@@ -361,6 +375,8 @@ pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
         "fps": spec.fps().to_string(),
         "num_inference_steps": spec.num_inference_steps(),
         "guidance_scale": spec.guidance_scale(),
+        "vae": spec.vae().name(),
+        "loras": spec.loras().unwrap_or(&model.defaults.loras).iter().map(adapters::described).collect::<Vec<_>>(),
         "scheduler": spec.scheduler().or(model.scheduler).map(|name| name.to_string()),
         "seed": spec.seed(),
         "model": model.name,

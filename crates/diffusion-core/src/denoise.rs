@@ -76,12 +76,27 @@ impl Denoising<'_> {
     /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if a step's latents overflow; any error of the functions.
     pub fn run(
         self,
+        latents: Tensor,
+        predict: impl FnMut(&Tensor, f64, usize) -> Result<Tensor>,
+        after_step: impl FnMut(usize, &dyn Scheduler, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let end = self.scheduler.timesteps().len();
+        self.run_until(end, latents, predict, after_step)
+    }
+
+    /// As [`Self::run`], without the steps from `end` on.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_until(
+        self,
+        end: usize,
         mut latents: Tensor,
         mut predict: impl FnMut(&Tensor, f64, usize) -> Result<Tensor>,
         mut after_step: impl FnMut(usize, &dyn Scheduler, Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let Self { scheduler, first_step, noise, paint, monitor } = self;
-        let timesteps = scheduler.timesteps().to_vec();
+        let timesteps: Vec<f64> = scheduler.timesteps().iter().copied().take(end).collect();
         let steps = timesteps.len().saturating_sub(first_step);
         for (step_index, timestep) in timesteps.into_iter().enumerate().skip(first_step) {
             let latent_model_input = scheduler.scale_model_input(&latents, step_index)?;

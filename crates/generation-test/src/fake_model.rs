@@ -9,7 +9,7 @@
 use std::{
     ops::ControlFlow,
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ use diffusion_core::{
     pipelines::{self, Activity, RunContext, VideoContext, VideoProgress, clip::NativeFrames},
     schedulers::SchedulerKind,
     tokenizer::{ClipTokenizer, Scripts},
-    weights::VaeChoice,
+    weights::{StopCheck, VaeChoice},
 };
 use generation::{
     DeviceModel, ImageOutput, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelDefaults, ModelInfo, TruncatedText,
@@ -40,6 +40,7 @@ static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| ClipTokenizer::load(&pipeli
 pub fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
+        family: None,
         motion: "fake motion".into(),
         device: "cpu".into(),
         precision: "f32".into(),
@@ -51,6 +52,7 @@ pub fn info() -> ModelInfo {
         scripts: SCRIPTS.clone(),
         vaes: vec![VaeChoice::Full],
         other_vae: None,
+        other_text_encoders: Vec::new(),
         defaults: ModelDefaults::default(),
         adapters: None,
         controlnets: None,
@@ -94,7 +96,13 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     let texts = [("prompt", spec.prompt()), ("negative_prompt", spec.negative_prompt())];
     let remarks = if spec.prompt() == "remark" { vec!["adapter ink: 2 keys fit no layer".to_owned()] } else { Vec::new() };
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });
-    Ok(ImageOutput { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect(), remarks, loras: Vec::new() })
+    Ok(ImageOutput {
+        image,
+        truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect(),
+        remarks,
+        loras: Vec::new(),
+        embeddings: Vec::new(),
+    })
 }
 
 /// Whether the disk was full before, for videos "full once".
@@ -107,7 +115,7 @@ impl DeviceModel for FakeModel {
         generate(spec, seed, context.monitor)
     }
 
-    fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
+    fn video_shape(&mut self, spec: &VideoSpec, _stop: &StopCheck) -> diffusion_core::Result<VideoShape> {
         Ok(match spec {
             VideoSpec::Scenes(spec) => {
                 VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames(), native: None }
@@ -124,7 +132,8 @@ impl DeviceModel for FakeModel {
 
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> diffusion_core::Result<Vec<TruncatedText>> {
         let VideoContext { monitor, sink, .. } = context;
-        let shape = self.video_shape(spec)?;
+        let never: StopCheck = Arc::new(|| false);
+        let shape = self.video_shape(spec, &never)?;
         let latents = SeededNoise::new(0).randn(&[1, 4, 1, 1])?;
         let (prompt, scenes) = match spec {
             VideoSpec::Scenes(spec) => (spec.scenes()[0].prompt(), spec.scenes().len()),

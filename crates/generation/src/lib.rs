@@ -62,9 +62,13 @@ pub use jobs::{SubmitError, journal::FolderJournal};
 pub use model_info::{ModelDefaults, ModelInfo, TruncatedText, is_controlnet};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{
+    choices::Choices,
     field_error::{self, FieldError, FieldErrorKind},
     given_image,
-    image::{CannySpec, ControlRequest, ControlSpec, ControlsSpec, ImageMode, ImageRequest, ImageSpec, SdxlRequest, SdxlSpec, validate},
+    image::{
+        CannySpec, ControlRequest, ControlSpec, ControlsSpec, ImageMode, ImageRequest, ImageSpec, RefinerSpec, SdxlRequest, SdxlSpec,
+        validate,
+    },
     limits::{self, Limits, VideoLimits},
 };
 pub use work::{Priority, Work};

@@ -8,11 +8,11 @@ use diffusion_core::{
     Error, Result,
     adapters::{AdapterChoice, AdapterFolder, ControlNetFolder},
     models::ControlNetConfig,
-    pipelines::NO_TINY_VAE,
+    pipelines::{NO_FULL_VAE, NO_TINY_VAE},
     prompt::PromptSyntax,
     schedulers::SchedulerName,
     tokenizer::Scripts,
-    weights::VaeChoice,
+    weights::{ModelFamily, TextEncoder, VaeChoice},
 };
 
 /// Why no adapter can be chosen.
@@ -57,6 +57,14 @@ impl ModelDefaults {
     }
 }
 
+/// Why a model does not have this autoencoder.
+pub(crate) fn no_vae(vae: VaeChoice) -> &'static str {
+    match vae {
+        VaeChoice::Full => NO_FULL_VAE,
+        VaeChoice::Tiny => NO_TINY_VAE,
+    }
+}
+
 /// Judges the configuration of a ControlNet.
 ///
 /// # Errors
@@ -70,6 +78,8 @@ pub fn is_controlnet(config: &serde_json::Value) -> diffusion_core::Result<()> {
 pub struct ModelInfo {
     /// Its name for users: the hub id, the folder, "nano-sd (embedded)".
     pub name: String,
+    /// Its family, if it makes pictures.
+    pub family: Option<ModelFamily>,
     /// The motion model, by the name under which it was requested.
     pub motion: String,
     /// "cpu", "cuda" or "metal".
@@ -92,6 +102,8 @@ pub struct ModelInfo {
     pub vaes: Vec<VaeChoice>,
     /// The one of them that comes from elsewhere, and the name of its file or folder.
     pub other_vae: Option<(VaeChoice, String)>,
+    /// Its text encoders that come from elsewhere, and the names of their files or folders.
+    pub other_text_encoders: Vec<(TextEncoder, String)>,
     /// Defaults for requests.
     pub defaults: ModelDefaults,
     /// The folder of adapters that requests may choose from.
@@ -114,25 +126,32 @@ impl ModelInfo {
         self.controlnets.as_ref().and_then(|folder| folder.usable(is_controlnet).ok()).unwrap_or_default()
     }
 
+    /// The parts that come from elsewhere: the settings that name them, and the names of their files or folders.
+    pub fn other_parts(&self) -> Vec<(&'static str, &str)> {
+        let vae = self.other_vae.iter().map(|(_, name)| ("vae", name.as_str()));
+        vae.chain(self.other_text_encoders.iter().map(|(which, name)| (which.field(), name.as_str()))).collect()
+    }
+
     /// Puts the operator's defaults before the model's.
     ///
     /// # Errors
     /// [`Error::Params`] if they select an autoencoder that the model does not have.
     pub fn set_defaults(&mut self, defaults: ModelDefaults) -> Result<()> {
         if let Some(vae) = defaults.vae.filter(|vae| !self.vaes.contains(vae)) {
-            return Err(Error::Params { field: "vae", reason: format!("{vae}: {NO_TINY_VAE}") });
+            return Err(Error::Params { field: "vae", reason: format!("{vae}: {}", no_vae(vae)) });
         }
         self.defaults = defaults.or(std::mem::take(&mut self.defaults));
         Ok(())
     }
 
-    /// Remarks on the texts of a video: those of [`Self::unread_scripts`], and one if there are tags of adapters among the texts.
+    /// Remarks on the texts of a video, which a validated spec has: those of [`Self::unread_scripts`], and one if there are tags of adapters among
+    /// the texts.
     pub fn remarks_on_texts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let texts: Vec<&str> = texts.into_iter().collect();
         let mut remarks = self.unread_scripts(texts.iter().copied());
         if texts.into_iter().any(AdapterChoice::has_tags) {
-            let usual = "a video is made with the model's usual adapters, which the setting models.loras names";
-            remarks.push(format!("<lora:..> in the texts of a video is read as text: {usual}"));
+            let reason = if self.adapters.is_none() { NO_ADAPTERS } else { "adapters are chosen by tags of the prompts only" };
+            remarks.push(format!("<lora:..> in the texts of a video is read as text: {reason}"));
         }
         remarks
     }
@@ -175,6 +194,7 @@ impl ModelInfo {
     pub(crate) fn for_tests() -> Self {
         Self {
             name: "fake".into(),
+            family: None,
             motion: "fake".into(),
             device: "cpu".into(),
             precision: "f32".into(),
@@ -186,6 +206,7 @@ impl ModelInfo {
             scripts: Scripts::default(),
             vaes: vec![VaeChoice::Full],
             other_vae: None,
+            other_text_encoders: Vec::new(),
             defaults: ModelDefaults::default(),
             adapters: None,
             controlnets: None,

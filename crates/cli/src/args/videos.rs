@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ComputeArgs, EngineArgs};
+use super::{AdapterArgs, ComputeArgs, EngineArgs, folder_layers};
 use crate::settings::Layer;
 
 /// The scenes of a video, and how they are joined.
@@ -77,7 +77,17 @@ pub(crate) struct ScenesArgs {
     pub moving: bool,
 
     #[command(flatten)]
+    pub adapters: AdapterArgs,
+
+    #[command(flatten)]
     pub motion: MotionArgs,
+}
+
+impl ScenesArgs {
+    /// The flags of adapters, as settings layers.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = Layer> {
+        folder_layers(self.adapters.adapters.as_deref(), self.adapters.embeddings.as_deref())
+    }
 }
 
 /// How a picture is set in motion.

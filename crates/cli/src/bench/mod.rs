@@ -23,7 +23,7 @@ use anyhow::Result;
 use diffusion_core::{
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
-    weights::{ModelFamily, RandomWeights, WeightSource},
+    weights::{ModelFamily, RandomWeights, VaeChoice, WeightSource},
 };
 use generation::ModelDefaults;
 
@@ -34,6 +34,7 @@ use crate::{
     flags,
     model::Model,
     output,
+    parts::Parts,
     settings::{ChosenModel, Settings},
 };
 
@@ -53,6 +54,8 @@ struct BenchRequest {
     schedulers: Vec<SchedulerName>,
     /// Of whole images; None for the default one.
     guidance_scale: Option<f64>,
+    /// None for the model's TAESD where it has one.
+    vae: Option<VaeChoice>,
     /// Of a video; None for the number that the model was trained on.
     frames: Option<usize>,
     /// Frames that are decoded together; None for all.
@@ -78,6 +81,7 @@ impl BenchRequest {
             steps: given_or(args.steps.clone(), defaults.num_inference_steps),
             schedulers: given_or(schedulers, defaults.scheduler),
             guidance_scale: defaults.guidance_scale,
+            vae: defaults.vae,
             frames: args.frames.map(|frames| frames as usize),
             decode_chunk_size: args.decode_chunk_size.map(|frames| frames as usize),
             repeat: args.repeat.unwrap_or(if args.plain { REPEAT_PLAIN } else { REPEAT }),
@@ -142,10 +146,10 @@ impl ModelTimings {
 /// [`Usage`] for an unknown size, scheduler or architecture; otherwise if the model cannot be loaded or run, or with `--plain` if its
 /// outputs differ from the portable path's.
 pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
-    let ChosenModel { source, precision, defaults, .. } = settings.default_model();
+    let ChosenModel { source, parts, precision, defaults, .. } = settings.default_model();
     let defaults = if args.architecture.is_none() { defaults } else { ModelDefaults::default() };
     let wanted = BenchRequest::new(args, &defaults)?;
-    let source = self::source(args, &source, settings)?;
+    let source = self::source(args, &source, &parts, settings)?;
     let family = ModelFamily::of(source.as_ref())?;
     if family.makes_images() {
         wanted.check_images()?;
@@ -162,7 +166,8 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
             images::run(source.as_ref(), &policy, &wanted)?
         }
     };
-    machine.measure_again(&policy)?;
+    let reached = measured.timings.iter().filter_map(Timing::flops_per_second).fold(0.0, f64::max);
+    machine.measure_again(&policy, reached)?;
     let report = Report { machine, measured };
     if args.json {
         output::json(&report.json())?
@@ -172,10 +177,11 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn source(args: &BenchArgs, model: &str, settings: &Settings) -> Result<Box<dyn WeightSource>> {
+fn source(args: &BenchArgs, model: &str, parts: &Parts, settings: &Settings) -> Result<Box<dyn WeightSource>> {
     match &args.architecture {
         None => {
-            let source = Model::parse(model, None)?.open_with(settings.vae_of(model), &settings.hub)?;
+            parts.check()?;
+            let source = Model::parse(model, None)?.open_with(parts, &settings.hub)?;
             settings.model.unknown_fields.judge(source.as_ref())?;
             Ok(source)
         }

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use diffusion_core::weights::VaeChoice;
 use serde_json::{Value, json};
 
 use super::{Machine, ModelTimings, Timing, machine, timing::STEP};
@@ -49,7 +50,8 @@ impl Report {
         }
         let _ = write!(
             text,
-            "\npeak: a matrix product here reaches {:.0} GFLOP/s in {}; most memory held: {}",
+            "\npeak: {} here reaches {:.0} GFLOP/s in {}; most memory held: {}",
+            machine.peak_by,
             machine.peak_flops / 1e9,
             machine.peak_precision,
             machine.peak_memory.map_or_else(|| "unknown".into(), output::size),
@@ -71,6 +73,8 @@ impl Report {
                     "width": timing.size.width,
                     "height": timing.size.height,
                     "frames": timing.frames,
+                    "texts": timing.texts,
+                    "vae": timing.vae.map(VaeChoice::name),
                     "steps": timing.steps,
                     "scheduler": timing.by.as_ref().filter(|_| timing.steps.is_some()),
                     "encoder": timing.by.as_ref().filter(|_| timing.steps.is_none()),
@@ -92,7 +96,7 @@ impl Report {
             "device_reason": policy.reason,
             "precision": { "text_encoder": policy.text_encoder.as_str(), "unet": policy.unet.as_str(), "vae": policy.vae.as_str() },
             "load_seconds": load_time.as_secs_f64(),
-            "matrix_product_peak": { "flops_per_second": machine.peak_flops, "precision": machine.peak_precision },
+            "matrix_product_peak": { "flops_per_second": machine.peak_flops, "precision": machine.peak_precision, "by": machine.peak_by },
             "peak_memory_bytes": machine.peak_memory,
             "timings": timings,
             "not_timed": missing,
@@ -101,15 +105,19 @@ impl Report {
 
     /// The share of the machine's peak speed that the median run reaches, if its operations are counted.
     fn share_of_peak(&self, timing: &Timing) -> Option<f64> {
-        let speed = timing.flops as f64 / timing.percentile(0.5).as_secs_f64();
-        (timing.flops > 0).then_some(speed / self.machine.peak_flops)
+        Some(timing.flops_per_second()? / self.machine.peak_flops)
     }
 
     fn name(timing: &Timing) -> String {
         let mut words = vec![timing.what.to_owned()];
         if timing.what == STEP {
-            words = vec![format!("{STEP} (guided: 2 {})", if timing.frames.is_some() { "clips" } else { "texts" })];
+            words = vec![match (timing.texts, timing.frames) {
+                (Some(1), _) => format!("{STEP} (unguided: 1 text)"),
+                (_, Some(_)) => format!("{STEP} (guided: 2 clips)"),
+                (_, None) => format!("{STEP} (guided: 2 texts)"),
+            }];
         }
+        words.extend(timing.vae.filter(|vae| *vae == VaeChoice::Tiny).map(|_| "TAESD".to_owned()));
         words.extend(timing.frames.map(|frames| format!("{frames} frames")));
         words.extend(timing.steps.map(|steps| format!("{steps} steps")));
         words.extend(timing.by.clone());

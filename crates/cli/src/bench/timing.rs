@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use diffusion_core::weights::VaeChoice;
 
 use super::Size;
 
@@ -15,6 +16,10 @@ pub(super) struct Timing {
     pub(super) size: Size,
     /// Frames per run; None for measurements of a single picture.
     pub(super) frames: Option<usize>,
+    /// Texts of a step: 2 if it is guided.
+    pub(super) texts: Option<usize>,
+    /// The autoencoder of a decode or of a whole picture.
+    pub(super) vae: Option<VaeChoice>,
     /// Steps of a whole picture or video.
     pub(super) steps: Option<u32>,
     /// The scheduler of a whole picture or video, or FFmpeg's name of the encoder.
@@ -29,12 +34,22 @@ impl Timing {
     /// Times `run`, after one untimed run whose operations are counted.
     pub(super) fn of(what: &'static str, size: Size, repeat: u32, run: impl FnMut() -> Result<()>) -> Result<Self> {
         let (runs, flops) = measure(repeat, run)?;
-        Ok(Self { what, size, frames: None, steps: None, by: None, runs, flops })
+        Ok(Self { what, size, frames: None, texts: None, vae: None, steps: None, by: None, runs, flops })
     }
 
     /// The same, with a frame count.
     pub(super) fn with_frames(self, frames: usize) -> Self {
         Self { frames: Some(frames), ..self }
+    }
+
+    /// The same, of a step with so many texts.
+    pub(super) fn with_texts(self, texts: usize) -> Self {
+        Self { texts: Some(texts), ..self }
+    }
+
+    /// The same, with this autoencoder.
+    pub(super) fn with_vae(self, vae: VaeChoice) -> Self {
+        Self { vae: Some(vae), ..self }
     }
 
     /// The same, as a whole picture or video.
@@ -46,6 +61,11 @@ impl Timing {
     pub(super) fn percentile(&self, share: f64) -> Duration {
         let rank = (share * self.runs.len() as f64).ceil() as usize;
         self.runs.get(rank.clamp(1, self.runs.len().max(1)) - 1).copied().unwrap_or_default()
+    }
+
+    /// Floating-point operations a second at the median; `None` if they are not counted.
+    pub(super) fn flops_per_second(&self) -> Option<f64> {
+        (self.flops > 0).then(|| self.flops as f64 / self.percentile(0.5).as_secs_f64())
     }
 
     /// Units per second at the median: steps for a whole picture or video, else frames if there are several, else runs.
@@ -69,7 +89,7 @@ impl Timing {
     }
 }
 
-/// One guided call of the noise predictor.
+/// One call of the noise predictor.
 pub(super) const STEP: &str = "unet step";
 
 /// Times `run`, after one untimed run whose operations are counted: durations, shortest first, and operations.
@@ -92,7 +112,7 @@ mod tests {
 
     fn timing(what: &'static str, runs: &[u64]) -> Timing {
         let runs = runs.iter().copied().map(Duration::from_secs).collect();
-        Timing { what, size: Size { width: 64, height: 64 }, frames: None, steps: None, by: None, runs, flops: 0 }
+        Timing { what, size: Size { width: 64, height: 64 }, frames: None, texts: None, vae: None, steps: None, by: None, runs, flops: 0 }
     }
 
     #[test]

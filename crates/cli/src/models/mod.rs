@@ -39,7 +39,8 @@ pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
     for PoolModelSettings { name, source, .. } in &settings.models {
         // Listing models must not download gigabytes.
         let offline = HubSettings { offline: true, ..settings.hub.clone() };
-        let opened = Model::parse(source, None).ok().and_then(|model| model.open(&offline).ok());
+        let parts = settings.parts_of(name);
+        let opened = Model::parse(source, None).ok().and_then(|model| model.open_with(&parts, &offline).ok());
         let bytes = opened.and_then(|source| bytes_of(source.as_ref()).ok());
         let is_here = if bytes.is_some() { "" } else { ", not found on this machine" };
         models.push(Listed { name: name.clone(), bytes: bytes.unwrap_or_default(), place: format!("served: {source}{is_here}") });
@@ -62,8 +63,9 @@ pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
 pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<()> {
     let model = Model::parse(settings.source_of(name), None)?;
     // Inspecting a model must not download gigabytes.
-    Model::check_vae(settings.vae_of(name))?;
-    let source = model.open_with(settings.vae_of(name), &HubSettings { offline: true, ..settings.hub.clone() })?;
+    let parts = settings.parts_of(name);
+    parts.check()?;
+    let source = model.open_with(&parts, &HubSettings { offline: true, ..settings.hub.clone() })?;
     let family = ModelFamily::of(source.as_ref())?;
     let pipelines::Inspection { ignored, mut refusals, own_scheduler } = pipelines::inspect(source.as_ref());
     refusals.extend(settings.model.unknown_fields.refusal(&ignored));

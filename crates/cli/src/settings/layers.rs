@@ -24,10 +24,12 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 117] = [
+pub(super) const KEYS: [(&str, Kind); 119] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.vae", Kind::Text),
+    ("model.text_encoder", Kind::Text),
+    ("model.text_encoder_2", Kind::Text),
     ("model.unknown_fields", Kind::Text),
     ("adapters.folder", Kind::Text),
     ("adapters.embeddings", Kind::Text),

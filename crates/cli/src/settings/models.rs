@@ -9,8 +9,11 @@ use diffusion_core::{adapters::AdapterChoice, policy::Precision, prompt::PromptS
 use generation::{Limits, ModelDefaults, limits::SIDE_MULTIPLE};
 use serde::Deserialize;
 
-use super::{SERVICES, Settings, VaeSetting, service_of, values};
-use crate::model::{EMBEDDED, EMBEDDED_MOTION};
+use super::{ModelSettings, SERVICES, Settings, VaeSetting, service_of, values};
+use crate::{
+    model::{EMBEDDED, EMBEDDED_MOTION},
+    parts::Parts,
+};
 
 /// The longest name, in bytes.
 const MAX_NAME: usize = 128;
@@ -65,6 +68,12 @@ pub(crate) struct PoolModelSettings {
     /// Its autoencoder, as in `model.vae`. Absent: `full`.
     #[serde(default, deserialize_with = "values::parsed_option")]
     pub vae: Option<VaeSetting>,
+    /// Its text encoder, as in `model.text_encoder`. Absent: its own.
+    #[serde(default)]
+    pub text_encoder: Option<PathBuf>,
+    /// Its second text encoder, as in `model.text_encoder_2`. Absent: its own.
+    #[serde(default)]
+    pub text_encoder_2: Option<PathBuf>,
     /// Denoising steps of requests that set none. Absent: the model's own default, else 25.
     #[serde(default)]
     pub steps: Option<u32>,
@@ -99,6 +108,11 @@ impl PoolModelSettings {
             prompt_syntax: self.prompt_syntax,
             vae: self.vae.as_ref().and_then(VaeSetting::named),
         }
+    }
+
+    fn parts(&self) -> Parts {
+        let Self { text_encoder, text_encoder_2, .. } = self;
+        Parts { vae: path_of(self.vae.as_ref()), text_encoder: text_encoder.clone(), text_encoder_2: text_encoder_2.clone() }
     }
 
     fn check(&self) -> Result<(), (&'static str, String)> {
@@ -148,8 +162,8 @@ pub(crate) struct ChosenModel {
     pub source: String,
     /// Where its motion model is, in the same form.
     pub motion: String,
-    /// Where another autoencoder is.
-    pub vae: Option<PathBuf>,
+    /// Where its parts are that are not its own.
+    pub parts: Parts,
     pub precision: Precision,
     /// The values of fields that requests omit.
     pub defaults: ModelDefaults,
@@ -158,17 +172,31 @@ pub(crate) struct ChosenModel {
 impl Settings {
     /// The default model: the entry of `[[models]]` that `model.name` names, or else the model at that place.
     pub(crate) fn default_model(&self) -> ChosenModel {
+        let vae = self.model.vae.as_ref().and_then(VaeSetting::named);
         self.model_named(&self.model.name).map_or_else(
             || ChosenModel {
-                name: self.model.name.clone(),
-                source: self.model.name.clone(),
-                motion: self.motion_model().0,
-                vae: path_of(self.model.vae.as_ref()),
-                precision: self.compute.precision,
-                defaults: ModelDefaults { vae: self.model.vae.as_ref().and_then(VaeSetting::named), ..ModelDefaults::default() },
+                parts: self.model.parts(),
+                defaults: ModelDefaults { vae, ..ModelDefaults::default() },
+                ..self.unlisted(&self.model.name)
             },
             |model| self.chosen(model),
         )
+    }
+
+    /// The model of this name: an entry of `[[models]]`, or else the model at that place.
+    pub(crate) fn model_at(&self, name: &str) -> ChosenModel {
+        self.model_named(name).map_or_else(|| self.unlisted(name), |model| self.chosen(model))
+    }
+
+    fn unlisted(&self, name: &str) -> ChosenModel {
+        ChosenModel {
+            name: name.to_owned(),
+            source: name.to_owned(),
+            motion: self.motion_model().0,
+            parts: Parts::default(),
+            precision: self.compute.precision,
+            defaults: ModelDefaults::default(),
+        }
     }
 
     /// The models of `[[models]]` other than the default.
@@ -188,10 +216,13 @@ impl Settings {
         self.model_named(name).map_or(name, |model| &model.source)
     }
 
-    /// Where another autoencoder of a model named by the user is.
-    pub(crate) fn vae_of(&self, name: &str) -> Option<&Path> {
-        let model = self.model_named(name).map(|model| &model.vae);
-        model.or((name == self.model.name).then_some(&self.model.vae))?.as_ref()?.path()
+    /// Where the parts of a model named by the user are that are not its own.
+    pub(crate) fn parts_of(&self, name: &str) -> Parts {
+        match self.model_named(name) {
+            Some(model) => model.parts(),
+            None if name == self.model.name => self.model.parts(),
+            None => Parts::default(),
+        }
     }
 
     fn model_named(&self, name: &str) -> Option<&PoolModelSettings> {
@@ -203,7 +234,7 @@ impl Settings {
             name: model.name.clone(),
             source: model.source.clone(),
             motion: model.motion.clone().unwrap_or_else(|| self.motion_model().0),
-            vae: path_of(model.vae.as_ref()),
+            parts: model.parts(),
             precision: model.precision.unwrap_or(self.compute.precision),
             defaults: model.defaults(),
         }
@@ -231,14 +262,31 @@ impl Settings {
             if is_flag("compute.precision") {
                 model.precision = None;
             }
-            if is_flag("model.vae") && model.name == self.model.name {
-                model.vae.clone_from(&self.model.vae);
+            if model.name == self.model.name {
+                for (field, setting, flag) in [
+                    ("model.text_encoder", &mut model.text_encoder, &self.model.text_encoder),
+                    ("model.text_encoder_2", &mut model.text_encoder_2, &self.model.text_encoder_2),
+                ] {
+                    if is_flag(field) {
+                        setting.clone_from(flag);
+                    }
+                }
+                if is_flag("model.vae") {
+                    model.vae.clone_from(&self.model.vae);
+                }
             }
             if is_flag("model.motion") && model.name != self.model.motion {
                 model.motion = None;
             }
         }
         Ok(())
+    }
+}
+
+impl ModelSettings {
+    fn parts(&self) -> Parts {
+        let Self { text_encoder, text_encoder_2, .. } = self;
+        Parts { vae: path_of(self.vae.as_ref()), text_encoder: text_encoder.clone(), text_encoder_2: text_encoder_2.clone() }
     }
 }
 
@@ -260,11 +308,12 @@ fn check(models: &[PoolModelSettings]) -> Result<(), String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::{io::Write as _, path::Path};
+    use std::io::Write as _;
 
     use diffusion_core::{policy::Precision, weights::VaeChoice};
 
     use super::super::{ChosenModel, Layer, Settings};
+    use crate::parts::Parts;
 
     fn read(text: &str) -> Result<Settings, String> {
         read_with(text, [])
@@ -341,19 +390,35 @@ mod tests {
         let text = "[model]\nname = \"a\"\nvae = \"full\"\n\n[[models]]\nname = \"a\"\nsource = \"nano-sd\"\nvae = \"taesd\"\n\n\
             [[models]]\nname = \"b\"\nsource = \"nano-sd\"\nvae = \"tiny\"\n";
         let settings = read(text).unwrap();
-        let found = |model: &ChosenModel| (model.vae.clone(), model.defaults.vae);
+        let found = |model: &ChosenModel| (model.parts.vae.clone(), model.defaults.vae);
         assert_eq!(found(&settings.default_model()), (Some("taesd".into()), None));
         assert_eq!(settings.other_models().map(|model| found(&model)).collect::<Vec<_>>(), [(None, Some(VaeChoice::Tiny))]);
-        assert_eq!([settings.vae_of("a"), settings.vae_of("b"), settings.vae_of("c")], [Some(Path::new("taesd")), None, None]);
+        let vae_of = |settings: &Settings, name: &str| settings.parts_of(name).vae;
+        assert_eq!(["a", "b", "c"].map(|name| vae_of(&settings, name)), [Some("taesd".into()), None, None]);
         // A flag acts on the model that it selects.
         let settings = read_with(text, [Layer::flag("--vae", "model.vae", "tiny")]).unwrap();
         assert_eq!(found(&settings.default_model()), (None, Some(VaeChoice::Tiny)));
         // Without an entry of the list.
         let settings = read("[model]\nname = \"nano-sd\"\nvae = \"taesd\"\n").unwrap();
-        assert_eq!(
-            (found(&settings.default_model()), settings.vae_of("nano-sd")),
-            ((Some("taesd".into()), None), Some(Path::new("taesd")))
-        );
+        assert_eq!((found(&settings.default_model()), vae_of(&settings, "nano-sd")), ((Some("taesd".into()), None), Some("taesd".into())));
+    }
+
+    #[test]
+    fn text_encoders_lie_elsewhere_as_flags_or_settings_say() {
+        let text = "[model]\nname = \"a\"\ntext_encoder = \"default\"\n\n[[models]]\nname = \"a\"\nsource = \"nano-sd\"\n\
+            text_encoder = \"clip_l.safetensors\"\n\n[[models]]\nname = \"b\"\nsource = \"nano-sd\"\ntext_encoder_2 = \"clip_g\"\n";
+        let found = |parts: Parts| (parts.text_encoder, parts.text_encoder_2);
+        let settings = read(text).unwrap();
+        assert_eq!(found(settings.default_model().parts), (Some("clip_l.safetensors".into()), None));
+        assert_eq!(found(settings.parts_of("b")), (None, Some("clip_g".into())));
+        // A flag acts on the model that it selects.
+        let flag = Layer::flag("--text-encoder-2", "model.text_encoder_2", "other");
+        let settings = read_with(text, [flag]).unwrap();
+        assert_eq!(found(settings.default_model().parts), (Some("clip_l.safetensors".into()), Some("other".into())));
+        assert_eq!(found(settings.parts_of("b")), (None, Some("clip_g".into())));
+        // Without an entry of the list.
+        let settings = read("[model]\nname = \"nano-sd\"\ntext_encoder = \"clip_l\"\n").unwrap();
+        assert_eq!(found(settings.parts_of("nano-sd")), (Some("clip_l".into()), None));
     }
 
     #[test]

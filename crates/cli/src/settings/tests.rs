@@ -48,7 +48,7 @@ pub(super) fn acts(table: &[Row]) {
 
 #[test]
 fn every_variable_has_an_effect() {
-    let table: [Row; 59] = [
+    let table: [Row; 61] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -60,6 +60,8 @@ fn every_variable_has_an_effect() {
         ("HF_HUB_OFFLINE", "1", |s| s.hub.offline),
         ("FRAMEWRIGHT__MODEL__NAME", "2024", |s| s.model.name == "2024"),
         ("FRAMEWRIGHT__MODEL__MOTION", "2025", |s| s.model.motion == "2025"),
+        ("FRAMEWRIGHT__MODEL__TEXT_ENCODER", "clip_l", |s| s.model.text_encoder == Some("clip_l".into())),
+        ("FRAMEWRIGHT__MODEL__TEXT_ENCODER_2", "clip_g", |s| s.model.text_encoder_2 == Some("clip_g".into())),
         ("FRAMEWRIGHT__MODEL__VAE", "full", |s| s.model.vae == Some(VaeSetting::Named(VaeChoice::Full))),
         ("FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS", "refuse", |s| s.model.unknown_fields == UnknownFields::Refuse),
         ("FRAMEWRIGHT__COMPUTE__DEVICE", "cpu", |s| s.compute.device == DeviceChoice::Cpu),

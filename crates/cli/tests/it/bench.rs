@@ -1,8 +1,10 @@
 //! `framewright bench`: the shape of its output; the times themselves depend on the machine.
 
+use std::{collections::HashMap, path::Path};
+
 use serde_json::Value;
 
-use crate::program::framewright;
+use crate::{golden_weights::draw, program::framewright, tiny_turbo::TinyTurbo};
 
 #[test]
 fn plain_prints_a_line_for_each_part() {
@@ -89,6 +91,49 @@ fn a_video_model_is_timed_part_by_part() {
         assert!(table.stdout.contains(part), "{part} is not in {}", table.stdout);
     }
     assert!(!table.stdout.contains("video, "), "{}", table.stdout);
+}
+
+/// A model of one step without guidance is timed as it runs: one text, its own steps, and its TAESD where it has one.
+#[test]
+fn a_few_step_model_is_timed_as_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("turbo");
+    TinyTurbo::load().write_folder(&model, None);
+    let timed = |more: &[&str]| {
+        let args = ["bench", "--model", "turbo", "--size", "64", "--repeat", "1", "--json"];
+        let timed = framewright(folder.path(), &[&args[..], more].concat());
+        assert_eq!((timed.code, timed.stderr.as_str()), (0, ""), "{timed:?}");
+        let report: Value = serde_json::from_str(&timed.stdout).unwrap();
+        let of = |what: &str, field: &str| {
+            let timings = report["timings"].as_array().unwrap();
+            timings.iter().find(|timing| timing["what"] == what).unwrap()[field].clone()
+        };
+        for what in ["unet step", "vae decode", "picture"] {
+            let share = of(what, "share_of_peak").as_f64().unwrap();
+            assert!(share > 0.0 && share <= 1.0, "{what}: {share}");
+        }
+        (of("unet step", "texts"), of("vae decode", "vae"), of("picture", "steps"), of("picture", "vae"))
+    };
+    assert_eq!(timed(&[]), (1.into(), "full".into(), 1.into(), "full".into()));
+    write_taesd(&model.join("vae_tiny"));
+    assert_eq!(timed(&[]), (1.into(), "tiny".into(), 1.into(), "tiny".into()));
+    assert_eq!(timed(&["--vae", "full", "--steps", "2"]), (1.into(), "full".into(), 2.into(), "full".into()));
+    let table = framewright(folder.path(), &["bench", "--model", "turbo", "--size", "64", "--repeat", "1"]).stdout;
+    for part in ["unet step (unguided: 1 text)", "vae decode, TAESD", "picture, TAESD, 1 steps"] {
+        assert!(table.contains(part), "{part} is not in {table}");
+    }
+}
+
+/// Writes the AutoencoderTiny of diffusion-core's goldens as a folder.
+fn write_taesd(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/pipelines/tiny_vae.safetensors");
+    let (_, header) = safetensors::SafeTensors::read_metadata(&std::fs::read(path).unwrap()).unwrap();
+    let json = |key: &str| -> Value { serde_json::from_str(&header.metadata().as_ref().unwrap()[key]).unwrap() };
+    std::fs::write(folder.join("config.json"), json("calls")["text_to_image"]["vae"].to_string()).unwrap();
+    let shapes: HashMap<String, Vec<usize>> = serde_json::from_value(json("shapes")["vae_tiny"].clone()).unwrap();
+    let tensors: HashMap<String, candle_core::Tensor> = shapes.iter().map(|(name, shape)| (name.clone(), draw(name, shape))).collect();
+    candle_core::safetensors::save(&tensors, folder.join("diffusion_pytorch_model.safetensors")).unwrap();
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod misfits;
 mod models;
 mod named_models;
 mod program;
+mod refiner;
 mod sdxl;
 mod secrets;
 mod serve;
@@ -19,6 +20,7 @@ mod served;
 mod services;
 #[cfg(unix)]
 mod special_files;
+mod text_encoders;
 #[path = "../../../diffusion-core/tests/it/tiny_turbo.rs"]
 mod tiny_turbo;
 mod turbo;

@@ -1,4 +1,4 @@
-//! Adapters, ControlNets and autoencoders that do not fit or are something else: one line that names the flag or the setting and the file, exit
+//! Adapters, ControlNets, autoencoders and text encoders that do not fit or are something else: one line that names the flag or the setting and the file, exit
 //! code 2, and no model loaded where the file's start shows it.
 
 use std::{fs, path::Path};
@@ -22,11 +22,11 @@ fn write(path: &Path, tensors: &[(&str, &[usize])]) {
     fs::write(path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; end]].concat()).unwrap();
 }
 
-/// A folder with adapters in "loras", ControlNets in "nets" and autoencoders in "vaes", each with files of other kinds.
+/// A folder with adapters in "loras", ControlNets in "nets", autoencoders in "vaes" and text encoders in "texts", each with files of other kinds.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    for name in ["loras", "nets", "nets/wide", "vaes", "vaes/deep"] {
+    for name in ["loras", "nets", "nets/wide", "vaes", "vaes/deep", "texts", "texts/wide", "texts/second"] {
         fs::create_dir_all(at(name)).unwrap();
     }
     let lora: [(&str, &[usize]); 2] = [
@@ -34,7 +34,7 @@ fn folder() -> tempfile::TempDir {
         ("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", &[1, 130]),
     ];
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n";
-    for place in ["loras", "nets", "vaes"] {
+    for place in ["loras", "nets", "vaes", "texts"] {
         write(&at(&format!("{place}/wide-lora.safetensors")), &lora);
         write(&at(&format!("{place}/net.safetensors")), &[("input_hint_block.0.weight", &[1]), ("zero_convs.0.0.weight", &[1])]);
         fs::write(at(&format!("{place}/lfs.safetensors")), pointer).unwrap();
@@ -56,6 +56,15 @@ fn folder() -> tempfile::TempDir {
         .collect();
     let shapes: Vec<(&str, &[usize])> = shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
     write(&at("vaes/deep/diffusion_pytorch_model.safetensors"), &shapes);
+    let mut text = nano_sd().config(Component::TextEncoder).unwrap();
+    text["hidden_size"] = 256.into();
+    fs::write(at("texts/wide/config.json"), text.to_string()).unwrap();
+    write(&at("texts/wide/model.safetensors"), &[("text_model.final_layer_norm.bias", &[256])]);
+    text["architectures"] = serde_json::json!(["CLIPTextModelWithProjection"]);
+    fs::write(at("texts/second/config.json"), text.to_string()).unwrap();
+    write(&at("texts/second/model.safetensors"), &[("text_projection.weight", &[1])]);
+    write(&at("vaes/text.safetensors"), &[("text_model.final_layer_norm.bias", &[256]), ("text_model.final_layer_norm.weight", &[256])]);
+    write(&at("texts/vae.safetensors"), &shapes);
     image::RgbImage::new(64, 64).save(at("photo.png")).unwrap();
     fs::write(
         at("usual.toml"),
@@ -87,6 +96,25 @@ fn a_misfit_ends_a_command_with_2_and_names_the_flag_and_the_file() {
         (
             vec!["--vae", "vaes/deep"],
             "vae vaes/deep/diffusion_pytorch_model.safetensors: tensor decoder.conv_in.weight: expected shape [64, 16, 3, 3], found [64, 4, ",
+        ),
+        (vec!["--vae", "vaes/text.safetensors"], "its text encoder, not a VAE: give it as the text encoder (--text-encoder, or"),
+        (vec!["--text-encoder", "texts/none"], "text_encoder texts/none: does not exist; a text encoder is a folder or a file"),
+        (vec!["--text-encoder", "texts/lfs.safetensors"], "text_encoder texts/lfs.safetensors: is a Git LFS pointer"),
+        (vec!["--text-encoder-2", "texts/page.safetensors"], "text_encoder_2 texts/page.safetensors: is a web page"),
+        (vec!["--text-encoder", "texts/wide-lora.safetensors"], "is a LoRA, not a text encoder: choose it as an adapter"),
+        (
+            vec!["--text-encoder", "texts/vae.safetensors"],
+            "text_encoder texts/vae.safetensors: is one component of a diffusers model, its VAE, not a text encoder: give it as the VAE (--vae)",
+        ),
+        (
+            vec!["--text-encoder", "vaes/deep"],
+            "field _class_name: unsupported value \"AutoencoderKL\", one component of a diffusers model, its VAE",
+        ),
+        (vec!["--text-encoder", "texts/wide"], "text_encoder texts/wide/config.json: field hidden_size: 256, but the model reads 128"),
+        (vec!["--text-encoder-2", "texts/wide"], "unsupported value \"CLIPTextModel\", a text encoder without a projection"),
+        (
+            vec!["--text-encoder-2", "texts/second"],
+            "text_encoder_2 texts/second: the model has one text encoder; only Stable Diffusion XL has",
         ),
     ];
     for (more, part) in cases {

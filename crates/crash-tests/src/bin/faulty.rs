@@ -22,6 +22,7 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     pipelines::{RunContext, VideoContext, VideoMonitor, VideoProgress, nano_sd, nano_svd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
+    weights::StopCheck,
 };
 use generation::{
     DeviceModel, ImageOutput, ImageRequest, ImageSpec, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo, TruncatedText,
@@ -117,8 +118,8 @@ impl DeviceModel for Faulty {
         self.with_fault(monitor, |model, monitor| model.image(spec, seed, RunContext { monitor, journal, run }))
     }
 
-    fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
-        self.inner.video_shape(spec)
+    fn video_shape(&mut self, spec: &VideoSpec, stop: &StopCheck) -> diffusion_core::Result<VideoShape> {
+        self.inner.video_shape(spec, stop)
     }
 
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> diffusion_core::Result<Vec<TruncatedText>> {

@@ -11,7 +11,7 @@ use std::{
 use super::{Adapter, SHOWN, adapted_tensors::AdaptedTensors, first_of, first_tensors, layer::Parameter, layer_names::LayerNames};
 use crate::{
     Error, Result,
-    weights::{Component, ModelFamily, TensorShape, TensorSource, VaeChoice, WeightSource, model_of_adapter},
+    weights::{Component, ModelFamily, TensorShape, TensorSource, TextEncoder, VaeChoice, WeightSource, model_of_adapter},
 };
 
 /// The parts that adapters change, where a model has them.
@@ -193,6 +193,10 @@ impl WeightSource for AdaptedSource {
 
     fn other_vae(&self) -> Option<(VaeChoice, String)> {
         self.source.other_vae()
+    }
+
+    fn other_text_encoders(&self) -> Vec<(TextEncoder, String)> {
+        self.source.other_text_encoders()
     }
 
     fn vaes(&self) -> Vec<VaeChoice> {

@@ -4,7 +4,7 @@
 //! no more than a prompt has room for. Reference: `create_embedding_from_data` of stable-diffusion-webui's
 //! modules/textual_inversion/textual_inversion.py, and diffusers' `loaders/textual_inversion.py`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 
@@ -28,6 +28,7 @@ const XL_KEYS: [&str; 2] = ["clip_l", "clip_g"];
 pub struct Embedding {
     /// The word: the file's name without its ending.
     pub name: String,
+    path: PathBuf,
     /// The vectors for each text encoder that the file knows, [vectors, width], f32 on the CPU; at least one tensor.
     parts: Vec<Tensor>,
 }
@@ -56,7 +57,12 @@ impl Embedding {
         };
         let parts = own.into_iter().map(|key| read_vectors(&file, key)).collect::<Result<_>>()?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, parts })
+        Ok(Self { name, path: path.to_owned(), parts })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The vectors for a text encoder of this width.

@@ -220,6 +220,19 @@ impl TextConditioner {
         Ok((tokens.len(), tokenizer.max_length().saturating_sub(2)))
     }
 
+    /// The embeddings that are words of these texts, each once.
+    pub fn used_words(&self, texts: Texts<'_>, syntax: PromptSyntax) -> Vec<&str> {
+        let first = self.encoders.first().map(|first| prompt::used_words(texts.first, syntax, &first.words));
+        let second = self.encoders.second().map(|second| prompt::used_words(texts.second, syntax, &second.words));
+        let mut used: Vec<&str> = Vec::new();
+        for word in first.into_iter().chain(second).flatten() {
+            if !used.contains(&word) {
+                used.push(word);
+            }
+        }
+        used
+    }
+
     /// The writing systems that the model reads.
     pub fn scripts(&self) -> Scripts {
         self.tokenizer().0.scripts()

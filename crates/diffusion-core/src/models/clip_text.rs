@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Result,
     ops::{Activation, LayerNorm},
-    weights::ComponentWeights,
+    weights::{ComponentWeights, text_part},
 };
 
 /// config.json of a text encoder.
@@ -97,11 +97,6 @@ impl ClipTextConfig {
         ]);
         Ok((config, reader.ignored()))
     }
-}
-
-/// The text encoder's part of a file: that of a whole CLIP model holds it in a nested object.
-pub(super) fn text_part(json: &Value) -> &Value {
-    json.get("text_config").filter(|part| part.is_object()).unwrap_or(json)
 }
 
 /// The tokens of texts, of which some may be hidden from all others.

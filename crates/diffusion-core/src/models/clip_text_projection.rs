@@ -7,10 +7,14 @@ use candle_core::{DType, Tensor};
 use serde_json::Value;
 
 use super::{
-    clip_text::{ClipTextConfig, ClipTextModel, TextTokens, text_part},
+    clip_text::{ClipTextConfig, ClipTextModel, TextTokens},
     config_reader::ConfigReader,
 };
-use crate::{Result, ops::Linear, weights::ComponentWeights};
+use crate::{
+    Result,
+    ops::Linear,
+    weights::{ComponentWeights, text_part},
+};
 
 const FILE: &str = "text_encoder_2/config.json";
 

@@ -113,7 +113,7 @@ impl<'a> Inspector<'a> {
         });
         let were_read = text_encoder.is_some() == has_first && text_encoder_2.is_some() == has_second;
         if let Some(unet) = unet.as_ref().filter(|_| were_read) {
-            self.found.refusals.extend(image::check_fit(text_encoder.as_ref(), text_encoder_2.as_ref(), unet).err());
+            self.found.refusals.extend(image::check_fit(self.source, text_encoder.as_ref(), text_encoder_2.as_ref(), unet).err());
         }
         self.weights(Component::TextEncoder, text_encoder, ClipTextModel::load);
         self.weights(Component::TextEncoder2, text_encoder_2, ClipTextModelWithProjection::load);

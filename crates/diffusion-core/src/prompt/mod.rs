@@ -125,6 +125,24 @@ pub fn chunks_with(prompt: &str, syntax: PromptSyntax, tokenizer: &ClipTokenizer
     }
 }
 
+/// The added words that a prompt has, each once.
+pub fn used_words<'a>(prompt: &str, syntax: PromptSyntax, words: &'a AddedWords) -> Vec<&'a str> {
+    match syntax {
+        PromptSyntax::Plain | PromptSyntax::Compel => words.used_in(prompt),
+        PromptSyntax::A1111 => {
+            let parts = a1111::parse(prompt);
+            let texts = parts.iter().filter_map(|part| if let Part::Text { text, .. } = part { Some(text.as_str()) } else { None });
+            let mut used: Vec<&str> = Vec::new();
+            for word in texts.flat_map(|text| words.used_in(text)) {
+                if !used.contains(&word) {
+                    used.push(word);
+                }
+            }
+            used
+        }
+    }
+}
+
 /// The tokens of a plain prompt, however long, without start and end tokens.
 ///
 /// # Errors

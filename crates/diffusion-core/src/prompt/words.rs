@@ -46,6 +46,17 @@ impl AddedWords {
         }
     }
 
+    /// The words that a text has, each once.
+    pub(super) fn used_in<'a>(&'a self, text: &str) -> Vec<&'a str> {
+        let (mut used, mut rest) = (Vec::new(), text);
+        while let Some((_, ids, after)) = self.find(rest) {
+            let word = self.words.iter().find(|(_, own)| *own == ids).map(|(name, _)| name.as_str());
+            used.extend(word.filter(|word| !used.contains(word)));
+            rest = after;
+        }
+        used
+    }
+
     /// The first word in a text, as its ids between the texts before and after it.
     fn find<'a>(&self, text: &'a str) -> Option<(&'a str, Range<u32>, &'a str)> {
         if self.words.is_empty() {
@@ -79,6 +90,15 @@ fn is_border(left: Option<char>, right: Option<char>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_word_of_a_text_is_named_once() {
+        let mut words = AddedWords::default();
+        words.add("ink", 10..11);
+        words.add("Wash", 11..13);
+        assert_eq!(words.used_in("a wash, INK and ink, inkwell"), ["Wash", "ink"]);
+        assert!(words.used_in("a boat").is_empty());
+    }
 
     #[test]
     fn words_are_found_at_their_borders_in_any_case() {

@@ -157,6 +157,11 @@ impl SchedulerConfig {
         Self { eta, ..self }
     }
 
+    /// The number of training's timesteps.
+    pub(crate) fn num_train_timesteps(&self) -> usize {
+        self.num_train_timesteps
+    }
+
     /// The interpretation of the model's output.
     pub fn prediction_type(&self) -> PredictionType {
         self.prediction_type

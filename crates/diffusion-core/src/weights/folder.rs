@@ -46,6 +46,11 @@ impl DiffusersFolder {
     /// [`Error::File`] if the folder has no model_index.json, [`Error::Config`] if that names a pipeline or a model class that this crate
     /// does not implement.
     pub fn open(path: impl Into<PathBuf>, variant: Option<&str>) -> Result<Self> {
+        Self::open_with(path, variant, &[])
+    }
+
+    /// As [`Self::open`], for a model of which these parts come from elsewhere.
+    pub(super) fn open_with(path: impl Into<PathBuf>, variant: Option<&str>, other_parts: &[Component]) -> Result<Self> {
         let root = path.into();
         check_is_folder(&root)?;
         if let Some(variant) = variant
@@ -54,7 +59,7 @@ impl DiffusersFolder {
             return Err(Error::Params { field: "variant", reason: format!("{variant:?} is no variant's name, such as fp16") });
         }
         let folder = Self { root, variant: variant.map(str::to_owned), only: None, stop: never() };
-        model_index::check(&folder.config(Component::ModelIndex)?)?;
+        model_index::check(&model_index::with_parts(folder.config(Component::ModelIndex)?, other_parts))?;
         Ok(folder)
     }
 
@@ -172,7 +177,9 @@ impl WeightSource for DiffusersFolder {
                 let known = kinds::of_folder(&self.root, GivenAs::Model).map(|what| format!("; {what}")).unwrap_or_default();
                 Err(Error::file(path, format!("is missing, so this is no diffusers model folder{known}")))
             }
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Error::file(path, "is missing")),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::file(path, format!("is missing{}", model_index::advice(component.folder()))))
+            }
             Err(source) => Err(Error::Io { path, source }),
         }
     }

@@ -39,7 +39,7 @@ pub(super) enum OpenClip {
 }
 
 /// OpenCLIP's projection, [hidden, projected].
-const PROJECTION: &str = "text_projection";
+pub(super) const PROJECTION: &str = "text_projection";
 
 const HEAD_WIDTH: usize = 64;
 
@@ -79,23 +79,39 @@ impl Shapes {
     }
 }
 
-/// CLIP's configuration and tensors.
+/// Widths by which text encoders are told apart, which all have OpenCLIP's activation but OpenAI's: OpenAI's, and OpenCLIP-H's, whose last layer
+/// is omitted.
+const OPENAI_WIDTH: usize = 768;
+const OPENCLIP_H_WIDTH: usize = 1024;
+
+/// The configuration and tensors of a text encoder with transformers' names, with its projection if it is read.
 ///
 /// # Errors
 /// [`crate::Error::Weights`] naming a missing tensor.
-pub(super) fn clip(part: &LdmPart) -> Result<(Value, TensorTable)> {
+pub(super) fn clip(part: &LdmPart, projects: bool) -> Result<(Value, TensorTable)> {
     // Files exist with and without this level.
     let level = if part.has_any("text_model.") { "text_model." } else { "" };
     let token_embedding = format!("{level}embeddings.token_embedding.weight");
+    let hidden_size = part.dimension(&token_embedding, 1)?;
+    let layers = part.count(|layer| format!("{level}encoder.layers.{layer}."));
     let shapes = Shapes {
         vocab_size: part.dimension(&token_embedding, 0)?,
-        hidden_size: part.dimension(&token_embedding, 1)?,
+        hidden_size,
         intermediate_size: part.dimension(&format!("{level}encoder.layers.0.mlp.fc1.weight"), 0)?,
-        num_hidden_layers: part.count(|layer| format!("{level}encoder.layers.{layer}.")),
+        num_hidden_layers: if projects || hidden_size != OPENCLIP_H_WIDTH { layers } else { layers.min(UNUSED_LAYER) },
         max_position_embeddings: part.dimension(&format!("{level}embeddings.position_embedding.weight"), 0)?,
     };
-    let config = shapes.config(part, "CLIPTextModel", &token_embedding, "quick_gelu", shapes.hidden_size)?;
-    Ok((config, part.rename(|name, tensor| Ok(vec![(name.to_owned(), tensor.clone())]))?))
+    let (class, projection_dim) = if projects {
+        ("CLIPTextModelWithProjection", part.dimension("text_projection.weight", 0)?)
+    } else {
+        ("CLIPTextModel", hidden_size)
+    };
+    let hidden_act = if projects || hidden_size >= OPENCLIP_H_WIDTH { "gelu" } else { "quick_gelu" };
+    let config = shapes.config(part, class, &token_embedding, hidden_act, projection_dim)?;
+    // A whole CLIP has an image encoder beside it.
+    let is_text = |name: &str| name.starts_with(level) || (projects && name.starts_with("text_projection."));
+    let keep = |name: &str, tensor: &StoredTensor| Ok(if is_text(name) { vec![(name.to_owned(), tensor.clone())] } else { Vec::new() });
+    Ok((config, part.rename(keep)?))
 }
 
 /// OpenCLIP's configuration and tensors.
@@ -114,7 +130,8 @@ pub(super) fn openclip(part: &LdmPart, tower: OpenClip) -> Result<(Value, Tensor
     };
     let (class, projection_dim) =
         if projects { ("CLIPTextModelWithProjection", part.dimension(PROJECTION, 1)?) } else { ("CLIPTextModel", 512) };
-    let config = shapes.config(part, class, "token_embedding.weight", "gelu", projection_dim)?;
+    let hidden_act = if projects || shapes.hidden_size != OPENAI_WIDTH { "gelu" } else { "quick_gelu" };
+    let config = shapes.config(part, class, "token_embedding.weight", hidden_act, projection_dim)?;
     let table = part.rename(|name, tensor| {
         for (openclip, diffusers) in [
             ("token_embedding.weight", "text_model.embeddings.token_embedding.weight"),

@@ -32,6 +32,8 @@ mod names;
 mod numbers;
 mod opcodes;
 mod open;
+mod other_text;
+mod other_texts;
 mod other_vae;
 mod pickle;
 mod pickle_tensors;
@@ -44,6 +46,7 @@ mod single_file;
 mod strided;
 mod table;
 mod tensor_file;
+mod text_places;
 mod torch_file;
 mod torch_legacy;
 mod transformers_folder;
@@ -64,6 +67,9 @@ pub(crate) use model_index::ignored as ignored_entries;
 pub(crate) use model_index::zeroes_empty_negatives;
 pub use numbers::{Numbers, StoredNumbers};
 pub use open::{OpenOptions, open_model};
+pub(crate) use other_text::text_part;
+pub use other_text::{OtherText, TextEncoder, TextEncoderFacts, check_text_encoder};
+pub use other_texts::OtherTexts;
 pub use other_vae::{OtherVae, check_vae};
 pub use prediction::PredictionType;
 pub use random::RandomWeights;
@@ -211,6 +217,11 @@ pub trait WeightSource: Send + Sync {
     /// An autoencoder from elsewhere, by the name of its file or folder: which of the model's it is.
     fn other_vae(&self) -> Option<(VaeChoice, String)> {
         None
+    }
+
+    /// The text encoders from elsewhere, by the names of their files or folders.
+    fn other_text_encoders(&self) -> Vec<(TextEncoder, String)> {
+        Vec::new()
     }
 
     /// Remarks for users about how the model was read, one sentence each: conclusions about what its files do not state.

@@ -210,7 +210,7 @@ pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
     }
     for (part, classes) in family.parts() {
         match class_of(entries.get(*part)) {
-            None => return fail(part, "missing".into()),
+            None => return fail(part, format!("missing{}", advice(part))),
             Some(class) if classes.contains(&class) => {}
             Some(class) => return fail(part, format!("unsupported class {class}, expected {}", classes.join(" or "))),
         }
@@ -239,6 +239,35 @@ fn flag(index: &Value, field: &str, default: bool) -> Result<bool> {
         Some(Value::Bool(truth)) => Ok(*truth),
         Some(Value::Null) => Ok(false),
         Some(value) => Err(Error::config(FILE, field, format!("expected true or false, found {value}"))),
+    }
+}
+
+/// The index with entries for parts that lie elsewhere. Stable Diffusion XL's refiner has no first text encoder and gets none.
+pub(super) fn with_parts(mut index: Value, parts: &[Component]) -> Value {
+    let is_refiner = index.get(AESTHETICS_SCORE) == Some(&Value::Bool(true));
+    let Some(entries) = index.as_object_mut() else { return index };
+    for part in parts {
+        let class = if *part == Component::Vae {
+            ["diffusers", "AutoencoderKL"]
+        } else if *part == Component::TextEncoder2 {
+            ["transformers", "CLIPTextModelWithProjection"]
+        } else if *part == Component::TextEncoder && !is_refiner {
+            ["transformers", "CLIPTextModel"]
+        } else {
+            continue;
+        };
+        entries.insert(part.folder().into(), Value::from(class.to_vec()));
+    }
+    index
+}
+
+/// What to do about a part that a model lacks, as the end of a sentence.
+pub(super) fn advice(part: &str) -> &'static str {
+    match part {
+        "vae" => ": name one besides (--vae)",
+        "text_encoder" => ": name one besides (--text-encoder)",
+        "text_encoder_2" => ": name one besides (--text-encoder-2)",
+        _ => "",
     }
 }
 

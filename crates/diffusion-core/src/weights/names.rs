@@ -5,6 +5,7 @@
 //! * VAE attention: `query`, `key`, `value`, `proj_attn` became `to_q`, `to_k`, `to_v`, `to_out.0`, and their weights, once 1x1
 //!   convolutions in LDM files, are matrices (diffusers `models/attention_processor.py` and `loaders/single_file_utils.py`);
 //! * the image encoder's and the captioner's never changed;
+//! * a file of a whole CLIP has an image encoder too, which is left out;
 //! * `position_ids` is a buffer that old transformers stored; no model reads it.
 
 use super::{Component, strided::StoredTensor};
@@ -31,7 +32,9 @@ fn without_position_ids(name: String) -> Option<String> {
 }
 
 fn text_encoder(name: String) -> Option<String> {
-    if name == "position_ids" || name.ends_with(".position_ids") {
+    // A whole CLIP's file has an image encoder besides.
+    let of_images = ["vision_model.", "visual_projection."].iter().any(|start| name.starts_with(start)) || name == "logit_scale";
+    if of_images || name == "position_ids" || name.ends_with(".position_ids") {
         return None;
     }
     // The projection is not part of the text model.

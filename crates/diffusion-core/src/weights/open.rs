@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{DiffusersFolder, PredictionType, SingleFile, SingleFileOptions, WeightSource, kinds};
+use super::{Component, DiffusersFolder, PredictionType, SingleFile, SingleFileOptions, TextEncoderFacts, WeightSource, kinds};
 use crate::{Error, Result};
 
 /// Facts about a model that its files do not state; the first two options apply each to only one kind of model and is refused for the other.
@@ -14,6 +14,22 @@ pub struct OpenOptions {
     pub prediction_type: Option<PredictionType>,
     /// Whether the autoencoder comes from elsewhere ([`super::OtherVae`]): a single-file checkpoint may then lack one.
     pub has_other_vae: bool,
+    /// The text encoder that comes from elsewhere ([`super::OtherTexts`]): the model may then lack its own.
+    pub text_encoder: Option<TextEncoderFacts>,
+    /// The second text encoder, likewise.
+    pub text_encoder_2: Option<TextEncoderFacts>,
+}
+
+impl OpenOptions {
+    /// The components that come from elsewhere.
+    fn other_parts(&self) -> Vec<Component> {
+        let parts = [
+            (Component::Vae, self.has_other_vae),
+            (Component::TextEncoder, self.text_encoder.is_some()),
+            (Component::TextEncoder2, self.text_encoder_2.is_some()),
+        ];
+        parts.into_iter().filter_map(|(component, is_other)| is_other.then_some(component)).collect()
+    }
 }
 
 /// Opens a diffusers folder, or a single-file checkpoint in safetensors or as a torch archive.
@@ -27,7 +43,7 @@ pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSo
             let reason = "a model folder's scheduler_config.json says it; the option is for single-file checkpoints";
             return Err(Error::Params { field: "prediction_type", reason: reason.into() });
         }
-        return Ok(Box::new(DiffusersFolder::open(path, options.variant.as_deref())?));
+        return Ok(Box::new(DiffusersFolder::open_with(path, options.variant.as_deref(), &options.other_parts())?));
     }
     if !path.exists() {
         return Err(Error::file(path, "does not exist"));
@@ -44,6 +60,6 @@ pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSo
         }
         _ => return Err(Error::file(path, "is neither a model folder nor a .safetensors or .ckpt checkpoint")),
     }
-    let OpenOptions { prediction_type, has_other_vae, .. } = *options;
-    Ok(Box::new(SingleFile::open(path, SingleFileOptions { prediction_type, has_other_vae })?))
+    let OpenOptions { variant: _, prediction_type, has_other_vae, text_encoder, text_encoder_2 } = *options;
+    Ok(Box::new(SingleFile::open(path, SingleFileOptions { prediction_type, has_other_vae, text_encoder, text_encoder_2 })?))
 }

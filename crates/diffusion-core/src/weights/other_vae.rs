@@ -12,12 +12,13 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, DiffusersFolder, ModelFamily, TensorSource, VaeChoice, WeightSource, container,
+    Component, DiffusersFolder, ModelFamily, TensorSource, TextEncoder, VaeChoice, WeightSource, container,
     contents::Contents,
     kinds::{self, GivenAs},
     ldm::LdmPart,
     ldm_vae,
     mapping::{WeightFile, never},
+    model_index,
     table::TensorTable,
 };
 use crate::{Error, Result};
@@ -187,14 +188,9 @@ impl WeightSource for OtherVae {
         if component == self.component() {
             return self.vae_config();
         }
-        let mut config = self.source.config(component)?;
-        if component == Component::ModelIndex
-            && self.choice == VaeChoice::Full
-            && let Some(entries) = config.as_object_mut()
-        {
-            entries.insert("vae".into(), json!(["diffusers", "AutoencoderKL"]));
-        }
-        Ok(config)
+        let config = self.source.config(component)?;
+        let is_replaced = component == Component::ModelIndex && self.choice == VaeChoice::Full;
+        Ok(if is_replaced { model_index::with_parts(config, &[Component::Vae]) } else { config })
     }
 
     fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
@@ -208,6 +204,10 @@ impl WeightSource for OtherVae {
     fn other_vae(&self) -> Option<(VaeChoice, String)> {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         Some((self.choice, name.to_string_lossy().into_owned()))
+    }
+
+    fn other_text_encoders(&self) -> Vec<(TextEncoder, String)> {
+        self.source.other_text_encoders()
     }
 
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {

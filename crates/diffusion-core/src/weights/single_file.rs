@@ -12,7 +12,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Component, PredictionType, TensorSource, WeightSource, architectures, container, kinds,
+    Component, PredictionType, TensorSource, TextEncoderFacts, WeightSource, architectures, container, kinds,
+    kinds::Beside,
     ldm::LdmPart,
     ldm_text::{self, OpenClip},
     ldm_unet, ldm_vae, ldm_video,
@@ -20,6 +21,7 @@ use super::{
     prediction::{self, Family, Prediction},
     strided::StoredTensor,
     table::TensorTable,
+    text_places::{TextPlaces, XlTexts},
 };
 use crate::{Error, Result, regular_file};
 
@@ -32,6 +34,10 @@ pub struct SingleFileOptions {
     pub prediction_type: Option<PredictionType>,
     /// Whether the autoencoder comes from elsewhere, so that the file may lack one: see [`super::OtherVae`].
     pub has_other_vae: bool,
+    /// The text encoder that comes from elsewhere, so that the file may lack it: see [`super::OtherTexts`].
+    pub text_encoder: Option<TextEncoderFacts>,
+    /// The second text encoder of Stable Diffusion XL, likewise.
+    pub text_encoder_2: Option<TextEncoderFacts>,
 }
 
 /// A component's configuration and tensors.
@@ -47,10 +53,13 @@ pub struct SingleFile {
     unet: Part,
     /// Absent if it comes from elsewhere and the file has none.
     vae: Option<Part>,
-    /// Not in Stable Diffusion XL's refiner.
-    text_encoder: Option<(Part, &'static str)>,
-    /// Of Stable Diffusion XL.
-    text_encoder_2: Option<(Part, &'static str)>,
+    /// Not in Stable Diffusion XL's refiner. Absent if it comes from elsewhere and the file has none.
+    text_encoder: Option<Part>,
+    /// Of Stable Diffusion XL. Likewise.
+    text_encoder_2: Option<Part>,
+    /// The configurations of their tokenizers.
+    tokenizer: Option<&'static str>,
+    tokenizer_2: Option<&'static str>,
     /// Of Stable Video Diffusion.
     image_encoder: Option<Part>,
     scheduler: Value,
@@ -74,32 +83,38 @@ impl SingleFile {
         if ldm_video::is_video(all) {
             return Self::video(path.clone(), all);
         }
-        if let Some(reason) = kinds::refusal(&shapes, options.has_other_vae) {
+        let beside = (options.text_encoder, options.text_encoder_2);
+        let is_beside = Beside { vae: options.has_other_vae, text_encoder: beside.0.is_some() || beside.1.is_some() };
+        if let Some(reason) = kinds::refusal(&shapes, is_beside) {
             return Err(Error::file(path, reason));
         }
         let part = |component, prefixes: &[&'static str]| LdmPart::new(component, path.clone(), prefixes, all);
 
         let unet_part = part(Component::Unet, &[ldm_unet::PREFIX]);
         let vae_part = part(Component::Vae, &ldm_vae::PREFIXES);
-        let has = |prefix: &str| all.iter().any(|(name, _)| name.starts_with(prefix));
-        let openclip = ldm_text::OPENCLIP_PREFIXES.into_iter().any(has);
-        let has_two_texts = has(ldm_text::XL_PREFIX);
-        let is_xl = has_two_texts || (openclip && unet_part.has_any("label_emb."));
+        let texts = TextPlaces::find(&unet_part, all, beside);
+        if let Some(reason) = texts.missing() {
+            return Err(Error::file(path, reason));
+        }
+        let (openclip, is_xl) = (texts.is_openclip, texts.xl.is_some());
         let own = |(config, tensors): (Value, TensorTable)| (config, Arc::new(tensors));
-        let text_encoder = if is_xl && !has_two_texts {
+        let text_encoder = if !texts.has_first {
             None
-        } else if openclip {
-            let text = ldm_text::openclip(&part(Component::TextEncoder, &ldm_text::OPENCLIP_PREFIXES), OpenClip::Penultimate)?;
-            Some((own(text), architectures::OPENCLIP_TOKENIZER))
+        } else if openclip && !is_xl {
+            Some(own(ldm_text::openclip(&part(Component::TextEncoder, &ldm_text::OPENCLIP_PREFIXES), OpenClip::Penultimate)?))
         } else {
-            let text = ldm_text::clip(&part(Component::TextEncoder, &ldm_text::CLIP_PREFIXES))?;
-            Some((own(text), architectures::CLIP_TOKENIZER))
+            Some(own(ldm_text::clip(&part(Component::TextEncoder, &ldm_text::CLIP_PREFIXES), false)?))
         };
-        let text_encoder_2 = if is_xl {
-            let text = ldm_text::openclip(&part(Component::TextEncoder2, &ldm_text::SECOND_PREFIXES), OpenClip::Projected)?;
-            Some((own(text), architectures::OPENCLIP_TOKENIZER))
+        let text_encoder_2 = if texts.has_second {
+            Some(own(ldm_text::openclip(&part(Component::TextEncoder2, &ldm_text::SECOND_PREFIXES), OpenClip::Projected)?))
         } else {
             None
+        };
+        let (tokenizer, tokenizer_2) = match (texts.xl, openclip) {
+            (Some(XlTexts::Both), _) => (Some(architectures::CLIP_TOKENIZER), Some(architectures::OPENCLIP_TOKENIZER)),
+            (Some(XlTexts::Second), _) => (None, Some(architectures::OPENCLIP_TOKENIZER)),
+            (None, true) => (Some(architectures::OPENCLIP_TOKENIZER), None),
+            (None, false) => (Some(architectures::CLIP_TOKENIZER), None),
         };
         let unet = ldm_unet::Layout::infer(&unet_part, is_xl)?;
         let vae = if vae_part.has_any("") { Some(ldm_vae::Layout::infer(&vae_part)?) } else { None };
@@ -123,18 +138,26 @@ impl SingleFile {
             own((vae.config(side, is_xl), tensors))
         });
         let remark = format!("predicts {prediction_type} at {side}x{side}: {because}");
-        let projected = text_encoder_2.as_ref().and_then(|((config, _), _)| config.get("projection_dim")?.as_u64());
-        let pooled = projected.map(|channels| (channels as usize, if text_encoder.is_some() { 6 } else { 5 }));
+        let projected = text_encoder_2.as_ref().and_then(|(config, _)| config.get("projection_dim")?.as_u64());
+        let projected = projected.map(|channels| channels as usize).or(options.text_encoder_2.map(|text| text.projection_dim));
+        let pooled = projected.zip(texts.xl).map(|(channels, texts)| (channels, texts.time_ids()));
+        if text_encoder_2.is_none()
+            && let Some(pooled) = pooled
+        {
+            texts.check_projection(&unet_part, pooled)?;
+        }
         Ok(Self {
-            index: match (is_xl, text_encoder.is_some()) {
-                (false, _) => architectures::MODEL_INDEX,
-                (true, true) => architectures::XL_MODEL_INDEX,
-                (true, false) => architectures::REFINER_MODEL_INDEX,
+            index: match texts.xl {
+                None => architectures::MODEL_INDEX,
+                Some(XlTexts::Both) => architectures::XL_MODEL_INDEX,
+                Some(XlTexts::Second) => architectures::REFINER_MODEL_INDEX,
             },
             unet: own((unet.config(&unet_part, latents, pooled)?, unet_tensors)),
             vae,
             text_encoder,
             text_encoder_2,
+            tokenizer,
+            tokenizer_2,
             image_encoder: None,
             scheduler: scheduler(&path, family, &predicts)?,
             remark,
@@ -160,6 +183,8 @@ impl SingleFile {
             vae: Some(own(ldm_video::vae(&path, all)?)),
             text_encoder: None,
             text_encoder_2: None,
+            tokenizer: None,
+            tokenizer_2: None,
             image_encoder: Some(own(ldm_video::image_encoder(&path, all)?)),
             scheduler: parse(&path, architectures::EULER_V)?,
             remark: format!("makes {num_frames} frames: its name {} xt", if is_xt { "has" } else { "lacks" }),
@@ -168,14 +193,22 @@ impl SingleFile {
         })
     }
 
-    /// One of the text encoders, with its tokenizer's configuration.
-    fn text(&self, component: Component) -> Result<&(Part, &'static str)> {
+    /// One of the text encoders.
+    fn text(&self, component: Component) -> Result<&Part> {
         let text = if component == Component::TextEncoder2 { &self.text_encoder_2 } else { &self.text_encoder };
         text.as_ref().ok_or_else(|| self.has_no(component))
     }
 
     fn has_no(&self, component: Component) -> Error {
-        let advice = if component == Component::Vae { "; give the folder or file of an AutoencoderKL as its VAE" } else { "" };
+        let advice = if component == Component::Vae {
+            "; give the folder or file of an AutoencoderKL as its VAE"
+        } else if component == Component::TextEncoder && self.tokenizer.is_some() {
+            "; name one besides (--text-encoder)"
+        } else if component == Component::TextEncoder2 && self.tokenizer_2.is_some() {
+            "; name one besides (--text-encoder-2)"
+        } else {
+            ""
+        };
         Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint{advice}"))
     }
 }
@@ -231,9 +264,9 @@ impl WeightSource for SingleFile {
             Component::ModelIndex => Ok(architectures::with_scheduler(parse(&self.path, self.index)?, &self.scheduler)),
             Component::Unet => Ok(self.unet.0.clone()),
             Component::Vae => Ok(self.vae.as_ref().ok_or_else(|| self.has_no(component))?.0.clone()),
-            Component::TextEncoder | Component::TextEncoder2 => Ok(self.text(component)?.0.0.clone()),
-            Component::Tokenizer => parse(&self.path, self.text(Component::TextEncoder)?.1),
-            Component::Tokenizer2 => parse(&self.path, self.text(Component::TextEncoder2)?.1),
+            Component::TextEncoder | Component::TextEncoder2 => Ok(self.text(component)?.0.clone()),
+            Component::Tokenizer => parse(&self.path, self.tokenizer.ok_or_else(|| self.has_no(component))?),
+            Component::Tokenizer2 => parse(&self.path, self.tokenizer_2.ok_or_else(|| self.has_no(component))?),
             Component::Scheduler => Ok(self.scheduler.clone()),
             Component::ImageEncoder => Ok(self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?.0.clone()),
             Component::FeatureExtractor if self.image_encoder.is_some() => parse(&self.path, architectures::CLIP_IMAGES),
@@ -259,7 +292,7 @@ impl WeightSource for SingleFile {
         let (_, table) = match component {
             Component::Unet => &self.unet,
             Component::Vae => self.vae.as_ref().ok_or_else(|| self.has_no(component))?,
-            Component::TextEncoder | Component::TextEncoder2 => &self.text(component)?.0,
+            Component::TextEncoder | Component::TextEncoder2 => self.text(component)?,
             Component::ImageEncoder => self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?,
             Component::ModelIndex
             | Component::TinyVae

@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use candle_core::{DType, Tensor};
 
-use super::{Component, Numbers, TensorShape, TensorSource, VaeChoice, WeightSource};
+use super::{Component, Numbers, TensorShape, TensorSource, TextEncoder, VaeChoice, WeightSource};
 use crate::{Error, Result};
 
 /// The components whose tensors a load reads.
@@ -72,6 +72,10 @@ impl WeightSource for WatchedSource {
 
     fn other_vae(&self) -> Option<(VaeChoice, String)> {
         self.source.other_vae()
+    }
+
+    fn other_text_encoders(&self) -> Vec<(TextEncoder, String)> {
+        self.source.other_text_encoders()
     }
 
     fn vaes(&self) -> Vec<VaeChoice> {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use diffusion_core::{
     adapters::{Adapter, Embedding},
-    weights::{OpenOptions, check_controlnet, check_vae, open_controlnet, open_model},
+    weights::{OpenOptions, TextEncoder, check_controlnet, check_text_encoder, check_vae, open_controlnet, open_model},
 };
 
 use crate::weights::safetensors_bytes;
@@ -130,12 +130,14 @@ fn files_of_other_families_and_formats_are_named() {
 
 /// What is said of a file that is given as a ControlNet, as a VAE, as an adapter and as an embedding; the first two by a look at its start,
 /// too.
-fn elsewhere(path: &Path) -> [(&'static str, Option<String>); 6] {
+fn elsewhere(path: &Path) -> [(&'static str, Option<String>); 8] {
     let said = |result: diffusion_core::Result<()>| result.err().map(|error| error.to_string());
     [
         ("a ControlNet", said(open_controlnet(path).map(drop))),
         ("a ControlNet", said(check_controlnet(path).map(drop))),
         ("a VAE", said(check_vae(path))),
+        ("a text encoder", said(check_text_encoder(path, TextEncoder::First))),
+        ("a text encoder", said(check_text_encoder(path, TextEncoder::Second))),
         ("an adapter", said(Adapter::open("x", path).map(drop))),
         ("an adapter", said(Adapter::check(path))),
         ("an embedding", said(Embedding::open(path).map(drop))),
@@ -146,7 +148,7 @@ fn elsewhere(path: &Path) -> [(&'static str, Option<String>); 6] {
 fn files_are_named_wherever_they_are_given() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");
-    let names: [(&[&str], &str, &str); 14] = [
+    let names: [(&[&str], &str, &str); 17] = [
         (&["lora_unet_mid_block.lora_up.weight", "lora_unet_mid_block.lora_down.weight"], "is a LoRA, not ", "choose it as an adapter"),
         (&["x.hada_w1_a", "x.hada_w2_a"], "is a LyCORIS adapter (LoHa, LoKr, OFT and the like), not ", "choose it as an adapter"),
         (&["emb_params"], "is a textual-inversion embedding, not ", "put it into the folder of the setting adapters.embeddings"),
@@ -166,6 +168,13 @@ fn files_are_named_wherever_they_are_given() {
         (
             &["text_model.encoder.layers.0.x", "text_model.y"],
             "is one component of a diffusers model, its text encoder, not ",
+            "give it as the text encoder (--text-encoder, or --text-encoder-2",
+        ),
+        (&["transformer.resblocks.0.ln_2.weight", "y"], "is a text encoder alone, not ", "give it as the text encoder"),
+        (&["vision_model.x", "text_model.y"], "is a CLIP, which has a text encoder, not ", "give it as the text encoder"),
+        (
+            &["encoder.block.0.layer.0.x", "shared.weight"],
+            "is a T5 text encoder (of Stable Diffusion 3, Flux and others), not ",
             "supported are",
         ),
         (&["double_blocks.0.img_attn.norm.key_norm.scale", "x"], "is a Flux checkpoint (schnell, or another one", "supported are"),
@@ -185,6 +194,7 @@ fn files_are_named_wherever_they_are_given() {
                 "an embedding" => advice.starts_with("put it into the folder"),
                 // A checkpoint has a VAE.
                 "a VAE" => ["give it as the VAE", "give it as the model"].contains(&advice),
+                "a text encoder" => advice.starts_with("give it as the text encoder"),
                 _ => advice == "choose it as a ControlNet",
             };
             if belongs {
@@ -238,8 +248,20 @@ fn folders_are_named_wherever_they_are_given() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(file), content).unwrap();
-        for said in [check_controlnet(folder.path()).map(drop), open_controlnet(folder.path()).map(drop), check_vae(folder.path())] {
-            let said = said.unwrap_err().to_string();
+        for said in [
+            check_controlnet(folder.path()).map(drop),
+            open_controlnet(folder.path()).map(drop),
+            check_vae(folder.path()),
+            check_text_encoder(folder.path(), TextEncoder::First),
+        ] {
+            let said = match said {
+                Err(error) => error.to_string(),
+                Ok(()) => panic!("{file} {content}"),
+            };
+            if said.contains("has no weight file: looked for model.safetensors") {
+                assert!(content.contains("CLIPTextModel"), "where it belongs: {said}");
+                continue;
+            }
             assert!(said.contains(is) && said.lines().count() == 1, "{file}: {said}");
         }
     }
@@ -249,6 +271,10 @@ fn folders_are_named_wherever_they_are_given() {
     fs::write(folder.path().join("diffusion_pytorch_model.safetensors"), pointer).unwrap();
     fs::write(folder.path().join("config.json"), r#"{"_class_name": "ControlNetModel"}"#).unwrap();
     assert!(check_controlnet(folder.path()).unwrap_err().to_string().contains("diffusion_pytorch_model.safetensors: is a Git LFS pointer"));
+    fs::write(folder.path().join("model.safetensors"), pointer).unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"architectures": ["CLIPTextModel"]}"#).unwrap();
+    let said = check_text_encoder(folder.path(), TextEncoder::First).unwrap_err().to_string();
+    assert!(said.contains("model.safetensors: is a Git LFS pointer"), "{said}");
     fs::write(folder.path().join("config.json"), r#"{"_class_name": "AutoencoderKL"}"#).unwrap();
     assert!(check_vae(folder.path()).unwrap_err().to_string().contains("diffusion_pytorch_model.safetensors: is a Git LFS pointer"));
 }

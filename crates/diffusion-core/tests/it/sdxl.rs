@@ -171,7 +171,12 @@ pub(crate) fn call(name: &str) -> Json {
 }
 
 pub(crate) fn source(call: &Json) -> GoldenXl {
-    GoldenXl { shapes: serde_json::from_str(&golden_metadata("sdxl", "images")["shapes"]).unwrap(), call: call.clone() }
+    source_of("images", call)
+}
+
+/// The model of a call of another golden on the same folder.
+pub(crate) fn source_of(golden: &str, call: &Json) -> GoldenXl {
+    GoldenXl { shapes: serde_json::from_str(&golden_metadata("sdxl", golden)["shapes"]).unwrap(), call: call.clone() }
 }
 
 pub(crate) fn xl_params(call: &Json) -> ImageParams {

@@ -110,7 +110,7 @@ pub(crate) fn check_against_diffusers(name: &str) -> SingleFile {
 }
 
 /// Checks that every component's names, shapes, values and configuration match the golden's.
-fn check_tensors(model: &SingleFile, golden: &Value) {
+pub(crate) fn check_tensors(model: &dyn WeightSource, golden: &Value) {
     let family = ModelFamily::of(model).unwrap();
     assert_eq!(family.weighted_components().len(), golden["tensors"].as_object().unwrap().len());
     for &component in family.weighted_components() {
@@ -384,9 +384,10 @@ fn other_files_are_identified() {
         assert!(message.contains(kind) && message.contains(path.to_str().unwrap()), "{tensor}: {message}");
     }
     let message = refusal(&[("model.diffusion_model.out.2.weight", &[1])]);
-    assert!(message.contains("is a UNet alone") && message.contains("it has no VAE and no text encoder"), "{message}");
+    assert!(message.contains("is a UNet alone: name the other parts besides (--vae and --text-encoder)"), "{message}");
     let message = refusal(&[("model.diffusion_model.out.2.weight", &[1]), ("first_stage_model.decoder.conv_in.bias", &[1])]);
-    assert!(message.contains("has no text encoder, so it is not a complete Stable Diffusion checkpoint"), "{message}");
+    let advice = "has no text encoder, so it is not a complete Stable Diffusion checkpoint: name one besides (--text-encoder)";
+    assert!(message.contains(advice), "{message}");
     assert!(refusal(&[("a", &[1, 1, 1]), ("b", &[1])]).contains("no Stable Diffusion checkpoint (its first tensors are "));
     let refiner = [("conditioner.embedders.0.model.ln_final.weight", &[1][..]), ("model.diffusion_model.label_emb.0.0.weight", &[1, 1])];
     assert!(refusal(&refiner).contains("has no VAE, so it is not a complete Stable Diffusion checkpoint"));
@@ -395,7 +396,7 @@ fn other_files_are_identified() {
         ("model.diffusion_model.label_emb.0.0.weight", &[1, 1]),
         ("first_stage_model.decoder.conv_in.bias", &[1]),
     ];
-    assert!(refusal(&without_first).contains("has no text encoder, so it is not a complete Stable Diffusion checkpoint"));
+    assert!(refusal(&without_first).contains("has no first text encoder, so it is not a complete Stable Diffusion checkpoint"));
 
     for (bytes, kind) in [(&b"<!DOCTYPE html>"[..], "is a web page"), (b"GGUF\x03\0\0\0", "is a GGUF file")] {
         fs::write(&path, bytes).unwrap();

@@ -23,6 +23,14 @@ pub enum Refusal {
         /// The models that are set up.
         known: Vec<String>,
     },
+    /// A field names something that does not go together with the rest.
+    #[error("{field}: {reason}")]
+    Unfit {
+        /// The field.
+        field: &'static str,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Its model is still being loaded.
     #[error("Model not loaded yet")]
     Loading,
@@ -63,6 +71,7 @@ impl Refusal {
                 (!field.is_empty() && field.bytes().all(is_name)).then_some(field)
             }
             Self::UnknownProvider { .. } | Self::UnknownModel { .. } => Some("model"),
+            Self::Unfit { field, .. } => Some(field),
             Self::OtherKind { .. } | Self::Loading | Self::Failed(_) | Self::StoredOnly { .. } => None,
         }
     }

@@ -123,7 +123,7 @@ impl Dispatcher {
             return Ok(chosen);
         }
         let rank = |refusal: &Refusal| match refusal {
-            Refusal::TooLarge(_) | Refusal::UnknownModel { .. } => 0,
+            Refusal::TooLarge(_) | Refusal::UnknownModel { .. } | Refusal::Unfit { .. } => 0,
             Refusal::Loading => 1,
             Refusal::Failed(_) => 2,
             Refusal::OtherKind { .. } | Refusal::Provider(_) | Refusal::UnknownProvider { .. } | Refusal::StoredOnly { .. } => 3,

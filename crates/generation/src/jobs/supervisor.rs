@@ -96,7 +96,7 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
                     None => unserved(&refusal),
                 },
                 // The model was set up in an earlier run of the program.
-                Err(refusal @ Refusal::UnknownModel { .. }) => unserved(&refusal),
+                Err(refusal @ (Refusal::UnknownModel { .. } | Refusal::Unfit { .. })) => unserved(&refusal),
                 Ok(())
                 | Err(
                     Refusal::Loading

@@ -3,6 +3,7 @@
 //! It must not know jobs or devices. Every kind of request takes the same path: `request` -> `validate` -> `spec`.
 
 mod check;
+pub(crate) mod choices;
 pub mod field_error;
 pub mod given_image;
 pub mod image;

@@ -18,13 +18,15 @@ use generation::{
     ModelDefaults, ModelSetup, OpenModel, PoolSettings, jobs::Work,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::fake::{held_only, hold, images};
 
 /// A folder of adapters for nano-sd, removed with this.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("framewright-generation-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         for (file, layer, channels) in [
@@ -41,7 +43,7 @@ impl Folder {
         Self(path)
     }
 
-    async fn backend(&self, usual: &[&str]) -> LocalBackend {
+    pub(crate) async fn backend(&self, usual: &[&str]) -> LocalBackend {
         self.backend_of(usual, || Ok(Box::new(nano_sd()))).await
     }
 
@@ -381,11 +383,47 @@ async fn a_model_whose_usual_adapter_is_gone_is_loaded_for_those_who_do_not_need
     );
 }
 
+/// As the web UI writes them: each embedding that is a word of a prompt, by the SHA-256 of its file.
+#[tokio::test]
+async fn images_name_the_hashes_of_the_embeddings_that_they_used() {
+    let folder = Folder::new("embeddings");
+    let words = folder.0.join("words");
+    fs::create_dir(&words).unwrap();
+    let mut hashes = Vec::new();
+    for (name, scale) in [("Cat:toy, old", 1.0_f32), ("dim", 2.0)] {
+        let header = r#"{"emb_params":{"dtype":"F32","shape":[1,128],"data_offsets":[0,512]}}"#;
+        let numbers = (0..128).flat_map(|index| (scale * 0.02 * (index as f32).cos()).to_le_bytes());
+        let bytes: Vec<u8> = (header.len() as u64).to_le_bytes().into_iter().chain(header.bytes()).chain(numbers).collect();
+        fs::write(words.join(format!("{name}.safetensors")), &bytes).unwrap();
+        let digest = Sha256::digest(&bytes);
+        hashes.push(digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>());
+    }
+    let open = move || {
+        let adapters = Adapters::new(|| Ok(Box::new(nano_sd()))).with_embeddings(words.clone());
+        OpenModel::adapted(Box::new(nano_sd()), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None, adapters)
+    };
+    let models = vec![ModelSetup::new("nano", open)];
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
+    local.loaded().await.unwrap();
+    let written = async |prompt: &str, negative: &str, guidance: f64| {
+        let request = ImageRequest { negative_prompt: Some(negative.into()), guidance_scale: Some(guidance), ..request(prompt, None) };
+        let parameters = make(&local, request).await.unwrap().parameters;
+        parameters.split_once("TI hashes: ").map(|(_, rest)| rest.split_once(", RNG").unwrap().0.to_owned())
+    };
+    let [cat, dim] = &hashes[..] else { panic!("two are written") };
+    assert_eq!(written("a boat", "", 5.0).await, None);
+    assert_eq!(written("a DIM boat", "", 5.0).await, Some(format!("\"dim: {dim}\"")));
+    // Separators leave the name, as in the web UI; a negative prompt counts where it is read.
+    let both = format!("\"dim: {dim}, Cattoy old: {cat}\"");
+    assert_eq!(written("dim, dim", "a cat:toy, old", 5.0).await, Some(both));
+    assert_eq!(written("a boat", "dim", 1.0).await, None);
+}
+
 #[tokio::test]
 async fn tags_in_the_texts_of_a_video_are_remarked_on() {
     let folder = Folder::new("videos");
     let model = folder.backend(&[]).await.model().unwrap();
     assert!(model.remarks_on_texts(["a boat", "a < b"]).is_empty());
     let remarks = model.remarks_on_texts(["a boat", "rain <lora:ink>", "<lora:ink:strength=3>"]);
-    assert!(remarks.len() == 1 && remarks[0].contains("is read as text") && remarks[0].contains("models.loras"), "{remarks:?}");
+    assert!(remarks.len() == 1 && remarks[0].contains("is read as text: adapters are chosen by tags of the prompts only"), "{remarks:?}");
 }

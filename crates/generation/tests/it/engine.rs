@@ -12,6 +12,7 @@ use std::{
 use diffusion_core::{
     Error, Result,
     pipelines::{RunContext, VideoContext},
+    weights::StopCheck,
 };
 use generation::{
     BackendError, DeviceModel, ImageOutput, ImageSpec, LoadedModel, LocalBackend, LocalSettings, ModelStatus, Refusal, SubmitError,
@@ -116,8 +117,8 @@ impl DeviceModel for Watched {
         self.model.image(spec, seed, context)
     }
 
-    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
-        self.model.video_shape(spec)
+    fn video_shape(&mut self, spec: &VideoSpec, stop: &StopCheck) -> Result<VideoShape> {
+        self.model.video_shape(spec, stop)
     }
 
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
@@ -139,8 +140,8 @@ impl DeviceModel for Counting {
         if self.fails && spec.prompt() == "a picture" { Err(Error::NonFinite { what: "the latents".into() }) } else { made }
     }
 
-    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
-        self.model.video_shape(spec)
+    fn video_shape(&mut self, spec: &VideoSpec, stop: &StopCheck) -> Result<VideoShape> {
+        self.model.video_shape(spec, stop)
     }
 
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {

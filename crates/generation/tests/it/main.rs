@@ -1,6 +1,7 @@
 //! The crate's integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod adapted_videos;
 mod adapters;
 mod artifact;
 mod backends;
@@ -21,6 +22,7 @@ mod previews;
 mod provider;
 mod queue;
 mod races;
+mod refiner;
 mod remote;
 mod remote_relay;
 mod remote_routing;

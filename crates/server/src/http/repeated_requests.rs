@@ -3,7 +3,7 @@
 //! After a lost connection, a timeout or a busy answer these clients repeat a request, also a POST, and name no `Idempotency-Key`; the header
 //! `x-stainless-retry-count` says that it is a repetition. So each first request gets a name here, and its repetition, which has the same
 //! contents, gets the same one. The invariants: equal requests that are no repetitions have different names, also if they are sent at once;
-//! one first request has one successor of each count; a name is forgotten after [`KEPT`], and their number is bounded.
+//! one first request has one successor of each count; a name is forgotten after an hour, and their number is bounded.
 //!
 //! It must not know what a request asks for. The names are in memory: after a restart of the server a repetition is a first request.
 
@@ -31,7 +31,10 @@ const MOST_EQUAL: usize = 64;
 
 /// The named requests; clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct RepeatedRequests(Arc<Mutex<HashMap<(String, String), Vec<Sent>>>>);
+pub struct RepeatedRequests(Arc<Mutex<Named>>);
+
+/// Requests by owner and fingerprint.
+type Named = HashMap<(String, String), Vec<Sent>>;
 
 /// A request that was sent once or more.
 #[derive(Debug)]

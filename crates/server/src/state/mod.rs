@@ -127,6 +127,13 @@ impl ApiState {
         Ok(opened.unwrap_or(Err(Refusal::Loading))?)
     }
 
+    /// Waits a moment for the files of a request's refiner; whether it can be one is judged when the job is submitted.
+    pub(crate) async fn await_refiner(&self, name: Option<&str>) {
+        if let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) {
+            let _judged_later: Result<Arc<ModelInfo>, Problem> = self.ready_model(Some(name)).await;
+        }
+    }
+
     /// The source of pictures for a job of this machine.
     pub(crate) fn images(&self) -> ImageSource<'_> {
         ImageSource {

@@ -38,6 +38,11 @@ impl ImageVaeConfig {
         Ok((Self::Kl(config), ignored))
     }
 
+    /// Whether it is a small approximation of another one: an AutoencoderTiny.
+    pub fn is_tiny(&self) -> bool {
+        matches!(self, Self::Tiny(_))
+    }
+
     /// Image pixels along a side for each latent.
     pub fn factor(&self) -> usize {
         match self {

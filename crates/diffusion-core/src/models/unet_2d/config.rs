@@ -115,6 +115,12 @@ impl UNet2dConfig {
         self.shape().planned(Blocks::Images, texts, height, width)
     }
 
+    /// Channels of the texts that its transformers read; `None` without transformers.
+    pub fn text_width(&self) -> Option<usize> {
+        let reads = |level: &&UNetLevel| level.down_attention || level.up_attention;
+        self.levels.iter().find(reads).map(|level| level.cross_attention_dim)
+    }
+
     /// The channels of the residuals that a ControlNet adds: to each skip, and to the middle.
     pub(crate) fn residual_channels(&self) -> Vec<usize> {
         let (mut channels, middle) = self.shape().residual_channels();

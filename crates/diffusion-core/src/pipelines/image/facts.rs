@@ -2,7 +2,11 @@
 //!
 //! This module must not depend on requests. Invariant: each fact equals that of the loaded model.
 
-use super::{ImageDefaults, Start, own_scheduler::OwnScheduler, vaes::VaeConfigs};
+use super::{
+    ImageDefaults, Start,
+    own_scheduler::OwnScheduler,
+    vaes::{VaeConfigs, available_vaes},
+};
 use crate::{
     Result,
     imaging::sizes::of_latents,
@@ -45,7 +49,7 @@ impl ImageFacts {
             default_size: of_latents(unet.sample_size, vae.factor()),
             scheduler: scheduler.config(&Start::Noise, None).map(|config| config.name()),
             scripts: tokenizer.scripts(),
-            vaes: source.vaes(),
+            vaes: available_vaes(source)?,
             defaults: ImageDefaults::of(source)?,
         })
     }

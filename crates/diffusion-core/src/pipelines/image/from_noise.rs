@@ -2,7 +2,10 @@
 
 use candle_core::Tensor;
 
-use super::{ImageParams, StableDiffusion};
+use super::{
+    ImageParams, StableDiffusion,
+    refine::{HandedOver, PartOfRun, Until},
+};
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
@@ -11,16 +14,26 @@ use crate::{
 };
 
 impl StableDiffusion {
-    /// The denoised latents of one image.
-    pub(super) fn latents_from_noise(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
+    /// The latents of one image, denoised as far as `until` says.
+    pub(super) fn latents_from_noise(&self, params: &ImageParams, until: Until, monitor: &mut dyn StepMonitor) -> Result<HandedOver> {
         self.check_text_to_image()?;
         let mut scheduler = self.scheduler.start(params)?;
-        let conditioning = self.conditioning(params, scheduler.timesteps().len())?;
+        let (calls, trained) = (scheduler.timesteps().len(), self.trained_timesteps(params)?);
+        let end = until.step(scheduler.as_ref(), 0, trained)?;
+        let conditioning = self.conditioning(params, calls)?;
         let mut noise = SeededNoise::new(params.seed);
         let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;
         let paint = |latents: &Tensor| self.paint(latents);
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
-        run.run(latents, |sample, timestep, call| conditioning.predict(sample, timestep, call), |_, _, latents| Ok(latents))
+        let mut monitor = PartOfRun { monitor, before: 0, after: calls - end };
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor: &mut monitor };
+        let predict = |sample: &Tensor, timestep, call| conditioning.predict(sample, timestep, call);
+        let latents = run.run_until(end, latents, predict, |_, _, latents| Ok(latents))?;
+        Ok(HandedOver { latents, noise, calls: end })
+    }
+
+    /// Training's timesteps, of a request's scheduler.
+    pub(super) fn trained_timesteps(&self, params: &ImageParams) -> Result<usize> {
+        Ok(self.scheduler.config(&params.start, params.scheduler)?.num_train_timesteps())
     }
 
     /// Refuses a model that makes no image from a prompt alone.

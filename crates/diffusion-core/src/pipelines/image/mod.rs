@@ -15,11 +15,13 @@ mod interpolate;
 mod own_scheduler;
 mod params;
 mod prompt;
+mod refine;
 mod text_parts;
+mod unloaded;
 mod vaes;
 mod xl;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Tensor};
 use image::RgbImage;
@@ -29,7 +31,9 @@ pub use self::{
     defaults::ImageDefaults,
     facts::ImageFacts,
     params::{ImageParams, Start, first_user_step, smallest_strength},
-    vaes::NO_TINY_VAE,
+    refine::HandedOver,
+    unloaded::UnloadedModel,
+    vaes::{NO_FULL_VAE, NO_TINY_VAE, available_vaes},
     xl::XlParams,
 };
 pub(super) use self::{
@@ -38,7 +42,7 @@ pub(super) use self::{
     text_parts::check_fit,
     vaes::{VaeConfigs, check_fit as check_vae_fit, check_latents},
 };
-use self::{text_parts::TextParts, vaes::Vaes};
+use self::{refine::Until, text_parts::TextParts, vaes::Vaes};
 use super::{
     RunContext,
     latent_colours::{self, LatentColours},
@@ -56,7 +60,7 @@ use crate::{
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
     tokenizer::Scripts,
-    weights::{Component, KeptLayers, ModelFamily, WeightSource},
+    weights::{Component, KeptLayers, ModelFamily, VaeChoice, WeightSource},
 };
 
 /// A Stable Diffusion 1.x, 2.x or XL model, loaded.
@@ -75,7 +79,7 @@ pub struct StableDiffusion {
     /// The words that files add to prompts.
     embeddings: Vec<Embedding>,
     /// Fitted on first use.
-    colours: OnceLock<LatentColours>,
+    colours: Arc<OnceLock<LatentColours>>,
     /// Its layers, for [`Self::reload`].
     kept: KeptLayers,
 }
@@ -93,20 +97,18 @@ impl StableDiffusion {
     }
 
     /// Loads the model again from `source`, which is the same model with other adapters: only layers that differ are read. They are freed
-    /// before, so this takes no more memory than a load, but an error leaves no model.
+    /// before, so this takes no more memory than a load, but an error leaves no model; [`Self::unload`] keeps the layers then.
     ///
     /// # Errors
     /// As [`Self::load`].
     pub fn reload(self, source: &dyn WeightSource) -> Result<Self> {
-        let Self { family, policy, text_conditioner, unet, vaes, weight_bytes, embeddings, colours, kept, .. } = self;
-        for component in family.weighted_components() {
-            kept.retain(*component, source.tensors(*component)?.as_ref());
-        }
-        let tokenizers = text_conditioner.tokenizers();
-        drop((text_conditioner, unet, vaes));
-        let mut model = Self { weight_bytes, colours, ..Self::load_with(source, &policy, kept, &tokenizers)? };
-        model.set_embeddings(embeddings)?;
-        Ok(model)
+        self.unload().load(source)
+    }
+
+    /// The model without what its layers are part of, to be loaded again.
+    pub fn unload(self) -> UnloadedModel {
+        let Self { family, policy, text_conditioner, weight_bytes, embeddings, colours, kept, .. } = self;
+        UnloadedModel { family, policy, tokenizers: text_conditioner.tokenizers(), weight_bytes, embeddings, colours, kept }
     }
 
     fn load_with(source: &dyn WeightSource, policy: &ExecutionPolicy, kept: KeptLayers, loaded: &Tokenizers) -> Result<Self> {
@@ -118,7 +120,7 @@ impl StableDiffusion {
         let text_parts = TextParts::read(source, family, loaded)?;
         let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
         let vae_configs = VaeConfigs::read(source, family)?;
-        text_parts.check_fit(&unet_config)?;
+        text_parts.check_fit(source, &unet_config)?;
         let tiny_dtype = policy.vae;
         let policy = vae_configs.upcast(policy);
 
@@ -132,7 +134,7 @@ impl StableDiffusion {
         let tiny = |config| ImageVae::load(config, &weights(Component::TinyVae, tiny_dtype)?);
         let vaes = Vaes { full, tiny: vae_configs.tiny.as_ref().map(tiny).transpose()? };
         let weight_bytes = counter.bytes().saturating_sub(compact_saving(&unet_config, &policy));
-        let colours = OnceLock::new();
+        let colours = Arc::default();
         let controlnet = LargestControlNet::of(source, &unet_config, &policy)?;
         Ok(Self {
             name: source.name(),
@@ -180,6 +182,14 @@ impl StableDiffusion {
         &self.vaes.full
     }
 
+    /// The chosen autoencoder, for benchmarks and checks.
+    ///
+    /// # Errors
+    /// [`Error::Params`] if the model has no such one.
+    pub fn chosen_vae(&self, choice: VaeChoice) -> Result<&ImageVae> {
+        self.vaes.chosen(choice)
+    }
+
     /// The model's native image size, (width, height) in pixels: the noise predictor's `sample_size`, or 64 latents if it has none.
     pub fn default_size(&self) -> (u32, u32) {
         sizes::of_latents(self.unet.config().sample_size, self.vae().config().factor())
@@ -220,18 +230,30 @@ impl StableDiffusion {
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model does not support this start;
     /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn image(&self, params: &ImageParams, context: RunContext<'_>) -> Result<RgbImage> {
+        self.check_params(params)?;
+        self.finished(params, context, |monitor| self.latents(params, monitor))
+    }
+
+    fn check_params(&self, params: &ImageParams) -> Result<()> {
         params.check(self.pixels_per_latent())?;
         params.xl.check(self.family)?;
-        for control in &params.controls.nets {
-            self.check_controlnet(control.net.config())?;
-        }
+        params.controls.nets.iter().try_for_each(|control| self.check_controlnet(control.net.config()))
+    }
+
+    /// The image of the latents that the journal has, or else of those that `denoise` makes.
+    fn finished(
+        &self,
+        params: &ImageParams,
+        context: RunContext<'_>,
+        denoise: impl FnOnce(&mut dyn StepMonitor) -> Result<Tensor>,
+    ) -> Result<RgbImage> {
         let RunContext { monitor, journal, run } = context;
         let mut journal = RunJournal::new(journal, run);
         if let Some(image) = journal.image(0, (params.width, params.height)) {
             monitor.on_kept();
             return Ok(image);
         }
-        let latents = journal.latents_or(&self.latents_shape(params), monitor, |monitor| self.latents(params, monitor))?;
+        let latents = journal.latents_or(&self.latents_shape(params), monitor, denoise)?;
         let images = self.decode_images(&[latents], params.vae, monitor)?;
         let image = images.into_iter().next().ok_or(Error::Candle(candle_core::Error::UnwrapNone))?;
         journal.keep_image(0, &image);
@@ -241,8 +263,10 @@ impl StableDiffusion {
     /// The denoised latents of one image.
     fn latents(&self, params: &ImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         match &params.start {
-            Start::Noise => self.latents_from_noise(params, monitor),
-            Start::Image { init_image, strength } => self.latents_from_image(params, (init_image, *strength), monitor),
+            Start::Noise => Ok(self.latents_from_noise(params, Until::End, monitor)?.latents),
+            Start::Image { init_image, strength } => {
+                Ok(self.latents_from_image(params, (init_image, *strength), Until::End, monitor)?.latents)
+            }
             Start::Inpaint { init_image, mask_image, strength } => {
                 self.inpainted_latents(params, (init_image, mask_image, *strength), monitor)
             }
@@ -262,7 +286,7 @@ impl StableDiffusion {
 
     /// Renders a small image of clean latents, [1, channels, height, width]: by the small autoencoder if there is one.
     fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
-        if let Some(vae) = &self.vaes.tiny {
+        if let Some(vae) = self.vaes.small() {
             return frames::to_rgb_image(&vae.decode(&latent_colours::shrunk(latents, self.pixels_per_latent())?)?);
         }
         let vae = self.vae();

@@ -13,11 +13,14 @@ use crate::{
     models::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection, ClipTextProjectionConfig, UNet2dConfig},
     policy::ExecutionPolicy,
     tokenizer::ClipTokenizer,
-    weights::{Component, ComponentWeights, ModelFamily, WeightSource, zeroes_empty_negatives},
+    weights::{Component, ComponentWeights, ModelFamily, TextEncoder, WeightSource, zeroes_empty_negatives},
 };
 
 /// Height and width of the original image, top and left of the crop, height and width of the target.
 const TIME_IDS: usize = 6;
+
+/// The width of Stable Diffusion XL's first text encoder.
+const FIRST_WIDTH: usize = 768;
 
 /// The refiner's, which has a score instead of the target.
 const REFINER_TIME_IDS: usize = 5;
@@ -36,11 +39,13 @@ impl TextParts {
     pub(super) fn read(source: &dyn WeightSource, family: ModelFamily, loaded: &Tokenizers) -> Result<Self> {
         let first = || -> Result<_> {
             let tokenizer = loaded.first.clone().map_or_else(|| ClipTokenizer::load(source).map(Arc::new), Ok)?;
-            Ok((tokenizer, ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?))
+            let config = ClipTextConfig::from_json(&source.config(Component::TextEncoder)?);
+            Ok((tokenizer, config.map_err(|error| error.in_file(&source.config_name(Component::TextEncoder)))?))
         };
         let second = || -> Result<_> {
             let tokenizer = loaded.second.clone().map_or_else(|| ClipTokenizer::load_second(source).map(Arc::new), Ok)?;
-            Ok((tokenizer, ClipTextProjectionConfig::from_json(&source.config(Component::TextEncoder2)?)?))
+            let config = ClipTextProjectionConfig::from_json(&source.config(Component::TextEncoder2)?);
+            Ok((tokenizer, config.map_err(|error| error.in_file(&source.config_name(Component::TextEncoder2)))?))
         };
         let configs = match (family.has_first_text_encoder(), family.is_xl()) {
             (true, false) => TextEncoders::First(first()?),
@@ -51,12 +56,12 @@ impl TextParts {
         Ok(Self { configs, zeroes_empty_negatives })
     }
 
-    /// [`check_fit`] of these text encoders.
+    /// [`check_fit`] of these text encoders of `source`.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the field of the noise predictor that does not fit.
-    pub(super) fn check_fit(&self, unet: &UNet2dConfig) -> Result<()> {
-        check_fit(self.configs.first().map(|(_, config)| config), self.configs.second().map(|(_, config)| config), unet)
+    /// [`Error::Config`] naming the field that does not fit.
+    pub(super) fn check_fit(&self, source: &dyn WeightSource, unet: &UNet2dConfig) -> Result<()> {
+        check_fit(source, self.configs.first().map(|(_, config)| config), self.configs.second().map(|(_, config)| config), unet)
     }
 
     /// Loads the text encoders; `weights` opens a component in a precision.
@@ -85,18 +90,35 @@ impl TextParts {
     }
 }
 
-/// Refuses a noise predictor that cannot read the states of these text encoders.
+/// Refuses a noise predictor that cannot read the states of these text encoders of `source`. If one of them comes from elsewhere, it is the one at
+/// fault.
 ///
 /// # Errors
 /// [`Error::Config`] naming the field.
 pub(in crate::pipelines) fn check_fit(
+    source: &dyn WeightSource,
     first: Option<&ClipTextConfig>,
     second: Option<&ClipTextProjectionConfig>,
     unet: &UNet2dConfig,
 ) -> Result<()> {
     let refuse = |field: &str, reason: String| Err(Error::config("unet/config.json", field, reason));
+    let others = source.other_text_encoders();
+    let is_other = |which: TextEncoder| others.iter().any(|(other, _)| *other == which);
+    let misfit = |which: TextEncoder, field: &str, found: usize, expected: usize| {
+        Err(Error::config(source.config_name(which.component()), field, format!("{found}, but the model reads {expected}")))
+    };
     let (second, text_time) = match (second, unet.text_time) {
-        (None, None) => return Ok(()),
+        (None, None) => {
+            let (Some(first), Some(wanted)) = (first, unet.text_width()) else { return Ok(()) };
+            return match first.hidden_size {
+                found if found == wanted => Ok(()),
+                found if is_other(TextEncoder::First) => misfit(TextEncoder::First, "hidden_size", found, wanted),
+                expected => {
+                    let reason = format!("unsupported value {wanted}, expected {expected}: the text encoder's hidden_size");
+                    refuse("cross_attention_dim", reason)
+                }
+            };
+        }
         (None, Some(_)) => {
             let reason = "unsupported value \"text_time\" in a model with one text encoder; supported: null";
             return refuse("addition_embed_type", reason.into());
@@ -106,7 +128,18 @@ pub(in crate::pipelines) fn check_fit(
         }
         (Some(second), Some(text_time)) => (second, text_time),
     };
-    let states = first.map_or(0, |first| first.hidden_size) + second.text.hidden_size;
+    let widths = (first.map_or(0, |first| first.hidden_size), second.text.hidden_size);
+    let states = widths.0 + widths.1;
+    if let Some(wanted) = unet.text_width().filter(|wanted| *wanted != states) {
+        // Of two from elsewhere, the one that is as wide as the published one is not at fault.
+        let is_second = is_other(TextEncoder::Second) && (!is_other(TextEncoder::First) || widths.0 == FIRST_WIDTH);
+        if is_second {
+            return misfit(TextEncoder::Second, "hidden_size", widths.1, wanted.saturating_sub(widths.0));
+        }
+        if is_other(TextEncoder::First) {
+            return misfit(TextEncoder::First, "hidden_size", widths.0, wanted.saturating_sub(widths.1));
+        }
+    }
     if let Some(level) = unet.levels.iter().find(|level| level.cross_attention_dim != states) {
         let found = level.cross_attention_dim;
         return refuse("cross_attention_dim", format!("unsupported value {found}, expected {states}: the text encoders' hidden_size"));
@@ -114,6 +147,10 @@ pub(in crate::pipelines) fn check_fit(
     let ids = if first.is_some() { TIME_IDS } else { REFINER_TIME_IDS };
     let expected = second.projection_dim + ids * text_time.addition_time_embed_dim;
     let found = text_time.projection_class_embeddings_input_dim;
+    if found != expected && is_other(TextEncoder::Second) {
+        let wanted = found.saturating_sub(ids * text_time.addition_time_embed_dim);
+        return misfit(TextEncoder::Second, "projection_dim", second.projection_dim, wanted);
+    }
     if found != expected {
         let parts = format!("text_encoder_2's projection_dim and {ids} times addition_time_embed_dim");
         return refuse("projection_class_embeddings_input_dim", format!("unsupported value {found}, expected {expected}: {parts}"));

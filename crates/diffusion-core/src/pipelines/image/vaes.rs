@@ -55,6 +55,17 @@ impl VaeConfigs {
     }
 }
 
+/// The autoencoders that a model has by these names, the one of requests that choose none first. A model whose own is an AutoencoderTiny has no
+/// full one.
+///
+/// # Errors
+/// Those of the source, for its configuration.
+pub fn available_vaes(source: &dyn WeightSource) -> Result<Vec<VaeChoice>> {
+    let own = source.config(Component::Vae)?;
+    let is_tiny = own.get("_class_name").and_then(Value::as_str) == Some("AutoencoderTiny");
+    Ok(if is_tiny { vec![VaeChoice::Tiny] } else { source.vaes() })
+}
+
 /// Refuses an autoencoder whose latents are normalised by channel, which only diffusers' pipelines of Stable Diffusion XL do.
 ///
 /// # Errors
@@ -97,14 +108,23 @@ impl Vaes {
     pub(in crate::pipelines) fn chosen(&self, choice: VaeChoice) -> Result<&ImageVae> {
         match choice {
             VaeChoice::Full => Ok(&self.full),
-            VaeChoice::Tiny => self.tiny.as_ref().ok_or_else(|| Error::Params { field: "vae", reason: NO_TINY_VAE.into() }),
+            VaeChoice::Tiny => self.small().ok_or_else(|| Error::Params { field: "vae", reason: NO_TINY_VAE.into() }),
         }
+    }
+
+    /// The small one, which may be the model's own.
+    pub(in crate::pipelines) fn small(&self) -> Option<&ImageVae> {
+        self.tiny.as_ref().or(Some(&self.full).filter(|own| own.config().is_tiny()))
     }
 
     pub(in crate::pipelines) fn configs(&self) -> VaeConfigs {
         VaeConfigs { full: self.full.config().clone(), tiny: self.tiny.as_ref().map(|tiny| tiny.config().clone()) }
     }
 }
+
+/// Why a model cannot use a full autoencoder.
+pub const NO_FULL_VAE: &str =
+    "the model has a tiny autoencoder (TAESD) only: choose tiny, or name an AutoencoderKL where the model is chosen";
 
 /// Why a model cannot use a small autoencoder.
 pub const NO_TINY_VAE: &str =

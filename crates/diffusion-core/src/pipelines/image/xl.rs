@@ -71,6 +71,11 @@ impl XlParams {
 impl ImageParams {
     /// The numbers that a Stable Diffusion XL model is conditioned on.
     pub(super) fn added_time_ids(&self, family: ModelFamily) -> AddedTimeIds {
+        self.added_time_ids_of(family, matches!(self.start, Start::Noise))
+    }
+
+    /// The same, for an image that starts from noise or not, whatever the parameters say.
+    pub(super) fn added_time_ids_of(&self, family: ModelFamily, starts_from_noise: bool) -> AddedTimeIds {
         let (xl, own) = (&self.xl, (self.height, self.width));
         let is_refiner = family == ModelFamily::StableDiffusionXlRefiner;
         let ids = |original: (u32, u32), crop: (u32, u32), target: (u32, u32), score: f64| {
@@ -80,7 +85,6 @@ impl ImageParams {
         };
         let (original, target) = (xl.original_size.unwrap_or(own), xl.target_size.unwrap_or(own));
         let has_negative_size = xl.negative_original_size.is_some() || xl.negative_target_size.is_some();
-        let starts_from_noise = matches!(self.start, Start::Noise);
         let crop = if is_refiner || (has_negative_size && starts_from_noise) { (0, 0) } else { xl.crops_coords_top_left };
         AddedTimeIds {
             positive: ids(original, xl.crops_coords_top_left, target, xl.aesthetic_score.unwrap_or(AESTHETIC_SCORE)),

@@ -10,6 +10,7 @@ pub(crate) enum GivenAs {
     Model,
     ControlNet,
     Vae,
+    TextEncoder,
     Adapter,
     Embedding,
 }
@@ -20,6 +21,7 @@ impl GivenAs {
             Self::Model => "a model",
             Self::ControlNet => "a ControlNet",
             Self::Vae => "a VAE",
+            Self::TextEncoder => "a text encoder",
             Self::Adapter => "an adapter",
             Self::Embedding => "an embedding",
         }
@@ -31,17 +33,21 @@ impl GivenAs {
             Self::Model => "give it as the model",
             Self::ControlNet => "choose it as a ControlNet (--controlnet, or the folder of the setting controlnets.folder)",
             Self::Vae => "give it as the VAE (--vae)",
+            Self::TextEncoder => "give it as the text encoder (--text-encoder, or --text-encoder-2 for Stable Diffusion XL's second)",
             Self::Adapter => "choose it as an adapter (--lora, from the folder of the setting adapters.folder)",
             Self::Embedding => "put it into the folder of the setting adapters.embeddings, where it is a word of prompts",
         }
     }
 
     /// What is read in this role.
-    pub(super) const fn supported(self) -> &'static str {
+    pub(in crate::weights) const fn supported(self) -> &'static str {
         match self {
             Self::Model => ONLY,
             Self::ControlNet => "supported are ControlNets of Stable Diffusion 1.x, 2.x and XL",
             Self::Vae => "supported are AutoencoderKL and AutoencoderTiny of Stable Diffusion 1.x, 2.x and XL",
+            Self::TextEncoder => {
+                "supported are CLIP's text encoders of Stable Diffusion 1.x, 2.x and XL, with transformers' names or OpenCLIP's"
+            }
             Self::Adapter => "supported are LoRA, DoRA, LoHa, LoKr and whole differences for Stable Diffusion 1.x, 2.x and XL",
             Self::Embedding => "supported are textual inversions for Stable Diffusion 1.x, 2.x and XL",
         }

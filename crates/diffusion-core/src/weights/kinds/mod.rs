@@ -182,25 +182,42 @@ fn is_single_word(tensors: &[(&str, &[usize])]) -> bool {
     matches!(tensors, [(name, shape)] if shape.len() <= 2 && !name.contains('.'))
 }
 
-/// Why a file with tensors of these names and shapes is not a complete checkpoint; `None` if it has all parts, or lacks the VAE only and
-/// has another one.
-pub(super) fn refusal(tensors: &[(&str, &[usize])], has_other_vae: bool) -> Option<String> {
+/// Parts of a checkpoint that lie elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    pub(super) vae: bool,
+    pub(super) text_encoder: bool,
+}
+
+/// Why a file with tensors of these names and shapes is not a complete checkpoint; `None` if it has all parts, or lacks those only that lie
+/// elsewhere. Of two text encoders, one suffices here.
+pub(super) fn refusal(tensors: &[(&str, &[usize])], beside: Beside) -> Option<String> {
     let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
     let has = |prefixes: &[&str]| names.iter().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
     if let Some(kind) = KINDS.iter().find(|kind| kind.is_of(&names)) {
         return Some(kind.refusal());
     }
-    let text = [ldm_text::CLIP_PREFIXES, ldm_text::OPENCLIP_PREFIXES].concat();
-    let parts: [(&str, &[&str]); 3] = [("UNet", &[ldm_unet::PREFIX]), ("VAE", &ldm_vae::PREFIXES), ("text encoder", &text)];
-    let missing: Vec<&str> = parts.iter().filter(|(_, prefixes)| !has(prefixes)).map(|(part, _)| *part).collect();
+    let text = [&ldm_text::CLIP_PREFIXES[..], &ldm_text::OPENCLIP_PREFIXES, &[ldm_text::XL_PREFIX]].concat();
+    let parts: [(&str, &[&str], bool); 3] =
+        [("UNet", &[ldm_unet::PREFIX], false), ("VAE", &ldm_vae::PREFIXES, beside.vae), ("text encoder", &text, beside.text_encoder)];
+    let missing: Vec<&str> = parts.iter().filter(|(_, prefixes, is_beside)| !is_beside && !has(prefixes)).map(|(part, ..)| *part).collect();
     match missing.as_slice() {
         [] => None,
-        ["VAE"] if has_other_vae => None,
         ["VAE"] => Some(format!("has no VAE, so it is not a complete Stable Diffusion checkpoint: name one besides (--vae), or {PART}")),
+        // Which one is missing depends on the UNet.
+        ["text encoder"] => None,
+        ["VAE", "text encoder"] if has(&[ldm_unet::PREFIX]) => {
+            Some("is a UNet alone: name the other parts besides (--vae and --text-encoder), or ".to_owned() + PART)
+        }
         [part] => Some(format!("has no {part}, so it is not a complete Stable Diffusion checkpoint: {PART}")),
         [one, other] => Some(format!("{}; it has no {one} and no {other}", alone(tensors, &names))),
         _ => Some(alone(tensors, &names)),
     }
+}
+
+/// The refusal of a checkpoint that lacks a text encoder.
+pub(super) fn no_text_encoder(which: &str, advice: &str) -> String {
+    format!("has no {which}, so it is not a complete Stable Diffusion checkpoint: {advice}, or {PART}")
 }
 
 /// Describes a file that has one part of a checkpoint, or none.

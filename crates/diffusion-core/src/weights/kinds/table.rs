@@ -13,6 +13,7 @@ const ADAPTER: &str = "it modifies a model but is not one: give the model that i
 pub(super) const PART: &str = "give a whole checkpoint, or the folder of a diffusers model";
 const HELPER: &str = "it supplements a model but is not one, and is not supported; give a checkpoint of Stable Diffusion 1.x, 2.x or XL";
 const FOLDER: &str = "give the model's folder instead";
+const TEXT: &str = "give the model's folder or a checkpoint instead, and this one as its text encoder (--text-encoder)";
 
 /// A model that is neither supported nor a part of one.
 const fn other(is: &'static str, classes: &'static [&'static str], signs: &'static [super::Sign]) -> Kind {
@@ -246,13 +247,16 @@ pub(super) const PARTS: &[Kind] = &[
         &["UNet"],
         &[Start("down_blocks."), Start("up_blocks."), Start("mid_block.")],
     ),
-    kind("an image encoder alone", PART, &["CLIPVision"], &[Start("vision_model."), Start("visual.")]),
     kind(
-        "one component of a diffusers model, its text encoder",
-        FOLDER,
-        &["CLIPText", "CLIPModel", "T5", "UMT5", "Gemma2Model"],
-        &[Start("text_model.")],
-    ),
+        "a CLIP, which has a text encoder",
+        TEXT,
+        &["CLIPModel"],
+        &[Both("vision_model.", "text_model."), Both("visual.", "transformer.resblocks.0.ln_1.")],
+    )
+    .fits(GivenAs::TextEncoder),
+    kind("an image encoder alone", PART, &["CLIPVision"], &[Start("vision_model."), Start("visual.")]),
+    kind("one component of a diffusers model, its text encoder", TEXT, &["CLIPText"], &[Start("text_model.")]).fits(GivenAs::TextEncoder),
+    other("a T5 text encoder (of Stable Diffusion 3, Flux and others)", &["T5", "UMT5"], &[Start("encoder.block.0.layer.")]),
     kind(
         "a VAE alone",
         PART,
@@ -276,17 +280,17 @@ pub(super) const PARTS: &[Kind] = &[
     ),
     kind(
         "a text encoder alone",
-        PART,
+        TEXT,
         &[],
         &[
             Start("cond_stage_model."),
             Start("conditioner.embedders."),
             Start("text_encoder."),
             Start("transformer.resblocks."),
-            Start("encoder.block.0.layer."),
             Start("encoder.layers."),
         ],
-    ),
+    )
+    .fits(GivenAs::TextEncoder),
     other(
         "a language model",
         &["Llama", "Qwen", "Gemma", "Mistral", "GPT"],

@@ -26,6 +26,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use diffusion_core::weights::{ModelFamily, VaeChoice};
 use tokio::sync::{oneshot, watch};
 
 use self::{
@@ -37,7 +38,14 @@ use self::{
     timings::Timings,
 };
 use super::{Backend, BackendError, JobContext, JobOutput, Readiness, Refusal, job::CancelSwitch};
-use crate::{model_info::ModelInfo, spec::video::VideoSpec, work::Work};
+use crate::{
+    model_info::ModelInfo,
+    spec::{
+        image::{ImageSpec, RefinerSpec},
+        video::VideoSpec,
+    },
+    work::Work,
+};
 
 /// The operator's settings for the device.
 #[derive(Clone, Copy, Debug)]
@@ -83,13 +91,27 @@ impl LocalBackend {
         settings: LocalSettings,
         load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static,
     ) -> std::io::Result<Self> {
+        Self::start_beside(settings, load, Vec::new(), PoolSettings::default())
+    }
+
+    /// As [`Self::start`], with other models beside it, which are loaded when a job needs them.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_beside(
+        settings: LocalSettings,
+        load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static,
+        others: Vec<ModelSetup>,
+        pool: PoolSettings,
+    ) -> std::io::Result<Self> {
         let load = Mutex::new(Some(load));
         let again = || diffusion_core::Error::file("model", "it can be loaded once only");
         let once = move || {
             let load = load.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(again)?;
             Ok(OpenModel::new(|_: &LoadWatch| load()))
         };
-        Self::start_pool(settings, vec![ModelSetup::new("default", once)], PoolSettings::default())
+        let models = std::iter::once(ModelSetup::new("default", once)).chain(others).collect();
+        Self::start_pool(settings, models, pool)
     }
 
     /// Starts the device's thread with several models. The first is the default and is loaded at once; the facts of the others are read
@@ -200,6 +222,28 @@ impl LocalBackend {
         }
     }
 
+    /// Whether a refiner is there, fits the model before it, and finds memory.
+    fn accepts_refiner(&self, spec: &ImageSpec, refiner: &RefinerSpec) -> Result<(), Refusal> {
+        let unfit = |reason: String| Err(Refusal::Unfit { field: "refiner", reason });
+        let (pool, name) = (&self.inner.pool, refiner.model());
+        let index = match pool.index_of(Some(name)) {
+            Ok(index) => index,
+            Err(refusal) => return unfit(refusal.to_string()),
+        };
+        if index == pool.index_of(spec.model())? {
+            return unfit(format!("{name:?} is the model itself: name another one"));
+        }
+        let (model, of_refiner) = (self.model_named(spec.model())?, self.model_named(Some(name))?);
+        let is_xl = |info: &ModelInfo| info.family.map(ModelFamily::is_xl);
+        if is_xl(&model) != is_xl(&of_refiner) {
+            return unfit(format!("{name:?} and the model are of different families: both must be of Stable Diffusion XL, or neither"));
+        }
+        if !of_refiner.vaes.contains(&spec.vae()) && spec.vae() == VaeChoice::Tiny {
+            return unfit(format!("{name:?} has no TAESD, and decodes the image: choose the vae \"full\""));
+        }
+        pool.memory(index).map_or(Err(Refusal::Loading), |memory| Ok(memory.check_images(&spec.refining(refiner))?))
+    }
+
     fn look(&self) {
         // Fails only if the device is lost; it manages no models then.
         let _lost: Result<(), mpsc::SendError<Message>> = self.inner.messages.send(Message::Look);
@@ -277,7 +321,10 @@ impl Backend for LocalBackend {
         let pool = &self.inner.pool;
         let Some(memory) = pool.memory(pool.index_of(work.model())?) else { return Err(Refusal::Loading) };
         match work {
-            Work::Image(spec) => memory.check_images(spec)?,
+            Work::Image(spec) => {
+                memory.check_images(spec)?;
+                spec.refiner().map_or(Ok(()), |refiner| self.accepts_refiner(spec, refiner))?;
+            }
             Work::Video(spec) => memory.check_video(spec)?,
         }
         Ok(())
@@ -309,7 +356,11 @@ impl Backend for LocalBackend {
             |_| String::new(),
             |model| {
                 let ModelInfo { name, motion, device, precision, .. } = model.as_ref();
-                format!("framewright {version}, {name}, {motion}, {precision} on {device}")
+                let refiner = if let Work::Image(spec) = work { spec.refiner() } else { None };
+                let refiner = refiner.and_then(|refiner| self.model_named(Some(refiner.model())).ok());
+                let refiner = refiner.map(|refiner| format!(", refiner {}", refiner.name)).unwrap_or_default();
+                let other_parts: String = model.other_parts().iter().map(|(part, name)| format!(", {part} {name}")).collect();
+                format!("framewright {version}, {name}{other_parts}{refiner}, {motion}, {precision} on {device}")
             },
         )
     }

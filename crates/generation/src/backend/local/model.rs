@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use diffusion_core::{
-    Result,
-    pipelines::{RunContext, VideoContext},
+    Error, Result,
+    denoise::StepMonitor,
+    pipelines::{HandedOver, RunContext, VideoContext},
+    weights::StopCheck,
 };
 use image::RgbImage;
 
@@ -25,6 +27,23 @@ pub struct ImageOutput {
     pub remarks: Vec<String>,
     /// The adapters that the model had: their names, and the first digits of their files' hashes as AUTOMATIC1111's web UI computes them.
     pub loras: Vec<(String, String)>,
+    /// The embeddings that are words of its prompts, likewise.
+    pub embeddings: Vec<(String, String)>,
+}
+
+/// An image that another model is to end.
+#[derive(Clone, Debug)]
+pub struct BegunImage {
+    /// Its latents; `None` if they are kept.
+    pub handed: Option<HandedOver>,
+    /// As in [`ImageOutput`].
+    pub truncated: Vec<TruncatedText>,
+    /// As in [`ImageOutput`].
+    pub remarks: Vec<String>,
+    /// As in [`ImageOutput`].
+    pub loras: Vec<(String, String)>,
+    /// As in [`ImageOutput`].
+    pub embeddings: Vec<(String, String)>,
 }
 
 /// A model on the device's thread. Implementers keep no state between calls that a panic could leave half-changed.
@@ -36,11 +55,34 @@ pub trait DeviceModel: Send {
     /// Any error of the pipeline; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput>;
 
-    /// The shape of a video, before its first frame; loads the models that determine it.
+    /// Begins one image, as [`Self::image`], up to the share `switch` of training's timesteps; one whose latents a journal has is not computed
+    /// again. The default makes none.
     ///
     /// # Errors
-    /// If a model that it needs cannot be loaded.
-    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape>;
+    /// As [`Self::image`].
+    fn begin(
+        &mut self,
+        _spec: &ImageSpec,
+        _seed: u64,
+        (_switch, _is_kept): (f64, bool),
+        _monitor: &mut dyn StepMonitor,
+    ) -> Result<BegunImage> {
+        Err(no_refiner())
+    }
+
+    /// Ends one image that another model began; `None` if the context's journal has its latents. The default makes none.
+    ///
+    /// # Errors
+    /// As [`Self::image`].
+    fn refine(&mut self, _spec: &ImageSpec, _from: Option<HandedOver>, _switch: f64, _context: RunContext<'_>) -> Result<RgbImage> {
+        Err(no_refiner())
+    }
+
+    /// The shape of a video, before its first frame; loads the models that determine it. A change of adapters stops when `stop` says so.
+    ///
+    /// # Errors
+    /// If a model that it needs cannot be loaded; [`diffusion_core::Error::Cancelled`] if it stopped.
+    fn video_shape(&mut self, spec: &VideoSpec, stop: &StopCheck) -> Result<VideoShape>;
 
     /// Generates a video from frame `first_frame` on, and returns the texts that were truncated. Parts in the context's journal are not
     /// computed again.
@@ -48,6 +90,10 @@ pub trait DeviceModel: Send {
     /// # Errors
     /// As [`Self::image`]; [`diffusion_core::Error::Sink`] if the sink refuses a frame.
     fn video(&mut self, spec: &VideoSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>>;
+}
+
+fn no_refiner() -> Error {
+    Error::Params { field: "refiner", reason: "this model makes its images alone".to_owned() }
 }
 
 /// A loaded model. The device's thread owns it, whichever thread loaded it.

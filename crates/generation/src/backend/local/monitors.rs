@@ -68,10 +68,34 @@ impl StepClock {
     }
 }
 
+/// Which part of an image a run makes, for its share of the work.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    /// All of it.
+    Whole,
+    /// The share of its steps before a refiner's; all images are begun before the first one is refined.
+    Begun(f64),
+    /// The rest.
+    Refined(f64),
+}
+
+impl Stage {
+    /// The share of the work for all images that is done, where this is image `part` and so much of its steps is done.
+    pub(super) fn share(self, (part, parts): (u32, u32), done: f64) -> f64 {
+        let (part, parts) = (f64::from(part), f64::from(parts.max(1)));
+        match self {
+            Self::Whole => (part + done) / parts,
+            Self::Begun(share) => (part * share + done.min(share)) / parts,
+            Self::Refined(share) => share + (part * (1.0 - share) + (done - share).max(0.0)) / parts,
+        }
+    }
+}
+
 pub(super) struct ImageJobMonitor<'a> {
     pub(super) watched: &'a Watched<'a>,
     pub(super) part: u32,
     pub(super) parts: u32,
+    pub(super) stage: Stage,
     pub(super) clock: StepClock,
     /// None for a warm-up.
     pub(super) metrics: Option<&'a watch::Sender<StepMetrics>>,
@@ -84,7 +108,7 @@ impl StepMonitor for ImageJobMonitor<'_> {
         }
         self.clock.exclude(self.watched.previewer.look(self.part, step));
         let StepReport { step, steps, .. } = *step;
-        let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
+        let share = self.stage.share((self.part, self.parts), step as f64 / steps.max(1) as f64);
         let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
         self.watched.progress.send_replace(progress);
         self.watched.control_flow()
@@ -167,7 +191,14 @@ mod tests {
         let switch = cancel.clone();
         let is_cancelled: StopCheck = Arc::new(move || switch.is_cancelled());
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
-        let monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(Instant::now), metrics: None };
+        let monitor = ImageJobMonitor {
+            watched: &watched,
+            part: 0,
+            parts: 1,
+            stage: Stage::Whole,
+            clock: StepClock::new(Instant::now),
+            metrics: None,
+        };
         let stop = monitor.stop_check();
         assert!(!stop());
         cancel.cancel();

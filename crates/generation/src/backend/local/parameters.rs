@@ -8,7 +8,7 @@ use diffusion_core::{
     adapters::AdapterChoice,
     prompt::PromptSyntax,
     schedulers::{SchedulerKind, SchedulerName, SigmaSchedule},
-    weights::VaeChoice,
+    weights::{TextEncoder, VaeChoice},
 };
 
 use crate::{
@@ -22,10 +22,18 @@ use crate::{
 /// The value of "Version:".
 const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
 
-/// The parameters of the image with this seed.
+/// Names of adapters or embeddings with the hashes of their files.
+type NamesAndHashes<'a> = &'a [(String, String)];
+
+/// The parameters of the image with this seed, made by a model and its refiner.
 ///
-/// `lora_hashes` are the names and hashes of its adapters, which are tags behind the prompt, as the web UI takes them from a prompt.
-pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: &[(String, String)]) -> String {
+/// `loras` and `embeddings` are the names and hashes of those that it used; the former are tags behind the prompt, as the web UI takes them from a prompt.
+pub(crate) fn text(
+    spec: &ImageSpec,
+    seed: u64,
+    (model, of_refiner): (&ModelInfo, Option<&ModelInfo>),
+    (loras, embeddings): (NamesAndHashes<'_>, NamesAndHashes<'_>),
+) -> String {
     let mut pairs = vec![("Steps", spec.num_inference_steps().to_string())];
     if let Some((sampler, schedule)) = spec.scheduler().or(model.scheduler).map(sampler) {
         pairs.push(("Sampler", sampler.to_owned()));
@@ -47,10 +55,24 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo, lora_hashes: 
     let syntax = spec.prompt_syntax();
     pairs.extend((syntax != PromptSyntax::Plain).then(|| ("Prompt syntax", syntax.to_string())));
     pairs.extend(controls(spec));
+    // The web UI's keys. Its share is of the steps, and this one of training's timesteps, which is nearly the same.
+    if let (Some(refiner), Some(of_refiner)) = (spec.refiner(), of_refiner) {
+        pairs.push(("Refiner", of_refiner.name.clone()));
+        pairs.push(("Refiner switch at", refiner.switch().to_string()));
+    }
     let other_vae = model.other_vae.as_ref().filter(|(choice, _)| *choice == spec.vae()).map(|(_, name)| name.clone());
     pairs.extend(other_vae.or((spec.vae() == VaeChoice::Tiny).then(|| spec.vae().to_string())).map(|name| ("VAE", name)));
-    let hashes = lora_hashes.iter().map(|(name, hash)| format!("{}: {hash}", name.replace([',', ':'], ""))).collect::<Vec<_>>();
-    pairs.extend((!hashes.is_empty()).then(|| ("Lora hashes", hashes.join(", "))));
+    for (which, name) in &model.other_text_encoders {
+        let key = match which {
+            TextEncoder::First => "Text encoder",
+            TextEncoder::Second => "Text encoder 2",
+        };
+        pairs.push((key, name.clone()));
+    }
+    for (key, files) in [("Lora hashes", loras), ("TI hashes", embeddings)] {
+        let hashes: Vec<String> = files.iter().map(|(name, hash)| format!("{}: {hash}", name.replace([',', ':'], ""))).collect();
+        pairs.extend((!hashes.is_empty()).then(|| (key, hashes.join(", "))));
+    }
     // Noise comes from torch's CPU generator on every device; the web UI assumes the CUDA generator without this key.
     pairs.push(("RNG", "CPU".to_owned()));
     let prompts = [("Literal prompt", spec.prompt()), ("Literal negative prompt", spec.negative_prompt())];
@@ -156,7 +178,7 @@ mod tests {
             let model = ModelInfo { vaes: VaeChoice::ALL.to_vec(), other_vae: Some((other, "kl-f8,mse.safetensors".into())), ..of_model };
             let request =
                 ImageRequest { prompt: Some("a boat".into()), vae: Some(vae.to_string()), seed: Some(1), ..ImageRequest::default() };
-            request.validate(&Limits::default(), &model).map(|spec| text(&spec, 1, &model, &[])).unwrap_or_default()
+            request.validate(&Limits::default(), &model).map(|spec| text(&spec, 1, (&model, None), (&[], &[]))).unwrap_or_default()
         };
         for choice in VaeChoice::ALL {
             let text = told(choice, choice);

@@ -115,6 +115,7 @@ pub(super) fn work() -> Work {
 pub(super) fn work_of(model: Option<&str>) -> Work {
     let info = ModelInfo {
         name: String::new(),
+        family: None,
         motion: String::new(),
         device: String::new(),
         precision: String::new(),
@@ -126,6 +127,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
         scripts: diffusion_core::tokenizer::Scripts::default(),
         vaes: vec![diffusion_core::weights::VaeChoice::Full],
         other_vae: None,
+        other_text_encoders: Vec::new(),
         defaults: crate::model_info::ModelDefaults::default(),
         adapters: None,
         controlnets: None,

@@ -1,6 +1,7 @@
 //! Images: from an unchecked request to a validated spec.
 
 mod controls;
+mod refiner;
 mod request;
 mod sdxl;
 mod spec;
@@ -8,6 +9,7 @@ pub mod validate;
 
 pub use self::{
     controls::{CannySpec, ControlRequest, ControlSpec, ControlsSpec},
+    refiner::RefinerSpec,
     request::ImageRequest,
     sdxl::{SdxlRequest, SdxlSpec},
     spec::{ImageMode, ImageSpec},

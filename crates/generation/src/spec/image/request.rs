@@ -56,6 +56,10 @@ pub struct ImageRequest {
     /// Whether they act on the prompt's half of the guidance only, so that a picture follows them without a prompt. Only with `controlnets`.
     /// Default: no.
     pub guess_mode: Option<bool>,
+    /// The model that ends the picture, by the operator's name for it: Stable Diffusion XL's refiner. Default: none.
+    pub refiner: Option<String>,
+    /// The share of training's timesteps after which it takes over, 0 to 1. Only with `refiner`. Default 0.8.
+    pub refiner_switch: Option<f64>,
     /// How much of the initial picture is repainted, 0 to 1. Only with `init_image`. Default 0.75.
     pub strength: Option<f64>,
     /// A picture to start from.

@@ -10,7 +10,7 @@ use diffusion_core::{
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use super::{ControlsSpec, SdxlSpec};
+use super::{ControlsSpec, RefinerSpec, SdxlSpec};
 use crate::{
     image_file::ImageFormat,
     model_info::{ModelInfo, NO_ADAPTERS},
@@ -94,6 +94,8 @@ pub struct ImageSpec {
     pub(crate) unknown_tags: Vec<String>,
     #[serde(default, skip_serializing_if = "ControlsSpec::is_empty")]
     pub(crate) controls: ControlsSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refiner: Option<Box<RefinerSpec>>,
     pub(crate) mode: ImageMode,
 }
 
@@ -227,6 +229,11 @@ impl ImageSpec {
     /// The ControlNets.
     pub fn controls(&self) -> &ControlsSpec {
         &self.controls
+    }
+
+    /// The model that ends the images.
+    pub fn refiner(&self) -> Option<&RefinerSpec> {
+        self.refiner.as_deref()
     }
 
     /// What the image generation starts from.

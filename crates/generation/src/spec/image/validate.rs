@@ -2,22 +2,24 @@
 //!
 //! Invariant: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero.
 
-use diffusion_core::{
-    adapters::AdapterChoice, pipelines::NO_TINY_VAE, prompt::PromptSyntax, schedulers::SchedulerName, weights::VaeChoice,
-};
+use diffusion_core::{prompt::PromptSyntax, schedulers::SchedulerName};
 use image::RgbImage;
 
 use crate::{
-    model_info::{ModelInfo, NO_ADAPTERS},
+    model_info::ModelInfo,
     spec::{
         check::{Check, model_name, model_steps},
+        choices::Choices,
         field_error::{FieldError, FieldErrorKind},
         image::{ImageMode, ImageRequest, ImageSpec},
         limits::{Limits, SHARE, SIDE_MULTIPLE},
     },
 };
 
-pub use super::controls::{CANNY_THRESHOLDS, PREPROCESSORS};
+pub use super::{
+    controls::{CANNY_THRESHOLDS, PREPROCESSORS},
+    refiner::DEFAULT_REFINER_SWITCH,
+};
 
 /// The default number of denoising steps.
 pub const DEFAULT_STEPS: u32 = 25;
@@ -38,10 +40,11 @@ impl ImageRequest {
         let default_steps = model_steps(defaults, strength).unwrap_or(DEFAULT_STEPS);
         let model_name = model_name(self.model);
         let syntax = self.prompt_syntax.as_deref().or(defaults.prompt_syntax.map(PromptSyntax::name));
+        let choices = Choices::of(model);
         let is_wordless = self.wordless && self.init_image.is_some() && self.prompt.as_ref().is_none_or(|prompt| prompt.trim().is_empty());
         let (prompt, tags) = match is_wordless {
             true => (Some(String::new()), Vec::new()),
-            false => check.tagged_prompt(self.prompt, limits, model),
+            false => check.tagged_prompt(self.prompt, limits, &choices),
         };
         let (prompt, unknown_tags) = match prompt {
             Some(prompt) if syntax == Some(PromptSyntax::A1111.name()) && !is_wordless => check.without_unknown_tags(prompt),
@@ -53,7 +56,7 @@ impl ImageRequest {
         for (field, text) in [("prompt", prompt.as_deref().unwrap_or_default()), ("negative_prompt", negative_prompt.as_str())] {
             check.in_syntax(field, text, prompt_syntax);
         }
-        let vae = check.vae(self.vae, model);
+        let vae = check.vae(self.vae, &choices);
         let sdxl = self.sdxl.validate(&mut check, limits, prompt_syntax);
         let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, default_steps, limits.steps);
         let guidance_scale = check.float(
@@ -75,9 +78,10 @@ impl ImageRequest {
         let scheduler = check.scheduler_of(self.scheduler, model);
         let eta = self.eta.and_then(|eta| check.float("eta", Some(eta), 0.0, SHARE));
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, limits.clip_skip);
-        let loras = check.loras(self.loras, tags, limits, model);
+        let loras = check.loras(self.loras, ("prompt", tags), limits, &choices);
         let run = (num_inference_steps, strength);
         let controls = check.controls(self.controlnets, self.guess_mode, run, limits, model);
+        let refiner = check.refiner(self.refiner, self.refiner_switch, self.mask_image.is_some());
         let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
 
         let spec = || {
@@ -102,6 +106,7 @@ impl ImageRequest {
                 loras: loras?,
                 unknown_tags,
                 controls: controls?,
+                refiner: refiner?.map(Box::new),
                 mode: mode?,
             })
         };
@@ -118,16 +123,6 @@ fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInf
     }
 }
 
-fn no_adapters() -> diffusion_core::Error {
-    diffusion_core::Error::Params { field: "loras", reason: NO_ADAPTERS.to_owned() }
-}
-
-/// The fault in a choice of adapters.
-fn of_choice(error: diffusion_core::Error) -> FieldErrorKind {
-    let error = if let diffusion_core::Error::Params { reason, .. } = error { reason } else { error.to_string() };
-    FieldErrorKind::Value { error }
-}
-
 impl Check {
     fn output_size(&mut self, (width, height): (u32, u32), limits: &Limits) -> Option<(u32, u32)> {
         let max = limits.max_output_side;
@@ -137,76 +132,6 @@ impl Check {
         }
         let error = format!("a side of a resized picture has 1 to {max} pixels");
         self.fail("output_size", format!("{width} x {height}"), FieldErrorKind::Value { error })
-    }
-
-    /// The prompt without its adapters' tags, and those adapters; where a model has no adapters, tags are text.
-    fn tagged_prompt(&mut self, prompt: Option<String>, limits: &Limits, model: &ModelInfo) -> (Option<String>, Vec<AdapterChoice>) {
-        let is_tagged = |text: &&str| model.adapters.is_some() && text.chars().nth(limits.max_prompt_chars).is_none();
-        let tagged = prompt.as_deref().filter(is_tagged).map(AdapterChoice::from_prompt);
-        let (prompt, tags) = match tagged {
-            Some(Ok((text, tags))) if text.trim().is_empty() && !tags.is_empty() => {
-                let error = "has adapters' tags only, which are taken out of it; say what the picture shows, too".to_owned();
-                return (self.fail("prompt", prompt.unwrap_or_default(), FieldErrorKind::Value { error }), Vec::new());
-            }
-            Some(Ok((text, tags))) => (Some(text), tags),
-            Some(Err(error)) => return (self.fail("prompt", prompt.unwrap_or_default(), of_choice(error)), Vec::new()),
-            None => (prompt, Vec::new()),
-        };
-        (self.prompt(prompt, limits), tags)
-    }
-
-    /// A prompt in AUTOMATIC1111's syntax without the tags of networks that are not known here, and these tags.
-    fn without_unknown_tags(&mut self, prompt: String) -> (Option<String>, Vec<String>) {
-        let (text, tags) = AdapterChoice::unknown_tags(&prompt);
-        if text.trim().is_empty() {
-            let error = "has tags of unknown networks only, which are left out of it; say what the picture shows, too".to_owned();
-            return (self.fail("prompt", prompt, FieldErrorKind::Value { error }), Vec::new());
-        }
-        (Some(text), tags)
-    }
-
-    /// The request's adapters, or else the model's usual ones, and those of the prompt's tags.
-    fn loras(
-        &mut self,
-        given: Option<Vec<AdapterChoice>>,
-        tags: Vec<AdapterChoice>,
-        limits: &Limits,
-        model: &ModelInfo,
-    ) -> Option<Vec<AdapterChoice>> {
-        // The usual ones are the operator's: what is wrong with them is found when the model is loaded.
-        let mut loras = if given.is_none() { model.defaults.loras.clone() } else { Vec::new() };
-        for (field, chosen) in [("loras", given.unwrap_or_default()), ("prompt", tags)] {
-            let count = loras.len() + chosen.len();
-            if count > limits.max_loras {
-                let kind = if field == "loras" {
-                    FieldErrorKind::TooLong { max_length: limits.max_loras }
-                } else {
-                    let error = format!("its tags make {count} adapters; an image has at most {}", limits.max_loras);
-                    FieldErrorKind::Value { error }
-                };
-                return self.fail(field, count, kind);
-            }
-            for lora in &chosen {
-                let found = match &model.adapters {
-                    Some(folder) => lora.check().and_then(|()| folder.check(&lora.name)),
-                    None => Err(no_adapters()),
-                };
-                if let Err(error) = found {
-                    return self.fail(field, &lora.name, of_choice(error));
-                }
-            }
-            loras.extend(chosen);
-        }
-        Some(loras)
-    }
-
-    /// The requested autoencoder, which the model must have.
-    fn vae(&mut self, name: Option<String>, model: &ModelInfo) -> Option<VaeChoice> {
-        let choice = self.choice("vae", name, VaeChoice::ALL.map(|choice| (choice.name(), choice)), model.defaults.vae)?;
-        if choice == VaeChoice::Tiny && !model.vaes.contains(&choice) {
-            return self.fail("vae", choice, FieldErrorKind::Value { error: NO_TINY_VAE.to_owned() });
-        }
-        Some(choice)
     }
 
     /// The requested scheduler; required if the model's own cannot be run.

@@ -3,13 +3,13 @@
 //! It must not know which API is used: differences between APIs arrive as [`ClipRules`]. Invariants: a [`ClipSpec`]'s fields are private,
 //! so all its numbers are inside their limits; a stored spec is read back unchanged.
 
-use diffusion_core::{imaging::Camera, schedulers::SchedulerName, weights::VaeChoice};
+use diffusion_core::{adapters::AdapterChoice, imaging::Camera, schedulers::SchedulerName, weights::VaeChoice};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
 use super::{FpsRequest, MotionRequest, MotionSpec};
-use crate::spec::{stored_image, stored_text};
+use crate::spec::{choices::Choices, stored_image, stored_text};
 
 /// A clip, unchecked; [`ClipRequest::validate`] turns it into a spec.
 ///
@@ -32,8 +32,12 @@ pub struct ClipRequest {
     pub guidance_scale: Option<f64>,
     /// The scheduler of the repainted picture. Default: the model's own.
     pub scheduler: Option<String>,
-    /// The autoencoder of the repainted picture; no API sets it. Default: the model's, else the full one.
-    pub vae: Option<VaeChoice>,
+    /// The autoencoder of the repainted picture, by name. Default: the model's, else the full one.
+    pub vae: Option<String>,
+    /// The adapters of the repainted picture. Default: the model's usual ones. Tags in the prompt (`<lora:NAME:WEIGHT>`) add to them.
+    pub loras: Option<Vec<AdapterChoice>>,
+    /// What the model lets requests choose; see [`ClipRequest::fill_in`].
+    pub choices: Choices,
     /// The duration of the video, in seconds. Default: that of one run of the motion model (3.4 seconds with Stable Video Diffusion XT's 25
     /// frames at 7 per second).
     pub duration: Option<f64>,
@@ -103,6 +107,9 @@ pub struct RepaintSpec {
     /// Absent in jobs stored by older versions.
     #[serde(default, with = "stored_text")]
     pub(crate) vae: VaeChoice,
+    /// Absent for the model's usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "stored_text::option_list")]
+    pub(crate) loras: Option<Vec<AdapterChoice>>,
 }
 
 impl RepaintSpec {
@@ -139,6 +146,11 @@ impl RepaintSpec {
     /// The autoencoder.
     pub fn vae(&self) -> VaeChoice {
         self.vae
+    }
+
+    /// The adapters, those of the prompt's tags last; `None` for the model's usual ones.
+    pub fn loras(&self) -> Option<&[AdapterChoice]> {
+        self.loras.as_deref()
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Integers are wide for the same reason as in [`crate::ImageRequest`].
 
-use diffusion_core::weights::VaeChoice;
+use diffusion_core::adapters::AdapterChoice;
 use image::RgbImage;
+
+use crate::spec::choices::Choices;
 
 /// A frame rate as a caller sent it.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,8 +69,13 @@ pub struct ScenesRequest {
     pub hero_description: Option<String>,
     /// What no scene should show. Default: nothing.
     pub negative_prompt: Option<String>,
-    /// The autoencoder of each picture; no API sets it. Default: the model's, else the full one.
-    pub vae: Option<VaeChoice>,
+    /// The autoencoder of each picture, by name. Default: the model's, else the full one.
+    pub vae: Option<String>,
+    /// The adapters of each picture. Default: the model's usual ones. Tags in the prompts (`<lora:NAME:WEIGHT>`) add to them; all scenes must
+    /// have the same.
+    pub loras: Option<Vec<AdapterChoice>>,
+    /// What the model lets requests choose; see [`ScenesRequest::fill_in`].
+    pub choices: Choices,
     /// The language of all prompts, by name. Default: the model's, else "plain".
     pub prompt_syntax: Option<String>,
     /// Denoising steps of each picture. Default 25.

@@ -2,6 +2,7 @@
 //! their limits.
 
 use diffusion_core::{
+    adapters::AdapterChoice,
     pipelines::scenes::{Join, Timeline},
     prompt::PromptSyntax,
     schedulers::SchedulerName,
@@ -174,6 +175,9 @@ pub struct ScenesSpec {
     /// Absent in jobs stored by older versions.
     #[serde(default, with = "stored_text")]
     pub(crate) vae: VaeChoice,
+    /// Absent for the model's usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "stored_text::option_list")]
+    pub(crate) loras: Option<Vec<AdapterChoice>>,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
     #[serde(with = "stored_text::option")]
@@ -214,6 +218,11 @@ impl ScenesSpec {
     /// The autoencoder.
     pub fn vae(&self) -> VaeChoice {
         self.vae
+    }
+
+    /// The adapters of each picture, those of the prompts' tags last; `None` for the model's usual ones.
+    pub fn loras(&self) -> Option<&[AdapterChoice]> {
+        self.loras.as_deref()
     }
 
     /// Whether a hero's description precedes the prompts.

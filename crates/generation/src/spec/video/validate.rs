@@ -4,6 +4,7 @@
 //! frames that the spec states.
 
 use diffusion_core::{
+    adapters::AdapterChoice,
     pipelines::scenes::{Join, Timeline, scene_frames},
     prompt::PromptSyntax,
 };
@@ -11,9 +12,10 @@ use video_encode::FrameRate;
 
 use super::{AnimationRequest, AnimationSpec, FpsRequest, MotionRequest, MotionSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec};
 use crate::{
-    model_info::ModelDefaults,
+    model_info::ModelInfo,
     spec::{
         check::{Check, model_name},
+        choices::Choices,
         field_error::{Bound, FieldError, FieldErrorKind},
         image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
         limits::Limits,
@@ -52,8 +54,10 @@ pub const SOURCES: [&str; 2] = ["still", "moving"];
 type MakeJoin = fn(usize) -> Join;
 
 impl ScenesRequest {
-    /// Fills in the model's defaults.
-    pub fn fill_in(&mut self, defaults: &ModelDefaults) {
+    /// Fills in the model's defaults, and what it lets requests choose.
+    pub fn fill_in(&mut self, model: &ModelInfo) {
+        let defaults = &model.defaults;
+        self.choices = Choices::of(model);
         self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
         self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
         if self.scheduler.is_none() {
@@ -62,7 +66,6 @@ impl ScenesRequest {
         if self.prompt_syntax.is_none() {
             self.prompt_syntax = defaults.prompt_syntax.map(|syntax| syntax.to_string());
         }
-        self.vae = self.vae.or(defaults.vae);
     }
 
     /// Checks everything, and fills in the defaults.
@@ -74,10 +77,12 @@ impl ScenesRequest {
         let video = &limits.video;
         let scenes = check.scenes(self.scenes, video.max_scenes);
         let hero = self.hero_description.unwrap_or_default().trim().to_owned();
-        check.not_too_long("hero_description", &hero, limits);
+        let hero_fits = check.not_too_long("hero_description", &hero, limits);
+        let (hero, hero_tags) = if hero_fits { check.hero(hero, &self.choices) } else { (hero, Vec::new()) };
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
         let prompt_syntax = check.prompt_syntax(self.prompt_syntax, None);
+        let vae = check.vae(self.vae, &self.choices);
         let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, limits.steps);
         let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, limits.guidance_scale);
         let scheduler = check.scheduler(self.scheduler);
@@ -97,6 +102,7 @@ impl ScenesRequest {
         // An invalid value that scenes inherit is replaced by its default, so that the scenes' own errors are found too.
         let base = SceneDefaults {
             limits,
+            choices: &self.choices,
             syntax: prompt_syntax,
             hero: &hero,
             negative_prompt: &negative_prompt,
@@ -110,8 +116,15 @@ impl ScenesRequest {
         let base_join = base.join;
         let mut joins = Vec::new();
         let mut scene_specs = Vec::new();
+        let mut tags: Option<Vec<AdapterChoice>> = None;
         for (index, scene) in scenes.into_iter().flatten().enumerate() {
             check.scene = Some(index);
+            let (scene, own_tags) = check.scene_tags(scene, &base);
+            match &tags {
+                None => tags = Some(own_tags),
+                Some(tags) if *tags == own_tags => {}
+                Some(tags) => check.other_tags(tags, &own_tags),
+            }
             if let Some((scene, join)) = check.scene(scene, index, &base) {
                 scene_specs.push(scene);
                 joins.push(join);
@@ -120,6 +133,9 @@ impl ScenesRequest {
         check.scene = None;
         joins.pop();
         check.video(&scene_specs, &joins, limits);
+        let tags = [hero_tags, tags.unwrap_or_default()].concat();
+        let is_usual = self.loras.is_none() && tags.is_empty();
+        let loras = check.loras(self.loras, ("scenes", tags), limits, &self.choices);
 
         let spec = || {
             let (fps, transition_frames) = (fps?, transition_frames?);
@@ -129,7 +145,8 @@ impl ScenesRequest {
                 joins,
                 has_hero: !hero.is_empty(),
                 prompt_syntax: prompt_syntax?,
-                vae: self.vae.unwrap_or_default(),
+                vae: vae?,
+                loras: Some(loras?).filter(|_| !is_usual),
                 num_inference_steps: num_inference_steps?,
                 guidance_scale: guidance_scale?,
                 scheduler,
@@ -185,6 +202,7 @@ impl AnimationRequest {
 /// The values that a scene inherits from the request.
 struct SceneDefaults<'a> {
     limits: &'a Limits,
+    choices: &'a Choices,
     syntax: Option<PromptSyntax>,
     hero: &'a str,
     negative_prompt: &'a str,
@@ -207,6 +225,51 @@ impl Check {
         } else {
             Some(scenes)
         }
+    }
+
+    /// The hero's description without its adapters' tags, and those adapters.
+    fn hero(&mut self, hero: String, choices: &Choices) -> (String, Vec<AdapterChoice>) {
+        match choices.tags(&hero) {
+            Ok((text, tags)) => (text.trim().to_owned(), tags),
+            Err(kind) => {
+                self.fail::<()>("hero_description", &hero, kind);
+                (hero, Vec::new())
+            }
+        }
+    }
+
+    /// A scene whose prompt is without its adapters' tags, and those adapters.
+    fn scene_tags(&mut self, scene: SceneRequest, base: &SceneDefaults<'_>) -> (SceneRequest, Vec<AdapterChoice>) {
+        let Some(prompt) = scene.prompt.as_deref().filter(|prompt| prompt.chars().nth(base.limits.max_prompt_chars).is_none()) else {
+            return (scene, Vec::new());
+        };
+        match base.choices.tags(prompt) {
+            Ok((text, tags)) if text.trim().is_empty() && !tags.is_empty() => {
+                let error = "has adapters' tags only, which are taken out of it; say what the picture shows, too".to_owned();
+                self.fail::<()>("prompt", prompt, FieldErrorKind::Value { error });
+                (scene, tags)
+            }
+            Ok((text, tags)) => (SceneRequest { prompt: Some(text), ..scene }, tags),
+            Err(kind) => {
+                self.fail::<()>("prompt", prompt, kind);
+                (scene, Vec::new())
+            }
+        }
+    }
+
+    /// Refuses a scene whose tags differ from those of the scenes before it.
+    fn other_tags(&mut self, first: &[AdapterChoice], own: &[AdapterChoice]) {
+        let text = |tags: &[AdapterChoice]| match tags {
+            [] => "no tag".to_owned(),
+            tags => tags.iter().map(AdapterChoice::tag).collect::<Vec<_>>().join(" "),
+        };
+        let error = format!(
+            "it has {}, and the first scene has {}: all scenes of a video are made with the same adapters, so give each the same tags, or choose the \
+             adapters in loras",
+            text(own),
+            text(first)
+        );
+        self.fail::<()>("prompt", text(own), FieldErrorKind::Value { error });
     }
 
     /// A scene, and the join after it.

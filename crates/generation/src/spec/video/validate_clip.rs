@@ -12,9 +12,10 @@ use super::{
     validate::{DEFAULT_CONDITIONING_FPS, MAX_BUCKET_OF_STRENGTH},
 };
 use crate::{
-    model_info::ModelDefaults,
+    model_info::ModelInfo,
     spec::{
         check::{Check, model_name, model_steps},
+        choices::Choices,
         field_error::{FieldError, FieldErrorKind},
         image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
         limits::{Limits, SHARE},
@@ -22,15 +23,16 @@ use crate::{
 };
 
 impl ClipRequest {
-    /// Fills in the model's defaults.
-    pub fn fill_in(&mut self, defaults: &ModelDefaults) {
+    /// Fills in the model's defaults, and what it lets requests choose.
+    pub fn fill_in(&mut self, model: &ModelInfo) {
+        let defaults = &model.defaults;
+        self.choices = Choices::of(model);
         let strength = self.strength.unwrap_or(ClipRules::default().strength);
         self.num_inference_steps = self.num_inference_steps.or(model_steps(defaults, Some(strength)).map(Into::into));
         self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
         if self.scheduler.is_none() {
             self.scheduler = defaults.scheduler.map(|scheduler| scheduler.to_string());
         }
-        self.vae = self.vae.or(defaults.vae);
     }
 
     /// Checks everything, and fills in the defaults.
@@ -46,18 +48,25 @@ impl ClipRequest {
         };
 
         let prompt = self.prompt.filter(|prompt| !prompt.trim().is_empty());
-        let prompt = prompt.filter(|prompt| check.not_too_long("prompt", prompt, limits));
+        let has_prompt = prompt.is_some();
+        let (prompt, tags) = match prompt {
+            Some(prompt) => check.tagged_prompt(Some(prompt), limits, &self.choices),
+            None => (None, Vec::new()),
+        };
+        let vae = check.vae(self.vae.filter(|_| has_prompt), &self.choices);
+        let is_usual = self.loras.is_none() && tags.is_empty();
+        let loras = check.loras(self.loras, ("prompt", tags), limits, &self.choices);
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
         let strength = check.float("strength", self.strength, rules.strength, SHARE);
         let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, limits.steps);
         let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, limits.guidance_scale);
         let scheduler = check.scheduler(self.scheduler);
-        let repaint = match (prompt, strength, num_inference_steps, guidance_scale) {
-            (Some(prompt), Some(strength), Some(num_inference_steps), Some(guidance_scale)) if strength > 0.0 => {
+        let repaint = match (prompt, strength, num_inference_steps, guidance_scale, vae.zip(loras)) {
+            (Some(prompt), Some(strength), Some(num_inference_steps), Some(guidance_scale), Some((vae, loras))) if strength > 0.0 => {
                 check.some_step(strength, num_inference_steps, ", or 0, which repaints nothing");
-                let vae = self.vae.unwrap_or_default();
-                Some(RepaintSpec { prompt, negative_prompt, strength, num_inference_steps, guidance_scale, scheduler, vae })
+                let loras = Some(loras).filter(|_| !is_usual);
+                Some(RepaintSpec { prompt, negative_prompt, strength, num_inference_steps, guidance_scale, scheduler, vae, loras })
             }
             _ => None,
         };

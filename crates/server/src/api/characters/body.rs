@@ -98,7 +98,7 @@ impl Body<Character> {
             ..ClipRequest::default()
         };
         if let Ok(model) = state.local().model_named(own_model.as_deref()) {
-            request.fill_in(&model.defaults);
+            request.fill_in(&model);
         }
         let rules = ClipRules { seconds: (SECONDS.0.into(), SECONDS.1.into()), ..ClipRules::default() };
         self.or_problem(request.clone().validate(&rules, &state.limits).map_err(renamed))?;

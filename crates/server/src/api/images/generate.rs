@@ -84,6 +84,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let mut image = std::mem::take(&mut body.request.image);
     image.model = state.services.local_model(image.model.as_deref())?;
     let model = state.ready_model(image.model.as_deref()).await?;
+    state.await_refiner(image.refiner.as_deref()).await;
     image.seed.get_or_insert_with(|| random_seed().into());
     let mut controls = std::mem::take(&mut body.request.controls);
     image.guess_mode = controls.guess_mode;

@@ -6,7 +6,7 @@ use diffusion_core::{prompt::PromptSyntax, weights::VaeChoice};
 use generation::{
     ImageRequest, Limits,
     limits::{AESTHETIC_SCORE, SHARE},
-    validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
+    validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_REFINER_SWITCH, DEFAULT_STEPS},
 };
 
 use super::{
@@ -71,7 +71,7 @@ body_table! {
 }
 
 /// The fields that all image bodies share; add a new common field here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 17] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 19] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
         /// unknown name is 404 with the known ones.
@@ -116,6 +116,11 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 17] {
         aesthetic_score: Number(AESTHETIC_SCORE, |r| &mut r.held().sdxl.aesthetic_score),
         /// For Stable Diffusion XL's refiner; other models refuse it. The score for the negative prompt; 2.5 if absent.
         negative_aesthetic_score: Number(AESTHETIC_SCORE, |r| &mut r.held().sdxl.negative_aesthetic_score),
+        /// The model that ends the picture: Stable Diffusion XL's refiner, by a name that `GET /models` lists. It is loaded when its part begins,
+        /// and decodes the picture. LoRAs and ControlNets change the part before it only.
+        refiner: Text(|r| &mut r.held().refiner),
+        /// The share of training's timesteps after which the refiner takes over; only with `refiner`.
+        refiner_switch: Number(SHARE, |r| &mut r.held().refiner_switch).or(|| DEFAULT_REFINER_SWITCH.into()),
     }
 }
 

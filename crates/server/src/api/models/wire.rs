@@ -1,5 +1,7 @@
 //! A model, as on the wire and in /openapi.json.
 
+use std::collections::BTreeMap;
+
 use diffusion_core::weights::VaeChoice;
 use generation::{
     ModelInfo, ModelState, ModelView,
@@ -68,6 +70,9 @@ pub(crate) struct Model {
     /// Its autoencoders, "full" and "tiny", the one of requests that name none first; empty while unknown.
     #[schema(example = json!(["full", "tiny"]))]
     pub(crate) vaes: Vec<&'static str>,
+    /// Its parts that come from elsewhere ("vae", "text_encoder", "text_encoder_2"), with the names of their files or folders.
+    #[schema(example = json!({"text_encoder": "clip_l.safetensors"}))]
+    pub(crate) other_parts: BTreeMap<&'static str, String>,
     /// The adapters of requests that choose none, as NAME:WEIGHT:TEXT_WEIGHT; empty while unknown.
     #[schema(example = json!(["ink:0.8:0.8"]))]
     pub(crate) loras: Vec<String>,
@@ -94,12 +99,17 @@ impl From<ModelView> for Model {
             guidance_scale: info.as_ref().map(|info| info.defaults.guidance_scale.unwrap_or(DEFAULT_GUIDANCE_SCALE)),
             prompt_syntax: info.as_ref().map(|info| info.defaults.prompt_syntax.unwrap_or_default().name()),
             vaes: info.as_ref().map(|info| vaes(info)).unwrap_or_default(),
+            other_parts: info.as_ref().map(|info| other_parts(info)).unwrap_or_default(),
             loras: info.as_ref().map(|info| info.defaults.loras.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             precision: info.map(|info| info.precision.clone()),
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
         }
     }
+}
+
+fn other_parts(info: &ModelInfo) -> BTreeMap<&'static str, String> {
+    info.other_parts().into_iter().map(|(part, name)| (part, name.to_owned())).collect()
 }
 
 /// A model's autoencoders, the default one first.

@@ -100,7 +100,7 @@ fn put(at: &mut Value, steps: &[&str], value: Value) -> bool {
             }
             list.last_mut().is_some_and(|last| put(last, rest, value))
         }
-        ([key, rest @ ..], Value::Object(object)) => put(object.entry(*key).or_insert(Value::Null), rest, value),
+        ([key, rest @ ..], Value::Object(object)) if !key.is_empty() => put(object.entry(*key).or_insert(Value::Null), rest, value),
         _ => false,
     }
 }

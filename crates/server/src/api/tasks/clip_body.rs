@@ -3,17 +3,18 @@
 //! It must not know where a picture comes from: here its source is a text, and the caller supplies the loaded picture. The invariant: all
 //! faults of the other fields are reported before anything is fetched.
 
-use diffusion_core::imaging::Camera;
+use diffusion_core::{imaging::Camera, weights::VaeChoice};
 use generation::{
     Limits,
     limits::SHARE,
-    video::{ClipRequest, ClipRules, ClipSpec, FpsRequest},
+    video::{ClipRequest, ClipRules, ClipSpec, FpsRequest, RepaintSpec},
 };
 use guarded_http::Guard;
 use image::RgbImage;
 use remote_providers::{InputImage, VideoRequest};
 
 use crate::{
+    api::images::loras_body::{LORA, loras, loras_schema},
     http::{Problem, RequestNotes},
     inputs::{Body, EXAMPLE_IMAGE, TypeFault, body_table, check_callback, random_seed},
     state::{Maker, Services, TasksSettings},
@@ -83,6 +84,11 @@ body_table! {
         /// What makes it, by a model's name: "local", a name that `GET /models` lists, a service's name, or a service's and a model's
         /// ("veo/veo_3_1", "replicate/owner/name"); an unknown name is 404 with the known ones. It takes precedence over `service`.
         model: Text(|r| &mut r.model),
+        /// LoRAs and other adapters that change the model which repaints the picture; its usual ones if absent. Tags in the prompt
+        /// (`<lora:ink:0.8>`) add to them. A service takes none.
+        loras: Other(loras_schema, |r, fields, name| r.clip.loras = loras(fields, name)).inside(|| LORA.facts()),
+        /// The autoencoder of that model: `full`, or `tiny` (TAESD), where it has one. A service takes none.
+        vae: Text(|r| &mut r.clip.vae).one_of(|| VaeChoice::ALL.map(VaeChoice::name).to_vec()),
         /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
         callback_url: Text(|r| &mut r.callback_url),
     }
@@ -90,6 +96,9 @@ body_table! {
 
 /// The fault of a body whose `optimize_prompt` is true.
 pub(super) const NO_OPTIMIZER: TypeFault = ("value_error", "Value error, no prompt optimizer is configured");
+
+/// The fault of a field that only this machine's models follow.
+const OF_THIS_MACHINE: TypeFault = ("value_error", "Value error, a service makes the video, and takes no such choice: leave it out");
 
 const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model reads no text. The operator can let prompts repaint the picture \
                            before it moves (tasks.repaint_strength).";
@@ -116,6 +125,13 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, 
         body.look(|fields| fields.value_fault("optimize_prompt", NO_OPTIMIZER));
     }
     let (maker, unserved) = maker(&mut body, services)?;
+    if matches!(maker, Maker::Remote(_)) {
+        let clip = &body.request.clip;
+        let given = [("loras", clip.loras.is_some()), ("vae", clip.vae.is_some())];
+        for (field, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+            body.look(|fields| fields.value_fault(field, OF_THIS_MACHINE));
+        }
+    }
     if let Maker::Local(name) = &maker {
         body.request.clip.model.clone_from(name);
     }
@@ -167,16 +183,21 @@ fn remarks(request: &ClipRequest, settings: &TasksSettings) -> Vec<String> {
         has_prompt
             .then(|| format!("The prompt repainted the picture at a strength of {strength} before it moved; it did not guide the motion."))
     });
-    remark.into_iter().collect()
+    let idle = !has_prompt || strength <= 0.0;
+    let given = [("loras", request.loras.is_some()), ("vae", request.vae.is_some())];
+    let idle = given.into_iter().filter(|(_, is_given)| idle && *is_given);
+    let idle = idle.map(|(name, _)| format!("{name} changed nothing: only a picture that a prompt repaints is made with them."));
+    remark.into_iter().chain(idle).collect()
 }
 
 impl Body<Clip> {
-    /// Validates all fields but the picture.
+    /// Validates all fields but the picture; returns how it is repainted.
     ///
     /// # Errors
     /// 422 with every fault.
-    pub(crate) fn check(&self, limits: &Limits) -> Result<(), Problem> {
-        self.spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits).map(drop)
+    pub(crate) fn check(&self, limits: &Limits) -> Result<Option<RepaintSpec>, Problem> {
+        let spec = self.spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits)?;
+        Ok(spec.repaint().cloned())
     }
 
     /// The request to a provider. Fields that the caller left to this API's defaults are left to the provider.

@@ -65,6 +65,11 @@ impl Image {
         self.image.model.as_deref()
     }
 
+    /// The refiner that the request names.
+    pub(crate) fn refiner(&self) -> Option<&str> {
+        self.image.refiner.as_deref()
+    }
+
     /// Sets the model by its name on this machine.
     pub(crate) fn set_model(&mut self, model: Option<String>) {
         self.image.model = model;
@@ -310,6 +315,7 @@ mod tests {
     fn model(width: u32, height: u32) -> Arc<ModelInfo> {
         Arc::new(ModelInfo {
             name: "a".into(),
+            family: None,
             motion: "b".into(),
             device: "cpu".into(),
             precision: "f32".into(),
@@ -321,6 +327,7 @@ mod tests {
             scripts: diffusion_core::tokenizer::Scripts::default(),
             vaes: vec![diffusion_core::weights::VaeChoice::Full],
             other_vae: None,
+            other_text_encoders: Vec::new(),
             defaults: generation::ModelDefaults::default(),
             adapters: None,
             controlnets: None,

@@ -143,6 +143,7 @@ async fn submit(
 ) -> Result<Submitted, Problem> {
     let name = state.services.local_model(body.request.model())?;
     let model = state.ready_model(name.as_deref()).await?;
+    state.await_refiner(body.request.refiner()).await;
     body.request.set_model(name);
     let mut notes = body.notes(&model);
     notes.tell(request);

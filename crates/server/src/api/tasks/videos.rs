@@ -9,7 +9,7 @@ use actix_web::{
 };
 use generation::{
     jobs::{Job, Submitted, Work},
-    video::{RemoteVideoSpec, VideoSpec},
+    video::{RemoteVideoSpec, RepaintSpec, VideoSpec},
 };
 
 use crate::{
@@ -100,10 +100,9 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     submission.stays_here = matches!(maker, Maker::Local(_)) && clip.request.names_this_machine();
     if let Maker::Local(name) = &maker {
         let model = state.ready_model(name.as_deref()).await?;
-        clip.request.clip.fill_in(&model.defaults);
-        if state.tasks.repaint_strength > 0.0 {
-            notes.remarks.extend(model.remarks_on_texts(clip.request.clip.prompt.as_deref()));
-        }
+        clip.request.clip.fill_in(&model);
+        let repaint = clip.check(&state.limits)?;
+        notes.remarks.extend(model.remarks_on_texts(repaint.iter().map(RepaintSpec::prompt)));
     }
     notes.tell(request);
     clip.check(&state.limits)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use generation::{
-    Limits, ModelDefaults,
+    Limits, ModelInfo,
     jobs::{Job, JobState, Submitted, Work},
     video::{FpsRequest, RemoteVideoSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
 };
@@ -93,8 +93,10 @@ pub(crate) async fn generate(
         Maker::Local(name) => (name.clone(), state.ready_model(name.as_deref()).await),
         Maker::Remote(_) => (None, state.local().model_named(None).map_err(Problem::from)),
     };
-    let defaults = model.as_ref().map(|model| model.defaults.clone()).unwrap_or_default();
-    let spec = scenes(&body, name, &defaults, &state.limits)?;
+    // A service reads tags of adapters as text.
+    let adapters = |model: &ModelInfo| model.adapters.clone().filter(|_| matches!(maker, Maker::Local(_)));
+    let info = model.as_ref().ok().map(|model| ModelInfo { adapters: adapters(model), ..model.as_ref().clone() });
+    let spec = scenes(&body, name, info.as_ref(), &state.limits)?;
     let seed = Some(spec.seed());
     let spec = match maker {
         Maker::Remote(model) => {
@@ -176,7 +178,7 @@ fn accepted(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -
 }
 
 /// The spec of the video.
-fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, limits: &Limits) -> Result<ScenesSpec, Problem> {
+fn scenes(body: &Body<Text>, name: Option<String>, model: Option<&ModelInfo>, limits: &Limits) -> Result<ScenesSpec, Problem> {
     body.or_problem(Ok(()))?;
     let scene = SceneRequest { prompt: body.request.text.clone(), source: Some("moving".into()), ..SceneRequest::default() };
     let default_seed = || match body.named.json.get("seed") {
@@ -185,7 +187,7 @@ fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, li
         None => DEFAULT_SEED.into(),
     };
     let mut request = ScenesRequest {
-        model,
+        model: name,
         scenes: Some(vec![scene]),
         duration_per_scene: Some(SECONDS.into()),
         fps: Some(FpsRequest::Number(FPS.into())),
@@ -196,7 +198,9 @@ fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, li
         seed: Some(body.request.seed.unwrap_or_else(default_seed)),
         ..ScenesRequest::default()
     };
-    request.fill_in(defaults);
+    if let Some(model) = model {
+        request.fill_in(model);
+    }
     // The default limits allow all of this; an operator's may not.
     body.or_problem(request.validate(limits))
 }
@@ -275,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_text_is_six_seconds_of_one_moving_scene() {
-        let body = |json: Value| scenes(&TEXT.read(json.as_object().unwrap().clone()), None, &ModelDefaults::default(), &Limits::DEFAULT);
+        let body = |json: Value| scenes(&TEXT.read(json.as_object().unwrap().clone()), None, None, &Limits::DEFAULT);
         let spec = body(json!({"text": "a boat"})).unwrap();
         assert_eq!((spec.timeline().frames(), spec.fps().to_string(), spec.seed()), (144, "24".into(), 42));
         assert_eq!((spec.width(), spec.height(), spec.moves()), (1280, 720, true));

@@ -86,7 +86,7 @@ async fn spec(mut body: Body<ScenesRequest>, state: &ApiState) -> Result<(Scenes
     request.model = state.services.local_model(request.model.as_deref())?;
     let model = state.ready_model(request.model.as_deref()).await;
     if let Ok(model) = &model {
-        request.fill_in(&model.defaults);
+        request.fill_in(model);
     }
     Ok((body.or_problem(request.validate(&state.limits))?, model))
 }

@@ -2,7 +2,7 @@
 //!
 //! The command line parses its `--scenes FILE.json` with it too, through [`parse_scenes`].
 
-use diffusion_core::prompt::PromptSyntax;
+use diffusion_core::{prompt::PromptSyntax, weights::VaeChoice};
 use generation::{
     Limits, VideoLimits,
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
@@ -14,6 +14,7 @@ use generation::{
 use serde_json::{Value, json};
 
 use crate::{
+    api::images::loras_body::{LORA, loras, loras_schema},
     http::{IgnoredField, ValidationErrorDetail},
     inputs::{Body, Fields, Holds, Row, Table, TypeFault, body_table, field_names::MOST_ENTRIES, nested, rows},
 };
@@ -61,6 +62,12 @@ body_table! {
         /// The language of all prompts: `plain` (every character is text), `a1111` (AUTOMATIC1111's weights, `BREAK`, and prompts of
         /// any length), or `compel` (compel's weights, blends and conjunctions, and prompts of any length). The model's own if absent, else `plain`.
         prompt_syntax: Text(|r| &mut r.prompt_syntax).one_of(|| PromptSyntax::ALL.map(PromptSyntax::name).to_vec()),
+        /// The autoencoder of the pictures: `full`, or `tiny` (TAESD: much faster, and less exact), where the model has one. The operator's
+        /// choice for the model if absent.
+        vae: Text(|r| &mut r.vae).one_of(|| VaeChoice::ALL.map(VaeChoice::name).to_vec()),
+        /// LoRAs and other adapters that change the model for these pictures; the model's usual ones if absent, none if empty. Tags in the
+        /// prompts (`<lora:ink:0.8>`) and in `hero_description` add to them; all scenes must have the same.
+        loras: Other(loras_schema, |r, fields, name| r.loras = loras(fields, name)).inside(|| LORA.facts()),
         /// Which model of this machine makes it, by a name that `GET /models` lists; the default one if absent. An unknown name is 404 with
         /// the known ones.
         model: Text(|r| &mut r.model),

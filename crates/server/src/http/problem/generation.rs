@@ -25,6 +25,7 @@ impl From<Refusal> for Problem {
             Refusal::TooLarge(error) => Self::invalid(vec![value_error("body", error.field(), &message, false)]),
             Refusal::OtherKind { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
             Refusal::UnknownModel { .. } => Self::new(StatusCode::NOT_FOUND, MODEL_NOT_FOUND, message),
+            Refusal::Unfit { field, reason } => Self::invalid(vec![value_error("body", field, &reason, false)]),
             Refusal::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
             Refusal::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
             Refusal::Provider(ref error) => provider_problem(error, refusal.field()),

@@ -4,7 +4,7 @@
 //! Replicate and stable-diffusion.cpp, and the parameters of diffusers' pipelines.
 
 /// Names of one field per row. Spelling does not matter: `numSteps`, `NUM_STEPS` and `num_steps` are one name.
-pub(super) const SYNONYMS: [&[&str]; 23] = [
+pub(super) const SYNONYMS: [&[&str]; 25] = [
     &["prompt", "positive_prompt", "text_prompt", "text", "script", "inputs"],
     &["negative_prompt", "negative", "neg_prompt", "negative_text"],
     &["num_inference_steps", "steps", "num_steps", "inference_steps", "sampling_steps", "sample_steps"],
@@ -26,6 +26,8 @@ pub(super) const SYNONYMS: [&[&str]; 23] = [
     &["min_guidance_scale", "min_guidance", "min_cfg"],
     &["max_guidance_scale", "max_guidance"],
     &["join", "transition"],
+    &["refiner", "refiner_checkpoint"],
+    &["refiner_switch", "refiner_switch_at"],
     &["camera_motion", "camera"],
     &["callback_url", "callback", "webhook", "webhook_url"],
 ];

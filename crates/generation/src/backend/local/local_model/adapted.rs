@@ -1,19 +1,19 @@
 //! An image model with the adapters of the current job in its weights.
 //!
 //! It must not know jobs. The invariants: a job runs with its own adapters only; adapters are opened and checked before the model changes,
-//! and layers that stay the same are neither read nor packed again. If reading the others fails, the next job loads the whole model.
+//! and layers that stay the same are neither read nor packed again, even if reading the others fails or is cancelled.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use diffusion_core::{
     Error, Result,
     adapters::{AdaptedSource, AdapterChoice, AdapterFolder, AppliedAdapter, ControlNetFolder, Embedding, reason},
-    pipelines::StableDiffusion,
+    pipelines::{ImageParams, StableDiffusion, UnloadedModel},
     policy::ExecutionPolicy,
-    weights::WeightSource,
+    weights::{StopCheck, WatchedSource, WeightSource},
 };
 
-use super::{adapter_hash, of_vae};
+use super::{adapter_hash, other_parts::of_other_part};
 use crate::model_info::NO_ADAPTERS;
 
 /// Opens the model's files again.
@@ -72,18 +72,23 @@ impl Adapters {
         }
     }
 
-    /// Loads a model with its words; returns the remarks on how it was read, too.
-    fn load(&self, source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<(StableDiffusion, Vec<String>)> {
-        let model = StableDiffusion::load(source, policy).map_err(|error| of_vae(error, source));
-        let (mut model, mut remarks) = (model?, source.remarks());
+    /// Loads a model with its words; returns the hashes of these and the remarks on how it was read, too.
+    fn load(&self, source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<(StableDiffusion, NamedHashes, Vec<String>)> {
+        let model = StableDiffusion::load(source, policy).map_err(|error| of_other_part(error, source));
+        let (mut model, mut hashes, mut remarks) = (model?, Vec::new(), source.remarks());
         if let Some(folder) = &self.embeddings {
             let (embeddings, faults) = Embedding::open_folder(folder)?;
+            let hash = |one: &Embedding| Some((one.name.clone(), adapter_hash::of_embedding(one.path()).ok()?));
+            hashes.extend(embeddings.iter().filter_map(hash));
             remarks.extend(faults);
             remarks.extend(model.set_embeddings(embeddings)?);
         }
-        Ok((model, remarks))
+        Ok((model, hashes, remarks))
     }
 }
+
+/// Names of files and their hashes.
+pub(super) type NamedHashes = Vec<(String, String)>;
 
 impl fmt::Debug for Adapters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,12 +105,16 @@ impl fmt::Debug for Adapters {
 
 /// An image model and the adapters in its weights.
 pub(super) struct AdaptedImages {
-    /// `None` after a change that failed.
+    /// `None` after a change that failed or was cancelled.
     model: Option<StableDiffusion>,
+    /// What that change left.
+    unloaded: Option<UnloadedModel>,
     policy: ExecutionPolicy,
     adapters: Option<Adapters>,
     applied: Vec<AppliedAdapter>,
-    hashes: Vec<(String, String)>,
+    hashes: NamedHashes,
+    /// Those of all embeddings.
+    embeddings: NamedHashes,
     /// Remarks on the adapters that the current job chose.
     remarks: Vec<String>,
 }
@@ -114,7 +123,16 @@ impl AdaptedImages {
     /// A model without adapters.
     pub(super) fn fixed(model: StableDiffusion) -> Self {
         let policy = model.policy().clone();
-        Self { policy, model: Some(model), adapters: None, applied: Vec::new(), hashes: Vec::new(), remarks: Vec::new() }
+        Self {
+            policy,
+            model: Some(model),
+            unloaded: None,
+            adapters: None,
+            applied: Vec::new(),
+            hashes: Vec::new(),
+            embeddings: Vec::new(),
+            remarks: Vec::new(),
+        }
     }
 
     /// Loads a model with its usual adapters, or with those of its only job; returns the remarks on how it was read, too. Without one of the
@@ -137,14 +155,15 @@ impl AdaptedImages {
             Some(_) | None => of_setting(error, field),
         };
         let (source, _) = adapted(source, &applied).map_err(judged)?;
-        let (model, mut remarks) = adapters.load(source.as_ref(), policy).map_err(judged)?;
+        let (model, embeddings, mut remarks) = adapters.load(source.as_ref(), policy).map_err(judged)?;
         if let Some(missing) = missing {
             tracing::warn!("{missing}");
             remarks.push(missing);
         }
         let hashes = hashes(&applied);
         let adapters = Some(adapters);
-        Ok((Self { model: Some(model), policy: policy.clone(), adapters, applied, hashes, remarks: Vec::new() }, remarks))
+        let (policy, of_job) = (policy.clone(), Vec::new());
+        Ok((Self { model: Some(model), unloaded: None, policy, adapters, applied, hashes, embeddings, remarks: of_job }, remarks))
     }
 
     /// The device and precisions of its loads.
@@ -172,6 +191,12 @@ impl AdaptedImages {
         &self.hashes
     }
 
+    /// The names and hashes of the embeddings that are words of a job's prompts.
+    pub(super) fn embeddings_of(&self, params: &ImageParams) -> NamedHashes {
+        let used = self.model.as_ref().map(|model| model.used_embeddings(params)).unwrap_or_default();
+        used.iter().filter_map(|word| self.embeddings.iter().find(|(name, _)| name == word).cloned()).collect()
+    }
+
     /// A remark for each adapter that the current job chose and of which a part fits no layer.
     pub(super) fn remarks(&self) -> &[String] {
         &self.remarks
@@ -195,16 +220,16 @@ impl AdaptedImages {
     ///
     /// # Errors
     /// As [`Self::adapt`].
-    pub(super) fn adapt_as_usual(&mut self) -> Result<()> {
+    pub(super) fn adapt_as_usual(&mut self, stop: &StopCheck) -> Result<()> {
         let usual = self.adapters.as_ref().map(|adapters| adapters.usual.clone()).unwrap_or_default();
-        self.adapt(&usual)
+        self.adapt(&usual, stop)
     }
 
-    /// Gives the model these adapters and no others.
+    /// Gives the model these adapters and no others; stops before the next tensor when `stop` says so.
     ///
     /// # Errors
-    /// [`Error::Params`] of `loras` if an adapter is missing, damaged or made for another model; any fault in the model's files.
-    pub(super) fn adapt(&mut self, choices: &[AdapterChoice]) -> Result<()> {
+    /// [`Error::Cancelled`] if it stopped: the next call continues with the layers that are there. [`Error::Params`] of `loras` if an adapter is missing, damaged or made for another model; any fault in the model's files.
+    pub(super) fn adapt(&mut self, choices: &[AdapterChoice], stop: &StopCheck) -> Result<()> {
         let Some(adapters) = &self.adapters else {
             return if choices.is_empty() { Ok(()) } else { Err(no_folder()) };
         };
@@ -218,12 +243,15 @@ impl AdaptedImages {
         }
         let base = (adapters.reopen)().map_err(without_folder)?;
         let (source, remarks) = adapted(base, &applied).map_err(|error| blamed(error, &applied))?;
-        let model = match self.model.take() {
-            Some(model) => model.reload(source.as_ref()),
-            None => adapters.load(source.as_ref(), &self.policy).map(|(model, _)| model),
+        let stop = Arc::clone(stop);
+        let source = WatchedSource::new(source, move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+        self.unloaded = self.model.take().map(StableDiffusion::unload).or_else(|| self.unloaded.take());
+        let model = match &self.unloaded {
+            Some(unloaded) => unloaded.load(&source),
+            None => adapters.load(&source, &self.policy).map(|(model, ..)| model),
         };
         let model = model.map_err(|error| blamed(error, &applied))?;
-        self.model = Some(model);
+        (self.model, self.unloaded) = (Some(model), None);
         for remark in &remarks {
             tracing::warn!("{remark}");
         }
@@ -297,4 +325,67 @@ fn of_adapters(mut error: Error) -> Error {
     let Some(file) = file_of(&mut error) else { return error };
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Error::Params { field: "loras", reason: format!("{name}: {}", reason(&error)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use diffusion_core::pipelines::{RunContext, nano_sd};
+    use image::RgbImage;
+
+    use super::*;
+
+    /// A LoRA of one layer and rank 1 for nano-sd.
+    fn write_lora(folder: &std::path::Path) {
+        const LAYER: &str = "lora_unet_mid_block_attentions_0_proj_in";
+        let header = format!(
+            r#"{{"{LAYER}.lora_up.weight":{{"dtype":"F32","shape":[128,1],"data_offsets":[0,512]}},"{LAYER}.lora_down.weight":{{"dtype":"F32","shape":[1,128],"data_offsets":[512,1024]}}}}"#
+        );
+        let numbers = (0..256).flat_map(|index| (0.5 * (index as f32).sin()).to_le_bytes());
+        let bytes: Vec<u8> = (header.len() as u64).to_le_bytes().into_iter().chain(header.bytes()).chain(numbers).collect();
+        std::fs::write(folder.join("ink.safetensors"), bytes).unwrap();
+    }
+
+    /// A check that counts, and stops at the call after `most`.
+    fn counted(most: usize) -> (StopCheck, Arc<AtomicUsize>) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&calls);
+        (Arc::new(move || counter.fetch_add(1, Ordering::Relaxed) >= most), calls)
+    }
+
+    fn made(images: &AdaptedImages) -> RgbImage {
+        let params = ImageParams { num_inference_steps: 1, ..ImageParams::new("a boat", (64, 64)) };
+        images.model().unwrap().image(&params, RunContext::new(&mut ())).unwrap()
+    }
+
+    /// A cancelled change keeps every layer that was not to change: the next one reads no more than any change does.
+    #[test]
+    fn a_change_of_adapters_can_be_cancelled_and_loses_no_layer() {
+        let folder = tempfile::tempdir().unwrap();
+        write_lora(folder.path());
+        let adapters = Adapters::new(|| Ok(Box::new(nano_sd()))).with_loras(AdapterFolder::open(folder.path()).unwrap(), Vec::new());
+        let (mut images, _) = AdaptedImages::load(Box::new(nano_sd()), &ExecutionPolicy::cpu_f32(), adapters).unwrap();
+        let plain = made(&images);
+        let ink: Vec<AdapterChoice> = vec!["ink".parse().unwrap()];
+        let (never, usual) = counted(usize::MAX);
+        images.adapt(&ink, &never).unwrap();
+        let (inked, usual) = (made(&images), usual.load(Ordering::Relaxed));
+        images.adapt(&[], &never).unwrap();
+        for most in [0, 1, usual - 1] {
+            let (stop, _) = counted(most);
+            assert!(matches!(images.adapt(&ink, &stop), Err(Error::Cancelled)), "{most}");
+            assert!(images.model().is_none());
+            let (never, reads) = counted(usize::MAX);
+            images.adapt(&[], &never).unwrap();
+            let reads = reads.load(Ordering::Relaxed);
+            assert!(reads <= usual && made(&images) == plain, "{most}: {reads} of {usual}");
+        }
+        let (stop, _) = counted(1);
+        assert!(images.adapt(&ink, &stop).is_err());
+        images.adapt(&ink, &never).unwrap();
+        assert!(made(&images) == inked && inked != plain);
+    }
 }

@@ -1,11 +1,13 @@
-//! The hashes by which AUTOMATIC1111's web UI and the sites of its users know adapters.
+//! The hashes by which AUTOMATIC1111's web UI and the sites of its users know adapters and embeddings.
 //!
 //! It must not know models. The invariant: a file has the hash that the web UI shows for it (`NetworkOnDisk` of
-//! extensions-builtin/Lora/network.py, `addnet_hash_safetensors` of modules/hashes.py), which does not depend on the header.
+//! extensions-builtin/Lora/network.py, `addnet_hash_safetensors` of modules/hashes.py), which does not depend on the header; an embedding's is that of its
+//! whole file (`Embedding.set_hash` of modules/textual_inversion/textual_inversion.py).
 
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
+    path::Path,
 };
 
 use diffusion_core::adapters::Adapter;
@@ -29,6 +31,18 @@ pub(super) fn short(adapter: &Adapter) -> io::Result<String> {
         file.read_exact(&mut length)?;
         file.seek(SeekFrom::Start(u64::from_le_bytes(length).saturating_add(8)))?;
     }
+    of_rest(&mut file)
+}
+
+/// The first digits of the hash of an embedding's file.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn of_embedding(path: &Path) -> io::Result<String> {
+    of_rest(&mut File::open(path)?)
+}
+
+fn of_rest(file: &mut File) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -10,9 +10,10 @@ use diffusion_core::{
         clip::{ClipParams, RepaintParams},
     },
     prompt::PromptSyntax,
+    weights::StopCheck,
 };
 
-use super::{AdaptedImages, LocalModel, count, motion_params, no_images, truncated};
+use super::{AdaptedImages, LocalModel, count, motion_params, never, no_images, truncated};
 use crate::{
     backend::{local::memory::MemoryPlan, video_file::VideoShape},
     model_info::TruncatedText,
@@ -21,9 +22,9 @@ use crate::{
 
 impl LocalModel {
     /// The shape of a clip.
-    pub(super) fn clip_shape(&mut self, spec: &ClipSpec) -> Result<VideoShape> {
-        if spec.repaint().is_some() {
-            self.adapt_as_usual()?;
+    pub(super) fn clip_shape(&mut self, spec: &ClipSpec, stop: &StopCheck) -> Result<VideoShape> {
+        if let Some(repaint) = spec.repaint() {
+            self.adapt(repaint.loras(), stop)?;
             self.painter().ok_or_else(no_images)?;
         }
         let model = self.motion.open(&self.memory)?;
@@ -34,8 +35,8 @@ impl LocalModel {
     }
 
     pub(super) fn clip(&mut self, spec: &ClipSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
-        if spec.repaint().is_some() {
-            self.adapt_as_usual()?;
+        if let Some(repaint) = spec.repaint() {
+            self.adapt(repaint.loras(), &never())?;
         }
         let model = self.motion.open(&self.memory)?;
         let painter = self.images.as_ref().and_then(AdaptedImages::model);

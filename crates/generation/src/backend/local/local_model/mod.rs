@@ -8,37 +8,45 @@ mod adapter_hash;
 mod clip;
 mod controlled;
 mod defaults;
+mod image_params;
+mod other_parts;
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use diffusion_core::{
     Error, Result,
+    adapters::AdapterChoice,
+    denoise::StepMonitor,
     pipelines::{
-        ImageDefaults, ImageFacts, ImageMemory, ImageParams, ImageToVideoParams, MotionMemory, MotionParams, RunContext, StableDiffusion,
-        StableVideoDiffusion, Start, VideoContext,
+        ControlsParams, HandedOver, ImageDefaults, ImageFacts, ImageMemory, ImageParams, ImageToVideoParams, MotionMemory, MotionParams,
+        RunContext, StableDiffusion, StableVideoDiffusion, VideoContext, available_vaes,
         scenes::{SceneParams, ScenesParams},
     },
     policy::ExecutionPolicy,
     prompt::PromptSyntax,
-    weights::{Component, VaeChoice, WeightSource},
+    weights::{ModelFamily, StopCheck, TextEncoder, VaeChoice, WeightSource},
 };
+
+use image::RgbImage;
 
 pub use self::adapted::Adapters;
 use self::{
     adapted::AdaptedImages,
     controlled::{ControlNets, of_run},
+    image_params::params,
+    other_parts::of_other_part,
 };
 use crate::{
     backend::{
         local::{
             memory::MemoryPlan,
-            model::{DeviceModel, ImageOutput, LoadedModel},
+            model::{BegunImage, DeviceModel, ImageOutput, LoadedModel},
         },
         video_file::VideoShape,
     },
     model_info::{ModelDefaults, ModelInfo, TruncatedText},
     spec::{
-        image::{ControlsSpec, ImageMode, ImageSpec},
+        image::{ControlsSpec, ImageSpec},
         video::{AnimationSpec, MotionSpec, RemoteVideoSpec, ScenesSpec, VideoSpec},
     },
 };
@@ -56,7 +64,7 @@ impl LoadedModel {
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
-        let images = AdaptedImages::fixed(StableDiffusion::load(source, policy).map_err(|error| of_vae(error, source))?);
+        let images = AdaptedImages::fixed(StableDiffusion::load(source, policy).map_err(|error| of_other_part(error, source))?);
         Self::of(images, OfFiles::read(source)?, motion, memory_limit)
     }
 
@@ -77,7 +85,7 @@ impl LoadedModel {
     }
 
     fn of(images: AdaptedImages, of_files: OfFiles, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
-        let OfFiles { vaes, other_vae, defaults, remarks } = of_files;
+        let OfFiles { family, vaes, other_vae, other_text_encoders, defaults, remarks } = of_files;
         let policy = images.policy().clone();
         let (adapters, controlnets) = (images.folder().cloned(), images.controlnets().cloned());
         let loaded = images.model().ok_or_else(no_images)?;
@@ -96,7 +104,14 @@ impl LoadedModel {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
         let controls = ControlNets::new(controlnets.clone(), memory.clone());
-        let info = ModelInfo { adapters, controlnets, other_vae, ..info(facts, motion.name(), remarks, loaded.policy())? };
+        let info = ModelInfo {
+            family,
+            adapters,
+            controlnets,
+            other_vae,
+            other_text_encoders,
+            ..info(facts, motion.name(), remarks, loaded.policy())?
+        };
         let motion = Motion::Closed(motion, policy);
         Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), controls, motion, memory }) })
     }
@@ -111,11 +126,13 @@ impl LoadedModel {
         motion: &dyn WeightSource,
         memory_limit: Option<u64>,
     ) -> Result<(ModelInfo, MemoryPlan)> {
-        let facts = ImageFacts::of(source).map_err(|error| of_vae(error, source))?;
-        let images = ImageMemory::of(source, policy).map_err(|error| of_vae(error, source))?;
+        let facts = ImageFacts::of(source).map_err(|error| of_other_part(error, source))?;
+        let images = ImageMemory::of(source, policy).map_err(|error| of_other_part(error, source))?;
         let of_motion = MotionMemory::of(motion, policy).ok();
         let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
-        let info = ModelInfo { other_vae: source.other_vae(), ..info(facts, motion.name(), source.remarks(), policy)? };
+        let (other_vae, other_text_encoders) = (source.other_vae(), source.other_text_encoders());
+        let family = Some(ModelFamily::of_images(source)?);
+        let info = ModelInfo { family, other_vae, other_text_encoders, ..info(facts, motion.name(), source.remarks(), policy)? };
         Ok((info, memory))
     }
 
@@ -144,16 +161,24 @@ impl LoadedModel {
 
 /// What a model's files say beside what the loaded model knows.
 struct OfFiles {
+    family: Option<ModelFamily>,
     vaes: Vec<VaeChoice>,
     other_vae: Option<(VaeChoice, String)>,
+    other_text_encoders: Vec<(TextEncoder, String)>,
     defaults: ImageDefaults,
     remarks: Vec<String>,
 }
 
 impl OfFiles {
     fn read(source: &dyn WeightSource) -> Result<Self> {
-        let (vaes, other_vae) = (source.vaes(), source.other_vae());
-        Ok(Self { vaes, other_vae, defaults: ImageDefaults::of(source)?, remarks: source.remarks() })
+        Ok(Self {
+            family: Some(ModelFamily::of_images(source)?),
+            vaes: available_vaes(source)?,
+            other_vae: source.other_vae(),
+            other_text_encoders: source.other_text_encoders(),
+            defaults: ImageDefaults::of(source)?,
+            remarks: source.remarks(),
+        })
     }
 }
 
@@ -178,6 +203,7 @@ fn info(facts: ImageFacts, motion: String, remarks: Vec<String>, policy: &Execut
 fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
     ModelInfo {
         name: String::new(),
+        family: None,
         motion: String::new(),
         device: policy.device_name().to_owned(),
         precision: policy.unet.as_str().to_owned(),
@@ -189,6 +215,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         scripts: diffusion_core::tokenizer::Scripts::default(),
         vaes: Vec::new(),
         other_vae: None,
+        other_text_encoders: Vec::new(),
         defaults: ModelDefaults::default(),
         adapters: None,
         controlnets: None,
@@ -221,24 +248,6 @@ impl Motion {
     }
 }
 
-/// A fault in the files of an autoencoder from elsewhere as one of the setting that names it.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive, and the rest is not about files")]
-fn of_vae(error: Error, source: &dyn WeightSource) -> Error {
-    let Some((choice, _)) = source.other_vae() else { return error };
-    let config = PathBuf::from(source.config_name(match choice {
-        VaeChoice::Full => Component::Vae,
-        VaeChoice::Tiny => Component::TinyVae,
-    }));
-    let file = match &error {
-        Error::Config { file, .. } => Path::new(file),
-        Error::File { file, .. } | Error::Weights { file, .. } | Error::Io { path: file, .. } => file.as_path(),
-        _ => return error,
-    };
-    // A file is its own configuration; a folder has one beside its weights.
-    let is_beside = config.ends_with(Component::Vae.config_file()) && file.parent() == config.parent();
-    if file == config || is_beside { Error::Params { field: "vae", reason: error.without_part() } } else { error }
-}
-
 fn no_model(reason: &str) -> Error {
     Error::Params { field: "model", reason: reason.to_owned() }
 }
@@ -253,53 +262,54 @@ fn elsewhere(spec: &RemoteVideoSpec) -> Error {
 }
 
 impl LocalModel {
-    /// The image model, if there is one; with the adapters of the last call of [`Self::adapt_as_usual`].
+    /// The image model, if there is one; with the adapters of the last call of [`Self::adapt`].
     fn painter(&self) -> Option<&StableDiffusion> {
         self.images.as_ref().and_then(AdaptedImages::model)
     }
 
-    /// Gives the image model its usual adapters, if there is one.
-    fn adapt_as_usual(&mut self) -> Result<()> {
-        self.images.as_mut().map_or(Ok(()), AdaptedImages::adapt_as_usual)
+    /// Gives the image model these adapters, or its usual ones, if there is such a model.
+    fn adapt(&mut self, loras: Option<&[AdapterChoice]>, stop: &StopCheck) -> Result<()> {
+        let Some(images) = &mut self.images else { return Ok(()) };
+        match loras {
+            Some(loras) => images.adapt(loras, stop),
+            None => images.adapt_as_usual(stop),
+        }
     }
 }
 
 impl DeviceModel for LocalModel {
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
-        let images = self.images.as_mut().ok_or_else(no_images)?;
-        self.controls.make_room(self.memory.images(spec), spec.controls());
-        images.adapt(spec.loras())?;
-        let (model, loras, remarks) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec(), images.remarks().to_vec());
-        let controls = self.controls.of_job(spec, model, &context.monitor.stop_check())?;
-        let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
-        let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
-        let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
-        let params = ImageParams {
-            prompt: spec.prompt().to_owned(),
-            negative_prompt: spec.negative_prompt().to_owned(),
-            prompt_syntax: spec.prompt_syntax(),
-            width: spec.width(),
-            height: spec.height(),
-            num_inference_steps: count(spec.num_inference_steps()),
-            guidance_scale: spec.guidance_scale(),
-            seed,
-            scheduler: spec.scheduler(),
-            eta: spec.eta(),
-            clip_skip: count(spec.clip_skip()),
-            vae: spec.vae(),
-            start: start(spec.mode()),
-            xl: spec.sdxl().params(),
-            controls,
-        };
-        let image = model.image(&params, context).map_err(|error| of_run(images.of_run(error, spec.loras()), spec.controls()))?;
-        Ok(ImageOutput { image, truncated, remarks, loras })
+        let Prepared { params, truncated, remarks, loras, embeddings } = self.prepare(spec, seed, &context.monitor.stop_check())?;
+        let images = self.images.as_ref().ok_or_else(no_images)?;
+        let image = images.model().ok_or_else(no_images)?.image(&params, context);
+        let image = image.map_err(|error| of_run(images.of_run(error, spec.loras()), spec.controls()))?;
+        Ok(ImageOutput { image, truncated, remarks, loras, embeddings })
     }
 
-    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
+    fn begin(&mut self, spec: &ImageSpec, seed: u64, (switch, is_kept): (f64, bool), monitor: &mut dyn StepMonitor) -> Result<BegunImage> {
+        let Prepared { params, truncated, remarks, loras, embeddings } = self.prepare(spec, seed, &monitor.stop_check())?;
+        if is_kept {
+            monitor.on_kept();
+            return Ok(BegunImage { handed: None, truncated, remarks, loras, embeddings });
+        }
+        let images = self.images.as_ref().ok_or_else(no_images)?;
+        let handed = images.model().ok_or_else(no_images)?.begin(&params, switch, monitor);
+        let handed = handed.map_err(|error| of_run(images.of_run(error, spec.loras()), spec.controls()))?;
+        Ok(BegunImage { handed: Some(handed), truncated, remarks, loras, embeddings })
+    }
+
+    fn refine(&mut self, spec: &ImageSpec, from: Option<HandedOver>, switch: f64, context: RunContext<'_>) -> Result<RgbImage> {
+        self.controls.make_room(self.memory.images(spec), spec.controls());
+        self.adapt(None, &context.monitor.stop_check())?;
+        let model = self.painter().ok_or_else(no_images)?;
+        model.refine(&params(spec, spec.seed(), ControlsParams::default()), from, switch, context)
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec, stop: &StopCheck) -> Result<VideoShape> {
         self.controls.make_room(self.memory.video(spec), &ControlsSpec::default());
         match spec {
             VideoSpec::Scenes(spec) => {
-                self.adapt_as_usual()?;
+                self.adapt(spec.loras(), stop)?;
                 self.painter().ok_or_else(no_images)?;
                 if spec.moves() {
                     self.motion.open(&self.memory)?;
@@ -318,7 +328,7 @@ impl DeviceModel for LocalModel {
                 let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
                 Ok(VideoShape { width, height, fps: spec.fps(), frames, native: None })
             }
-            VideoSpec::Clip(spec) => self.clip_shape(spec),
+            VideoSpec::Clip(spec) => self.clip_shape(spec, stop),
             VideoSpec::Remote(spec) => Err(elsewhere(spec)),
         }
     }
@@ -333,11 +343,37 @@ impl DeviceModel for LocalModel {
     }
 }
 
+/// A model with what a job needs, and its parameters.
+struct Prepared {
+    params: ImageParams,
+    truncated: Vec<TruncatedText>,
+    remarks: Vec<String>,
+    loras: Vec<(String, String)>,
+    embeddings: Vec<(String, String)>,
+}
+
 impl LocalModel {
+    /// Gives the model the adapters and ControlNets of a job.
+    fn prepare(&mut self, spec: &ImageSpec, seed: u64, stop: &StopCheck) -> Result<Prepared> {
+        let images = self.images.as_mut().ok_or_else(no_images)?;
+        self.controls.make_room(self.memory.images(spec), spec.controls());
+        images.adapt(spec.loras(), stop)?;
+        let (model, loras, remarks) = (images.model().ok_or_else(no_images)?, images.hashes().to_vec(), images.remarks().to_vec());
+        let controls = self.controls.of_job(spec, model, stop)?;
+        let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
+        let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
+        let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
+        let params = params(spec, seed, controls);
+        let embeddings = images.embeddings_of(&params);
+        Ok(Prepared { params, truncated, remarks, loras, embeddings })
+    }
+
     fn scenes(&mut self, spec: &ScenesSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
-        self.adapt_as_usual()?;
+        // Its adapters are there since the shape was asked for.
+        self.adapt(spec.loras(), &never())?;
         let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
-        let model = self.images.as_ref().and_then(AdaptedImages::model).ok_or_else(no_images)?;
+        let images = self.images.as_ref().ok_or_else(no_images)?;
+        let model = images.model().ok_or_else(no_images)?;
         let prompts = spec.scenes().iter().map(|scene| ("prompt", scene.prompt()));
         let negatives = spec.scenes().iter().map(|scene| ("negative_prompt", scene.negative_prompt()));
         let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
@@ -369,7 +405,11 @@ impl LocalModel {
             fps: spec.fps().as_f64(),
             first_frame,
         };
-        model.scenes(&params, motion, context)?;
+        let made = model.scenes(&params, motion, context);
+        made.map_err(|error| match spec.loras() {
+            Some(loras) => images.of_run(error, loras),
+            None => error,
+        })?;
         Ok(truncated)
     }
 
@@ -381,15 +421,9 @@ impl LocalModel {
     }
 }
 
-/// What the denoising of an image starts from.
-fn start(mode: &ImageMode) -> Start {
-    match mode {
-        ImageMode::TextToImage => Start::Noise,
-        ImageMode::ImageToImage { init_image, strength } => Start::Image { init_image: init_image.clone(), strength: *strength },
-        ImageMode::Inpaint { init_image, mask_image, strength } => {
-            Start::Inpaint { init_image: init_image.clone(), mask_image: mask_image.clone(), strength: *strength }
-        }
-    }
+/// A check that never stops.
+fn never() -> StopCheck {
+    Arc::new(|| false)
 }
 
 /// The parameters of a motion run. The number of frames decoded together is the request's, or else as many as memory allows.

@@ -30,7 +30,7 @@ pub(super) async fn given(image: Sent, mask: Option<Sent>, asker: Requester<'_>,
     let of_image = |error| ("image", error);
     let (image, file) = match image {
         Sent::Text(text) if is_address(&text) => (Some(state.images().image(text, asker).await.map_err(of_image)?.image), None),
-        sent => (None, Some(sent)),
+        sent @ (Sent::File(_) | Sent::Text(_)) => (None, Some(sent)),
     };
     let _turn = decoding::turn().await.map_err(|_| of_image(Problem::internal().into()))?;
     let decoded = web::block(move || {

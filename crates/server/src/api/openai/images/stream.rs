@@ -109,7 +109,7 @@ impl Streamed {
         let format = self.wanted.format;
         let file = web::block(move || match format {
             ImageFormat::Png => Ok(preview.png.clone()),
-            _ => image::load_from_memory(&preview.png)
+            ImageFormat::Jpeg { .. } | ImageFormat::WebP => image::load_from_memory(&preview.png)
                 .map_err(|_| Problem::internal())
                 .and_then(|image| format.encode(&image.into_rgb8(), "").map_err(|_| Problem::internal())),
         });

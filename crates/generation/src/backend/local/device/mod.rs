@@ -4,6 +4,9 @@
 //! job's error, and the next job runs; a cancelled job stops at its next step or frame, or at the next tensor of its model; the thread
 //! exits when its backend is dropped or the device is lost.
 
+mod finished;
+mod refined;
+
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,22 +19,21 @@ use std::{
 };
 
 use diffusion_core::{
-    imaging::{Part, resized_part},
     journal::{Journal, Run},
     pipelines::{RunContext, VideoContext},
     schedulers::SchedulerKind,
     weights::StopCheck,
 };
-use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
+use self::finished::{encoded, resized_to};
 use super::{
     LocalSettings,
     caught::{NotLoaded, panic_text},
     loader::{Loaded, Loader},
     metrics::StepMetrics,
     model::{DeviceModel, ImageOutput, LoadedModel, ModelStatus},
-    monitors::{ImageJobMonitor, StepClock, VideoJobMonitor, Watched},
+    monitors::{ImageJobMonitor, Stage, StepClock, VideoJobMonitor, Watched},
     parameters,
     pool::{DEFAULT, Pool, Slot, Step},
 };
@@ -42,7 +44,6 @@ use crate::{
         video_file::{self, GeneratedVideo, VideoOutput, VideoWriter},
     },
     model_info::ModelInfo,
-    png,
     preview::{PreviewSlot, Previewer, PreviewingSink},
     spec::{
         image::{ImageMode, ImageRequest, ImageSpec},
@@ -184,25 +185,38 @@ impl Device {
 
     /// Loads the job's model and does the job's work.
     fn execute(&mut self, work: &Arc<Work>, job: JobContext) -> RunResult {
+        if let Work::Image(spec) = work.as_ref()
+            && let Some(refiner) = spec.refiner()
+        {
+            return self.refined_images((spec, refiner), work, job).map(JobOutput::Images);
+        }
         let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
-        let index = self.pool.index_of(work.model()).map_err(|refusal| BackendError::NotLoaded {
-            model: work.model().unwrap_or_default().to_owned(),
-            reason: refusal.to_string(),
-        })?;
+        let index = self.index_of(work.model())?;
         self.ensure_loaded(index, work, &cancel, since)?;
-        // Taken out while it works, so that nothing else can touch it; `caught` returns even after a panic, so it is always put back.
-        let mut resident = self.residents.remove(&index).ok_or(BackendError::Cancelled)?;
-        self.pool.runs(index, Some(Arc::clone(work)));
         let is_cancelled: StopCheck = Arc::new(move || cancel.is_cancelled());
         let previewer = Previewer::new(previews, self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
-        let outcome = caught(|| match (work.as_ref(), &output) {
-            (Work::Image(spec), _) => self.images(spec, (index, &mut resident), &watched, journal.as_mut()).map(JobOutput::Images),
+        self.with_resident(index, work, |device, resident| match (work.as_ref(), &output) {
+            (Work::Image(spec), _) => device.images(spec, (index, resident), &watched, journal.as_mut()).map(JobOutput::Images),
             (Work::Video(spec), Some(output)) => {
-                self.video(spec, output, (index, &mut resident), &watched, journal.as_mut()).map(JobOutput::Video)
+                device.video(spec, output, (index, resident), &watched, journal.as_mut()).map(JobOutput::Video)
             }
             (Work::Video(_), None) => Err(BackendError::Internal("the video job has no output".to_owned())),
-        });
+        })
+    }
+
+    fn index_of(&self, model: Option<&str>) -> RunResult<usize> {
+        self.pool
+            .index_of(model)
+            .map_err(|refusal| BackendError::NotLoaded { model: model.unwrap_or_default().to_owned(), reason: refusal.to_string() })
+    }
+
+    /// Works with a loaded model.
+    fn with_resident<T>(&mut self, index: usize, work: &Arc<Work>, run: impl FnOnce(&Self, &mut Resident) -> RunResult<T>) -> RunResult<T> {
+        // Taken out while it works, so that nothing else can touch it; `caught` returns even after a panic, so it is always put back.
+        let mut resident = self.residents.remove(&index).ok_or(BackendError::Cancelled)?;
+        self.pool.runs(index, Some(Arc::clone(work)));
+        let outcome = caught(|| run(self, &mut resident));
         self.pool.runs(index, None);
         self.residents.insert(index, resident);
         outcome
@@ -345,17 +359,15 @@ impl Device {
             let share = f64::from(part) / f64::from(parts.max(1));
             watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
-            let mut monitor =
-                ImageJobMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), metrics: Some(&self.metrics) };
+            let (stage, clock) = (Stage::Whole, StepClock::new(self.settings.now));
+            let mut monitor = ImageJobMonitor { watched, part, parts, stage, clock, metrics: Some(&self.metrics) };
             let run = Run::Image { index: usize::try_from(part).unwrap_or(usize::MAX) };
             let context = RunContext::new(&mut monitor).with_journal(journal, run);
-            let ImageOutput { image, truncated, remarks, loras } = of_model(|| resident.model.image(spec, seed, context))?;
+            let ImageOutput { image, truncated, remarks, loras, embeddings } = of_model(|| resident.model.image(spec, seed, context))?;
             self.learn(index, spec, &resident.info, &monitor.clock);
             let image = of_model(|| resized_to(image, spec.output_size()))?;
-            let parameters = parameters::text(spec, seed, &resident.info, &loras);
-            let format = Some(spec.file_format()).filter(|format| !format.is_png());
-            let recoded = format.map(|format| format.encode(&image, &parameters).map(|file| (format, file))).transpose()?;
-            images.push(GeneratedImage { png: png::encode(&image, &parameters)?, recoded, image, seed, parameters, truncated, remarks });
+            let parameters = parameters::text(spec, seed, (&resident.info, None), (&loras, &embeddings));
+            images.push(encoded(spec, image, seed, parameters, (truncated, remarks))?);
         }
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(images)
@@ -373,7 +385,7 @@ impl Device {
             return Err(BackendError::Cancelled);
         }
         watched.progress.send_modify(|progress| progress.started = true);
-        let shape = of_model(|| resident.model.video_shape(spec))?;
+        let shape = of_model(|| resident.model.video_shape(spec, watched.is_cancelled))?;
         // Loading a model takes a while; a caller who cancelled meanwhile wants no file.
         if (watched.is_cancelled)() {
             return Err(BackendError::Cancelled);
@@ -423,7 +435,8 @@ impl Device {
         let wanted = Arc::clone(&self.wanted);
         let is_cancelled: StopCheck = Arc::new(move || wanted.load(Ordering::Relaxed) > 0);
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
-        let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
+        let (stage, clock) = (Stage::Whole, StepClock::new(self.settings.now));
+        let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, stage, clock, metrics: None };
         match caught(|| of_model(|| resident.model.image(&spec, 0, RunContext::new(&mut monitor)))) {
             Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),
             Err(BackendError::Cancelled) => return false,
@@ -473,12 +486,4 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> RunResult<T>
             if matches!(error, diffusion_core::Error::Cancelled) { BackendError::Cancelled } else { BackendError::Model(error) }
         },
     )
-}
-
-/// Resizes a finished image to the requested size; excess is cropped evenly at both ends rather than squeezed.
-fn resized_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
-    match size.filter(|size| *size != image.dimensions()) {
-        None => Ok(image),
-        Some((width, height)) => resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
-    }
 }
