@@ -91,6 +91,7 @@ pub fn attention<'y, T: Element>(
                     let (from, to) = (query.as_ptr().add(at(head, first)), results.get().add(at(head, first)));
                     #[cfg(target_arch = "x86_64")]
                     if engine.level() == Level::Amx
+                        && shape.head_dim <= blocks_amx::MOST_CHANNELS
                         && blocks_amx::queries(&task.head(), block::kernel(engine.level(), layout.bf16), from, first, count, to)
                     {
                         continue;
@@ -250,9 +251,9 @@ impl Task<'_> {
         let Layout { bf16, query_steps, key_columns, value_columns, key_steps, step } = self.layout;
         let kernel = block::kernel(self.level, bf16);
         let update = softmax::of(self.level, bf16);
-        let query_stride = (query_steps | 1) * STEP_BYTES;
+        let query_stride = self.layout.query_stride();
         let value_pairs = value_columns.div_ceil(2);
-        let steps: Vec<usize> = (0..query_steps.max(KEYS.div_ceil(step))).map(|step| step * STEP_BYTES).collect();
+        let steps = block::adjacent(query_steps.max(KEYS.div_ceil(step)));
         let score_floats = KEYS / (2 * COLUMN) * SUMS;
         let bytes = QUERIES * query_stride + QUERIES * WEIGHT_STRIDE + (score_floats + value_pairs * SUMS) * size_of::<f32>();
         scratch::with(0, bytes, |memory| {
@@ -262,21 +263,9 @@ impl Task<'_> {
                 let scores = weights.add(QUERIES * WEIGHT_STRIDE).cast::<f32>();
                 (memory, weights, scores, scores.add(score_floats))
             };
-            // SAFETY: `count` queries of `head_dim` channels; the rest of the tiles is zeros.
-            unsafe {
-                queries.write_bytes(0, QUERIES * query_stride);
-                for row in 0..count {
-                    let (from, to) = (from.add(row * self.channels), queries.add(row * query_stride));
-                    if T::HALF == bf16 {
-                        to.copy_from_nonoverlapping(from.cast(), self.shape.head_dim * size_of::<T>());
-                        continue;
-                    }
-                    for channel in 0..self.shape.head_dim {
-                        put(bf16, to, channel, *from.add(channel));
-                    }
-                }
-            }
             let row_tiles = count.div_ceil(ROWS);
+            // SAFETY: `count` queries of `head_dim` channels, and space for two tiles of them.
+            unsafe { self.layout.copy_queries(from, self.channels, self.shape.head_dim, count, row_tiles * ROWS, queries) };
             let mut state = softmax::State::new(self.shape.scale);
             // Causal queries of this block see no key from here on.
             let seen = if self.shape.causal { self.shape.keys.min(first + count) } else { self.shape.keys };

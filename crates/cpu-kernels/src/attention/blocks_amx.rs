@@ -1,30 +1,33 @@
-//! Attention with tile registers: 32 queries at a time, whose softmax runs in the shadow of the tiles' products.
+//! Attention with tile registers: 32 queries at a time through all keys, with the scores of 32 keys in each of two small buffers.
 //!
-//! The scores of 32 queries for 32 keys are one of two small buffers: the products for the next keys are issued before the exponentials of
-//! these, so that the processor can run both at once. The weights of [`BATCH`] keys are multiplied with the values while those of the next
-//! batch are computed.
+//! The products for the next keys are issued before the exponentials of these, and the weights of [`BATCH`] keys are multiplied with the
+//! values in shares between the exponentials of the next batch: neither waits for the other's results, and a processor that can run both at
+//! once may. (On the Xeon that this was measured on they took as long as one after the other; the crate's README has the figures.)
 //!
 //! A softmax may subtract any number from a query's scores. This one subtracts the largest score of the first 32 keys, and no other: bfloat16
 //! and f32 have the same exponents, so weights lose no precision until a later score exceeds that one by a hundred powers of two. Such
 //! queries are computed again by [`super::blocks`], whose maximum is a running one.
 
-use std::arch::x86_64::*;
+use std::{arch::x86_64::*, borrow::Cow};
 
 use super::shape::Head;
 use crate::{
     elementwise::{
-        Element, put,
+        Element,
         vector::avx512::{exp2_weight, first_lanes, store_rounding},
     },
     product::{
         COLUMN, STEP_BYTES, TILE_BYTES,
-        block::{Block, Kernel, ROWS as TILE_ROWS, SUM_STRIDE, SUMS},
+        block::{self, Block, Kernel, ROWS as TILE_ROWS, SUM_STRIDE, SUMS},
     },
     runtime::scratch,
 };
 
+/// Most channels of a head for which this is the faster way: with 512, as in an autoencoder, it took 1.09 times as long as
+/// [`super::blocks`], whose products are as long and whose scores are few beside them.
+pub(super) const MOST_CHANNELS: usize = 256;
 /// Queries at a time: two row tiles.
-pub(crate) const ROWS: usize = 2 * TILE_ROWS;
+const ROWS: usize = 2 * TILE_ROWS;
 /// Keys whose scores are computed together: two columns.
 const BLOCK: usize = 2 * COLUMN;
 /// Keys whose weights are multiplied with the values together.
@@ -34,12 +37,13 @@ const BLOCKS: usize = BATCH / BLOCK;
 const WEIGHT_STRIDE: usize = BATCH * 2 + STEP_BYTES;
 /// The largest sum of a query's weights: far below the numbers' end, so that sums of weighted values stay finite too.
 const MOST: f32 = (1_u128 << 100) as f32;
+
 /// 32 queries and their running state.
 struct Group<'a> {
     head: &'a Head<'a>,
     kernel: Kernel,
     /// Offsets of steps.
-    steps: Vec<usize>,
+    steps: Cow<'static, [usize]>,
     queries: *const u8,
     stride: usize,
     row_tiles: usize,
@@ -66,7 +70,7 @@ struct Group<'a> {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 pub(crate) unsafe fn queries<T: Element>(head: &Head<'_>, kernel: Kernel, from: *const T, first: usize, count: usize, to: *mut T) -> bool {
     let layout = head.layout;
-    let stride = (layout.query_steps | 1) * STEP_BYTES;
+    let stride = layout.query_stride();
     let value_pairs = layout.value_columns.div_ceil(2);
     let bytes = ROWS * stride + 2 * ROWS * WEIGHT_STRIDE + (2 + value_pairs) * SUMS * size_of::<f32>();
     scratch::with(0, bytes, |memory| {
@@ -75,21 +79,11 @@ pub(crate) unsafe fn queries<T: Element>(head: &Head<'_>, kernel: Kernel, from: 
         unsafe {
             let weights = memory.add(ROWS * stride);
             let scores = weights.add(2 * ROWS * WEIGHT_STRIDE).cast::<f32>();
-            for row in 0..count.next_multiple_of(TILE_ROWS) {
-                let to = memory.add(row * stride);
-                let channels = if row < count { head.head_dim } else { 0 };
-                let from = from.wrapping_add(row * head.channels);
-                if T::HALF {
-                    to.copy_from_nonoverlapping(from.cast(), channels * 2);
-                } else {
-                    (0..channels).for_each(|channel| put(true, to, channel, *from.add(channel)));
-                }
-                to.add(channels * 2).write_bytes(0, layout.query_steps * STEP_BYTES - channels * 2);
-            }
+            layout.copy_queries(from, head.channels, head.head_dim, count, count.next_multiple_of(TILE_ROWS), memory);
             let mut group = Group {
                 head,
                 kernel,
-                steps: (0..layout.query_steps.max(BLOCKS)).map(|step| step * STEP_BYTES).collect(),
+                steps: block::adjacent(layout.query_steps.max(BLOCKS)),
                 queries: memory,
                 stride,
                 row_tiles: count.div_ceil(TILE_ROWS),

@@ -9,10 +9,10 @@
 
 use std::arch::x86_64::*;
 
-use super::shape::{Head, KEYS, Layout};
+use super::shape::{Head, KEYS};
 use crate::{
     elementwise::{
-        Element, put,
+        Element,
         vector::avx512::{exp2, store_plain},
     },
     product::{COLUMN, STEP_BYTES, TILE_BYTES},
@@ -171,8 +171,8 @@ macro_rules! precision {
             pub(crate) unsafe fn queries<T: Element>(head: &Head<'_>, from: *const T, first: usize, count: usize, to: *mut T) {
                 // SAFETY: guaranteed by the caller.
                 let put_weights = |$to: *mut u8, $low: __m512, $high: __m512| unsafe { $put };
-                let Layout { query_steps, value_columns, .. } = *head.layout;
-                let stride = (query_steps | 1) * STEP_BYTES;
+                let value_columns = head.layout.value_columns;
+                let stride = head.layout.query_stride();
                 let sum_bytes = value_columns * ROWS * COLUMN * size_of::<f32>();
                 let groups = count.div_ceil(ROWS);
                 scratch::with(0, groups * (ROWS * stride + sum_bytes) + ROWS * WEIGHT_BYTES, |memory| {
@@ -182,19 +182,7 @@ macro_rules! precision {
                         let weights = memory;
                         let (rows, sums) = (memory.add(ROWS * WEIGHT_BYTES), memory.add(ROWS * WEIGHT_BYTES + groups * ROWS * stride));
                         sums.write_bytes(0, groups * sum_bytes);
-                        for row in 0..groups * ROWS {
-                            let to = rows.add(row * stride);
-                            let channels = if row < count { head.head_dim } else { 0 };
-                            let from = from.wrapping_add(row * head.channels);
-                            let written = if T::HALF == $half {
-                                to.copy_from_nonoverlapping(from.cast(), channels * size_of::<T>());
-                                channels * size_of::<T>()
-                            } else {
-                                (0..channels).for_each(|channel| put($half, to, channel, *from.add(channel)));
-                                channels * if $half { 2 } else { 4 }
-                            };
-                            to.add(written).write_bytes(0, query_steps * STEP_BYTES - written);
-                        }
+                        head.layout.copy_queries(from, head.channels, head.head_dim, count, groups * ROWS, rows);
                         let mut states: Vec<Group> = (0..groups)
                             .map(|group| Group {
                                 queries: rows.add(group * ROWS * stride),

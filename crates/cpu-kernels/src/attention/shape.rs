@@ -1,7 +1,7 @@
 //! The shapes of attention operands, and the layout of packed keys and values.
 
 use crate::{
-    elementwise::Element,
+    elementwise::{Element, put},
     product::{COLUMN, STEP_BYTES, TILE_BYTES},
     runtime::Level,
 };
@@ -70,6 +70,48 @@ impl Layout {
 
     pub(crate) fn key_bytes(&self) -> usize {
         self.key_columns * self.query_steps * TILE_BYTES
+    }
+
+    /// Bytes from one query to the next where [`Self::copy_queries`] puts them: an odd number of cache lines, so that a tile's rows spread over
+    /// the cache's sets.
+    pub(super) fn query_stride(&self) -> usize {
+        (self.query_steps | 1) * STEP_BYTES
+    }
+
+    /// Copies `count` queries of `head_dim` channels, `channels` elements apart, in the products' precision: whole steps, with zeros behind
+    /// the last channel and in the rows from `count` to `rows`.
+    ///
+    /// # Safety
+    /// The queries are there, and `to` has space for `rows` of them.
+    #[inline]
+    pub(super) unsafe fn copy_queries<T: Element>(
+        &self,
+        from: *const T,
+        channels: usize,
+        head_dim: usize,
+        count: usize,
+        rows: usize,
+        to: *mut u8,
+    ) {
+        let written = head_dim * if self.bf16 { 2 } else { 4 };
+        let all = self.query_steps * STEP_BYTES;
+        for row in 0..rows {
+            // SAFETY: guaranteed by the caller; a query is at most its steps long.
+            unsafe {
+                let to = to.add(row * self.query_stride());
+                if row >= count {
+                    to.write_bytes(0, all);
+                    continue;
+                }
+                let from = from.add(row * channels);
+                if T::HALF == self.bf16 {
+                    to.copy_from_nonoverlapping(from.cast(), written);
+                } else {
+                    (0..head_dim).for_each(|channel| put(self.bf16, to, channel, *from.add(channel)));
+                }
+                to.add(written).write_bytes(0, all - written);
+            }
+        }
     }
 
     pub(super) fn head_bytes(&self) -> usize {

@@ -4,6 +4,8 @@
 //! small buffer, which [`super::epilogue`] reads. Every level adds the steps in order, and within a step in an order of its own: levels
 //! agree up to rounding (bfloat16 instructions also treat subnormal numbers as zero), and at one level results depend only on the operands.
 
+use std::borrow::Cow;
+
 use super::pack::{COLUMN, STEP_BYTES, TILE_BYTES};
 use crate::runtime::Level;
 
@@ -37,6 +39,19 @@ pub(crate) struct Block<'a> {
     pub(crate) resume: bool,
     /// Whether the weights come from beyond the L1 cache each time, and should not enter it.
     pub(crate) streams: bool,
+}
+
+/// Offsets of `count` steps that follow one another: every list of [`Block::steps`] that needs no taps. A table for the counts that occur.
+pub(crate) fn adjacent(count: usize) -> Cow<'static, [usize]> {
+    static OFFSETS: [usize; 1024] = {
+        let (mut offsets, mut step) = ([0; 1024], 0);
+        while step < offsets.len() {
+            offsets[step] = step * STEP_BYTES;
+            step += 1;
+        }
+        offsets
+    };
+    OFFSETS.get(..count).map_or_else(|| (0..count).map(|step| step * STEP_BYTES).collect(), Cow::Borrowed)
 }
 
 /// Multiplies a block.

@@ -250,8 +250,7 @@ impl<T: Element> Product<'_, T> {
                 }
                 tiles.push(Tile { rows: copy, output: at, valid: rest, image });
             }
-            let steps: Vec<usize> = (0..self.weight.chunks()).map(|chunk| chunk * STEP_BYTES).collect();
-            self.multiply(&tiles, stride, &steps, from, to);
+            self.multiply(&tiles, stride, &block::adjacent(self.weight.chunks()), from, to);
         });
     }
 

@@ -159,7 +159,7 @@ impl<T: Element> Run<'_, T> {
     fn multiply(&self, first: usize, count: usize, points: *mut u8, from: usize, to: usize) {
         let (chunks, number) = (self.weight.chunks(), self.basis.points());
         let group = if self.weight.is_bf16() && self.level == Level::Amx { chunks } else { GROUP_STEPS.min(chunks) };
-        let steps: Vec<usize> = (0..group).map(|step| step * STEP_BYTES).collect();
+        let steps = block::adjacent(group);
         scratch::with(1, (count * number + LINES) * SUMS * size_of::<f32>(), |sums| {
             let sums = sums.cast::<f32>();
             // SAFETY: behind the points' sums.
