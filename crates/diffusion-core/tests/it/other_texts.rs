@@ -11,6 +11,7 @@ use diffusion_core::{
     Error, Result,
     pipelines::{ImageMemory, ImageParams, RunContext, StableDiffusion, inspect, nano_sd},
     policy::ExecutionPolicy,
+    tokenizer::ClipTokenizer,
     weights::{Component, ModelFamily, OpenOptions, OtherText, OtherTexts, TextEncoder, WeightSource, open_model},
 };
 use image::RgbImage;
@@ -272,6 +273,11 @@ fn a_text_encoder_that_does_not_fit_is_refused_before_a_tensor_is_read() {
     let expected = config.display().to_string();
     let Error::Config { file, field, reason } = refused(&json) else { panic!("not a field of a configuration") };
     assert_eq!((file, field.as_str(), reason.as_str()), (expected, "hidden_size", "256, but the model reads 128"));
+    json["hidden_size"] = 128.into();
+    let ids = ClipTokenizer::load(&nano_sd()).unwrap().vocab_size();
+    json["vocab_size"] = (ids - 1).into();
+    let said = refused(&json).to_string();
+    assert!(said.ends_with(&format!("field vocab_size: {}, but the model's tokenizer has {ids} ids", ids - 1)), "{said}");
     json["hidden_act"] = "odd".into();
     assert!(refused(&json).to_string().contains("hidden_act"));
     for (class, is) in [

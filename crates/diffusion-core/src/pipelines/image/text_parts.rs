@@ -56,11 +56,22 @@ impl TextParts {
         Ok(Self { configs, zeroes_empty_negatives })
     }
 
-    /// [`check_fit`] of these text encoders of `source`.
+    /// [`check_fit`] of these text encoders of `source`; and one from elsewhere has an embedding for every id of the model's tokenizer. (A
+    /// model's own may have fewer: published folders hold tokenizers with tokens that were never trained.)
     ///
     /// # Errors
     /// [`Error::Config`] naming the field that does not fit.
     pub(super) fn check_fit(&self, source: &dyn WeightSource, unet: &UNet2dConfig) -> Result<()> {
+        let first = self.configs.first().map(|(tokenizer, config)| (TextEncoder::First, tokenizer, config.vocab_size));
+        let second = self.configs.second().map(|(tokenizer, config)| (TextEncoder::Second, tokenizer, config.text.vocab_size));
+        for (which, tokenizer, found) in first.into_iter().chain(second) {
+            let is_other = source.other_text_encoders().iter().any(|(other, _)| *other == which);
+            let ids = tokenizer.vocab_size();
+            if is_other && found < ids {
+                let reason = format!("{found}, but the model's tokenizer has {ids} ids");
+                return Err(Error::config(source.config_name(which.component()), "vocab_size", reason));
+            }
+        }
         check_fit(source, self.configs.first().map(|(_, config)| config), self.configs.second().map(|(_, config)| config), unet)
     }
 
