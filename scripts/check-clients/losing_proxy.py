@@ -1,7 +1,8 @@
-"""A proxy that loses answers, so that a client sends its request again."""
+"""Proxies that lose or delay answers, so that a client sends its request again."""
 
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 
@@ -26,11 +27,14 @@ class LosingProxy:
             threading.Thread(target=self._copy, args=(client, server, False), daemon=True).start()
             threading.Thread(target=self._copy, args=(server, client, loses), daemon=True).start()
 
-    @staticmethod
-    def _copy(source, sink, loses):
+    def _lose(self):
+        """What happens to an answer that is lost; True if the connection is closed."""
+        return True
+
+    def _copy(self, source, sink, loses):
         try:
             while data := source.recv(65536):
-                if loses:
+                if loses and self._lose():
                     break
                 sink.sendall(data)
         except OSError:
@@ -40,3 +44,15 @@ class LosingProxy:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+class SlowProxy(LosingProxy):
+    """Delays the answers on its first connection by some seconds instead."""
+
+    def __init__(self, url, seconds):
+        self.seconds = seconds
+        super().__init__(url)
+
+    def _lose(self):
+        time.sleep(self.seconds)
+        return False

@@ -1,9 +1,10 @@
 // The package openai of npm against this server's image routes: node openai_images.mjs URL.
 import assert from "node:assert/strict";
-import { createServer, connect } from "node:net";
 
 import OpenAI, { toFile } from "openai";
 import { VERSION } from "openai/version";
+
+import { losingProxy } from "./losing_proxy.mjs";
 
 const url = process.argv[2].replace(/\/$/, "");
 const client = (base = url, options = {}) => new OpenAI({ baseURL: `${base}/v1`, apiKey: "none", ...options });
@@ -18,25 +19,6 @@ const jobs = async () => {
   const text = await (await fetch(`${url}/metrics`)).text();
   const counts = text.split("\n").filter((line) => line.startsWith("framewright_jobs_total"));
   return counts.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-};
-
-/** A proxy that closes its first connection when the answer arrives. */
-const losingProxy = async () => {
-  const target = new URL(url);
-  let lost = 0;
-  const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname);
-    const loses = lost++ === 0;
-    near.pipe(far);
-    far.on("data", (data) => (loses ? near.destroy() : near.write(data)));
-    far.on("end", () => near.end());
-    for (const [end, other] of [[near, far], [far, near]]) {
-      end.on("error", () => other.destroy());
-      end.on("close", () => other.destroy());
-    }
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 };
 
 let made;
@@ -71,6 +53,8 @@ const checks = {
     const names = await collect(client().models.list());
     assert.ok(names.length > 0);
     assert.equal((await client().models.retrieve(names[0].id)).id, names[0].id);
+    const answer = await client().images.generate({ prompt: "a boat", model: "dall-e-3", steps: 2 });
+    assert.ok(answer.remarks[0].includes("dall-e-3"));
   },
   async errors() {
     const refused = async (call, kind, param) => {
@@ -81,11 +65,11 @@ const checks = {
     };
     await refused(() => client().images.generate({ prompt: "a", n: 11 }), OpenAI.BadRequestError, "n");
     await refused(() => client().images.generate({ prompt: "a", size: "x", stream: true }), OpenAI.BadRequestError, "size");
-    const unknown = await client().images.generate({ prompt: "a", model: "dall-e-3" }).then(() => null, (error) => error);
+    const unknown = await client().images.generate({ prompt: "a", model: "flux" }).then(() => null, (error) => error);
     assert.ok(unknown instanceof OpenAI.NotFoundError && unknown.code === "model_not_found", String(unknown));
   },
   async lostAnswersMakeOneJob() {
-    const proxy = await losingProxy();
+    const proxy = await losingProxy(url);
     const before = await jobs();
     const answer = await client(proxy.url).images.generate({ prompt: "a boat", steps: 4 });
     assert.ok(isPng(bytes(answer.data[0])));

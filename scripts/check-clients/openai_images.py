@@ -102,6 +102,9 @@ def variation():
 def models():
     listed = list(client().models.list())
     assert listed and all(model.object == "model" and model.created > 0 for model in listed)
+    # A name that a program cannot change stands for the default model.
+    answer = client().images.generate(prompt="a boat", model="gpt-image-1", extra_body={"steps": 2})
+    assert decoded(answer.data[0]) and "gpt-image-1" in answer.remarks[0], answer.remarks
     name = listed[0].id
     assert client().models.retrieve(name).id == name
     assert decoded(client().images.generate(prompt="a boat", model=name, extra_body={"steps": 2}).data[0])
@@ -125,7 +128,7 @@ def errors():
     refused(openai.BadRequestError, lambda: images.edit(prompt="a", image=b"no picture"), "image", "PNG, JPEG or WebP")
     two = [png(Image.new("RGB", (64, 64))) for _ in range(2)]
     refused(openai.BadRequestError, lambda: images.edit(prompt="a", image=two), "image", "one picture")
-    assert refused(openai.NotFoundError, lambda: images.generate(prompt="a", model="gpt-image-1"), "gpt-image-1").code == "model_not_found"
+    assert refused(openai.NotFoundError, lambda: images.generate(prompt="a", model="flux"), "flux").code == "model_not_found"
     refused(openai.NotFoundError, lambda: client().models.retrieve("a/b"), "a/b")
 
 

@@ -38,6 +38,7 @@ pub mod video {
         },
         spec::video::*,
     };
+    pub use video_encode::{ContactSheet, decode};
 }
 
 pub use artifact::ArtifactError;

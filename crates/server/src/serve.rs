@@ -154,7 +154,7 @@ impl Server {
             settings: settings.webhooks.clone(),
             message: Box::new(move |job, delivery| match JobMetadata::of(job) {
                 Some(JobMetadata::I2v(metadata)) => i2v::callback::message(callback.as_ref()?, &access, (job, &metadata), &delivery.url),
-                Some(JobMetadata::Task(_) | JobMetadata::TextVideo(_) | JobMetadata::Character(_)) | None => {
+                Some(JobMetadata::Task(_) | JobMetadata::TextVideo(_) | JobMetadata::Character(_) | JobMetadata::OpenAiVideo(_)) | None => {
                     Some(webhook::message(&access, job, &delivery.event))
                 }
             }),

@@ -159,6 +159,25 @@ impl Converter {
         Ok(Self(context))
     }
 
+    /// To full-range RGB, from limited-range BT.709 unless the format says otherwise.
+    pub(crate) fn to_rgb24(width: u32, height: u32, from: Pixel) -> Result<Self, ffmpeg::Error> {
+        let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::FULL_CHR_H_INT | scaling::Flags::BITEXACT;
+        let mut context = scaling::Context::get(from, width, height, Pixel::RGB24, width, height, flags)?;
+        if matches!(from, Pixel::YUV420P | Pixel::NV12) {
+            let (full, limited) = (1, 0);
+            let (brightness, unity) = (0, 1 << 16);
+            // SAFETY: the context is live; the tables are constants of the library.
+            let code = unsafe {
+                let bt709 = ffi::sws_getCoefficients(ffi::SWS_CS_ITU709);
+                ffi::sws_setColorspaceDetails(context.as_mut_ptr(), bt709, limited, bt709, full, brightness, unity, unity)
+            };
+            if code < 0 {
+                return Err(code.into());
+            }
+        }
+        Ok(Self(context))
+    }
+
     /// Converts `source` into `target`; both must have the formats and size of this converter.
     pub(crate) fn run(&mut self, source: &frame::Video, target: &mut frame::Video) -> Result<(), ffmpeg::Error> {
         for (frame, made_for) in [(source, self.0.input()), (&*target, self.0.output())] {

@@ -4,7 +4,7 @@
 //! [`VideoEncoder::open`] does everything that can fail before there is a frame; [`VideoEncoder::push`] takes one frame after another, of
 //! which memory holds only the encoder's lookahead; [`VideoEncoder::finish`] puts the file in place and describes it as a [`VideoFile`].
 //! [`PngFolder`] is a sink that another run can resume, [`ContactSheet`] and [`poster()`] create still images of a video, [`probe`] lists
-//! the usable encoders of a machine, and [`inspect()`] examines an MP4 file from elsewhere.
+//! the usable encoders of a machine, [`inspect()`] examines an MP4 file from elsewhere, and [`decode()`] returns its frames.
 //!
 //! Invariants: a file appears whole or not at all; an error names the operation and the file; the same frames and settings give the same
 //! bytes with the same libraries, on any number of cores. Nothing here knows a model, a request or a server. All calls block.
@@ -50,7 +50,7 @@ pub use encoder::{VideoEncoder, VideoFile};
 pub use encoders::{Probed, probe};
 pub use error::{Error, Result, Tried};
 pub use ffi::ignore_file_size_signal;
-pub use inspect::{VideoFacts, inspect};
+pub use inspect::{VideoFacts, decode, inspect};
 pub use png_folder::PngFolder;
 pub use poster::poster;
 pub use rate::{FrameRate, InvalidFrameRate};

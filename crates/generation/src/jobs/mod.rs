@@ -20,6 +20,7 @@ mod fail_point;
 mod folders;
 mod following;
 mod forecast;
+mod forgetting;
 mod held;
 mod inner;
 pub mod journal;

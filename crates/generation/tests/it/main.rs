@@ -10,6 +10,7 @@ mod clips_validate;
 mod controlnets;
 mod engine;
 mod fake;
+mod forgetting;
 mod full_disk;
 mod held;
 mod images;

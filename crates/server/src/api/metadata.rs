@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::{
-    characters::metadata::CharacterMetadata, i2v::metadata::I2vMetadata, tasks::metadata::TaskMetadata,
-    text_video::metadata::TextVideoMetadata,
+    characters::metadata::CharacterMetadata, i2v::metadata::I2vMetadata, openai::videos::metadata::OpenAiVideoMetadata,
+    tasks::metadata::TaskMetadata, text_video::metadata::TextVideoMetadata,
 };
 
 /// An API's metadata of a job.
@@ -17,11 +17,14 @@ pub(crate) enum JobMetadata {
     TextVideo(TextVideoMetadata),
     Character(CharacterMetadata),
     I2v(I2vMetadata),
+    OpenAiVideo(Box<OpenAiVideoMetadata>),
 }
 
 impl JobMetadata {
     /// The kind of character jobs, used to list them.
     pub(crate) const CHARACTER: &str = "character";
+    /// The kind of OpenAI's videos, used to list them.
+    pub(crate) const OPENAI_VIDEO: &str = "openai_video";
     const I2V: &str = "i2v";
     const TASK: &str = "task";
     const TEXT_VIDEO: &str = "text_video";
@@ -34,6 +37,7 @@ impl JobMetadata {
             Self::TEXT_VIDEO => serde_json::from_value(data).ok().map(Self::TextVideo),
             Self::CHARACTER => serde_json::from_value(data).ok().map(Self::Character),
             Self::I2V => serde_json::from_value(data).ok().map(Self::I2v),
+            Self::OPENAI_VIDEO => serde_json::from_value(data).ok().map(Self::OpenAiVideo),
             _ => None,
         }
     }
@@ -50,6 +54,7 @@ impl From<JobMetadata> for Metadata {
             JobMetadata::TextVideo(of) => (JobMetadata::TEXT_VIDEO, data(of)),
             JobMetadata::Character(of) => (JobMetadata::CHARACTER, data(of)),
             JobMetadata::I2v(of) => (JobMetadata::I2V, data(of)),
+            JobMetadata::OpenAiVideo(of) => (JobMetadata::OPENAI_VIDEO, data(of)),
         };
         Self { kind: kind.to_owned(), data }
     }

@@ -41,6 +41,21 @@ impl RequestBody {
         }
     }
 
+    /// Reads the body to its end as [`Self::read`] does, and keeps nothing of it.
+    pub(crate) async fn discard(&mut self, limit: usize, timeout: Duration) -> Result<(), Problem> {
+        let reading = async {
+            let mut bytes = 0_usize;
+            while let Some(chunk) = std::future::poll_fn(|context| self.0.as_mut().poll_next(context)).await {
+                bytes = bytes.saturating_add(chunk.map_err(Problem::unreadable_body)?.len());
+                if bytes > limit {
+                    return Err(Problem::body_too_large(limit));
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(timeout, reading).await.unwrap_or_else(|_| Err(Problem::body_too_slow(timeout)))
+    }
+
     /// The answer, which holds this body until it is sent.
     pub(crate) fn held_by(self, answer: Result<HttpResponse, Problem>) -> HttpResponse {
         answer.unwrap_or_else(|problem| problem.error_response()).map_body(|_, body| holding(body, self))

@@ -104,6 +104,12 @@ impl Services {
         }
     }
 
+    /// The name by which requests select a model of this machine: its own, or "local" for a default model to which the operator gave none.
+    pub(crate) fn name_of<'a>(&self, model: &'a str) -> &'a str {
+        let is_named = self.pool_models.iter().chain(&self.local_models).any(|name| name == model);
+        if is_named && self.qualified_name(model).is_none() { model } else { "local" }
+    }
+
     /// The maker of a request that names none, by the operator's route.
     pub(crate) fn default_maker(&self, route: Option<&String>) -> Maker {
         // An unavailable service is refused with the reason on submission.

@@ -48,6 +48,14 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
         "/v1/images/variations",
         "/v1/models",
         "/v1/models/{model}",
+        "/v1/videos",
+        "/v1/videos/characters",
+        "/v1/videos/characters/{id}",
+        "/v1/videos/edits",
+        "/v1/videos/extensions",
+        "/v1/videos/{id}",
+        "/v1/videos/{id}/content",
+        "/v1/videos/{id}/remix",
         "/video-status",
         "/videos/{name}",
     ];
@@ -79,6 +87,10 @@ async fn failures_of_the_disk_or_the_store_are_documented_as_503_with_retry_afte
         "/models/{name}/unload",
         "/v1/models",
         "/v1/models/{model}",
+        "/v1/videos/characters",
+        "/v1/videos/characters/{id}",
+        "/v1/videos/edits",
+        "/v1/videos/extensions",
     ];
     let may_fail = [
         "/metrics",
@@ -90,6 +102,7 @@ async fn failures_of_the_disk_or_the_store_are_documented_as_503_with_retry_afte
         "/v1/images/edits",
         "/v1/images/generations",
         "/v1/images/variations",
+        "/v1/videos/{id}/content",
     ];
     for (path, operations) in api["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -144,6 +157,7 @@ async fn an_unknown_model_is_documented_where_a_body_names_one() {
             "/v1/images/edits",
             "/v1/images/generations",
             "/v1/images/variations",
+            "/v1/videos",
         ]
     );
 }
@@ -268,6 +282,10 @@ async fn every_documented_example_is_accepted_unchanged() {
     let mut tried = Vec::new();
     for (path, item) in api["paths"].as_object().unwrap() {
         let Some(schema) = item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() else { continue };
+        if path == "/v1/videos/{id}/remix" {
+            // It needs a finished video: the tests of OpenAI's videos try its example.
+            continue;
+        }
         let body = &schemas[schema.rsplit('/').next().unwrap()];
         // Of several shapes, the page shows the first; all are documented.
         let shapes: Vec<&Value> = match body["oneOf"].as_array() {
@@ -303,6 +321,7 @@ async fn every_documented_example_is_accepted_unchanged() {
         "/v1/images/edits",
         "/v1/images/generations",
         "/v1/images/variations",
+        "/v1/videos",
     ];
     assert_eq!(tried, all);
 }

@@ -21,6 +21,8 @@ mod models;
 mod offers;
 mod openai_images;
 mod openai_repeats;
+mod openai_video_files;
+mod openai_videos;
 mod ops;
 mod priorities;
 mod remote;

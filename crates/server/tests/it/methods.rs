@@ -14,8 +14,17 @@ use crate::{
     task_client::{png, settings, start},
 };
 
-/// Paths with GET that are not in /openapi.json.
-const UNDOCUMENTED: [&str; 7] = ["/openapi.json", "/docs", "/docs/", "/docs/swagger-ui.css", "/redoc", "/redoc/", "/api/v1/tasks/"];
+/// Paths with GET that are not in /openapi.json, with their methods.
+const UNDOCUMENTED: [(&str, &[&str]); 8] = [
+    ("/openapi.json", &["get"]),
+    ("/docs", &["get"]),
+    ("/docs/", &["get"]),
+    ("/docs/swagger-ui.css", &["get"]),
+    ("/redoc", &["get"]),
+    ("/redoc/", &["get"]),
+    ("/api/v1/tasks/", &["get"]),
+    ("/v1/videos/", &["get", "post"]),
+];
 
 /// The paths of /openapi.json, with their methods.
 async fn documented(server: &Running) -> Vec<(String, Vec<String>)> {
@@ -64,7 +73,10 @@ async fn head_has_the_headers_of_get_on_every_path() {
     let upload = upload(&server).await;
     let models: Value = reqwest::get(server.url("/v1/models")).await.unwrap().json().await.unwrap();
     let model = models["data"][0]["id"].as_str().unwrap().to_owned();
-    let mut paths: Vec<String> = UNDOCUMENTED.map(str::to_owned).to_vec();
+    let video = server.ask(Method::POST, "/v1/videos", Some(json!({"prompt": "a boat", "size": "64x48", "seconds": 1, "fps": 8}))).await.1;
+    let video = video["id"].as_str().unwrap_or_else(|| panic!("{video}")).to_owned();
+    server.jobs.finished("", &video).await.unwrap();
+    let mut paths: Vec<String> = UNDOCUMENTED.map(|(path, _)| path.to_owned()).to_vec();
     for (path, methods) in documented(&server).await {
         if !methods.iter().any(|method| method == "get") {
             continue;
@@ -77,6 +89,8 @@ async fn head_has_the_headers_of_get_on_every_path() {
             "/video-status" => format!("{path}?job_id={text}"),
             "/generation/{id}" => "/generation/none".into(),
             "/v1/models/{model}" => path.replace("{model}", &model),
+            "/v1/videos/characters/{id}" => "/v1/videos/characters/none".into(),
+            path if path.starts_with("/v1/videos/") => path.replace("{id}", &video),
             path if path.ends_with("/{id}") || path.ends_with("/{id}/events") => path.replace("{id}", &id),
             path => path.to_owned(),
         });
@@ -93,7 +107,7 @@ async fn head_has_the_headers_of_get_on_every_path() {
         }
         assert_eq!(of_head, of_get, "{path}");
         let expected = match path.as_str() {
-            "/generation/none" => 404,
+            "/generation/none" | "/v1/videos/characters/none" => 404,
             "/docs/" | "/redoc/" => 307,
             _ => 200,
         };
@@ -110,7 +124,7 @@ async fn head_has_the_headers_of_get_on_every_path() {
 async fn every_path_lists_its_methods() {
     let server = start().await;
     let mut paths = documented(&server).await;
-    paths.extend(UNDOCUMENTED.map(|path| (path.to_owned(), vec!["get".to_owned()])));
+    paths.extend(UNDOCUMENTED.map(|(path, methods)| (path.to_owned(), methods.iter().map(|method| (*method).to_owned()).collect())));
     for (path, methods) in paths {
         let has = |method: &str| methods.iter().any(|found| found == method);
         let named = [("get", "GET, HEAD"), ("post", "POST"), ("delete", "DELETE")];

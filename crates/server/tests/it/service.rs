@@ -15,7 +15,7 @@ async fn the_root_describes_the_service_and_its_endpoints() {
     let endpoints = json!({
         "generate_image": "/generate", "generate_video": "/generate-video", "video_info": "/generate-video/info",
         "video_status": "/video-status", "animate": "/animate", "upload_character": "/upload-character", "generations": "/generations",
-        "rest_api": "/api/v1", "openai_compatible": null, "health": "/health", "ready": "/ready", "metrics": "/metrics", "usage": "/api/v1/usage", "docs": "/docs",
+        "rest_api": "/api/v1", "openai_compatible": "/v1", "health": "/health", "ready": "/ready", "metrics": "/metrics", "usage": "/api/v1/usage", "docs": "/docs",
         "redoc": "/redoc", "openapi": "/openapi.json", "/api/v1/i2v": "Sets an image in motion, and tells the callback when it is done"
     });
     let expected = json!({

@@ -1,8 +1,9 @@
 //! Inspection of MP4 files from elsewhere: complete ones, and invalid ones.
 
-use std::fs;
+use std::{fs, ops::ControlFlow};
 
-use video_encode::{Container, Error, FrameRate, VideoFacts, inspect};
+use image::RgbImage;
+use video_encode::{Container, Error, FrameRate, VideoEncoder, VideoFacts, decode, inspect};
 
 use crate::{output, place, settings, write};
 
@@ -34,6 +35,38 @@ fn another_programs_file_with_trailing_index_and_sound_is_read() {
     output("ffmpeg", &arguments);
     let found = inspect(&path).unwrap();
     assert_eq!((found.width, found.height, found.frames, found.frame_rate), (160, 120, 25, FrameRate::whole(25)));
+}
+
+#[test]
+fn frames_are_decoded_one_by_one_in_their_colours_until_enough() {
+    let (_folder, path) = place("a.mp4");
+    let colour = |number: u8| [40 + number * 12, 200 - number * 12, 90];
+    let mut encoder = VideoEncoder::open(&path, &settings(64, 48, "24", Container::Mp4)).unwrap();
+    for number in 0..12 {
+        encoder.push(&RgbImage::from_pixel(64, 48, image::Rgb(colour(number)))).unwrap();
+    }
+    encoder.finish().unwrap();
+    let mut seen = Vec::new();
+    let each = |frame: RgbImage| {
+        assert_eq!(frame.dimensions(), (64, 48));
+        seen.push(frame.get_pixel(30, 20).0);
+        ControlFlow::Continue(())
+    };
+    decode(&path, each).unwrap();
+    assert_eq!(seen.len(), 12);
+    for (number, found) in (0..).zip(&seen) {
+        let off = found.iter().zip(colour(number)).map(|(a, b)| a.abs_diff(b)).max().unwrap();
+        assert!(off <= 8, "{number}: {found:?}");
+    }
+    let mut count = 0;
+    let three = |_| {
+        count += 1;
+        if count == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    decode(&path, three).unwrap();
+    assert_eq!(count, 3);
+    fs::write(&path, b"no video").unwrap();
+    assert!(matches!(decode(&path, |_| ControlFlow::Continue(())), Err(Error::NotAVideo { .. })));
 }
 
 #[test]

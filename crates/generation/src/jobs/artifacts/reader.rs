@@ -27,6 +27,11 @@ impl ArtifactReader {
         Ok(Self { bytes: file.metadata()?.len(), source: Source::File(Arc::new(file)) })
     }
 
+    /// Reads bytes that are no file of a store.
+    pub fn bytes_of(bytes: Vec<u8>) -> Self {
+        Self::memory(bytes.into())
+    }
+
     /// Reads a file in memory.
     pub(super) fn memory(bytes: Arc<[u8]>) -> Self {
         Self { bytes: bytes.len() as u64, source: Source::Memory(bytes) }

@@ -90,6 +90,7 @@ contract! {
     messages_are_tried_until_they_arrive,
     many_due_messages_delay_no_others,
     jobs_without_kept_files_or_due_messages_are_forgotten,
+    an_ended_job_is_forgotten_on_its_owners_request,
     running_jobs_wait_again_after_a_restart,
     a_job_that_waits_names_its_model_after_a_restart,
     another_owners_job_is_invisible,

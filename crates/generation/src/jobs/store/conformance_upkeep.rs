@@ -110,6 +110,22 @@ pub(super) async fn jobs_without_kept_files_or_due_messages_are_forgotten(store:
     assert!(insert(store, new_job("x")).await.number > newest, "numbers are not used again");
 }
 
+pub(super) async fn an_ended_job_is_forgotten_on_its_owners_request(store: &Store, _clock: &Clock) {
+    let lease = insert_and_claim(store, "x").await;
+    assert!(!store.forget("a", "x").await.unwrap(), "it runs");
+    assert!(store.complete(&lease, &outcome(), &[file("image-0.png", 7)]).await.unwrap());
+    assert!(!store.forget("a", "x").await.unwrap(), "its file is kept");
+    store.file_removed("x", "image-0.png").await.unwrap();
+    assert!(!store.forget("b", "x").await.unwrap() && !store.forget("a", "none").await.unwrap(), "there is no such job of this owner");
+    assert!(!store.due_deliveries(10).await.unwrap().is_empty());
+    assert!(store.forget("a", "x").await.unwrap(), "although a message is due");
+    assert!(store.get("a", "x").await.unwrap().is_none() && store.due_deliveries(10).await.unwrap().is_empty());
+    insert(store, new_job("waits")).await;
+    assert!(matches!(store.cancel("a", "waits").await.unwrap(), Cancelled::Done(_)));
+    assert!(store.forget("a", "waits").await.unwrap() && !store.forget("a", "waits").await.unwrap());
+    assert_eq!(store.stats().await.unwrap(), Stats::default());
+}
+
 async fn count(store: &Store) -> Stats {
     let mut jobs: HashMap<JobState, u64> = HashMap::new();
     for owner in ["a", "b"] {

@@ -222,6 +222,10 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Forgets jobs that ended before this time and have neither kept files nor due messages; returns how many.
     async fn forget_before(&self, time: SystemTime) -> Result<usize, StoreError>;
 
+    /// Forgets an owner's job that has ended, has no kept files, and that no provider has to be told of; false if it is not so. Messages
+    /// about it are no longer delivered.
+    async fn forget(&self, owner: &str, id: &str) -> Result<bool, StoreError>;
+
     /// The ids of all jobs.
     async fn ids(&self) -> Result<JobIds, StoreError>;
 

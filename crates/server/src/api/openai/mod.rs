@@ -1,9 +1,10 @@
-//! OpenAI's API under `/v1`, for programs that use its clients: images and models.
+//! OpenAI's API under `/v1`, for programs that use its clients: images, videos and models.
 //!
 //! Paths, keys and words are those of the `openai` packages; new keys are additions. A value that this server cannot honour is 400, never
 //! ignored silently.
 //!
-//! * [`images`] makes, edits and varies pictures, [`models`] lists what can make them;
+//! * [`images`] makes, edits and varies pictures, [`videos`] makes videos, [`models`] lists what can make them;
+//! * [`model_names`] knows the names that programs send as their default;
 //! * [`form`] reads the fields of a body from a form;
 //! * [`problems`] gives every error below `/v1` the form that these clients read.
 //!
@@ -13,8 +14,10 @@
 
 mod form;
 pub(crate) mod images;
+mod model_names;
 pub(crate) mod models;
 pub(crate) mod problems;
+pub(crate) mod videos;
 
 use actix_web::web::ServiceConfig;
 
@@ -27,5 +30,6 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/v1/images/edits").post(images::handlers::edits))
         .service(path("/v1/images/variations").post(images::handlers::variations))
         .service(path("/v1/models").get(models::list))
-        .service(path("/v1/models/{model:.+}").get(models::show));
+        .service(path("/v1/models/{model:.+}").get(models::show))
+        .configure(videos::configure);
 }

@@ -13,8 +13,13 @@ use crate::{
     state::ApiState,
 };
 
-/// What a model of images can do; routes and parameters of this API.
-const IMAGE_CAPABILITIES: [&str; 5] = ["images.generations", "images.edits", "images.edits.mask", "images.variations", "images.stream"];
+/// What a model of images can do, with its motion model; routes and parameters of this API.
+const IMAGE_CAPABILITIES: [&str; 7] =
+    ["images.generations", "images.edits", "images.edits.mask", "images.variations", "images.stream", "videos", "videos.input_reference"];
+/// What a motion model without a model of images can do.
+const MOTION_CAPABILITIES: [&str; 1] = ["videos.input_reference"];
+/// What a service can do. Whether it takes a picture depends on its model.
+const SERVICE_CAPABILITIES: [&str; 1] = ["videos"];
 
 /// The models that requests may name.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,8 +46,9 @@ pub(crate) struct OpenAiModel {
     /// "local" for a model of this machine, else the service that runs it.
     #[schema(example = "local")]
     pub(crate) owned_by: String,
-    /// What it can do: `images.generations`, `images.edits`, `images.edits.mask`, `images.variations`, `images.stream`; empty for a service.
-    #[schema(example = json!(["images.generations", "images.edits", "images.edits.mask", "images.variations", "images.stream"]))]
+    /// What it can do: `images.generations`, `images.edits`, `images.edits.mask`, `images.variations`, `images.stream`, `videos`, and
+    /// `videos.input_reference`: videos that start from a picture.
+    #[schema(example = json!(IMAGE_CAPABILITIES))]
     pub(crate) capabilities: Vec<&'static str>,
     /// The model as `GET /models` has it; absent for a service's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,18 +83,16 @@ pub(crate) async fn show(name: Path<String>, state: Data<ApiState>) -> Result<Js
 
 fn models(state: &ApiState) -> Vec<OpenAiModel> {
     let created = seconds(state.started);
-    // The default model has a name of its own only if the operator gave it one.
-    let name = |view: &ModelView| match state.services.local_model(Some(&view.name)) {
-        Ok(_) => view.name.clone(),
-        Err(_) => "local".to_owned(),
-    };
-    let local = state.local().models().into_iter().map(|view| of_machine(name(&view), view, created));
+    let local = state.local().models().into_iter().map(|view| {
+        let name = state.services.name_of(&view.name).to_owned();
+        of_machine(name, view, created)
+    });
     let services = state.services.services.iter().map(|service| OpenAiModel {
         id: service.name(),
         object: "model",
         created,
         owned_by: service.provider.name().to_owned(),
-        capabilities: Vec::new(),
+        capabilities: SERVICE_CAPABILITIES.to_vec(),
         details: None,
     });
     local.chain(services).collect()
@@ -102,7 +106,7 @@ fn of_machine(id: String, view: ModelView, created: u64) -> OpenAiModel {
         object: "model",
         created,
         owned_by: "local".to_owned(),
-        capabilities: if makes_images { IMAGE_CAPABILITIES.to_vec() } else { Vec::new() },
+        capabilities: if makes_images { IMAGE_CAPABILITIES.to_vec() } else { MOTION_CAPABILITIES.to_vec() },
         details: Some(Model::from(view)),
     }
 }

@@ -17,7 +17,11 @@ use utoipa::{
 use crate::{
     access,
     api::{
-        openai::problems::{self, OpenAiErrorBody},
+        openai::{
+            images::wire::{OpenAiImageEvent, OpenAiImages},
+            problems::{self, OpenAiErrorBody},
+            videos::wire::OpenAiVideo,
+        },
         tasks::{
             problems::render,
             wire::{ImageTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
@@ -67,6 +71,16 @@ use crate::{
         crate::api::openai::images::handlers::generations,
         crate::api::openai::images::handlers::edits,
         crate::api::openai::images::handlers::variations,
+        crate::api::openai::videos::handlers::create,
+        crate::api::openai::videos::handlers::remix,
+        crate::api::openai::videos::reading::list,
+        crate::api::openai::videos::reading::show,
+        crate::api::openai::videos::reading::delete,
+        crate::api::openai::videos::content::content,
+        crate::api::openai::videos::unsupported::create_character,
+        crate::api::openai::videos::unsupported::character,
+        crate::api::openai::videos::unsupported::edit,
+        crate::api::openai::videos::unsupported::extend,
         crate::api::openai::models::list,
         crate::api::openai::models::show
     ),
@@ -78,7 +92,19 @@ use crate::{
         (name = "models", description = "The models of this machine"),
         (name = "service", description = "The service itself")
     ),
-    components(schemas(Scene, ImageTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody, OpenAiErrorBody)),
+    components(schemas(
+        Scene,
+        ImageTaskResponse,
+        OpenAiImages,
+        OpenAiImageEvent,
+        OpenAiVideo,
+        PreviewData,
+        ErrorBody,
+        ValidationErrorBody,
+        TaskErrorBody,
+        TaskValidationErrorBody,
+        OpenAiErrorBody
+    )),
     modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems, &OpenAiProblems)
 )]
 pub(crate) struct ApiDoc;

@@ -71,9 +71,9 @@ pub(crate) struct Endpoints {
     /// The prefix of the Tasks API.
     #[schema(example = "/api/v1")]
     pub(crate) rest_api: String,
-    /// The prefix of an OpenAI-compatible API: null, because there is none.
-    #[schema(example = json!(null))]
-    pub(crate) openai_compatible: Option<String>,
+    /// The prefix of the API that is compatible with OpenAI's.
+    #[schema(example = "/v1")]
+    pub(crate) openai_compatible: String,
     /// Whether the service is up.
     #[schema(example = "/health")]
     pub(crate) health: String,
@@ -107,7 +107,7 @@ impl Default for Endpoints {
             generations: "/generations".into(),
             usage: "/api/v1/usage".into(),
             rest_api: "/api/v1".into(),
-            openai_compatible: None,
+            openai_compatible: "/v1".into(),
             health: "/health".into(),
             ready: "/ready".into(),
             metrics: "/metrics".into(),

@@ -6,6 +6,7 @@ mod characters;
 mod i2v;
 mod local;
 mod names;
+mod openai;
 mod tasks;
 mod texts;
 mod world;

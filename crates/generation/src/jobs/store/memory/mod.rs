@@ -238,6 +238,10 @@ impl JobStore for MemoryStore {
         Ok(jobs.forget_before(time))
     }
 
+    async fn forget(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().0.forget_one(owner, id))
+    }
+
     async fn ids(&self) -> Result<JobIds, StoreError> {
         let (jobs, _) = self.lock();
         let ids = |is_wanted: &dyn Fn(&Job) -> bool| {

@@ -417,6 +417,21 @@ impl Jobs {
         over.len()
     }
 
+    pub(super) fn forget_one(&mut self, owner: &str, id: &str) -> bool {
+        let is_over = |row: &&Row| {
+            row.job.owner == owner
+                && row.job.finished_at.is_some()
+                && !row.has_untold_cancel
+                && row.job.artifacts.iter().all(|file| file.expired)
+        };
+        let over = self.numbers.get(id).and_then(|number| self.by_number.get(number)).filter(is_over).map(|row| row.job.number);
+        if let Some(number) = over {
+            self.forget(number);
+            self.ended.retain(|ended| *ended != number);
+        }
+        over.is_some()
+    }
+
     pub(super) fn inconsistencies(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut counts = Counts::default();

@@ -361,6 +361,11 @@ impl JobStore for SqliteStore {
         self.write(Synced::Now, move |change| change.forget_before(time)).await
     }
 
+    async fn forget(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        self.write(Synced::Now, move |change| change.forget(&owner, &id)).await
+    }
+
     async fn ids(&self) -> Result<JobIds, StoreError> {
         self.read(survey::ids).await
     }

@@ -342,6 +342,17 @@ impl Change<'_> {
         Ok(forgotten.len())
     }
 
+    pub(super) fn forget(&mut self, owner: &str, id: &str) -> Result<bool, StoreError> {
+        let delete = "DELETE FROM jobs WHERE owner = ?1 AND id = ?2 AND finished_at IS NOT NULL AND untold_cancel IS NULL
+                      AND NOT EXISTS (SELECT 1 FROM artifacts WHERE job = jobs.number AND removed_at IS NULL) RETURNING state";
+        let read = |row: &Row<'_>| Ok(row.get_ref(0)?.as_str().ok().and_then(|state| state.parse::<JobState>().ok()));
+        let forgotten = self.transaction.prepare_cached(delete)?.query_row([owner, id], read).optional()?;
+        if let Some(Some(state)) = forgotten {
+            self.counts.left(state);
+        }
+        Ok(forgotten.is_some())
+    }
+
     /// Writes without changing anything, to test whether writing works.
     pub(super) fn check_writable(&self) -> Result<(), StoreError> {
         // The number is unchanged; what matters is that a page reaches the disk.

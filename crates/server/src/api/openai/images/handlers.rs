@@ -11,7 +11,7 @@ use super::{
     body::{self, EditsBody, EditsForm, GenerationsBody, ONE_IMAGE, VariationsBody, VariationsForm, Verb},
     given::Sent,
     making::{Asked, make},
-    wire::{OpenAiImageEvent, OpenAiImages},
+    wire::{Pictures, PicturesOrEvents},
 };
 use crate::{
     access::Caller,
@@ -35,18 +35,7 @@ use crate::{
     tag = "openai",
     request_body = GenerationsBody,
     params(IdempotencyHeader),
-    responses(
-        (
-            status = 200,
-            description = "The pictures; with `stream`, events with partial and finished ones, or with an `error`",
-            content((OpenAiImages = "application/json"), (OpenAiImageEvent = "text/event-stream")),
-            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"))
-        ),
-        JsonBodyProblems,
-        ModelProblems,
-        QueueProblems,
-        HeldJobProblems,
-    )
+    responses(PicturesOrEvents, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn generations(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, Verb::Generate).await
@@ -61,18 +50,7 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, payload: P
     tag = "openai",
     request_body(content((EditsForm = "multipart/form-data"), (EditsBody = "application/json"))),
     params(IdempotencyHeader),
-    responses(
-        (
-            status = 200,
-            description = "The pictures; with `stream`, events with partial and finished ones, or with an `error`",
-            content((OpenAiImages = "application/json"), (OpenAiImageEvent = "text/event-stream")),
-            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"))
-        ),
-        JsonBodyProblems,
-        ModelProblems,
-        QueueProblems,
-        HeldJobProblems,
-    )
+    responses(PicturesOrEvents, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn edits(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, Verb::Edit).await
@@ -87,18 +65,7 @@ pub(crate) async fn edits(request: HttpRequest, caller: Caller, payload: Payload
     tag = "openai",
     request_body(content((VariationsForm = "multipart/form-data"), (VariationsBody = "application/json"))),
     params(IdempotencyHeader),
-    responses(
-        (
-            status = 200,
-            description = "The pictures",
-            body = OpenAiImages,
-            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"))
-        ),
-        JsonBodyProblems,
-        ModelProblems,
-        QueueProblems,
-        HeldJobProblems,
-    )
+    responses(Pictures, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn variations(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, Verb::Vary).await

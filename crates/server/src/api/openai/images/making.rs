@@ -30,7 +30,7 @@ use crate::{
     access::Caller,
     api::{
         metadata::JobMetadata,
-        openai::models::seconds,
+        openai::{model_names, models::seconds},
         submission::{Ending, Submission, finished, lingering, new_id},
         tasks::{
             images::Waiting,
@@ -77,7 +77,9 @@ pub(super) async fn make(
     }
     let mut notes = RequestNotes::new(std::mem::take(&mut body.named.ignored), body.request.remarks());
     notes.tell(request);
-    let name = state.services.local_model(body.request.model())?;
+    let (name, remark) = model_names::of_this_machine(body.request.model(), &state.services)?;
+    notes.remarks.extend(remark);
+    notes.tell(request);
     let model = state.ready_model(name.as_deref()).await?;
     body.request.set_model(name);
     let base_url = state.access.base_url(request);

@@ -33,6 +33,28 @@ pub(crate) struct OpenAiImages {
     pub(crate) ignored_fields: Vec<IgnoredField>,
 }
 
+/// The pictures
+#[derive(utoipa::IntoResponses)]
+#[response(status = 200, headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent")))]
+pub(crate) struct Pictures(#[expect(dead_code, reason = "it only documents an answer")] OpenAiImages);
+
+/// The answer of a route that streams if it is asked to.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it only documents answers")]
+pub(crate) enum PicturesOrEvents {
+    #[response(status = 200)]
+    Ok(#[to_response] InOneOrInEvents),
+}
+
+/// The pictures; with `stream`, events with partial and finished ones, or with an `error`
+#[derive(utoipa::ToResponse)]
+#[response(headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent")))]
+#[expect(dead_code, reason = "it only documents answers")]
+pub(crate) enum InOneOrInEvents {
+    InOne(#[content("application/json")] OpenAiImages),
+    InEvents(#[content("text/event-stream")] OpenAiImageEvent),
+}
+
 /// A picture, in one of two forms.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OpenAiImage {
