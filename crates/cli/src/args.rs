@@ -10,10 +10,12 @@ mod controls;
 #[cfg(test)]
 mod documented;
 mod jobs;
+mod upscaling;
 mod videos;
 
 pub(crate) use controls::ControlArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand};
+pub(crate) use upscaling::UpscaleArgs;
 pub(crate) use videos::{AnimateArgs, FramesArgs, MotionArgs, OutputArgs, ScenesArgs, VideoArgs, VideoEngineArgs};
 
 /// Pictures and videos from text with Stable Diffusion: a command and an HTTP server.
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Animate(Box<AnimateArgs>),
     /// Make a video of scenes as a folder of numbered PNG files; run it again to resume an interrupted run.
     Frames(Box<FramesArgs>),
+    /// Enlarge pictures with an upscaler (ESRGAN, Real-ESRGAN).
+    Upscale(Box<UpscaleArgs>),
     /// Serve pictures and videos over HTTP.
     Serve(ServeArgs),
     /// List, show, cancel and watch the jobs of a running server.

@@ -26,6 +26,7 @@ mod serving_models;
 mod settings;
 mod threads;
 mod unknown_fields;
+mod upscale;
 mod video;
 
 use std::{
@@ -92,6 +93,11 @@ fn run(cli: Cli) -> Result<()> {
             let settings = gather(config, args.engine.layers().into_iter().chain(args.scenes.layers()).collect())?;
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             frames::run(&args, &settings)
+        }
+        Command::Upscale(args) => {
+            let settings = gather(config, args.layers())?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
+            upscale::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;

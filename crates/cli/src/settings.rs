@@ -37,7 +37,7 @@ use crate::unknown_fields::UnknownFields;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
-pub(crate) use models::{AdaptersSettings, ChosenModel, ControlNetsSettings, PoolModelSettings, PoolSettings};
+pub(crate) use models::{AdaptersSettings, ChosenModel, ControlNetsSettings, PoolModelSettings, PoolSettings, UpscalersSettings};
 pub(crate) use providers::ProvidersSettings;
 pub(crate) use routing::{
     BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub adapters: AdaptersSettings,
     /// ControlNets, by which pictures lead a model.
     pub controlnets: ControlNetsSettings,
+    /// Upscalers, which enlarge pictures.
+    pub upscalers: UpscalersSettings,
     /// How models share the device.
     pub pool: PoolSettings,
     /// Where and how the models run.

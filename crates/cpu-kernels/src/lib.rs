@@ -21,7 +21,7 @@ mod runtime;
 mod winograd;
 
 pub use attention::{AttentionShape, TemporalShape, attention, temporal_attention};
-pub use conv::{conv2d, linear};
+pub use conv::{conv2d, conv2d_of_parts, linear};
 pub use elementwise::{Activation, Element, Norm, Stored, activate, group_norm, group_norm_silu_in_place, layer_norm, layer_norm_shifted};
-pub use product::{Blend, Change, ConvShape, Difference, Extras, Packed, Weight, peak};
+pub use product::{Blend, Change, Channels, ConvShape, Difference, Extras, PART_CHANNELS, Packed, Weight, peak};
 pub use runtime::{Engine, Level, Manners, Pool, Priority, aside, configure, engine, vec_in_strips, vec_of};

@@ -6,7 +6,7 @@
 use std::io;
 
 use image::{
-    ExtendedColorType, ImageEncoder as _, ImageError, RgbImage,
+    DynamicImage, ExtendedColorType, ImageEncoder as _, ImageError, RgbImage,
     codecs::{jpeg::JpegEncoder, webp::WebPEncoder},
 };
 use png::EncodingError;
@@ -72,20 +72,52 @@ impl ImageFormat {
     /// # Errors
     /// If the encoder refuses the image (no pixels, or too many) or the text.
     pub fn encode(self, image: &RgbImage, parameters: &str) -> Result<Vec<u8>, EncodingError> {
+        if self.is_png() {
+            return png_file::encode(image, parameters);
+        }
+        self.encode_pixels((image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8), parameters)
+    }
+
+    /// Whether its files can have transparency.
+    pub fn has_transparency(self) -> bool {
+        match self {
+            Self::Png | Self::WebP => true,
+            Self::Jpeg { .. } => false,
+        }
+    }
+
+    /// Encodes an image that may have transparency; where the format has none, the colours beneath it remain.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_any(self, image: &DynamicImage, parameters: &str) -> Result<Vec<u8>, EncodingError> {
+        match image.as_rgba8() {
+            Some(_) if self.is_png() => png_file::encode_any(image, parameters),
+            Some(rgba) if self.has_transparency() => {
+                self.encode_pixels((rgba.as_raw(), rgba.width(), rgba.height(), ExtendedColorType::Rgba8), parameters)
+            }
+            Some(_) | None => self.encode(&image.to_rgb8(), parameters),
+        }
+    }
+
+    /// Encodes as JPEG, or else as WebP.
+    fn encode_pixels(
+        self,
+        (pixels, width, height, colour): (&[u8], u32, u32, ExtendedColorType),
+        parameters: &str,
+    ) -> Result<Vec<u8>, EncodingError> {
         let mut bytes = Vec::new();
-        let (pixels, width, height) = (image.as_raw(), image.width(), image.height());
         let of_image = |error: ImageError| EncodingError::IoError(io::Error::other(error));
         match self {
-            Self::Png => return png_file::encode(image, parameters),
             Self::Jpeg { quality } => {
                 let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality.clamp(1, 100));
                 encoder.set_exif_metadata(exif(parameters)).map_err(|error| of_image(ImageError::Unsupported(error)))?;
-                encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8).map_err(of_image)?;
+                encoder.write_image(pixels, width, height, colour).map_err(of_image)?;
             }
-            Self::WebP => {
+            Self::Png | Self::WebP => {
                 let mut encoder = WebPEncoder::new_lossless(&mut bytes);
                 encoder.set_exif_metadata(exif(parameters)).map_err(|error| of_image(ImageError::Unsupported(error)))?;
-                encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8).map_err(of_image)?;
+                encoder.write_image(pixels, width, height, colour).map_err(of_image)?;
             }
         }
         Ok(bytes)
@@ -143,6 +175,18 @@ mod tests {
             assert!(read.dimensions() == (40, 24) && off <= most_off, "{format:?}: {off}");
             // Our own reader of callers' pictures finds it upright.
             assert_eq!(crate::spec::given_image::rgb(file).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn transparency_is_kept_where_the_format_has_it() {
+        let clear = image::RgbaImage::from_fn(9, 7, |x, y| image::Rgba([x as u8 * 20, 200, y as u8 * 30, x as u8 * 28]));
+        let clear = DynamicImage::from(clear);
+        for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Jpeg { quality: 100 }] {
+            let read = crate::spec::given_image::read(format.encode_any(&clear, PARAMETERS).unwrap()).unwrap();
+            assert_eq!(read.color().has_alpha(), format.has_transparency(), "{format:?}");
+            assert!(!format.has_transparency() || read.to_rgba8() == clear.to_rgba8(), "{format:?}");
+            assert_eq!(format.encode_any(&image().into(), PARAMETERS).unwrap(), format.encode(&image(), PARAMETERS).unwrap());
         }
     }
 

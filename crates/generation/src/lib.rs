@@ -71,5 +71,6 @@ pub use spec::{
         validate,
     },
     limits::{self, Limits, VideoLimits},
+    upscale,
 };
 pub use work::{Priority, Work};

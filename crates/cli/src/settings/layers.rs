@@ -34,6 +34,7 @@ pub(super) const KEYS: [(&str, Kind); 119] = [
     ("adapters.folder", Kind::Text),
     ("adapters.embeddings", Kind::Text),
     ("controlnets.folder", Kind::Text),
+    ("upscalers.folder", Kind::Text),
     ("pool.budget", Kind::Whole),
     ("pool.idle_seconds", Kind::Whole),
     ("compute.device", Kind::Text),

@@ -51,6 +51,15 @@ pub(crate) struct ControlNetsSettings {
     pub folder: Option<PathBuf>,
 }
 
+/// Upscalers, which enlarge pictures.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct UpscalersSettings {
+    /// The folder of upscalers (`.safetensors`, `.pth`, `.pt`, `.bin`, `.ckpt`): ESRGAN, Real-ESRGAN and its compact ones, which are named by
+    /// their files' names without endings. Absent: none can be named.
+    pub folder: Option<PathBuf>,
+}
+
 /// A named model: requests give the name in `model`, commands in `--model`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -97,6 +97,7 @@ fn every_variable_has_an_effect() {
         ("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.25", |s| s.tasks.repaint_strength == 0.25),
         ("FRAMEWRIGHT__WEBHOOKS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", |s| s.webhooks.secret.is_some()),
         ("FRAMEWRIGHT__ADAPTERS__FOLDER", "/loras", |s| s.adapters.folder.as_deref() == Some(Path::new("/loras"))),
+        ("FRAMEWRIGHT__UPSCALERS__FOLDER", "/esrgan", |s| s.upscalers.folder.as_deref() == Some(Path::new("/esrgan"))),
         ("FRAMEWRIGHT__CONTROLNETS__FOLDER", "/nets", |s| s.controlnets.folder.as_deref() == Some(Path::new("/nets"))),
         ("FRAMEWRIGHT__ADAPTERS__EMBEDDINGS", "/words", |s| s.adapters.embeddings.as_deref() == Some(Path::new("/words"))),
         ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", "nas.example:9000,10.0.0.0/8", |s| s.requests.allowed_hosts.len() == 2),

@@ -24,5 +24,6 @@ mod text_encoders;
 #[path = "../../../diffusion-core/tests/it/tiny_turbo.rs"]
 mod tiny_turbo;
 mod turbo;
+mod upscale;
 mod usage;
 mod videos;

@@ -77,6 +77,12 @@ pub(crate) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
+/// x, or its product with `slope` where it is negative; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn leaky(x: f32, slope: f32) -> f32 {
+    if x < 0.0 { slope * x } else { x }
+}
+
 /// x * sigmoid(1.702 x).
 #[inline(always)]
 fn quick_gelu(x: f32) -> f32 {

@@ -10,7 +10,7 @@
 //! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on the threads.
 
 use super::{
-    ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
+    Channels, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
     block::{self, Block, Kernel, ROWS, SUMS},
     epilogue::{self, Part, Store},
 };
@@ -77,9 +77,9 @@ struct Layout {
 }
 
 /// Runs the convolution into `store`; the caller has checked the shapes.
-pub(crate) fn run<T: Element>(engine: &Engine, x: &[T], weight: &Packed, shape: ConvShape, store: Store<'_, T>) {
+pub(crate) fn run<T: Element>(engine: &Engine, inputs: &[Channels<'_, T>], weight: &Packed, shape: ConvShape, store: Store<'_, T>) {
     let product = Product {
-        x,
+        inputs,
         weight,
         shape,
         store,
@@ -91,7 +91,8 @@ pub(crate) fn run<T: Element>(engine: &Engine, x: &[T], weight: &Packed, shape: 
 }
 
 struct Product<'a, T: Element> {
-    x: &'a [T],
+    /// The channels of the input, which lie in these.
+    inputs: &'a [Channels<'a, T>],
     weight: &'a Packed,
     shape: ConvShape,
     store: Store<'a, T>,
@@ -108,6 +109,7 @@ impl<T: Element> Product<'_, T> {
     fn reads_in_place(&self) -> bool {
         let shape = &self.shape;
         !self.in_planes()
+            && self.inputs.len() == 1
             && self.weight.taps() == 1
             && T::HALF == self.weight.is_bf16()
             && self.weight.inputs().is_multiple_of(self.weight.step_channels())
@@ -238,7 +240,7 @@ impl<T: Element> Product<'_, T> {
         let whole = count / ROWS;
         let rest = count % ROWS;
         scratch::with(0, ROWS * stride, |copy| {
-            let rows = |at: usize| self.x[at * self.weight.inputs()..].as_ptr().cast::<u8>();
+            let rows = |at: usize| self.inputs[0].values[at * self.weight.inputs()..].as_ptr().cast::<u8>();
             let mut tiles: Vec<Tile> =
                 (0..whole).map(|tile| Tile { rows: rows(first + tile * ROWS), output: first + tile * ROWS, valid: ROWS, image }).collect();
             if rest > 0 {
@@ -290,7 +292,7 @@ impl<T: Element> Product<'_, T> {
         let used = (piece.width - 1) * shape.stride + shape.kernel.1;
         let left = (piece.from * shape.stride) as isize - shape.pad.1 as isize;
         let inside = ((-left).clamp(0, used as isize) as usize, (wide as isize - left).clamp(0, used as isize) as usize);
-        let whole = T::HALF == self.weight.is_bf16() && planes == 1 && channels * size_of::<T>() == pitch;
+        let whole = self.inputs.len() == 1 && T::HALF == self.weight.is_bf16() && planes == 1 && channels * size_of::<T>() == pitch;
         for line in 0..lines {
             // SAFETY: `lines` lines of `pixels` pixels are the copy, or each of its planes.
             let to = unsafe { copy.add(line * layout.line_bytes) };
@@ -310,7 +312,7 @@ impl<T: Element> Product<'_, T> {
             let source = (piece.image * shape.input.0 + y * shape.input.0 / tall) * width;
             let at = |pixel: usize| source + (left + pixel as isize) as usize * width / wide;
             if whole && wide == width {
-                let run = &self.x[at(from) * channels..(at(until - 1) + 1) * channels];
+                let run = &self.inputs[0].values[at(from) * channels..(at(until - 1) + 1) * channels];
                 // SAFETY: a run of `until - from` pixels, which have the same length in both.
                 unsafe { to.add(from * pitch).copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run)) };
                 continue;
@@ -319,21 +321,31 @@ impl<T: Element> Product<'_, T> {
                 // Some pixels at a time, so that neither reads nor writes jump between more pages than the processor can follow.
                 for first in (from..until).step_by(ROWS) {
                     let pixels = first..until.min(first + ROWS);
-                    for chunk in 0..planes {
-                        let channels_here = chunk * self.weight.step_channels()..channels.min((chunk + 1) * self.weight.step_channels());
-                        for pixel in pixels.clone() {
-                            let run = &self.x[at(pixel) * channels..][channels_here.clone()];
-                            // SAFETY: a pixel of a plane has space for a chunk's channels.
-                            unsafe { self.fill_pixel(run, STEP_BYTES, to.add(chunk * layout.chunk_bytes + pixel * pitch)) };
+                    let mut plane = to;
+                    for Channels { values, channels } in self.inputs {
+                        for start in (0..*channels).step_by(self.weight.step_channels()) {
+                            let channels_here = start..(*channels).min(start + self.weight.step_channels());
+                            for pixel in pixels.clone() {
+                                let run = &values[at(pixel) * channels..][channels_here.clone()];
+                                // SAFETY: a pixel of a plane has space for a chunk's channels.
+                                unsafe { self.fill_pixel(run, STEP_BYTES, plane.add(pixel * pitch)) };
+                            }
+                            // Behind the last plane there is none.
+                            plane = plane.wrapping_add(layout.chunk_bytes);
                         }
                     }
                 }
                 continue;
             }
             for pixel in from..until {
-                let run = &self.x[at(pixel) * channels..(at(pixel) + 1) * channels];
-                // SAFETY: a pixel of the copy has space for its channels in the products' precision.
-                unsafe { self.fill_pixel(run, self.pixel_bytes(), to.add(pixel * pitch)) };
+                let mut room_before = 0;
+                for Channels { values, channels } in self.inputs {
+                    let run = &values[at(pixel) * channels..(at(pixel) + 1) * channels];
+                    let room = channels.div_ceil(self.weight.step_channels()) * STEP_BYTES;
+                    // SAFETY: a pixel of the copy has space for its channels in the products' precision; those of a part are whole steps.
+                    unsafe { self.fill_pixel(run, room, to.add(pixel * pitch + room_before)) };
+                    room_before += room;
+                }
             }
         }
     }

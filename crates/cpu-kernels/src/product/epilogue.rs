@@ -1,10 +1,10 @@
-//! The epilogue: biases, gate, residual, ReLU, blend and rounding in one pass while a block's sums are in the L1 cache.
+//! The epilogue: biases, gate, residual, ReLU (plain, leaky or parametric), blend and rounding in one pass while a block's sums are in the L1 cache.
 
 use super::{block::SUM_STRIDE, pack::COLUMN, shape::Blend};
 use crate::{
     elementwise::{
         Element,
-        pointwise::{gelu, relu},
+        pointwise::{gelu, leaky, relu},
     },
     runtime::{Level, SendPtr},
 };
@@ -20,6 +20,8 @@ pub(crate) struct Store<'a, T> {
     pub(crate) bias_stride: usize,
     pub(crate) residual: Option<&'a [T]>,
     pub(crate) relu: bool,
+    /// What negative sums are multiplied by, in the order of the columns.
+    pub(crate) slopes: Option<&'a [f32]>,
     pub(crate) blend: Option<Blend<'a, T>>,
     pub(crate) gated: bool,
 }
@@ -106,7 +108,7 @@ unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
     }
 }
 
-/// Adds the residual, applies ReLU, blends and writes up to 16 outputs.
+/// Adds the residual, applies ReLU or slopes, blends and writes up to 16 outputs.
 #[inline(always)]
 unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut out: [f32; COLUMN]) {
     let at = row * store.width + first;
@@ -126,11 +128,16 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
                     *value = relu(*value);
                 }
             }
+            if let Some(slopes) = store.slopes {
+                for (value, slope) in out.iter_mut().zip(&slopes[first..first + COLUMN]) {
+                    *value = leaky(*value, *slope);
+                }
+            }
             if let Some(blend) = store.blend {
                 let other = &*blend.other.as_ptr().add(at).cast::<[T; COLUMN]>();
                 for lane in 0..COLUMN {
                     let other = other[lane].widen();
-                    out[lane] = other + blend.share * (out[lane] - other);
+                    out[lane] = other + blend.share * if blend.whole { out[lane] } else { out[lane] - other };
                 }
             }
             let mut narrow = [T::default(); COLUMN];
@@ -145,9 +152,12 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
             if store.relu {
                 value = relu(value);
             }
+            if let Some(slopes) = store.slopes {
+                value = leaky(value, slopes[first + lane]);
+            }
             if let Some(blend) = store.blend {
                 let other = blend.other[at + lane].widen();
-                value = other + blend.share * (value - other);
+                value = other + blend.share * if blend.whole { value } else { value - other };
             }
             y.add(lane).write(T::narrow(value));
         }
@@ -181,7 +191,7 @@ mod avx512 {
         }
     }
 
-    /// `rows` for two whole columns of bfloat16 with at most a residual: most products. Both columns are rounded and stored at once.
+    /// `rows` for two whole columns of bfloat16 with at most a residual and slopes: most products. Both columns are rounded and stored at once.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     unsafe fn pairs<T: Element>(store: &Store<'_, T>, part: &Part) {
         let Part { sums, row, valid, image, column, .. } = *part;
@@ -189,6 +199,7 @@ mod avx512 {
         // SAFETY: two columns of biases and sums; the rows, and those of the residual, have 32 outputs here.
         unsafe {
             let biases = [_mm512_loadu_ps(biases), _mm512_loadu_ps(biases.add(COLUMN))];
+            let slopes = slopes(store, column, 2);
             for r in 0..valid {
                 let mut low = _mm512_add_ps(_mm512_load_ps(sums.add(r * SUM_STRIDE)), biases[0]);
                 let mut high = _mm512_add_ps(_mm512_load_ps(sums.add(r * SUM_STRIDE + COLUMN)), biases[1]);
@@ -198,10 +209,31 @@ mod avx512 {
                     low = _mm512_add_ps(low, load(residual, u16::MAX));
                     high = _mm512_add_ps(high, load(residual.add(COLUMN), u16::MAX));
                 }
+                if let Some(slopes) = slopes {
+                    low = leaky(low, slopes[0]);
+                    high = leaky(high, slopes[1]);
+                }
                 let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
                 _mm512_storeu_si512(store.y.get().add(at).cast(), halves);
             }
         }
+    }
+
+    /// The slopes of a column, or of two.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn slopes<T: Element>(store: &Store<'_, T>, column: usize, columns: usize) -> Option<[__m512; 2]> {
+        let slopes = store.slopes?[column * COLUMN..][..columns * COLUMN].as_ptr();
+        // SAFETY: `columns` columns of slopes.
+        Some(unsafe { [_mm512_loadu_ps(slopes), _mm512_loadu_ps(slopes.add((columns - 1) * COLUMN))] })
+    }
+
+    /// A NaN stays one: the second operand is the result of a maximum or a minimum where one is NaN.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn leaky(value: __m512, slope: __m512) -> __m512 {
+        let zero = _mm512_setzero_ps();
+        _mm512_fmadd_ps(_mm512_min_ps(zero, value), slope, _mm512_max_ps(zero, value))
     }
 
     // Always inlined, so that `put` is compiled with the caller's target features and never called.
@@ -220,6 +252,7 @@ mod avx512 {
         // everything behind a row's end.
         unsafe {
             let biases = [_mm512_loadu_ps(biases), _mm512_loadu_ps(biases.add((columns - 1) * COLUMN))];
+            let slopes = slopes(store, column, columns);
             for r in 0..valid {
                 let sums = [_mm512_load_ps(sums.add(r * SUM_STRIDE)), _mm512_load_ps(sums.add(r * SUM_STRIDE + COLUMN))];
                 let mut values = [_mm512_add_ps(sums[0], biases[0]), _mm512_add_ps(sums[1], biases[1])];
@@ -237,9 +270,13 @@ mod avx512 {
                         // The second operand is the result where one is NaN.
                         value = _mm512_max_ps(_mm512_setzero_ps(), value);
                     }
+                    if let Some(slopes) = slopes {
+                        value = leaky(value, slopes[index]);
+                    }
                     if let Some(blend) = store.blend {
                         let other = load(blend.other.as_ptr().add(at), masks[index]);
-                        value = _mm512_fmadd_ps(_mm512_set1_ps(blend.share), _mm512_sub_ps(value, other), other);
+                        let rest = if blend.whole { value } else { _mm512_sub_ps(value, other) };
+                        value = _mm512_fmadd_ps(_mm512_set1_ps(blend.share), rest, other);
                     }
                     put(store.y.get().add(at), value, masks[index]);
                 }

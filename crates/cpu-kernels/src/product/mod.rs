@@ -21,5 +21,5 @@ pub use self::{
     changed::{Change, Difference, Weight},
     pack::Packed,
     peak::peak,
-    shape::{Blend, ConvShape, Extras},
+    shape::{Blend, Channels, ConvShape, Extras, PART_CHANNELS},
 };

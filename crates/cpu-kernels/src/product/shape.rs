@@ -18,23 +18,39 @@ pub struct Extras<'a, T> {
     pub residual: Option<&'a [T]>,
     /// Whether negative sums become 0 (ReLU) before the blend; NaN stays NaN.
     pub relu: bool,
+    /// What negative sums of each output are multiplied by before the blend (a leaky or parametric ReLU). Not for a gated weight.
+    pub slopes: Option<&'a [f32]>,
     /// The final blend with another activation.
     pub blend: Option<Blend<'a, T>>,
 }
 
-/// A linear blend with a result: (1 - share) * other + share * result.
+/// A linear blend with a result: (1 - share) * other + share * result, or other + share * result.
 #[derive(Clone, Copy, Debug)]
 pub struct Blend<'a, T> {
     /// Has the output's shape.
     pub other: &'a [T],
     /// The result's share.
     pub share: f32,
+    /// Whether the other counts as a whole, not only by what the share leaves.
+    pub whole: bool,
 }
 
 impl<T> Default for Extras<'_, T> {
     fn default() -> Self {
-        Self { bias: None, per_image: None, residual: None, relu: false, blend: None }
+        Self { bias: None, per_image: None, residual: None, relu: false, slopes: None, blend: None }
     }
+}
+
+/// Every part of a convolution's input but the last has a multiple of so many channels: a step in either precision.
+pub const PART_CHANNELS: usize = 32;
+
+/// Some of the channels of a convolution's input: [images, height, width, channels].
+#[derive(Clone, Copy, Debug)]
+pub struct Channels<'a, T> {
+    /// The activations.
+    pub values: &'a [T],
+    /// How many channels they have.
+    pub channels: usize,
 }
 
 /// A convolution's images, kernel and steps.

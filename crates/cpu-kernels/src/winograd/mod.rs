@@ -17,7 +17,7 @@ use self::points::{LINE_FLOATS, Outputs, Points, TILES, outputs_of, points_of};
 use crate::{
     elementwise::Element,
     product::{
-        Basis, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
+        Basis, Channels, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
         block::{self, Block, Kernel, ROWS, SUM_STRIDE, SUMS},
         epilogue::{self, Part, Store},
     },
@@ -32,12 +32,19 @@ const BLOCKS: usize = 8;
 const LINES: usize = 2 * LINE_FLOATS / SUMS;
 
 /// Runs the convolution into `store`; the caller has checked the shapes.
-pub(crate) fn run<T: Element>(engine: &Engine, x: &[T], weight: &Packed, basis: Basis, shape: &ConvShape, store: Store<'_, T>) {
+pub(crate) fn run<T: Element>(
+    engine: &Engine,
+    inputs: &[Channels<'_, T>],
+    weight: &Packed,
+    basis: Basis,
+    shape: &ConvShape,
+    store: Store<'_, T>,
+) {
     let (height, width) = shape.output;
     let (down, across) = (height.div_ceil(2), width.div_ceil(2));
     let pitch = (weight.chunks() | 1) * STEP_BYTES;
     let run = Run {
-        x,
+        inputs,
         weight,
         basis,
         shape,
@@ -59,7 +66,8 @@ pub(crate) fn run<T: Element>(engine: &Engine, x: &[T], weight: &Packed, basis: 
 }
 
 struct Run<'a, T: Element> {
-    x: &'a [T],
+    /// The channels of the input, which lie in these.
+    inputs: &'a [Channels<'a, T>],
     weight: &'a Packed,
     basis: Basis,
     shape: &'a ConvShape,
@@ -132,12 +140,12 @@ impl<T: Element> Run<'_, T> {
     /// `to` has space for a block.
     unsafe fn fill(&self, block: usize, to: *mut u8) {
         let (height, width) = self.shape.input;
-        let (side, step, channels) = (self.basis.side(), self.basis.step(), self.weight.inputs());
+        let (side, step) = (self.basis.side(), self.basis.step());
         for lane in 0..ROWS * self.row_tiles(block) {
             let tile = block * TILES + lane;
             // SAFETY: a lane of each point.
-            let to = unsafe { to.add(lane * self.pitch) };
-            let mut pixels = [self.zeros.as_ptr(); 16];
+            let mut to = unsafe { to.add(lane * self.pitch) };
+            let mut places = [None; 16];
             if tile < self.tiles {
                 let (image, line, column) = self.place(tile);
                 for dy in 0..side {
@@ -145,13 +153,23 @@ impl<T: Element> Run<'_, T> {
                     let Some(y) = (line * step + dy).checked_sub(1).filter(|y| *y < height) else { continue };
                     for dx in 0..side {
                         let Some(x) = (column * step + dx).checked_sub(1).filter(|x| *x < width) else { continue };
-                        let pixel = (image * height + y) * width + x;
-                        pixels[dy * side + dx] = self.x[pixel * channels..(pixel + 1) * channels].as_ptr();
+                        places[dy * side + dx] = Some((image * height + y) * width + x);
                     }
                 }
             }
-            // SAFETY: every pixel has `channels` channels, and each point a row of `chunks` steps in this lane.
-            unsafe { (self.points)(self.basis, &pixels, channels, self.weight.chunks(), to, self.point_bytes) };
+            for Channels { values, channels } in self.inputs {
+                let mut pixels = [self.zeros.as_ptr(); 16];
+                for (pixel, place) in pixels.iter_mut().zip(places) {
+                    if let Some(place) = place {
+                        *pixel = values[place * channels..(place + 1) * channels].as_ptr();
+                    }
+                }
+                let chunks = channels.div_ceil(self.weight.step_channels());
+                // SAFETY: every pixel has `channels` channels, and each point a row of as many steps as all parts have, in this lane.
+                unsafe { (self.points)(self.basis, &pixels, *channels, chunks, to, self.point_bytes) };
+                // Behind the last part there is none.
+                to = to.wrapping_add(chunks * STEP_BYTES);
+            }
         }
     }
 

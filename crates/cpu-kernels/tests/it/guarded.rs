@@ -86,14 +86,15 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
         let direct = Packed::new::<T, T>(engine, weight.slice(), outputs, inputs, kernel * kernel);
         let (x, residual) = (guard(2 * height * width * inputs, 2), guard(2 * height * width * outputs, 3));
         let other = guard(2 * height * width * outputs, 9);
-        let (bias, per_image) = (numbers(outputs, 4), numbers(2 * outputs, 5));
+        let (bias, per_image, slopes) = (numbers(outputs, 4), numbers(2 * outputs, 5), numbers(outputs, 10));
         let mut y = guard(2 * height * width * outputs, 6);
         let extras = Extras {
             bias: Some(bias.slice()),
             per_image: Some(per_image.slice()),
             residual: Some(residual.slice()),
-            relu: true,
-            blend: Some(Blend { other: other.slice(), share: 0.3 }),
+            relu: false,
+            slopes: Some(slopes.slice()),
+            blend: Some(Blend { other: other.slice(), share: 0.3, whole: false }),
         };
         conv2d(engine, x.slice(), &direct, shape, extras, y.spare());
         if kernel == 3 {

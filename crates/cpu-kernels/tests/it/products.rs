@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cpu_kernels::{Blend, ConvShape, Element, Engine, Extras, Packed, conv2d, linear, vec_of};
+use cpu_kernels::{Blend, Channels, ConvShape, Element, Engine, Extras, PART_CHANNELS, Packed, conv2d, conv2d_of_parts, linear, vec_of};
 use half::{bf16, f16};
 
 use crate::{
@@ -28,8 +28,11 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
     let residual: Vec<T> = random(shape.images * pixels * outputs, seed + 4);
     // Every second case is blended: the share must not hide an error of the rest.
     let (other, share): (Vec<T>, f32) = (random(residual.len(), seed + 5), 0.8);
-    let blend = seed.is_multiple_of(2).then_some(Blend { other: &other, share });
+    let whole = seed.is_multiple_of(4);
+    let blend = seed.is_multiple_of(2).then_some(Blend { other: &other, share, whole });
     let relu = seed.is_multiple_of(3);
+    let slopes: Vec<f32> = random(outputs, seed + 6);
+    let slopes = (seed % 3 == 1).then_some(slopes.as_slice());
     let mut expected = reference::conv2d(&wide(&x), &wide(&w), &shape, inputs, outputs);
     for (index, value) in expected.iter_mut().enumerate() {
         let (row, output) = (index / outputs, index % outputs);
@@ -37,9 +40,12 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
         if relu {
             *value = value.max(0.0);
         }
+        if let Some(slopes) = slopes {
+            *value = value.max(0.0) + f64::from(slopes[output]) * value.min(0.0);
+        }
         if blend.is_some() {
             let share = f64::from(share);
-            *value = (1.0 - share) * f64::from(other[index].widen()) + share * *value;
+            *value = if whole { 1.0 } else { 1.0 - share } * f64::from(other[index].widen()) + share * *value;
         }
     }
     let packed = match packing {
@@ -47,7 +53,7 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
         Packing::Winograd => Packed::winograd::<T, T>(engine, &w, outputs, inputs),
         Packing::Doubling => Packed::doubling::<T, T>(engine, &w, outputs, inputs),
     };
-    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual), relu, blend };
+    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual), relu, slopes, blend };
     let y = vec_of(expected.len(), |y| conv2d(engine, &x, &packed, shape, extras, y));
     relative_error(&y, &expected)
 }
@@ -67,6 +73,44 @@ fn check_packed(engine: &Engine, packing: Packing, shape: ConvShape, inputs: usi
     let case = || format!("{:?}, {packing:?}, {shape:?}, {inputs} to {outputs}", engine.level());
     assert!(single < SINGLE, "f32, {}: {single:.1e}", case());
     assert!(half < HALF, "bf16, {}: {half:.1e}", case());
+}
+
+/// Splits the channels of [pixels, channels] into parts.
+fn split<T: Element>(x: &[T], counts: &[usize]) -> Vec<Vec<T>> {
+    let channels = counts.iter().sum();
+    let start = |part: usize| counts[..part].iter().sum::<usize>();
+    let of = |part: usize| x.chunks(channels).flat_map(|pixel| pixel[start(part)..][..counts[part]].to_vec()).collect();
+    (0..counts.len()).map(of).collect()
+}
+
+fn check_parts<T: Element>(engine: &Engine, shape: ConvShape, counts: &[usize], outputs: usize, seed: u64) {
+    let inputs: usize = counts.iter().sum();
+    let x: Vec<T> = random(shape.images * shape.input.0 * shape.input.1 * inputs, seed);
+    let w: Vec<T> = random(outputs * inputs * 9, seed + 1);
+    let parts = split(&x, counts);
+    let parts: Vec<Channels<'_, T>> = parts.iter().zip(counts).map(|(values, channels)| Channels { values, channels: *channels }).collect();
+    let length = shape.images * shape.output.0 * shape.output.1 * outputs;
+    let packings = [Packed::new::<T, T>(engine, &w, outputs, inputs, 9), Packed::winograd::<T, T>(engine, &w, outputs, inputs)];
+    for weight in packings {
+        let whole = vec_of(length, |y| conv2d(engine, &x, &weight, shape, Extras::default(), y));
+        let of_parts = vec_of(length, |y| conv2d_of_parts(engine, &parts, &weight, shape, Extras::default(), y));
+        let bytes = |y: &[T]| y.iter().map(|value| value.widen().to_bits()).collect::<Vec<u32>>();
+        assert_eq!(bytes(&whole), bytes(&of_parts), "{:?}, {weight:?}, {shape:?}, parts of {counts:?}", engine.level());
+    }
+}
+
+#[test]
+fn parts_of_an_input_are_as_good_as_the_whole() {
+    for engine in engines(2) {
+        for (shape, counts, outputs) in [
+            (same(1, 24, 21, 3), &[64, 32, 32][..], 32),
+            (same(2, 5, 7, 3), &[PART_CHANNELS, 20], 48),
+            (same(1, 40, 40, 3), &[32, 32, 32, 32, 3], 40),
+        ] {
+            check_parts::<f32>(&engine, shape, counts, outputs, 5);
+            check_parts::<bf16>(&engine, shape, counts, outputs, 6);
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod keys;
 mod layer;
 mod layer_names;
 mod peft_notes;
+mod upscaler_folder;
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +35,7 @@ pub use self::{
     embedding::Embedding,
     faults::reason,
     folder::AdapterFolder,
+    upscaler_folder::UpscalerFolder,
 };
 use self::{
     formula::{Factor, Factors},

@@ -23,6 +23,7 @@ mod transformer;
 mod unet;
 mod unet_2d;
 mod unet_spatio_temporal;
+mod upscaler;
 #[cfg(test)]
 mod video_blocks_tests;
 
@@ -39,3 +40,5 @@ pub use plan::ActivationPlan;
 pub use unet::{Residuals, UNetLevel};
 pub use unet_2d::{TextContext, TextTimeConfig, UNet2dConditionModel, UNet2dConfig};
 pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig};
+pub use upscaler::{BetweenBlocks, TAIL_REACH, UpscalerModel};
+pub(crate) use upscaler::{body_numbers, tail_numbers, weight_bytes};

@@ -4,7 +4,8 @@
 //! A 1x1 convolution is a matrix product. This module does not depend on models. Follows torch.nn.Conv2d and
 //! torch.nn.functional.interpolate(mode="nearest").
 
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
+use cpu_kernels::PART_CHANNELS;
 
 use super::{
     Nhwc, cpu, execution,
@@ -85,6 +86,10 @@ pub struct ConvExtras<'a> {
     pub residual: Option<&'a Nhwc>,
     /// Whether the sum's negative numbers become 0 (ReLU).
     pub relu: bool,
+    /// \[channels\]: what the sum's negative numbers are multiplied by (a leaky or parametric ReLU).
+    pub slopes: Option<&'a Tensor>,
+    /// The result is this, of the output's shape, plus a share of everything above.
+    pub onto: Option<(&'a Nhwc, f64)>,
 }
 
 /// Everything an execution of the convolution needs to know; the sizes have been checked.
@@ -151,7 +156,7 @@ impl Conv2d {
     /// # Errors
     /// [`Error::Shape`] if the channels are not the layer's, or the image is smaller than the kernel.
     pub fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
-        self.run(x, None, ConvExtras::default())
+        self.run(x, &[], None, ConvExtras::default())
     }
 
     /// Convolves `x` and adds `extras`.
@@ -159,7 +164,16 @@ impl Conv2d {
     /// # Errors
     /// [`Error::Shape`] as [`Self::forward`], or if an extra has the wrong shape.
     pub fn forward_with(&self, x: &Nhwc, extras: ConvExtras<'_>) -> Result<Nhwc> {
-        self.run(x, None, extras)
+        self.run(x, &[], None, extras)
+    }
+
+    /// Convolves the channels of `first` and then of `more`, as if they were concatenated, and adds `extras`. Parts of multiples of 32 channels
+    /// are read where they lie if the execution can.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] as [`Self::forward_with`]; [`Error::Candle`] if the parts' sizes differ.
+    pub fn forward_parts(&self, first: &Nhwc, more: &[&Nhwc], extras: ConvExtras<'_>) -> Result<Nhwc> {
+        self.run(first, more, None, extras)
     }
 
     /// Enlarges the image to (height, width) by nearest neighbour, then convolves it, for a layer of [`Conv2dParams::upsample`]; the
@@ -168,14 +182,24 @@ impl Conv2d {
     /// # Errors
     /// [`Error::Shape`] as [`Self::forward`], or if the layer does not enlarge and the size is not the image's.
     pub fn forward_enlarged(&self, x: &Nhwc, height: usize, width: usize) -> Result<Nhwc> {
-        self.run(x, Some((height, width)), ConvExtras::default())
+        self.run(x, &[], Some((height, width)), ConvExtras::default())
     }
 
-    fn run(&self, x: &Nhwc, enlarge_to: Option<(usize, usize)>, extras: ConvExtras<'_>) -> Result<Nhwc> {
-        let (batch, height, width, channels) = x.dims()?;
+    /// [`Self::forward_enlarged`] with an epilogue.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] as [`Self::forward_enlarged`], or if an extra has the wrong shape.
+    pub fn forward_enlarged_with(&self, x: &Nhwc, height: usize, width: usize, extras: ConvExtras<'_>) -> Result<Nhwc> {
+        self.run(x, &[], Some((height, width)), extras)
+    }
+
+    fn run(&self, x: &Nhwc, more: &[&Nhwc], enlarge_to: Option<(usize, usize)>, extras: ConvExtras<'_>) -> Result<Nhwc> {
+        let (batch, height, width, first) = x.dims()?;
+        let same = more.iter().all(|part| part.tensor().dims().starts_with(&[batch, height, width]));
+        let channels = first + more.iter().map(|part| part.dims().map_or(0, |dims| dims.3)).sum::<usize>();
         let enlarged = enlarge_to.unwrap_or((height, width));
         let output = self.params.output(enlarged);
-        let fits = channels == self.inputs && height > 0 && width > 0 && (self.params.doubles || enlarged == (height, width));
+        let fits = same && channels == self.inputs && height > 0 && width > 0 && (self.params.doubles || enlarged == (height, width));
         let Some(output) = output.filter(|_| fits) else {
             let expected = format!("[batch, height and width that {:?} to {enlarged:?} fits in, {}]", self.params, self.inputs);
             return Err(Error::Shape { what: "input of a convolution", expected, found: x.tensor().dims().to_vec() });
@@ -190,15 +214,29 @@ impl Conv2d {
         if let Some(residual) = extras.residual {
             check("residual of a convolution", residual.tensor().dims(), &[batch, output.0, output.1, outputs])?;
         }
+        if let Some(slopes) = extras.slopes {
+            check("slopes of a convolution", slopes.dims(), &[outputs])?;
+        }
+        if let Some((other, _)) = extras.onto {
+            check("what a convolution is added onto", other.tensor().dims(), &[batch, output.0, output.1, outputs])?;
+        }
         let geometry = ConvGeometry { params: self.params, enlarged, output };
         execution::count_product(batch * output.0 * output.1, self.params.taps() * self.inputs, outputs);
         let bias = self.matrix.bias.as_ref();
         // Other enlargements occur only where a UNet without padding halves an odd size: too rare for dedicated kernels.
         let twice = |extent: usize, to: usize| to == 2 * extent || to + 1 == 2 * extent;
         let packs = !self.params.doubles || (twice(height, enlarged.0) && twice(width, enlarged.1));
-        match self.matrix.packed().filter(|_| packs && execution::is_cpu(x.tensor().device())) {
-            Some(weight) => cpu::conv2d(x, weight, bias, geometry, extras),
-            None => portable::conv2d(x, &self.matrix.rows()?, bias, geometry, extras),
+        let weight = self.matrix.packed().filter(|_| packs && execution::is_cpu(x.tensor().device()));
+        let whole_steps = |part: &&Nhwc| part.tensor().dim(D::Minus1).is_ok_and(|channels| channels.is_multiple_of(PART_CHANNELS));
+        let in_place = std::iter::once(&x).chain(more).take(more.len()).all(whole_steps);
+        if let Some(weight) = weight.filter(|_| in_place) {
+            return cpu::conv2d(x, more, weight, bias, geometry, extras);
+        }
+        let all: Vec<&Tensor> = std::iter::once(x).chain(more.iter().copied()).map(Nhwc::tensor).collect();
+        let joined = if more.is_empty() { x.clone() } else { Nhwc::new(Tensor::cat(&all, D::Minus1)?)? };
+        match weight {
+            Some(weight) => cpu::conv2d(&joined, &[], weight, bias, geometry, extras),
+            None => portable::conv2d(&joined, &self.matrix.rows()?, bias, geometry, extras),
         }
     }
 }

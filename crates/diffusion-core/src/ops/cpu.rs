@@ -5,7 +5,9 @@
 //! of threads. f16 activations are computed in f32.
 
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor, WithDType};
-use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, Weight, engine, vec_of};
+use cpu_kernels::{
+    AttentionShape, Blend, Channels, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, Weight, engine, vec_of,
+};
 
 use super::{Activation, AttentionParams, ConvExtras, Elements, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
 use crate::{
@@ -96,10 +98,13 @@ fn linear_of<T: Element + WithDType>(
     let residual = residual.map(Elements::of).transpose()?;
     let residual = residual.as_ref().map(Elements::slice).transpose()?;
     let blended = blend.as_ref().map(|(other, share)| Ok::<_, crate::Error>((Elements::of(other)?, *share as f32))).transpose()?;
-    let blend = blended.as_ref().map(|(other, share)| Ok::<_, crate::Error>(Blend { other: other.slice()?, share: *share })).transpose()?;
+    let blend = blended
+        .as_ref()
+        .map(|(other, share)| Ok::<_, crate::Error>(Blend { other: other.slice()?, share: *share, whole: false }))
+        .transpose()?;
     let images = per_image.map_or(Ok(1), |per_image| per_image.dim(0))?;
     let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
-    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, relu: false, blend };
+    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, relu: false, slopes: None, blend };
     let x = x.slice()?;
     let line = (1, rows / images);
     let shape = ConvShape { images, input: line, enlarged: line, output: line, kernel: (1, 1), stride: 1, pad: (0, 0) };
@@ -108,31 +113,41 @@ fn linear_of<T: Element + WithDType>(
 }
 
 /// See `portable::conv2d`.
-pub(super) fn conv2d(x: &Nhwc, weight: &Packed, bias: Option<&Tensor>, geometry: ConvGeometry, extras: ConvExtras<'_>) -> Result<Nhwc> {
+pub(super) fn conv2d(
+    first: &Nhwc,
+    more: &[&Nhwc],
+    weight: &Packed,
+    bias: Option<&Tensor>,
+    geometry: ConvGeometry,
+    extras: ConvExtras<'_>,
+) -> Result<Nhwc> {
     let run = || -> Result<Tensor> {
-        by_dtype!(x.tensor(), required_dtype(weight), |cast| conv2d_of(
-            &cast(x.tensor())?,
+        by_dtype!(first.tensor(), required_dtype(weight), |cast| conv2d_of(
+            &std::iter::once(&first).chain(more).map(|part| cast(part.tensor())).collect::<Result<Vec<_>>>()?,
             weight,
             bias,
             geometry,
-            extras.per_image,
+            ConvExtras { residual: None, onto: None, ..extras },
             extras.residual.map(|residual| cast(residual.tensor())).transpose()?.as_ref(),
-            extras.relu,
+            extras.onto.map(|(other, share)| Ok::<_, crate::Error>((cast(other.tensor())?, share))).transpose()?,
         ))
     };
     Nhwc::new(run()?)
 }
 
+/// The residual and what the sum is added onto have been converted, and those of `extras` are ignored.
 fn conv2d_of<T: Element + WithDType>(
-    x: &Tensor,
+    parts: &[Tensor],
     weight: &Packed,
     bias: Option<&Tensor>,
     geometry: ConvGeometry,
-    per_image: Option<&Tensor>,
+    ConvExtras { per_image, relu, slopes, .. }: ConvExtras<'_>,
     residual: Option<&Tensor>,
-    relu: bool,
+    onto: Option<(Tensor, f64)>,
 ) -> Result<Tensor> {
-    let (images, height, width, _) = x.dims4()?;
+    let Some((images, height, width, _)) = parts.first().map(Tensor::dims4).transpose()? else {
+        return Err(candle_core::Error::Msg("a convolution of nothing".into()).into());
+    };
     let ConvGeometry { params, enlarged, output } = geometry;
     let shape = ConvShape {
         images,
@@ -143,13 +158,19 @@ fn conv2d_of<T: Element + WithDType>(
         stride: params.stride,
         pad: params.pad_before,
     };
-    let x = Elements::of(x)?;
+    let locked = parts.iter().map(|part| Ok((Elements::of(part)?, part.dim(3)?))).collect::<Result<Vec<_>>>()?;
+    let inputs = locked.iter().map(|(part, channels)| Ok(Channels { values: part.slice()?, channels: *channels }));
+    let inputs = inputs.collect::<Result<Vec<Channels<'_, T>>>>()?;
     let residual = residual.map(Elements::of).transpose()?;
     let residual = residual.as_ref().map(Elements::slice).transpose()?;
-    let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
-    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, relu, blend: None };
-    let x = x.slice()?;
-    let y = vec_of::<T>(images * output.0 * output.1 * weight.outputs(), |y| cpu_kernels::conv2d(engine(), x, weight, shape, extras, y));
+    let onto = onto.as_ref().map(|(other, share)| Ok::<_, crate::Error>((Elements::of(other)?, *share as f32))).transpose()?;
+    let onto = onto.as_ref().map(|(other, share)| Ok::<_, crate::Error>(Blend { other: other.slice()?, share: *share, whole: true }));
+    let (bias, per_image, slopes) = (numbers(bias)?, numbers(per_image)?, numbers(slopes)?);
+    let (bias, per_image, slopes) = (bias.as_deref(), per_image.as_deref(), slopes.as_deref());
+    let extras = Extras { bias, per_image, residual, relu, slopes, blend: onto.transpose()? };
+    let y = vec_of::<T>(images * output.0 * output.1 * weight.outputs(), |y| {
+        cpu_kernels::conv2d_of_parts(engine(), &inputs, weight, shape, extras, y)
+    });
     Ok(Tensor::from_vec(y, (images, output.0, output.1, weight.outputs()), &Device::Cpu)?)
 }
 

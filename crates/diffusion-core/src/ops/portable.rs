@@ -91,6 +91,12 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
     if extras.relu {
         y = y.relu()?;
     }
+    if let Some(slopes) = extras.slopes {
+        y = (y.relu()? - y.neg()?.relu()?.broadcast_mul(&slopes.to_dtype(y.dtype())?)?)?;
+    }
+    if let Some((other, share)) = extras.onto {
+        y = (other.tensor() + (y * share)?)?;
+    }
     Nhwc::new(y)
 }
 

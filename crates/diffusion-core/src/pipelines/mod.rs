@@ -19,6 +19,7 @@ mod latent_colours;
 mod memory;
 mod progress;
 pub mod scenes;
+pub mod upscale;
 
 pub use self::{
     context::{RunContext, VideoContext},

@@ -50,6 +50,7 @@ mod text_places;
 mod torch_file;
 mod torch_legacy;
 mod transformers_folder;
+mod upscaler;
 mod vae_choice;
 mod watched;
 
@@ -76,6 +77,7 @@ pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};
 pub(crate) use tensor_file::TensorFile;
 pub use transformers_folder::TransformersFolder;
+pub use upscaler::{UpscalerConfig, UpscalerFile, check_upscaler};
 pub use vae_choice::VaeChoice;
 pub(crate) use watched::WatchedTensors;
 pub use watched::{StopCheck, WatchedSource, elements_of};
@@ -109,13 +111,16 @@ pub enum Component {
     ControlNet,
     /// A model that writes captions for images: a whole model of its own, in transformers' layout.
     Captioner,
+    /// A network that enlarges images: one file of its own.
+    Upscaler,
 }
 
 impl Component {
-    /// The folder's name in a diffusers model ("" for the model index and for a captioner, whose files lie at the top).
+    /// The folder's name in a diffusers model ("" for the model index and for a captioner, whose files lie at the top, and for an upscaler,
+    /// which is one file).
     pub fn folder(self) -> &'static str {
         match self {
-            Self::ModelIndex | Self::Captioner => "",
+            Self::ModelIndex | Self::Captioner | Self::Upscaler => "",
             Self::Unet => "unet",
             Self::Vae => "vae",
             Self::TinyVae => "vae_tiny",
@@ -141,7 +146,8 @@ impl Component {
             | Self::TextEncoder2
             | Self::ImageEncoder
             | Self::ControlNet
-            | Self::Captioner => "config.json",
+            | Self::Captioner
+            | Self::Upscaler => "config.json",
             Self::Tokenizer | Self::Tokenizer2 => "tokenizer_config.json",
             Self::FeatureExtractor => "preprocessor_config.json",
             Self::Scheduler => "scheduler_config.json",
@@ -153,7 +159,7 @@ impl Component {
         match self {
             Self::Unet | Self::Vae | Self::TinyVae | Self::ControlNet => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
             Self::TextEncoder | Self::TextEncoder2 | Self::ImageEncoder | Self::Captioner => Some(("model", "pytorch_model")),
-            Self::ModelIndex | Self::Tokenizer | Self::Tokenizer2 | Self::FeatureExtractor | Self::Scheduler => None,
+            Self::ModelIndex | Self::Tokenizer | Self::Tokenizer2 | Self::FeatureExtractor | Self::Scheduler | Self::Upscaler => None,
         }
     }
 }
@@ -163,6 +169,7 @@ impl fmt::Display for Component {
         f.write_str(match self {
             Self::ModelIndex => "model_index",
             Self::Captioner => "captioner",
+            Self::Upscaler => "upscaler",
             Self::Unet
             | Self::Vae
             | Self::TinyVae

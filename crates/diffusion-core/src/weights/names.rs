@@ -19,6 +19,7 @@ pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor
         Component::Unet
         | Component::TinyVae
         | Component::ControlNet
+        | Component::Upscaler
         | Component::ModelIndex
         | Component::Tokenizer
         | Component::Tokenizer2

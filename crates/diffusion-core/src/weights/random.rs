@@ -59,6 +59,7 @@ impl WeightSource for RandomWeights {
             | Component::Vae
             | Component::TinyVae
             | Component::ControlNet
+            | Component::Upscaler
             | Component::TextEncoder
             | Component::TextEncoder2
             | Component::ImageEncoder

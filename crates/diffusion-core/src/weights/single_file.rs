@@ -270,7 +270,9 @@ impl WeightSource for SingleFile {
             Component::Scheduler => Ok(self.scheduler.clone()),
             Component::ImageEncoder => Ok(self.image_encoder.as_ref().ok_or_else(|| self.has_no(component))?.0.clone()),
             Component::FeatureExtractor if self.image_encoder.is_some() => parse(&self.path, architectures::CLIP_IMAGES),
-            Component::TinyVae | Component::FeatureExtractor | Component::ControlNet | Component::Captioner => Err(self.has_no(component)),
+            Component::TinyVae | Component::FeatureExtractor | Component::ControlNet | Component::Captioner | Component::Upscaler => {
+                Err(self.has_no(component))
+            }
         }
     }
 
@@ -297,6 +299,7 @@ impl WeightSource for SingleFile {
             Component::ModelIndex
             | Component::TinyVae
             | Component::ControlNet
+            | Component::Upscaler
             | Component::Tokenizer
             | Component::Tokenizer2
             | Component::FeatureExtractor

@@ -41,6 +41,7 @@ mod tiny_turbo;
 mod tokenizer;
 mod tolerance;
 mod unet_spatio_temporal;
+mod upscalers;
 mod video;
 mod video_pipeline;
 mod weights;

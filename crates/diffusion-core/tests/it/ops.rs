@@ -108,7 +108,7 @@ fn convolutions_agree_with_portable() {
             let x = Nhwc::new(cast(randn(1, &[3, side, side + 1, inputs]))).unwrap();
             let residual = Nhwc::new(cast(randn(4, &[3, side, side + 1, outputs]))).unwrap();
             let per_image = cast(randn(5, &[3, outputs]));
-            let extras = ConvExtras { per_image: Some(&per_image), residual: Some(&residual), relu: kernel == 3 };
+            let extras = ConvExtras { per_image: Some(&per_image), residual: Some(&residual), relu: kernel == 3, ..ConvExtras::default() };
             let run = || load().forward_with(&x, extras).unwrap().tensor().clone();
             (run(), execution::portable(run))
         });

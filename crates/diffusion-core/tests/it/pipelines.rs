@@ -139,6 +139,7 @@ impl WeightSource for GoldenModel {
             Component::Vae => &self.call["vae"],
             Component::TinyVae
             | Component::ControlNet
+            | Component::Upscaler
             | Component::TextEncoder
             | Component::TextEncoder2
             | Component::ImageEncoder

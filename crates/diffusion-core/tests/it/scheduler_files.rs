@@ -54,6 +54,7 @@ impl WeightSource for Folder {
             | Component::Vae
             | Component::TinyVae
             | Component::ControlNet
+            | Component::Upscaler
             | Component::TextEncoder
             | Component::TextEncoder2
             | Component::ImageEncoder

@@ -12,6 +12,7 @@ mod literal_prompt;
 mod stored_image;
 mod stored_joins;
 mod stored_text;
+pub mod upscale;
 pub mod video;
 
 pub(crate) use self::literal_prompt::{escaped, has_comment};

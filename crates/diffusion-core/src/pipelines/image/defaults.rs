@@ -183,6 +183,7 @@ mod tests {
                 Component::Vae
                 | Component::TinyVae
                 | Component::ControlNet
+                | Component::Upscaler
                 | Component::TextEncoder
                 | Component::TextEncoder2
                 | Component::ImageEncoder

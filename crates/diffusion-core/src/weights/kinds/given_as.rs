@@ -13,6 +13,7 @@ pub(crate) enum GivenAs {
     TextEncoder,
     Adapter,
     Embedding,
+    Upscaler,
 }
 
 impl GivenAs {
@@ -24,6 +25,7 @@ impl GivenAs {
             Self::TextEncoder => "a text encoder",
             Self::Adapter => "an adapter",
             Self::Embedding => "an embedding",
+            Self::Upscaler => "an upscaler",
         }
     }
 
@@ -35,6 +37,7 @@ impl GivenAs {
             Self::Vae => "give it as the VAE (--vae)",
             Self::TextEncoder => "give it as the text encoder (--text-encoder, or --text-encoder-2 for Stable Diffusion XL's second)",
             Self::Adapter => "choose it as an adapter (--lora, from the folder of the setting adapters.folder)",
+            Self::Upscaler => "enlarge pictures with it (framewright upscale, or the folder of the setting upscalers.folder)",
             Self::Embedding => "put it into the folder of the setting adapters.embeddings, where it is a word of prompts",
         }
     }
@@ -49,6 +52,7 @@ impl GivenAs {
                 "supported are CLIP's text encoders of Stable Diffusion 1.x, 2.x and XL, with transformers' names or OpenCLIP's"
             }
             Self::Adapter => "supported are LoRA, DoRA, LoHa, LoKr and whole differences for Stable Diffusion 1.x, 2.x and XL",
+            Self::Upscaler => "supported are ESRGAN and Real-ESRGAN (RRDBNet), and Real-ESRGAN's compact ones (SRVGGNetCompact)",
             Self::Embedding => "supported are textual inversions for Stable Diffusion 1.x, 2.x and XL",
         }
     }

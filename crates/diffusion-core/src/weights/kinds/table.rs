@@ -12,6 +12,8 @@ pub(super) const ONLY: &str = "supported are Stable Diffusion 1.x, 2.x and XL wi
 const ADAPTER: &str = "it modifies a model but is not one: give the model that it was made for, and this file as an adapter";
 pub(super) const PART: &str = "give a whole checkpoint, or the folder of a diffusers model";
 const HELPER: &str = "it supplements a model but is not one, and is not supported; give a checkpoint of Stable Diffusion 1.x, 2.x or XL";
+const UPSCALER: &str =
+    "it enlarges pictures and makes none: use it with framewright upscale, or from the folder of the setting upscalers.folder";
 const FOLDER: &str = "give the model's folder instead";
 const TEXT: &str = "give the model's folder or a checkpoint instead, and this one as its text encoder (--text-encoder)";
 
@@ -145,7 +147,7 @@ pub(super) const KINDS: &[Kind] = &[
     .fits(GivenAs::Embedding),
     kind(
         "an upscaler (ESRGAN and the like)",
-        HELPER,
+        UPSCALER,
         &[],
         &[
             Start("params_ema."),
@@ -157,8 +159,10 @@ pub(super) const KINDS: &[Kind] = &[
             Within(".RDB1."),
             Within(".residual_group."),
             Start("body.0.rdb"),
+            Whole("body.0.weight"),
         ],
-    ),
+    )
+    .fits(GivenAs::Upscaler),
     kind("a safety checker", HELPER, &["StableDiffusionSafetyChecker"], &[Whole("concept_embeds"), Whole("special_care_embeds")]),
     other("a Playground 2.5 checkpoint", &[], &[Whole("edm_mean"), Whole("edm_std")]),
     other("a Stable Diffusion 3.5 checkpoint", &[], &[Within("x_block.attn.ln_q."), Within("x_block.attn2.")]),
