@@ -12,6 +12,7 @@ use diffusion_core::{
 
 const USAGE: &str = "usage: upscale UPSCALER PICTURE FILE.png [f32|bf16]";
 
+#[expect(clippy::print_stdout, reason = "an example prints its results")]
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [file, picture, out, precision @ ..] = arguments.as_slice() else { anyhow::bail!(USAGE) };

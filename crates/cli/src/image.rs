@@ -110,7 +110,10 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         refiner_switch: args.refiner_switch,
         strength: args.strength,
         init_image,
+        resize_mode: None,
         mask_image,
+        mask: None,
+        hires: None,
     })
 }
 

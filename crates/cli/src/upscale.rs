@@ -268,10 +268,10 @@ impl Target {
     }
 
     fn writer(self) -> Writer {
-        match &self {
-            Self::File(path, _) | Self::Video(path, ..) => video_encode::sweep_staged(folder_of(path)),
-            Self::Folder(path) => video_encode::sweep_staged(path),
-        }
+        video_encode::sweep_staged(match &self {
+            Self::File(path, _) | Self::Video(path, ..) => folder_of(path),
+            Self::Folder(path) => path,
+        });
         Writer { target: self, video: None }
     }
 }

@@ -92,7 +92,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
             return Err(Error::Cancelled);
         }
     }
-    let image = RgbImage::from_pixel(spec.width(), spec.height(), Rgb([(seed % 256) as u8, 1, 2]));
+    let image = RgbImage::from_pixel(spec.made_size().0, spec.made_size().1, Rgb([(seed % 256) as u8, 1, 2]));
     let texts = [("prompt", spec.prompt()), ("negative_prompt", spec.negative_prompt())];
     let remarks = if spec.prompt() == "remark" { vec!["adapter ink: 2 keys fit no layer".to_owned()] } else { Vec::new() };
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });

@@ -51,6 +51,7 @@ pub use backend::{
         memory::MemoryPlan,
         metrics::StepMetrics,
         model::{DeviceModel, ImageOutput, LoadedModel, ModelState, ModelStatus},
+        parameters::sampler,
         pool::{LoadWatch, ModelSetup, ModelView, OpenModel, PoolSettings},
     },
     remote::{RemoteBackend, RemoteSettings},
@@ -67,8 +68,8 @@ pub use spec::{
     field_error::{self, FieldError, FieldErrorKind},
     given_image,
     image::{
-        CannySpec, ControlRequest, ControlSpec, ControlsSpec, ImageMode, ImageRequest, ImageSpec, RefinerSpec, SdxlRequest, SdxlSpec,
-        validate,
+        CannySpec, ControlRequest, ControlSpec, ControlsSpec, HiresRequest, HiresSpec, ImageMode, ImageRequest, ImageSpec, MaskContent,
+        MaskRequest, MaskSpec, RefinerSpec, ResizeMode, SdxlRequest, SdxlSpec, UnknownUpscaler, Upscaler, validate,
     },
     limits::{self, Limits, VideoLimits},
     upscale,

@@ -100,6 +100,11 @@ impl Previews {
             }
         }
     }
+
+    /// The newest preview so far, without waiting.
+    pub fn newest(&self) -> Option<Arc<Preview>> {
+        self.0.borrow().clone()
+    }
 }
 
 /// The device's side: makes the previews of one job.

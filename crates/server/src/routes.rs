@@ -12,14 +12,17 @@ use actix_web::{
 
 use crate::{
     access,
-    api::{characters, i2v, images, models, openai, service, tasks, text_video, videos},
+    api::{a1111, characters, i2v, images, models, openai, service, tasks, text_video, videos},
     http::{HeadRenderer, Problem, Renderer, head_answer, holding, other_protocols, request_metrics, request_notes},
     state::ApiState,
 };
 
 /// The APIs with their own format of problems, by path prefix; all others use FastAPI's.
-const RENDERERS: [(&str, Renderer, HeadRenderer); 2] =
-    [("/api/v1/", tasks::problems::render, |_, _| {}), ("/v1/", openai::problems::render, openai::problems::adapt_head)];
+const RENDERERS: [(&str, Renderer, HeadRenderer); 3] = [
+    ("/api/v1/", tasks::problems::render, |_, _| {}),
+    ("/v1/", openai::problems::render, openai::problems::adapt_head),
+    (a1111::PREFIX, a1111::problems::render, |_, _| {}),
+];
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
@@ -33,11 +36,13 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
         .configure(i2v::configure)
         .configure(models::configure)
         .configure(openai::configure)
+        .configure(a1111::configure)
         .configure(service::configure)
         .default_service(web::to(not_found))
         .wrap(from_fn(access::gate))
         .wrap(from_fn(request_notes::add))
         .wrap(from_fn(render_problems))
+        .wrap(from_fn(a1111::process_time::add))
         .wrap(from_fn(head_answer::leave_body_out))
         .wrap(from_fn(other_protocols::decline))
         .wrap(from_fn(request_metrics::count));

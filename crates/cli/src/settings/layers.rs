@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 119] = [
+pub(super) const KEYS: [(&str, Kind); 120] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.vae", Kind::Text),

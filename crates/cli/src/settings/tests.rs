@@ -48,7 +48,7 @@ pub(super) fn acts(table: &[Row]) {
 
 #[test]
 fn every_variable_has_an_effect() {
-    let table: [Row; 61] = [
+    let table: [Row; 62] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),

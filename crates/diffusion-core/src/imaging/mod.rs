@@ -7,6 +7,8 @@ mod blend;
 mod camera;
 mod canny;
 mod filter;
+mod fit;
+mod mask;
 mod resize;
 mod retime;
 mod seam;
@@ -17,5 +19,7 @@ pub use self::{
     camera::{Camera, TRAVEL},
     canny::canny,
     filter::Filter,
+    fit::{nearest, padded, padded_mask, resized_mask},
+    mask::{blurred_mask, composed, filled},
     resize::{Part, resized, resized_by, resized_part},
 };

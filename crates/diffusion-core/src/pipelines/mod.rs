@@ -25,8 +25,9 @@ pub use self::{
     context::{RunContext, VideoContext},
     embedded::{nano_sd, nano_svd},
     image::{
-        ControlNet, ControlParams, ControlsParams, HandedOver, ImageDefaults, ImageFacts, ImageParams, NO_FULL_VAE, NO_TINY_VAE,
-        StableDiffusion, Start, UnloadedModel, XlParams, available_vaes, control_window, first_user_step, smallest_strength,
+        ControlNet, ControlParams, ControlsParams, Enlarge, EnlargeImage, HandedOver, ImageDefaults, ImageFacts, ImageParams, LatentResize,
+        MaskFill, NO_FULL_VAE, NO_TINY_VAE, SecondPass, StableDiffusion, Start, UnloadedModel, XlParams, available_vaes, control_window,
+        first_user_step, smallest_strength,
     },
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     inspect::{IgnoredFields, Inspection, ignored_fields, inspect},

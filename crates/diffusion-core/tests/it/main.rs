@@ -40,6 +40,7 @@ mod text_context;
 mod tiny_turbo;
 mod tokenizer;
 mod tolerance;
+mod two_passes;
 mod unet_spatio_temporal;
 mod upscalers;
 mod video;

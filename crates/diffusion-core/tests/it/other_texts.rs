@@ -261,11 +261,15 @@ fn a_text_encoder_that_does_not_fit_is_refused_before_a_tensor_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.json");
     let mut json = nano_sd().config(Component::TextEncoder).unwrap();
-    let refused = |json: &Json| {
+    let source = |json: &Json| {
         fs::write(&config, json.to_string()).unwrap();
-        let source = OtherTexts::new(Box::new(nano_sd()), vec![OtherText::open(folder.path(), TextEncoder::First).unwrap()]).unwrap();
-        // There are no tensors, so none was read.
-        let error = StableDiffusion::load(&source, &ExecutionPolicy::cpu_f32()).err().unwrap();
+        OtherTexts::new(Box::new(nano_sd()), vec![OtherText::open(folder.path(), TextEncoder::First).unwrap()]).unwrap()
+    };
+    // There are no tensors, so none was read.
+    let load = |source: &OtherTexts| StableDiffusion::load(source, &ExecutionPolicy::cpu_f32()).err().unwrap();
+    let refused = |json: &Json| {
+        let source = source(json);
+        let error = load(&source);
         assert_eq!(inspect(&source).refusals[0].to_string(), error.to_string());
         error
     };
@@ -276,7 +280,7 @@ fn a_text_encoder_that_does_not_fit_is_refused_before_a_tensor_is_read() {
     json["hidden_size"] = 128.into();
     let ids = ClipTokenizer::load(&nano_sd()).unwrap().vocab_size();
     json["vocab_size"] = (ids - 1).into();
-    let said = refused(&json).to_string();
+    let said = load(&source(&json)).to_string();
     assert!(said.ends_with(&format!("field vocab_size: {}, but the model's tokenizer has {ids} ids", ids - 1)), "{said}");
     json["hidden_act"] = "odd".into();
     assert!(refused(&json).to_string().contains("hidden_act"));

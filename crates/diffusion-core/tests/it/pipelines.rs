@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
-    pipelines::{ControlsParams, ImageParams, RunContext, StableDiffusion, Start, XlParams},
+    pipelines::{ImageParams, RunContext, StableDiffusion, Start},
     policy::ExecutionPolicy,
     prompt::PromptSyntax,
     weights::{Component, TensorShape, TensorSource, VaeChoice, WeightSource},
@@ -97,9 +97,7 @@ pub(crate) fn params(call: &Json) -> ImageParams {
         eta: None,
         clip_skip: number("clip_skip") as usize,
         vae: VaeChoice::Full,
-        start: Start::Noise,
-        xl: XlParams::default(),
-        controls: ControlsParams::default(),
+        ..ImageParams::new("", (64, 64))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use diffusion_core::journal::Journal;
+use diffusion_core::{journal::Journal, weights::StopCheck};
 use image::RgbImage;
 use tokio::sync::{Notify, watch};
 
@@ -92,6 +92,15 @@ pub enum Stop {
     Interrupted,
 }
 
+/// The end of one image of a job that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyEnd {
+    /// The image is left out; the next one is made.
+    Skipped,
+    /// The image is left out, and no further one is made.
+    Finished,
+}
+
 /// Stops a job at its next step or frame; clones share one switch. A stop cannot be undone.
 #[derive(Clone, Debug, Default)]
 pub struct CancelSwitch(Arc<Switch>);
@@ -99,12 +108,15 @@ pub struct CancelSwitch(Arc<Switch>);
 #[derive(Debug, Default)]
 struct Switch {
     state: AtomicU8,
+    early: AtomicU8,
     changed: Notify,
 }
 
 impl CancelSwitch {
     const INTERRUPTED: u8 = 1;
     const CANCELLED: u8 = 2;
+    const SKIPPED: u8 = 1;
+    const FINISHED: u8 = 2;
 
     /// Stops the job: its result is no longer wanted.
     pub fn cancel(&self) {
@@ -116,6 +128,31 @@ impl CancelSwitch {
         self.stop(Self::INTERRUPTED);
     }
 
+    /// Leaves out the image that is being made, at its next step. It has no effect on a job with a refiner.
+    pub fn skip_image(&self) {
+        self.0.early.fetch_max(Self::SKIPPED, Ordering::AcqRel);
+    }
+
+    /// As [`Self::skip_image`], and ends the job with the images that are finished.
+    pub fn finish(&self) {
+        self.0.early.fetch_max(Self::FINISHED, Ordering::AcqRel);
+    }
+
+    /// How the image that is being made ends early; `None` if it does not.
+    pub fn early_end(&self) -> Option<EarlyEnd> {
+        match self.0.early.load(Ordering::Acquire) {
+            0 => None,
+            Self::SKIPPED => Some(EarlyEnd::Skipped),
+            _ => Some(EarlyEnd::Finished),
+        }
+    }
+
+    /// Ends the skipping of an image, so that the next one is made.
+    pub(crate) fn begin_next_image(&self) {
+        // A job that is to finish stays so.
+        let _other: Result<u8, u8> = self.0.early.compare_exchange(Self::SKIPPED, 0, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     fn stop(&self, state: u8) {
         self.0.state.fetch_max(state, Ordering::AcqRel);
         self.0.changed.notify_waiters();
@@ -124,6 +161,12 @@ impl CancelSwitch {
     /// Whether the job was stopped, by this clone or another.
     pub fn is_cancelled(&self) -> bool {
         self.why().is_some()
+    }
+
+    /// A check whether the job was stopped, or whether its current image ends, if images can `end_early`.
+    pub(crate) fn stop_check(&self, end_early: bool) -> StopCheck {
+        let switch = self.clone();
+        Arc::new(move || switch.is_cancelled() || (end_early && switch.early_end().is_some()))
     }
 
     /// Why the job was stopped; `None` if it was not.

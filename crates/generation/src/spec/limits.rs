@@ -70,6 +70,15 @@ pub const SIDE_MULTIPLE: u32 = 8;
 /// The bounds of a fraction: a strength, an eta.
 pub const SHARE: (f64, f64) = (0.0, 1.0);
 
+/// The bounds of the factor by which a second pass enlarges an image.
+pub const HIRES_SCALE: (f64, f64) = (1.0, 4.0);
+
+/// The bounds of the blur of a mask's edge, in pixels: those of AUTOMATIC1111's web UI.
+pub const MASK_BLUR: (f64, f64) = (0.0, 64.0);
+
+/// The bounds of the pixels about a mask that are made with it.
+pub const MASK_PADDING: (u32, u32) = (0, 256);
+
 /// The bounds of a ControlNet's weight.
 pub const CONTROL_WEIGHT: (f64, f64) = (0.0, 4.0);
 

@@ -22,10 +22,10 @@ const MAX_PIXELS_BETWEEN: u64 = 1 << 28;
 ///
 /// # Errors
 /// [`FieldError`] of the field `scale` if it is outside [`SCALE`], or the picture would become too large; the largest factor is named.
-pub fn upscaled_size(config: &UpscalerConfig, from: (u32, u32), scale: Option<f64>) -> Result<(u32, u32), FieldError> {
+pub fn upscaled_size(config: &UpscalerConfig, from: (u32, u32), scale: Option<f64>) -> Result<(u32, u32), Box<FieldError>> {
     let own = config.scale() as f64;
     let asked = scale.unwrap_or(own);
-    let refused = |kind| Err(FieldError::new("scale", asked, kind));
+    let refused = |kind| Err(Box::new(FieldError::new("scale", asked, kind)));
     if !asked.is_finite() {
         return refused(FieldErrorKind::FiniteNumber);
     }

@@ -1,7 +1,10 @@
 //! Every validation rule with its error, and all errors at once.
 
 use diffusion_core::schedulers::SchedulerKind;
-use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, ImageSpec, Limits, ModelInfo, field_error::Bound};
+use generation::{
+    FieldError, FieldErrorKind, HiresRequest, ImageMode, ImageRequest, ImageSpec, Limits, MaskContent, MaskRequest, ModelInfo, ResizeMode,
+    field_error::Bound,
+};
 use generation_test::info;
 use image::{GrayImage, RgbImage};
 
@@ -201,4 +204,58 @@ fn a_model_without_its_own_scheduler_requires_one() {
     assert!(error.message.contains("name one") && error.message.contains("KDPM2DiscreteScheduler is not known"), "{}", error.message);
     let named = ImageRequest { scheduler: Some("euler".into()), ..request("a boat") };
     assert!(named.validate(&Limits::default(), &model).is_ok());
+}
+
+#[test]
+fn a_second_pass_is_checked_and_its_faults_are_inside_it() {
+    let hires = |second: HiresRequest| ImageRequest { hires: Some(second), ..request("a boat") }.validate(&Limits::default(), &info());
+    let spec = hires(HiresRequest { scale: Some(1.5), steps: Some(7), ..HiresRequest::default() }).unwrap();
+    let second = spec.hires().unwrap();
+    assert_eq!((second.size(), second.steps(), second.strength(), second.upscaler().name()), (spec.made_size(), 7, 0.75, "Latent"));
+    let stored = serde_json::to_string(&spec).unwrap();
+    let read: ImageSpec = serde_json::from_str(&stored).unwrap();
+    assert_eq!((read.hires(), serde_json::to_string(&read).unwrap()), (spec.hires(), stored));
+    for (second, field) in [
+        (HiresRequest { scale: Some(0.5), ..HiresRequest::default() }, "scale"),
+        (HiresRequest { width: Some(32), ..HiresRequest::default() }, "width"),
+        (HiresRequest { height: Some(4096), ..HiresRequest::default() }, "height"),
+        (HiresRequest { upscaler: Some("SwinIR 4x".into()), ..HiresRequest::default() }, "upscaler"),
+        (HiresRequest { steps: Some(0), ..HiresRequest::default() }, "steps"),
+        (HiresRequest { strength: Some(0.0), ..HiresRequest::default() }, "strength"),
+        (HiresRequest { strength: Some(0.001), ..HiresRequest::default() }, "strength"),
+        (HiresRequest { scheduler: Some("best".into()), ..HiresRequest::default() }, "scheduler"),
+        (HiresRequest { prompt: Some("x".repeat(2001)), ..HiresRequest::default() }, "prompt"),
+        (HiresRequest { prompt: Some("a <lora:ink:1>".into()), ..HiresRequest::default() }, "prompt"),
+    ] {
+        let errors = hires(second).unwrap_err();
+        assert_eq!(errors.iter().map(|error| (error.group, error.field)).collect::<Vec<_>>(), [(Some("hires"), field)]);
+    }
+    let given = ImageRequest { init_image: Some(RgbImage::new(64, 64)), hires: Some(HiresRequest::default()), ..request("a boat") };
+    assert_eq!(given.validate(&Limits::default(), &info()).unwrap_err()[0].field, "hires");
+}
+
+#[test]
+fn how_a_mask_is_applied_needs_a_mask_and_a_resize_mode_a_picture() {
+    let validate = |asked: ImageRequest| asked.validate(&Limits::default(), &info());
+    let fields = |asked: ImageRequest| validate(asked).unwrap_err().iter().map(|error| error.field).collect::<Vec<_>>();
+    assert_eq!(fields(ImageRequest { resize_mode: Some("crop".into()), ..request("a boat") }), ["resize_mode"]);
+    assert_eq!(fields(ImageRequest { mask: Some(MaskRequest::default()), ..request("a boat") }), ["mask"]);
+    let masked = |mask: MaskRequest, white: u8| {
+        let mask_image = Some(GrayImage::from_pixel(64, 64, image::Luma([white])));
+        ImageRequest {
+            init_image: Some(RgbImage::new(64, 64)),
+            mask_image,
+            mask: Some(mask),
+            resize_mode: Some("fill".into()),
+            ..request("a boat")
+        }
+    };
+    let only = |invert| MaskRequest { only_masked: Some(true), invert: Some(invert), ..MaskRequest::default() };
+    assert_eq!(fields(masked(only(false), 0)), ["mask_image"]);
+    assert_eq!(fields(masked(only(true), 255)), ["mask_image"]);
+    assert_eq!(fields(masked(MaskRequest { blur: Some(65.0), fill: Some("sky".into()), ..MaskRequest::default() }, 255)), ["blur", "fill"]);
+    let spec = validate(masked(only(true), 0)).unwrap();
+    let read: ImageSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
+    let ImageMode::Inpaint { mask: Some(mask), resize: ResizeMode::Fill, .. } = read.mode() else { panic!("{:?}", read.mode()) };
+    assert_eq!((mask.only_masked(), mask.invert(), mask.content()), (Some(0), true, MaskContent::Original));
 }

@@ -2,6 +2,7 @@
 //!
 //! A new API gets a folder here with a `configure`, which [`crate::routes`] calls, and a line in [`service::docs`].
 
+pub(crate) mod a1111;
 pub(crate) mod characters;
 pub(crate) mod i2v;
 pub(crate) mod images;

@@ -83,3 +83,23 @@ pub(crate) struct ValidationErrorDetail {
     #[schema(value_type = Option<Object>, example = json!({"le": 150}))]
     pub(crate) ctx: Option<Map<String, Value>>,
 }
+
+impl ValidationErrorDetail {
+    /// The field's place in the request, without "body" before it: "loras.0.name".
+    pub(crate) fn field(&self) -> String {
+        let steps: Vec<String> =
+            self.loc.iter().skip(1).map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned)).collect();
+        if steps.is_empty() { "body".to_owned() } else { steps.join(".") }
+    }
+
+    /// The field, what is wrong with it, and its value.
+    pub(crate) fn sentence(&self) -> String {
+        let sentence = self.msg.strip_prefix("Value error, ").unwrap_or(&self.msg);
+        let value = match &self.input {
+            _ if self.kind == "missing" => String::new(),
+            Value::Null | Value::Object(_) | Value::Array(_) => String::new(),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_)) => format!(" (it is {value})"),
+        };
+        format!("{}: {sentence}{value}", self.field())
+    }
+}

@@ -4,6 +4,7 @@
 
 mod services;
 mod store_check;
+mod web_ui;
 
 use std::{
     path::PathBuf,
@@ -15,10 +16,11 @@ use actix_web::{HttpRequest, web::Bytes};
 use generation::{Limits, LocalBackend, ModelInfo, Refusal, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
-pub(crate) use self::services::Maker;
+pub(crate) use self::{services::Maker, web_ui::Seen};
 pub use self::{
     services::{Service, Services},
     store_check::StoreCheck,
+    web_ui::WebUiSessions,
 };
 use crate::{
     access::{Access, OpenStreams},
@@ -57,6 +59,8 @@ pub struct ApiState {
     pub streams: OpenStreams,
     /// The requests that an OpenAI client may send again.
     pub repeats: RepeatedRequests,
+    /// The options and running jobs of AUTOMATIC1111's clients.
+    pub web_ui: WebUiSessions,
     /// When the server was set up.
     pub started: SystemTime,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
@@ -105,6 +109,7 @@ impl ApiState {
             tasks: TasksSettings::default(),
             streams: OpenStreams::default(),
             repeats: RepeatedRequests::default(),
+            web_ui: WebUiSessions::default(),
             started: SystemTime::now(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
             services: Arc::default(),
@@ -177,6 +182,15 @@ impl ApiState {
         }
         let mut held = self.memory_for(request, limit).await?;
         let bytes = body.read(limit, self.body_timeout).await?;
+        held.shrink_to(bytes.len());
+        Ok((bytes, held))
+    }
+
+    /// Reads a body with a picture that no job gets, of at most [`Self::image_body_limit`] bytes. The returned memory is to be held until the
+    /// picture is dropped.
+    pub(crate) async fn read_picture(&self, body: &mut RequestBody, request: &HttpRequest) -> Result<(Bytes, HeldMemory), Problem> {
+        let mut held = self.memory_for(request, self.image_body_limit).await?;
+        let bytes = body.read(self.image_body_limit, self.body_timeout).await?;
         held.shrink_to(bytes.len());
         Ok((bytes, held))
     }

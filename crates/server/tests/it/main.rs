@@ -1,6 +1,9 @@
 //! The crate's integration tests: one binary, one module per subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod a1111;
+mod a1111_clients;
+mod a1111_pictures;
 mod access;
 mod attacks;
 mod bad_input;

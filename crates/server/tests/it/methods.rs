@@ -39,6 +39,7 @@ fn head_of(answer: &Response) -> (StatusCode, HeaderMap) {
     for name in ["date", "x-request-id"] {
         assert!(head.remove(name).is_some(), "{name}");
     }
+    head.remove("x-process-time");
     (answer.status(), head)
 }
 

@@ -9,7 +9,7 @@
 use candle_core::Tensor;
 use image::{GrayImage, RgbImage};
 
-use super::{ImageParams, StableDiffusion, first_user_step};
+use super::{ImageParams, MaskFill, StableDiffusion, first_user_step};
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
@@ -39,8 +39,16 @@ impl StableDiffusion {
         let mut noise = SeededNoise::new(params.seed);
         let from_noise_alone = strength == 1.0;
         let shape = self.latents_shape(params);
-        let image_latents = if trained_for_it && from_noise_alone { None } else { Some(vae.encode(&image, &mut noise)?) };
+        let image_latents = if trained_for_it && from_noise_alone { None } else { Some(self.encoded(params, init_image, &mut noise)?) };
         let added = noise.randn(&shape)?;
+        let filled = |latents: Tensor| -> Result<Tensor> {
+            Ok(match params.mask_fill {
+                MaskFill::Image => latents,
+                MaskFill::Noise => (latents.broadcast_mul(&(1.0 - &mask)?)? + added.broadcast_mul(&mask)?)?,
+                MaskFill::Nothing => latents.broadcast_mul(&(1.0 - &mask)?)?,
+            })
+        };
+        let image_latents = image_latents.map(filled).transpose()?;
         let latents = match &image_latents {
             Some(image_latents) if !from_noise_alone => scheduler.add_noise(image_latents, &added, first_step)?,
             Some(_) | None => (&added * scheduler.init_noise_sigma())?,

@@ -16,7 +16,9 @@ mod own_scheduler;
 mod params;
 mod prompt;
 mod refine;
+mod resize_latents;
 mod text_parts;
+mod two_passes;
 mod unloaded;
 mod vaes;
 mod xl;
@@ -30,8 +32,10 @@ pub use self::{
     controls::{ControlNet, ControlParams, ControlsParams, control_window},
     defaults::ImageDefaults,
     facts::ImageFacts,
-    params::{ImageParams, Start, first_user_step, smallest_strength},
+    params::{ImageParams, MaskFill, Start, first_user_step, smallest_strength},
     refine::HandedOver,
+    resize_latents::LatentResize,
+    two_passes::{Enlarge, EnlargeImage, SecondPass},
     unloaded::UnloadedModel,
     vaes::{NO_FULL_VAE, NO_TINY_VAE, available_vaes},
     xl::XlParams,

@@ -37,10 +37,26 @@ pub struct ImageParams {
     pub vae: VaeChoice,
     /// The starting point of the denoising.
     pub start: Start,
+    /// What the masked part of an image starts from.
+    pub mask_fill: MaskFill,
+    /// Whether a given image of another size is encoded at its own, and its latents are stretched.
+    pub stretch_latents: bool,
     /// What only a Stable Diffusion XL model can follow.
     pub xl: XlParams,
     /// The ControlNets.
     pub controls: ControlsParams,
+}
+
+/// What the masked part of an image starts from, before noise is added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaskFill {
+    /// The image.
+    #[default]
+    Image,
+    /// The noise itself.
+    Noise,
+    /// Latents of zeros.
+    Nothing,
 }
 
 /// The starting point of an image's denoising.
@@ -83,6 +99,8 @@ impl ImageParams {
             clip_skip: 0,
             vae: VaeChoice::Full,
             start: Start::Noise,
+            mask_fill: MaskFill::Image,
+            stretch_latents: false,
             xl: XlParams::default(),
             controls: ControlsParams::default(),
         }

@@ -7,11 +7,12 @@ mod caught;
 mod device;
 mod loader;
 pub mod local_model;
+mod masked;
 pub mod memory;
 pub mod metrics;
 pub mod model;
 mod monitors;
-mod parameters;
+pub mod parameters;
 pub mod pool;
 pub mod timings;
 

@@ -2,7 +2,7 @@
 //! "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
 //!
 //! The invariant: an image generated again from this text with the same model is the same image, and the same request has the same text. So
-//! prompts are [`escaped`]; a prompt that escapes cannot protect from that reader is repeated literally among the pairs.
+//! prompts are `escaped`; a prompt that escapes cannot protect from that reader is repeated literally among the pairs.
 
 use diffusion_core::{
     adapters::AdapterChoice,
@@ -15,7 +15,7 @@ use crate::{
     model_info::ModelInfo,
     spec::{
         escaped, has_comment,
-        image::{ControlSpec, ImageSpec},
+        image::{ControlSpec, HiresSpec, ImageMode, ImageSpec, MaskContent, ResizeMode},
     },
 };
 
@@ -46,7 +46,10 @@ pub(crate) fn text(
         ("Model", model.name.clone()),
     ]);
     pairs.extend(spec.output_size().map(|(width, height)| ("Resized to", format!("{width}x{height}"))));
-    pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
+    let strength = spec.mode().strength().or(spec.hires().map(HiresSpec::strength));
+    pairs.extend(strength.map(|strength| ("Denoising strength", strength.to_string())));
+    pairs.extend(given(spec));
+    pairs.extend(hires(spec));
     pairs.extend(eta(spec, model));
     // The web UI has no keys for these fields of Stable Diffusion XL.
     pairs.extend(spec.sdxl().described());
@@ -93,6 +96,66 @@ pub(crate) fn text(
     text.replace('\0', "")
 }
 
+/// The second pass, under the web UI's keys.
+fn hires(spec: &ImageSpec) -> Vec<(&'static str, String)> {
+    let Some(hires) = spec.hires() else { return Vec::new() };
+    let mut pairs = vec![match hires.scale() {
+        Some(scale) => ("Hires upscale", scale.to_string()),
+        None => ("Hires resize", format!("{}x{}", hires.size().0, hires.size().1)),
+    }];
+    if hires.steps() != spec.num_inference_steps() {
+        pairs.push(("Hires steps", hires.steps().to_string()));
+    }
+    pairs.push(("Hires upscaler", hires.upscaler().to_string()));
+    if let Some((sampler, schedule)) = hires.scheduler().filter(|scheduler| Some(*scheduler) != spec.scheduler()).map(sampler) {
+        pairs.push(("Hires sampler", sampler.to_owned()));
+        pairs.extend(schedule.map(|schedule| ("Hires schedule type", schedule.to_owned())));
+    }
+    if hires.guidance_scale().total_cmp(&spec.guidance_scale()).is_ne() {
+        pairs.push(("Hires CFG Scale", hires.guidance_scale().to_string()));
+    }
+    let prompts = [("Hires prompt", hires.prompt()), ("Hires negative prompt", hires.negative_prompt())];
+    pairs.extend(prompts.into_iter().filter_map(|(key, prompt)| Some((key, prompt?.to_owned()))));
+    pairs
+}
+
+/// How a given image and its mask were applied, under the web UI's keys.
+fn given(spec: &ImageSpec) -> Vec<(&'static str, String)> {
+    let (resize, mask) = match spec.mode() {
+        ImageMode::TextToImage => return Vec::new(),
+        ImageMode::ImageToImage { resize, .. } => (*resize, None),
+        ImageMode::Inpaint { resize, mask, .. } => (*resize, mask.as_ref()),
+    };
+    let mut pairs = Vec::new();
+    if let Some(mask) = mask {
+        if mask.blur() > 0.0 {
+            pairs.push(("Mask blur", mask.blur().to_string()));
+        }
+        if mask.invert() {
+            pairs.push(("Mask mode", "Inpaint not masked".to_owned()));
+        }
+        let content = match mask.content() {
+            MaskContent::Original => None,
+            MaskContent::Fill => Some("fill"),
+            MaskContent::Noise => Some("latent noise"),
+            MaskContent::Nothing => Some("latent nothing"),
+        };
+        pairs.extend(content.map(|content| ("Masked content", content.to_owned())));
+        if let Some(padding) = mask.only_masked() {
+            pairs.push(("Inpaint area", "Only masked".to_owned()));
+            pairs.push(("Masked area padding", padding.to_string()));
+        }
+    }
+    let resized = match resize {
+        ResizeMode::Stretch => None,
+        ResizeMode::Crop => Some("Crop and resize"),
+        ResizeMode::Fill => Some("Resize and fill"),
+        ResizeMode::Latent => Some("Just resize (latent upscale)"),
+    };
+    pairs.extend(resized.map(|mode| ("Resize mode", mode.to_owned())));
+    pairs
+}
+
 /// The ControlNets, in the form of sd-webui-controlnet, which the web UI reads.
 fn controls(spec: &ImageSpec) -> impl Iterator<Item = (&'static str, String)> {
     const KEYS: [&str; 4] = ["ControlNet 0", "ControlNet 1", "ControlNet 2", "ControlNet 3"];
@@ -131,7 +194,7 @@ fn quoted(value: &str) -> String {
 
 /// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it differs from the sampler's default.
 /// Names that it lacks (DDPM, DEIS, TCD, the single-step DPM++ 2S) follow their papers.
-fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
+pub fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
     let sampler = match scheduler.kind {
         SchedulerKind::Ddim => "DDIM",
         SchedulerKind::Ddpm => "DDPM",

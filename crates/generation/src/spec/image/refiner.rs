@@ -60,9 +60,10 @@ impl ImageSpec {
         Self {
             model: Some(refiner.model.clone()),
             refiner: None,
+            hires: None,
             loras: Vec::new(),
             controls: ControlsSpec::default(),
-            mode: ImageMode::TextToImage,
+            mode: Box::new(ImageMode::TextToImage),
             ..self.clone()
         }
     }

@@ -6,7 +6,7 @@
 use diffusion_core::adapters::AdapterChoice;
 use image::{GrayImage, RgbImage};
 
-use super::{ControlRequest, SdxlRequest};
+use super::{ControlRequest, HiresRequest, MaskRequest, SdxlRequest};
 use crate::image_file::ImageFormat;
 
 /// An unchecked request; [`ImageRequest::validate`] turns it into a spec.
@@ -16,7 +16,7 @@ pub struct ImageRequest {
     pub model: Option<String>,
     /// What the picture shows. Required, unless the request is `wordless`.
     pub prompt: Option<String>,
-    /// Whether the prompt may be empty, so that the picture follows the initial one alone. Only with `init_image`. Default: no.
+    /// Whether the prompt may be empty, so that the picture follows the initial one, or nothing but the noise. Default: no.
     pub wordless: bool,
     /// What the picture should not show. Default: nothing.
     pub negative_prompt: Option<String>,
@@ -64,6 +64,12 @@ pub struct ImageRequest {
     pub strength: Option<f64>,
     /// A picture to start from.
     pub init_image: Option<RgbImage>,
+    /// How an initial picture of other proportions is brought to the size, by name. Only with `init_image`. Default "stretch".
+    pub resize_mode: Option<String>,
     /// White where the initial picture is repainted, black where it is kept. Only with `init_image`.
     pub mask_image: Option<GrayImage>,
+    /// How the mask is applied. Only with `mask_image`. Default: as it is.
+    pub mask: Option<MaskRequest>,
+    /// The second pass, at a larger size. Only without `init_image`. Default: none.
+    pub hires: Option<HiresRequest>,
 }

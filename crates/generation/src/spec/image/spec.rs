@@ -10,7 +10,7 @@ use diffusion_core::{
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use super::{ControlsSpec, RefinerSpec, SdxlSpec};
+use super::{ControlsSpec, HiresSpec, MaskSpec, RefinerSpec, ResizeMode, SdxlSpec, hires::steps_to_run};
 use crate::{
     image_file::ImageFormat,
     model_info::{ModelInfo, NO_ADAPTERS},
@@ -30,6 +30,9 @@ pub enum ImageMode {
         init_image: RgbImage,
         /// How much of it is repainted, 0 to 1.
         strength: f64,
+        /// How it is brought to the size.
+        #[serde(default, skip_serializing_if = "ResizeMode::is_stretch")]
+        resize: ResizeMode,
     },
     /// A picture with noise added to a part.
     Inpaint {
@@ -41,6 +44,12 @@ pub enum ImageMode {
         mask_image: GrayImage,
         /// How much of that part is repainted, 0 to 1.
         strength: f64,
+        /// How both are brought to the size.
+        #[serde(default, skip_serializing_if = "ResizeMode::is_stretch")]
+        resize: ResizeMode,
+        /// How the mask is applied; `None` takes it as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mask: Option<MaskSpec>,
     },
 }
 
@@ -96,7 +105,9 @@ pub struct ImageSpec {
     pub(crate) controls: ControlsSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refiner: Option<Box<RefinerSpec>>,
-    pub(crate) mode: ImageMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hires: Option<Box<HiresSpec>>,
+    pub(crate) mode: Box<ImageMode>,
 }
 
 impl ImageSpec {
@@ -136,7 +147,7 @@ impl ImageSpec {
         self.model.as_deref()
     }
 
-    /// What the picture shows; blank only if it follows its initial picture alone.
+    /// What the picture shows; blank only if the request is wordless.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
@@ -234,6 +245,32 @@ impl ImageSpec {
     /// The model that ends the images.
     pub fn refiner(&self) -> Option<&RefinerSpec> {
         self.refiner.as_deref()
+    }
+
+    /// The second pass.
+    pub fn hires(&self) -> Option<&HiresSpec> {
+        self.hires.as_deref()
+    }
+
+    /// The second pass as work of its own, without what it starts from.
+    pub(crate) fn second_pass(&self, hires: &HiresSpec) -> Self {
+        Self {
+            prompt: hires.prompt().unwrap_or(&self.prompt).to_owned(),
+            negative_prompt: hires.negative_prompt().unwrap_or(&self.negative_prompt).to_owned(),
+            width: hires.size().0,
+            height: hires.size().1,
+            num_inference_steps: steps_to_run(hires.steps(), hires.strength()),
+            guidance_scale: hires.guidance_scale(),
+            scheduler: hires.scheduler().or(self.scheduler),
+            hires: None,
+            mode: Box::new(ImageMode::TextToImage),
+            ..self.clone()
+        }
+    }
+
+    /// (width, height) in pixels of what the model makes last: the second pass's, or the picture's.
+    pub fn made_size(&self) -> (u32, u32) {
+        self.hires.as_ref().map_or((self.width, self.height), |hires| hires.size())
     }
 
     /// What the image generation starts from.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a validated spec cannot make a later stage overflow, allocate without bound or divide by zero.
 
+pub use diffusion_core::pipelines::smallest_strength;
 use diffusion_core::{prompt::PromptSyntax, schedulers::SchedulerName};
 use image::RgbImage;
 
@@ -11,13 +12,15 @@ use crate::{
         check::{Check, model_name, model_steps},
         choices::Choices,
         field_error::{FieldError, FieldErrorKind},
-        image::{ImageMode, ImageRequest, ImageSpec},
+        image::{ImageMode, ImageRequest, ImageSpec, MaskSpec, ResizeMode},
         limits::{Limits, SHARE, SIDE_MULTIPLE},
     },
 };
 
+use super::hires::FirstPass;
 pub use super::{
     controls::{CANNY_THRESHOLDS, PREPROCESSORS},
+    hires::{DEFAULT_HIRES_SCALE, DEFAULT_HIRES_STRENGTH, steps_to_run},
     refiner::DEFAULT_REFINER_SWITCH,
 };
 
@@ -41,7 +44,7 @@ impl ImageRequest {
         let model_name = model_name(self.model);
         let syntax = self.prompt_syntax.as_deref().or(defaults.prompt_syntax.map(PromptSyntax::name));
         let choices = Choices::of(model);
-        let is_wordless = self.wordless && self.init_image.is_some() && self.prompt.as_ref().is_none_or(|prompt| prompt.trim().is_empty());
+        let is_wordless = self.wordless && self.prompt.as_ref().is_none_or(|prompt| prompt.trim().is_empty());
         let (prompt, tags) = match is_wordless {
             true => (Some(String::new()), Vec::new()),
             false => check.tagged_prompt(self.prompt, limits, &choices),
@@ -82,7 +85,20 @@ impl ImageRequest {
         let run = (num_inference_steps, strength);
         let controls = check.controls(self.controlnets, self.guess_mode, run, limits, model);
         let refiner = check.refiner(self.refiner, self.refiner_switch, self.mask_image.is_some());
-        let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
+        let first = FirstPass {
+            width,
+            height,
+            steps: num_inference_steps,
+            guidance_scale,
+            starts_from_noise: self.init_image.is_none(),
+            has_refiner: refiner.as_ref().is_some_and(Option::is_some),
+            limits,
+        };
+        let hires = check.hires(self.hires, &first);
+        let resize = check.resize_mode(self.resize_mode, self.init_image.is_some());
+        let mask = check.mask_spec(self.mask, self.mask_image.as_ref());
+        let applied = resize.zip(mask);
+        let mode = check.mode(self.strength, num_inference_steps, (self.init_image, self.mask_image), applied);
 
         let spec = || {
             Some(ImageSpec {
@@ -107,7 +123,8 @@ impl ImageRequest {
                 unknown_tags,
                 controls: controls?,
                 refiner: refiner?.map(Box::new),
-                mode: mode?,
+                hires: hires?.map(Box::new),
+                mode: Box::new(mode?),
             })
         };
         check.finish(spec())
@@ -147,9 +164,10 @@ impl Check {
         &mut self,
         strength: Option<f64>,
         steps: Option<u32>,
-        init_image: Option<RgbImage>,
-        mask_image: Option<image::GrayImage>,
+        (init_image, mask_image): (Option<RgbImage>, Option<image::GrayImage>),
+        applied: Option<(ResizeMode, Option<MaskSpec>)>,
     ) -> Option<ImageMode> {
+        let (resize, mask) = applied?;
         let needs_image = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
         let given = strength;
         let strength = self.float("strength", strength, DEFAULT_STRENGTH, SHARE);
@@ -164,12 +182,12 @@ impl Check {
             },
             (Some(init_image), None) => {
                 let init_image = self.not_empty("init_image", init_image.dimensions()).then_some(init_image)?;
-                Some(ImageMode::ImageToImage { init_image, strength: strength? })
+                Some(ImageMode::ImageToImage { init_image, strength: strength?, resize })
             }
             (Some(init_image), Some(mask_image)) => {
                 let sizes = (init_image.dimensions(), mask_image.dimensions());
                 let both = self.not_empty("init_image", sizes.0) & self.not_empty("mask_image", sizes.1);
-                Some(ImageMode::Inpaint { init_image: both.then_some(init_image)?, mask_image, strength: strength? })
+                Some(ImageMode::Inpaint { init_image: both.then_some(init_image)?, mask_image, strength: strength?, resize, mask })
             }
         }
     }

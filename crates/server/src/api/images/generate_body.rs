@@ -11,9 +11,10 @@ use generation::{
 
 use super::{
     controls_body::{Controls, control_rows},
+    hires_body::HIRES,
     loras_body::{LORA, loras, loras_schema},
 };
-use crate::inputs::{Holds, Row, body_table, field_names::one_image, rows};
+use crate::inputs::{Holds, Row, body_table, field_names::one_image, nested, rows};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
@@ -71,7 +72,7 @@ body_table! {
 }
 
 /// The fields that all image bodies share; add a new common field here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 19] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 20] {
     rows! { R;
         /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
         /// unknown name is 404 with the known ones.
@@ -121,6 +122,8 @@ pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 19] {
         refiner: Text(|r| &mut r.held().refiner),
         /// The share of training's timesteps after which the refiner takes over; only with `refiner`.
         refiner_switch: Number(SHARE, |r| &mut r.held().refiner_switch).or(|| DEFAULT_REFINER_SWITCH.into()),
+        /// A second pass at a larger size ("hires fix"): the picture is enlarged, then repainted. Not with a picture to start from, or a refiner.
+        hires: Object(|r, fields, name| r.held().hires = nested(fields, name, &HIRES)).inside(|| HIRES.facts()),
     }
 }
 

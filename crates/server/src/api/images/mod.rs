@@ -3,6 +3,7 @@
 pub(crate) mod controls_body;
 pub(crate) mod generate;
 pub(crate) mod generate_body;
+mod hires_body;
 pub(crate) mod loras_body;
 mod wire;
 

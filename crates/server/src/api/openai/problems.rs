@@ -48,12 +48,17 @@ pub(crate) struct OpenAiError {
 /// The body of a problem.
 pub(crate) fn render(problem: &Problem) -> Value {
     let param = match problem.fields.first() {
-        Some(fault) => Some(field_of(fault)),
+        Some(fault) => Some(fault.field()),
         None => (problem.code == "model_not_found").then(|| "model".to_owned()),
     };
     let message = match problem.fields.as_slice() {
         [] => problem.message.clone(),
-        faults => faults.iter().map(sentence).collect::<Vec<_>>().join("; "),
+        faults => {
+            let mut sentences: Vec<String> = faults.iter().map(ValidationErrorDetail::sentence).collect();
+            // A size is one field here: its width and its height may have the same fault.
+            sentences.dedup();
+            sentences.join("; ")
+        }
     };
     let code = match (problem.fields.first(), problem.code) {
         (Some(fault), _) if fault.kind == "missing" => "missing_required_parameter",
@@ -86,23 +91,6 @@ pub(crate) fn adapt_head(problem: &Problem, head: &mut ResponseHead) {
 
 fn status(problem: &Problem) -> StatusCode {
     if problem.status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { problem.status }
-}
-
-/// The field's place in the request, without "body" before it: "loras.0.name".
-fn field_of(fault: &ValidationErrorDetail) -> String {
-    let steps: Vec<String> = fault.loc.iter().skip(1).map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned)).collect();
-    if steps.is_empty() { "body".to_owned() } else { steps.join(".") }
-}
-
-/// The field, what is wrong with it, and its value.
-fn sentence(fault: &ValidationErrorDetail) -> String {
-    let sentence = fault.msg.strip_prefix("Value error, ").unwrap_or(&fault.msg);
-    let value = match &fault.input {
-        _ if fault.kind == "missing" => String::new(),
-        Value::Null | Value::Object(_) | Value::Array(_) => String::new(),
-        value @ (Value::Bool(_) | Value::Number(_) | Value::String(_)) => format!(" (it is {value})"),
-    };
-    format!("{}: {sentence}{value}", field_of(fault))
 }
 
 #[cfg(test)]

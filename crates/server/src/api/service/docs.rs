@@ -2,13 +2,13 @@
 //!
 //! A new API's handlers are listed here. If its problems have their own format, a modifier replaces FastAPI's with it.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use actix_web::{HttpResponse, http::header::ContentType, web::Bytes};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        ComponentsBuilder, ContentBuilder, Header, HeaderBuilder, Object, Ref, RefOr, ResponseBuilder, Type,
+        ComponentsBuilder, ContentBuilder, Header, HeaderBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Type,
         path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
@@ -17,6 +17,10 @@ use utoipa::{
 use crate::{
     access,
     api::{
+        a1111::{
+            self,
+            problems::{WebUiErrorBody, render as render_web_ui},
+        },
         openai::{
             images::wire::{OpenAiImageEvent, OpenAiImages},
             problems::{self, OpenAiErrorBody},
@@ -29,7 +33,7 @@ use crate::{
         videos::wire::Scene,
     },
     http::{
-        ErrorBody, Problem, ValidationErrorBody,
+        ErrorBody, Problem, Renderer, ValidationErrorBody,
         request_notes::{IGNORED_FIELDS, REMARKS},
     },
 };
@@ -82,13 +86,48 @@ use crate::{
         crate::api::openai::videos::unsupported::edit,
         crate::api::openai::videos::unsupported::extend,
         crate::api::openai::models::list,
-        crate::api::openai::models::show
+        crate::api::openai::models::show,
+        crate::api::a1111::txt2img::txt2img,
+        crate::api::a1111::img2img::img2img,
+        crate::api::a1111::progress::progress,
+        crate::api::a1111::progress::interrupt,
+        crate::api::a1111::progress::skip,
+        crate::api::a1111::options::show,
+        crate::api::a1111::options::change,
+        crate::api::a1111::lists::samplers,
+        crate::api::a1111::lists::schedulers,
+        crate::api::a1111::lists::sd_models,
+        crate::api::a1111::lists::sd_vae,
+        crate::api::a1111::lists::loras,
+        crate::api::a1111::lists::embeddings,
+        crate::api::a1111::lists::upscalers,
+        crate::api::a1111::lists::latent_upscale_modes,
+        crate::api::a1111::lists::hypernetworks,
+        crate::api::a1111::lists::prompt_styles,
+        crate::api::a1111::lists::face_restorers,
+        crate::api::a1111::lists::realesrgan_models,
+        crate::api::a1111::lists::scripts,
+        crate::api::a1111::lists::script_info,
+        crate::api::a1111::lists::extensions,
+        crate::api::a1111::lists::cmd_flags,
+        crate::api::a1111::lists::memory,
+        crate::api::a1111::models::refresh_checkpoints,
+        crate::api::a1111::models::refresh_vae,
+        crate::api::a1111::models::refresh_loras,
+        crate::api::a1111::models::refresh_embeddings,
+        crate::api::a1111::models::unload_checkpoint,
+        crate::api::a1111::models::reload_checkpoint,
+        crate::api::a1111::extras::single,
+        crate::api::a1111::extras::batch,
+        crate::api::a1111::png_info::png_info,
+        crate::api::a1111::png_info::interrogate
     ),
     tags(
         (name = "generation", description = "Making pictures and videos"),
         (name = "characters", description = "Characters in motion: uploads, and videos as jobs"),
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "openai", description = "OpenAI's API, for programs that use its clients"),
+        (name = "automatic1111", description = "The API of AUTOMATIC1111's web UI, for programs that were written for it"),
         (name = "models", description = "The models of this machine"),
         (name = "service", description = "The service itself")
     ),
@@ -103,9 +142,10 @@ use crate::{
         ValidationErrorBody,
         TaskErrorBody,
         TaskValidationErrorBody,
-        OpenAiErrorBody
+        OpenAiErrorBody,
+        WebUiErrorBody
     )),
-    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems, &OpenAiProblems)
+    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems, &OpenAiProblems, &WebUiProblems)
 )]
 pub(crate) struct ApiDoc;
 
@@ -232,20 +272,36 @@ impl Modify for OpenAiProblems {
             {
                 answer.description = "The body is malformed, or fields of the request are wrong: the message names each".into();
             }
-            for (status, answer) in answers.iter_mut() {
-                let RefOr::T(answer) = answer else { continue };
-                for content in answer.content.values_mut() {
-                    let RefOr::T(content) = content else { continue };
-                    let Some(RefOr::Ref(schema)) = &mut content.schema else { continue };
-                    if !schema.ref_location.ends_with("ErrorBody") {
-                        continue;
-                    }
-                    *schema = Ref::from_schema_name("OpenAiErrorBody");
-                    if let (Some(example), Ok(status)) = (&mut content.example, status.parse()) {
-                        let message = example["detail"].as_str().unwrap_or_default();
-                        *example = problems::render(&Problem::new(status, "", message));
-                    }
-                }
+            render_all(answers, "OpenAiErrorBody", problems::render);
+        }
+    }
+}
+
+/// Describes the problems of the web UI's API in its own format.
+struct WebUiProblems;
+
+impl Modify for WebUiProblems {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for (_, operation) in operations(api).filter(|(path, _)| path.starts_with(a1111::PREFIX)) {
+            render_all(&mut operation.responses.responses, "WebUiErrorBody", render_web_ui);
+        }
+    }
+}
+
+/// Replaces FastAPI's bodies of problems by an API's own.
+fn render_all(answers: &mut BTreeMap<String, RefOr<Response>>, name: &str, render: Renderer) {
+    for (status, answer) in answers {
+        let RefOr::T(answer) = answer else { continue };
+        for content in answer.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            let Some(RefOr::Ref(schema)) = &mut content.schema else { continue };
+            if !schema.ref_location.ends_with("ErrorBody") {
+                continue;
+            }
+            *schema = Ref::from_schema_name(name);
+            if let (Some(example), Ok(status)) = (&mut content.example, status.parse()) {
+                let message = example["detail"].as_str().unwrap_or_default();
+                *example = render(&Problem::new(status, "", message));
             }
         }
     }

@@ -288,7 +288,7 @@ pub(crate) fn image_field(field: &str) -> &str {
 
 /// The fault under this API's field name.
 fn renamed(error: FieldError) -> FieldError {
-    let field = image_field(error.field);
+    let field = if error.group.is_none() { image_field(error.field) } else { error.field };
     FieldError { field, ..error }
 }
 

@@ -31,6 +31,7 @@ use super::{
     LocalSettings,
     caught::{NotLoaded, panic_text},
     loader::{Loaded, Loader},
+    masked::put_back,
     metrics::StepMetrics,
     model::{DeviceModel, ImageOutput, LoadedModel, ModelStatus},
     monitors::{ImageJobMonitor, Stage, StepClock, VideoJobMonitor, Watched},
@@ -40,7 +41,7 @@ use super::{
 use crate::{
     backend::{
         BackendError, GeneratedImage, JobContext, JobOutput, JobProgress,
-        job::CancelSwitch,
+        job::{CancelSwitch, EarlyEnd},
         video_file::{self, GeneratedVideo, VideoOutput, VideoWriter},
     },
     model_info::ModelInfo,
@@ -193,11 +194,11 @@ impl Device {
         let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
         let index = self.index_of(work.model())?;
         self.ensure_loaded(index, work, &cancel, since)?;
-        let is_cancelled: StopCheck = Arc::new(move || cancel.is_cancelled());
+        let is_cancelled = cancel.stop_check(matches!(work.as_ref(), Work::Image(_)));
         let previewer = Previewer::new(previews, self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
         self.with_resident(index, work, |device, resident| match (work.as_ref(), &output) {
-            (Work::Image(spec), _) => device.images(spec, (index, resident), &watched, journal.as_mut()).map(JobOutput::Images),
+            (Work::Image(spec), _) => device.images(spec, (index, resident), (&watched, &cancel), journal.as_mut()).map(JobOutput::Images),
             (Work::Video(spec), Some(output)) => {
                 device.video(spec, output, (index, resident), &watched, journal.as_mut()).map(JobOutput::Video)
             }
@@ -347,13 +348,17 @@ impl Device {
         &self,
         spec: &ImageSpec,
         (index, resident): (usize, &mut Resident),
-        watched: &Watched<'_>,
+        (watched, cancel): (&Watched<'_>, &CancelSwitch),
         journal: &mut dyn Journal,
     ) -> RunResult<Vec<GeneratedImage>> {
         let mut images = Vec::new();
         for part in 0..spec.count() {
-            if (watched.is_cancelled)() {
+            cancel.begin_next_image();
+            if cancel.is_cancelled() {
                 return Err(BackendError::Cancelled);
+            }
+            if cancel.early_end() == Some(EarlyEnd::Finished) {
+                break;
             }
             let parts = spec.count();
             let share = f64::from(part) / f64::from(parts.max(1));
@@ -363,9 +368,13 @@ impl Device {
             let mut monitor = ImageJobMonitor { watched, part, parts, stage, clock, metrics: Some(&self.metrics) };
             let run = Run::Image { index: usize::try_from(part).unwrap_or(usize::MAX) };
             let context = RunContext::new(&mut monitor).with_journal(journal, run);
-            let ImageOutput { image, truncated, remarks, loras, embeddings } = of_model(|| resident.model.image(spec, seed, context))?;
+            let ImageOutput { image, truncated, remarks, loras, embeddings } = match of_model(|| resident.model.image(spec, seed, context))
+            {
+                Err(BackendError::Cancelled) if !cancel.is_cancelled() && cancel.early_end().is_some() => continue,
+                made => made?,
+            };
             self.learn(index, spec, &resident.info, &monitor.clock);
-            let image = of_model(|| resized_to(image, spec.output_size()))?;
+            let image = of_model(|| resized_to(put_back(spec, image)?, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, (&resident.info, None), (&loras, &embeddings));
             images.push(encoded(spec, image, seed, parameters, (truncated, remarks))?);
         }
@@ -451,7 +460,8 @@ impl Device {
         let is_guided = |scale: f64| scale > 1.0;
         let is_usual = is_guided(spec.guidance_scale) == info.defaults.guidance_scale.is_none_or(is_guided);
         if is_usual
-            && matches!(spec.mode, ImageMode::TextToImage)
+            && matches!(spec.mode(), ImageMode::TextToImage)
+            && spec.hires.is_none()
             && (spec.width, spec.height) == (info.default_width, info.default_height)
             && let Some((steps, stepping)) = clock.steps()
         {

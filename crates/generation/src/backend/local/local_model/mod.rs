@@ -10,6 +10,7 @@ mod controlled;
 mod defaults;
 mod image_params;
 mod other_parts;
+mod two_passes;
 
 use std::sync::Arc;
 
@@ -279,6 +280,9 @@ impl LocalModel {
 
 impl DeviceModel for LocalModel {
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
+        if let Some(hires) = spec.hires() {
+            return self.image_in_two_passes(spec, hires, seed, context);
+        }
         let Prepared { params, truncated, remarks, loras, embeddings } = self.prepare(spec, seed, &context.monitor.stop_check())?;
         let images = self.images.as_ref().ok_or_else(no_images)?;
         let image = images.model().ok_or_else(no_images)?.image(&params, context);
@@ -302,7 +306,7 @@ impl DeviceModel for LocalModel {
         self.controls.make_room(self.memory.images(spec), spec.controls());
         self.adapt(None, &context.monitor.stop_check())?;
         let model = self.painter().ok_or_else(no_images)?;
-        model.refine(&params(spec, spec.seed(), ControlsParams::default()), from, switch, context)
+        model.refine(&params(spec, spec.seed(), ControlsParams::default())?, from, switch, context)
     }
 
     fn video_shape(&mut self, spec: &VideoSpec, stop: &StopCheck) -> Result<VideoShape> {
@@ -363,7 +367,7 @@ impl LocalModel {
         let prompts = [("prompt", spec.prompt()), ("prompt_2", spec.sdxl().prompt_2())];
         let negatives = [("negative_prompt", spec.negative_prompt()), ("negative_prompt_2", spec.sdxl().negative_prompt_2())];
         let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
-        let params = params(spec, seed, controls);
+        let params = params(spec, seed, controls)?;
         let embeddings = images.embeddings_of(&params);
         Ok(Prepared { params, truncated, remarks, loras, embeddings })
     }

@@ -16,7 +16,7 @@ use diffusion_core::pipelines::{ImageCall, ImageMemory, MotionCall, MotionMemory
 
 use crate::backend::too_large::{MemoryRequest, TooLarge};
 use crate::spec::{
-    image::{ImageMode, ImageSpec},
+    image::{ImageMode, ImageSpec, ResizeMode},
     limits::SIDE_MULTIPLE,
     video::{AnimationSpec, ClipSpec, MotionSpec, ScenesSpec, VideoSpec},
 };
@@ -144,11 +144,18 @@ impl MemoryPlan {
 
     /// The process's memory at the peak of this job, in bytes; `None` if the model is unknown.
     pub fn images(&self, spec: &ImageSpec) -> Option<u64> {
-        self.images_of(spec, (spec.width(), spec.height()))
+        // Latents are stretched after a given image was encoded at its own size.
+        let given = match spec.mode() {
+            ImageMode::ImageToImage { init_image, resize: ResizeMode::Latent, .. }
+            | ImageMode::Inpaint { init_image, resize: ResizeMode::Latent, .. } => Some(init_image.dimensions()),
+            ImageMode::TextToImage | ImageMode::ImageToImage { .. } | ImageMode::Inpaint { .. } => None,
+        };
+        let sizes = [(spec.width(), spec.height()), spec.made_size()].into_iter().chain(given);
+        self.images_of(spec, sizes.max_by_key(|size| area(*size))?)
     }
 
     fn images_of(&self, spec: &ImageSpec, size: (u32, u32)) -> Option<u64> {
-        let encodes = !matches!(spec.mode(), ImageMode::TextToImage);
+        let encodes = spec.hires().is_some() || !matches!(spec.mode(), ImageMode::TextToImage);
         let (guided, controls) = (spec.guidance_scale() > 1.0, spec.controls().acting().count());
         let call = ImageCall { size, guided, encodes, between: false, vae: spec.vae(), controls };
         // Finished images wait for the last one, as pixels and as PNG.

@@ -417,7 +417,8 @@ pub(crate) fn no_image(body: &mut Body<Pictures>) {
 
 /// Validation faults under this API's field names.
 pub(crate) fn renamed(errors: Vec<FieldError>) -> Vec<FieldError> {
-    errors.into_iter().map(|error| FieldError { field: field_name(error.field), ..error }).collect()
+    let of = |error: FieldError| FieldError { field: if error.group.is_none() { field_name(error.field) } else { error.field }, ..error };
+    errors.into_iter().map(of).collect()
 }
 
 /// This API's name for a field of an [`ImageRequest`].

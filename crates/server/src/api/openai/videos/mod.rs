@@ -25,8 +25,8 @@ use crate::http::path;
 /// Adds the routes; fixed names before ids.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     config
-        .service(path("/v1/videos").post(handlers::create).get(reading::list))
-        .service(path("/v1/videos/").post(handlers::create).get(reading::list))
+        .service(path("/v1/videos").get(reading::list).post(handlers::create))
+        .service(path("/v1/videos/").get(reading::list).post(handlers::create))
         .service(path("/v1/videos/characters").post(unsupported::create_character))
         .service(path("/v1/videos/characters/{id}").get(unsupported::character))
         .service(path("/v1/videos/edits").post(unsupported::edit))

@@ -1,0 +1,54 @@
+//! `POST /sdapi/v1/img2img`: pictures from a picture, and where it is repainted.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+
+use super::{
+    fields::{IMG2IMG, Img2ImgBody},
+    making::{Asked, make},
+    wire::WebUiImages,
+};
+use crate::{
+    access::Caller,
+    http::{HeldJobProblems, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, check_type, offload},
+    state::ApiState,
+};
+
+/// Makes pictures from a picture: all of it, or its masked part.
+///
+/// Waits, as `POST /sdapi/v1/txt2img` does.
+#[utoipa::path(
+    post,
+    path = "/sdapi/v1/img2img",
+    tag = "automatic1111",
+    request_body = Img2ImgBody,
+    params(IdempotencyHeader),
+    responses(
+        (
+            status = 200,
+            description = "The pictures",
+            body = WebUiImages,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"))
+        ),
+        JsonBodyProblems,
+        ModelProblems,
+        QueueProblems,
+        HeldJobProblems,
+    )
+)]
+pub(crate) async fn img2img(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = match read(&request, &caller.owner, &mut body, &state).await {
+        Ok(asked) => make(&request, caller, asked, &state).await,
+        Err(problem) => Err(problem),
+    };
+    body.held_by(answer)
+}
+
+async fn read(request: &HttpRequest, owner: &str, body: &mut RequestBody, state: &ApiState) -> Result<Asked, Problem> {
+    check_type(request)?;
+    let (bytes, held) = state.read_large(body, request, owner).await?;
+    offload(bytes.len(), move || Asked::read(&IMG2IMG, bytes, held)).await?
+}
