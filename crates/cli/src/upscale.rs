@@ -39,7 +39,7 @@ const QUALITY: u8 = 95;
 const FPS: FrameRate = FrameRate::whole(24);
 /// The endings of the files of a folder that are pictures.
 const PICTURES: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
-/// The name of the picture in this command's errors.
+/// The flag of the factor, in errors.
 const SCALE: &str = "--scale";
 
 /// Enlarges the pictures and writes them.
