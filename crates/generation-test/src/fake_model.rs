@@ -56,6 +56,7 @@ pub fn info() -> ModelInfo {
         defaults: ModelDefaults::default(),
         adapters: None,
         controlnets: None,
+        upscalers: None,
         remarks: Vec::new(),
     }
 }

@@ -53,6 +53,7 @@ pub use backend::{
         model::{DeviceModel, ImageOutput, LoadedModel, ModelState, ModelStatus},
         parameters::sampler,
         pool::{LoadWatch, ModelSetup, ModelView, OpenModel, PoolSettings},
+        upscalers::Upscalers,
     },
     remote::{RemoteBackend, RemoteSettings},
     too_large::{MemoryRequest, TooLarge},
@@ -64,6 +65,7 @@ pub use jobs::{SubmitError, journal::FolderJournal};
 pub use model_info::{ModelDefaults, ModelInfo, TruncatedText, is_controlnet};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{
+    UpscaleRequest, UpscaleSpec, UpscaledSize,
     choices::Choices,
     field_error::{self, FieldError, FieldErrorKind},
     given_image,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use diffusion_core::{
     Error, Result,
-    adapters::{AdapterChoice, AdapterFolder, ControlNetFolder},
+    adapters::{AdapterChoice, AdapterFolder, ControlNetFolder, UpscalerFolder},
     models::ControlNetConfig,
     pipelines::{NO_FULL_VAE, NO_TINY_VAE},
     prompt::PromptSyntax,
@@ -110,6 +110,8 @@ pub struct ModelInfo {
     pub adapters: Option<AdapterFolder>,
     /// The ControlNets that requests may choose.
     pub controlnets: Option<ControlNetFolder>,
+    /// The upscalers that requests may choose for a second pass.
+    pub upscalers: Option<UpscalerFolder>,
     /// Remarks for users on how the model was loaded, one sentence each.
     pub remarks: Vec<String>,
 }
@@ -210,6 +212,7 @@ impl ModelInfo {
             defaults: ModelDefaults::default(),
             adapters: None,
             controlnets: None,
+            upscalers: None,
             remarks: Vec::new(),
         }
     }

@@ -7,9 +7,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{
+    UpscaleSpec,
     image::ImageSpec,
     video::{RemoteVideoSpec, VideoSpec},
 };
+
+/// What work that needs no model but an upscaler names as its model. No model can have this name: models' names have no spaces.
+pub(crate) const UPSCALERS: &str = "an upscaler";
 
 /// The work of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub enum Work {
     Image(ImageSpec),
     /// A video, as `video.mp4`.
     Video(VideoSpec),
+    /// An enlarged picture, as a file like those of [`Self::Image`].
+    Upscale(UpscaleSpec),
 }
 
 impl Work {
@@ -29,21 +35,24 @@ impl Work {
         match self {
             Self::Image(spec) => spec.count(),
             Self::Video(spec) => spec.parts(),
+            Self::Upscale(_) => 1,
         }
     }
 
-    /// The local model that makes it, by the operator's name; `None` for the default model, or a provider's.
+    /// The local model that makes it, by the operator's name; `None` for the default model, or a provider's. An enlargement needs none, and
+    /// has a name that no model has, so that it waits for no model.
     pub fn model(&self) -> Option<&str> {
         match self {
             Self::Image(spec) => spec.model(),
             Self::Video(spec) => spec.model(),
+            Self::Upscale(_) => Some(UPSCALERS),
         }
     }
 
     /// The provider's request, if a provider makes it.
     pub fn remote(&self) -> Option<&RemoteVideoSpec> {
         match self {
-            Self::Image(_) => None,
+            Self::Image(_) | Self::Upscale(_) => None,
             Self::Video(spec) => spec.remote(),
         }
     }

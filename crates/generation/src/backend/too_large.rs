@@ -10,6 +10,8 @@ use std::fmt;
 pub enum MemoryRequest {
     /// (width, height) in pixels.
     Size((u32, u32)),
+    /// (width, height) in pixels of an enlarged image.
+    Enlarged((u32, u32)),
     /// Frames that a motion model makes at once, and their (width, height).
     Frames {
         /// The number of frames.
@@ -28,6 +30,7 @@ impl MemoryRequest {
             // The longer side: the one that a caller would reduce.
             Self::Size((width, height)) if width >= height => "width",
             Self::Size(_) => "height",
+            Self::Enlarged(_) => "scale",
             Self::Frames { .. } => "num_frames",
             Self::Chunk(_) => "decode_chunk_size",
         }
@@ -37,7 +40,7 @@ impl MemoryRequest {
 impl fmt::Display for MemoryRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Size((width, height)) => write!(f, "{width} x {height}"),
+            Self::Size((width, height)) | Self::Enlarged((width, height)) => write!(f, "{width} x {height}"),
             Self::Frames { frames, size: (width, height) } => write!(f, "{frames} frames of {width} x {height}"),
             Self::Chunk(frames) => write!(f, "{frames} frames decoded together"),
         }

@@ -13,6 +13,8 @@ mod stored_image;
 mod stored_joins;
 mod stored_text;
 pub mod upscale;
+mod upscale_spec;
 pub mod video;
 
+pub use self::upscale_spec::{UpscaleRequest, UpscaleSpec, UpscaledSize};
 pub(crate) use self::literal_prompt::{escaped, has_comment};

@@ -52,6 +52,28 @@ pub(crate) mod rgb {
     }
 }
 
+/// For a field of type [`image::DynamicImage`] with 8 bits per channel, in colour; its transparency is kept.
+pub(crate) mod whole {
+    use image::DynamicImage;
+    use png::ColorType;
+    use serde::{Deserializer, Serializer};
+
+    use crate::spec::given_image;
+
+    pub(crate) fn serialize<S: Serializer>(image: &DynamicImage, serializer: S) -> Result<S::Ok, S::Error> {
+        let size = (image.width(), image.height());
+        if image.color().has_alpha() {
+            super::write(image.to_rgba8().as_raw(), size, ColorType::Rgba, serializer)
+        } else {
+            super::write(image.to_rgb8().as_raw(), size, ColorType::Rgb, serializer)
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DynamicImage, D::Error> {
+        super::read(deserializer, given_image::read)
+    }
+}
+
 /// For a field of type [`image::GrayImage`].
 pub(crate) mod gray {
     use image::GrayImage;

@@ -61,6 +61,28 @@ pub fn upscaled_size(config: &UpscalerConfig, from: (u32, u32), scale: Option<f6
     refused(FieldErrorKind::Value { error: format!("the picture would have {width}x{height} pixels, and {limit} are the limit; {advice}") })
 }
 
+/// Checks the size of a picture of the size `from`, enlarged to exactly `to`, which may also be smaller.
+///
+/// # Errors
+/// [`FieldError`] of the field `size` if a side is 0, or the picture would become too large.
+pub fn check_size(config: &UpscalerConfig, from: (u32, u32), to: (u32, u32)) -> Result<(), Box<FieldError>> {
+    let (width, height) = to;
+    let shown = format!("{width}x{height}");
+    let refused = |error: String| Err(Box::new(FieldError::new("size", &shown, FieldErrorKind::Value { error })));
+    if width == 0 || height == 0 {
+        return refused("a picture has at least one pixel a side".to_owned());
+    }
+    if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return refused(format!("the picture would have {shown} pixels, and {MAX_SIDE} pixels a side and {MAX_PIXELS} pixels in all are the limit"));
+    }
+    let between = largest_pixels(config, from, to);
+    if between > MAX_PIXELS_BETWEEN {
+        let reason = format!("an upscaler for {} would make {between} pixels of {}x{}", config.scale(), from.0, from.1);
+        return refused(format!("{reason} first, and {MAX_PIXELS_BETWEEN} are the limit; reduce the picture, or choose an upscaler of a smaller factor"));
+    }
+    Ok(())
+}
+
 fn side(side: u32, scale: f64) -> u32 {
     // Bounded: a side has 32 bits and a factor is at most 16. A cast saturates.
     (f64::from(side) * scale).round().max(1.0) as u32
@@ -99,6 +121,15 @@ mod tests {
         assert!(large.contains("16000x12000 pixels, and 16384 pixels a side and 67108864 pixels in all are the limit"), "{large}");
         assert!(large.ends_with("the largest factor for 4000x3000 is 2.3"), "{large}");
         assert!(message(&X4, (8192, 8192), 1.0).ends_with("reduce the picture first"));
+    }
+
+    #[test]
+    fn a_size_of_its_own_has_the_same_limits() {
+        assert!(check_size(&X4, (100, 100), (50, 70)).is_ok());
+        let message = |from, to| check_size(&X4, from, to).unwrap_err().message;
+        assert!(message((100, 100), (0, 9)).contains("at least one pixel"));
+        assert!(message((100, 100), (20_000, 9)).contains("20000x9 pixels, and 16384 pixels a side"));
+        assert!(message((8192, 8192), (8192, 8192)).contains("reduce the picture"));
     }
 
     #[test]

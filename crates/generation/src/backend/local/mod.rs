@@ -15,6 +15,7 @@ mod monitors;
 pub mod parameters;
 pub mod pool;
 pub mod timings;
+pub mod upscalers;
 
 use std::{
     sync::{
@@ -33,10 +34,12 @@ use tokio::sync::{oneshot, watch};
 use self::{
     device::{Device, DeviceRun, Message},
     loader::Loader,
+    memory::MemoryPlan,
     metrics::StepMetrics,
     model::{LoadedModel, ModelStatus},
     pool::{DEFAULT, LoadWatch, ModelSetup, ModelView, OpenModel, Pool, PoolSettings, Slot},
     timings::Timings,
+    upscalers::Upscalers,
 };
 use super::{Backend, BackendError, JobContext, JobOutput, Readiness, Refusal, job::CancelSwitch};
 use crate::{
@@ -77,6 +80,7 @@ struct Inner {
     /// The number of jobs sent to the device or running on it.
     wanted: Arc<AtomicUsize>,
     pool: Arc<Pool>,
+    upscalers: Upscalers,
     loader: Loader,
     status: watch::Receiver<ModelStatus>,
     lost: watch::Receiver<Option<String>>,
@@ -121,20 +125,33 @@ impl LocalBackend {
     /// # Errors
     /// If the operating system refuses a thread.
     pub fn start_pool(settings: LocalSettings, models: Vec<ModelSetup>, pool: PoolSettings) -> std::io::Result<Self> {
+        Self::start_with(settings, models, pool, Upscalers::default())
+    }
+
+    /// As [`Self::start_pool`], with upscalers beside the models, which are loaded when a job needs one.
+    ///
+    /// # Errors
+    /// As [`Self::start_pool`].
+    pub fn start_with(
+        settings: LocalSettings,
+        models: Vec<ModelSetup>,
+        pool: PoolSettings,
+        upscalers: Upscalers,
+    ) -> std::io::Result<Self> {
         let (messages, incoming) = mpsc::channel();
         let (loaded_sender, loaded) = mpsc::channel();
         let (status_sender, status) = watch::channel(ModelStatus::Loading);
         let (lost_sender, lost) = watch::channel(None);
         let (metrics_sender, metrics) = watch::channel(StepMetrics::default());
-        let pool = Arc::new(Pool::new(models, pool, settings.now));
+        let pool = Arc::new(Pool::new(models, pool, settings.now).with_upscalers(upscalers.folder().cloned()));
         let loader = Loader { pool: Arc::clone(&pool), loaded: loaded_sender, now: settings.now };
         let wanted: Arc<AtomicUsize> = Arc::default();
         let (senders, counted) = ((status_sender, lost_sender, metrics_sender), Arc::clone(&wanted));
-        let parts = (Arc::clone(&pool), loader.clone(), loaded);
+        let parts = (Arc::clone(&pool), loader.clone(), loaded, upscalers.clone());
         let _runs_until_the_last_handle_is_gone: JoinHandle<()> = std::thread::Builder::new()
             .name("device".into())
             .spawn(move || Device::new(parts, senders, counted, settings).run(&incoming))?;
-        Ok(Self { inner: Arc::new(Inner { messages, wanted, pool, loader, status, lost, metrics }) })
+        Ok(Self { inner: Arc::new(Inner { messages, wanted, pool, upscalers, loader, status, lost, metrics }) })
     }
 
     /// The current state of the default model.
@@ -196,6 +213,11 @@ impl LocalBackend {
         Ok(())
     }
 
+    /// The upscalers.
+    pub fn upscalers(&self) -> &Upscalers {
+        &self.inner.upscalers
+    }
+
     /// Drops a model once no job runs with it, and stops its loading. It is loaded again when a job needs it.
     ///
     /// # Errors
@@ -243,6 +265,25 @@ impl LocalBackend {
             return unfit(format!("{name:?} has no TAESD, and decodes the image: choose the vae \"full\""));
         }
         pool.memory(index).map_or(Err(Refusal::Loading), |memory| Ok(memory.check_images(&spec.refining(refiner))?))
+    }
+
+    /// Whether the network of a second pass is there, and finds memory beside the model.
+    fn accepts_upscaler(&self, spec: &ImageSpec, work: &Work, memory: &MemoryPlan) -> Result<(), Refusal> {
+        let enlarging = self.inner.upscalers.needs_of(spec)?;
+        let needed = memory.beside_enlarging(work, 0, enlarging);
+        match memory.limit() {
+            Some(available) if enlarging.weights > 0 && needed > available => {
+                let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+                let reason = format!(
+                    "the upscaler would need {:.1} GiB of memory beside the model, but {:.1} GiB are available; choose another upscaler, or a \
+                     smaller size",
+                    gib(needed),
+                    gib(available)
+                );
+                Err(Refusal::Unfit { field: "hires", reason })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn look(&self) {
@@ -309,6 +350,10 @@ impl Backend for LocalBackend {
     }
 
     async fn ready(&self) -> Result<(), String> {
+        // Enlargements need no model, and jobs that do wait for theirs one by one.
+        if self.inner.upscalers.opened_on_cpu().await {
+            return self.inner.lost.borrow().clone().map_or(Ok(()), Err);
+        }
         // If the default model cannot be loaded, the backend still serves the others.
         let _is_settled: Result<Arc<ModelInfo>, String> = self.loaded().await;
         self.inner.lost.borrow().clone().map_or(Ok(()), Err)
@@ -318,15 +363,23 @@ impl Backend for LocalBackend {
         if work.remote().is_some() {
             return Err(Refusal::OtherKind { backend: self.name().to_owned(), kind: "a provider's videos" });
         }
+        if let Work::Upscale(spec) = work {
+            return match self.inner.lost.borrow().clone() {
+                Some(reason) => Err(Refusal::Failed(reason)),
+                None => self.inner.upscalers.check(spec),
+            };
+        }
         self.model_named(work.model())?;
         let pool = &self.inner.pool;
         let Some(memory) = pool.memory(pool.index_of(work.model())?) else { return Err(Refusal::Loading) };
         match work {
             Work::Image(spec) => {
                 memory.check_images(spec)?;
+                self.accepts_upscaler(spec, work, &memory)?;
                 spec.refiner().map_or(Ok(()), |refiner| self.accepts_refiner(spec, refiner))?;
             }
             Work::Video(spec) => memory.check_video(spec)?,
+            Work::Upscale(_) => {}
         }
         Ok(())
     }
@@ -347,12 +400,15 @@ impl Backend for LocalBackend {
         match work {
             Work::Video(VideoSpec::Scenes(spec)) => timings.estimate(spec),
             Work::Video(VideoSpec::Clip(spec)) => timings.clip(spec),
-            Work::Video(VideoSpec::Animation(_) | VideoSpec::Remote(_)) | Work::Image(_) => None,
+            Work::Video(VideoSpec::Animation(_) | VideoSpec::Remote(_)) | Work::Image(_) | Work::Upscale(_) => None,
         }
     }
 
     fn fingerprint(&self, work: &Work) -> String {
         let version = env!("CARGO_PKG_VERSION");
+        if let Work::Upscale(spec) = work {
+            return format!("framewright {version}, {}", self.inner.upscalers.fingerprint(spec.upscaler()));
+        }
         self.model_named(work.model()).map_or_else(
             |_| String::new(),
             |model| {
@@ -360,8 +416,10 @@ impl Backend for LocalBackend {
                 let refiner = if let Work::Image(spec) = work { spec.refiner() } else { None };
                 let refiner = refiner.and_then(|refiner| self.model_named(Some(refiner.model())).ok());
                 let refiner = refiner.map(|refiner| format!(", refiner {}", refiner.name)).unwrap_or_default();
+                let upscaler = if let Work::Image(spec) = work { spec.hires().and_then(|hires| hires.upscaler().network()) } else { None };
+                let upscaler = upscaler.map(|name| format!(", {}", self.inner.upscalers.fingerprint(name))).unwrap_or_default();
                 let other_parts: String = model.other_parts().iter().map(|(part, name)| format!(", {part} {name}")).collect();
-                format!("framewright {version}, {name}{other_parts}{refiner}, {motion}, {precision} on {device}")
+                format!("framewright {version}, {name}{other_parts}{refiner}{upscaler}, {motion}, {precision} on {device}")
             },
         )
     }

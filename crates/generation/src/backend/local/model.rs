@@ -11,7 +11,10 @@ use diffusion_core::{
 use image::RgbImage;
 
 use crate::{
-    backend::{local::memory::MemoryPlan, video_file::VideoShape},
+    backend::{
+        local::{memory::MemoryPlan, upscalers::Upscalers},
+        video_file::VideoShape,
+    },
     model_info::{ModelInfo, TruncatedText},
     spec::{image::ImageSpec, video::VideoSpec},
 };
@@ -54,6 +57,9 @@ pub trait DeviceModel: Send {
     /// # Errors
     /// Any error of the pipeline; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput>;
+
+    /// Gives it the upscalers that may enlarge an image between two passes, once, before its first image. The default needs none.
+    fn set_upscalers(&mut self, _upscalers: Upscalers) {}
 
     /// Begins one image, as [`Self::image`], up to the share `switch` of training's timesteps; one whose latents a journal has is not computed
     /// again. The default makes none.

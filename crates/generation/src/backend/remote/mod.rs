@@ -257,6 +257,7 @@ impl Backend for RemoteBackend {
         let other = |kind| Err(Refusal::OtherKind { backend: self.name().to_owned(), kind });
         match work {
             Work::Image(_) => other("images"),
+            Work::Upscale(_) => other("enlarged images"),
             Work::Video(VideoSpec::Remote(spec)) if spec.provider() == self.name() => self.check(spec).map_err(Refusal::Provider),
             Work::Video(VideoSpec::Remote(_)) => other("another provider's videos"),
             Work::Video(VideoSpec::Scenes(_) | VideoSpec::Animation(_) | VideoSpec::Clip(_)) => other("videos of local models"),

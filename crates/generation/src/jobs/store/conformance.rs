@@ -132,6 +132,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
         defaults: crate::model_info::ModelDefaults::default(),
         adapters: None,
         controlnets: None,
+        upscalers: None,
         remarks: Vec::new(),
     };
     let request = ImageRequest {

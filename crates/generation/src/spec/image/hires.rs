@@ -3,10 +3,10 @@
 //! It must not know how an image is enlarged. Invariant: the size of the second pass is within the limits, and every step that was asked for
 //! is run.
 
-use diffusion_core::schedulers::SchedulerName;
+use diffusion_core::{adapters::UpscalerFolder, schedulers::SchedulerName};
 use serde::{Deserialize, Serialize};
 
-use super::upscaler::Upscaler;
+use super::upscaler::{self, Upscaler};
 use crate::spec::{
     check::Check,
     field_error::{Bound, FieldErrorKind},
@@ -53,7 +53,7 @@ pub struct HiresSpec {
     pub(crate) height: u32,
     /// The size to which it is enlarged before the excess is cut off.
     pub(crate) enlarged: (u32, u32),
-    #[serde(with = "stored_text")]
+    #[serde(with = "upscaler::stored")]
     pub(crate) upscaler: Upscaler,
     pub(crate) steps: u32,
     pub(crate) strength: f64,
@@ -78,8 +78,8 @@ impl HiresSpec {
     }
 
     /// What enlarges it.
-    pub fn upscaler(&self) -> Upscaler {
-        self.upscaler
+    pub fn upscaler(&self) -> &Upscaler {
+        &self.upscaler
     }
 
     /// The steps that are run.
@@ -135,6 +135,8 @@ pub(super) struct FirstPass<'a> {
     pub(super) guidance_scale: Option<f64>,
     pub(super) starts_from_noise: bool,
     pub(super) has_refiner: bool,
+    /// The networks that may enlarge it.
+    pub(super) upscalers: Option<&'a UpscalerFolder>,
     pub(super) limits: &'a Limits,
 }
 
@@ -169,9 +171,9 @@ impl Check {
             Some(side) => check.integer(field, Some(side), 0, limits.side).map(Some),
         };
         let (width, height) = (side(self, "width", width), side(self, "height", height));
-        let upscaler = match upscaler.as_deref().unwrap_or("Latent").parse::<Upscaler>() {
+        let upscaler = match Upscaler::choose(upscaler.as_deref().unwrap_or("Latent"), first.upscalers) {
             Ok(upscaler) => Some(upscaler),
-            Err(error) => self.fail("upscaler", upscaler.unwrap_or_default(), FieldErrorKind::Value { error: error.to_string() }),
+            Err(error) => self.fail("upscaler", upscaler.unwrap_or_default(), FieldErrorKind::Value { error }),
         };
         let steps = self.integer("steps", steps, first.steps.unwrap_or(1), limits.steps);
         let strength = match strength {

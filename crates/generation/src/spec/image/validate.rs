@@ -92,6 +92,7 @@ impl ImageRequest {
             guidance_scale,
             starts_from_noise: self.init_image.is_none(),
             has_refiner: refiner.as_ref().is_some_and(Option::is_some),
+            upscalers: model.upscalers.as_ref(),
             limits,
         };
         let hires = check.hires(self.hires, &first);

@@ -331,6 +331,7 @@ mod tests {
             defaults: generation::ModelDefaults::default(),
             adapters: None,
             controlnets: None,
+            upscalers: None,
             remarks: Vec::new(),
         })
     }

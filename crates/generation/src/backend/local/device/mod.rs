@@ -5,10 +5,13 @@
 //! exits when its backend is dropped or the device is lost.
 
 mod finished;
+mod first_load;
+mod measured;
 mod refined;
+mod upscaled;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -21,7 +24,6 @@ use std::{
 use diffusion_core::{
     journal::{Journal, Run},
     pipelines::{RunContext, VideoContext},
-    schedulers::SchedulerKind,
     weights::StopCheck,
 };
 use tokio::sync::{oneshot, watch};
@@ -37,6 +39,7 @@ use super::{
     monitors::{ImageJobMonitor, Stage, StepClock, VideoJobMonitor, Watched},
     parameters,
     pool::{DEFAULT, Pool, Slot, Step},
+    upscalers::Upscalers,
 };
 use crate::{
     backend::{
@@ -45,17 +48,11 @@ use crate::{
         video_file::{self, GeneratedVideo, VideoOutput, VideoWriter},
     },
     model_info::ModelInfo,
-    preview::{PreviewSlot, Previewer, PreviewingSink},
-    spec::{
-        image::{ImageMode, ImageRequest, ImageSpec},
-        limits::Limits,
-        video::VideoSpec,
-    },
+    preview::{Previewer, PreviewingSink},
+    spec::{image::ImageSpec, video::VideoSpec},
     work::Work,
 };
 
-/// Steps of the warm-up image: enough for a mean, few enough to finish soon.
-const MEASURED_STEPS: u32 = 3;
 /// How often the thread checks for a model that is being loaded beside it.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -94,6 +91,7 @@ pub(super) struct Device {
     pub(super) metrics: watch::Sender<StepMetrics>,
     pub(super) settings: LocalSettings,
     residents: HashMap<usize, Resident>,
+    upscalers: Upscalers,
     /// Receives the models that were loaded beside this thread.
     loaded: mpsc::Receiver<Loaded>,
     /// Whether the first load has finished; the default model's status is not published before.
@@ -104,7 +102,7 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn new(
-        (pool, loader, loaded): (Arc<Pool>, Loader, mpsc::Receiver<Loaded>),
+        (pool, loader, loaded, upscalers): (Arc<Pool>, Loader, mpsc::Receiver<Loaded>, Upscalers),
         (status, lost, metrics): (watch::Sender<ModelStatus>, watch::Sender<Option<String>>, watch::Sender<StepMetrics>),
         wanted: Arc<AtomicUsize>,
         settings: LocalSettings,
@@ -118,6 +116,7 @@ impl Device {
             metrics,
             settings,
             residents: HashMap::new(),
+            upscalers,
             loaded,
             is_started: false,
             is_measured: false,
@@ -126,7 +125,11 @@ impl Device {
 
     /// Loads the default model, then runs incoming jobs until all senders are dropped or the device is lost.
     pub(super) fn run(mut self, incoming: &mpsc::Receiver<Message>) {
-        if let Err(failure) = self.load(DEFAULT, None)
+        self.upscalers.open_device();
+        let mut waiting = VecDeque::new();
+        // Beside this thread if it is free for enlargements meanwhile, which need no model.
+        let first = if self.upscalers.is_on_cpu() { self.first_load_beside(incoming, &mut waiting) } else { self.load(DEFAULT, None) };
+        if let Err(failure) = first
             && self.pool.count() == 1
         {
             // Published first: a job that waits for the device is then not started, but waits for the program's next start.
@@ -138,9 +141,10 @@ impl Device {
         loop {
             self.run_pool_steps();
             let wait = if self.pool.is_busy() { Some(LOOK) } else { self.pool.until_idle() };
-            let message = match wait {
-                Some(wait) => incoming.recv_timeout(wait),
-                None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let message = match (waiting.pop_front(), wait) {
+                (Some(run), _) => Ok(Message::Run(run)),
+                (None, Some(wait)) => incoming.recv_timeout(wait),
+                (None, None) => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match message {
                 Ok(Message::Run(run)) => {
@@ -191,6 +195,9 @@ impl Device {
         {
             return self.refined_images((spec, refiner), work, job).map(JobOutput::Images);
         }
+        if let Work::Upscale(spec) = work.as_ref() {
+            return self.upscaled(spec, job).map(JobOutput::Images);
+        }
         let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
         let index = self.index_of(work.model())?;
         self.ensure_loaded(index, work, &cancel, since)?;
@@ -203,6 +210,7 @@ impl Device {
                 device.video(spec, output, (index, resident), &watched, journal.as_mut()).map(JobOutput::Video)
             }
             (Work::Video(_), None) => Err(BackendError::Internal("the video job has no output".to_owned())),
+            (Work::Upscale(_), _) => Err(BackendError::Internal("an enlargement has no model".to_owned())),
         })
     }
 
@@ -219,6 +227,7 @@ impl Device {
         self.pool.runs(index, Some(Arc::clone(work)));
         let outcome = caught(|| run(self, &mut resident));
         self.pool.runs(index, None);
+        self.pool.upscaler_holds(self.upscalers.held());
         self.residents.insert(index, resident);
         outcome
     }
@@ -242,8 +251,7 @@ impl Device {
         if let Some(reason) = hopeless.filter(|_| !is_there) {
             return Err(not_loaded(self, reason));
         }
-        let going = self.pool.to_drop_for(index, work);
-        self.drop_models(&going);
+        self.make_room(index, work);
         if is_there {
             return Ok(());
         }
@@ -290,9 +298,10 @@ impl Device {
 
     fn settle(&mut self, Loaded { index, result, took }: Loaded) {
         match result {
-            Ok(LoadedModel { info, memory, model }) => {
+            Ok(LoadedModel { info, memory, mut model }) => {
                 tracing::info!(model = %info.name, device = %info.device, reason = %info.device_reason, ?took, "model loaded");
-                let info = Arc::new(info);
+                let info = Arc::new(ModelInfo { upscalers: self.upscalers.folder().cloned(), ..info });
+                model.set_upscalers(self.upscalers.clone());
                 self.residents.insert(index, Resident { info: Arc::clone(&info), model });
                 self.pool.loaded(index, Ok((info, memory)));
             }
@@ -324,6 +333,7 @@ impl Device {
         while let Some(step) = self.pool.next_step() {
             match step {
                 Step::Drop(indices) => self.drop_models(&indices),
+                Step::DropUpscaler => self.drop_upscaler(),
                 Step::Refuse(index, reason) => self.pool.loaded(index, Err(NotLoaded::Failed(reason))),
                 Step::Load { index, beside: true } => self.loader.start(index, self.pool.new_watch()),
                 Step::Load { index, beside: false } => {
@@ -413,60 +423,6 @@ impl Device {
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
-    }
-
-    /// Times the default model if the settings require it and it has no timings yet. Once only: a model that cannot make the warm-up's
-    /// image would otherwise try after every job.
-    fn measure_default(&mut self) {
-        if self.settings.measure_at_start
-            && !self.is_measured
-            && self.pool.timings(DEFAULT).step().is_none()
-            && let Some(mut resident) = self.residents.remove(&DEFAULT)
-        {
-            self.is_measured = self.measure(&mut resident);
-            self.residents.insert(DEFAULT, resident);
-        }
-    }
-
-    /// Warm-up: times a three-step image so that forecasts exist; stops when a job arrives. Returns whether it ran to its end.
-    fn measure(&self, resident: &mut Resident) -> bool {
-        let info = Arc::clone(&resident.info);
-        let request = ImageRequest {
-            prompt: Some("a picture".into()),
-            num_inference_steps: Some(MEASURED_STEPS.into()),
-            seed: Some(0),
-            scheduler: info.scheduler.is_none().then(|| SchedulerKind::Euler.as_str().to_owned()),
-            ..ImageRequest::default()
-        };
-        let Ok(spec) = request.validate(&Limits::DEFAULT, &info) else { return true };
-        let (progress, _) = watch::channel(JobProgress::default());
-        let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
-        let wanted = Arc::clone(&self.wanted);
-        let is_cancelled: StopCheck = Arc::new(move || wanted.load(Ordering::Relaxed) > 0);
-        let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
-        let (stage, clock) = (Stage::Whole, StepClock::new(self.settings.now));
-        let mut monitor = ImageJobMonitor { watched: &watched, part: 0, parts: 1, stage, clock, metrics: None };
-        match caught(|| of_model(|| resident.model.image(&spec, 0, RunContext::new(&mut monitor)))) {
-            Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),
-            Err(BackendError::Cancelled) => return false,
-            Err(error) => tracing::debug!(%error, "the warm-up measured nothing"),
-        }
-        true
-    }
-
-    /// Records an image's timings if it is of the kind that estimates are for: the model's own size, and guided unless the model usually
-    /// is not.
-    fn learn(&self, index: usize, spec: &ImageSpec, info: &ModelInfo, clock: &StepClock) {
-        let is_guided = |scale: f64| scale > 1.0;
-        let is_usual = is_guided(spec.guidance_scale) == info.defaults.guidance_scale.is_none_or(is_guided);
-        if is_usual
-            && matches!(spec.mode(), ImageMode::TextToImage)
-            && spec.hires.is_none()
-            && (spec.width, spec.height) == (info.default_width, info.default_height)
-            && let Some((steps, stepping)) = clock.steps()
-        {
-            self.pool.learn(index, |timings| timings.image(steps, stepping, self.since(clock.started)));
-        }
     }
 
     fn fail(&self, reason: String) {

@@ -42,6 +42,7 @@ use crate::{
         local::{
             memory::MemoryPlan,
             model::{BegunImage, DeviceModel, ImageOutput, LoadedModel},
+            upscalers::Upscalers,
         },
         video_file::VideoShape,
     },
@@ -114,7 +115,7 @@ impl LoadedModel {
             ..info(facts, motion.name(), remarks, loaded.policy())?
         };
         let motion = Motion::Closed(motion, policy);
-        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), controls, motion, memory }) })
+        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), controls, motion, memory, upscalers: Upscalers::default() }) })
     }
 
     /// The facts that [`Self::load`] would report, from the model's configurations and its tokenizer; no tensor is read.
@@ -155,7 +156,8 @@ impl LoadedModel {
             ..of_policy(motion.policy())
         };
         let controls = ControlNets::new(None, memory.clone());
-        let model = Box::new(LocalModel { images: None, controls, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
+        let (motion, upscalers) = (Motion::Open(Box::new(motion)), Upscalers::default());
+        let model = Box::new(LocalModel { images: None, controls, motion, memory: memory.clone(), upscalers });
         Ok(Self { info, memory, model })
     }
 }
@@ -220,6 +222,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         defaults: ModelDefaults::default(),
         adapters: None,
         controlnets: None,
+        upscalers: None,
         remarks: Vec::new(),
     }
 }
@@ -229,6 +232,7 @@ struct LocalModel {
     controls: ControlNets,
     motion: Motion,
     memory: MemoryPlan,
+    upscalers: Upscalers,
 }
 
 enum Motion {
@@ -279,6 +283,10 @@ impl LocalModel {
 }
 
 impl DeviceModel for LocalModel {
+    fn set_upscalers(&mut self, upscalers: Upscalers) {
+        self.upscalers = upscalers;
+    }
+
     fn image(&mut self, spec: &ImageSpec, seed: u64, context: RunContext<'_>) -> Result<ImageOutput> {
         if let Some(hires) = spec.hires() {
             return self.image_in_two_passes(spec, hires, seed, context);

@@ -36,10 +36,14 @@ impl LocalModel {
         cut.extend(truncated(model, own, negative, spec.prompt_syntax(), hires.guidance_scale())?);
         embeddings.extend(images.embeddings_of(&params).into_iter().filter(|used| !embeddings.contains(used)).collect::<Vec<_>>());
         let upscaler = hires.upscaler();
-        let by_pixels = |image: &image::RgbImage, size: (u32, u32)| upscaler.enlarged(image, size);
+        let upscalers = &self.upscalers;
+        let by_pixels = |image: &image::RgbImage, size: (u32, u32)| match upscaler.network() {
+            Some(name) => upscalers.enlarge_rgb(name, image, size, &stop),
+            None => upscaler.enlarged(image, size),
+        };
         let enlarge = match upscaler {
-            Upscaler::Latent(way) => Enlarge::Latents(way),
-            Upscaler::None | Upscaler::Lanczos | Upscaler::Nearest => Enlarge::Image(&by_pixels),
+            Upscaler::Latent(way) => Enlarge::Latents(*way),
+            Upscaler::None | Upscaler::Lanczos | Upscaler::Nearest | Upscaler::Network(_) => Enlarge::Image(&by_pixels),
         };
         let second = SecondPass { params, strength: hires.strength(), enlarged: hires.enlarged(), enlarge };
         let image = model.image_in_two_passes(&first, &second, context);

@@ -51,6 +51,20 @@ impl PartialEq for Kept {
     }
 }
 
+/// What enlarging an image with a network takes, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Enlarging {
+    /// The network's weights, which stay loaded.
+    pub(crate) weights: u64,
+    /// The rest, during the call.
+    pub(crate) working: u64,
+}
+
+/// The process's memory at the peak of an enlargement, without any model, in bytes.
+pub(crate) fn peak_without_model(Enlarging { weights, working }: Enlarging) -> u64 {
+    with_margin([PROCESS_BYTES, weights, working].into_iter().fold(0, u64::saturating_add))
+}
+
 /// The memory that jobs need with the device's models, and the limit. The default knows no model and refuses no job.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryPlan {
@@ -103,7 +117,7 @@ impl MemoryPlan {
     pub(crate) fn weights_of(&self, work: &Work) -> u64 {
         self.weights_for(match work {
             Work::Image(spec) => return self.weights_for(false).saturating_add(self.controlnets_of(spec)),
-            Work::Video(VideoSpec::Remote(_)) => false,
+            Work::Video(VideoSpec::Remote(_)) | Work::Upscale(_) => false,
             Work::Video(VideoSpec::Scenes(spec)) => spec.moves(),
             Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_)) => true,
         })
@@ -121,9 +135,15 @@ impl MemoryPlan {
         let of_job = match work {
             Some(Work::Image(spec)) => self.images(spec),
             Some(Work::Video(spec)) => self.video(spec),
-            None => None,
+            Some(Work::Upscale(_)) | None => None,
         };
         of_job.unwrap_or_else(|| self.total(0, false)).saturating_add(with_margin(others))
+    }
+
+    /// The same for a job during which a network enlarges an image: between two steps of the model, never during one.
+    pub(crate) fn beside_enlarging(&self, work: &Work, others: u64, Enlarging { weights, working }: Enlarging) -> u64 {
+        let others = others.saturating_add(weights);
+        self.beside(Some(work), others).max(self.beside(None, others.saturating_add(working)))
     }
 
     /// Records that the motion model has been dropped, together with the image model.

@@ -14,9 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diffusion_core::adapters::UpscalerFolder;
 use tokio::sync::watch;
 
-pub(super) use self::state::Slot;
+pub(super) use self::state::{Going, Slot};
 use self::state::State;
 pub use self::{
     load_watch::LoadWatch,
@@ -24,7 +25,7 @@ pub use self::{
 };
 use super::{
     caught::{NotLoaded, guarded},
-    memory::MemoryPlan,
+    memory::{Enlarging, MemoryPlan},
     model::{LoadedModel, ModelState},
     timings::Timings,
 };
@@ -70,6 +71,8 @@ pub(super) struct Pool {
     models: Vec<ModelSetup>,
     settings: PoolSettings,
     now: fn() -> Instant,
+    /// The upscalers that requests for any of the models may choose.
+    upscalers: Option<UpscalerFolder>,
     state: Mutex<State>,
     changed: watch::Sender<()>,
 }
@@ -88,13 +91,20 @@ pub(super) enum Step {
     Load { index: usize, beside: bool },
     /// Refuse to load this one, with the reason.
     Refuse(usize, String),
+    /// Drop the loaded upscaler.
+    DropUpscaler,
 }
 
 impl Pool {
     /// The first model is the default one.
     pub(super) fn new(models: Vec<ModelSetup>, settings: PoolSettings, now: fn() -> Instant) -> Self {
         let state = Mutex::new(State::new(models.len(), now()));
-        Self { models, settings, now, state, changed: watch::Sender::new(()) }
+        Self { models, settings, now, upscalers: None, state, changed: watch::Sender::new(()) }
+    }
+
+    /// The same with upscalers that requests may choose.
+    pub(super) fn with_upscalers(self, upscalers: Option<UpscalerFolder>) -> Self {
+        Self { upscalers, ..self }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -178,7 +188,9 @@ impl Pool {
     pub(super) fn open(&self, index: usize) -> Result<OpenModel, NotLoaded> {
         let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
         let opened = guarded(|| model.open());
-        let facts = opened.as_ref().map(|model| model.facts.clone().map(|(info, memory)| (Arc::new(info), memory)));
+        let facts = opened.as_ref().map(|model| model.facts.clone().map(|(info, memory)| {
+            (Arc::new(ModelInfo { upscalers: self.upscalers.clone(), ..info }), memory)
+        }));
         self.change(|state| state.opened(index, facts, (self.now)()));
         opened
     }
@@ -220,9 +232,34 @@ impl Pool {
         self.lock().next_step((self.now)(), &self.settings)
     }
 
-    /// The models to drop so that this job fits, its own model's weights included.
-    pub(super) fn to_drop_for(&self, index: usize, work: &Work) -> Vec<usize> {
-        self.lock().to_drop_for(index, work, self.settings.budget)
+    /// What to drop so that this job fits, its own model's weights and those of the upscaler that it needs included.
+    pub(super) fn to_drop_for(&self, index: usize, work: &Work, enlarging: Enlarging) -> Going {
+        self.lock().to_drop_for(index, work, enlarging, self.settings.budget)
+    }
+
+    /// The models to drop so that an enlargement fits; `limit` is the total that the process may hold, in bytes.
+    pub(super) fn to_drop_for_upscaling(&self, enlarging: Enlarging, limit: Option<u64>) -> Vec<usize> {
+        self.lock().to_drop_for_upscaling(enlarging, (limit, self.settings.budget))
+    }
+
+    /// Records the bytes that the upscaler holds, and needs while it runs.
+    pub(super) fn upscaler_holds(&self, bytes: u64) {
+        let now = (self.now)();
+        let mut state = self.lock();
+        (state.upscaler, state.upscaler_used) = (bytes, now);
+    }
+
+    /// Records that the upscaler was dropped.
+    pub(super) fn upscaler_dropped(&self) {
+        self.upscaler_holds(0);
+        if let Some(release) = self.settings.release {
+            release();
+        }
+    }
+
+    /// Records whether an enlargement runs, during which loaders hold back.
+    pub(super) fn upscales(&self, is_running: bool) {
+        self.lock().works.store(is_running, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// The time until the next model has been idle for too long; `None` if none will be.

@@ -12,7 +12,12 @@ use super::{LoadWatch, ModelView, PoolSettings, Step};
 use crate::{
     backend::{
         Readiness, Refusal,
-        local::{caught::NotLoaded, memory::MemoryPlan, model::ModelState, timings::Timings},
+        local::{
+            caught::NotLoaded,
+            memory::{Enlarging, MemoryPlan, peak_without_model},
+            model::ModelState,
+            timings::Timings,
+        },
     },
     model_info::ModelInfo,
     work::Work,
@@ -118,6 +123,15 @@ impl Slot {
     }
 }
 
+/// What is dropped for a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::backend::local) struct Going {
+    /// Whether the upscaler is.
+    pub(in crate::backend::local) upscaler: bool,
+    /// The models.
+    pub(in crate::backend::local) models: Vec<usize>,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) slots: Vec<Slot>,
@@ -127,6 +141,10 @@ pub(super) struct State {
     pub(super) running: Option<(usize, Arc<Work>)>,
     /// Whether a job runs; loaders read it.
     pub(super) works: Arc<AtomicBool>,
+    /// The bytes that the loaded upscaler holds, and what it needs beside them while it runs.
+    pub(super) upscaler: u64,
+    /// When it last ran.
+    pub(super) upscaler_used: Instant,
 }
 
 impl State {
@@ -144,7 +162,14 @@ impl State {
             watch: None,
             unload_requested: false,
         };
-        Self { slots: (0..models).map(|_| slot()).collect(), queued: VecDeque::new(), running: None, works: Arc::default() }
+        Self {
+            slots: (0..models).map(|_| slot()).collect(),
+            queued: VecDeque::new(),
+            running: None,
+            works: Arc::default(),
+            upscaler: 0,
+            upscaler_used: now,
+        }
     }
 
     pub(super) fn stop_loading(&self) {
@@ -176,9 +201,14 @@ impl State {
     }
 
     /// The memory that all models but this one hold.
-    fn held_beside(&self, index: usize) -> u64 {
+    fn models_beside(&self, index: usize) -> u64 {
         let others = self.slots.iter().enumerate().filter(|(other, slot)| *other != index && slot.is_held());
         others.map(|(_, slot)| slot.weights()).fold(0, u64::saturating_add)
+    }
+
+    /// The memory that everything but this model holds.
+    fn held_beside(&self, index: usize) -> u64 {
+        self.models_beside(index).saturating_add(self.upscaler)
     }
 
     /// Whether a model can be loaded beside those in memory and beside the running job.
@@ -259,6 +289,9 @@ impl State {
         if !going.is_empty() {
             return Some(Step::Drop(going));
         }
+        if self.upscaler > 0 && settings.idle.is_some_and(|idle| now.saturating_duration_since(self.upscaler_used) >= idle) {
+            return Some(Step::DropUpscaler);
+        }
         if self.is_loading() {
             return None;
         }
@@ -270,6 +303,10 @@ impl State {
         if self.fits(index, settings.budget) {
             return Some(Step::Load { index, beside: slot.may_load_beside() });
         }
+        // It is loaded again in no time.
+        if self.upscaler > 0 {
+            return Some(Step::DropUpscaler);
+        }
         match self.by_use(index).first() {
             Some(least_used) => Some(Step::Drop(vec![*least_used])),
             // No other model is loaded. The memory of its jobs is checked when they arrive.
@@ -277,16 +314,39 @@ impl State {
         }
     }
 
-    /// The ready models to drop, the least recently used first, until the job and its model fit.
-    pub(super) fn to_drop_for(&self, index: usize, work: &Work, budget: Option<u64>) -> Vec<usize> {
-        let Some(plan) = self.slots.get(index).and_then(|slot| slot.memory.as_ref()) else { return Vec::new() };
-        let weights = plan.weights_of(work);
-        let mut others = self.held_beside(index);
+    /// What to drop so that the job and its model fit, and the upscaler that it needs: first an upscaler that it does not need, then ready
+    /// models, the least recently used first.
+    pub(super) fn to_drop_for(&self, index: usize, work: &Work, enlarging: Enlarging, budget: Option<u64>) -> Going {
+        let Some(plan) = self.slots.get(index).and_then(|slot| slot.memory.as_ref()) else { return Going::default() };
+        let weights = plan.weights_of(work).saturating_add(enlarging.weights);
+        let is_over = |others: u64| {
+            budget.is_some_and(|budget| weights.saturating_add(others) > budget)
+                || plan.limit().is_some_and(|limit| plan.beside_enlarging(work, others, enlarging) > limit)
+        };
+        // One that the job needs is counted with it.
+        let idle_upscaler = if enlarging.weights == 0 { self.upscaler } else { 0 };
+        let mut others = self.models_beside(index);
+        let upscaler = idle_upscaler > 0 && is_over(others.saturating_add(idle_upscaler));
+        if !upscaler {
+            others = others.saturating_add(idle_upscaler);
+        }
+        Going { upscaler, models: self.until(others, index, is_over) }
+    }
+
+    /// The ready models to drop so that an enlargement without a model fits, the least recently used first.
+    pub(super) fn to_drop_for_upscaling(&self, enlarging: Enlarging, (limit, budget): (Option<u64>, Option<u64>)) -> Vec<usize> {
+        let is_over = |others: u64| {
+            let beside = Enlarging { weights: enlarging.weights.saturating_add(others), ..enlarging };
+            budget.is_some_and(|budget| beside.weights > budget) || limit.is_some_and(|limit| peak_without_model(beside) > limit)
+        };
+        self.until(self.models_beside(usize::MAX), usize::MAX, is_over)
+    }
+
+    /// The ready models to drop, without `but`, until what is held is no longer too much.
+    fn until(&self, mut others: u64, but: usize, is_over: impl Fn(u64) -> bool) -> Vec<usize> {
         let mut going = Vec::new();
-        for least_used in self.by_use(index) {
-            let is_over = budget.is_some_and(|budget| weights.saturating_add(others) > budget)
-                || plan.limit().is_some_and(|limit| plan.beside(Some(work), others) > limit);
-            if !is_over {
+        for least_used in self.by_use(but) {
+            if !is_over(others) {
                 break;
             }
             others = others.saturating_sub(self.slots.get(least_used).map_or(0, Slot::weights));
@@ -297,7 +357,8 @@ impl State {
 
     pub(super) fn until_idle(&self, now: Instant, idle: Duration) -> Option<Duration> {
         let ready = self.slots.iter().filter(|slot| slot.stage == Stage::Ready);
-        ready.map(|slot| (slot.used + idle).saturating_duration_since(now)).min()
+        let used = ready.map(|slot| slot.used).chain((self.upscaler > 0).then_some(self.upscaler_used));
+        used.map(|used| (used + idle).saturating_duration_since(now)).min()
     }
 
     pub(super) fn begin(&mut self, index: usize, watch: LoadWatch) {
