@@ -15,13 +15,17 @@ use std::{
 use anyhow::Result;
 use candle_core::Device;
 use cpu_kernels::Priority;
-use diffusion_core::{adapters::AdapterChoice, policy::ExecutionPolicy};
-use generation::{LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings};
+use diffusion_core::{
+    adapters::{AdapterChoice, UpscalerFolder},
+    policy::ExecutionPolicy,
+};
+use generation::{LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings, Upscalers};
 
 use crate::{
     ALLOCATOR,
     adapters::Folders,
     engine,
+    failure::Usage,
     model::{EMBEDDED, Model},
     output,
     parts::Parts,
@@ -65,7 +69,28 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
         idle: settings.pool.idle_seconds.map(Duration::from_secs),
         release: Some(|| ALLOCATOR.trim()),
     };
-    Ok(LocalBackend::start_pool(LocalSettings { measure_at_start: true, ..LocalSettings::new(Instant::now) }, models, pool)?)
+    let upscalers = upscalers(settings, devices)?;
+    Ok(LocalBackend::start_with(LocalSettings { measure_at_start: true, ..LocalSettings::new(Instant::now) }, models, pool, upscalers)?)
+}
+
+/// The upscalers of the folder of the settings, on the device of the models.
+///
+/// # Errors
+/// [`Usage`] if the folder does not exist or cannot be read.
+fn upscalers(settings: &Settings, devices: Devices) -> Result<Upscalers, Usage> {
+    let Some(folder) = &settings.upscalers.folder else { return Ok(Upscalers::default()) };
+    let refused = |error: diffusion_core::Error| Usage(format!("setting upscalers.folder: {error}"));
+    let folder = UpscalerFolder::open(folder).map_err(refused)?;
+    for remark in folder.remarks().map_err(refused)? {
+        tracing::warn!("{remark}");
+    }
+    let compute = settings.compute.clone();
+    Ok(Upscalers::new(folder, move || {
+        lower_priority();
+        let policy = devices.policy(&compute)?;
+        let limit = engine::memory_limit(&compute, &policy);
+        Ok((policy, limit))
+    }))
 }
 
 /// The device that models share: a second handle to a GPU would be a second context on it.

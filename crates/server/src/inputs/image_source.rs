@@ -98,6 +98,24 @@ impl ImageSource<'_> {
         Ok(GivenImage { image: image?, address: Some(url).filter(|url| url.as_str().len() <= LONGEST_ADDRESS) })
     }
 
+    /// The picture at its own size, with its transparency.
+    pub(crate) async fn whole(&self, source: String, asker: Requester<'_>) -> Result<DynamicImage, SourceError> {
+        let (bytes, held) = match as_url(&source) {
+            None => (Bytes::Text(source), None),
+            Some(url) => match self.own_file(&url, asker).await? {
+                Some(bytes) => (Bytes::Raw(bytes), None),
+                None => {
+                    let (bytes, held) = self.fetch(&source, asker).await?;
+                    (Bytes::Raw(bytes), Some(held))
+                }
+            },
+        };
+        let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
+        let decoded = web::block(move || decode_whole(file_bytes(bytes)?).map_err(SourceError::Refused)).await.map_err(Problem::from)?;
+        drop(held);
+        decoded
+    }
+
     /// The file of one of our own URLs; `None` for other URLs.
     async fn own_file(&self, url: &Url, asker: Requester<'_>) -> Result<Option<Vec<u8>>, SourceError> {
         let Ok(base) = Url::parse(asker.base_url) else { return Ok(None) };
@@ -154,14 +172,17 @@ enum Bytes {
 }
 
 fn decode_blocking(bytes: Bytes) -> Result<RgbImage, SourceError> {
-    let bytes = match bytes {
-        Bytes::Raw(bytes) => bytes,
+    decode_bytes(file_bytes(bytes)?).map_err(SourceError::Refused)
+}
+
+fn file_bytes(bytes: Bytes) -> Result<Vec<u8>, SourceError> {
+    match bytes {
+        Bytes::Raw(bytes) => Ok(bytes),
         Bytes::Text(text) => image_text::bytes(&text).map_err(|error| match error {
             TextError::NeitherForm => SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()),
             TextError::Claimed(_) => SourceError::Refused(error.to_string()),
-        })?,
-    };
-    decode_bytes(bytes).map_err(SourceError::Refused)
+        }),
+    }
 }
 
 /// Decodes a file, or says in a sentence why it cannot. Takes long, and needs much memory.

@@ -1,12 +1,15 @@
-//! `POST /sdapi/v1/extra-single-image` and `/extra-batch-images`: resizing pictures without a model.
+//! `POST /sdapi/v1/extra-single-image` and `/extra-batch-images`: resizing pictures by resampling, and by networks in held jobs.
 
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use diffusion_core::imaging::{Part, resized_part};
-use generation::{Limits, Upscaler, limits::SHARE, png};
+use diffusion_core::{
+    adapters::UpscalerFolder,
+    imaging::{Part, resized_part},
+};
+use generation::{JobOutput, Limits, UpscaleRequest, UpscaledSize, Upscaler, jobs::Work, limits::SHARE, png};
 use image::RgbImage;
 use serde_json::{Value, json};
 
@@ -16,8 +19,13 @@ use super::{
 };
 use crate::{
     access::Caller,
+    api::{
+        metadata::JobMetadata,
+        submission::{Submission, finished},
+        tasks::metadata::TaskMetadata,
+    },
     http::{JsonBodyProblems, Problem, QueueProblems, RequestBody, RequestNotes, check_type, offload},
-    inputs::{Body, EXAMPLE_IMAGE, Fields, Requester, Row, SourceError, TypeFault, body_table, rows},
+    inputs::{Body, EXAMPLE_IMAGE, Fields, Requester, Row, SourceError, TypeFault, body_table, rows, value_error},
     state::ApiState,
 };
 
@@ -141,7 +149,7 @@ pub(crate) async fn batch(request: HttpRequest, caller: Caller, payload: Payload
 }
 
 /// What is done to every picture.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Resizing {
     first: Upscaler,
     second: Option<(Upscaler, f64)>,
@@ -164,9 +172,16 @@ async fn resized(
 ) -> Result<(String, Vec<String>), Problem> {
     check_type(request)?;
     let (bytes, held) = state.read_picture(body, request).await?;
-    let mut body = offload(bytes.len(), move || if is_batch { BATCH.parse(&bytes) } else { SINGLE.parse(&bytes) }).await??;
+    let body = offload(bytes.len(), move || if is_batch { BATCH.parse(&bytes) } else { SINGLE.parse(&bytes) }).await??;
+    let folder = state.local().upscalers().folder().cloned();
+    // A network's file is read unless it is known.
+    let (mut body, resizing) = web::block(move || {
+        let mut body = body;
+        let resizing = resizing(&mut body, folder.as_ref());
+        (body, resizing)
+    })
+    .await?;
     RequestNotes::new(std::mem::take(&mut body.named.ignored), Vec::new()).tell(request);
-    let resizing = resizing(&mut body);
     let Some(resizing) = resizing.filter(|_| body.faults.is_empty()) else {
         return Err(Problem::invalid(std::mem::take(&mut body.faults)));
     };
@@ -180,7 +195,17 @@ async fn resized(
             SourceError::Refused(reason) => body.fault(field, reason),
             SourceError::Failed(error) => *error,
         })?;
-        let made = web::block(move || made(&image.image, resizing)).await?;
+        let size = size_of(image.image.dimensions(), resizing.to).map_err(|reason| body.fault(field, reason))?;
+        let mut layers = Vec::new();
+        for (upscaler, field) in resizing.upscalers() {
+            let layer = match upscaler.network() {
+                None => None,
+                Some(name) => Some(by_network(name, &image.image, size, caller, state).await.map_err(|problem| of_field(problem, field))?),
+            };
+            layers.push(layer);
+        }
+        let resizing_of_one = resizing.clone();
+        let made = web::block(move || made(&image.image, size, &resizing_of_one, layers)).await?;
         let (file, size) = made.map_err(|reason| body.fault(field, reason))?;
         said = format!("Resized to {}x{} by {}", size.0, size.1, resizing.first);
         files.push(file);
@@ -189,9 +214,53 @@ async fn resized(
     Ok((said, files))
 }
 
-fn resizing(body: &mut Body<Extras>) -> Option<Resizing> {
+/// A picture, enlarged by a network in a job that this request waits for: hanging up cancels it.
+async fn by_network(name: &str, image: &RgbImage, size: (u32, u32), caller: &Caller, state: &ApiState) -> Result<RgbImage, Problem> {
+    let folder = state.local().upscalers().folder().cloned();
+    let request = UpscaleRequest {
+        image: Some(image.clone().into()),
+        upscaler: Some(name.to_owned()),
+        size: UpscaledSize::Exact(size),
+        ..UpscaleRequest::default()
+    };
+    let spec = web::block(move || request.validate(folder.as_ref())).await?.map_err(|faults| {
+        let reason = |message: String| message.strip_prefix("Value error, ").map_or(message.clone(), str::to_owned);
+        Problem::invalid(faults.into_iter().map(|fault| value_error(fault.field, reason(fault.message), &Value::Null)).collect())
+    })?;
+    let metadata = JobMetadata::Task(TaskMetadata::default());
+    let submission = Submission::identified(caller.clone(), None);
+    let (job, _) = submission.hold(state, "img", Work::Upscale(spec), None, metadata).await?;
+    let output = finished(state, "Upscaling", job).await.map_err(Problem::of_run)?;
+    let JobOutput::Images(images) = &output.output else { return Err(Problem::internal()) };
+    images.first().map(|image| image.image.clone()).ok_or_else(Problem::internal)
+}
+
+/// A problem under the web UI's names of fields.
+fn of_field(mut problem: Problem, upscaler: &'static str) -> Problem {
+    for fault in &mut problem.fields {
+        let name = match fault.loc.get(1).and_then(Value::as_str) {
+            Some("upscaler") => upscaler,
+            Some("scale" | "size") => "upscaling_resize",
+            Some(_) | None => continue,
+        };
+        if let Some(field) = fault.loc.get_mut(1) {
+            *field = name.into();
+        }
+    }
+    problem
+}
+
+impl Resizing {
+    /// The upscalers and the fields that name them.
+    fn upscalers(&self) -> impl Iterator<Item = (&Upscaler, &'static str)> {
+        let second = self.second.as_ref().map(|(upscaler, _)| (upscaler, "upscaler_2"));
+        std::iter::once((&self.first, "upscaler_1")).chain(second)
+    }
+}
+
+fn resizing(body: &mut Body<Extras>, folder: Option<&UpscalerFolder>) -> Option<Resizing> {
     let names = [("upscaler_1", body.request.upscaler_1.take()), ("upscaler_2", body.request.upscaler_2.take())];
-    let [first, second] = names.map(|(field, name)| upscaler(body, field, name.as_deref().unwrap_or("None")));
+    let [first, second] = names.map(|(field, name)| upscaler(body, field, name.as_deref().unwrap_or("None"), folder));
     let Extras { resize_mode, factor, width, height, crop, visibility, .. } = body.request;
     let side = |side: Option<i128>| side.and_then(|side| u32::try_from(side).ok()).unwrap_or(512);
     let (width, height) = (side(width), side(height));
@@ -205,8 +274,8 @@ fn resizing(body: &mut Body<Extras>) -> Option<Resizing> {
     Some(Resizing { first: first?, second: visible.map(|share| (second, share)), to })
 }
 
-fn upscaler(body: &mut Body<Extras>, field: &'static str, name: &str) -> Option<Upscaler> {
-    match name.parse::<Upscaler>() {
+fn upscaler(body: &mut Body<Extras>, field: &'static str, name: &str, folder: Option<&UpscalerFolder>) -> Option<Upscaler> {
+    match Upscaler::choose(name, folder) {
         Ok(Upscaler::Latent(_)) => {
             let fault = ("value_error", "Value error, it enlarges latents: GET /sdapi/v1/upscalers lists what enlarges pictures");
             body.look(|fields| fields.value_fault(field, fault));
@@ -214,23 +283,14 @@ fn upscaler(body: &mut Body<Extras>, field: &'static str, name: &str) -> Option<
         }
         Ok(upscaler) => Some(upscaler),
         Err(error) => {
-            body.look(|fields| fields.rule_fault(field, generation::FieldErrorKind::Value { error: error.to_string() }));
+            body.look(|fields| fields.rule_fault(field, generation::FieldErrorKind::Value { error }));
             None
         }
     }
 }
 
-/// The file of a resized picture, base64, and its size.
-fn made(image: &RgbImage, resizing: Resizing) -> Result<(String, (u32, u32)), String> {
-    let Resizing { first, second, to } = resizing;
-    // The web UI does nothing without an upscaler.
-    let image = if first == Upscaler::None && second.is_none() { image.clone() } else { enlarged(image, (first, second), to)? };
-    let file = png::encode_fast(&image).map_err(|error| error.to_string())?;
-    Ok((BASE64_STANDARD.encode(file), image.dimensions()))
-}
-
-fn enlarged(image: &RgbImage, (first, second): (Upscaler, Option<(Upscaler, f64)>), to: Target) -> Result<RgbImage, String> {
-    let (width, height) = image.dimensions();
+/// The size of the enlarged picture, before it is cropped.
+fn size_of((width, height): (u32, u32), to: Target) -> Result<(u32, u32), String> {
     let by = |factor: f64| {
         // A cast from float saturates.
         let side = |side: u32| ((f64::from(side) * factor) as u32).max(1);
@@ -245,7 +305,30 @@ fn enlarged(image: &RgbImage, (first, second): (Upscaler, Option<(Upscaler, f64)
     if size.0.max(size.1) > SIDE.1 {
         return Err(format!("it would have {}x{} pixels, and a side of a resized picture has at most {}", size.0, size.1, SIDE.1));
     }
-    let enlarge = |upscaler: Upscaler| upscaler.enlarged(image, size).map_err(|error| error.to_string());
+    Ok(size)
+}
+
+/// The file of a resized picture, base64, and its size. `layers` are the results of the upscalers that are networks.
+fn made(
+    image: &RgbImage,
+    size: (u32, u32),
+    resizing: &Resizing,
+    layers: Vec<Option<RgbImage>>,
+) -> Result<(String, (u32, u32)), String> {
+    // The web UI does nothing without an upscaler.
+    let does_nothing = resizing.first == Upscaler::None && resizing.second.is_none();
+    let image = if does_nothing { image.clone() } else { enlarged(image, size, resizing, layers)? };
+    let file = png::encode_fast(&image).map_err(|error| error.to_string())?;
+    Ok((BASE64_STANDARD.encode(file), image.dimensions()))
+}
+
+fn enlarged(image: &RgbImage, size: (u32, u32), resizing: &Resizing, layers: Vec<Option<RgbImage>>) -> Result<RgbImage, String> {
+    let Resizing { first, second, to } = resizing;
+    let mut layers = layers.into_iter();
+    let mut enlarge = |upscaler: &Upscaler| match layers.next().flatten() {
+        Some(layer) => Ok(layer),
+        None => upscaler.enlarged(image, size).map_err(|error| error.to_string()),
+    };
     let mut result = enlarge(first)?;
     if let Some((second, visibility)) = second {
         let over = enlarge(second)?;
@@ -255,7 +338,7 @@ fn enlarged(image: &RgbImage, (first, second): (Upscaler, Option<(Upscaler, f64)
             }
         }
     }
-    match to {
+    match *to {
         Target::Cropped(width, height) if result.dimensions() != (width, height) => {
             let part = Part::covering(result.dimensions(), (width, height));
             resized_part(&result, part, width, height).map_err(|error| error.to_string())

@@ -3,14 +3,18 @@
 use std::future::{Ready, ready};
 
 use actix_web::web::{self, Data, Json};
-use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
+use diffusion_core::{
+    pipelines::LatentResize,
+    schedulers::{SchedulerKind, SchedulerName},
+    weights::UpscalerConfig,
+};
 use generation::{ModelInfo, Upscaler, sampler};
 use serde_json::Map;
 
 use super::{
     models::checkpoints,
     wire::{
-        WebUiEmbeddings, WebUiLora, WebUiMemory, WebUiModel, WebUiName, WebUiSampler, WebUiScheduler, WebUiScripts, WebUiUpscaler, WebUiVae,
+        WebUiEmbeddings, WebUiLora, WebUiMemory, WebUiModel, WebUiName, WebUiRealEsrgan, WebUiSampler, WebUiScheduler, WebUiScripts, WebUiUpscaler, WebUiVae,
     },
 };
 use crate::{access::Caller, http::Problem, state::ApiState};
@@ -86,19 +90,26 @@ pub(crate) fn embeddings() -> Ready<Json<WebUiEmbeddings>> {
     ready(Json(WebUiEmbeddings::default()))
 }
 
-/// What enlarges pictures.
+/// What enlarges pictures: the built-in ones, and the networks of the operator's folder.
 #[utoipa::path(get, path = "/sdapi/v1/upscalers", tag = "automatic1111", responses((status = 200, description = "The upscalers", body = [WebUiUpscaler])))]
-pub(crate) fn upscalers() -> Ready<Json<Vec<WebUiUpscaler>>> {
-    let of =
-        |upscaler: Upscaler| WebUiUpscaler { name: upscaler.name(), model_name: None, model_path: None, model_url: None, scale: SCALE };
-    ready(Json(Upscaler::OF_IMAGES.map(of).into()))
+pub(crate) async fn upscalers(state: Data<ApiState>) -> Result<Json<Vec<WebUiUpscaler>>, Problem> {
+    let of = |name: &str, model_name, scale| WebUiUpscaler { name: name.to_owned(), model_name, model_path: None, model_url: None, scale };
+    let mut all: Vec<WebUiUpscaler> = Upscaler::OF_IMAGES.iter().map(|upscaler| of(upscaler.name(), None, SCALE)).collect();
+    all.extend(networks(&state).await?.into_iter().map(|(name, config)| of(&name, Some(config.family().to_owned()), config.scale() as f64)));
+    Ok(Json(all))
+}
+
+/// The usable networks of the operator's folder. A file that is new or has changed is read.
+async fn networks(state: &ApiState) -> Result<Vec<(String, UpscalerConfig)>, Problem> {
+    let Some(folder) = state.local().upscalers().folder().cloned() else { return Ok(Vec::new()) };
+    // A folder that cannot be read has none; a request that names one is told why.
+    Ok(web::block(move || folder.usable()).await?.unwrap_or_default())
 }
 
 /// What enlarges latents between the two passes of a picture.
 #[utoipa::path(get, path = "/sdapi/v1/latent-upscale-modes", tag = "automatic1111", responses((status = 200, description = "The modes", body = [WebUiName])))]
 pub(crate) fn latent_upscale_modes() -> Ready<Json<Vec<WebUiName>>> {
-    let latent = Upscaler::all().filter(|upscaler| matches!(upscaler, Upscaler::Latent(_)));
-    ready(Json(latent.map(|upscaler| WebUiName { name: upscaler.name() }).collect()))
+    ready(Json(LatentResize::ALL.into_iter().map(|way| WebUiName { name: way.name() }).collect()))
 }
 
 /// Hypernetworks: none.
@@ -119,10 +130,11 @@ pub(crate) fn face_restorers() -> Ready<Json<Vec<WebUiName>>> {
     ready(Json(Vec::new()))
 }
 
-/// Real-ESRGAN models of the web UI's own downloads: none.
-#[utoipa::path(get, path = "/sdapi/v1/realesrgan-models", tag = "automatic1111", responses((status = 200, description = "An empty list", body = [WebUiName])))]
-pub(crate) fn realesrgan_models() -> Ready<Json<Vec<WebUiName>>> {
-    ready(Json(Vec::new()))
+/// The networks of the operator's folder: files of ESRGAN and Real-ESRGAN, which have one architecture.
+#[utoipa::path(get, path = "/sdapi/v1/realesrgan-models", tag = "automatic1111", responses((status = 200, description = "The networks", body = [WebUiRealEsrgan])))]
+pub(crate) async fn realesrgan_models(state: Data<ApiState>) -> Result<Json<Vec<WebUiRealEsrgan>>, Problem> {
+    let of = |(name, config): (String, UpscalerConfig)| WebUiRealEsrgan { path: name.clone(), name, scale: config.scale() as u64 };
+    Ok(Json(networks(&state).await?.into_iter().map(of).collect()))
 }
 
 /// Scripts: none.

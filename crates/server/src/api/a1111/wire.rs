@@ -185,8 +185,9 @@ pub(crate) struct WebUiEmbeddings {
 pub(crate) struct WebUiUpscaler {
     /// Its name.
     #[schema(example = "Lanczos")]
-    pub(crate) name: &'static str,
-    /// Null.
+    pub(crate) name: String,
+    /// The architecture of a network; null for a built-in one.
+    #[schema(example = json!(null))]
     pub(crate) model_name: Option<String>,
     /// Null.
     pub(crate) model_path: Option<String>,
@@ -195,6 +196,20 @@ pub(crate) struct WebUiUpscaler {
     /// The factor that it is made for.
     #[schema(example = 4.0)]
     pub(crate) scale: f64,
+}
+
+/// A Real-ESRGAN network.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WebUiRealEsrgan {
+    /// Its name.
+    #[schema(example = "RealESRGAN_x4plus")]
+    pub(crate) name: String,
+    /// The name again: where its file is concerns the operator only.
+    #[schema(example = "RealESRGAN_x4plus")]
+    pub(crate) path: String,
+    /// The factor that it is made for.
+    #[schema(example = 4)]
+    pub(crate) scale: u64,
 }
 
 /// A name.
@@ -229,7 +244,7 @@ pub(crate) struct WebUiMemory {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebUiExtraImage {
     /// What was done, as text.
-    #[schema(example = "Upscaled to 256x256 by Lanczos")]
+    #[schema(example = "Resized to 256x256 by Lanczos")]
     pub(crate) html_info: String,
     /// The picture, base64 of a PNG.
     #[schema(content_encoding = "base64", example = "iVBORw0KGgoAAAANSUhEUgAA...")]
@@ -240,7 +255,7 @@ pub(crate) struct WebUiExtraImage {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebUiExtraImages {
     /// What was done, as text.
-    #[schema(example = "Upscaled to 256x256 by Lanczos")]
+    #[schema(example = "Resized to 256x256 by Lanczos")]
     pub(crate) html_info: String,
     /// The pictures in order, base64 of PNGs.
     #[schema(example = json!(["iVBORw0KGgoAAAANSUhEUgAA..."]))]

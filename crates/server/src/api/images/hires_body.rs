@@ -4,7 +4,7 @@
 
 use diffusion_core::schedulers::SchedulerName;
 use generation::{
-    HiresRequest, Limits, Upscaler,
+    HiresRequest, Limits,
     limits::{HIRES_SCALE, SHARE},
     validate::{DEFAULT_HIRES_SCALE, DEFAULT_HIRES_STRENGTH},
 };
@@ -27,8 +27,9 @@ pub(crate) static HIRES: Table<HiresRequest> = Table::new(
         width: Whole(LIMITS.side, |r| &mut r.width),
         /// Its height in pixels, likewise.
         height: Whole(LIMITS.side, |r| &mut r.height),
-        /// What enlarges it: its latents by AUTOMATIC1111's names, or its pixels.
-        upscaler: Text(|r| &mut r.upscaler).one_of(|| Upscaler::all().map(Upscaler::name).collect()).or(|| "Latent".into()),
+        /// What enlarges it: its latents by AUTOMATIC1111's names (`GET /sdapi/v1/latent-upscale-modes`), or its pixels by resampling or by a
+        /// network (`GET /sdapi/v1/upscalers`).
+        upscaler: Text(|r| &mut r.upscaler).or(|| "Latent".into()),
         /// The steps that repaint it, all of which are run; as many as in the first pass if absent.
         steps: Whole(LIMITS.steps, |r| &mut r.steps),
         /// The share of noise that is added before, above 0.

@@ -29,6 +29,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/v1/images/generations").post(images::handlers::generations))
         .service(path("/v1/images/edits").post(images::handlers::edits))
         .service(path("/v1/images/variations").post(images::handlers::variations))
+        .service(path("/v1/images/upscale").post(images::upscale::upscale))
         .service(path("/v1/models").get(models::list))
         .service(path("/v1/models/{model:.+}").get(models::show))
         .configure(videos::configure);

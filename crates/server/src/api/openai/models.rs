@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{self, Data, Json, Path};
 use generation::ModelView;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,6 +18,8 @@ const IMAGE_CAPABILITIES: [&str; 7] =
     ["images.generations", "images.edits", "images.edits.mask", "images.variations", "images.stream", "videos", "videos.input_reference"];
 /// What a motion model without a model of images can do.
 const MOTION_CAPABILITIES: [&str; 1] = ["videos.input_reference"];
+/// What an upscaler can do.
+const UPSCALER_CAPABILITIES: [&str; 1] = ["images.upscale"];
 /// What a service can do. Whether it takes a picture depends on its model.
 const SERVICE_CAPABILITIES: [&str; 1] = ["videos"];
 
@@ -27,7 +29,7 @@ pub(crate) struct OpenAiModels {
     /// "list".
     #[schema(example = "list")]
     pub(crate) object: &'static str,
-    /// The models, the default one first.
+    /// The models, the default one first, and the upscalers last.
     pub(crate) data: Vec<OpenAiModel>,
 }
 
@@ -46,11 +48,11 @@ pub(crate) struct OpenAiModel {
     /// "local" for a model of this machine, else the service that runs it.
     #[schema(example = "local")]
     pub(crate) owned_by: String,
-    /// What it can do: `images.generations`, `images.edits`, `images.edits.mask`, `images.variations`, `images.stream`, `videos`, and
-    /// `videos.input_reference`: videos that start from a picture.
+    /// What it can do: `images.generations`, `images.edits`, `images.edits.mask`, `images.variations`, `images.stream`, `images.upscale`,
+    /// `videos`, and `videos.input_reference`: videos that start from a picture.
     #[schema(example = json!(IMAGE_CAPABILITIES))]
     pub(crate) capabilities: Vec<&'static str>,
-    /// The model as `GET /models` has it; absent for a service's.
+    /// The model as `GET /models` has it; absent for a service's and for an upscaler.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) details: Option<Model>,
 }
@@ -58,7 +60,7 @@ pub(crate) struct OpenAiModel {
 /// The models that requests may name.
 #[utoipa::path(get, path = "/v1/models", tag = "openai", responses((status = 200, description = "The models", body = OpenAiModels)))]
 pub(crate) async fn list(state: Data<ApiState>) -> Json<OpenAiModels> {
-    std::future::ready(Json(OpenAiModels { object: "list", data: models(&state) })).await
+    Json(OpenAiModels { object: "list", data: models(&state).await })
 }
 
 /// A model that requests may name.
@@ -73,15 +75,15 @@ pub(crate) async fn list(state: Data<ApiState>) -> Json<OpenAiModels> {
     )
 )]
 pub(crate) async fn show(name: Path<String>, state: Data<ApiState>) -> Result<Json<OpenAiModel>, Problem> {
-    let models = models(&state);
+    let models = models(&state).await;
     let known = || {
         format!("there is no such model here; there are {}", models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>().join(", "))
     };
     let found = models.iter().position(|model| model.id == *name).ok_or_else(|| Problem::model_not_found(&name, &known()));
-    std::future::ready(found.and_then(|index| models.into_iter().nth(index).map(Json).ok_or_else(Problem::internal))).await
+    found.and_then(|index| models.into_iter().nth(index).map(Json).ok_or_else(Problem::internal))
 }
 
-fn models(state: &ApiState) -> Vec<OpenAiModel> {
+async fn models(state: &ApiState) -> Vec<OpenAiModel> {
     let created = seconds(state.started);
     let local = state.local().models().into_iter().map(|view| {
         let name = state.services.name_of(&view.name).to_owned();
@@ -95,7 +97,24 @@ fn models(state: &ApiState) -> Vec<OpenAiModel> {
         capabilities: SERVICE_CAPABILITIES.to_vec(),
         details: None,
     });
-    local.chain(services).collect()
+    let mut models: Vec<OpenAiModel> = local.chain(services).collect();
+    models.extend(upscalers(state).await.into_iter().map(|id| OpenAiModel {
+        id,
+        object: "model",
+        created,
+        owned_by: "local".to_owned(),
+        capabilities: UPSCALER_CAPABILITIES.to_vec(),
+        details: None,
+    }));
+    models
+}
+
+/// The names of the usable upscalers. A file that is new or has changed is read.
+async fn upscalers(state: &ApiState) -> Vec<String> {
+    let Some(folder) = state.local().upscalers().folder().cloned() else { return Vec::new() };
+    // A folder that cannot be read has none; a request that names one is told why.
+    let usable = web::block(move || folder.usable()).await;
+    usable.ok().and_then(Result::ok).unwrap_or_default().into_iter().map(|(name, _)| name).collect()
 }
 
 fn of_machine(id: String, view: ModelView, created: u64) -> OpenAiModel {

@@ -9,17 +9,20 @@ use crate::{
         error::StoreError,
         store::{JobIds, KeptFile, PendingCancel, QueuedJob, consistency, consistency::Facts, counts::Counts},
     },
-    work::Priority,
+    work::{Priority, UPSCALERS},
 };
 
 /// All waiting jobs, the oldest first.
 pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreError> {
     // Damaged work names no model; the claim will report it.
-    let sql = "SELECT id, owner, priority, parts, provider,
-               iif(json_valid(work), coalesce(work ->> '$.pictures.model', work ->> '$.video.scenes.model', work ->> '$.video.animation.model',
-                                              work ->> '$.video.clip.model'), NULL)
-               FROM jobs WHERE state = 'queued' ORDER BY number";
-    let mut select = connection.prepare(sql)?;
+    let sql = format!(
+        "SELECT id, owner, priority, parts, provider,
+         iif(json_valid(work), coalesce(work ->> '$.pictures.model', work ->> '$.video.scenes.model', work ->> '$.video.animation.model',
+                                        work ->> '$.video.clip.model',
+                                        iif(json_type(work, '$.upscale') IS NOT NULL, '{UPSCALERS}', NULL)), NULL)
+         FROM jobs WHERE state = 'queued' ORDER BY number"
+    );
+    let mut select = connection.prepare(&sql)?;
     let read = |row: &Row<'_>| {
         let priority = row.get_ref(2)?.as_str().ok().and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
         let (parts, model) = (row.get(3).unwrap_or(1), row.get(5).unwrap_or_default());

@@ -31,8 +31,8 @@ const SIDE: (u32, u32) = (16, 4096);
 const COUNT: (u32, u32) = (1, 10);
 const QUALITIES: [&str; 8] = ["auto", "low", "medium", "standard", "high", "hd", "xhigh", "max"];
 const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'auto', 'low', 'medium', 'standard', 'high', 'hd', 'xhigh' or 'max'");
-const FORMAT_FAULT: TypeFault = ("enum", "Input should be 'png', 'jpeg' or 'webp'");
-const RESPONSE_FAULT: TypeFault = ("enum", "Input should be 'b64_json' or 'url'");
+pub(super) const FORMAT_FAULT: TypeFault = ("enum", "Input should be 'png', 'jpeg' or 'webp'");
+pub(super) const RESPONSE_FAULT: TypeFault = ("enum", "Input should be 'b64_json' or 'url'");
 const BACKGROUND_FAULT: TypeFault = ("enum", "Input should be 'auto' or 'opaque': the models of this server make no transparent pictures");
 const MODERATION_FAULT: TypeFault = ("enum", "Input should be 'auto' or 'low'");
 const STYLE_FAULT: TypeFault = ("enum", "Input should be 'vivid' or 'natural'");
@@ -42,7 +42,7 @@ const SIZE_FAULT: TypeFault =
 const STREAM_URL_FAULT: TypeFault = ("value_error", "Value error, a stream sends pictures in base64: leave response_format out, or stream");
 const PARTIAL_FAULT: TypeFault = ("value_error", "Value error, partial pictures are sent in a stream only: set stream to true");
 const NO_STREAM: TypeFault = ("value_error", "Value error, variations are not streamed");
-const COMPRESSION_FAULT: TypeFault =
+pub(super) const COMPRESSION_FAULT: TypeFault =
     ("value_error", "Value error, only JPEG files are compressed with loss here: leave it out, or choose the output_format jpeg");
 
 /// How much of a picture is repainted: all of the masked part; of a whole picture more or less, by its fidelity; little for a variation.
@@ -226,12 +226,12 @@ fn refuse(fields: &mut Fields<'_>, name: &'static str, fault: TypeFault) {
 }
 
 /// The schema of a form: that of the same body as JSON, with files.
-fn form_schema(table: &Table<Pictures>) -> RefOr<Schema> {
+pub(super) fn form_schema<R>(table: &Table<R>, files: &[&str]) -> RefOr<Schema> {
     let mut schema = table.facts().schema.clone();
     schema.as_object_mut().map(|schema| schema.remove("example"));
     if let Some(properties) = schema["properties"].as_object_mut() {
-        for name in ["image", "mask"] {
-            if let Some(property) = properties.get_mut(name) {
+        for name in files {
+            if let Some(property) = properties.get_mut(*name) {
                 *property = json!({"type": "string", "format": "binary", "description": property["description"]});
             }
         }
@@ -245,7 +245,7 @@ pub(crate) enum EditsForm {}
 
 impl utoipa::PartialSchema for EditsForm {
     fn schema() -> RefOr<Schema> {
-        form_schema(&EDITS)
+        form_schema(&EDITS, &["image", "mask"])
     }
 }
 
@@ -260,7 +260,7 @@ pub(crate) enum VariationsForm {}
 
 impl utoipa::PartialSchema for VariationsForm {
     fn schema() -> RefOr<Schema> {
-        form_schema(&VARIATIONS)
+        form_schema(&VARIATIONS, &["image", "mask"])
     }
 }
 

@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// How long a job outlives the connection of a client that sends a lost request again by itself: those clients wait up to 8 seconds.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// A request's body, its pictures, and a digest of both.
 pub(super) struct Asked {
@@ -219,6 +219,28 @@ fn answer(data: Vec<OpenAiImage>, created: SystemTime, size: (u32, u32), wanted:
     }
 }
 
+/// A stored job that has completed, or why it has not; `what` names it. Hanging up cancels it unless it `is_kept`.
+pub(super) async fn stored(what: &str, job: Job, is_kept: bool, state: &ApiState) -> Result<Job, Problem> {
+    let owner = job.owner.clone();
+    let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
+    let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| task_not_found(&job.id))?;
+    if let Some(fault) = job.blocked_by {
+        return Err(held_up(fault).of_run());
+    }
+    waiting.is_kept = true;
+    match job.state {
+        JobState::Completed => Ok(job),
+        JobState::Cancelled => Err(task_cancelled(&job.id)),
+        JobState::Failed | JobState::Queued | JobState::Running => {
+            let error = job.error.clone().ok_or_else(Problem::internal)?;
+            Err(match error.refused_field() {
+                Some((field, reason)) => body::refusal(field, reason),
+                None => Problem::job_failed(what, &error).of_run(),
+            })
+        }
+    }
+}
+
 /// The answer with links to a stored job's pictures, once they are there. Hanging up cancels the job unless it `is_kept`.
 async fn by_url(
     request: &HttpRequest,
@@ -228,24 +250,7 @@ async fn by_url(
     wanted: &Wanted,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let owner = job.owner.clone();
-    let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
-    let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| task_not_found(&job.id))?;
-    if let Some(fault) = job.blocked_by {
-        return Err(held_up(fault).of_run());
-    }
-    waiting.is_kept = true;
-    match job.state {
-        JobState::Completed => {}
-        JobState::Cancelled => return Err(task_cancelled(&job.id)),
-        JobState::Failed | JobState::Queued | JobState::Running => {
-            let error = job.error.clone().ok_or_else(Problem::internal)?;
-            return Err(match error.refused_field() {
-                Some((field, reason)) => body::refusal(field, reason),
-                None => Problem::job_failed("Generation", &error).of_run(),
-            });
-        }
-    }
+    let job = stored("Generation", job, is_kept, state).await?;
     let outcome = job.outcome.as_ref().ok_or_else(Problem::internal)?;
     let TaskMetadata { notes, .. } = TaskMetadata::of(&job);
     notes.tell(request);

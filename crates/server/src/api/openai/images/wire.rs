@@ -74,6 +74,49 @@ pub(crate) struct OpenAiImage {
     pub(crate) parameters: String,
 }
 
+/// An enlarged picture in a list of one, as OpenAI's routes of images answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OpenAiUpscaledImages {
+    /// When it was made, in seconds since 1970.
+    #[schema(example = 1_768_127_400)]
+    pub(crate) created: u64,
+    /// The picture.
+    pub(crate) data: Vec<OpenAiUpscaledImage>,
+    /// The format of the file: "png", "jpeg" or "webp".
+    #[schema(example = "png")]
+    pub(crate) output_format: &'static str,
+    /// "WIDTHxHEIGHT" in pixels.
+    #[schema(example = "2048x2048")]
+    pub(crate) size: String,
+    /// Ways in which the request may not do what it seems to, in sentences; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remarks: Vec<String>,
+    /// Unknown keys of the body; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored_fields: Vec<IgnoredField>,
+}
+
+/// An enlarged picture, in one of two forms.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OpenAiUpscaledImage {
+    /// The file, base64 with padding; absent with `response_format: url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(content_encoding = "base64", example = "iVBORw0KGgoAAAANSUhEUgAA...")]
+    pub(crate) b64_json: Option<String>,
+    /// Where the file is, on this server; absent unless `response_format` is `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(null))]
+    pub(crate) url: Option<String>,
+    /// How it was made, as in the file.
+    #[schema(example = "Postprocess upscale by: 4, Postprocess upscaler: RealESRGAN_x4plus")]
+    pub(crate) parameters: String,
+}
+
+/// The enlarged picture
+#[derive(utoipa::IntoResponses)]
+#[response(status = 200, headers(("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent")))]
+pub(crate) struct UpscaledPicture(#[expect(dead_code, reason = "it only documents an answer")] OpenAiUpscaledImages);
+
 /// An event of a stream of pictures.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OpenAiImageEvent {
