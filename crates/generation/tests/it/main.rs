@@ -30,6 +30,7 @@ mod remote_routing;
 mod remote_stops;
 mod scripted;
 mod swaps;
+mod upscaling;
 mod validate;
 mod videos;
 mod videos_validate;

@@ -159,6 +159,7 @@ impl Backend for Scripted {
             Work::Image(_) => (self.images, "images"),
             Work::Video(VideoSpec::Remote(_)) => (false, "a provider's videos"),
             Work::Video(_) => (self.videos, "videos"),
+            Work::Upscale(_) => (false, "enlarged images"),
         };
         if is_made { Ok(()) } else { Err(Refusal::OtherKind { backend: self.name.to_owned(), kind }) }
     }
@@ -176,7 +177,7 @@ impl Backend for Scripted {
         let prompt = match work.as_ref() {
             Work::Image(spec) => spec.prompt(),
             Work::Video(VideoSpec::Scenes(spec)) => spec.scenes()[0].prompt(),
-            Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Remote(_)) => "",
+            Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Remote(_)) | Work::Upscale(_) => "",
         };
         self.wait(&job.progress, &job.cancel, prompt.contains("stubborn")).await?;
         assert!(!prompt.contains("panic"), "the scripted backend panics as it was told");
@@ -190,6 +191,7 @@ impl Backend for Scripted {
             Work::Image(spec) => {
                 Ok(JobOutput::Images((0..spec.count()).map(|part| self.image(spec.seed_of(part))).collect::<Result<_, _>>()?))
             }
+            Work::Upscale(_) => Err(BackendError::Cancelled),
             Work::Video(spec) => {
                 let path = job.output.ok_or(BackendError::Cancelled)?.path;
                 std::fs::write(&path, "a video").unwrap();

@@ -39,5 +39,6 @@ mod task_client;
 mod tasks;
 mod tasks_of_others;
 mod uploads;
+mod upscaling;
 mod videos;
 mod webhooks;

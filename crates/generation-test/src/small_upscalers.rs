@@ -1,0 +1,17 @@
+//! Upscalers of random weights that enlarge a small picture in milliseconds: those of diffusion-core's own tests.
+
+use std::path::Path;
+
+use diffusion_core::{adapters::UpscalerFolder, policy::ExecutionPolicy};
+use generation::Upscalers;
+
+/// The folder of their files.
+pub const UPSCALERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/upscalers");
+
+/// The upscalers of a folder on the CPU; `limit` is the memory that the process may hold, in bytes.
+///
+/// # Panics
+/// If there is no such folder.
+pub fn upscalers(folder: &Path, limit: Option<u64>) -> Upscalers {
+    Upscalers::new(UpscalerFolder::open(folder).unwrap(), move || Ok((ExecutionPolicy::cpu_f32(), limit)))
+}
