@@ -16,5 +16,5 @@ pub mod upscale;
 mod upscale_spec;
 pub mod video;
 
-pub use self::upscale_spec::{UpscaleRequest, UpscaleSpec, UpscaledSize};
 pub(crate) use self::literal_prompt::{escaped, has_comment};
+pub use self::upscale_spec::{UpscaleRequest, UpscaleSpec, UpscaledSize};

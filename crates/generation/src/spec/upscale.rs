@@ -73,12 +73,16 @@ pub fn check_size(config: &UpscalerConfig, from: (u32, u32), to: (u32, u32)) -> 
         return refused("a picture has at least one pixel a side".to_owned());
     }
     if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return refused(format!("the picture would have {shown} pixels, and {MAX_SIDE} pixels a side and {MAX_PIXELS} pixels in all are the limit"));
+        return refused(format!(
+            "the picture would have {shown} pixels, and {MAX_SIDE} pixels a side and {MAX_PIXELS} pixels in all are the limit"
+        ));
     }
     let between = largest_pixels(config, from, to);
     if between > MAX_PIXELS_BETWEEN {
         let reason = format!("an upscaler for {} would make {between} pixels of {}x{}", config.scale(), from.0, from.1);
-        return refused(format!("{reason} first, and {MAX_PIXELS_BETWEEN} are the limit; reduce the picture, or choose an upscaler of a smaller factor"));
+        return refused(format!(
+            "{reason} first, and {MAX_PIXELS_BETWEEN} are the limit; reduce the picture, or choose an upscaler of a smaller factor"
+        ));
     }
     Ok(())
 }

@@ -213,7 +213,8 @@ fn two_passes(local: &LocalBackend, upscaler: &str) -> Result<Work, Vec<generati
 #[tokio::test]
 async fn a_network_enlarges_between_two_passes() {
     let networks = upscalers(Path::new(UPSCALERS), None);
-    let local = LocalBackend::start_with(LocalSettings::new(Instant::now), vec![nano("a", None)], PoolSettings::default(), networks).unwrap();
+    let local =
+        LocalBackend::start_with(LocalSettings::new(Instant::now), vec![nano("a", None)], PoolSettings::default(), networks).unwrap();
     local.loaded().await.unwrap();
     let jobs = held_only(1, local.clone());
     let mut made = Vec::new();

@@ -78,6 +78,7 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
         "/uploads/{name}",
         "/v1/images/edits",
         "/v1/images/generations",
+        "/v1/images/upscale",
         "/v1/images/variations",
         "/v1/models",
         "/v1/models/{model}",
@@ -159,6 +160,7 @@ async fn failures_of_the_disk_or_the_store_are_documented_as_503_with_retry_afte
         "/api/v1/images/generate-i2i",
         "/v1/images/edits",
         "/v1/images/generations",
+        "/v1/images/upscale",
         "/v1/images/variations",
         "/v1/videos/{id}/content",
         "/sdapi/v1/img2img",
@@ -218,6 +220,7 @@ async fn an_unknown_model_is_documented_where_a_body_names_one() {
             "/generate-video/info",
             "/v1/images/edits",
             "/v1/images/generations",
+            "/v1/images/upscale",
             "/v1/images/variations",
             "/v1/videos",
         ]

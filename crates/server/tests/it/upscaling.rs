@@ -106,9 +106,8 @@ async fn what_cannot_be_enlarged_is_refused_with_its_field() {
     let server = with_networks().await;
     for (changes, param, reason) in [
         (json!({"model": null}), "model", "Field required"),
-        (json!({"model": "compact_x3"}), "model", "the nearest is"),
-        (json!({"model": "fake"}), "model", "there is no upscaler \"fake\""),
-        (json!({"model": null, "upscaler": "x"}), "upscaler", "there is no upscaler \"x\""),
+        (json!({"model": "Lanczos"}), "model", "is no network"),
+        (json!({"model": null, "upscaler": "None"}), "upscaler", "is no network"),
         (json!({"upscaler": "real_x4"}), "upscaler", "leave one of the two out"),
         (json!({"image": null}), "image", "Field required"),
         (json!({"image": "***"}), "image", "no base64"),
@@ -125,8 +124,17 @@ async fn what_cannot_be_enlarged_is_refused_with_its_field() {
         assert!(error["message"].as_str().unwrap().contains(reason), "{changes}: {answer}");
     }
     let none = start(Upscalers::default()).await;
-    let (status, answer) = enlarge(&none, json!({})).await;
-    assert!(status == 400 && answer["error"]["message"].as_str().unwrap().contains("upscalers.folder"), "{answer}");
+    for (server, changes, reason) in [
+        (&server, json!({"model": "compact_x3"}), "the nearest is \"compact_x"),
+        (&server, json!({"model": "fake"}), "there is no upscaler \"fake\""),
+        (&server, json!({"model": null, "upscaler": "../compact_x2"}), "there is no upscaler"),
+        (&none, json!({}), "upscalers.folder"),
+    ] {
+        let (status, answer) = enlarge(server, changes.clone()).await;
+        let error = &answer["error"];
+        assert_eq!((status, &error["param"], &error["code"]), (404, &json!("model"), &json!("model_not_found")), "{changes}: {answer}");
+        assert!(error["message"].as_str().unwrap().contains(reason), "{changes}: {answer}");
+    }
 }
 
 #[actix_web::test]

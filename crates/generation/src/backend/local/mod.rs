@@ -132,12 +132,7 @@ impl LocalBackend {
     ///
     /// # Errors
     /// As [`Self::start_pool`].
-    pub fn start_with(
-        settings: LocalSettings,
-        models: Vec<ModelSetup>,
-        pool: PoolSettings,
-        upscalers: Upscalers,
-    ) -> std::io::Result<Self> {
+    pub fn start_with(settings: LocalSettings, models: Vec<ModelSetup>, pool: PoolSettings, upscalers: Upscalers) -> std::io::Result<Self> {
         let (messages, incoming) = mpsc::channel();
         let (loaded_sender, loaded) = mpsc::channel();
         let (status_sender, status) = watch::channel(ModelStatus::Loading);

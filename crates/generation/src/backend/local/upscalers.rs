@@ -70,10 +70,7 @@ impl fmt::Debug for Upscalers {
 
 impl Upscalers {
     /// The upscalers of a folder. `open_device` is called once, on the device's thread.
-    pub fn new(
-        folder: UpscalerFolder,
-        open_device: impl Fn() -> Result<(ExecutionPolicy, Option<u64>)> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(folder: UpscalerFolder, open_device: impl Fn() -> Result<(ExecutionPolicy, Option<u64>)> + Send + Sync + 'static) -> Self {
         let (device, is_opened, resident) = (OnceLock::new(), watch::Sender::new(false), Mutex::new(None));
         Self { inner: Some(Arc::new(Inner { folder, open_device: Box::new(open_device), device, is_opened, resident })) }
     }

@@ -309,12 +309,7 @@ fn size_of((width, height): (u32, u32), to: Target) -> Result<(u32, u32), String
 }
 
 /// The file of a resized picture, base64, and its size. `layers` are the results of the upscalers that are networks.
-fn made(
-    image: &RgbImage,
-    size: (u32, u32),
-    resizing: &Resizing,
-    layers: Vec<Option<RgbImage>>,
-) -> Result<(String, (u32, u32)), String> {
+fn made(image: &RgbImage, size: (u32, u32), resizing: &Resizing, layers: Vec<Option<RgbImage>>) -> Result<(String, (u32, u32)), String> {
     // The web UI does nothing without an upscaler.
     let does_nothing = resizing.first == Upscaler::None && resizing.second.is_none();
     let image = if does_nothing { image.clone() } else { enlarged(image, size, resizing, layers)? };

@@ -14,7 +14,8 @@ use serde_json::Map;
 use super::{
     models::checkpoints,
     wire::{
-        WebUiEmbeddings, WebUiLora, WebUiMemory, WebUiModel, WebUiName, WebUiRealEsrgan, WebUiSampler, WebUiScheduler, WebUiScripts, WebUiUpscaler, WebUiVae,
+        WebUiEmbeddings, WebUiLora, WebUiMemory, WebUiModel, WebUiName, WebUiRealEsrgan, WebUiSampler, WebUiScheduler, WebUiScripts,
+        WebUiUpscaler, WebUiVae,
     },
 };
 use crate::{access::Caller, http::Problem, state::ApiState};
@@ -95,7 +96,9 @@ pub(crate) fn embeddings() -> Ready<Json<WebUiEmbeddings>> {
 pub(crate) async fn upscalers(state: Data<ApiState>) -> Result<Json<Vec<WebUiUpscaler>>, Problem> {
     let of = |name: &str, model_name, scale| WebUiUpscaler { name: name.to_owned(), model_name, model_path: None, model_url: None, scale };
     let mut all: Vec<WebUiUpscaler> = Upscaler::OF_IMAGES.iter().map(|upscaler| of(upscaler.name(), None, SCALE)).collect();
-    all.extend(networks(&state).await?.into_iter().map(|(name, config)| of(&name, Some(config.family().to_owned()), config.scale() as f64)));
+    all.extend(
+        networks(&state).await?.into_iter().map(|(name, config)| of(&name, Some(config.family().to_owned()), config.scale() as f64)),
+    );
     Ok(Json(all))
 }
 

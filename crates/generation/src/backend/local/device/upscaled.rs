@@ -8,10 +8,7 @@ use image::DynamicImage;
 
 use super::{Device, RunResult, caught, of_model};
 use crate::{
-    backend::{
-        BackendError, GeneratedImage, JobContext, JobProgress, Refusal,
-        local::memory::Enlarging,
-    },
+    backend::{BackendError, GeneratedImage, JobContext, JobProgress, Refusal, local::memory::Enlarging},
     image_file::ImageFormat,
     spec::{UpscaleSpec, upscale},
     work::Work,

@@ -115,7 +115,11 @@ impl LoadedModel {
             ..info(facts, motion.name(), remarks, loaded.policy())?
         };
         let motion = Motion::Closed(motion, policy);
-        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { images: Some(images), controls, motion, memory, upscalers: Upscalers::default() }) })
+        Ok(Self {
+            info,
+            memory: memory.clone(),
+            model: Box::new(LocalModel { images: Some(images), controls, motion, memory, upscalers: Upscalers::default() }),
+        })
     }
 
     /// The facts that [`Self::load`] would report, from the model's configurations and its tokenizer; no tensor is read.

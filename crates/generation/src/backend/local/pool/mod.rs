@@ -17,8 +17,8 @@ use std::{
 use diffusion_core::adapters::UpscalerFolder;
 use tokio::sync::watch;
 
-pub(super) use self::state::{Going, Slot};
 use self::state::State;
+pub(super) use self::state::{Going, Slot};
 pub use self::{
     load_watch::LoadWatch,
     setup::{ModelSetup, OpenModel},
@@ -188,9 +188,9 @@ impl Pool {
     pub(super) fn open(&self, index: usize) -> Result<OpenModel, NotLoaded> {
         let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
         let opened = guarded(|| model.open());
-        let facts = opened.as_ref().map(|model| model.facts.clone().map(|(info, memory)| {
-            (Arc::new(ModelInfo { upscalers: self.upscalers.clone(), ..info }), memory)
-        }));
+        let facts = opened.as_ref().map(|model| {
+            model.facts.clone().map(|(info, memory)| (Arc::new(ModelInfo { upscalers: self.upscalers.clone(), ..info }), memory))
+        });
         self.change(|state| state.opened(index, facts, (self.now)()));
         opened
     }

@@ -11,8 +11,9 @@ use actix_web::{
     web::{self, Bytes, Data, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use diffusion_core::adapters::UpscalerFolder;
 use generation::{
-    FieldError, FieldErrorKind, JobOutput, UpscaleSpec,
+    FieldError, FieldErrorKind, JobOutput, UpscaleSpec, Upscaler,
     jobs::{HeldOutput, Job, Submitted, Work},
 };
 use image::DynamicImage;
@@ -34,8 +35,8 @@ use crate::{
     },
     files::decoding,
     http::{
-        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, Problem, QueueProblems, RequestBody, RequestNotes, check_type,
-        idempotency,
+        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes,
+        check_type, idempotency,
         multipart_file::{FileLimits, MultipartBody, SentFile, is_form},
         offload,
         repeated_requests::{digest_of, retry_count},
@@ -62,7 +63,7 @@ struct Asked {
     tag = "openai",
     request_body(content((UpscalesForm = "multipart/form-data"), (UpscalesBody = "application/json"))),
     params(IdempotencyHeader),
-    responses(UpscaledPicture, JsonBodyProblems, QueueProblems, HeldJobProblems)
+    responses(UpscaledPicture, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn upscale(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     if is_form(&request) {
@@ -119,6 +120,10 @@ async fn make(request: &HttpRequest, caller: Caller, asked: Asked, state: &ApiSt
     }
     let mut notes = RequestNotes::new(std::mem::take(&mut body.named.ignored), Vec::new());
     notes.tell(request);
+    let folder = state.local().upscalers().folder().cloned();
+    if let Some(name) = body.request.upscaler_name() {
+        web::block(move || known(&name, folder.as_ref())).await??;
+    }
     let base_url = state.access.base_url(request);
     let source = body.request.source.take();
     if file.is_none() && source.is_none() && body.faults.iter().all(|fault| fault.loc.get(1) != Some(&"image".into())) {
@@ -157,6 +162,18 @@ async fn make(request: &HttpRequest, caller: Caller, asked: Asked, state: &ApiSt
     let mut response = in_base64(output, wanted, notes).await?;
     idempotency::mark(&mut response, replayed);
     Ok(response)
+}
+
+/// Whether there is an upscaler of this name, usable or not.
+fn known(name: &str, folder: Option<&UpscalerFolder>) -> Result<(), Problem> {
+    let Some(folder) = folder else {
+        return Err(Problem::model_not_found(name, "this server has no upscalers: the setting upscalers.folder names a folder of them"));
+    };
+    match Upscaler::choose(name, Some(folder)) {
+        Err(reason) if folder.find(name).is_err() => Err(Problem::model_not_found(name, &reason)),
+        // Of a damaged file its field tells.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// The picture at its own size.
@@ -234,7 +251,14 @@ fn answer(
     notes: RequestNotes,
 ) -> OpenAiUpscaledImages {
     let RequestNotes { remarks, ignored_fields, .. } = notes;
-    OpenAiUpscaledImages { created: seconds(created), data, output_format: wanted.format.name(), size: size_text(size), remarks, ignored_fields }
+    OpenAiUpscaledImages {
+        created: seconds(created),
+        data,
+        output_format: wanted.format.name(),
+        size: size_text(size),
+        remarks,
+        ignored_fields,
+    }
 }
 
 /// The answer with a link to a stored job's picture, once it is there. Hanging up cancels the job unless it `is_kept`.

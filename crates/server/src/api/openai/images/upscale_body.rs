@@ -119,6 +119,12 @@ impl Enlargement {
         if self.model.is_none() && self.upscaler.is_some() { "upscaler" } else { "model" }
     }
 
+    /// The upscaler's name.
+    pub(super) fn upscaler_name(&self) -> Option<String> {
+        let name = self.model.as_deref().or(self.upscaler.as_deref()).map(str::trim);
+        name.filter(|name| !name.is_empty()).map(str::to_owned)
+    }
+
     /// The request for the picture.
     pub(super) fn request(&self, image: Option<DynamicImage>, format: ImageFormat) -> UpscaleRequest {
         UpscaleRequest {
