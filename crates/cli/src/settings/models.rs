@@ -55,8 +55,8 @@ pub(crate) struct ControlNetsSettings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct UpscalersSettings {
-    /// The folder of upscalers (`.safetensors`, `.pth`, `.pt`, `.bin`, `.ckpt`): ESRGAN, Real-ESRGAN and its compact ones, which are named by
-    /// their files' names without endings. Absent: none can be named.
+    /// The folder of upscalers (`.safetensors`, `.pth`, `.pt`, `.bin`, `.ckpt`): ESRGAN, Real-ESRGAN and its compact ones, which requests and
+    /// commands name by their files' names without endings. Absent: none can be named.
     pub folder: Option<PathBuf>,
 }
 

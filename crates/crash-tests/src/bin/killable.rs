@@ -13,17 +13,21 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use diffusion_core::{
+    adapters::UpscalerFolder,
     pipelines::{nano_sd, nano_svd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
 };
 use generation::{
-    ImageRequest, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo,
+    ImageRequest, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo, ModelSetup, OpenModel, PoolSettings, UpscaleRequest,
+    UpscaledSize, Upscalers,
     field_error::FieldError,
     jobs::{Cancelled, Durability, FailHook, FailPoint, JobState, Jobs, JobsSettings, Metadata, NewJob, Page, Priority, Work},
     video::{AnimationRequest, ClipRequest, ClipRules, MotionRequest, SceneRequest, ScenesRequest, VideoSpec},
 };
 use image::RgbImage;
 
+/// Small upscalers: those of diffusion-core's tests.
+const UPSCALERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/upscalers");
 /// The job that its owner cancels while it runs.
 const CALLED_OFF: &str = "called-off";
 
@@ -41,10 +45,11 @@ fn point(name: &str) -> Result<FailPoint> {
 }
 
 async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()> {
-    let local = LocalBackend::start(LocalSettings::new(Instant::now), || {
-        let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
-        LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)
-    })?;
+    let policy = || ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto);
+    let open = move || Ok(OpenModel::new(move |_| LoadedModel::load(&nano_sd(), &policy()?, Box::new(nano_svd()), None)));
+    let upscalers = Upscalers::new(UpscalerFolder::open(UPSCALERS)?, move || Ok((policy()?, None)));
+    let settings = LocalSettings::new(Instant::now);
+    let local = LocalBackend::start_with(settings, vec![ModelSetup::new("default", open)], PoolSettings::default(), upscalers)?;
     let hook = match point {
         Some(wanted) => {
             let times = AtomicUsize::new(0);
@@ -148,6 +153,13 @@ fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
         ..ClipRequest::default()
     };
     let clip = clip.validate(&ClipRules::default(), &limits).map_err(refused)?;
+    let enlarged = UpscaleRequest {
+        image: Some(given.clone().into()),
+        upscaler: Some("real_x4".into()),
+        size: UpscaledSize::Scale(2.5),
+        ..UpscaleRequest::default()
+    };
+    let enlarged = enlarged.validate(Some(&UpscalerFolder::open(UPSCALERS)?)).map_err(refused)?;
     let animation = AnimationRequest { image: Some(given), motion: motion(), seed: Some(3), ..AnimationRequest::default() };
     let animation = animation.validate(&limits).map_err(refused)?;
     Ok(vec![
@@ -158,5 +170,6 @@ fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
         ("moving", scenes(vec![still("a beach at noon with boats"), scene("an orange star", "moving", Some(motion()))], "cut", 2.0)?),
         ("animation", Work::Video(VideoSpec::Animation(animation))),
         ("clip", Work::Video(VideoSpec::Clip(clip))),
+        ("enlarged", Work::Upscale(enlarged)),
     ])
 }

@@ -24,6 +24,7 @@ const ENDS: [(&str, JobState); 7] = [
     ("moving", JobState::Completed),
     ("animation", JobState::Completed),
     ("clip", JobState::Completed),
+    ("enlarged", JobState::Completed),
 ];
 
 /// Starts the program on this folder; it blocks at the given point.

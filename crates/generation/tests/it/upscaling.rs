@@ -133,7 +133,7 @@ async fn what_cannot_be_enlarged_is_refused_by_its_field() {
 async fn a_picture_that_memory_cannot_hold_is_refused_with_the_largest_that_it_can() {
     let large = || request("compact_x4", RgbImage::new(1024, 512).into());
     let jobs = held_only(1, with_limit(Some(400 << 20)).await);
-    let refused = hold(&jobs, Work::Upscale(spec(UpscaleRequest { size: UpscaledSize::Scale(16.0), ..large() })), None).await;
+    let refused = hold(&jobs, Work::Upscale(spec(UpscaleRequest { size: UpscaledSize::Scale(8.0), ..large() })), None).await;
     let Err(SubmitError::Refused(Refusal::TooLarge(refusal))) = refused else { panic!("it is too large: {refused:?}") };
     assert!(refusal.field() == "scale" && refusal.needed > refusal.available, "{refusal}");
     if let Some(MemoryRequest::Enlarged(size)) = refusal.largest {

@@ -161,7 +161,7 @@ impl Upscalers {
     pub(super) fn fingerprint(&self, name: &str) -> String {
         let Ok((inner, (policy, _))) = self.device() else { return String::new() };
         let stamp = inner.folder.find(name).and_then(|path| UpscalerFolder::stamp(&path)).unwrap_or_default();
-        format!("upscaler {name} {stamp:016x}, {} on {}", policy.unet, policy.device_name())
+        format!("upscaler {name} {stamp:016x}, {} on {}", policy.unet.as_str(), policy.device_name())
     }
 
     /// Bytes of the loaded network.

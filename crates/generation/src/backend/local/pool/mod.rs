@@ -242,11 +242,13 @@ impl Pool {
         self.lock().to_drop_for_upscaling(enlarging, (limit, self.settings.budget))
     }
 
-    /// Records the bytes that the upscaler holds, and needs while it runs.
+    /// Records the bytes that the upscaler holds, and needs while it runs. They change when it begins and ends to run only.
     pub(super) fn upscaler_holds(&self, bytes: u64) {
         let now = (self.now)();
         let mut state = self.lock();
-        (state.upscaler, state.upscaler_used) = (bytes, now);
+        if state.upscaler != bytes {
+            (state.upscaler, state.upscaler_used) = (bytes, now);
+        }
     }
 
     /// Records that the upscaler was dropped.
