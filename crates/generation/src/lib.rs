@@ -4,7 +4,8 @@
 //!
 //! * [`ImageRequest`] is what the caller sent; its `validate` turns it into an [`ImageSpec`], or returns every [`FieldError`] at once;
 //!   videos likewise;
-//! * [`Work`] is either spec; [`jobs::Jobs::submit`], the only way in, takes it, held or stored;
+//! * [`UpscaleRequest`] becomes an [`UpscaleSpec`] in the same way;
+//! * [`Work`] is one of these specs; [`jobs::Jobs::submit`], the only way in, takes it, held or stored;
 //! * the dispatcher hands it to a [`Backend`] that accepts it: [`LocalBackend`] is this machine's device, [`RemoteBackend`] a provider
 //!   elsewhere;
 //! * the output goes into an artifact store, or to the caller who waits for it;

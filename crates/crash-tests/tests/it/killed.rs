@@ -16,7 +16,7 @@ use generation_test::{Checked, local};
 use crate::life::{A_LIFE, Life};
 
 /// Every job of `killable`, and its final state.
-const ENDS: [(&str, JobState); 7] = [
+const ENDS: [(&str, JobState); 8] = [
     ("pictures", JobState::Completed),
     ("crossfade", JobState::Completed),
     ("called-off", JobState::Cancelled),

@@ -130,9 +130,12 @@ impl Upscalers {
     pub(super) fn needs_of(&self, spec: &ImageSpec) -> Result<Enlarging, Refusal> {
         let network = spec.hires().and_then(|hires: &HiresSpec| Some((hires.upscaler().network()?, hires.enlarged())));
         let Some((name, to)) = network else { return Ok(Enlarging::default()) };
-        let of_pass = |refusal| match refusal {
-            Refusal::Unfit { reason, .. } => Refusal::Unfit { field: "hires", reason: format!("upscaler: {reason}") },
-            other => other,
+        let of_pass = |refusal| {
+            if let Refusal::Unfit { reason, .. } = refusal {
+                Refusal::Unfit { field: "hires", reason: format!("upscaler: {reason}") }
+            } else {
+                refusal
+            }
         };
         Ok(self.needs(name, (spec.width(), spec.height()), to).map_err(of_pass)?.0)
     }
@@ -218,9 +221,11 @@ fn loaded<'a>(
     policy: &ExecutionPolicy,
     stop: &StopCheck,
 ) -> Result<&'a Resident> {
-    let refused = |error: Error| match error {
-        Error::Cancelled | Error::OutOfMemory { .. } => error,
-        error => Error::Params { field: "upscaler", reason: sentence(&error) },
+    let refused = |error: Error| {
+        if matches!(error, Error::Cancelled | Error::OutOfMemory { .. }) {
+            return error;
+        }
+        Error::Params { field: "upscaler", reason: sentence(&error) }
     };
     let path = inner.folder.find(name)?;
     let stamp = UpscalerFolder::stamp(&path).map_err(refused)?;
