@@ -24,7 +24,6 @@ use std::{
 use diffusion_core::{
     journal::{Journal, Run},
     pipelines::{RunContext, VideoContext},
-    weights::StopCheck,
 };
 use tokio::sync::{oneshot, watch};
 
