@@ -179,6 +179,7 @@ pub(crate) fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo 
         defaults,
         adapters: folders.adapters.clone(),
         controlnets: folders.controlnets.clone(),
+        upscalers: None,
         remarks: Vec::new(),
     }
 }
