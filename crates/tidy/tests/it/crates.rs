@@ -9,9 +9,10 @@ use crate::{
 };
 
 /// The crates from the ground up; a crate may use those before it in this list. Examples and benches are on the roof.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 17] = [
     "cpu-kernels",
     "documents",
+    "provenance",
     "recycler",
     "video-encode",
     "guarded-http",
@@ -29,7 +30,8 @@ const CRATES: [&str; 16] = [
 ];
 
 /// The crates on the ground, which must not use each other.
-const GROUND: [&str; 7] = ["cpu-kernels", "documents", "recycler", "video-encode", "guarded-http", "remote-fakes", "remote-providers"];
+const GROUND: [&str; 8] =
+    ["cpu-kernels", "documents", "provenance", "recycler", "video-encode", "guarded-http", "remote-fakes", "remote-providers"];
 
 /// The exceptions on the ground: providers' results are fetched through the guard, and the fakes serve their tests.
 const GROUND_EXCEPTIONS: [(&str, &str); 2] = [("remote-providers", "guarded-http"), ("remote-providers", "remote-fakes")];
@@ -52,12 +54,13 @@ const OUTSIDE_THE_PROGRAM: [&str; 4] = ["generation-test", "crash-tests", "tidy"
 const DOUBLES: [(&str, &str); 1] = [("generation", "generation-test")];
 
 /// Heavy libraries, and the only crates that may name them. (A name that ends with `-` is a prefix: all of candle's crates.)
-const FENCES: [(&str, &[&str]); 8] = [
+const FENCES: [(&str, &[&str]); 9] = [
     ("candle-", &["diffusion-core", "cli", "benches"]),
     ("tokenizers", &["diffusion-core"]),
     ("actix-web", &["server"]),
     ("ffmpeg-next", &["video-encode"]),
     ("clap", &["cli"]),
+    ("c2pa", &["provenance"]),
     ("pulldown-cmark", &["documents"]),
     ("aws-", &["remote-providers"]),
     // URLs from callers go through guarded-http; remote-providers calls the operator's providers, diffusion-core the hub, cli its own

@@ -16,9 +16,10 @@ struct Floored {
     has_no_circles: bool,
 }
 
-const FLOORED: [Floored; 4] = [
+const FLOORED: [Floored; 5] = [
     Floored { member: "diffusion-core", has_floors: true, has_no_circles: false },
     Floored { member: "cpu-kernels", has_floors: true, has_no_circles: true },
+    Floored { member: "provenance", has_floors: true, has_no_circles: true },
     Floored { member: "generation", has_floors: true, has_no_circles: true },
     Floored { member: "server", has_floors: true, has_no_circles: true },
 ];
