@@ -4,12 +4,13 @@
 //! after an error nothing is left to clean up, and nothing more can be pushed.
 
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use image::RgbImage;
+use tempfile::NamedTempFile;
 
 use crate::{Container, EncoderSettings, Error, FrameRate, PngFolder, Result, movie::Movie};
 
@@ -106,6 +107,15 @@ impl VideoEncoder {
     /// # Errors
     /// [`Error::Empty`] without a frame, [`Error::Abandoned`] after an error, or an error of the encoder or the disk. No file is left.
     pub fn finish(self) -> Result<VideoFile> {
+        self.finish_sealed(|_| Ok(None))
+    }
+
+    /// As [`Self::finish`], but shows the complete file to `seal` before it is in place. A file that `seal` returns, [staged](crate::staged_in)
+    /// in the same folder, is put in place instead. A folder of PNG files is not shown.
+    ///
+    /// # Errors
+    /// As [`Self::finish`]; [`Error::File`] if `seal` fails. No file is left.
+    pub fn finish_sealed(self, seal: impl FnOnce(&Path) -> io::Result<Option<NamedTempFile>>) -> Result<VideoFile> {
         let sink = self.sink.ok_or_else(|| Error::Abandoned { path: self.path.clone() })?;
         if self.frames == 0 {
             return Err(Error::Empty { path: self.path });
@@ -113,7 +123,7 @@ impl VideoEncoder {
         let (bytes, codec) = match sink {
             Sink::Movie(movie) => {
                 let codec = movie.encoder();
-                (movie.finish()?, codec)
+                (movie.finish(seal)?, codec)
             }
             Sink::PngFolder(folder) => (folder.finish()?, "png"),
         };

@@ -52,7 +52,7 @@ pub use error::{Error, Result, Tried};
 pub use ffi::ignore_file_size_signal;
 pub use inspect::{VideoFacts, decode, inspect};
 pub use png_folder::PngFolder;
-pub use poster::poster;
+pub use poster::{poster, poster_sealed};
 pub use rate::{FrameRate, InvalidFrameRate};
 pub use settings::{Codec, EncoderSettings, MAX_PIXELS, MAX_SIDE, OddSize, Quality};
 pub use staging::{staged_in, sweep_staged};

@@ -3,7 +3,10 @@
 //! The invariant: frame i starts at i / rate and lasts until (i + 1) / rate, the last one too, to the precision of the container's clock;
 //! as many frames come out as went in; the file is in place once [`Movie::finish`] has returned, and deleted if anything failed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use ffmpeg_next::{
     self as ffmpeg, Dictionary, Packet, Rational,
@@ -14,6 +17,7 @@ use ffmpeg_next::{
     },
 };
 use image::RgbImage;
+use tempfile::NamedTempFile;
 
 use crate::{
     Container, EncoderSettings, Error, Result,
@@ -131,8 +135,9 @@ impl Movie {
         self.write_packets(false)
     }
 
-    /// Writes the encoder's remaining frames and the container's trailer, and puts the file in place. Returns its size in bytes.
-    pub(crate) fn finish(mut self) -> Result<u64> {
+    /// Writes the encoder's remaining frames and the container's trailer, and puts the file in place, or the one that `seal` makes of it.
+    /// Returns its size in bytes.
+    pub(crate) fn finish(mut self, seal: impl FnOnce(&Path) -> io::Result<Option<NamedTempFile>>) -> Result<u64> {
         ffi::forget();
         if let Some(palettes) = &mut self.palettes {
             palettes.flush().map_err(|error| self.failed("making the last palette", error))?;
@@ -153,7 +158,7 @@ impl Movie {
         // Flushes; errors show only in the record.
         drop(output);
         check_writes(&record, &target)?;
-        staged.persist()
+        staged.sealed(seal)?.persist()
     }
 
     /// Encodes the frames that the palette filter has ready.

@@ -2,13 +2,17 @@
 //!
 //! The invariant: the file appears whole or not at all.
 
-use std::{io::BufWriter, path::Path};
+use std::{
+    io::{self, BufWriter},
+    path::Path,
+};
 
 use image::{
     ImageEncoder as _, RgbImage,
     codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder},
     error::{ImageError, ImageFormatHint, UnsupportedError},
 };
+use tempfile::NamedTempFile;
 
 use crate::{Error, Result, ffi, staging::Staged};
 
@@ -21,6 +25,15 @@ const JPEG_QUALITY: u8 = 92;
 /// [`Error::Size`] for a frame without pixels, [`Error::Image`] for another extension or a frame that the format cannot hold,
 /// [`Error::File`] if it cannot be written.
 pub fn poster(frame: &RgbImage, path: &Path) -> Result<u64> {
+    poster_sealed(frame, path, |_| Ok(None))
+}
+
+/// As [`poster`], but shows the complete file to `seal` before it is in place. A file that `seal` returns, [staged](crate::staged_in) in the
+/// same folder, is put in place instead.
+///
+/// # Errors
+/// As [`poster`]; [`Error::File`] if `seal` fails.
+pub fn poster_sealed(frame: &RgbImage, path: &Path, seal: impl FnOnce(&Path) -> io::Result<Option<NamedTempFile>>) -> Result<u64> {
     ffi::ignore_file_size_signal();
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     let (width, height) = frame.dimensions();
@@ -43,6 +56,6 @@ pub fn poster(frame: &RgbImage, path: &Path) -> Result<u64> {
             Err(Error::File { path: path.to_owned(), doing: "writing", source })
         }
         (Err(source), None) => Err(Error::Image { path: path.to_owned(), source }),
-        (Ok(()), None) => staged.persist(),
+        (Ok(()), None) => staged.sealed(seal)?.persist(),
     }
 }

@@ -111,6 +111,13 @@ impl Staged {
         Ok((Recorded { file, record: record.clone() }, record))
     }
 
+    /// Shows the complete file to `seal`; what that returns takes its place.
+    pub(crate) fn sealed(self, seal: impl FnOnce(&Path) -> io::Result<Option<NamedTempFile>>) -> Result<Self> {
+        let sealed = seal(self.path()).map_err(|source| self.failed("signing", source))?;
+        let Self { file, target } = self;
+        Ok(Self { file: sealed.unwrap_or(file), target })
+    }
+
     /// Puts the file in place; returns its size in bytes.
     pub(crate) fn persist(self) -> Result<u64> {
         let synced = self.file.as_file().sync_all().and_then(|()| self.file.as_file().metadata());
