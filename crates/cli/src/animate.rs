@@ -16,7 +16,7 @@ use crate::{
     image::{random_seed, read_image, stand_in},
     output,
     settings::Settings,
-    video,
+    signing, video,
 };
 
 /// Size for the encoder check when the model's own size is not known yet.
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
+    signing::remark_on_frames(settings, output.container);
     let engine = engine::start_motion(settings)?;
     let (model, output_video) = video::make(&engine, |_| Ok((VideoSpec::Animation(spec.clone()), output)))?;
     let described = json!({
@@ -94,6 +95,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
+    signing::remark_on_frames(settings, output.container);
     let engine =
         if spec.repaint().is_some() { engine::start(settings, None, engine::Purpose::Motion)? } else { engine::start_motion(settings)? };
     let (model, output_video) = video::make(&engine, |model| {

@@ -11,11 +11,13 @@ mod controls;
 mod documented;
 mod jobs;
 mod upscaling;
+mod verify;
 mod videos;
 
 pub(crate) use controls::ControlArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand};
 pub(crate) use upscaling::UpscaleArgs;
+pub(crate) use verify::VerifyArgs;
 pub(crate) use videos::{AnimateArgs, FramesArgs, MotionArgs, OutputArgs, ScenesArgs, VideoArgs, VideoEngineArgs};
 
 /// Pictures and videos from text with Stable Diffusion: a command and an HTTP server.
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     /// List, inspect and fetch models.
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Show what the signed manifests (C2PA) of files say, and whether the files are as they were signed.
+    Verify(VerifyArgs),
     /// Time the UNet step, the VAE decode and whole pictures on this machine.
     Bench(BenchArgs),
 }

@@ -1,9 +1,6 @@
 //! Starts this machine's device with the models of the settings, and submits a command's single job. Shared by the commands.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use anyhow::{Result, anyhow};
 use diffusion_core::{adapters::AdapterChoice, pipelines::nano_svd, policy::ExecutionPolicy};
@@ -22,6 +19,7 @@ use crate::{
     parts::Parts,
     serving_models::Devices,
     settings::{ChosenModel, ComputeSettings, HubSettings, Settings},
+    signing,
     unknown_fields::UnknownFields,
 };
 
@@ -103,7 +101,7 @@ pub(crate) fn start_adapted(
         Ok(loaded)
     };
     let pool = PoolSettings { release: Some(|| ALLOCATOR.trim()), ..PoolSettings::default() };
-    Ok(LocalBackend::start_beside(LocalSettings::new(Instant::now), load, others, pool)?)
+    Ok(LocalBackend::start_beside(local_settings(settings)?, load, others, pool)?)
 }
 
 /// The model that ends pictures, which is loaded when its part begins.
@@ -132,7 +130,7 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
     let motion = Model::parse(&name, None)?;
     let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
-    Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
+    Ok(LocalBackend::start(local_settings(settings)?, move || {
         let policy = ExecutionPolicy::resolve(compute.device, precision)?;
         LoadedModel::load_motion(
             open(&motion, &Parts::default(), &name, &hub, unknown_fields)?.as_ref(),
@@ -140,6 +138,13 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
             memory_limit(&compute, &policy),
         )
     })?)
+}
+
+/// The device's settings of a command, which says how its files are signed.
+fn local_settings(settings: &Settings) -> Result<LocalSettings> {
+    let (local, remark) = signing::local_settings(settings)?;
+    remark.into_iter().for_each(output::remark);
+    Ok(local)
 }
 
 /// Submits a command's single job, which lives as long as the command; `video` is where a video is written.

@@ -18,7 +18,9 @@ use generation::{
 use serde_json::{Value, json};
 use video_encode::{Container, PngFolder};
 
-use crate::{adapters::Folders, args::FramesArgs, failure::Usage, image::stand_in, output, output_check, settings::Settings, video};
+use crate::{
+    adapters::Folders, args::FramesArgs, failure::Usage, image::stand_in, output, output_check, settings::Settings, signing, video,
+};
 
 /// The manifest beside the frames.
 pub(crate) const MANIFEST: &str = "frames.json";
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
         .into());
     }
 
+    signing::remark_on_frames(settings, Container::PngFolder);
     let engine = video::start(settings, &spec, folders)?;
     let (model, output_video) = video::make(&engine, |model| {
         spec = video::validate(request, model)?;

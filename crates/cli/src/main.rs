@@ -24,9 +24,11 @@ mod providers;
 mod serve;
 mod serving_models;
 mod settings;
+mod signing;
 mod threads;
 mod unknown_fields;
 mod upscale;
+mod verify;
 mod video;
 
 use std::{
@@ -114,6 +116,8 @@ fn run(cli: Cli) -> Result<()> {
                 ModelsCommand::Pull { id, verify } => models::pull(&id, verify, &settings.hub),
             }
         }
+        // It needs no settings.
+        Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => {
             let settings = gather(config, args.engine.layers())?;
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;

@@ -20,6 +20,7 @@ use server::{
 
 use crate::{
     ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, providers::Providers, serving_models, settings::Settings,
+    signing,
 };
 
 /// How long startup waits for the model before it reports that the model is still loading. Most model faults show sooner, and then the
@@ -42,10 +43,11 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     // Checked before a model is loaded, which may take a while; the server checks again.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
     let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
-    let local = serving_models::start(settings, args.prediction_type.as_deref())?;
+    let (local, signing) = signing::local_settings(settings)?;
+    let local = serving_models::start(settings, args.prediction_type.as_deref(), local)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
-        let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+        let folder = data_folder(settings);
         let guard = GuardSettings { allow: settings.requests.allowed_hosts.clone(), ..GuardSettings::default() };
         let Providers { backends, services, spend, routing, remarks } = Providers::connect(settings, &guard).await?;
         let jobs = JobsSettings { spend, routing, ..jobs_settings(settings, folder.clone()) };
@@ -128,12 +130,17 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         if exposed {
             output::remark(format_args!("other machines can reach this server, and it requires no key"));
         }
-        for remark in remarks.iter().chain(&routes) {
+        for remark in remarks.iter().chain(&routes).chain(&signing) {
             output::remark(remark);
         }
         log.start();
         Ok(server.run().await?)
     })
+}
+
+/// Where jobs, their files and the server's secrets are kept.
+pub(crate) fn data_folder(settings: &Settings) -> PathBuf {
+    settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR))
 }
 
 /// One line per kind of request that leaves this machine: its content goes to a third party.

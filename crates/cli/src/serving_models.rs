@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -38,7 +38,7 @@ use crate::{
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if a setting names an invalid model; otherwise if the operating system refuses a thread.
-pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<LocalBackend> {
+pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, local: LocalSettings) -> Result<LocalBackend> {
     let devices = Devices::default();
     let folders = Folders::open(settings)?;
     let served = |model: ChosenModel, prediction_type: Option<&str>| -> Result<ModelSetup> {
@@ -70,7 +70,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Resul
         release: Some(|| ALLOCATOR.trim()),
     };
     let upscalers = upscalers(settings, devices)?;
-    Ok(LocalBackend::start_with(LocalSettings { measure_at_start: true, ..LocalSettings::new(Instant::now) }, models, pool, upscalers)?)
+    Ok(LocalBackend::start_with(LocalSettings { measure_at_start: true, ..local }, models, pool, upscalers)?)
 }
 
 /// The upscalers of the folder of the settings, on the device of the models.

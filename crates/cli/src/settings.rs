@@ -6,6 +6,7 @@
 mod access;
 mod layers;
 mod models;
+mod provenance;
 mod providers;
 mod routing;
 mod services;
@@ -38,6 +39,7 @@ use crate::unknown_fields::UnknownFields;
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
 pub(crate) use models::{AdaptersSettings, ChosenModel, ControlNetsSettings, PoolModelSettings, PoolSettings, UpscalersSettings};
+pub(crate) use provenance::{C2pa, ProvenanceSettings};
 pub(crate) use providers::ProvidersSettings;
 pub(crate) use routing::{
     BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
@@ -83,6 +85,8 @@ pub(crate) struct Settings {
     pub requests: RequestsSettings,
     /// Stored jobs and their files.
     pub jobs: JobsSettings,
+    /// Signed manifests (C2PA) in images and videos.
+    pub provenance: ProvenanceSettings,
     /// The hub that models are fetched from.
     pub hub: HubSettings,
     /// Videos of characters.

@@ -32,6 +32,7 @@ use crate::{
     image::{folder_of, random_seed, stand_in},
     output, output_check,
     settings::Settings,
+    signing,
 };
 
 /// The largest scenes file, in bytes: far more than the maximum of scenes with the longest prompts.
@@ -55,6 +56,7 @@ pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     let output = video_output(&args.output)?;
     sweep_staged(&output);
     check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
+    signing::remark_on_frames(settings, output.container);
     let engine = start(settings, &spec, folders)?;
     let (model, video) = make(&engine, |model| {
         spec = validate(request, model)?;

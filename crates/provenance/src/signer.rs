@@ -56,7 +56,7 @@ impl Signer {
     fn check(&self) -> Result<(), CredentialError> {
         let refused = |reason: String| CredentialError::Refused { subject: self.subject.clone(), reason };
         let statement =
-            Statement { origin: Origin::Created, models: Vec::new(), seed: 0, settings_sha256: String::new(), guides: Vec::new() };
+            Statement { origin: Origin::Created, models: Vec::new(), seed: None, settings_sha256: String::new(), guides: Vec::new() };
         let signed = self.sign(MediaFormat::Png, &TRIAL, &statement).map_err(|error| refused(error.to_string()))?;
         let found = read(MediaFormat::Png, Cursor::new(signed)).map_err(|error| refused(error.to_string()))?;
         match found.state {

@@ -25,7 +25,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub enum Origin {
     /// A model made it. Given pictures only led it: the outlines for a ControlNet, the first frame of an animation.
     Created,
-    /// A model changed a given picture: image to image, or inside a mask.
+    /// A model changed a given picture: image to image, inside a mask, or enlarged.
     Edited,
 }
 
@@ -39,8 +39,8 @@ pub struct Statement {
     pub origin: Origin,
     /// The models that made it, the first one first.
     pub models: Vec<String>,
-    /// The seed.
-    pub seed: u64,
+    /// The seed; `None` where nothing was drawn from one.
+    pub seed: Option<u64>,
     /// SHA-256 of the validated request, in hexadecimal.
     pub settings_sha256: String,
     /// The pictures that led the model, by what they are: "control picture", "first frame".
@@ -79,8 +79,11 @@ impl Statement {
             }
         };
         // The library refuses numbers beyond i64, and JavaScript rounds those beyond 2^53.
-        let seed = if self.seed <= LARGEST_EXACT { json!(self.seed) } else { json!(self.seed.to_string()) };
-        let generation = json!({ "models": self.models, "seed": seed, "settings_sha256": self.settings_sha256 });
+        let seed = self.seed.map(|seed| if seed <= LARGEST_EXACT { json!(seed) } else { json!(seed.to_string()) });
+        let mut generation = json!({ "models": self.models, "settings_sha256": self.settings_sha256 });
+        if let Some(seed) = seed {
+            generation["seed"] = seed;
+        }
         json!({
             "claim_generator_info": [agent],
             "ingredients": ingredients,

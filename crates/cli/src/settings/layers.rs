@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 120] = [
+pub(super) const KEYS: [(&str, Kind); 123] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.vae", Kind::Text),
@@ -69,6 +69,9 @@ pub(super) const KEYS: [(&str, Kind); 120] = [
     ("jobs.keep_bytes", Kind::Whole),
     ("jobs.waiting_per_key", Kind::Whole),
     ("jobs.shutdown_seconds", Kind::Whole),
+    ("provenance.c2pa", Kind::Text),
+    ("provenance.certificate", Kind::Text),
+    ("provenance.private_key", Kind::Text),
     ("hub.token", Kind::Text),
     ("hub.endpoint", Kind::Text),
     ("hub.cache_dir", Kind::Text),

@@ -48,7 +48,7 @@ pub(super) fn acts(table: &[Row]) {
 
 #[test]
 fn every_variable_has_an_effect() {
-    let table: [Row; 62] = [
+    let table: [Row; 65] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -107,6 +107,9 @@ fn every_variable_has_an_effect() {
         ("FRAMEWRIGHT__JOBS__KEEP_BYTES", "1000", |s| s.jobs.keep_bytes == 1000),
         ("FRAMEWRIGHT__JOBS__WAITING_PER_KEY", "3", |s| s.jobs.waiting_per_key == Some(3)),
         ("FRAMEWRIGHT__JOBS__SHUTDOWN_SECONDS", "60", |s| s.jobs.shutdown_seconds == 60),
+        ("FRAMEWRIGHT__PROVENANCE__C2PA", "on", |s| s.provenance.c2pa == C2pa::On),
+        ("FRAMEWRIGHT__PROVENANCE__CERTIFICATE", "/chain.pem", |s| s.provenance.certificate == Some("/chain.pem".into())),
+        ("FRAMEWRIGHT__PROVENANCE__PRIVATE_KEY", "/key.pem", |s| s.provenance.private_key == Some("/key.pem".into())),
         ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
         ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),
         ("FRAMEWRIGHT__HUB__CACHE_DIR", "/c", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/c"))),

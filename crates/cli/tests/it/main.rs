@@ -12,6 +12,7 @@ mod misfits;
 mod models;
 mod named_models;
 mod program;
+mod provenance;
 mod refiner;
 mod sdxl;
 mod secrets;

@@ -3,13 +3,21 @@
 //! It must not know models. Invariants: the encoder is open before the first frame is made, so a missing encoder is found at once; at most
 //! one frame is held; the file appears only when it is complete.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use diffusion_core::{error::BoxError, frames::FrameSink, pipelines::clip::NativeFrames};
 use image::RgbImage;
+use provenance::MediaFormat;
+use tempfile::NamedTempFile;
 use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
 
-use super::BackendError;
+use super::{
+    BackendError,
+    seal::{self, Seal},
+};
 use crate::model_info::TruncatedText;
 
 /// The contact sheet: the number of frames, frames per row, and the width of each in pixels.
@@ -107,6 +115,7 @@ pub struct VideoWriter {
     output: VideoOutput,
     first_frame: usize,
     sheet: Option<ContactSheet>,
+    seal: Option<Seal>,
 }
 
 #[derive(Debug)]
@@ -131,7 +140,12 @@ impl VideoWriter {
         };
         let sheet = |_| ContactSheet::new(shape.frames as u64, SHEET_IMAGES, SHEET_COLUMNS, SHEET_WIDTH);
         let sheet = output.contact_sheet.as_ref().map(sheet);
-        Ok(Self { sink, shape: *shape, output: output.clone(), first_frame, sheet })
+        Ok(Self { sink, shape: *shape, output: output.clone(), first_frame, sheet, seal: None })
+    }
+
+    /// Signs the video, its first frame and its contact sheet; the numbered files of a folder are not signed.
+    pub(crate) fn sealed_by(self, seal: Option<Seal>) -> Self {
+        Self { seal, ..self }
     }
 
     /// The first frame that is still to be written; 0 unless a folder already has frames.
@@ -144,16 +158,17 @@ impl VideoWriter {
     /// # Errors
     /// [`BackendError::Video`] if the encoder or the disk fails; then there is no file.
     pub(crate) fn finish(self, seed: u64, truncated: Vec<TruncatedText>) -> Result<GeneratedVideo, BackendError> {
-        let Self { sink, shape, output, sheet, .. } = self;
+        let Self { sink, shape, output, sheet, seal, .. } = self;
         let (bytes, codec) = match sink {
             Sink::Encoder(encoder) => {
-                let file = encoder.finish()?;
+                let format = seal::format_of(output.container);
+                let file = encoder.finish_sealed(|staged| sealed(seal.as_ref(), format, staged, &output.path))?;
                 (file.bytes, file.codec)
             }
             Sink::Folder(folder) => (folder.finish()?, "png"),
         };
         if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet.and_then(ContactSheet::finish)) {
-            video_encode::poster(&sheet, path)?;
+            write_still(&sheet, path, seal.as_ref())?;
         }
         Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), seed, truncated })
     }
@@ -164,12 +179,25 @@ impl VideoWriter {
             Sink::Folder(folder) => folder.push(frame)?,
         }
         if let Some(path) = self.output.poster.take() {
-            video_encode::poster(frame, &path)?;
+            write_still(frame, &path, self.seal.as_ref())?;
         }
         if let Some(sheet) = &mut self.sheet {
             sheet.push(frame);
         }
         Ok(())
+    }
+}
+
+/// Writes an image beside the video, by the ending of its name.
+fn write_still(image: &RgbImage, path: &Path, seal: Option<&Seal>) -> Result<u64, video_encode::Error> {
+    video_encode::poster_sealed(image, path, |staged| sealed(seal, MediaFormat::of_path(path), staged, path))
+}
+
+/// The file to put at `path` instead of the staged one, if there is a seal.
+fn sealed(seal: Option<&Seal>, format: Option<MediaFormat>, staged: &Path, path: &Path) -> io::Result<Option<NamedTempFile>> {
+    match (seal, format) {
+        (Some(seal), Some(format)) => seal.file(format, staged, path),
+        (None, _) | (_, None) => Ok(None),
     }
 }
 

@@ -20,6 +20,7 @@ mod journal;
 mod model_defaults;
 mod pool;
 mod previews;
+mod provenance;
 mod provider;
 mod queue;
 mod races;

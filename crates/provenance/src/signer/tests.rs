@@ -26,7 +26,7 @@ fn statement(origin: Origin) -> Statement {
     Statement {
         origin,
         models: vec!["nano-sd".into(), "nano-svd".into()],
-        seed: u64::MAX,
+        seed: Some(u64::MAX),
         settings_sha256: "ab".repeat(32),
         guides: vec!["control picture".into()],
     }

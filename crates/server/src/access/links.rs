@@ -41,7 +41,7 @@ impl LinkSecret {
     /// # Errors
     /// If the file cannot be read or created, or has other contents.
     pub fn load_or_create(path: &Path) -> io::Result<Self> {
-        let text = secret_file::load_or_create(path, || Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect())?;
+        let text = secret_file::load_or_create(path, || Ok(Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect()))?;
         let secret = from_hex(text.trim()).map(Self);
         secret.ok_or_else(|| {
             io::Error::new(

@@ -6,7 +6,7 @@ pub(crate) mod artifacts;
 pub(crate) mod decoding;
 pub(crate) mod file_schemas;
 pub(crate) mod image_text;
-pub(crate) mod secret_file;
+pub mod secret_file;
 pub mod uploads;
 
 use actix_web::http::StatusCode;

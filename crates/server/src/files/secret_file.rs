@@ -1,4 +1,4 @@
-//! A random secret that is created once and kept in a file that only its owner can read.
+//! A secret that is created once and kept in a file that only its owner can read.
 //!
 //! It must not know what the secret is for, nor print it. The invariant: only the owner can read the file, from its creation on, and even
 //! if copying the folder has loosened its permissions.
@@ -16,13 +16,13 @@ const LONGEST: u64 = 4096;
 /// The file's text; if the file does not exist, it is created with the text of `draw`.
 ///
 /// # Errors
-/// If the file cannot be read or created.
-pub(crate) fn load_or_create(path: &Path, draw: impl FnOnce() -> String) -> io::Result<String> {
+/// If the file cannot be read or created, or `draw` fails.
+pub fn load_or_create(path: &Path, draw: impl FnOnce() -> io::Result<String>) -> io::Result<String> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         read => return read,
     }
-    let secret = draw();
+    let secret = draw()?;
     let folder = path.parent().unwrap_or(Path::new("."));
     // Temporary files are created private.
     let mut file = tempfile::Builder::new().prefix(".secret-").tempfile_in(folder)?;
@@ -69,8 +69,8 @@ mod tests {
     fn a_secret_is_created_once_and_stays_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert_eq!(load_or_create(&path, || "first".into()).unwrap(), "first");
-        assert_eq!(load_or_create(&path, || "second".into()).unwrap(), "first");
+        assert_eq!(load_or_create(&path, || Ok("first".into())).unwrap(), "first");
+        assert_eq!(load_or_create(&path, || Ok("second".into())).unwrap(), "first");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
         #[cfg(unix)]
         {
@@ -78,7 +78,7 @@ mod tests {
             let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode(), 0o600);
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-            load_or_create(&path, String::new).unwrap();
+            load_or_create(&path, || Ok(String::new())).unwrap();
             assert_eq!(mode(), 0o600, "a copy that others could read");
         }
     }

@@ -38,7 +38,7 @@ impl WebhookSecret {
     /// # Errors
     /// If the file cannot be read or created, or has other contents.
     pub fn load_or_create(path: &Path) -> io::Result<Self> {
-        let text = secret_file::load_or_create(path, || format!("{}\n", Self::random().written()))?;
+        let text = secret_file::load_or_create(path, || Ok(format!("{}\n", Self::random().written())))?;
         text.trim().parse().map_err(|error| {
             let reason = format!("{error}; remove it to create a new secret, which receivers must then get");
             io::Error::new(io::ErrorKind::InvalidData, reason)

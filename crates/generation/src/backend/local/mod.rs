@@ -14,6 +14,7 @@ pub mod model;
 mod monitors;
 pub mod parameters;
 pub mod pool;
+mod statement;
 pub mod timings;
 pub mod upscalers;
 
@@ -29,6 +30,7 @@ use std::{
 
 use async_trait::async_trait;
 use diffusion_core::weights::{ModelFamily, VaeChoice};
+use provenance::Signer;
 use tokio::sync::{oneshot, watch};
 
 use self::{
@@ -52,19 +54,21 @@ use crate::{
 };
 
 /// The operator's settings for the device.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LocalSettings {
     /// The clock that steps and jobs are timed with: `Instant::now`.
     pub now: fn() -> Instant,
     /// Whether to warm up: generate a small image as soon as the model is loaded, so that forecasts exist. A job that arrives meanwhile
     /// stops the warm-up at its next step.
     pub measure_at_start: bool,
+    /// Signs every file that a job makes; `None` signs none.
+    pub provenance: Option<Arc<Signer>>,
 }
 
 impl LocalSettings {
-    /// The given clock (`Instant::now`), and no warm-up.
+    /// The given clock (`Instant::now`), no warm-up, and no signatures.
     pub fn new(now: fn() -> Instant) -> Self {
-        Self { now, measure_at_start: false }
+        Self { now, measure_at_start: false, provenance: None }
     }
 }
 

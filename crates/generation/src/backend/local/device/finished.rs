@@ -1,28 +1,46 @@
 //! A finished image: in the requested size, with its files.
 //!
-//! It must not know how the image was made. The invariant: every image has a PNG file, whatever other format the request names.
+//! It must not know how the image was made. The invariants: every image has a PNG file, whatever other format the request names; where files
+//! are signed, each of them is.
 
 use diffusion_core::imaging::{Part, resized_part};
 use image::RgbImage;
+use png::EncodingError;
 
 use crate::{
-    backend::{BackendError, GeneratedImage},
+    backend::{BackendError, GeneratedImage, seal::Seal},
+    image_file::ImageFormat,
     model_info::TruncatedText,
-    png,
     spec::image::ImageSpec,
 };
 
-/// A finished image with its files.
+/// A finished image with its files, signed if there is a seal.
 pub(super) fn encoded(
     spec: &ImageSpec,
     image: RgbImage,
-    seed: u64,
+    (seed, seal): (u64, Option<&Seal>),
     parameters: String,
     (truncated, remarks): (Vec<TruncatedText>, Vec<String>),
 ) -> Result<GeneratedImage, BackendError> {
-    let format = Some(spec.file_format()).filter(|format| !format.is_png());
-    let recoded = format.map(|format| format.encode(&image, &parameters).map(|file| (format, file))).transpose()?;
-    Ok(GeneratedImage { png: png::encode(&image, &parameters)?, recoded, image, seed, parameters, truncated, remarks })
+    let (png, recoded) = files(spec.file_format(), (seal, Some(seed)), |format| format.encode(&image, &parameters))?;
+    Ok(GeneratedImage { png, recoded, image, seed, parameters, truncated, remarks })
+}
+
+/// The PNG file of an image, and the one in the requested format if that is another; each signed if there is a seal.
+pub(super) fn files(
+    requested: ImageFormat,
+    (seal, seed): (Option<&Seal>, Option<u64>),
+    encode: impl Fn(ImageFormat) -> Result<Vec<u8>, EncodingError>,
+) -> Result<(Vec<u8>, Option<(ImageFormat, Vec<u8>)>), EncodingError> {
+    let file = |format: ImageFormat| {
+        let file = encode(format)?;
+        match seal {
+            None => Ok(file),
+            Some(seal) => seal.image(format, &file, seed).map_err(|error| EncodingError::IoError(error.into())),
+        }
+    };
+    let recoded = Some(requested).filter(|format| !format.is_png());
+    Ok((file(ImageFormat::Png)?, recoded.map(|format| file(format).map(|file| (format, file))).transpose()?))
 }
 
 /// Resizes a finished image to the requested size; excess is cropped evenly at both ends rather than squeezed.

@@ -38,12 +38,14 @@ use super::{
     monitors::{ImageJobMonitor, Stage, StepClock, VideoJobMonitor, Watched},
     parameters,
     pool::{DEFAULT, Pool, Slot, Step},
+    statement::seal,
     upscalers::Upscalers,
 };
 use crate::{
     backend::{
         BackendError, GeneratedImage, JobContext, JobOutput, JobProgress,
         job::{CancelSwitch, EarlyEnd},
+        seal::Seal,
         video_file::{self, GeneratedVideo, VideoOutput, VideoWriter},
     },
     model_info::ModelInfo,
@@ -195,7 +197,7 @@ impl Device {
             return self.refined_images((spec, refiner), work, job).map(JobOutput::Images);
         }
         if let Work::Upscale(spec) = work.as_ref() {
-            return self.upscaled(spec, job).map(JobOutput::Images);
+            return self.upscaled(spec, work, job).map(JobOutput::Images);
         }
         let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
         let index = self.index_of(work.model())?;
@@ -204,9 +206,13 @@ impl Device {
         let previewer = Previewer::new(previews, self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
         self.with_resident(index, work, |device, resident| match (work.as_ref(), &output) {
-            (Work::Image(spec), _) => device.images(spec, (index, resident), (&watched, &cancel), journal.as_mut()).map(JobOutput::Images),
+            (Work::Image(spec), _) => {
+                let seal = seal(device.settings.provenance.as_ref(), work, Some((&resident.info, None)))?;
+                device.images((spec, seal.as_ref()), (index, resident), (&watched, &cancel), journal.as_mut()).map(JobOutput::Images)
+            }
             (Work::Video(spec), Some(output)) => {
-                device.video(spec, output, (index, resident), &watched, journal.as_mut()).map(JobOutput::Video)
+                let seal = seal(device.settings.provenance.as_ref(), work, Some((&resident.info, None)))?;
+                device.video(spec, (output, seal), (index, resident), &watched, journal.as_mut()).map(JobOutput::Video)
             }
             (Work::Video(_), None) => Err(BackendError::Internal("the video job has no output".to_owned())),
             (Work::Upscale(_), _) => Err(BackendError::Internal("an enlargement has no model".to_owned())),
@@ -355,7 +361,7 @@ impl Device {
 
     fn images(
         &self,
-        spec: &ImageSpec,
+        (spec, seal): (&ImageSpec, Option<&Seal>),
         (index, resident): (usize, &mut Resident),
         (watched, cancel): (&Watched<'_>, &CancelSwitch),
         journal: &mut dyn Journal,
@@ -385,7 +391,7 @@ impl Device {
             self.learn(index, spec, &resident.info, &monitor.clock);
             let image = of_model(|| resized_to(put_back(spec, image)?, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, (&resident.info, None), (&loras, &embeddings));
-            images.push(encoded(spec, image, seed, parameters, (truncated, remarks))?);
+            images.push(encoded(spec, image, (seed, seal), parameters, (truncated, remarks))?);
         }
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(images)
@@ -394,7 +400,7 @@ impl Device {
     fn video(
         &self,
         spec: &VideoSpec,
-        output: &VideoOutput,
+        (output, seal): (&VideoOutput, Option<Seal>),
         (index, resident): (usize, &mut Resident),
         watched: &Watched<'_>,
         journal: &mut dyn Journal,
@@ -409,7 +415,7 @@ impl Device {
             return Err(BackendError::Cancelled);
         }
         // Opened before the first frame, so that a missing encoder is reported at once.
-        let mut writer = VideoWriter::open(output, &shape)?;
+        let mut writer = VideoWriter::open(output, &shape)?.sealed_by(seal);
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoJobMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics };

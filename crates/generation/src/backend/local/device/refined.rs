@@ -19,7 +19,9 @@ use crate::{
             model::BegunImage,
             monitors::{ImageJobMonitor, Stage, StepClock, Watched},
             parameters,
+            statement::seal,
         },
+        seal::Seal,
     },
     model_info::ModelInfo,
     preview::Previewer,
@@ -60,10 +62,11 @@ impl Device {
         self.ensure_loaded(second, &of_refiner, &cancel, since)?;
         let images = self.with_resident(second, &of_refiner, |device, resident| {
             let mut images = Vec::new();
+            let seal = seal(device.settings.provenance.as_ref(), work, Some((&model, Some(&resident.info))))?;
             for (part, begun) in (0..).zip(begun) {
                 let mut monitor = device.monitor(spec, part, Stage::Refined(refiner.switch()), &watched)?;
                 let context = RunContext::new(&mut monitor).with_journal(journal.as_mut(), run_of(part));
-                images.push(refine(spec, &refining, (refiner, part), (&model, resident), begun, context)?);
+                images.push(refine((spec, seal.as_ref()), &refining, (refiner, part), (&model, resident), begun, context)?);
             }
             Ok(images)
         })?;
@@ -89,7 +92,7 @@ fn run_of(part: u32) -> Run {
 
 /// Ends one image, and encodes it.
 fn refine(
-    spec: &ImageSpec,
+    (spec, seal): (&ImageSpec, Option<&Seal>),
     refining: &ImageSpec,
     (refiner, part): (&RefinerSpec, u32),
     (model, resident): (&ModelInfo, &mut Resident),
@@ -100,5 +103,5 @@ fn refine(
     let image = of_model(|| resident.model.refine(refining, handed, refiner.switch(), context))?;
     let (image, seed) = (of_model(|| resized_to(image, spec.output_size()))?, spec.seed_of(part));
     let parameters = parameters::text(spec, seed, (model, Some(&resident.info)), (&loras, &embeddings));
-    encoded(spec, image, seed, parameters, (truncated, remarks))
+    encoded(spec, image, (seed, seal), parameters, (truncated, remarks))
 }

@@ -6,22 +6,26 @@
 use diffusion_core::{Error, pipelines::upscale::UpscaleProgress};
 use image::DynamicImage;
 
-use super::{Device, RunResult, caught, of_model};
+use super::{Device, RunResult, caught, finished::files, of_model};
 use crate::{
-    backend::{BackendError, GeneratedImage, JobContext, JobProgress, Refusal, local::memory::Enlarging},
-    image_file::ImageFormat,
+    backend::{
+        BackendError, GeneratedImage, JobContext, JobProgress, Refusal,
+        local::{memory::Enlarging, statement::seal},
+        seal::Seal,
+    },
     spec::{UpscaleSpec, upscale},
     work::Work,
 };
 
 impl Device {
     /// Enlarges the image of a spec.
-    pub(super) fn upscaled(&mut self, spec: &UpscaleSpec, job: JobContext) -> RunResult<Vec<GeneratedImage>> {
+    pub(super) fn upscaled(&mut self, spec: &UpscaleSpec, work: &Work, job: JobContext) -> RunResult<Vec<GeneratedImage>> {
         let JobContext { cancel, progress, .. } = job;
         let is_cancelled = cancel.stop_check(false);
         if is_cancelled() {
             return Err(BackendError::Cancelled);
         }
+        let seal = seal(self.settings.provenance.as_ref(), work, None)?;
         let (enlarging, limit) = self.upscalers.needs(spec.upscaler(), spec.given_size(), spec.size()).map_err(unavailable)?;
         let going = self.pool.to_drop_for_upscaling(enlarging, limit);
         self.drop_models(&going);
@@ -46,7 +50,7 @@ impl Device {
         };
         self.pool.upscales(false);
         self.pool.upscaler_holds(self.upscalers.held());
-        let image = caught(|| encoded(spec, &enlarged?))?;
+        let image = caught(|| encoded(spec, seal.as_ref(), &enlarged?))?;
         progress.send_modify(|progress| progress.part = progress.parts);
         Ok(vec![image])
     }
@@ -83,15 +87,13 @@ fn unavailable(refusal: Refusal) -> BackendError {
     BackendError::Model(Error::Params { field, reason })
 }
 
-/// The enlarged image with its files.
-fn encoded(spec: &UpscaleSpec, image: &DynamicImage) -> RunResult<GeneratedImage> {
+/// The enlarged image with its files, signed if there is a seal.
+fn encoded(spec: &UpscaleSpec, seal: Option<&Seal>, image: &DynamicImage) -> RunResult<GeneratedImage> {
     let parameters = upscale::parameters(spec.upscaler(), spec.given_size(), spec.size());
-    let format = Some(spec.file_format()).filter(|format| !format.is_png());
-    let recoded = format.map(|format| format.encode_any(image, &parameters).map(|file| (format, file))).transpose()?;
+    let (png, recoded) = files(spec.file_format(), (seal, None), |format| format.encode_any(image, &parameters))?;
     let mut remarks = Vec::new();
     if image.color().has_alpha() && !spec.file_format().has_transparency() {
         remarks.push("a JPEG has no transparency; the colours beneath it remain".to_owned());
     }
-    let png = ImageFormat::Png.encode_any(image, &parameters)?;
     Ok(GeneratedImage { png, recoded, image: image.to_rgb8(), seed: 0, parameters, truncated: Vec::new(), remarks })
 }
