@@ -12,8 +12,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use diffusion_core::regular_file;
-use generation::LocalSettings;
-use provenance::{Signer, self_made};
+use generation::{LocalSettings, backend::seal::Seal};
+use provenance::{Signer, Statement, self_made};
 use server::secret_file;
 use video_encode::Container;
 
@@ -36,6 +36,16 @@ const SELF_MADE: &str = "c2pa-signer.pem";
 pub(crate) fn local_settings(settings: &Settings) -> Result<(LocalSettings, Option<String>)> {
     let (signer, remark) = signer(settings)?.unzip();
     Ok((LocalSettings { provenance: signer.map(Arc::new), ..LocalSettings::new(Instant::now) }, remark))
+}
+
+/// What signs the files of a command that has no job, and says this of them; `None` if files are not signed.
+///
+/// # Errors
+/// As [`local_settings`].
+pub(crate) fn seal(settings: &Settings, statement: Statement) -> Result<Option<Seal>> {
+    let Some((signer, remark)) = signer(settings)? else { return Ok(None) };
+    output::remark(remark);
+    Ok(Some(Seal::new(Arc::new(signer), statement)))
 }
 
 /// Says that the frames of a folder are not signed, where they would be expected to be.

@@ -18,9 +18,14 @@ use diffusion_core::{
     policy::ExecutionPolicy,
     weights::{UpscalerConfig, UpscalerFile},
 };
-use generation::{FieldError, ImageFormat, artifact, given_image, upscale};
+use generation::{
+    FieldError, ImageFormat, artifact,
+    backend::seal::{self, Seal},
+    given_image, upscale,
+};
 use image::DynamicImage;
 use indicatif::ProgressBar;
+use provenance::{Origin, Statement};
 use serde_json::{Value, json};
 use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
 
@@ -31,6 +36,7 @@ use crate::{
     image::{folder_of, read_image},
     output, output_check,
     settings::{Settings, UpscalersSettings},
+    signing,
 };
 
 /// The quality of a JPEG.
@@ -59,12 +65,24 @@ pub(crate) fn run(args: &UpscaleArgs, settings: &Settings) -> Result<()> {
     let plan =
         Plan { config: file.config().clone(), policy: &policy, scale: args.scale, limit: engine::memory_limit(&settings.compute, &policy) };
     plan.size(&first)?;
+    let described = described(&name, &plan);
+    let kept = described.to_string();
+    let seal = signing::seal(
+        settings,
+        Statement {
+            origin: Origin::Edited,
+            models: vec![name.clone()],
+            seed: None,
+            settings_sha256: artifact::sha256(kept.as_bytes()),
+            guides: Vec::new(),
+        },
+    )?;
     let about = format!("{name} ({}, x{}) on {}", plan.config.family(), plan.config.scale(), policy.reason);
     let upscaler = Upscaler::load(&file, &policy)?;
     drop(file);
     output::remark(about);
 
-    let (mut writer, mut files) = (target.writer(), Vec::new());
+    let (mut writer, mut files) = (target.writer(seal), Vec::new());
     for index in 0..pictures.paths.len() {
         let picture = if index == 0 { first.clone() } else { pictures.read(index)? };
         let to = plan.size(&picture)?;
@@ -86,10 +104,10 @@ pub(crate) fn run(args: &UpscaleArgs, settings: &Settings) -> Result<()> {
             json!({ "path": video.path.display().to_string(), "width": video.width, "height": video.height, "frames": video.frames }),
         );
     }
-    report(args.json, &files, (&name, &plan), began.elapsed().as_secs_f64())
+    report(args.json, &files, &described, began.elapsed().as_secs_f64())
 }
 
-fn report(as_json: bool, files: &[Value], (name, plan): (&str, &Plan<'_>), seconds: f64) -> Result<()> {
+fn report(as_json: bool, files: &[Value], described: &Value, seconds: f64) -> Result<()> {
     if !as_json {
         output::remark(format_args!("{seconds:.1} s in all"));
         return Ok(());
@@ -97,15 +115,20 @@ fn report(as_json: bool, files: &[Value], (name, plan): (&str, &Plan<'_>), secon
     Ok(output::json(&json!({
         "files": files,
         "seconds": (seconds * 1000.0).round() / 1000.0,
-        "settings": {
-            "upscaler": name,
-            "family": plan.config.family(),
-            "own_scale": plan.config.scale(),
-            "scale": plan.scale,
-            "device": plan.policy.device_name(),
-            "device_reason": plan.policy.reason,
-        },
+        "settings": described,
     }))?)
+}
+
+/// How the pictures are enlarged.
+fn described(name: &str, plan: &Plan<'_>) -> Value {
+    json!({
+        "upscaler": name,
+        "family": plan.config.family(),
+        "own_scale": plan.config.scale(),
+        "scale": plan.scale,
+        "device": plan.policy.device_name(),
+        "device_reason": plan.policy.reason,
+    })
 }
 
 /// The name of the upscaler of a flag, and where to find it: a file, or a name in the folder of the settings.
@@ -267,17 +290,19 @@ impl Target {
         Ok(target)
     }
 
-    fn writer(self) -> Writer {
+    fn writer(self, seal: Option<Seal>) -> Writer {
         video_encode::sweep_staged(match &self {
             Self::File(path, _) | Self::Video(path, ..) => folder_of(path),
             Self::Folder(path) => path,
         });
-        Writer { target: self, video: None }
+        Writer { target: self, seal, video: None }
     }
 }
 
 struct Writer {
     target: Target,
+    /// Signs every file.
+    seal: Option<Seal>,
     video: Option<(VideoEncoder, (u32, u32))>,
 }
 
@@ -310,12 +335,17 @@ impl Writer {
         if image.color().has_alpha() && !format.has_transparency() {
             output::remark(format_args!("{}: a JPEG has no transparency; the colours beneath it remain", path.display()));
         }
-        artifact::write(&path, &format.encode_any(image, parameters)?)?;
+        let file = format.encode_any(image, parameters)?;
+        let signed = self.seal.as_ref().map(|seal| seal.image(format, &file, None)).transpose()?;
+        artifact::write(&path, signed.as_deref().unwrap_or(&file))?;
         Ok(Some(path))
     }
 
     fn finish(self) -> Result<Option<video_encode::VideoFile>> {
-        Ok(self.video.map(|(encoder, _)| encoder.finish()).transpose()?)
+        let Some((encoder, _)) = self.video else { return Ok(None) };
+        let Target::Video(path, container, _) = &self.target else { bail!("a video was opened for files") };
+        let format = seal::format_of(*container);
+        Ok(Some(encoder.finish_sealed(|staged| self.seal.as_ref().map_or(Ok(None), |seal| seal.file(format, staged, path)))?))
     }
 }
 

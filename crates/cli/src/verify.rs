@@ -3,7 +3,7 @@
 //! It must not know who signed them: manifests of other programs are shown likewise. The invariant: the exit code is 0 only if every file has a
 //! manifest and is as it was signed.
 
-use std::{fs::File, io, path::Path};
+use std::{io, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 use diffusion_core::regular_file;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<()> {
 fn read(path: &Path) -> Result<Result<Found, ReadError>> {
     let usage = |reason: &dyn std::fmt::Display| Usage(format!("{}: {reason}", path.display()));
     let format = MediaFormat::of_path(path).ok_or_else(|| usage(&"the ending must be .png, .jpg, .webp, .gif, .mp4 or .webm"))?;
-    let open = || File::open(path).map_err(|error| usage(&error));
+    let open = || regular_file::open(path).map_err(|error| usage(&error));
     let beside = path.with_extension("c2pa");
     let inside = if format.embeds() { provenance::read(format, open()?) } else { Err(ReadError::None) };
     if !matches!(inside, Err(ReadError::None)) {
@@ -75,22 +75,25 @@ fn as_text(path: &Path, result: &Result<Found, ReadError>) -> String {
         FoundState::Valid => "as it was signed, by the untrusted",
         FoundState::Invalid => "NOT as it was signed, by",
     };
-    let mut text = format!("{path}: {state} {:?}", found.signer);
-    for fault in &found.faults {
-        text.push_str(&format!("\n  {fault}"));
-    }
-    text.push_str(&format!("\n  claimed by {}", found.generator));
+    let mut lines = vec![format!("{path}: {state} {:?}", found.signer)];
+    lines.extend(found.faults.iter().map(|fault| format!("  {fault}")));
+    lines.push(format!("  claimed by {}", found.generator));
     for action in assertion(found, "c2pa.actions").and_then(|data| data["actions"].as_array()).into_iter().flatten() {
         let source = action["digitalSourceType"].as_str().and_then(|source| source.rsplit('/').next());
         let source = source.map(|source| format!(", {source}")).unwrap_or_default();
-        text.push_str(&format!("\n  {}{source}", action["action"].as_str().unwrap_or_default()));
+        lines.push(format!("  {}{source}", action["action"].as_str().unwrap_or_default()));
     }
     if let Some(data) = assertion(found, GENERATION_LABEL) {
         let models: Vec<&str> = data["models"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let seed = data.get("seed").map(|seed| format!(", seed {seed}")).unwrap_or_default();
-        text.push_str(&format!("\n  made with {}{seed}, settings {}", models.join(" and "), data["settings_sha256"]));
+        lines.push(format!("  made with {}{seed}, settings {}", models.join(" and "), data["settings_sha256"]));
     }
-    text
+    lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// A line of a file that anybody may have written: what would move a terminal's cursor is replaced.
+fn plain(line: &str) -> String {
+    line.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }
 
 /// The data of the active manifest's first assertion whose label begins so.

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 /// A file could not be put in place; the previous content, if any, is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}", path = path.display())]
@@ -29,6 +31,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
 /// The same without a sync: after a crash of the program the file is complete or absent, but a power loss may leave a torn one.
 pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     stage_and_rename(path, bytes, false).map_err(|source| ArtifactError { path: path.to_owned(), source })
+}
+
+/// The SHA-256 digest of the bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// A digest in hexadecimal.
+pub(crate) fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn stage_and_rename(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {

@@ -89,6 +89,27 @@ fn commands_sign_when_the_settings_say_so() {
 }
 
 #[test]
+fn enlarged_pictures_are_signed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    fs::create_dir(&frames).unwrap();
+    for name in ["1.png", "2.png"] {
+        image::RgbImage::new(20, 12).save(frames.join(name)).unwrap();
+    }
+    let upscaler = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/upscalers/compact_x2.pth");
+    for (from, to) in [("frames/1.png", "a.jpg"), ("frames", "large"), ("frames", "a.mp4"), ("frames", "a.webm")] {
+        let output = with(folder.path(), &[ON], &["upscale", from, to, "--upscaler", upscaler, "--device", "cpu"]);
+        assert!(output.code == 0 && output.stderr.contains("with a self-made certificate, "), "{output:?}");
+    }
+    let (code, found) = verified(folder.path(), &["a.jpg", "large/1.png", "large/2.png", "a.mp4", "a.webm"]);
+    assert!(code == 0 && found.iter().all(|found| found["state"] == "valid"), "{found:?}");
+    let text = framewright(folder.path(), &["verify", "a.jpg"]).stdout;
+    for line in ["  c2pa.opened", "  c2pa.edited, compositeWithTrainedAlgorithmicMedia", "  made with compact_x2, settings \""] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_certificate_that_cannot_sign_is_an_error_before_a_model_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

@@ -62,7 +62,7 @@ fn a_file_that_is_not_regular_is_refused_at_once() {
     mkfifo(&at("index/model_index.json"));
     let image = ["image", "a boat", "--out", "out.png", "--steps", "2"];
     let scenes = ["video", "--out", "out.mp4", "--scenes"];
-    let cases: [(Vec<&str>, &str); 15] = [
+    let cases: [(Vec<&str>, &str); 18] = [
         ([&image[..], &["--init-image", "fifo.png"]].concat(), "fifo.png: is a FIFO"),
         ([&image[..], &["--init-image", "/dev/zero"]].concat(), "/dev/zero: is a device"),
         ([&image[..], &["--init-image", "socket"]].concat(), "socket: is a socket"),
@@ -73,6 +73,9 @@ fn a_file_that_is_not_regular_is_refused_at_once() {
         ([&image[..], &["--model", "index"]].concat(), "index/model_index.json: is a FIFO"),
         (vec!["models", "inspect", "index"], "index/model_index.json: is a FIFO"),
         (vec!["animate", "fifo.png", "--out", "out.mp4"], "fifo.png: is a FIFO"),
+        (vec!["upscale", "fifo.png", "out.png", "--upscaler", "a.png"], "fifo.png: is a FIFO"),
+        (vec!["upscale", "a.png", "out.png", "--upscaler", "fifo.safetensors"], "is a FIFO"),
+        (vec!["verify", "fifo.png"], "fifo.png: is a FIFO"),
         ([&scenes[..], &["fifo.json"]].concat(), "fifo.json: is a FIFO"),
         ([&scenes[..], &["/dev/zero"]].concat(), "/dev/zero: is a device"),
         ([&["--config", "fifo.toml"], &image[..]].concat(), "fifo.toml: is a FIFO"),

@@ -8,7 +8,7 @@ mod error;
 pub mod job;
 pub mod local;
 pub mod remote;
-mod seal;
+pub mod seal;
 pub mod too_large;
 pub mod video_file;
 

@@ -17,19 +17,22 @@ use crate::{artifact, image_file::ImageFormat};
 
 /// Signs the files of one job.
 #[derive(Clone, Debug)]
-pub(crate) struct Seal {
+pub struct Seal {
     signer: Arc<Signer>,
     statement: Statement,
 }
 
 impl Seal {
     /// With this certificate and this statement.
-    pub(crate) fn new(signer: Arc<Signer>, statement: Statement) -> Self {
+    pub fn new(signer: Arc<Signer>, statement: Statement) -> Self {
         Self { signer, statement }
     }
 
     /// An image's file with its manifest; `seed` is the image's own, if it was drawn from one.
-    pub(crate) fn image(&self, format: ImageFormat, file: &[u8], seed: Option<u64>) -> Result<Vec<u8>, SignError> {
+    ///
+    /// # Errors
+    /// [`SignError`] if the certificate has expired.
+    pub fn image(&self, format: ImageFormat, file: &[u8], seed: Option<u64>) -> Result<Vec<u8>, SignError> {
         let format = match format {
             ImageFormat::Png => MediaFormat::Png,
             ImageFormat::Jpeg { .. } => MediaFormat::Jpeg,
@@ -38,9 +41,13 @@ impl Seal {
         self.signer.sign(format, file, &Statement { seed, ..self.statement.clone() })
     }
 
-    /// The file to put at `path` instead of the complete one at `staged`; `None` if that one stays, with its manifest in a file beside `path`
-    /// that ends in `.c2pa`.
-    pub(crate) fn file(&self, format: MediaFormat, staged: &Path, path: &Path) -> io::Result<Option<NamedTempFile>> {
+    /// The file to put at `path` instead of the complete one at `staged`; `None` if that one stays: because its manifest is in a file beside
+    /// `path` that ends in `.c2pa`, or because it has no `format` that can be signed.
+    ///
+    /// # Errors
+    /// An error of the disk, or of the certificate.
+    pub fn file(&self, format: Option<MediaFormat>, staged: &Path, path: &Path) -> io::Result<Option<NamedTempFile>> {
+        let Some(format) = format else { return Ok(None) };
         let mut file = File::open(staged)?;
         if !format.embeds() {
             let manifest = self.signer.sidecar(format, &mut file, &self.statement)?;
@@ -56,7 +63,7 @@ impl Seal {
 }
 
 /// The format of a container's file; `None` for a folder of frames, which is not signed.
-pub(crate) fn format_of(container: Container) -> Option<MediaFormat> {
+pub fn format_of(container: Container) -> Option<MediaFormat> {
     match container {
         Container::Mp4 => Some(MediaFormat::Mp4),
         Container::WebM => Some(MediaFormat::WebM),

@@ -195,10 +195,7 @@ fn write_still(image: &RgbImage, path: &Path, seal: Option<&Seal>) -> Result<u64
 
 /// The file to put at `path` instead of the staged one, if there is a seal.
 fn sealed(seal: Option<&Seal>, format: Option<MediaFormat>, staged: &Path, path: &Path) -> io::Result<Option<NamedTempFile>> {
-    match (seal, format) {
-        (Some(seal), Some(format)) => seal.file(format, staged, path),
-        (None, _) | (_, None) => Ok(None),
-    }
+    seal.map_or(Ok(None), |seal| seal.file(format, staged, path))
 }
 
 impl FrameSink for VideoWriter {

@@ -8,12 +8,13 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use diffusion_core::adapters::UpscalerFolder;
 use generation::{
-    ImageFormat, ImageRequest, Limits, LocalBackend, LocalSettings,
+    ImageFormat, ImageRequest, Limits, LocalBackend, LocalSettings, ModelSetup, OpenModel, PoolSettings, UpscaleRequest,
     jobs::Work,
     video::{SceneRequest, ScenesRequest, VideoOutput, VideoSpec},
 };
-use generation_test::{info, model};
+use generation_test::{UPSCALERS, info, model, upscalers};
 use image::RgbImage;
 use provenance::{Found, FoundState, GENERATION_LABEL, MediaFormat, Signer, read, read_with_sidecar, self_made};
 use sha2::{Digest as _, Sha256};
@@ -25,7 +26,9 @@ async fn signing() -> LocalBackend {
     let made = self_made(SystemTime::now()).unwrap();
     let signer = Arc::new(Signer::new(&made, &made, SystemTime::now).unwrap());
     let settings = LocalSettings { provenance: Some(signer), ..LocalSettings::new(Instant::now) };
-    let local = LocalBackend::start(settings, || Ok(model())).unwrap();
+    let setup = ModelSetup::new("fake", || Ok(OpenModel::new(|_| Ok(model()))));
+    let networks = upscalers(Path::new(UPSCALERS), None);
+    let local = LocalBackend::start_with(settings, vec![setup], PoolSettings::default(), networks).unwrap();
     local.loaded().await.unwrap();
     local
 }
@@ -82,6 +85,25 @@ async fn a_changed_image_is_a_composite_with_a_parent() {
     let made = images(hold(&jobs, work, None).await.unwrap()).await.unwrap();
     let found = read(MediaFormat::Png, Cursor::new(&made.first().unwrap().png)).unwrap();
     assert_eq!(said(&found).0, ["c2pa.opened ", "c2pa.edited compositeWithTrainedAlgorithmicMedia"]);
+}
+
+#[tokio::test]
+async fn an_enlargement_names_its_network_and_no_seed() {
+    let jobs = held_only(4, signing().await);
+    let folder = UpscalerFolder::open(UPSCALERS).unwrap();
+    let request = UpscaleRequest {
+        image: Some(RgbImage::new(20, 12).into()),
+        upscaler: Some("compact_x2".into()),
+        file_format: ImageFormat::WebP,
+        ..UpscaleRequest::default()
+    };
+    let work = Work::Upscale(request.validate(Some(&folder)).unwrap());
+    let made = images(hold(&jobs, work.clone(), None).await.unwrap()).await.unwrap().remove(0);
+    for (format, file) in [(MediaFormat::WebP, made.file().1), (MediaFormat::Png, &made.png)] {
+        let (actions, generation) = said(&read(format, Cursor::new(file)).unwrap());
+        assert_eq!(actions, ["c2pa.opened ", "c2pa.edited compositeWithTrainedAlgorithmicMedia"]);
+        assert_eq!(generation, serde_json::json!({ "models": ["compact_x2"], "settings_sha256": digest(&work) }));
+    }
 }
 
 fn scenes() -> Work {

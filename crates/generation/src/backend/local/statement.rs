@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use provenance::{Origin, Signer, Statement};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
+    artifact,
     backend::{BackendError, seal::Seal},
     model_info::ModelInfo,
     spec::{
@@ -30,13 +30,12 @@ pub(super) fn seal(
 
 fn statement(work: &Work, model: Option<(&ModelInfo, Option<&ModelInfo>)>) -> Result<Statement, BackendError> {
     let stored = serde_json::to_vec(work).map_err(|error| BackendError::Internal(format!("the work cannot be written: {error}")))?;
-    let settings_sha256 = Sha256::digest(&stored).iter().map(|byte| format!("{byte:02x}")).collect();
     let (origin, seed, guides) = match work {
         Work::Image(spec) => (origin(spec), Some(spec.seed()), vec!["control picture".to_owned(); spec.controls().nets().len()]),
         Work::Video(spec) => (Origin::Created, Some(spec.seed()), first_frame(spec)),
         Work::Upscale(_) => (Origin::Edited, None, Vec::new()),
     };
-    Ok(Statement { origin, models: models(work, model), seed, settings_sha256, guides })
+    Ok(Statement { origin, models: models(work, model), seed, settings_sha256: artifact::sha256(&stored), guides })
 }
 
 fn origin(spec: &ImageSpec) -> Origin {

@@ -13,7 +13,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
 
 use super::reader::ArtifactReader;
 use crate::jobs::{error::StoreError, record::Artifact};
@@ -35,16 +34,6 @@ pub(super) fn check_names(job: &str, name: &str) -> Result<(), StoreError> {
     let source =
         io::Error::new(io::ErrorKind::InvalidInput, "not a plain name: use at most 64 letters, digits, _, - and, except at the start, .");
     Err(StoreError::Folder { path: Path::new(job).join(name), source })
-}
-
-/// The SHA-256 digest of the bytes, in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// A digest in hexadecimal.
-pub(super) fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The content to put.

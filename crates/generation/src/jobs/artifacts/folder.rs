@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    artifact_store::{ArtifactStore, Content, check_names, hexadecimal, sha256},
+    artifact_store::{ArtifactStore, Content, check_names},
     reader::ArtifactReader,
 };
 use crate::{
@@ -139,7 +139,7 @@ impl Root {
                 folders::make_again(&self.staging)?;
                 // Synced once it is in place.
                 artifact::write_unsynced(&staged, &bytes)?;
-                (staged, (bytes.len() as u64, sha256(&bytes)))
+                (staged, (bytes.len() as u64, artifact::sha256(&bytes)))
             }
             Staged::File(path) => match digest(&path) {
                 Ok(digest) => (path, digest),
@@ -210,7 +210,7 @@ fn digest(path: &Path) -> io::Result<(u64, String)> {
         hasher.update(part);
         bytes += read as u64;
     }
-    Ok((bytes, hexadecimal(&hasher.finalize())))
+    Ok((bytes, artifact::hexadecimal(&hasher.finalize())))
 }
 
 #[cfg(test)]

@@ -11,10 +11,13 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    artifact_store::{ArtifactStore, Content, check_names, sha256},
+    artifact_store::{ArtifactStore, Content, check_names},
     reader::ArtifactReader,
 };
-use crate::jobs::{error::StoreError, folders::refused, record::Artifact};
+use crate::{
+    artifact,
+    jobs::{error::StoreError, folders::refused, record::Artifact},
+};
 
 type Files = BTreeMap<String, Arc<[u8]>>;
 
@@ -56,7 +59,7 @@ impl ArtifactStore for MemoryArtifacts {
             name: name.to_owned(),
             media_type: media_type.to_owned(),
             bytes: bytes.len() as u64,
-            sha256: sha256(&bytes),
+            sha256: artifact::sha256(&bytes),
             expired: false,
         };
         self.lock().entry(job.to_owned()).or_default().insert(name.to_owned(), bytes);
