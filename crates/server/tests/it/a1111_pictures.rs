@@ -153,8 +153,12 @@ async fn pictures_are_resized_without_a_model() {
         (json!({"image": picture, "gfpgan_visibility": 1}), "gfpgan_visibility: this server restores no faces"),
         (json!({"upscaler_1": "Lanczos"}), "image: Field required"),
         (
-            json!({"image": base64(RgbImage::new(1024, 8)), "upscaler_1": "Lanczos", "upscaling_resize": 5}),
-            "a side of a resized picture has at most 4096",
+            json!({"image": base64(RgbImage::new(4096, 8)), "upscaler_1": "Lanczos", "upscaling_resize": 5}),
+            "a side of a resized picture has at most 16384",
+        ),
+        (
+            json!({"image": base64(RgbImage::new(1100, 1000)), "upscaler_1": "Lanczos", "upscaling_resize": 8}),
+            "the answer would have 70400000 pixels in all, and 67108864 are the limit",
         ),
     ] {
         let (status, sentence) = refused(&server, "/sdapi/v1/extra-single-image", body).await;

@@ -9,7 +9,7 @@ use diffusion_core::{
     adapters::UpscalerFolder,
     imaging::{Part, resized_part},
 };
-use generation::{JobOutput, Limits, UpscaleRequest, UpscaledSize, Upscaler, jobs::Work, limits::SHARE, png};
+use generation::{JobOutput, UpscaleRequest, UpscaledSize, Upscaler, jobs::Work, limits::SHARE, png, upscale};
 use image::RgbImage;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The longest side of a result, and the bounds of a factor.
-const SIDE: (u32, u32) = (1, Limits::DEFAULT.max_output_side);
+const SIDE: (u32, u32) = (1, upscale::MAX_SIDE);
 const FACTOR: (f64, f64) = (0.25, 8.0);
 /// The most pictures of a request.
 const MOST: usize = 16;
@@ -189,13 +189,13 @@ async fn resized(
     let asker = Requester { owner: &caller.owner, base_url: &base_url };
     let field = if is_batch { "imageList" } else { "image" };
     let sources: Vec<String> = body.request.image.take().into_iter().chain(std::mem::take(&mut body.request.images)).collect();
-    let (mut files, mut said) = (Vec::new(), String::new());
+    let (mut files, mut said, mut pixels) = (Vec::new(), String::new(), 0);
     for source in sources {
         let image = state.images().image(source, asker).await.map_err(|error| match error {
             SourceError::Refused(reason) => body.fault(field, reason),
             SourceError::Failed(error) => *error,
         })?;
-        let size = size_of(image.image.dimensions(), resizing.to).map_err(|reason| body.fault(field, reason))?;
+        let size = size_of(image.image.dimensions(), resizing.to, &mut pixels).map_err(|reason| body.fault(field, reason))?;
         let mut layers = Vec::new();
         for (upscaler, field) in resizing.upscalers() {
             let layer = match upscaler.network() {
@@ -289,8 +289,8 @@ fn upscaler(body: &mut Body<Extras>, field: &'static str, name: &str, folder: Op
     }
 }
 
-/// The size of the enlarged picture, before it is cropped.
-fn size_of((width, height): (u32, u32), to: Target) -> Result<(u32, u32), String> {
+/// The size of the enlarged picture, before it is cropped. `pixels` counts those of the whole answer, which waits in memory.
+fn size_of((width, height): (u32, u32), to: Target, pixels: &mut u64) -> Result<(u32, u32), String> {
     let by = |factor: f64| {
         // A cast from float saturates.
         let side = |side: u32| ((f64::from(side) * factor) as u32).max(1);
@@ -304,6 +304,10 @@ fn size_of((width, height): (u32, u32), to: Target) -> Result<(u32, u32), String
     };
     if size.0.max(size.1) > SIDE.1 {
         return Err(format!("it would have {}x{} pixels, and a side of a resized picture has at most {}", size.0, size.1, SIDE.1));
+    }
+    *pixels += u64::from(size.0) * u64::from(size.1);
+    if *pixels > upscale::MAX_PIXELS {
+        return Err(format!("the answer would have {pixels} pixels in all, and {} are the limit", upscale::MAX_PIXELS));
     }
     Ok(size)
 }
