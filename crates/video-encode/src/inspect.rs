@@ -32,6 +32,8 @@ pub struct VideoFacts {
     pub frame_rate: FrameRate,
     /// The codec's name: "h264".
     pub codec: String,
+    /// Whether there is a sound track.
+    pub has_sound: bool,
 }
 
 /// Reads a whole MP4 file. Blocking.
@@ -39,7 +41,7 @@ pub struct VideoFacts {
 /// # Errors
 /// [`Error::NotAVideo`] if it is not an MP4 video or is cut off; [`Error::File`] if it cannot be read.
 pub fn inspect(path: &Path) -> Result<VideoFacts> {
-    let Opened { mut input, mut decoder, index, listed, average } = open(path)?;
+    let Opened { mut input, mut decoder, index, listed, average, has_sound } = open(path)?;
     let wrong = |reason: &str| Error::NotAVideo { path: path.to_owned(), reason: reason.to_owned() };
     let (width, height) = (decoder.width(), decoder.height());
     let (mut frames, mut is_decoded) = (0_u64, false);
@@ -74,7 +76,7 @@ pub fn inspect(path: &Path) -> Result<VideoFacts> {
         return Err(wrong(&format!("it has {frames} of {listed} frames: it is cut off")));
     }
     let codec = decoder.codec().map(|codec| codec.name().to_owned()).unwrap_or_default();
-    Ok(VideoFacts { width, height, frames, frame_rate: rate(average).ok_or_else(|| wrong("it has no frame rate"))?, codec })
+    Ok(VideoFacts { width, height, frames, frame_rate: rate(average).ok_or_else(|| wrong("it has no frame rate"))?, codec, has_sound })
 }
 
 /// Decodes an MP4 file, and hands its frames to `each` one by one, until that breaks. Blocking.
@@ -143,6 +145,7 @@ struct Opened {
     /// The frames that its index lists.
     listed: i64,
     average: ffmpeg::Rational,
+    has_sound: bool,
 }
 
 fn open(path: &Path) -> Result<Opened> {
@@ -158,13 +161,14 @@ fn open(path: &Path) -> Result<Opened> {
     let input = format::input_with_dictionary(&format!("file:{text}"), options).map_err(failed)?;
     let stream = input.streams().best(media::Type::Video).ok_or_else(|| wrong("it holds no video"))?;
     let (index, listed, average) = (stream.index(), stream.frames(), stream.avg_frame_rate());
+    let has_sound = input.streams().best(media::Type::Audio).is_some();
     let context = codec::Context::from_parameters(stream.parameters()).map_err(failed)?;
     let decoder = context.decoder().video().map_err(|_| wrong("its video cannot be decoded here"))?;
     let (width, height) = (decoder.width(), decoder.height());
     if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) || u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(wrong(&format!("its frames have {width} x {height} pixels")));
     }
-    Ok(Opened { input, decoder, index, listed, average })
+    Ok(Opened { input, decoder, index, listed, average, has_sound })
 }
 
 /// Checks that the file starts with an `ftyp` box, as MP4 files do.

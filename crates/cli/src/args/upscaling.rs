@@ -10,12 +10,13 @@ use crate::settings::Layer;
 /// `framewright upscale`.
 #[derive(Debug, Args)]
 pub(crate) struct UpscaleArgs {
-    /// The picture (PNG, JPEG or WebP), or a folder of pictures, which are enlarged in the order of their names.
+    /// The picture (PNG, JPEG or WebP), a folder of pictures, which are enlarged in the order of their names, or a video (.mp4, .m4v or
+    /// .mov), whose frames are.
     #[arg(value_name = "IN")]
     pub input: PathBuf,
 
     /// The enlarged picture: .png, .jpg, .jpeg or .webp. For a folder: a folder, which gets files of the same names as .png, or a video of
-    /// its pictures (.mp4, .webm, .gif, .webp or .apng).
+    /// its pictures (.mp4, .webm, .gif, .webp or .apng). For a video: a video, or a folder, which gets numbered .png files.
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
 
@@ -33,7 +34,8 @@ pub(crate) struct UpscaleArgs {
     #[arg(long, value_name = "N")]
     pub quality: Option<u8>,
 
-    /// Frames per second of a video: a whole number, a decimal, or a fraction such as 30000/1001 [default: 24].
+    /// Frames per second of a video: a whole number, a decimal, or a fraction such as 30000/1001 [default: the given
+    /// video's, else 24].
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
 

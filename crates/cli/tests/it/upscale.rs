@@ -86,6 +86,43 @@ fn a_folder_becomes_a_folder_or_a_video() {
 }
 
 #[test]
+fn a_video_becomes_a_video_or_a_folder_of_its_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("frames")).unwrap();
+    for name in ["1.png", "2.png", "3.png"] {
+        picture(&at("frames").join(name));
+    }
+    let run = upscale(folder.path(), &["frames", "given.mp4", "--upscaler", UPSCALER, "--fps", "30000/1001"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for (out, fps, expected) in [("large.mp4", &[][..], "30000/1001"), ("slow.mp4", &["--fps", "5"], "5")] {
+        let run = upscale(folder.path(), &[&["given.mp4", out, "--upscaler", UPSCALER], fps].concat());
+        assert_eq!((run.code, run.stdout), (0, format!("{out}  80x48, 3 frames\n")));
+        let facts = video_encode::inspect(&at(out)).unwrap();
+        assert_eq!((facts.width, facts.height, facts.frames, facts.frame_rate.to_string().as_str()), (80, 48, 3, expected));
+    }
+    let run = upscale(folder.path(), &["given.mp4", "large/", "--upscaler", UPSCALER]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let mut names: Vec<_> = fs::read_dir(at("large")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 3);
+    // A frame of the folder is the enlarged frame of the given video.
+    let mut first = None;
+    video_encode::decode(&at("given.mp4"), |frame| {
+        first.get_or_insert(frame);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    first.unwrap().save(at("first.png")).unwrap();
+    assert_eq!(upscale(folder.path(), &["first.png", "alone.png", "--upscaler", UPSCALER]).code, 0);
+    assert_eq!(read(&names[0]).to_rgb8(), read(&at("alone.png")).to_rgb8());
+    fs::write(at("cut.mp4"), &fs::read(at("given.mp4")).unwrap()[..900]).unwrap();
+    let run = upscale(folder.path(), &["cut.mp4", "other.mp4", "--upscaler", UPSCALER]);
+    assert!(run.code == 2 && run.stderr.starts_with("error: IN cut.mp4: "), "{run:?}");
+    assert!(!at("other.mp4").exists());
+}
+
+#[test]
 fn a_name_is_looked_up_in_the_folder_of_the_settings() {
     let folder = tempfile::tempdir().unwrap();
     picture(&folder.path().join("a.png"));
@@ -107,6 +144,7 @@ fn faults_are_named_before_anything_runs() {
     let at = |name: &str| folder.path().join(name);
     picture(&at("a.png"));
     fs::write(at("clip.mp4"), "x").unwrap();
+    fs::write(at("clip.mkv"), "x").unwrap();
     fs::write(at("page.pth"), "<html>").unwrap();
     fs::create_dir(at("empty")).unwrap();
     RgbImage::new(4000, 3000).save(at("large.png")).unwrap();
@@ -127,7 +165,8 @@ fn faults_are_named_before_anything_runs() {
         (&["a.png", "b.png", "--upscaler", UPSCALER, "--quality", "80"], "--quality: is for a .jpg only"),
         (&["a.png", "b.jpg", "--upscaler", UPSCALER, "--quality", "101"], "--quality 101: a number from 1 to 100"),
         (&["a.png", "b.png", "--upscaler", UPSCALER, "--fps", "12"], "--fps: is for a video only"),
-        (&["clip.mp4", "b.png", "--upscaler", UPSCALER], "IN clip.mp4: is a video, and videos are not read"),
+        (&["clip.mp4", "b.mp4", "--upscaler", UPSCALER], "IN clip.mp4: "),
+        (&["clip.mkv", "b.mp4", "--upscaler", UPSCALER], "IN clip.mkv: is a video of a kind that is not read (MP4 and MOV are)"),
         (&["empty", "b", "--upscaler", UPSCALER], "IN empty: holds no picture"),
         (&["missing.png", "b.png", "--upscaler", UPSCALER], "IN missing.png: "),
         (&["page.pth", "b.png", "--upscaler", UPSCALER], "page.pth: the file is not a PNG, JPEG or WebP"),

@@ -21,7 +21,7 @@ fn a_whole_file_is_described() {
         let (_folder, path) = place("a.mp4");
         write(&path, &settings(width, height, rate, Container::Mp4), frames);
         let frame_rate = rate.parse::<FrameRate>().unwrap();
-        let expected = VideoFacts { width, height, frames: u64::from(frames), frame_rate, codec: "h264".into() };
+        let expected = VideoFacts { width, height, frames: u64::from(frames), frame_rate, codec: "h264".into(), has_sound: false };
         assert_eq!(inspect(&path).unwrap(), expected);
     }
 }

@@ -293,7 +293,7 @@ impl Backend for RemoteBackend {
         if !is_resumed {
             self.record_duration((self.settings.now)().saturating_duration_since(began));
         }
-        let VideoFacts { width, height, frames, frame_rate, codec } = facts;
+        let VideoFacts { width, height, frames, frame_rate, codec, .. } = facts;
         let frames = usize::try_from(frames).unwrap_or(usize::MAX);
         let shape = VideoShape { width, height, fps: frame_rate, frames, native: None };
         Ok(JobOutput::Video(GeneratedVideo { path, shape, bytes, codec, seed, truncated: Vec::new() }))
