@@ -18,10 +18,11 @@ use crate::{
 };
 
 /// The APIs with their own format of problems, by path prefix; all others use FastAPI's.
-const RENDERERS: [(&str, Renderer, HeadRenderer); 3] = [
+const RENDERERS: [(&str, Renderer, HeadRenderer); 4] = [
     ("/api/v1/", tasks::problems::render, |_, _| {}),
     ("/v1/", openai::problems::render, openai::problems::adapt_head),
     (a1111::PREFIX, a1111::problems::render, |_, _| {}),
+    (a1111::EXTENSION_PREFIX, a1111::problems::render, |_, _| {}),
 ];
 
 /// Adds the routes to an actix app, each of them behind the gate.

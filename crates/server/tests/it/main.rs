@@ -3,6 +3,7 @@
 
 mod a1111;
 mod a1111_clients;
+mod a1111_controlnet;
 mod a1111_pictures;
 mod access;
 mod attacks;

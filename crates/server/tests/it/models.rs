@@ -269,7 +269,7 @@ async fn an_unknown_model_is_404_with_the_known_names_in_every_api() {
 
 /// A backend whose model has a folder with the adapter "ink" and one with the ControlNet "canny", both with a web page besides; the fake
 /// model does not read them.
-async fn with_adapters(folder: &std::path::Path) -> Engine {
+pub(crate) async fn with_adapters(folder: &std::path::Path) -> Engine {
     let header = r#"{"lora_unet_x.lora_up.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 4]].concat();
     std::fs::write(folder.join("ink.safetensors"), file).unwrap();

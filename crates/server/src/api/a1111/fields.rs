@@ -5,7 +5,7 @@
 
 use diffusion_core::schedulers::SchedulerName;
 use generation::{
-    HiresRequest, ImageRequest, Limits, MaskRequest, ModelInfo,
+    ControlRequest, HiresRequest, ImageRequest, Limits, MaskRequest, ModelInfo,
     field_error::shortened,
     limits::{HIRES_SCALE, MASK_BLUR, MASK_PADDING, SHARE, SIDE_MULTIPLE},
     sampler,
@@ -14,8 +14,9 @@ use generation::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    controlnet::unit::Units,
     overrides::{Meaning, Overrides, meaning},
-    unsupported::{is_nothing, unsupported_picture_rows, unsupported_rows},
+    unsupported::{is_nothing, refuse_scripts, unsupported_picture_rows, unsupported_rows},
 };
 use crate::{
     http::Problem,
@@ -36,6 +37,8 @@ const UNCHOSEN: [&str; 4] = ["", "none", "use same sampler", "use same scheduler
 const ONE_IMAGE: TypeFault = ("value_error", "Value error, this server starts from one picture: send one");
 const NOT_A_LIST: TypeFault =
     ("list_type", "Input should be a list with a picture in base64, as a data URL, or as an http or https address");
+const NO_CUT_UNITS: &str =
+    "Value error, the pictures of ControlNets are not cut to the part about the mask here: send false, or leave the units out";
 const NOT_AN_OBJECT: TypeFault = ("dict_type", "Input should be a valid dictionary");
 
 /// A request for pictures.
@@ -67,6 +70,8 @@ pub(super) struct WebUiImage {
     padding: Option<i128>,
     invert: Option<bool>,
     include_init_images: Option<bool>,
+    /// The units of the ControlNet extension.
+    pub(super) units: Units,
 }
 
 /// The second pass of a request.
@@ -85,14 +90,14 @@ body_table! {
     /// ask for nothing; unknown keys are ignored, and named in `X-Ignored-Fields`.
     pub(super) TXT2IMG: WebUiImage, Txt2ImgBody as "WebUiTxt2ImgRequest",
     example {"prompt": "a (boat:1.2) on the sea", "steps": 4, "width": 128, "height": 128, "seed": 4},
-    [&PROMPTS, &SAMPLING, &SIZE, &ANSWER, &STRENGTH, &HIRES, &unsupported_rows()]
+    [&PROMPTS, &SAMPLING, &SIZE, &ANSWER, &STRENGTH, &HIRES, &SCRIPTS, &unsupported_rows()]
 }
 
 body_table! {
     /// The body of `POST /sdapi/v1/img2img`: that of `POST /sdapi/v1/txt2img` without a second pass, and a picture.
     pub(super) IMG2IMG: WebUiImage, Img2ImgBody as "WebUiImg2ImgRequest",
     example {"init_images": [EXAMPLE_IMAGE], "prompt": "a boat", "denoising_strength": 0.6, "steps": 4, "width": 128, "height": 128, "seed": 4},
-    [&PICTURE, &PROMPTS, &SAMPLING, &SIZE, &ANSWER, &STRENGTH, &MASKING, &unsupported_rows(), &unsupported_picture_rows()]
+    [&PICTURE, &PROMPTS, &SAMPLING, &SIZE, &ANSWER, &STRENGTH, &MASKING, &SCRIPTS, &unsupported_rows(), &unsupported_picture_rows()]
 }
 
 const PROMPTS: [Row<WebUiImage>; 2] = rows! { WebUiImage;
@@ -182,6 +187,12 @@ const HIRES: [Row<WebUiImage>; 12] = rows! { WebUiImage;
     hr_cfg: Number(LIMITS.guidance_scale, |r| &mut r.hires.request.guidance_scale),
 };
 
+const SCRIPTS: [Row<WebUiImage>; 1] = rows! { WebUiImage;
+    /// Extensions by their names, each with its `args`. There is one, `ControlNet`, whose arguments are its units; others are refused unless they
+    /// are off (no arguments, or false as the first).
+    alwayson_scripts: Other(|| json!({"type": ["object", "null"]}), scripts),
+};
+
 const PICTURE: [Row<WebUiImage>; 3] = rows! { WebUiImage;
     /// A list with the picture: base64 of a PNG, JPEG or WebP file, a data URL, or an http or https address.
     init_images: Other(|| json!({"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 1}), picture),
@@ -224,6 +235,11 @@ fn picture(image: &mut WebUiImage, fields: &mut Fields<'_>, name: &'static str) 
         },
         Some(Value::Bool(_) | Value::Number(_) | Value::Object(_)) => return fields.value_fault(name, NOT_A_LIST),
     };
+}
+
+/// Reads the extensions of a request.
+fn scripts(image: &mut WebUiImage, fields: &mut Fields<'_>, name: &'static str) {
+    refuse_scripts(fields, name, |fields, script, arguments| image.units.read(fields, script, arguments));
 }
 
 /// Reads the options of a request.
@@ -316,6 +332,9 @@ pub(super) fn check(body: &mut Body<WebUiImage>, options: Map<String, Value>) ->
         let sentence = "Value error, batch_size x n_iter is the number of pictures, and a request makes at most 16";
         body.look(|fields| fields.value_fault("batch_size", ("value_error", sentence)));
     }
+    if !request.units.is_empty() && request.mask.is_some() && request.only_masked != Some(false) {
+        body.look(|fields| fields.value_fault("inpaint_full_res", ("value_error", NO_CUT_UNITS)));
+    }
     if matches!(blurs, (Some(x), Some(y)) if x.total_cmp(&y).is_ne()) {
         let sentence = "Value error, the mask is blurred alike in both directions: send mask_blur";
         body.look(|fields| fields.value_fault("mask_blur_x", ("value_error", sentence)));
@@ -328,6 +347,7 @@ pub(super) fn check(body: &mut Body<WebUiImage>, options: Map<String, Value>) ->
 pub(super) struct Given {
     pub(super) image: Option<image::RgbImage>,
     pub(super) mask: Option<image::GrayImage>,
+    pub(super) controls: Vec<ControlRequest>,
 }
 
 impl WebUiImage {
@@ -372,6 +392,8 @@ impl WebUiImage {
             mask,
             resize_mode: resize.map(str::to_owned),
             hires: self.hires_request()?,
+            controlnets: given.controls,
+            guess_mode: self.units.guess_mode(),
             ..self.image.clone()
         };
         Ok((request, remarks))

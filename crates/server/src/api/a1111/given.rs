@@ -24,7 +24,7 @@ pub(super) async fn given(
     state: &ApiState,
 ) -> Result<Given, (&'static str, SourceError)> {
     let image = state.images().image(image, asker).await.map_err(|error| ("init_images", error))?.image;
-    let Some(mask) = mask else { return Ok(Given { image: Some(image), mask: None }) };
+    let Some(mask) = mask else { return Ok(Given { image: Some(image), ..Given::default() }) };
     let of_mask = |error| ("mask", error);
     let mask = match is_address(&mask) {
         true => {
@@ -44,7 +44,7 @@ pub(super) async fn given(
     let sized = web::block(move || {
         let mask = mask_of(mask);
         let mask = if mask.dimensions() == image.dimensions() { Ok(mask) } else { resized(&mask, image.dimensions()) };
-        mask.map(|mask| Given { image: Some(image), mask: Some(mask) })
+        mask.map(|mask| Given { image: Some(image), mask: Some(mask), ..Given::default() })
     });
     let sized = sized.await.map_err(|error| of_mask(Problem::from(error).into()))?;
     sized.map_err(|reason| of_mask(SourceError::Refused(reason)))
@@ -75,7 +75,7 @@ fn mask_of(mask: DynamicImage) -> GrayImage {
 /// Stand-ins for pictures that are not there yet: a mask that is white somewhere and black elsewhere.
 pub(super) fn stand_in(has_mask: bool) -> Given {
     let mask = GrayImage::from_fn(8, 8, |x, _| image::Luma([if x < 4 { 255 } else { 0 }]));
-    Given { image: Some(RgbImage::new(8, 8)), mask: has_mask.then_some(mask) }
+    Given { image: Some(RgbImage::new(8, 8)), mask: has_mask.then_some(mask), ..Given::default() }
 }
 
 #[cfg(test)]

@@ -80,6 +80,9 @@ pub(super) async fn make(request: &HttpRequest, caller: Caller, asked: Asked, st
         let named = wanted.unknown_overrides.iter().map(|name| format!("override_settings.{name}"));
         notes.ignored_fields.extend(named.map(|field| IgnoredField { field, did_you_mean: None }));
     }
+    notes.remarks.extend(body.request.units.remarks());
+    let unknown = std::mem::take(&mut body.request.units.unknown);
+    notes.ignored_fields.extend(unknown.into_iter().map(|field| IgnoredField { field, did_you_mean: None }));
     notes.tell(request);
     let name = wanted.overrides.model().map_or(Ok(None), |title| request_model(state, title))?;
     let refiner = body.request.refiner().map(|title| pool_name(state, title)).transpose()?;
@@ -93,15 +96,21 @@ pub(super) async fn make(request: &HttpRequest, caller: Caller, asked: Asked, st
     let models = (name.clone(), refiner);
     // Every fault of the other fields is known before a picture is fetched or decoded.
     let stands_in = source.as_ref().map_or_else(Given::default, |_| stand_in(mask.is_some()));
+    let stands_in = Given { controls: body.request.units.without_images(source.is_some()), ..stands_in };
     let (mut spec, mut remarks) = spec_of(&body, &wanted, models.clone(), stands_in, &model, state)?;
     let base_url = state.access.base_url(request);
-    if let Some(source) = source {
+    if source.is_some() || !body.request.units.is_empty() {
         let asker = Requester { owner: &owner, base_url: &base_url };
-        let given = given(source, mask, asker, state).await.map_err(|(field, error)| match error {
-            SourceError::Refused(reason) => body.fault(field, reason),
-            SourceError::Failed(error) => *error,
-        })?;
-        (spec, remarks) = spec_of(&body, &wanted, models, given, &model, state)?;
+        let mut pictures = match source {
+            None => Given::default(),
+            Some(source) => given(source, mask, asker, state).await.map_err(|(field, error)| match error {
+                SourceError::Refused(reason) => body.fault(field, reason),
+                SourceError::Failed(error) => *error,
+            })?,
+        };
+        let size = (spec.width(), spec.height());
+        pictures.controls = body.request.units.with_images(pictures.image.as_ref(), size, asker, state).await?;
+        (spec, remarks) = spec_of(&body, &wanted, models, pictures, &model, state)?;
     }
     drop(held);
     notes.remarks.append(&mut remarks);
@@ -111,7 +120,7 @@ pub(super) async fn make(request: &HttpRequest, caller: Caller, asked: Asked, st
     let (job, replayed) = submission.hold(state, "img", Work::Image(spec.clone()), None, JobMetadata::Task(metadata)).await?;
     state.web_ui.set_options(&owner, wanted.kept.clone());
     let running = state.web_ui.begin(&owner, &job, wanted.batch_size, spec.refiner().is_none());
-    let output = finished(state, "Generation", job).await.map_err(|problem| of_run(problem, has_picture))?;
+    let output = finished(state, "Generation", job).await.map_err(|problem| body.request.units.renamed(of_run(problem, has_picture)))?;
     drop(running);
     if let JobOutput::Images(images) = &output.output {
         if images.is_empty() {
@@ -121,6 +130,7 @@ pub(super) async fn make(request: &HttpRequest, caller: Caller, asked: Asked, st
         notes.tell(request);
     }
     if !wanted.echoes_images {
+        without_control_images(&mut echo);
         for name in PICTURES {
             if has_picture || echo.contains_key(name) {
                 echo.insert(name.to_owned(), Value::Null);
@@ -133,6 +143,19 @@ pub(super) async fn make(request: &HttpRequest, caller: Caller, asked: Asked, st
     Ok(response)
 }
 
+/// Takes the pictures of ControlNets out of a copy of the body.
+fn without_control_images(echo: &mut Map<String, Value>) {
+    let scripts = echo.get_mut("alwayson_scripts").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+    let units = scripts.filter_map(|script| script.get_mut("args")?.as_array_mut()).flatten().filter_map(Value::as_object_mut);
+    for unit in units {
+        for name in ["image", "input_image"] {
+            if let Some(image) = unit.get_mut(name) {
+                *image = Value::Null;
+            }
+        }
+    }
+}
+
 /// The spec of a body with these pictures, or all its faults; and remarks on it.
 fn spec_of(
     body: &Body<WebUiImage>,
@@ -143,7 +166,8 @@ fn spec_of(
     state: &ApiState,
 ) -> Result<(ImageSpec, Vec<String>), Problem> {
     let (request, remarks) = body.request.image_request(wanted, models, given, model)?;
-    Ok((body.or_problem(request.validate(&state.limits, model).map_err(renamed))?, remarks))
+    let spec = body.or_problem(request.validate(&state.limits, model).map_err(renamed));
+    Ok((spec.map_err(|problem| body.request.units.renamed(problem))?, remarks))
 }
 
 /// Validation faults under the web UI's names.

@@ -8,11 +8,13 @@
 //! * [`options`] are each caller's settings, among them the model;
 //! * [`progress`] shows and ends the caller's running job;
 //! * [`lists`] say what there is, [`models`] loads and unloads it;
+//! * [`controlnet`] has the extension of that name;
 //! * [`extras`] resizes pictures, [`png_info`] reads how one was made;
 //! * [`problems`] gives every error below `/sdapi/v1` the web UI's form.
 //!
 //! The invariant: a caller who has a key sees their own options and jobs only.
 
+pub(crate) mod controlnet;
 pub(crate) mod extras;
 mod fields;
 mod given;
@@ -36,8 +38,9 @@ use actix_web::web::ServiceConfig;
 
 use crate::http::path;
 
-/// The start of every path.
+/// The start of every path, and of those of the extension for ControlNets.
 pub(crate) const PREFIX: &str = "/sdapi/v1/";
+pub(crate) const EXTENSION_PREFIX: &str = "/controlnet/";
 
 /// Adds the routes.
 pub(crate) fn configure(config: &mut ServiceConfig) {
@@ -74,5 +77,10 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/sdapi/v1/extra-single-image").post(extras::single))
         .service(path("/sdapi/v1/extra-batch-images").post(extras::batch))
         .service(path("/sdapi/v1/png-info").post(png_info::png_info))
-        .service(path("/sdapi/v1/interrogate").post(png_info::interrogate));
+        .service(path("/sdapi/v1/interrogate").post(png_info::interrogate))
+        .service(path("/controlnet/version").get(controlnet::routes::version))
+        .service(path("/controlnet/settings").get(controlnet::routes::settings))
+        .service(path("/controlnet/model_list").get(controlnet::routes::model_list))
+        .service(path("/controlnet/module_list").get(controlnet::routes::module_list))
+        .service(path("/controlnet/detect").post(controlnet::routes::detect));
 }

@@ -12,10 +12,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    http::{
-        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, check_type,
-        offload,
-    },
+    http::{HeldJobProblems, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, check_type, offload},
     state::ApiState,
 };
 
@@ -43,15 +40,16 @@ use crate::{
 )]
 pub(crate) async fn txt2img(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = match read(&request, &mut body, &state).await {
+    let answer = match read(&request, &caller.owner, &mut body, &state).await {
         Ok(asked) => make(&request, caller, asked, &state).await,
         Err(problem) => Err(problem),
     };
     body.held_by(answer)
 }
 
-async fn read(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<Asked, Problem> {
+async fn read(request: &HttpRequest, owner: &str, body: &mut RequestBody, state: &ApiState) -> Result<Asked, Problem> {
     check_type(request)?;
-    let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    offload(bytes.len(), move || Asked::read(&TXT2IMG, bytes, HeldMemory::default())).await?
+    // The pictures of ControlNets may be large.
+    let (bytes, held) = state.read_large(body, request, owner).await?;
+    offload(bytes.len(), move || Asked::read(&TXT2IMG, bytes, held)).await?
 }

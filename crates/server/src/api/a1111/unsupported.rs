@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::controlnet::unit::SCRIPT;
 use crate::inputs::{Fields, Row, TypeFault, rows};
 
 const NO_FACES: TypeFault = ("value_error", "Value error, this server restores no faces: send false");
@@ -25,7 +26,7 @@ const NO_EXTRA: TypeFault = ("value_error", "Value error, this server reads the 
 const NO_LATENT_MASK: TypeFault = ("value_error", "Value error, this server takes the mask from mask only: leave it out");
 
 /// The fields that are refused.
-pub(super) const fn unsupported_rows<R: 'static>() -> [Row<R>; 26] {
+pub(super) const fn unsupported_rows<R: 'static>() -> [Row<R>; 25] {
     rows! { R;
         styles: Silent(|_, fields, name| refuse(fields, name, NO_STYLES)),
         subseed: Silent(|_, _, _| {}),
@@ -43,7 +44,6 @@ pub(super) const fn unsupported_rows<R: 'static>() -> [Row<R>; 26] {
         script_name: Silent(|_, fields, name| refuse(fields, name, NO_SCRIPTS)),
         // Without a script they have no effect in the web UI either.
         script_args: Silent(|_, _, _| {}),
-        alwayson_scripts: Silent(|_, fields, name| refuse_scripts(fields, name)),
         infotext: Silent(|_, fields, name| refuse(fields, name, NO_INFOTEXT)),
         comments: Silent(|_, _, _| {}),
         firstphase_width: Silent(|_, fields, name| refuse(fields, name, NO_OLD_SIZE)),
@@ -108,8 +108,8 @@ fn refuse_unless_said(fields: &mut Fields<'_>, name: &'static str, allowed: &str
     }
 }
 
-/// Extensions: those that are there but do nothing have no arguments, or false as their first.
-fn refuse_scripts(fields: &mut Fields<'_>, name: &'static str) {
+/// Extensions: those that are there but do nothing have no arguments, or false as their first. The one for ControlNets is handed to `units`.
+pub(super) fn refuse_scripts(fields: &mut Fields<'_>, name: &'static str, mut units: impl FnMut(&mut Fields<'_>, &str, &Value)) {
     let value = match fields.get(name) {
         Some(value) if !is_nothing(value) => value,
         Some(_) | None => return,
@@ -117,6 +117,10 @@ fn refuse_scripts(fields: &mut Fields<'_>, name: &'static str) {
     let Value::Object(scripts) = value else { return fields.value_fault(name, NO_SCRIPTS) };
     for (script, settings) in scripts {
         let arguments = settings.get("args").unwrap_or(settings);
+        if script.eq_ignore_ascii_case(SCRIPT) {
+            units(fields, script, arguments);
+            continue;
+        }
         let is_off = match arguments {
             Value::Array(arguments) => arguments.first().is_none_or(is_nothing),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => is_nothing(arguments),
@@ -147,7 +151,7 @@ mod tests {
         let idle = json!({
             "styles": [], "subseed": -1, "subseed_strength": 0, "seed_resize_from_w": -1, "seed_resize_from_h": 0, "restore_faces": false,
             "tiling": null, "s_churn": 0, "s_noise": 1.0, "s_tmax": null, "script_name": "None", "script_args": [1], "infotext": null,
-            "alwayson_scripts": {"ADetailer": {"args": [false]}, "ControlNet": {"args": []}, "x": null}, "hr_checkpoint_name": "Use same checkpoint",
+            "hr_checkpoint_name": "Use same checkpoint",
             "image_cfg_scale": 1.5, "initial_noise_multiplier": 1, "firstphase_width": 0,
         });
         assert_eq!(faults(&idle), Vec::<String>::new());
@@ -160,13 +164,11 @@ mod tests {
             ("s_churn", json!(1)),
             ("s_noise", json!(0)),
             ("script_name", json!("x/y/z plot")),
-            ("alwayson_scripts", json!([1])),
             ("hr_checkpoint_name", json!("turbo")),
             ("image_cfg_scale", json!(3)),
             ("latent_mask", json!("AAAA")),
         ] {
             assert_eq!(faults(&json!({field: value})), [field]);
         }
-        assert_eq!(faults(&json!({"alwayson_scripts": {"ADetailer": {"args": [true, {}]}}})), ["alwayson_scripts.ADetailer"]);
     }
 }

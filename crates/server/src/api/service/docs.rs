@@ -118,6 +118,11 @@ use crate::{
         crate::api::a1111::models::refresh_embeddings,
         crate::api::a1111::models::unload_checkpoint,
         crate::api::a1111::models::reload_checkpoint,
+        crate::api::a1111::controlnet::routes::version,
+        crate::api::a1111::controlnet::routes::settings,
+        crate::api::a1111::controlnet::routes::model_list,
+        crate::api::a1111::controlnet::routes::module_list,
+        crate::api::a1111::controlnet::routes::detect,
         crate::api::a1111::extras::single,
         crate::api::a1111::extras::batch,
         crate::api::a1111::png_info::png_info,
@@ -284,7 +289,9 @@ struct WebUiProblems;
 
 impl Modify for WebUiProblems {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        for (_, operation) in operations(api).filter(|(path, _)| path.starts_with(a1111::PREFIX)) {
+        for (_, operation) in
+            operations(api).filter(|(path, _)| [a1111::PREFIX, a1111::EXTENSION_PREFIX].iter().any(|start| path.starts_with(start)))
+        {
             render_all(&mut operation.responses.responses, "WebUiErrorBody", render_web_ui);
         }
     }

@@ -47,6 +47,11 @@ impl Facts {
         format!("#/components/schemas/{}", self.name)
     }
 
+    /// Whether an object has a field of exactly this name.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.shape.fields().contains(&key)
+    }
+
     /// The schemas that this one refers to, directly or indirectly.
     pub(crate) fn referred(&self) -> Vec<(&'static str, &Value)> {
         self.inside.iter().flat_map(|table| [vec![(table.name, &table.schema)], table.referred()].concat()).collect()
