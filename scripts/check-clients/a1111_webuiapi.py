@@ -122,6 +122,35 @@ def pictures_without_a_model():
         assert error.args[0] == 501, error
 
 
+def upscalers():
+    names = [upscaler["name"] for upscaler in client().get_upscalers()]
+    networks = [name for name in names if name not in ("None", "Lanczos", "Nearest")]
+    if not networks:
+        print("     webuiapi upscalers: the server has no networks (upscalers.folder)")
+        return
+    made = client().extra_single_image(picture(), upscaler_1=networks[0], upscaling_resize=2)
+    assert made.image.size == (192, 128), made.image.size
+    made = client().txt2img(
+        prompt="a boat", seed=1, width=64, height=64, enable_hr=True, hr_scale=2, hr_upscaler=networks[0], denoising_strength=0.5
+    )
+    assert made.image.size == (128, 128) and f"Hires upscaler: {networks[0]}" in made.image.info["parameters"], made.image.info
+    assert {model["name"] for model in client().get_realesrgan_models()} == set(networks)
+
+
+def controlnets():
+    api = client()
+    assert api.controlnet_version() == 3 and {"none", "canny"} <= set(api.controlnet_module_list())
+    edges = api.controlnet_detect(images=[picture()], module="canny", threshold_a=100, threshold_b=200)
+    assert edges.image.size == (96, 64) and 50 < sum(pixel == b"\xff\xff\xff" for pixel in pixels(edges.image)) < 800
+    names = api.controlnet_model_list()
+    unit = webuiapi.ControlNetUnit(image=picture(), module="canny", model=names[0] if names else "pen", weight=0.5)
+    try:
+        made = api.txt2img(prompt="a boat", seed=1, width=64, height=64, controlnet_units=[unit])
+        assert names and "ControlNet 0: " in made.image.info["parameters"], made.image.info
+    except RuntimeError as error:
+        assert not names and error.args[0] == 422 and "alwayson_scripts.ControlNet.args.0.model" in error.args[1], error
+
+
 def progress_and_interrupt():
     api = client()
     api.util_wait_for_ready(0.1)
@@ -166,7 +195,7 @@ def refusals():
 
 
 for check in [text_to_image, samplers_and_schedules, second_pass, image_to_image, masks, settings, pictures_without_a_model,
-              progress_and_interrupt, refusals]:
+              upscalers, controlnets, progress_and_interrupt, refusals]:
     began = time.time()
     check()
     print(f"ok   webuiapi {check.__name__} ({time.time() - began:.1f} s)")
