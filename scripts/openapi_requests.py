@@ -17,12 +17,16 @@ import schemathesis
 SIDE, STEPS, FRAMES, SCENES, JOIN = 64, 4, 6, 3, 2
 # The longest video of valid requests, in seconds.
 SECONDS = {"duration": 1, "duration_per_scene": 0.2}
-PICTURES = ("image", "init_image", "image_id")
+PICTURES = ("image", "init_image", "image_id", "mask", "input_reference", "input_image")
+# Lists of pictures.
+LISTS = ("init_images", "controlnet_input_images")
+# An upscaler of scripts/check-openapi's server.
+UPSCALER = "compact_x2"
 # Number of jobs per route that may run.
 MADE = 2
 
 answers = collections.defaultdict(collections.Counter)
-known = {"task": [], "generation": [], "file": [], "video": [], "upload": [], "text": [], "made": []}
+known = {"task": [], "generation": [], "file": [], "video": [], "upload": [], "text": [], "movie": [], "made": []}
 count = 0
 
 
@@ -52,11 +56,21 @@ def smaller(body):
                     smaller(scene)
         elif key in PICTURES and isinstance(value, str) and count % 4:
             body[key] = base64.b64encode(PICTURE).decode()
+        elif key in LISTS and isinstance(value, list) and count % 4:
+            body[key] = [base64.b64encode(PICTURE).decode()]
+        elif key in ("upscaler", "upscaler_1", "hr_upscaler") and isinstance(value, str) and count % 2:
+            body[key] = UPSCALER
+        elif key == "size" and isinstance(value, str) and count % 4:
+            body[key] = f"{SIDE}x{SIDE}"
+        elif key == "seconds" and isinstance(value, str) and value.isdigit():
+            body[key] = "1"
         elif not is_number(value):
             continue
-        elif key in ("num_inference_steps", "steps") and STEPS < value <= 150:
+        elif key in ("n", "count", "batch_size", "n_iter", "num_images") and 1 < value <= 16:
+            body[key] = 1
+        elif key in ("num_inference_steps", "steps", "hr_steps", "hr_second_pass_steps") and STEPS < value <= 150:
             body[key] = STEPS
-        elif key in ("width", "height") and SIDE < value <= 4096 and value % 8 == 0:
+        elif key in ("width", "height", "hr_resize_x", "hr_resize_y") and SIDE < value <= 4096 and value % 8 == 0:
             body[key] = SIDE
         elif key == "num_frames" and FRAMES < value <= 64:
             body[key] = FRAMES
@@ -77,6 +91,18 @@ SMALL = {
     "/api/v1/images/generate-i2i": {"steps": STEPS, "width": SIDE, "height": SIDE},
     "/api/v1/videos/generate": {"duration": 1, "fps": 24, "resolution": f"{SIDE}x{SIDE}"},
     "/api/v1/i2v": {},
+    "/v1/images/generations": {"num_inference_steps": STEPS, "size": f"{SIDE}x{SIDE}"},
+    "/v1/images/edits": {"num_inference_steps": STEPS, "size": f"{SIDE}x{SIDE}"},
+    "/v1/images/variations": {"num_inference_steps": STEPS, "size": f"{SIDE}x{SIDE}"},
+    "/v1/images/upscale": {},
+    "/v1/videos": {"num_inference_steps": STEPS, "size": f"{SIDE}x{SIDE}", "seconds": "1", "fps": 8},
+    "/v1/videos/{id}/remix": {},
+    "/sdapi/v1/txt2img": {"steps": STEPS, "width": SIDE, "height": SIDE},
+    "/sdapi/v1/img2img": {"steps": STEPS, "width": SIDE, "height": SIDE},
+    "/sdapi/v1/extra-single-image": {},
+    "/sdapi/v1/extra-batch-images": {},
+    "/sdapi/v1/png-info": {},
+    "/controlnet/detect": {},
 }
 SMALL_SCENES = {"num_inference_steps": STEPS, "width": SIDE, "height": SIDE, "duration_per_scene": 0.2, "transition_frames": JOIN}
 SMALL_MOTION = {"num_inference_steps": STEPS, "num_frames": FRAMES}
@@ -91,6 +117,9 @@ NAMED = {
     "/files/{job}/{name}": "file",
     "/videos/{name}": "video",
     "/uploads/{name}": "upload",
+    "/v1/videos/{id}": "movie",
+    "/v1/videos/{id}/content": "movie",
+    "/v1/videos/{id}/remix": "movie",
 }
 
 
@@ -104,7 +133,8 @@ def key_of(case):
 
 
 def cancel(case, job):
-    requests.delete(f"{base_of(case)}/api/v1/tasks/{job}", headers=key_of(case), timeout=60)
+    path = "v1/videos" if case.operation.path.startswith("/v1/videos") else "api/v1/tasks"
+    requests.delete(f"{base_of(case)}/{path}/{job}", headers=key_of(case), timeout=60)
 
 
 @schemathesis.hook
@@ -122,6 +152,10 @@ def before_call(context, case, kwargs):
             small = SMALL_SCENES
         if path == "/animate":
             small = {"motion": dict(SMALL_MOTION)} if "motion" in case.body else SMALL_MOTION
+        if path == "/v1/images/upscale" and isinstance(case.body.get("model"), str) and count % 2:
+            case.body["model"] = UPSCALER
+        if path == "/sdapi/v1/extra-batch-images" and isinstance(case.body.get("imageList"), list) and count % 4:
+            case.body["imageList"] = [{"data": base64.b64encode(PICTURE).decode(), "name": "a.png"}]
         for key, value in small.items():
             case.body.setdefault(key, value)
         if isinstance(case.body.get("characterImageUrl"), str) and count % 4:
@@ -164,7 +198,9 @@ def remember(answer):
         return
     if isinstance(answer.get("task_id"), str):
         keep("task", {"id": answer["task_id"]})
-    if isinstance(answer.get("id"), str):
+    if answer.get("object") == "video":
+        keep("movie", {"id": answer["id"]})
+    elif isinstance(answer.get("id"), str):
         keep("generation", {"id": answer["id"]})
     for value in answer.values():
         if isinstance(value, (dict, list)):
