@@ -119,7 +119,7 @@ def pictures_without_a_model():
         api.interrogate(picture())
         raise AssertionError("interrogate answered")
     except RuntimeError as error:
-        assert error.args[0] == 501, error
+        assert error.args[0] == 404, error
 
 
 def upscalers():

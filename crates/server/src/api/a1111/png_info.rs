@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, io::Cursor};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::StatusCode,
     web::{self, Data, Payload},
 };
 use generation::png::PARAMETERS_KEYWORD;
@@ -73,12 +72,12 @@ async fn read(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
     post,
     path = "/sdapi/v1/interrogate",
     tag = "automatic1111",
-    responses((status = 501, description = "This server does not do it", body = ErrorBody))
+    responses((status = 404, description = "There is no model that does it", body = ErrorBody))
 )]
 pub(crate) async fn interrogate(payload: Payload) -> HttpResponse {
     let message = "This server does not say what a picture shows: interrogate has no model here";
     let body = RequestBody::new(payload);
-    std::future::ready(body.held_by(Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", message)))).await
+    std::future::ready(body.held_by(Err(Problem::missing(message)))).await
 }
 
 /// The texts of a file by their names: those of a PNG, or the comment of a JPEG or a WebP.

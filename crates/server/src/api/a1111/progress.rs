@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    http::{Problem, StoreProblems},
+    http::{Problem, StoreProblems, ValidationErrorBody},
     inputs::{Fields, boolean, query_values},
     state::{ApiState, Seen},
 };
@@ -28,7 +28,10 @@ use crate::{
     path = "/sdapi/v1/progress",
     tag = "automatic1111",
     params(("skip_current_image" = Option<bool>, Query, description = "Whether the answer has no picture", example = false)),
-    responses((status = 200, description = "The progress; 0 and a `job_count` of 0 without a job", body = WebUiProgress))
+    responses(
+        (status = 200, description = "The progress; 0 and a `job_count` of 0 without a job", body = WebUiProgress),
+        (status = 422, description = "The query is wrong", body = ValidationErrorBody),
+    )
 )]
 pub(crate) fn progress(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Ready<Result<Json<WebUiProgress>, Problem>> {
     let query = query_values(request.query_string());
