@@ -5,25 +5,50 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
+fn file(media_type: &str) -> RefOr<Schema> {
+    let binary = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
+    ObjectBuilder::new().schema_type(Type::String).format(binary).content_media_type(media_type).into()
+}
+
 /// A PNG file.
 pub(crate) struct PngFile;
 
 impl PartialSchema for PngFile {
     fn schema() -> RefOr<Schema> {
-        let binary = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
-        ObjectBuilder::new().schema_type(Type::String).format(binary).content_media_type("image/png").into()
+        file("image/png")
     }
 }
 
 impl ToSchema for PngFile {}
+
+/// A JPEG file.
+pub(crate) struct JpegFile;
+
+impl PartialSchema for JpegFile {
+    fn schema() -> RefOr<Schema> {
+        file("image/jpeg")
+    }
+}
+
+impl ToSchema for JpegFile {}
+
+/// A WebP file.
+pub(crate) struct WebPFile;
+
+impl PartialSchema for WebPFile {
+    fn schema() -> RefOr<Schema> {
+        file("image/webp")
+    }
+}
+
+impl ToSchema for WebPFile {}
 
 /// An MP4 file.
 pub(crate) struct Mp4File;
 
 impl PartialSchema for Mp4File {
     fn schema() -> RefOr<Schema> {
-        let binary = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
-        ObjectBuilder::new().schema_type(Type::String).format(binary).content_media_type("video/mp4").into()
+        file("video/mp4")
     }
 }
 

@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use generation::{jobs::DiskFault, sandbox::SandboxError};
 
 pub(crate) use self::{
-    file_schemas::{Mp4File, PngFile},
+    file_schemas::{JpegFile, Mp4File, PngFile, WebPFile},
     uploads::UploadError,
 };
 use crate::http::Problem;

@@ -7,7 +7,7 @@ use actix_web::{
 
 use crate::{
     access::Caller,
-    files::{Mp4File, PngFile, artifacts},
+    files::{JpegFile, Mp4File, PngFile, WebPFile, artifacts},
     http::{ErrorBody, FileAnswers, Problem, StoreProblems},
     state::ApiState,
 };
@@ -24,13 +24,13 @@ use crate::{
         (
             status = 200,
             description = "The file",
-            content((Mp4File = "video/mp4"), (PngFile = "image/png")),
+            content((Mp4File = "video/mp4"), (PngFile = "image/png"), (JpegFile = "image/jpeg"), (WebPFile = "image/webp")),
             headers(("ETag" = String, description = "The SHA-256 digest of its bytes"), ("Accept-Ranges" = String, description = "bytes"))
         ),
         (
             status = 206,
             description = "The requested part",
-            content((Mp4File = "video/mp4"), (PngFile = "image/png")),
+            content((Mp4File = "video/mp4"), (PngFile = "image/png"), (JpegFile = "image/jpeg"), (WebPFile = "image/webp")),
             headers(("Content-Range" = String, description = "The range of the part, and the total number of bytes"))
         ),
         FileAnswers,

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::reading::{found, not_ready};
 use crate::{
     access::Caller,
-    files::{Mp4File, artifacts, decoding},
+    files::{JpegFile, Mp4File, WebPFile, artifacts, decoding},
     http::{ErrorBody, FileAnswer, FileAnswers, Problem, StoreProblems},
     inputs::{Fields, query_values, string},
     state::ApiState,
@@ -51,8 +51,8 @@ enum Variant {
         ("variant" = Option<String>, Query, description = "\"video\" (MP4), \"thumbnail\" (WebP) or \"spritesheet\" (JPEG)"),
     ),
     responses(
-        (status = 200, description = "The file", content((Mp4File = "video/mp4"), (Mp4File = "image/webp"), (Mp4File = "image/jpeg"))),
-        (status = 206, description = "The requested part", content((Mp4File = "video/mp4"), (Mp4File = "image/webp"), (Mp4File = "image/jpeg"))),
+        (status = 200, description = "The file", content((Mp4File = "video/mp4"), (WebPFile = "image/webp"), (JpegFile = "image/jpeg"))),
+        (status = 206, description = "The requested part", content((Mp4File = "video/mp4"), (WebPFile = "image/webp"), (JpegFile = "image/jpeg"))),
         FileAnswers,
         StoreProblems,
         (status = 400, description = "The video is not ready, or has failed; or there is no such variant", body = ErrorBody),
