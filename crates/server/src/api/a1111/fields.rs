@@ -327,12 +327,14 @@ pub(super) fn check(body: &mut Body<WebUiImage>, options: Map<String, Value>) ->
         unknown_overrides: std::mem::take(&mut request.unknown_overrides),
     };
     let blurs = (request.mask_blur_x, request.mask_blur_y);
+    let has_mask = request.mask.as_ref().is_some_and(|mask| !mask.trim().is_empty());
+    let cuts_units = !request.units.is_empty() && has_mask && request.only_masked != Some(false);
     let most = i128::from(LIMITS.count.1);
     if count > most {
         let sentence = "Value error, batch_size x n_iter is the number of pictures, and a request makes at most 16";
         body.look(|fields| fields.value_fault("batch_size", ("value_error", sentence)));
     }
-    if !request.units.is_empty() && request.mask.is_some() && request.only_masked != Some(false) {
+    if cuts_units {
         body.look(|fields| fields.value_fault("inpaint_full_res", ("value_error", NO_CUT_UNITS)));
     }
     if matches!(blurs, (Some(x), Some(y)) if x.total_cmp(&y).is_ne()) {
