@@ -61,7 +61,7 @@ def check_file(name, kind, data, actions, models, seed, sidecar=None):
     relationships = [ingredient["relationship"] for ingredient in manifest.get("ingredients", [])]
     check(f"{name} has a parent where it was changed", relationships == (["parentOf"] if actions == EDITED else []), relationships)
     check(f"{name} has no thumbnail", "thumbnail" not in manifest, manifest.get("thumbnail"))
-    # A byte of the picture or the video itself: manifests end in room for a time stamp, which nothing guards.
+    # A byte of the picture or the video itself: the length of a signature is not known before, so manifests end in some room, which nothing guards.
     mark = MEDIA[kind]
     place = data.rindex(mark) + len(mark) + 16 if mark else len(data) - 20
     flipped = bytearray(data)

@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use c2pa::{BoxedSigner, Builder, Context, create_signer};
+use c2pa::{BoxedSigner, Builder, Context, SigningAlg, create_signer};
 
 use crate::{
     CredentialError, MediaFormat, Origin, SignError, Statement,
@@ -26,9 +26,36 @@ const TRIAL: [u8; 67] = [
     b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
 ];
 
+/// Bytes of a signature beside its certificates: the longest (RSA, 4096 bits) has 512, and their envelope takes some hundred.
+const SIGNATURE_BYTES: usize = 1536;
+
+/// A signer whose files keep no room for a time stamp: the library's own would keep 10 kB, which nothing guards.
+struct WithoutTimeStamp {
+    signer: BoxedSigner,
+    bytes: usize,
+}
+
+impl c2pa::Signer for WithoutTimeStamp {
+    fn sign(&self, data: &[u8]) -> c2pa::Result<Vec<u8>> {
+        self.signer.sign(data)
+    }
+
+    fn alg(&self) -> SigningAlg {
+        self.signer.alg()
+    }
+
+    fn certs(&self) -> c2pa::Result<Vec<Vec<u8>>> {
+        self.signer.certs()
+    }
+
+    fn reserve_size(&self) -> usize {
+        self.bytes
+    }
+}
+
 /// Signs files with one certificate.
 pub struct Signer {
-    signer: BoxedSigner,
+    signer: WithoutTimeStamp,
     context: Arc<Context>,
     subject: String,
     until: SystemTime,
@@ -45,6 +72,10 @@ impl Signer {
     pub fn new(certificate: &str, private_key: &str, now: fn() -> SystemTime) -> Result<Self, CredentialError> {
         let Credential { chain, key, algorithm, subject, until } = Credential::read(certificate, private_key, now())?;
         let signer = create_signer::from_keys(chain.as_bytes(), key.as_bytes(), algorithm, None)
+            .and_then(|signer| {
+                let certificates: usize = c2pa::Signer::certs(signer.as_ref())?.iter().map(Vec::len).sum();
+                Ok(WithoutTimeStamp { signer, bytes: certificates + SIGNATURE_BYTES })
+            })
             .map_err(|error| CredentialError::Refused { subject: subject.clone(), reason: error.to_string() })?;
         let context = Context::new().with_settings(found::settings()?)?.into_shared();
         let signer = Self { signer, context, subject, until, now };
@@ -99,7 +130,7 @@ impl Signer {
         R: Read + Seek + Send,
         W: Read + Write + Seek + Send,
     {
-        self.builder(statement)?.sign(self.signer.as_ref(), format.media_type(), file, signed)?;
+        self.builder(statement)?.sign(&self.signer, format.media_type(), file, signed)?;
         Ok(())
     }
 
@@ -112,7 +143,7 @@ impl Signer {
         builder.set_no_embed(true);
         // The library hashes the copy that it writes.
         let mut copy = tempfile::tempfile()?;
-        Ok(builder.sign(self.signer.as_ref(), format.media_type(), file, &mut copy)?)
+        Ok(builder.sign(&self.signer, format.media_type(), file, &mut copy)?)
     }
 
     fn builder(&self, statement: &Statement) -> Result<Builder, SignError> {
