@@ -26,8 +26,8 @@ use generation::{
 };
 use image::RgbImage;
 
-/// Small upscalers: those of diffusion-core's tests.
-const UPSCALERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/upscalers");
+/// Small upscalers.
+const UPSCALERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../generation-test/upscalers");
 /// The job that its owner cancels while it runs.
 const CALLED_OFF: &str = "called-off";
 

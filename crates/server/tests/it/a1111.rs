@@ -40,7 +40,7 @@ pub(crate) async fn refused(server: &Running, path: &str, body: Value) -> (u16, 
     let (status, answer) = post(server, path, body).await;
     assert!(status >= 400, "{answer}");
     let keys: Vec<&String> = answer.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["body", "detail", "error", "errors"], "{answer}");
+    assert_eq!(keys, ["error", "detail", "body", "errors"], "{answer}");
     assert_eq!(answer["detail"], answer["errors"]);
     (status, answer["detail"].as_str().unwrap().to_owned())
 }

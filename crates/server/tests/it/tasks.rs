@@ -201,7 +201,7 @@ async fn tasks_are_listed_page_by_page() {
         let (status, tasks) = server.ask(Method::GET, path, None).await;
         assert_eq!((status.as_u16(), listed(&tasks)), (200, newest_first.clone()), "{path}");
         let keys: Vec<&String> = tasks[0].as_object().unwrap().keys().collect();
-        let expected = ["created_at", "eta_seconds", "message", "progress", "queue_position", "status", "task_id", "updated_at"];
+        let expected = ["task_id", "status", "progress", "created_at", "updated_at", "message", "queue_position", "eta_seconds"];
         assert_eq!(keys, expected);
     }
     let failed = server.ask(Method::GET, "/api/v1/tasks?status=failed", None).await.1;

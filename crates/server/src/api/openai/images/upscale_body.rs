@@ -26,7 +26,7 @@ pub(crate) struct Enlargement {
 body_table! {
     /// The body of `POST /v1/images/upscale` as JSON: a picture and an upscaler, with the words of `POST /v1/images/edits`.
     pub(super) UPSCALES: Enlargement, UpscalesBody as "OpenAiImageUpscaleRequest",
-    example null,
+    example {"image": EXAMPLE_IMAGE, "model": "RealESRGAN_x4plus", "scale": 2},
     {
         /// The picture, up to 8192 pixels a side: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL; in a form, one
         /// file. Its transparency is enlarged too.
