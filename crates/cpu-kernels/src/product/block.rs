@@ -374,6 +374,9 @@ mod x86 {
     }
 
     /// Defines the kernels of two row tiles and two columns, whose weights are loaded by the instruction `$load`.
+    ///
+    /// Six registers, and one row tile loaded twice: a processor renames tile registers to few others, which both threads of a core share, and
+    /// loads wait for one. With all eight in use this takes up to twice as long.
     macro_rules! amx_2x2_kernel {
         ($name:ident, $more:ident, $load:literal) => {
             amx_kernel!(
@@ -387,14 +390,15 @@ mod x86 {
                     "tileloadd tmm3, [rdx + rax + 2112]"
                 ],
                 product: [
-                    concat!($load, " tmm6, [{weights0} + rax]"),
-                    "tileloadd tmm4, [{at0} + {stride}]",
-                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    concat!($load, " tmm7, [{weights0} + rax]"),
+                    "tileloadd tmm6, [{at0} + {stride}]",
+                    "tdpbf16ps tmm0, tmm6, tmm7",
+                    "tileloadd tmm6, [{at1} + {stride}]",
+                    "tdpbf16ps tmm2, tmm6, tmm7",
                     concat!($load, " tmm7, [{weights1} + rax]"),
-                    "tdpbf16ps tmm1, tmm4, tmm7",
-                    "tileloadd tmm5, [{at1} + {stride}]",
-                    "tdpbf16ps tmm2, tmm5, tmm6",
-                    "tdpbf16ps tmm3, tmm5, tmm7"
+                    "tdpbf16ps tmm3, tmm6, tmm7",
+                    "tileloadd tmm6, [{at0} + {stride}]",
+                    "tdpbf16ps tmm1, tmm6, tmm7"
                 ],
                 store: [
                     "mov eax, 128",
@@ -416,11 +420,11 @@ mod x86 {
         zero: ["tilezero tmm0", "tilezero tmm2"],
         load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm2, [rdx + rax + 2048]"],
         product: [
-            "tileloadd tmm6, [{weights0} + rax]",
-            "tileloadd tmm4, [{at0} + {stride}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm5, [{at1} + {stride}]",
-            "tdpbf16ps tmm2, tmm5, tmm6"
+            "tileloadd tmm7, [{weights0} + rax]",
+            "tileloadd tmm6, [{at0} + {stride}]",
+            "tdpbf16ps tmm0, tmm6, tmm7",
+            "tileloadd tmm6, [{at1} + {stride}]",
+            "tdpbf16ps tmm2, tmm6, tmm7"
         ],
         store: ["mov eax, 128", "tilestored [rdx + rax], tmm0", "tilestored [rdx + rax + 2048], tmm2"]
     );
@@ -430,11 +434,11 @@ mod x86 {
         zero: ["tilezero tmm0", "tilezero tmm1"],
         load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm1, [rdx + rax + 64]"],
         product: [
-            "tileloadd tmm6, [{weights0} + rax]",
+            "tileloadd tmm6, [{at0} + {stride}]",
+            "tileloadd tmm7, [{weights0} + rax]",
+            "tdpbf16ps tmm0, tmm6, tmm7",
             "tileloadd tmm7, [{weights1} + rax]",
-            "tileloadd tmm4, [{at0} + {stride}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7"
+            "tdpbf16ps tmm1, tmm6, tmm7"
         ],
         store: ["mov eax, 128", "tilestored [rdx + rax], tmm0", "tilestored [rdx + rax + 64], tmm1"]
     );
@@ -444,9 +448,9 @@ mod x86 {
         zero: ["tilezero tmm0"],
         load: ["tileloadd tmm0, [rdx + rax]"],
         product: [
-            "tileloadd tmm6, [{weights0} + rax]",
-            "tileloadd tmm4, [{at0} + {stride}]",
-            "tdpbf16ps tmm0, tmm4, tmm6"
+            "tileloadd tmm7, [{weights0} + rax]",
+            "tileloadd tmm6, [{at0} + {stride}]",
+            "tdpbf16ps tmm0, tmm6, tmm7"
         ],
         store: ["mov eax, 128", "tilestored [rdx + rax], tmm0"]
     );
