@@ -4,6 +4,8 @@
 
 mod basis;
 pub(crate) mod block;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod chain;
 mod changed;
 pub(crate) mod direct;
 pub(crate) mod epilogue;
@@ -21,5 +23,5 @@ pub use self::{
     changed::{Change, Difference, Weight},
     pack::Packed,
     peak::peak,
-    shape::{Blend, Channels, ConvShape, Extras, PART_CHANNELS},
+    shape::{Blend, Channels, ConvShape, Extras, Link, PART_CHANNELS},
 };

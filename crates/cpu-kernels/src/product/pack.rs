@@ -40,6 +40,9 @@ const RUN: usize = 1024;
 /// With fewer channels than this on either side, transforming to points costs more than the basis saves.
 const FEW_CHANNELS: usize = 32;
 
+/// Most inputs of a link of a chain: with more, weights and planes outgrow the L2 cache.
+const MOST_LINK_CHANNELS: usize = 128;
+
 /// A weight, packed for one level's products.
 pub struct Packed {
     tiles: Aligned,
@@ -124,6 +127,29 @@ impl Packed {
             false if winograd => Self::winograd::<T, W>(engine, weight, outputs, inputs),
             false => Self::new::<T, W>(engine, weight, outputs, inputs, 9),
         }
+    }
+
+    /// [`Self::conv3x3`] for a link of a chain (see [`crate::conv_chain`]), which `doubles` if it is the first link of one that does.
+    ///
+    /// # Panics
+    /// As [`Self::winograd`].
+    pub fn link<'a, T: Element, W: Stored>(
+        engine: &Engine,
+        weight: impl Into<Weight<'a, W>>,
+        outputs: usize,
+        inputs: usize,
+        doubles: bool,
+    ) -> Self {
+        if Self::is_link_direct(engine.level(), T::HALF, inputs) {
+            return Self::new::<T, W>(engine, weight, outputs, inputs, 9);
+        }
+        Self::conv3x3::<T, W>(engine, weight, outputs, inputs, doubles)
+    }
+
+    /// Whether a link of so many inputs runs in one pass with the others, with tile registers, and its kernel is therefore kept as it is.
+    pub(crate) fn is_link_direct(level: Level, bf16: bool, inputs: usize) -> bool {
+        let step = STEP_BYTES / size_of::<bf16>();
+        level == Level::Amx && bf16 && inputs.is_multiple_of(step) && inputs <= MOST_LINK_CHANNELS
     }
 
     fn of<T: Element, W: Stored>(

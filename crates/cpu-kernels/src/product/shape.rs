@@ -1,6 +1,6 @@
 //! The shapes of a product's operands, and the operands of its epilogue.
 
-use super::Basis;
+use super::{Basis, Packed};
 
 /// With fewer tasks than this, products are cut across the columns as well.
 pub(crate) const TASKS: usize = 8;
@@ -83,4 +83,17 @@ impl ConvShape {
             && reached(self.input.1, self.enlarged.1)
             && (self.output, self.kernel, self.stride, self.pad) == (self.enlarged, (3, 3), 1, (1, 1))
     }
+}
+
+/// A 3x3 convolution of a chain, with stride 1 and padding 1, and its epilogue.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// Packed with nine taps, or for a 3x3 convolution.
+    pub weight: &'a Packed,
+    /// One bias for each output.
+    pub bias: Option<&'a [f32]>,
+    /// The link, by its place in the chain, whose input is added to the sums.
+    pub adds: Option<usize>,
+    /// Whether negative sums become 0 (ReLU); NaN stays NaN.
+    pub relu: bool,
 }

@@ -7,8 +7,8 @@
 use std::mem::MaybeUninit;
 
 use cpu_kernels::{
-    Activation, AttentionShape, Blend, Change, ConvShape, Difference, Element, Engine, Extras, Norm, Packed, TemporalShape, Weight,
-    activate, attention, conv2d, group_norm, layer_norm, layer_norm_shifted, temporal_attention,
+    Activation, AttentionShape, Blend, ChainShape, Change, ConvShape, Difference, Element, Engine, Extras, Link, Norm, Packed,
+    TemporalShape, Weight, activate, attention, conv_chain, conv2d, group_norm, layer_norm, layer_norm_shifted, temporal_attention,
 };
 use half::bf16;
 
@@ -107,6 +107,19 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
             let extras = Extras { residual: Some(residual.slice()), blend: None, ..extras };
             conv2d(engine, x.slice(), &doubling, ConvShape { enlarged, output: enlarged, ..shape }, extras, y.spare());
         }
+    }
+    // A chain in one pass, if the level has one: whole planes of channels, and outputs that fill no column.
+    for (doubles, height, width) in [(false, 7, 19), (true, 3, 2)] {
+        let times = if doubles { 2 } else { 1 };
+        let weight = |outputs: usize, doubles: bool| Packed::link::<T, T>(engine, guard(outputs * 32 * 9, 1).slice(), outputs, 32, doubles);
+        let (first, same, last) = (weight(32, doubles), weight(32, false), weight(5, false));
+        let (x, bias) = (guard(2 * height * width * 32, 2), numbers(32, 4));
+        let link = Link { weight: &first, bias: Some(bias.slice()), adds: None, relu: true };
+        let links = [link, Link { weight: &same, ..link }, Link { weight: &same, adds: Some(1), ..link }];
+        let shape = ChainShape { images: 2, input: (height, width), doubles };
+        let pixels = 2 * height * width * times * times;
+        conv_chain(engine, x.slice(), shape, &links, guard(pixels * 32, 6).spare());
+        conv_chain(engine, x.slice(), shape, &[link, Link { weight: &last, bias: None, ..link }], guard(pixels * 5, 6).spare());
     }
     // A part of a block of columns, and whole ones; rows that are no multiple of those computed together.
     for (outputs, length, rank) in [(19, 37, 3), (6, 128, 2)] {

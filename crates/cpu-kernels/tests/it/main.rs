@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 mod attention;
+mod chain;
 mod changed;
 #[cfg(not(miri))]
 mod guarded;
