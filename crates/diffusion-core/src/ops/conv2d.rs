@@ -5,7 +5,7 @@
 //! torch.nn.functional.interpolate(mode="nearest").
 
 use candle_core::{D, Tensor};
-use cpu_kernels::PART_CHANNELS;
+use cpu_kernels::{PART_CHANNELS, Packed};
 
 use super::{
     Nhwc, cpu, execution,
@@ -30,6 +30,8 @@ pub struct Conv2dParams {
     /// Whether a 3x3 kernel that does not double is kept as it is on the CPU: 9/16 of the memory of its fastest form, and some twice the
     /// time.
     pub compact: bool,
+    /// Whether it usually runs in one pass with the convolutions behind it (see [`super::conv_chain`]).
+    pub chained: bool,
 }
 
 impl Conv2dParams {
@@ -41,7 +43,7 @@ impl Conv2dParams {
     /// A kernel of odd (height, width) that keeps the image's size.
     pub fn same_of(kernel: (usize, usize)) -> Self {
         let pad = (kernel.0.saturating_sub(1) / 2, kernel.1.saturating_sub(1) / 2);
-        Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false, compact: false }
+        Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false, compact: false, chained: false }
     }
 
     /// A 3x3 kernel on an enlarged image, as in diffusers' Upsample2D.
@@ -52,7 +54,15 @@ impl Conv2dParams {
     /// A 3x3 kernel with stride 2: `padding` on all sides, or for 0 one zero below and to the right, as in diffusers' Downsample2D.
     pub fn downsample(padding: usize) -> Self {
         let after = padding.max(1);
-        Self { kernel: (3, 3), stride: 2, pad_before: (padding, padding), pad_after: (after, after), doubles: false, compact: false }
+        Self {
+            kernel: (3, 3),
+            stride: 2,
+            pad_before: (padding, padding),
+            pad_after: (after, after),
+            doubles: false,
+            compact: false,
+            chained: false,
+        }
     }
 
     /// The output's (height, width) for an input of this (height, width); `None` if the kernel does not fit.
@@ -68,7 +78,14 @@ impl Conv2dParams {
     /// What a weight is packed for.
     fn layer(&self) -> Use {
         let is_usual = (self.kernel, self.stride, self.pad_before, self.pad_after) == ((3, 3), 1, (1, 1), (1, 1));
-        if is_usual && (self.doubles || !self.compact) { Use::Conv3x3 { doubles: self.doubles } } else { Use::Plain }
+        let &Self { doubles, compact, chained, .. } = self;
+        if is_usual && (doubles || !compact) { Use::Conv3x3 { doubles, chained } } else { Use::Plain }
+    }
+
+    /// The same in a chain.
+    #[must_use]
+    pub fn chained(self) -> Self {
+        Self { chained: true, ..self }
     }
 
     /// Inputs of an output in one channel.
@@ -149,6 +166,31 @@ impl Conv2d {
         }
         let flat = weight.reshape((outputs, inputs, height * width))?;
         Ok(Self { matrix: Matrix::new(&flat, bias, params.layer())?, inputs, params })
+    }
+
+    /// Whether its image is enlarged first.
+    pub(super) fn doubles(&self) -> bool {
+        self.params.doubles
+    }
+
+    /// Whether it is a 3x3 kernel whose result has the size of its (enlarged) image.
+    pub(super) fn keeps_size(&self) -> bool {
+        let Conv2dParams { kernel, stride, pad_before, pad_after, .. } = self.params;
+        (kernel, stride, pad_before, pad_after) == ((3, 3), 1, (1, 1), (1, 1))
+    }
+
+    /// Channels of its image.
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.matrix.outputs()
+    }
+
+    /// The packed weight, if there is one, and the bias.
+    pub(super) fn packed(&self) -> Option<(&Packed, Option<&Tensor>)> {
+        Some((self.matrix.packed()?, self.matrix.bias.as_ref()))
     }
 
     /// Convolves `x`.

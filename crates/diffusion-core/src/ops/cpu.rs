@@ -6,10 +6,11 @@
 
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor, WithDType};
 use cpu_kernels::{
-    AttentionShape, Blend, Channels, ConvShape, Element, Extras, Norm, Packed, Stored, TemporalShape, Weight, engine, vec_of,
+    AttentionShape, Blend, ChainShape, Channels, ConvShape, Element, Extras, Link, Norm, Packed, Stored, TemporalShape, Weight, engine,
+    vec_of,
 };
 
-use super::{Activation, AttentionParams, ConvExtras, Elements, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
+use super::{Activation, AttentionParams, ChainLink, ConvExtras, Elements, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
 use crate::{
     Result,
     weights::{Numbers, StoredNumbers},
@@ -58,7 +59,8 @@ fn pack_for<T: Element, W: Stored>(weight: Weight<'_, W>, (outputs, inputs, taps
     match layer {
         Use::Plain => Packed::new::<T, W>(engine(), weight, outputs, inputs, taps),
         Use::Gated => Packed::gated::<T, W>(engine(), weight, outputs, inputs),
-        Use::Conv3x3 { doubles } => Packed::conv3x3::<T, W>(engine(), weight, outputs, inputs, doubles),
+        Use::Conv3x3 { doubles, chained: false } => Packed::conv3x3::<T, W>(engine(), weight, outputs, inputs, doubles),
+        Use::Conv3x3 { doubles, chained: true } => Packed::link::<T, W>(engine(), weight, outputs, inputs, doubles),
     }
 }
 
@@ -172,6 +174,30 @@ fn conv2d_of<T: Element + WithDType>(
         cpu_kernels::conv2d_of_parts(engine(), &inputs, weight, shape, extras, y)
     });
     Ok(Tensor::from_vec(y, (images, output.0, output.1, weight.outputs()), &Device::Cpu)?)
+}
+
+/// Several layers as `portable::conv2d` one after the other; `None` unless they run in one pass. Their channels follow one another.
+pub(super) fn conv_chain(x: &Nhwc, layers: &[ChainLink<'_>], doubles: bool) -> Result<Option<Nhwc>> {
+    let (images, height, width, _) = x.dims()?;
+    let Some(packed) = layers.iter().map(|layer| layer.conv.packed()).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    // Activations in another precision would have to be converted for each layer.
+    if x.tensor().dtype() != DType::BF16 {
+        return Ok(None);
+    }
+    let biases = packed.iter().map(|(_, bias)| numbers(*bias)).collect::<Result<Vec<_>>>()?;
+    let links: Vec<Link<'_>> = (layers.iter().zip(&packed).zip(&biases))
+        .map(|((layer, (weight, _)), bias)| Link { weight, bias: bias.as_deref(), adds: layer.adds, relu: layer.relu })
+        .collect();
+    let shape = ChainShape { images, input: (height, width), doubles };
+    if !cpu_kernels::is_one_pass::<half::bf16>(engine(), shape, &links) {
+        return Ok(None);
+    }
+    let (height, width) = shape.output();
+    let outputs = links.last().map_or(0, |link| link.weight.outputs());
+    let source = Elements::of(x.tensor())?;
+    let source = source.slice()?;
+    let y = vec_of::<half::bf16>(images * height * width * outputs, |y| cpu_kernels::conv_chain(engine(), source, shape, &links, y));
+    Ok(Some(Nhwc::new(Tensor::from_vec(y, (images, height, width, outputs), &Device::Cpu)?)?))
 }
 
 /// See `portable::attention`.

@@ -44,6 +44,8 @@ pub(super) enum Use {
     Conv3x3 {
         /// Whether its images are first enlarged to twice their size, or a line or column less.
         doubles: bool,
+        /// Whether it usually runs in one pass with the convolutions behind it.
+        chained: bool,
     },
 }
 

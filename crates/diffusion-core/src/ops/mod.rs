@@ -10,6 +10,7 @@
 mod activation;
 mod attention;
 mod conv2d;
+mod conv_chain;
 mod cpu;
 mod elements;
 pub mod execution;
@@ -27,6 +28,7 @@ mod temporal_conv;
 
 pub use activation::{Activation, silu};
 pub use attention::{AttentionParams, attention, biased_attention};
+pub use conv_chain::{ChainLink, conv_chain};
 pub use conv2d::{Conv2d, Conv2dParams, ConvExtras};
 pub(crate) use elements::Elements;
 pub use geglu::Geglu;

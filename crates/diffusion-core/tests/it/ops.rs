@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     noise::SeededNoise,
     ops::{
-        Activation, AttentionParams, Blend, Conv2d, Conv2dParams, ConvExtras, Geglu, LinearExtras, Nhwc, TemporalConv, attention,
-        execution, portable, temporal_attention,
+        Activation, AttentionParams, Blend, ChainLink, Conv2d, Conv2dParams, ConvExtras, Geglu, LinearExtras, Nhwc, TemporalConv,
+        attention, conv_chain, execution, portable, temporal_attention,
     },
     weights::Component,
 };
@@ -94,6 +94,43 @@ fn convolutions_follow_the_definition() {
         let portable = execution::portable(|| conv.forward_enlarged(&nhwc, enlarged.0, enlarged.1)).unwrap();
         let error = relative_error(&portable.to_nchw().unwrap(), &expected);
         assert!(error < OPS, "{params:?}: portable {error:.2e}");
+    }
+}
+
+/// A block of an AutoencoderTiny with the enlargement before it and the last layer behind it, in one pass where the CPU has one. No other
+/// execution, and no chain that does not fit, has one.
+#[test]
+fn a_chain_of_convolutions_is_its_layers() {
+    for dtype in [DType::F32, DType::BF16] {
+        let of = |seed: u64, outputs: usize, inputs: usize, params: Conv2dParams| {
+            let weight = (randn(seed, &[outputs, inputs, 3, 3]) * 0.06).unwrap().to_dtype(dtype).unwrap();
+            Conv2d::new(&weight, Some(randn(seed + 1, &[outputs]).to_dtype(dtype).unwrap()), params.chained()).unwrap()
+        };
+        let same = |seed: u64, outputs: usize| of(seed, outputs, 64, Conv2dParams::same(3));
+        let (up, last, block) = (of(1, 64, 64, Conv2dParams::upsample()), same(3, 3), [same(5, 64), same(7, 64), same(9, 64)]);
+        let x = Nhwc::new(randn(11, &[2, 97, 65, 64]).to_dtype(dtype).unwrap()).unwrap();
+        let link = |conv, relu| ChainLink { conv, adds: None, relu };
+        let [first, second, third] = &block;
+        let links =
+            [link(&up, false), link(first, true), link(second, true), ChainLink { adds: Some(1), ..link(third, true) }, link(&last, false)];
+        let relu = ConvExtras { relu: true, ..ConvExtras::default() };
+        let enlarged = up.forward_enlarged(&x, 194, 130).unwrap();
+        let hidden = second.forward_with(&first.forward_with(&enlarged, relu).unwrap(), relu).unwrap();
+        let hidden = third.forward_with(&hidden, ConvExtras { residual: Some(&enlarged), ..relu }).unwrap();
+        let expected = last.forward(&hidden).unwrap();
+        let numbers = |x: &Nhwc| x.tensor().to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let found = conv_chain(&x, &links).unwrap();
+        let one_pass = dtype == DType::BF16 && cpu_kernels::engine().level() == cpu_kernels::Level::Amx;
+        assert!(one_pass || found.is_none(), "{dtype:?}");
+        // Two images of which each can be cut into some regions below one another.
+        assert!(found.is_some() || !one_pass || cpu_kernels::engine().pool().threads() > 12, "{dtype:?}");
+        assert!(numbers(&found.unwrap_or_else(|| expected.clone())) == numbers(&expected), "{dtype:?}");
+        assert!(execution::portable(|| conv_chain(&x, &links)).unwrap().is_none());
+        assert!(conv_chain(&x, &links[..1]).unwrap().is_none(), "one layer");
+        assert!(conv_chain(&x, &[links[4], links[1]]).unwrap().is_none(), "other channels");
+        assert!(conv_chain(&x, &[links[1], links[0]]).unwrap().is_none(), "an enlargement that is not the first");
+        assert!(conv_chain(&x, &[links[0], ChainLink { adds: Some(0), ..links[1] }]).unwrap().is_none(), "another size");
+        assert!(conv_chain(&x, &[links[1], ChainLink { adds: Some(2), ..links[2] }]).unwrap().is_none(), "what is not there yet");
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Result,
     models::plan::{ActivationPlan, Blocks, Walk},
-    ops::{Conv2d, Conv2dParams, ConvExtras, Nhwc},
+    ops::{ChainLink, Conv2d, Conv2dParams, ConvExtras, Nhwc, conv_chain},
     weights::ComponentWeights,
 };
 
@@ -37,6 +37,8 @@ enum Layer {
     Conv {
         conv: Conv2d,
         relu: bool,
+        /// Whether it halves the image.
+        strides: bool,
     },
     /// Three convolutions, each with a ReLU; the last one's comes after the block's input is added.
     Block(Box<[Conv2d; 3]>),
@@ -201,34 +203,63 @@ fn planned(mut walk: Walk, layers: Vec<(usize, LayerShape)>) -> ActivationPlan {
 
 fn run(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
     let mut hidden = Nhwc::from_nchw(x)?;
-    for layer in layers {
-        hidden = layer.forward(&hidden)?;
+    let mut rest = layers;
+    while let Some((layer, others)) = rest.split_first() {
+        let (chain, behind) = chain(rest);
+        (hidden, rest) = match conv_chain(&hidden, &chain)? {
+            Some(result) => (result, behind),
+            None => (layer.forward(&hidden)?, others),
+        };
     }
     hidden.to_nchw()
+}
+
+/// The convolutions of a block, of the enlargement before it, and of a plain layer behind it, as far as these layers begin with them; and
+/// the layers behind those. In one pass over an image they need no activation of the block's size but the result.
+fn chain(layers: &[Layer]) -> (Vec<ChainLink<'_>>, &[Layer]) {
+    let mut links = Vec::new();
+    let mut rest = layers;
+    if let [Layer::Upsample(conv), others @ ..] = rest {
+        links.push(ChainLink { conv, adds: None, relu: false });
+        rest = others;
+    }
+    let [Layer::Block(convs), others @ ..] = rest else { return (Vec::new(), layers) };
+    let input = links.len();
+    let [first, second, third] = convs.as_ref();
+    links.extend([first, second].map(|conv| ChainLink { conv, adds: None, relu: true }));
+    links.push(ChainLink { conv: third, adds: Some(input), relu: true });
+    match others {
+        [Layer::Conv { conv, relu, strides: false }, others @ ..] => {
+            links.push(ChainLink { conv, adds: None, relu: *relu });
+            (links, others)
+        }
+        _ => (links, others),
+    }
 }
 
 impl Layer {
     fn load(weights: &ComponentWeights, shape: LayerShape) -> Result<Self> {
         Ok(match shape {
             LayerShape::Conv { inputs, outputs, relu } => {
-                Self::Conv { conv: Conv2d::load(weights, inputs, outputs, Conv2dParams::same(3))?, relu }
+                Self::Conv { conv: Conv2d::load(weights, inputs, outputs, Conv2dParams::same(3))?, relu, strides: false }
             }
             LayerShape::Block(channels) => {
-                let conv = |index: usize| Conv2d::load(&weights.pp("conv").pp(index), channels, channels, Conv2dParams::same(3));
+                let conv = |index: usize| Conv2d::load(&weights.pp("conv").pp(index), channels, channels, Conv2dParams::same(3).chained());
                 Self::Block(Box::new([conv(0)?, conv(2)?, conv(4)?]))
             }
             LayerShape::Downsample(channels) => {
-                Self::Conv { conv: Conv2d::load_without_bias(weights, channels, channels, Conv2dParams::downsample(1))?, relu: false }
+                let conv = Conv2d::load_without_bias(weights, channels, channels, Conv2dParams::downsample(1))?;
+                Self::Conv { conv, relu: false, strides: true }
             }
             LayerShape::Upsample(channels) => {
-                Self::Upsample(Conv2d::load_without_bias(weights, channels, channels, Conv2dParams::upsample())?)
+                Self::Upsample(Conv2d::load_without_bias(weights, channels, channels, Conv2dParams::upsample().chained())?)
             }
         })
     }
 
     fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
         match self {
-            Self::Conv { conv, relu } => conv.forward_with(x, ConvExtras { relu: *relu, ..ConvExtras::default() }),
+            Self::Conv { conv, relu, .. } => conv.forward_with(x, ConvExtras { relu: *relu, ..ConvExtras::default() }),
             Self::Block(convs) => {
                 let [first, second, third] = convs.as_ref();
                 let relu = ConvExtras { relu: true, ..ConvExtras::default() };
