@@ -175,7 +175,7 @@ async fn a_stored_enlargement_survives_a_shutdown_and_a_file_that_is_gone_is_nam
         jobs.submit(image_job("stuck", "slow")).await.unwrap();
         until(&jobs, "stuck", JobState::Running).await;
         for (id, name) in [("a", "compact_x2"), ("b", "real_x2")] {
-            jobs.submit(NewJob { work: Work::Upscale(spec(request(name, picture()))), ..image_job(id, "") }).await.unwrap();
+            jobs.submit(NewJob { work: Work::Upscale(spec(request(name, picture()))), ..image_job(id, "of another kind") }).await.unwrap();
         }
         jobs.shut_down(std::time::Duration::ZERO).await;
     }
@@ -247,7 +247,7 @@ async fn a_network_and_models_share_the_memory() {
     let work = || Work::Upscale(spec(request("compact_x4", picture())));
     images(hold(&jobs, work(), None).await.unwrap()).await.unwrap();
     assert_eq!(local.models()[0].state, ModelState::Unloaded);
-    let image = ImageRequest { prompt: Some("a boat".into()), num_inference_steps: Some(1), ..ImageRequest::default() };
+    let image = ImageRequest { prompt: Some("a boat".into()), num_inference_steps: Some(1), seed: Some(7), ..ImageRequest::default() };
     let image = Work::Image(image.validate(&Limits::default(), &local.model().unwrap()).unwrap());
     images(hold(&jobs, image, None).await.unwrap()).await.unwrap();
     assert_eq!((local.models()[0].state.clone(), local.models()[0].loads), (ModelState::Ready, 2));
