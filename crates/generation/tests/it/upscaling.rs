@@ -112,8 +112,8 @@ async fn what_cannot_be_enlarged_is_refused_by_its_field() {
         (request("compact_x3", picture()), "upscaler", "the nearest is"),
         (request("Lanczos", picture()), "upscaler", "is no network"),
         (request("../compact_x2", picture()), "upscaler", "../compact_x2"),
-        (UpscaleRequest { image: None, ..request("compact_x2", picture()) }, "image", "equired"),
-        (UpscaleRequest { upscaler: None, ..request("", picture()) }, "upscaler", "equired"),
+        (UpscaleRequest { image: None, ..request("compact_x2", picture()) }, "image", "required"),
+        (UpscaleRequest { upscaler: None, ..request("", picture()) }, "upscaler", "required"),
         (UpscaleRequest { size: UpscaledSize::Scale(9.0), ..request("compact_x2", picture()) }, "scale", "at most 8 times as large"),
         (UpscaleRequest { size: UpscaledSize::Exact((0, 9)), ..request("compact_x2", picture()) }, "size", "at least one pixel"),
     ] {

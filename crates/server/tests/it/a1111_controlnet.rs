@@ -58,15 +58,15 @@ async fn units_become_controlnets() {
     let echoed = &answer["parameters"]["alwayson_scripts"]["ControlNet"]["args"];
     assert_eq!((&echoed[0]["image"], &echoed[0]["weight"], &echoed[2]["input_image"]), (&json!(null), &json!(0.75), &json!(null)));
 
-    // img2img's own picture, if the unit has none; the extension's name in lower case; a typing error.
-    let unit = json!({"model": "canny", "module": "Canny", "pixel_perfect": true, "wieght": 0.5});
+    // img2img's own picture, if the unit has none; the extension's name in lower case; an unknown field.
+    let unit = json!({"model": "canny", "module": "Canny", "pixel_perfect": true, "strength": 0.5});
     let body = json!({
         "prompt": "a boat", "init_images": [square()], "width": 64, "height": 64, "alwayson_scripts": {"controlnet": {"args": [unit]}},
     });
     let answer = ask(&engine, "/sdapi/v1/img2img", body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let info: Value = serde_json::from_str(answer.json()["info"].as_str().unwrap()).unwrap();
-    assert!(info["ignored_fields"].to_string().contains("alwayson_scripts.controlnet.args.0.wieght"), "{info}");
+    assert!(info["ignored_fields"].to_string().contains("alwayson_scripts.controlnet.args.0.strength"), "{info}");
     assert!(!info["remarks"].to_string().contains("processor_res"), "{info}");
 }
 
