@@ -34,6 +34,7 @@ pub(crate) fn model() -> LoadedModel {
         defaults: generation::ModelDefaults::default(),
         adapters: None,
         controlnets: None,
+        upscalers: None,
         other_vae: None,
         other_text_encoders: Vec::new(),
         remarks: Vec::new(),

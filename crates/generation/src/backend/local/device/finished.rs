@@ -26,12 +26,15 @@ pub(super) fn encoded(
     Ok(GeneratedImage { png, recoded, image, seed, parameters, truncated, remarks })
 }
 
+/// The PNG file of an image, and another one with its format.
+pub(super) type Files = (Vec<u8>, Option<(ImageFormat, Vec<u8>)>);
+
 /// The PNG file of an image, and the one in the requested format if that is another; each signed if there is a seal.
 pub(super) fn files(
     requested: ImageFormat,
     (seal, seed): (Option<&Seal>, Option<u64>),
     encode: impl Fn(ImageFormat) -> Result<Vec<u8>, EncodingError>,
-) -> Result<(Vec<u8>, Option<(ImageFormat, Vec<u8>)>), EncodingError> {
+) -> Result<Files, EncodingError> {
     let file = |format: ImageFormat| {
         let file = encode(format)?;
         match seal {
