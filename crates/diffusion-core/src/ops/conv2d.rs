@@ -30,7 +30,7 @@ pub struct Conv2dParams {
     /// Whether a 3x3 kernel that does not double is kept as it is on the CPU: 9/16 of the memory of its fastest form, and some twice the
     /// time.
     pub compact: bool,
-    /// Whether it usually runs in one pass with the convolutions behind it (see [`super::conv_chain`]).
+    /// Whether it usually runs in one pass with the convolutions behind it (see [`super::conv_chain()`]).
     pub chained: bool,
 }
 
