@@ -191,21 +191,22 @@ async fn resized(
     let sources: Vec<String> = body.request.image.take().into_iter().chain(std::mem::take(&mut body.request.images)).collect();
     let (mut files, mut said, mut pixels) = (Vec::new(), String::new(), 0);
     for source in sources {
-        let image = state.images().image(source, asker).await.map_err(|error| match error {
+        let whole = state.images().whole(source, asker).await.map_err(|error| match error {
             SourceError::Refused(reason) => body.fault(field, reason),
             SourceError::Failed(error) => *error,
         })?;
-        let size = size_of(image.image.dimensions(), resizing.to, &mut pixels).map_err(|reason| body.fault(field, reason))?;
+        let image = web::block(move || whole.into_rgb8()).await?;
+        let size = size_of(image.dimensions(), resizing.to, &mut pixels).map_err(|reason| body.fault(field, reason))?;
         let mut layers = Vec::new();
         for (upscaler, field) in resizing.upscalers() {
             let layer = match upscaler.network() {
                 None => None,
-                Some(name) => Some(by_network(name, &image.image, size, caller, state).await.map_err(|problem| of_field(problem, field))?),
+                Some(name) => Some(by_network(name, &image, size, caller, state).await.map_err(|problem| of_field(problem, field))?),
             };
             layers.push(layer);
         }
         let resizing_of_one = resizing.clone();
-        let made = web::block(move || made(&image.image, size, &resizing_of_one, layers)).await?;
+        let made = web::block(move || made(&image, size, &resizing_of_one, layers)).await?;
         let (file, size) = made.map_err(|reason| body.fault(field, reason))?;
         said = format!("Resized to {}x{} by {}", size.0, size.1, resizing.first);
         files.push(file);
