@@ -84,7 +84,7 @@ fn assert_same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Ve
 #[tokio::test]
 async fn killed_at_every_fail_point_it_resumes() {
     let (expected, _) = uninterrupted();
-    assert_eq!(expected.len(), 8);
+    assert_eq!(expected.len(), 9);
     for point in FailPoint::ALL {
         // Late enough that other jobs lie on both sides; points that are reached once per run take their first time.
         let nth = match point {
