@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_reported_and_unimplemented_values_refused() -> Result<()> {
-        let config = json!({ "_class_name": "X", "width": 3, "factor": 1, "surprise": [1], "decay": null });
+        let config = json!({ "_class_name": "X", "width": 3, "factor": 1, "decay": null, "surprise": [1] });
         let reader = ConfigReader::new("unet/config.json", &config)?;
         assert_eq!(reader.size("width", 1)?, 3);
         reader.only("factor", &json!(1.0))?;

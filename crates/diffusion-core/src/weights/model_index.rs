@@ -398,8 +398,8 @@ mod tests {
     #[test]
     fn unknown_entries_are_ignored_and_reported() {
         let more = json!({
-            "text_encoder_2": ["transformers", "CLIPTextModel"], "force_zeros_for_empty_prompt": true, "notes": [1], "controlnet": [null, null],
-            "watermarker": null
+            "force_zeros_for_empty_prompt": true, "notes": [1], "controlnet": [null, null], "watermarker": null,
+            "text_encoder_2": ["transformers", "CLIPTextModel"]
         });
         let index = index(more);
         assert_eq!(ignored(check(&index).unwrap(), &index), ["force_zeros_for_empty_prompt", "notes", "text_encoder_2"]);
