@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it only documents the header")]
 pub(crate) struct PreferHeader {
-    /// respond-async: do not wait for the video
+    /// respond-async: do not wait for the result
     #[param(rename = "Prefer")]
     preference: Option<String>,
 }

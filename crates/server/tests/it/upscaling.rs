@@ -102,6 +102,25 @@ async fn a_link_leads_to_a_stored_picture_that_can_be_enlarged_again() {
 }
 
 #[actix_web::test]
+async fn an_enlargement_can_become_a_task() {
+    let server = with_networks().await;
+    let ask = || {
+        let body = json!({"image": source(), "model": "compact_x2"});
+        Client::new().post(server.url(UPSCALE)).header("Prefer", "respond-async").header("Idempotency-Key", "one").json(&body).send()
+    };
+    let answer = ask().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["preference-applied"]), (202, &"respond-async".parse().unwrap()));
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    let id = answer.json::<Value>().await.unwrap()["task_id"].as_str().unwrap().to_owned();
+    assert_eq!(location, server.url(&format!("/api/v1/tasks/{id}")));
+    let again = ask().await.unwrap();
+    assert_eq!((again.status().as_u16(), &again.headers()["idempotent-replayed"]), (202, &"true".parse().unwrap()));
+    assert_eq!(again.json::<Value>().await.unwrap()["task_id"], id);
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], &task["result"]["result"]["width"]), (&json!("completed"), &json!(96)), "{task}");
+}
+
+#[actix_web::test]
 async fn what_cannot_be_enlarged_is_refused_with_its_field() {
     let server = with_networks().await;
     for (changes, param, reason) in [

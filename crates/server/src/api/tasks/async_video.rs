@@ -1,4 +1,4 @@
-//! `Prefer: respond-async` (RFC 7240, section 4.1) on routes that answer with a video: the video becomes a stored job, which survives lost
+//! `Prefer: respond-async` (RFC 7240, section 4.1) on routes that answer with a result: the work becomes a stored job, which survives lost
 //! connections and restarts. The answer is 202 and a task of the Tasks API.
 //!
 //! It must not know what is made. The invariant: requests without the preference never get here.
@@ -8,7 +8,7 @@ use actix_web::{
     http::header::{HeaderValue, LOCATION},
 };
 use generation::{
-    jobs::{Submitted, Work},
+    jobs::{Job, Submitted, Work},
     video::VideoSpec,
 };
 
@@ -25,12 +25,12 @@ use crate::{
     state::ApiState,
 };
 
-/// The job that makes the video, for clients that do not want to wait
+/// The task that makes it, for clients that do not want to wait
 #[derive(utoipa::IntoResponses)]
 #[response(
     status = 202,
     headers(
-        ("Location" = String, description = "The path of the task"),
+        ("Location" = String, description = "The URL of the task"),
         ("Preference-Applied" = String, description = "respond-async"),
     )
 )]
@@ -52,21 +52,27 @@ pub(crate) async fn answer(
             submission.submit(state, new_id("vid"), Work::Video(spec), JobMetadata::Task(metadata)).await?
         }
     };
+    let location = format!("/api/v1/tasks/{}", job.id);
+    Ok(accepted(request, &job, replayed, "video", &location))
+}
+
+/// The answer with the task that makes it; `what` names the result.
+pub(crate) fn accepted(request: &HttpRequest, job: &Job, replayed: bool, what: &str, location: &str) -> HttpResponse {
     let id = &job.id;
-    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(&job);
+    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(job);
     notes.tell(request);
     let mut response = HttpResponse::Accepted().json(VideoTaskResponse {
         task_id: id.clone(),
         status: TaskStatus::Pending,
-        message: format!("The video is being made. Poll /api/v1/tasks/{id} for its status."),
+        message: format!("The {what} is being made. Poll /api/v1/tasks/{id} for its status."),
         seed,
         remarks: notes.remarks,
         ignored_fields: notes.ignored_fields,
     });
-    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/tasks/{id}")) {
+    if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, location);
     }
     insert(&mut response, "Preference-Applied", PREFERENCE);
     idempotency::mark(&mut response, replayed);
-    Ok(response)
+    response
 }

@@ -6,7 +6,7 @@ use diffusion_core::imaging::{Part, resized_part};
 use generation::{
     ControlRequest, FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo,
     limits::{SHARE, SIDE_MULTIPLE},
-    validate::DEFAULT_GUIDANCE_SCALE,
+    validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 use guarded_http::Guard;
 use image::RgbImage;
@@ -29,10 +29,9 @@ const SIDE: (u32, u32) = (64, 4096);
 /// The services that a request can name; this machine makes the picture in any case.
 const SERVICES: [&str; 4] = ["local", "doubao", "nano_banana", "midjourney"];
 const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'doubao', 'nano_banana' or 'midjourney'");
-/// The qualities with their steps. The default is `DEFAULT_STEPS`.
+/// The qualities with their steps. Without one, a picture has the model's own.
 const QUALITIES: [(&str, u32); 4] = [("low", 10), ("medium", 20), ("high", 30), ("ultra", 50)];
 const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'low', 'medium', 'high' or 'ultra'");
-const DEFAULT_STEPS: u32 = 30;
 /// The default weight of a given picture.
 const DEFAULT_REFERENCE_WEIGHT: f64 = 0.7;
 /// Models have not been trained on proportions beyond 4:1.
@@ -140,8 +139,8 @@ const SIZE: [Row<Image>; 3] = rows! { Image;
 };
 
 const SETTINGS: [Row<Image>; 6] = rows! { Image;
-    /// The number of denoising steps: 10, 20, 30 or 50.
-    quality: Text(|r| &mut r.quality).one_of(|| QUALITIES.map(|(name, _)| name).to_vec()).or(|| "high".into()),
+    /// The number of denoising steps: 10, 20, 30 or 50. Without `quality` and `steps`, as many as `GET /models` reports for the model.
+    quality: Text(|r| &mut r.quality).one_of(|| QUALITIES.map(|(name, _)| name).to_vec()),
     /// Appended to the prompt after a comma: "watercolour".
     style: Text(|r| &mut r.style).length(0, LIMITS.max_prompt_chars),
     /// What the picture should not show.

@@ -1,7 +1,8 @@
-//! `POST /api/v1/images/generate` and `/generate-i2i`: a picture, which the answer waits for.
+//! `POST /api/v1/images/generate` and `/generate-i2i`: a picture, which the answer waits for unless the client prefers not to.
 //!
 //! It is a task like the others: listed, kept, and found by its id. The invariant: if only this connection could learn the result, hanging
-//! up cancels the task; a request with an `Idempotency-Key` or a callback keeps running, and its result can be fetched later.
+//! up cancels the task; a request with an `Idempotency-Key`, a callback or `Prefer: respond-async` keeps running, and its result can be
+//! fetched later.
 
 use std::future::Future;
 
@@ -18,6 +19,7 @@ use crate::{
         metadata::JobMetadata,
         submission::{Submission, new_id},
         tasks::{
+            async_video::{TaskAccepted, accepted},
             image_body::{self, Image, ImageFromImageBody, ImageTaskBody, image_field},
             metadata::TaskMetadata,
             problems::{held_up, task_cancelled, task_not_found},
@@ -27,8 +29,8 @@ use crate::{
     },
     files::artifacts,
     http::{
-        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, check_type,
-        idempotency, offload,
+        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, PreferHeader, Problem, QueueProblems, RequestBody,
+        check_type, idempotency, offload, respond_async,
     },
     inputs::{Body, Requester, SourceError, value_error},
     state::ApiState,
@@ -48,14 +50,15 @@ enum ImageResponses {
 
 /// Makes a picture from a text.
 ///
-/// Waits until it is made. Hanging up cancels it, unless the request has an `Idempotency-Key` or a `callback_url`.
+/// Waits until it is made. Hanging up cancels it, unless the request has an `Idempotency-Key` or a `callback_url`. With
+/// `Prefer: respond-async` it answers at once with a task, which is kept.
 #[utoipa::path(
     post,
     path = "/api/v1/images/generate",
     tag = "tasks",
     request_body = ImageTaskBody,
-    params(IdempotencyHeader),
-    responses(ImageResponses, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
+    params(IdempotencyHeader, PreferHeader),
+    responses(ImageResponses, TaskAccepted, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, false).await
@@ -69,8 +72,8 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     path = "/api/v1/images/generate-i2i",
     tag = "tasks",
     request_body = ImageFromImageBody,
-    params(IdempotencyHeader),
-    responses(ImageResponses, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
+    params(IdempotencyHeader, PreferHeader),
+    responses(ImageResponses, TaskAccepted, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn generate_from_image(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     respond(&request, caller, payload, &state, true).await
@@ -106,6 +109,7 @@ async fn try_respond(
         true => state.read_large(body, request, &caller.owner).await?,
         false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
     };
+    let is_async = respond_async::is_wanted(request);
     let owner = caller.owner.clone();
     let mut submission = Submission::by(caller, request, &bytes).await?;
     let (job, replayed, is_kept) = match submission.before(state).await? {
@@ -114,12 +118,15 @@ async fn try_respond(
             let guard = state.guard.clone();
             let mut image = offload(bytes.len(), move || image_body::parse(&bytes, wants_image, &guard)).await??;
             submission.callback_url = image.request.callback_url.take();
-            let is_kept = submission.is_recoverable();
+            let is_kept = is_async || submission.is_recoverable();
             let Submitted { job, replayed, .. } = submit(request, image, &base_url, submission, state).await?;
             (job, replayed, is_kept)
         }
     };
     drop(held);
+    if is_async {
+        return Ok(accepted(request, &job, replayed, "picture", &format!("{base_url}/api/v1/tasks/{}", job.id)));
+    }
     let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
     let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| task_not_found(&job.id))?;
     if let Some(fault) = job.blocked_by {

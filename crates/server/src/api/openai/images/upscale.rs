@@ -1,7 +1,8 @@
 //! `POST /v1/images/upscale`: enlarges a picture with an upscaler of the operator's folder.
 //!
 //! OpenAI's API has no such route: this one has the words of its neighbours. The order matters as in [`super::making`]: the request's name,
-//! its fields, its picture, its job. The invariant: a picture in base64 is a held job, and one by URL a stored one.
+//! its fields, its picture, its job. The invariant: a picture in base64 is a held job, and one by URL or without
+//! waiting a stored one.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -31,15 +32,20 @@ use crate::{
         metadata::JobMetadata,
         openai::{form::Form, models::seconds},
         submission::{Ending, Submission, finished, lingering, new_id},
-        tasks::{metadata::TaskMetadata, task_view::Links},
+        tasks::{
+            async_video::{TaskAccepted, accepted},
+            metadata::TaskMetadata,
+            task_view::Links,
+        },
     },
     files::decoding,
     http::{
-        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes,
-        check_type, idempotency,
+        HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, PreferHeader, Problem, QueueProblems, RequestBody,
+        RequestNotes, check_type, idempotency,
         multipart_file::{FileLimits, MultipartBody, SentFile, is_form},
         offload,
         repeated_requests::{digest_of, retry_count},
+        respond_async,
     },
     inputs::{Body, Requester, SourceError, image_source::decode_whole},
     state::ApiState,
@@ -56,14 +62,15 @@ struct Asked {
 
 /// Enlarges a picture with an upscaler.
 ///
-/// Waits until it is made, as `POST /v1/images/generations` does. Needs no other model to be loaded.
+/// Waits until it is made, as `POST /v1/images/generations` does; with `Prefer: respond-async` it answers at once with a task, which is kept.
+/// Needs no other model to be loaded.
 #[utoipa::path(
     post,
     path = "/v1/images/upscale",
     tag = "openai",
     request_body(content((UpscalesForm = "multipart/form-data"), (UpscalesBody = "application/json"))),
-    params(IdempotencyHeader),
-    responses(UpscaledPicture, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
+    params(IdempotencyHeader, PreferHeader),
+    responses(UpscaledPicture, TaskAccepted, JsonBodyProblems, ModelProblems, QueueProblems, HeldJobProblems)
 )]
 pub(crate) async fn upscale(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     if is_form(&request) {
@@ -112,10 +119,15 @@ async fn make(request: &HttpRequest, caller: Caller, asked: Asked, state: &ApiSt
     let owner = caller.owner.clone();
     let submission = Submission::identified(caller, state.repeats.identify(request, &owner, &contents).await?);
     let wanted = check(&mut body);
-    if wanted.by_url
+    let is_async = respond_async::is_wanted(request);
+    let location = |job: &Job| format!("{}/api/v1/tasks/{}", state.access.base_url(request), job.id);
+    if (wanted.by_url || is_async)
         && let Some(Submitted { job, .. }) = submission.before(state).await?
     {
         drop(held);
+        if is_async {
+            return Ok(accepted(request, &job, true, "picture", &location(&job)));
+        }
         return by_url(request, job, (true, true), (wanted, body.request.upscaler_field()), state).await;
     }
     let mut notes = RequestNotes::new(std::mem::take(&mut body.named.ignored), Vec::new());
@@ -139,10 +151,13 @@ async fn make(request: &HttpRequest, caller: Caller, asked: Asked, state: &ApiSt
     let field = body.request.upscaler_field();
     drop(held);
     let metadata = JobMetadata::Task(TaskMetadata { base_url, notes: notes.clone(), ..TaskMetadata::default() });
-    if wanted.by_url {
+    if wanted.by_url || is_async {
         let is_kept = submission.is_recoverable();
         let submitted = submission.submit(state, new_id("img"), Work::Upscale(spec), metadata).await;
         let Submitted { job, replayed, .. } = submitted.map_err(|problem| renamed(problem, field))?;
+        if is_async {
+            return Ok(accepted(request, &job, replayed, "picture", &location(&job)));
+        }
         return by_url(request, job, (replayed, is_kept), (wanted, field), state).await;
     }
     let held_job = submission.hold(state, "img", Work::Upscale(spec), None, metadata).await;
