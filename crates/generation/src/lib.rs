@@ -77,4 +77,4 @@ pub use spec::{
     limits::{self, Limits, VideoLimits},
     upscale,
 };
-pub use work::{Priority, Work};
+pub use work::{Priority, Work, WorkKind, WorkSummary};

@@ -82,7 +82,7 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
         println!("accepted {id}");
     }
     cancel_long_job(&jobs).await?;
-    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
+    let all = Page { limit: 100, newest_first: false, ..Page::default() };
     for job in jobs.list("", all).await? {
         let Some(ended) = jobs.finished("", &job.id).await? else { bail!("{} is gone", job.id) };
         println!("{} {}", ended.state, ended.id);

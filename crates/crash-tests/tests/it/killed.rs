@@ -49,7 +49,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Checks that every job has finished once, in its expected state, and has left only its files.
 async fn check(folder: &Path) -> Vec<(String, u32)> {
     let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
-    let all = jobs.list("", Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false }).await.unwrap();
+    let all = jobs.list("", Page { limit: 100, newest_first: false, ..Page::default() }).await.unwrap();
     let ends: Vec<(&str, JobState)> = all.iter().map(|job| (job.id.as_str(), job.state)).collect();
     assert_eq!(ends, ENDS);
     for job in &all {

@@ -61,4 +61,4 @@ pub use self::{
     store::Stats,
     submit::Submitted,
 };
-pub use crate::work::{Priority, UnknownPriority, Work};
+pub use crate::work::{Priority, UnknownPriority, Work, WorkKind, WorkSummary};

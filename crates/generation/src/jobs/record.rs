@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::{DiskFault, JobState};
 use crate::{
     backend::{BackendError, JobProgress, local::model::ModelState, video_file::VideoOutput},
-    work::{Priority, Work},
+    work::{Priority, Work, WorkKind, WorkSummary},
 };
 
 /// A job to submit.
@@ -67,6 +67,8 @@ pub struct Metadata {
     pub kind: String,
     /// Data of that API.
     pub data: Value,
+    /// How the same work is asked for again, in the crate above's own words; null if it does not know.
+    pub request: Value,
 }
 
 /// A request's idempotency key.
@@ -118,6 +120,8 @@ pub struct Job {
     pub eta: Option<Duration>,
     /// Data that the crate above keeps with the job.
     pub metadata: Metadata,
+    /// What it makes.
+    pub about: WorkSummary,
     /// Why it failed.
     pub error: Option<JobError>,
     /// Its result.
@@ -333,17 +337,21 @@ pub struct JobEvent {
     pub data: Value,
 }
 
-/// A page of a list of jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A page of a list of jobs, and their filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Only jobs with a smaller number, or a greater one if the oldest come first.
     pub beyond: Option<i64>,
     /// The maximum number of jobs.
     pub limit: usize,
-    /// Only jobs in this state.
-    pub state: Option<JobState>,
+    /// Only jobs in one of these states; empty for all.
+    pub states: Vec<JobState>,
     /// Only jobs of this kind ([`Metadata::kind`]).
     pub kind: Option<String>,
+    /// Only jobs that make this.
+    pub work_kind: Option<WorkKind>,
+    /// Only jobs whose prompts have all of these texts, in any case of letters.
+    pub words: Vec<String>,
     /// Whether the newest come first.
     pub newest_first: bool,
 }

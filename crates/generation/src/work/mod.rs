@@ -2,7 +2,12 @@
 //!
 //! It must not know how or where the work is done.
 
+mod summary;
+
 use std::str::FromStr;
+
+pub(crate) use self::summary::folded;
+pub use self::summary::{WorkKind, WorkSummary};
 
 use serde::{Deserialize, Serialize};
 

@@ -154,7 +154,7 @@ async fn a_lost_backend_answers_waiting_callers_and_leaves_stored_jobs_in_the_st
         assert_eq!(jobs.get("", id).await.unwrap().unwrap().state, state, "{id}");
         assert!(jobs.previews("", id).is_none(), "{id} is active no more");
     }
-    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
+    let all = Page { limit: 100, newest_first: false, ..Page::default() };
     let ids: Vec<String> = jobs.list("", all).await.unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(ids, ["stored", "later"]);
     tokio::time::timeout(PATIENCE, jobs.shut_down(PATIENCE)).await.expect("nothing is waited for");
@@ -225,7 +225,7 @@ async fn a_forecast_considers_the_slots_of_each_backend() {
     for id in ["a", "b", "v"] {
         until(&jobs, id, JobState::Running).await;
     }
-    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
+    let all = Page { limit: 100, newest_first: false, ..Page::default() };
     let found: Vec<_> = jobs.list("", all).await.unwrap().into_iter().map(|job| (job.id, job.position, job.eta)).collect();
     let expected = [
         ("a", None, 10),

@@ -67,7 +67,7 @@ impl Fixture {
     }
 
     async fn listed(&self) -> Vec<String> {
-        let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: true };
+        let all = Page { limit: 100, newest_first: true, ..Page::default() };
         self.jobs.list("", all).await.unwrap().into_iter().map(|job| job.id).collect()
     }
 }

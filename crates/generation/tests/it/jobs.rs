@@ -37,7 +37,7 @@ async fn jobs(folder: &Path, places: usize) -> Checked {
 }
 
 fn metadata() -> Metadata {
-    Metadata { kind: "test".into(), data: json!({"api": "test"}) }
+    Metadata { kind: "test".into(), data: json!({"api": "test"}), ..Metadata::default() }
 }
 
 pub(crate) fn image_job(id: &str, prompt: &str) -> NewJob {
@@ -176,7 +176,7 @@ async fn jobs_are_visible_to_their_owners_only() {
         jobs.submit(NewJob { owner: owner.into(), ..image_job(id, "a boat") }).await.unwrap();
     }
     let list = async |owner: &str, newest_first: bool, beyond: Option<i64>| {
-        let page = Page { beyond, limit: 1, state: None, kind: None, newest_first };
+        let page = Page { beyond, limit: 1, newest_first, ..Page::default() };
         jobs.list(owner, page).await.unwrap().into_iter().map(|job| (job.id, job.number)).collect::<Vec<_>>()
     };
     let first = list("a", false, None).await;
@@ -223,7 +223,7 @@ async fn a_refused_job_is_not_stored() {
     assert!(matches!(jobs.submit(image_job("../x", "slow")).await, Err(SubmitError::BadId(_))));
     jobs.cancel("", "b").await.unwrap();
     assert!(matches!(jobs.submit(image_job("a", "slow")).await, Err(SubmitError::IdTaken(_))));
-    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
+    let all = Page { limit: 100, newest_first: false, ..Page::default() };
     assert_eq!(jobs.list("", all).await.unwrap().len(), 2);
 }
 

@@ -60,7 +60,7 @@ async fn caller(jobs: Jobs, next: Arc<AtomicU64>, seed: u64) {
                 jobs.cancel("", &id(number)).await.unwrap();
             }
             1 => {
-                let all = Page { beyond: None, limit: 50, state: None, kind: None, newest_first: true };
+                let all = Page { limit: 50, newest_first: true, ..Page::default() };
                 jobs.list("", all).await.unwrap();
             }
             // Few jobs are stored, because the disk is slow.

@@ -104,7 +104,7 @@ async fn every_connection_fault_ends_in_the_right_state_and_reveals_no_secret() 
         paid += if is_paid { PRICE } else { 0 };
         assert_eq!(spend(&jobs).await, (index as u64 + 1, 0, paid), "{what}");
     }
-    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
+    let all = Page { limit: 100, newest_first: false, ..Page::default() };
     let list = jobs.list("", all).await.unwrap();
     assert!(list.iter().any(|job| job.state == JobState::Failed));
     let mut returned = format!("{list:?} {:?}", jobs.provider_metrics());

@@ -48,6 +48,9 @@ pub const MAX_KEYS: usize = 256;
 /// The default lifetime of a signed link.
 pub const DEFAULT_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a stable link stays the same.
+const STABLE_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// The operator's access settings.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
@@ -206,6 +209,14 @@ impl Access {
         format!("{path}{}", self.links.sign(&caller.owner, path, expires_at))
     }
 
+    /// As [`Self::link`], but the same link for about an hour: its expiry is rounded up, so that a browser's cache finds its contents again.
+    pub fn stable_link(&self, caller: &Caller, path: &str, now: SystemTime) -> String {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let step = STABLE_FOR.min(self.link_lifetime).as_secs().max(1);
+        let rounded = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.next_multiple_of(step)));
+        self.link(caller, path, rounded.unwrap_or(now))
+    }
+
     /// The URL by which this request's client finds the server, without a final slash: `server.public_url` if it is set, otherwise the host
     /// that the request names.
     pub fn base_url(&self, request: &HttpRequest) -> String {
@@ -256,6 +267,18 @@ mod tests {
         let named =
             ["access.api_key", "FRAMEWRIGHT__ACCESS__API_KEY", "--allow-public-without-key", "access.allow_public_without_key = true"];
         assert!(named.iter().all(|way| error.contains(way)) && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_stable_link_is_the_same_for_an_hour_and_lives_at_least_as_long_as_another() {
+        let settings = AccessSettings { keys: vec![key("a", "0123456789abcdef")], ..AccessSettings::default() };
+        let access = Access::new(settings, &[], LinkSecret::from_text("secret")).unwrap();
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let link = |seconds| access.stable_link(&Caller::named("a"), "/files/x/a.png", at(seconds));
+        assert_eq!(link(7201), link(10_800));
+        assert_ne!(link(7200), link(7201));
+        assert_eq!(link(7201), access.link(&Caller::named("a"), "/files/x/a.png", at(10_800)));
+        assert_eq!(Access::loopback().stable_link(&Caller::default(), "/files/x/a.png", at(1)), "/files/x/a.png");
     }
 
     #[test]

@@ -56,6 +56,6 @@ impl From<JobMetadata> for Metadata {
             JobMetadata::I2v(of) => (JobMetadata::I2V, data(of)),
             JobMetadata::OpenAiVideo(of) => (JobMetadata::OPENAI_VIDEO, data(of)),
         };
-        Self { kind: kind.to_owned(), data }
+        Self { kind: kind.to_owned(), data, ..Self::default() }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod metadata;
 pub(crate) mod models;
 pub(crate) mod openai;
 pub(crate) mod overflow;
+mod remake;
 pub(crate) mod service;
 pub(crate) mod submission;
 pub(crate) mod tasks;

@@ -7,14 +7,14 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{HttpRequest, web::Bytes};
 use generation::{
     BackendError, CancelSwitch,
-    jobs::{Durability, HeldJob, HeldOutput, HeldResult, HeldVideo, Idempotency, NewJob, Submitted, Work},
+    jobs::{Durability, HeldJob, HeldOutput, HeldResult, HeldVideo, Idempotency, Metadata, NewJob, Submitted, Work},
 };
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
     access::Caller,
-    api::{metadata::JobMetadata, tasks::problems::task_cancelled},
+    api::{metadata::JobMetadata, remake, tasks::problems::task_cancelled},
     http::{Problem, idempotency},
     state::ApiState,
 };
@@ -83,7 +83,8 @@ impl Submission {
 
     fn job(self, id: String, work: Work, durability: Durability, metadata: JobMetadata) -> NewJob {
         let Self { caller: Caller { owner, priority }, idempotency, callback_url, stays_here: _ } = self;
-        NewJob { id, owner, priority, work, durability, metadata: metadata.into(), idempotency, callback_url }
+        let metadata = Metadata { request: remake::request(&work), ..metadata.into() };
+        NewJob { id, owner, priority, work, durability, metadata, idempotency, callback_url }
     }
 }
 

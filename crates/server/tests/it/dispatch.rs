@@ -146,5 +146,5 @@ async fn an_unavailable_service_is_reported_and_the_other_shapes_stay_here() {
 }
 
 fn all() -> generation::jobs::Page {
-    generation::jobs::Page { beyond: None, limit: 10, state: None, kind: None, newest_first: true }
+    generation::jobs::Page { limit: 10, newest_first: true, ..generation::jobs::Page::default() }
 }

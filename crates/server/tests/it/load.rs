@@ -175,7 +175,7 @@ async fn a_thousand_requests_are_all_answered_while_the_device_is_busy() {
         assert_eq!(job.state, JobState::Completed, "{id}");
     }
     server.wait_for_jobs(0).await;
-    let page = Page { beyond: None, limit: 2 * REQUESTS, state: None, kind: None, newest_first: false };
+    let page = Page { limit: 2 * REQUESTS, newest_first: false, ..Page::default() };
     let mut kept: Vec<String> = server.jobs.list("", page).await.unwrap().into_iter().map(|job| job.id).collect();
     kept.sort();
     tasks.sort();

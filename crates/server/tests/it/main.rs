@@ -37,6 +37,7 @@ mod service;
 mod shutdown;
 mod slow_client;
 mod task_client;
+mod task_lists;
 mod tasks;
 mod tasks_of_others;
 mod uploads;

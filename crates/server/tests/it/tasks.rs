@@ -201,8 +201,9 @@ async fn tasks_are_listed_page_by_page() {
         let (status, tasks) = server.ask(Method::GET, path, None).await;
         assert_eq!((status.as_u16(), listed(&tasks)), (200, newest_first.clone()), "{path}");
         let keys: Vec<&String> = tasks[0].as_object().unwrap().keys().collect();
-        let expected = ["task_id", "status", "progress", "created_at", "updated_at", "message", "queue_position", "eta_seconds"];
-        assert_eq!(keys, expected);
+        // The keys of the first version, and further ones.
+        let first = ["task_id", "status", "progress", "created_at", "updated_at", "message", "queue_position", "eta_seconds"];
+        assert!(first.iter().all(|key| keys.iter().any(|known| known == key)), "{keys:?}");
     }
     let failed = server.ask(Method::GET, "/api/v1/tasks?status=failed", None).await.1;
     assert_eq!((listed(&failed), &failed[0]["message"]), (vec![ids[1].clone()], &json!("tokenizer: broken as told")));

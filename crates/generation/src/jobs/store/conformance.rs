@@ -86,6 +86,8 @@ contract! {
     concurrent_duplicates_make_one_job,
     an_id_is_used_once,
     lists_are_paged_both_ways_and_filtered,
+    lists_are_searched_by_words_in_any_case_and_by_what_jobs_make,
+    what_a_job_makes_is_known_after_its_end,
     events_are_returned_after_a_number,
     messages_are_tried_until_they_arrive,
     many_due_messages_delay_no_others,
@@ -114,6 +116,10 @@ pub(super) fn work() -> Work {
 }
 
 pub(super) fn work_of(model: Option<&str>) -> Work {
+    work_with("a boat", model)
+}
+
+pub(super) fn work_with(prompt: &str, model: Option<&str>) -> Work {
     let info = ModelInfo {
         name: String::new(),
         family: None,
@@ -137,7 +143,7 @@ pub(super) fn work_of(model: Option<&str>) -> Work {
     };
     let request = ImageRequest {
         model: model.map(str::to_owned),
-        prompt: Some("a boat".into()),
+        prompt: Some(prompt.into()),
         guidance_scale: Some(0.1 + 0.2),
         scheduler: Some("dpmpp-2m-karras".into()),
         seed: Some(1),
@@ -155,7 +161,7 @@ pub(super) fn new_job(id: &str) -> NewJob {
         priority: Priority::High,
         work: work(),
         durability: Durability::Stored,
-        metadata: Metadata { kind: "task".into(), data: json!({"k": [1, 2.5]}) },
+        metadata: Metadata { kind: "task".into(), data: json!({"k": [1, 2.5]}), request: json!({"path": "/again"}) },
         idempotency: None,
         callback_url: Some("https://example.org/".into()),
     }
@@ -214,7 +220,7 @@ pub(super) async fn kinds(store: &Store, id: &str) -> Vec<String> {
 }
 
 pub(super) fn page() -> Page {
-    Page { beyond: None, limit: 1000, state: None, kind: None, newest_first: false }
+    Page { limit: 1000, newest_first: false, ..Page::default() }
 }
 
 pub(super) async fn ids(store: &Store, owner: &str, page: Page) -> Vec<String> {

@@ -7,29 +7,35 @@ use std::{
     time::{Duration, Instant},
 };
 
+use remote_providers::VideoRequest;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
     Claimed, LEASE, Lease, ProgressRecord, Stats, Synced,
-    conformance::{Clock, Store, claim, error, file, get, ids, insert, insert_and_claim, kinds, new_job, outcome, page, progress},
+    conformance::{
+        Clock, Store, claim, error, file, get, ids, insert, insert_and_claim, kinds, new_job, outcome, page, progress, work_of, work_with,
+    },
 };
 use crate::{
     jobs::{
         error::SubmitError,
         record::{Cancelled, Idempotency, Metadata, NewJob, Page},
-        spend::Charge,
+        spend::{Booking, Charge},
         state::JobState,
     },
-    spec::image::ImageMode,
-    work::{Priority, Work},
+    spec::{
+        image::ImageMode,
+        video::{RemoteVideoSpec, VideoSpec},
+    },
+    work::{Priority, Work, WorkKind, WorkSummary},
 };
 
 pub(super) async fn a_job_goes_through_its_states_and_each_is_announced(store: &Store, clock: &Clock) {
     let created = clock.now();
     let job = insert(store, new_job("x")).await;
     assert_eq!((job.id.as_str(), job.owner.as_str(), job.priority, job.state), ("x", "a", Priority::High, JobState::Queued));
-    assert_eq!(job.metadata, Metadata { kind: "task".into(), data: json!({"k": [1, 2.5]}) });
+    assert_eq!(job.metadata, Metadata { kind: "task".into(), data: json!({"k": [1, 2.5]}), request: json!({"path": "/again"}) });
     assert_eq!((job.created_at, job.updated_at, job.started_at, job.finished_at), (created, created, None, None));
     assert_eq!((job.attempts, job.progress.parts, job.progress.started), (0, 1, false));
 
@@ -142,7 +148,7 @@ pub(super) async fn lists_are_paged_both_ways_and_filtered(store: &Store, _clock
     for index in 0..6 {
         let owner = if index == 3 { "b" } else { "a" };
         let kind = if index % 2 == 0 { "task" } else { "character" };
-        let metadata = Metadata { kind: kind.into(), data: json!(index) };
+        let metadata = Metadata { kind: kind.into(), data: json!(index), ..Metadata::default() };
         numbers.push(insert(store, NewJob { owner: owner.into(), metadata, ..new_job(&format!("x{index}")) }).await.number);
     }
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
@@ -158,13 +164,63 @@ pub(super) async fn lists_are_paged_both_ways_and_filtered(store: &Store, _clock
     }
     claim(store, "x2").await.unwrap();
     claim(store, "x5").await.unwrap();
-    assert_eq!(ids(store, "a", Page { state: Some(JobState::Running), ..page() }).await, ["x2", "x5"]);
+    assert_eq!(ids(store, "a", Page { states: vec![JobState::Running], ..page() }).await, ["x2", "x5"]);
     assert_eq!(ids(store, "a", Page { kind: Some("character".into()), ..page() }).await, ["x1", "x5"]);
-    let both = Page { state: Some(JobState::Running), kind: Some("character".into()), ..page() };
+    let both = Page { states: vec![JobState::Running], kind: Some("character".into()), ..page() };
     assert_eq!(ids(store, "a", both).await, ["x5"]);
     assert!(ids(store, "a", Page { kind: Some("other".into()), ..page() }).await.is_empty());
     assert!(ids(store, "a", Page { limit: 0, ..page() }).await.is_empty());
     assert!(ids(store, "c", page()).await.is_empty());
+}
+
+pub(super) async fn lists_are_searched_by_words_in_any_case_and_by_what_jobs_make(store: &Store, _clock: &Clock) {
+    let image = |id: &str, prompt: &str| NewJob { work: work_with(prompt, None), ..new_job(id) };
+    insert(store, image("x0", "A Boat at sunset")).await;
+    insert(store, image("x1", "a sunset over 100% of the \u{c4}pfel")).await;
+    insert(store, image("x2", "boats, and a SUNSET")).await;
+    insert(store, NewJob { owner: "b".into(), ..image("x3", "a boat at sunset") }).await;
+    let request = VideoRequest { prompt: "a boat in a film".into(), ..VideoRequest::default() };
+    let work = Work::Video(VideoSpec::Remote(RemoteVideoSpec::new("veo", request)));
+    let booking = Booking { provider: "veo".into(), price: 0, routed_to: None, provider_cap: None, owner_cap: None };
+    let until = Instant::now() + Duration::from_secs(60);
+    store.insert(NewJob { work, ..new_job("x4") }, Some(booking), until).await.unwrap();
+    let found = async |words: &[&str], work_kind| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        ids(store, "a", Page { words, work_kind, ..page() }).await
+    };
+    assert_eq!(found(&["boat"], None).await, ["x0", "x2", "x4"]);
+    assert_eq!(found(&["SunSet", "BOAT"], None).await, ["x0", "x2"]);
+    assert_eq!(found(&["\u{e4}PFEL"], None).await, ["x1"]);
+    assert_eq!(found(&["100%"], None).await, ["x1"], "a word is no pattern");
+    assert!(found(&["a_boat"], None).await.is_empty() && found(&["boat", "star"], None).await.is_empty());
+    assert_eq!(found(&[], Some(WorkKind::Video)).await, ["x4"]);
+    assert_eq!(found(&["boat"], Some(WorkKind::Image)).await, ["x0", "x2"]);
+    assert!(found(&[], Some(WorkKind::Upscale)).await.is_empty());
+    claim(store, "x0").await.unwrap();
+    assert!(matches!(store.cancel("a", "x2").await.unwrap(), Cancelled::Done(_)));
+    let states = vec![JobState::Running, JobState::Cancelled];
+    let words = vec!["boat".to_owned()];
+    assert_eq!(ids(store, "a", Page { states, ..page() }).await, ["x0", "x2"]);
+    let last = Page { words, newest_first: true, limit: 2, beyond: Some(get(store, "x4").await.number), ..page() };
+    assert_eq!(ids(store, "a", last).await, ["x2", "x0"]);
+}
+
+pub(super) async fn what_a_job_makes_is_known_after_its_end(store: &Store, _clock: &Clock) {
+    insert(store, NewJob { work: work_of(Some("turbo")), ..new_job("x") }).await;
+    let lease = claim(store, "x").await.unwrap();
+    assert!(store.complete(&lease, &outcome(), &[]).await.unwrap());
+    let job = get(store, "x").await;
+    let about = WorkSummary {
+        kind: Some(WorkKind::Image),
+        prompt: Some("a boat".into()),
+        model: Some("turbo".into()),
+        width: Some(64),
+        height: Some(72),
+        seed: Some(1),
+        ..WorkSummary::default()
+    };
+    assert_eq!((job.about, job.damage), (about, None));
+    assert_eq!(job.metadata.request, json!({"path": "/again"}));
 }
 
 pub(super) async fn events_are_returned_after_a_number(store: &Store, _clock: &Clock) {

@@ -130,6 +130,25 @@ impl SdxlSpec {
         &self.negative_prompt_2
     }
 
+    /// The request with these fields.
+    pub fn to_request(&self) -> SdxlRequest {
+        let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let size = |size: Option<(u32, u32)>| size.map(|(height, width)| format!("{width}x{height}"));
+        let crop = |crop: Option<(u32, u32)>| crop.map(|(top, left)| format!("{top},{left}"));
+        SdxlRequest {
+            prompt_2: text(&self.prompt_2),
+            negative_prompt_2: text(&self.negative_prompt_2),
+            original_size: size(self.original_size),
+            crops_coords_top_left: crop(self.crops_coords_top_left),
+            target_size: size(self.target_size),
+            negative_original_size: size(self.negative_original_size),
+            negative_crops_coords_top_left: crop(self.negative_crops_coords_top_left),
+            negative_target_size: size(self.negative_target_size),
+            aesthetic_score: self.aesthetic_score,
+            negative_aesthetic_score: self.negative_aesthetic_score,
+        }
+    }
+
     /// The model's parameters.
     pub(crate) fn params(&self) -> XlParams {
         XlParams {
@@ -197,6 +216,7 @@ mod tests {
         assert_eq!(text, expected);
         let stored = serde_json::to_string(&spec).unwrap();
         assert_eq!(serde_json::from_str::<SdxlSpec>(&stored).unwrap(), spec);
+        assert_eq!(checked(spec.to_request()).unwrap(), spec);
         assert!(!spec.is_empty() && checked(SdxlRequest::default()).unwrap().is_empty());
     }
 

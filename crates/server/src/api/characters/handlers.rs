@@ -252,7 +252,7 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
             .jobs
             .list(
                 &caller.owner,
-                Page { beyond, limit: PAGE, state: None, kind: Some(JobMetadata::CHARACTER.to_owned()), newest_first: true },
+                Page { beyond, limit: PAGE, kind: Some(JobMetadata::CHARACTER.to_owned()), newest_first: true, ..Page::default() },
             )
             .await?;
         let Some(last) = page.last() else { break };

@@ -4,7 +4,8 @@
 //! additions. Where its source and its documentation differ, the documentation wins.
 //!
 //! * [`videos`] and [`images`] accept requests, [`handlers`] lists, reads and cancels tasks, [`events`] streams their events;
-//! * [`clip_body`] and [`image_body`] parse the bodies, [`wire`] has the answers, [`task_view`] renders a job as a task;
+//! * [`clip_body`] and [`image_body`] parse the bodies, [`wire`] has the answers, [`task_view`] renders a job as a task, and
+//!   [`task_summary`] as an entry of a list, whose query [`list_query`] parses;
 //! * [`problems`] gives every error below `/api/v1` the `error` object that these clients expect, beside FastAPI's `detail`.
 //!
 //! The invariant: a task's state comes from the job store; this module keeps none.
@@ -16,8 +17,11 @@ pub(crate) mod files;
 pub(crate) mod handlers;
 pub(crate) mod image_body;
 pub(crate) mod images;
+mod list_query;
 pub(crate) mod metadata;
 pub(crate) mod problems;
+mod summary_wire;
+pub(crate) mod task_summary;
 pub(crate) mod task_view;
 pub(crate) mod videos;
 pub(crate) mod webhook;

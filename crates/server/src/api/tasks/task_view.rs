@@ -14,9 +14,10 @@ use crate::{
     access::{Access, Caller},
     api::tasks::{
         metadata::TaskMetadata,
+        summary_wire::TaskKind,
+        task_summary,
         wire::{
-            ModelWait, NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus,
-            service_name,
+            ModelWait, NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, VideoStatus, service_name,
         },
     },
 };
@@ -34,6 +35,12 @@ impl Links<'_> {
     pub(crate) fn file(&self, job: &Job, name: &str) -> String {
         let owner = Caller::named(&job.owner);
         let path = self.access.link(&owner, &format!("/files/{}/{name}", job.id), SystemTime::now());
+        format!("{}{path}", self.base_url)
+    }
+
+    /// The URL of something that belongs to a job, the same for a while, so that a browser's cache finds it again.
+    pub(crate) fn stable(&self, job: &Job, path: &str) -> String {
+        let path = self.access.stable_link(&Caller::named(&job.owner), path, SystemTime::now());
         format!("{}{path}", self.base_url)
     }
 
@@ -58,7 +65,7 @@ pub(crate) fn task(job: &Job, links: Links<'_>) -> Task {
         updated_at: time(job.updated_at),
         completed_at: job.finished_at.map(time),
         result: result(job, links),
-        error: job.error.as_ref().map(|error| TaskError::new(is_video(job), error)),
+        error: job.error.as_ref().map(|error| TaskError::new(task_summary::kind(job) == TaskKind::Video, error)),
         message: message(job),
         queue_position: job.position,
         eta_seconds: eta(job),
@@ -68,20 +75,10 @@ pub(crate) fn task(job: &Job, links: Links<'_>) -> Task {
             state: state.name().to_owned(),
             progress: share_of(state).map(percent),
         }),
-    }
-}
-
-/// The task as an entry of a list.
-pub(crate) fn summary(job: &Job) -> TaskSummary {
-    TaskSummary {
-        task_id: job.id.clone(),
-        status: job.state.into(),
-        progress: progress(job),
-        created_at: time(job.created_at),
-        updated_at: time(job.updated_at),
-        message: message(job),
-        queue_position: job.position,
-        eta_seconds: eta(job),
+        about: task_summary::about(job, links),
+        // A request of another version may have another form.
+        request: serde_json::from_value(job.metadata.request.clone()).ok(),
+        parameters: job.outcome.as_ref().and_then(|outcome| outcome.parameters.first().cloned()),
     }
 }
 
@@ -138,7 +135,8 @@ pub(crate) fn progress(job: &Job) -> u32 {
     }
 }
 
-fn message(job: &Job) -> String {
+/// A sentence about the job's state.
+pub(crate) fn message(job: &Job) -> String {
     if let Some(damage) = &job.damage {
         return damage.clone();
     }
@@ -172,18 +170,14 @@ fn percent(share: f64) -> u32 {
     (share * 100.0) as u32
 }
 
-fn eta(job: &Job) -> Option<f64> {
+/// The estimated seconds until it is done.
+pub(crate) fn eta(job: &Job) -> Option<f64> {
     job.eta.map(|eta| rounded(eta.as_secs_f64()))
 }
 
 /// Rounded to milliseconds, the precision of a measurement.
 pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
-}
-
-/// Whether the job makes a video. For a failed job only the id shows it.
-fn is_video(job: &Job) -> bool {
-    !job.id.starts_with("img_")
 }
 
 /// RFC 3339 in UTC, with Z, to the millisecond.

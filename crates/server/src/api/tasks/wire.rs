@@ -3,11 +3,14 @@
 //! Names and shapes are those of the service that this API is compatible with; new keys are additions, never replacements.
 
 use generation::jobs::{JobErrorKind, JobState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::{IgnoredField, ValidationErrorDetail};
+use crate::{
+    api::tasks::summary_wire::TaskAbout,
+    http::{IgnoredField, ValidationErrorDetail},
+};
 
 /// The name of this machine as a service.
 pub(crate) const SERVICE: &str = "local";
@@ -170,6 +173,27 @@ pub(crate) struct Task {
     /// The model that it waits for; absent if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waits_for_model: Option<ModelWait>,
+    /// What it makes, and its first file.
+    #[serde(flatten)]
+    pub(crate) about: TaskAbout,
+    /// How it is asked for again, as it was understood; null if that is not known.
+    pub(crate) request: Option<TaskRequest>,
+    /// How its first picture was made, as in the file; null for videos, and while there is none.
+    pub(crate) parameters: Option<String>,
+}
+
+/// How a task is asked for again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TaskRequest {
+    /// The path of the route.
+    #[schema(example = "/api/v1/images/generate-i2i")]
+    pub(crate) path: String,
+    /// The body, with the route's own field names: defaults are filled in, the seed is concrete, and pictures are left out.
+    #[schema(value_type = Object, example = json!({"prompt": "a boat at sunset", "steps": 25, "seed": 42, "strength": 0.3}))]
+    pub(crate) body: Value,
+    /// The fields of the body whose pictures have to be given again.
+    #[schema(example = json!(["image"]))]
+    pub(crate) needs: Vec<String>,
 }
 
 /// A model that a task waits for.
@@ -324,34 +348,6 @@ impl TaskError {
         };
         Self { kind: kind.to_owned(), message, retryable: error.retryable, code: error.kind.name().to_owned() }
     }
-}
-
-/// A task in a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TaskSummary {
-    /// Its id.
-    #[schema(example = "vid_abc123def456")]
-    pub(crate) task_id: String,
-    /// Its status.
-    pub(crate) status: TaskStatus,
-    /// Progress in percent.
-    #[schema(minimum = 0, maximum = 100, example = 45)]
-    pub(crate) progress: u32,
-    /// When it was accepted.
-    #[schema(format = DateTime, example = "2026-01-11T10:30:00Z")]
-    pub(crate) created_at: String,
-    /// When it last changed.
-    #[schema(format = DateTime, example = "2026-01-11T10:30:15.250Z")]
-    pub(crate) updated_at: String,
-    /// A sentence about its state.
-    #[schema(example = "45 % done")]
-    pub(crate) message: String,
-    /// How many jobs are served before it, while it is queued.
-    #[schema(example = json!(null))]
-    pub(crate) queue_position: Option<usize>,
-    /// Estimated seconds until it is done.
-    #[schema(example = 12.5)]
-    pub(crate) eta_seconds: Option<f64>,
 }
 
 /// A video's task in `GET /api/v1/videos/{id}`.

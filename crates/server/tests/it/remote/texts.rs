@@ -59,7 +59,7 @@ async fn the_servers_own_id_and_a_percent_encoded_arn_are_the_same_job() {
     video_status(&server, &arn, "completed").await;
     let encoded = arn.replace(':', "%3A").replace('/', "%2F");
     assert_eq!(video_status(&server, &encoded, "completed").await["job_id"], arn);
-    let page = generation::jobs::Page { beyond: None, limit: 10, state: None, kind: None, newest_first: true };
+    let page = generation::jobs::Page { limit: 10, newest_first: true, ..generation::jobs::Page::default() };
     let jobs = server.jobs.list("", page).await.unwrap();
     let own = server.ask(Method::GET, &format!("/video-status?job_id={}", jobs[0].id), None).await.1;
     assert_eq!((&own["job_id"], &own["status"]), (&json!(jobs[0].id), &json!("completed")));

@@ -27,6 +27,7 @@ use crate::{
         spend::{Booking, Charge, Usage},
         state::{JobState, Transition},
     },
+    work::folded,
 };
 use async_trait::async_trait;
 
@@ -178,9 +179,16 @@ impl JobStore for MemoryStore {
 
     async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
         let (jobs, _) = self.lock();
+        let words: Vec<String> = page.words.iter().map(|word| folded(word)).collect();
+        let has_words = |row: &Row| {
+            let prompt = row.job.about.prompt.as_deref().filter(|_| !words.is_empty()).map(folded);
+            words.iter().all(|word| prompt.as_ref().is_some_and(|prompt| prompt.contains(word)))
+        };
         let is_wanted = |row: &&Row| {
             row.job.owner == owner
-                && page.state.is_none_or(|state| row.job.state == state)
+                && (page.states.is_empty() || page.states.contains(&row.job.state))
+                && page.work_kind.is_none_or(|kind| row.job.about.kind == Some(kind))
+                && has_words(row)
                 && page.kind.as_ref().is_none_or(|kind| row.job.metadata.kind == *kind)
                 && page.beyond.is_none_or(|beyond| if page.newest_first { row.job.number < beyond } else { row.job.number > beyond })
         };

@@ -26,7 +26,7 @@ use crate::{
             events::{self, LEASE_EXPIRED},
         },
     },
-    work::Work,
+    work::{Work, WorkSummary},
 };
 
 /// How long an ended job is kept.
@@ -250,6 +250,7 @@ impl Jobs {
             position: None,
             eta: None,
             metadata: new.metadata,
+            about: WorkSummary::of(&new.work),
             error: None,
             outcome: None,
             artifacts: Vec::new(),

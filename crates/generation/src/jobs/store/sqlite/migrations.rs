@@ -3,6 +3,8 @@
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
+use super::older_rows;
+
 /// Version 1: jobs, their events and files, idempotency keys, and callback messages. Times are milliseconds since 1970.
 const FIRST: &str = "
 CREATE TABLE jobs (
@@ -119,6 +121,20 @@ CREATE TABLE spend (
 CREATE INDEX spend_by_month ON spend (month, provider, owner, state, price);
 ";
 
+/// Version 4: what jobs make, for lists and searches, and how to ask for it again. [`older_rows`] fills the columns of older jobs, as far as
+/// it is known what they made.
+const FOURTH: &str = "
+-- How the same work is asked for again, as JSON.
+ALTER TABLE jobs ADD COLUMN request TEXT;
+ALTER TABLE jobs ADD COLUMN work_kind TEXT;
+ALTER TABLE jobs ADD COLUMN prompt TEXT;
+-- The prompt as it is searched.
+ALTER TABLE jobs ADD COLUMN search TEXT;
+-- The rest of the work's summary, as JSON.
+ALTER TABLE jobs ADD COLUMN about TEXT;
+CREATE INDEX jobs_by_search ON jobs (owner, number, state, kind, work_kind, search);
+";
+
 /// Migrates a database to this version. A damaged row is no reason to refuse it.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
     // Adding a column makes SQLite check all rows.
@@ -128,7 +144,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migrat
 }
 
 pub(super) fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD)])
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up_with_hook(FOURTH, older_rows::summarize)])
 }
 
 #[cfg(test)]

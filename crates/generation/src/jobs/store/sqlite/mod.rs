@@ -10,6 +10,7 @@
 
 mod database;
 mod migrations;
+mod older_rows;
 mod rows;
 mod spend;
 mod survey;
@@ -29,7 +30,7 @@ use tokio::sync::Semaphore;
 
 use self::{
     database::{Identity, check_whole, connect, identity, unusable},
-    write::{Change, corrupt, outcome_text},
+    write::{Change, Texts, outcome_text},
 };
 use super::{Claimed, JobIds, JobStore, KeptFile, Lease, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced, counts::Counts};
 use crate::{
@@ -242,8 +243,8 @@ impl JobStore for SqliteStore {
     async fn insert(&self, new: NewJob, booking: Option<Booking>, until: Instant) -> Result<Inserted, SubmitError> {
         self.off_thread(move |inner| {
             // Serialized before locking the writer, because the work may contain images.
-            let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
-            inner.change(Synced::Now, until, |change| change.insert(&new, booking.as_ref(), &work))
+            let texts = Texts::of(&new)?;
+            inner.change(Synced::Now, until, |change| change.insert(&new, booking.as_ref(), &texts))
         })
         .await
     }

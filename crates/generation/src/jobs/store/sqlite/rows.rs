@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::FromSql};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, params, params_from_iter,
+    types::{FromSql, Value},
+};
 
 use crate::{
     backend::{RemoteRecord, job::JobProgress},
@@ -17,11 +20,12 @@ use crate::{
         state::JobState,
         store::events,
     },
-    work::Priority,
+    work::{Priority, WorkKind, WorkSummary, folded},
 };
 
 const COLUMNS: &str = "number, id, owner, state, priority, kind, metadata, created_at, updated_at, started_at, finished_at, attempts,
-                       percent, parts, error_kind, error_message, error_retryable, outcome, provider, remote";
+                       percent, parts, error_kind, error_message, error_retryable, outcome, provider, remote, request, work_kind, prompt,
+                       about";
 
 /// Milliseconds since 1970; times out of range are clamped.
 pub(super) fn millis(time: SystemTime) -> i64 {
@@ -90,7 +94,16 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         progress: JobProgress { parts, share: f64::from(percent.min(100)) / 100.0, ..JobProgress::default() },
         position: None,
         eta: None,
-        metadata: Metadata { kind: reader.get("kind"), data: reader.parse("metadata", |data| serde_json::from_str(data)) },
+        metadata: Metadata {
+            kind: reader.get("kind"),
+            data: reader.parse("metadata", |data| serde_json::from_str(data)),
+            request: reader.parse("request", |request| serde_json::from_str(request)),
+        },
+        about: WorkSummary {
+            kind: reader.parse("work_kind", |name| name.parse().map(Some::<WorkKind>)),
+            prompt: reader.get("prompt"),
+            ..reader.parse("about", |about| serde_json::from_str(about))
+        },
         error: error_kind.map(|kind| JobError {
             kind,
             message: reader.get::<Option<String>>("error_message").unwrap_or_default(),
@@ -147,15 +160,36 @@ pub(super) fn state(connection: &Connection, id: &str) -> Result<Option<JobState
 
 /// An owner's jobs.
 pub(super) fn jobs(connection: &Connection, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
-    let (beyond, order) = if page.newest_first { ("number < :beyond", "DESC") } else { ("number > :beyond", "ASC") };
+    let mut filter = "owner = ?".to_owned();
+    let mut values = vec![Value::from(owner.to_owned())];
+    let mut only = |condition: &str, value: Value| {
+        filter.push_str(condition);
+        values.push(value);
+    };
+    if let Some(beyond) = page.beyond {
+        only(if page.newest_first { " AND number < ?" } else { " AND number > ?" }, beyond.into());
+    }
+    if let Some(kind) = &page.kind {
+        only(" AND kind = ?", kind.clone().into());
+    }
+    if let Some(kind) = page.work_kind {
+        only(" AND work_kind = ?", kind.name().to_owned().into());
+    }
+    for word in &page.words {
+        only(" AND instr(search, ?) > 0", folded(word).into());
+    }
+    if !page.states.is_empty() {
+        let names: Vec<String> = page.states.iter().map(|state| format!("'{}'", state.name())).collect();
+        filter.push_str(&format!(" AND state IN ({})", names.join(", ")));
+    }
+    values.push(i64::try_from(page.limit).unwrap_or(i64::MAX).into());
+    let order = if page.newest_first { "DESC" } else { "ASC" };
+    // The index has everything that is filtered, so that no other row is read: one may hold megabytes of pictures.
     let sql = format!(
-        "SELECT {COLUMNS} FROM jobs WHERE owner = :owner AND (:beyond IS NULL OR {beyond}) AND (:state IS NULL OR state = :state)
-         AND (:kind IS NULL OR kind = :kind) ORDER BY number {order} LIMIT :limit"
+        "SELECT {COLUMNS} FROM jobs WHERE number IN
+         (SELECT number FROM jobs INDEXED BY jobs_by_search WHERE {filter} ORDER BY number {order} LIMIT ?) ORDER BY number {order}"
     );
-    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-    let state = page.state.map(JobState::name);
-    let wanted = named_params! {":owner": owner, ":beyond": page.beyond, ":state": state, ":kind": page.kind, ":limit": limit};
-    let rows: Vec<Job> = connection.prepare_cached(&sql)?.query_map(wanted, read_job)?.collect::<Result<_, _>>()?;
+    let rows: Vec<Job> = connection.prepare_cached(&sql)?.query_map(params_from_iter(values), read_job)?.collect::<Result<_, _>>()?;
     rows.into_iter().map(|row| with_files(connection, row)).collect()
 }
 

@@ -25,6 +25,7 @@ use crate::jobs::{
         conformance::{Store, claim, error, file, get, insert, new_job, outcome},
     },
 };
+use crate::work::WorkKind;
 
 /// An open store, with direct access for tests.
 struct Fixture {
@@ -168,17 +169,67 @@ async fn an_older_versions_jobs_continue() {
         }
     }
     let Fixture { store, folder: _folder, .. } = &Fixture::open(folder);
+    let about = get(store, "waits").await.about;
+    assert_eq!((about.kind, about.prompt.as_deref(), about.seed), (Some(WorkKind::Image), Some("a boat"), Some(1)));
     let waiting: Vec<String> = store.recover().await.unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(waiting, ["waits", "runs"]);
     assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());
     let metadata = get(store, "waits").await.metadata;
     assert_eq!((metadata.kind.as_str(), &metadata.data["seed"]), ("task", &json!(3)));
-    let characters = Page { beyond: None, limit: 10, state: None, kind: Some("character".into()), newest_first: true };
+    let characters = Page { limit: 10, kind: Some("character".into()), newest_first: true, ..Page::default() };
     assert_eq!(store.list("a", &characters).await.unwrap().iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["runs"]);
     let lease = claim(store, "runs").await.unwrap();
     assert_eq!((lease.epoch, get(store, "runs").await.attempts), (1, 2));
     assert!(store.complete(&lease, &outcome(), &[]).await.unwrap());
     assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());
+}
+
+/// Ended jobs of the third version, of which nothing is left but their outcomes and metadata, and torn rows.
+#[tokio::test]
+async fn what_older_versions_jobs_made_follows_from_what_is_left_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut old = Connection::open(folder.path().join(FILE)).unwrap();
+        migrations::migrations().to_version(&mut old, 3).unwrap();
+        let insert = "INSERT INTO jobs (id, owner, state, priority, work, metadata, created_at, updated_at, finished_at, parts, outcome,
+                      error_kind) VALUES (?1, 'a', ?2, 'normal', '', ?3, 5, 6, 6, 1, ?4, iif(?2 = 'failed', 'model', NULL))";
+        let outcome_of = |frames: usize, parameters: &[&str]| {
+            let parameters = parameters.iter().map(|text| (*text).to_owned()).collect();
+            serde_json::to_string(&crate::jobs::Outcome { frames, parameters, ..outcome() }).unwrap()
+        };
+        let none: Option<String> = None;
+        for (id, state, metadata, outcome) in [
+            ("img_1", "completed", "{}", Some(outcome_of(0, &["A boat,\nat night\nNegative prompt: fog\nSteps: 25, Seed: 1"]))),
+            ("img_2", "completed", "{}", Some(outcome_of(0, &["a star\nSteps: 25, Seed: 1"]))),
+            ("img_3", "completed", "{}", Some(outcome_of(0, &["Postprocess upscale by: 2, Postprocess upscaler: x"]))),
+            ("vid_4", "completed", r#"{"script":"waves"}"#, Some(outcome_of(24, &[]))),
+            ("img_5", "failed", r#"{"seed":9}"#, none.clone()),
+            ("video_6", "failed", r#"{"prompt":"a film"}"#, none.clone()),
+            ("vid_7", "failed", "{", none.clone()),
+            ("vid_8", "completed", "[]", Some("{".to_owned())),
+        ] {
+            old.execute(insert, rusqlite::params![id, state, metadata, outcome]).unwrap();
+        }
+        old.execute("UPDATE jobs SET metadata = CAST(x'7bff' AS TEXT) WHERE id = 'vid_7'", ()).unwrap();
+    }
+    let Fixture { store, .. } = &Fixture::open(folder);
+    let all = store.list("a", &Page { limit: 10, ..Page::default() }).await.unwrap();
+    let seen: Vec<_> = all.iter().map(|job| (job.id.as_str(), job.about.kind.map(WorkKind::name), job.about.prompt.as_deref())).collect();
+    let expected = [
+        ("img_1", Some("image"), Some("A boat,\nat night")),
+        ("img_2", Some("image"), Some("a star")),
+        ("img_3", Some("upscale"), None),
+        ("vid_4", Some("video"), Some("waves")),
+        ("img_5", Some("image"), None),
+        ("video_6", Some("video"), Some("a film")),
+        ("vid_7", Some("video"), None),
+        ("vid_8", Some("video"), None),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!((all[4].about.seed, &all[0].metadata.request), (Some(9), &json!(null)));
+    let words = vec!["BOAT".to_owned(), "night".to_owned()];
+    let found = store.list("a", &Page { limit: 10, words, ..Page::default() }).await.unwrap();
+    assert_eq!(found.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["img_1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,11 +310,15 @@ async fn a_removed_database_accepts_nothing_until_it_is_back() {
 
 #[tokio::test]
 async fn a_damaged_row_hides_no_other_and_names_the_unreadable_column() {
-    let page = Page { beyond: None, limit: 10, state: None, kind: None, newest_first: false };
+    let page = Page { limit: 10, newest_first: false, ..Page::default() };
     for (set, state, column) in [
         ("metadata = '{'", JobState::Queued, "metadata"),
         ("metadata = CAST(x'ff' AS TEXT)", JobState::Queued, "metadata"),
         ("kind = CAST(x'ff' AS TEXT)", JobState::Queued, "kind"),
+        ("work_kind = 'sculpture'", JobState::Queued, "work_kind"),
+        ("prompt = CAST(x'ff' AS TEXT)", JobState::Queued, "prompt"),
+        ("about = '['", JobState::Queued, "about"),
+        ("request = '{'", JobState::Queued, "request"),
         ("priority = 'urgent'", JobState::Queued, "priority"),
         ("percent = -5", JobState::Queued, "percent"),
         ("attempts = 1 << 40", JobState::Queued, "attempts"),

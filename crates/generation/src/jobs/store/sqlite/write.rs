@@ -26,7 +26,7 @@ use crate::{
             events::{self, LEASE_EXPIRED, RESTARTED},
         },
     },
-    work::Work,
+    work::{Work, WorkKind, WorkSummary, folded},
 };
 
 /// Clears a worker's lease.
@@ -110,19 +110,39 @@ impl Change<'_> {
         self.execute("INSERT INTO events (job, at, kind, data) VALUES (?1, ?2, ?3, ?4)", row).map(drop)
     }
 
-    /// Inserts a job; `work` is the job's work as JSON.
-    pub(super) fn insert(&mut self, new: &NewJob, booking: Option<&Booking>, work: &str) -> Result<Inserted, SubmitError> {
+    /// Inserts a job.
+    pub(super) fn insert(&mut self, new: &NewJob, booking: Option<&Booking>, texts: &Texts) -> Result<Inserted, SubmitError> {
         if let Some(name) = &new.idempotency
             && let Some(job) = rows::replay(&self.transaction, &new.owner, name)?
         {
             return Ok(Inserted { job, replayed: true });
         }
         let insert = "INSERT INTO jobs (id, owner, state, priority, work, kind, metadata, callback_url, created_at, updated_at, parts,
-                      provider) VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+                      provider, request, work_kind, prompt, search, about)
+                      VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING";
+        let Texts { work, about, summary } = texts;
+        let request = (!new.metadata.request.is_null()).then(|| new.metadata.request.to_string());
+        let (work_kind, search) = (summary.kind.map(WorkKind::name), summary.prompt.as_deref().map(folded));
         let (metadata, parts) = (new.metadata.data.to_string(), new.work.parts());
         let (priority, kind) = (new.priority.name(), &new.metadata.kind);
         let provider = booking.map(|booking| booking.provider.as_str());
-        let row = params![new.id, new.owner, priority, work, kind, metadata, new.callback_url, self.at(), parts, provider];
+        let row = params![
+            new.id,
+            new.owner,
+            priority,
+            work,
+            kind,
+            metadata,
+            new.callback_url,
+            self.at(),
+            parts,
+            provider,
+            request,
+            work_kind,
+            summary.prompt,
+            search,
+            about
+        ];
         if self.execute(insert, row)? == 0 {
             return Err(SubmitError::IdTaken(new.id.clone()));
         }
@@ -358,6 +378,25 @@ impl Change<'_> {
         // The number is unchanged; what matters is that a page reaches the disk.
         let number: i64 = self.transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
         Ok(self.transaction.pragma_update(None, "application_id", number)?)
+    }
+}
+
+/// A job's work as stored.
+pub(super) struct Texts {
+    /// The work itself, as JSON.
+    work: String,
+    summary: WorkSummary,
+    /// What of the summary has no column of its own, as JSON.
+    about: String,
+}
+
+impl Texts {
+    /// The texts of a job's work. Takes a moment, because there may be images in it.
+    pub(super) fn of(new: &NewJob) -> Result<Self, StoreError> {
+        let unwritable = |error: serde_json::Error| corrupt(&new.id, "the work", &error);
+        let summary = WorkSummary::of(&new.work);
+        let about = serde_json::to_string(&summary).map_err(unwritable)?;
+        Ok(Self { work: serde_json::to_string(&new.work).map_err(unwritable)?, summary, about })
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
         Some(id) => Some(found(&caller.owner, &id, &state).await?.number),
     };
     // One more tells whether there is another page.
-    let page = Page { beyond, limit: limit + 1, state: None, kind: Some(JobMetadata::OPENAI_VIDEO.to_owned()), newest_first };
+    let page = Page { beyond, limit: limit + 1, kind: Some(JobMetadata::OPENAI_VIDEO.to_owned()), newest_first, ..Page::default() };
     let mut jobs = state.jobs.list(&caller.owner, page).await?;
     let has_more = jobs.len() > limit;
     jobs.truncate(limit);
