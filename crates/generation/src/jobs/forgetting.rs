@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{error::StoreError, record::Cancelled, service::Jobs};
+use super::{error::StoreError, owner_events::ForgottenJob, record::Cancelled, service::Jobs, store::JobStore as _};
 
 impl Jobs {
     /// Removes a job with its files and everything known of it; an unfinished one is cancelled first. False if there is no such job, or it
@@ -37,18 +37,22 @@ impl Jobs {
                 }
             }
         }
-        let Some(job) = inner.stored.get(owner, id).await? else { return Ok(true) };
-        for file in job.artifacts.iter().filter(|file| !file.expired) {
-            // The file first: an entry without a file is repaired, but a file without an entry would stay.
-            inner.files.remove_file(id, &file.name).await?;
-            inner.stored.file_removed(id, &file.name).await?;
-        }
-        if !inner.stored.forget(owner, id).await? {
-            // A provider has not been told of the cancellation.
-            Arc::clone(inner).tell_providers().await;
-            inner.stored.forget(owner, id).await?;
+        inner.held.forget(owner, id).await?;
+        if let Some(job) = inner.stored.get(owner, id).await? {
+            for file in job.artifacts.iter().filter(|file| !file.expired) {
+                // The file first: an entry without a file is repaired, but a file without an entry would stay.
+                inner.files.remove_file(id, &file.name).await?;
+                inner.stored.file_removed(id, &file.name).await?;
+            }
+            if !inner.stored.forget(owner, id).await? {
+                // A provider has not been told of the cancellation.
+                Arc::clone(inner).tell_providers().await;
+                inner.stored.forget(owner, id).await?;
+            }
         }
         inner.changes.announce(id);
+        // Nobody may listen.
+        let _listeners = inner.forgotten.send(ForgottenJob { owner: owner.to_owned(), id: id.to_owned() });
         Ok(true)
     }
 }

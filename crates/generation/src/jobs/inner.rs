@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::{
     DiskFault,
@@ -19,6 +19,7 @@ use super::{
     error::StoreError,
     forecast::QueueForecast,
     held::HeldJobs,
+    owner_events::ForgottenJob,
     provider_counts::ProviderCounts,
     record::{Durability, Job},
     scratch::Scratch,
@@ -54,6 +55,8 @@ pub(super) struct Inner {
     /// The last refusal of the disk, cached for the waiting jobs that probe it again and again.
     pub(super) no_room: Mutex<Option<(Instant, DiskFault)>>,
     pub(super) changes: Changes,
+    /// Tells of jobs that were deleted: their events went with them.
+    pub(super) forgotten: broadcast::Sender<ForgottenJob>,
     /// How providers' jobs ended.
     pub(super) provider_counts: ProviderCounts,
     /// Changes whenever a job leaves its backend or ends.

@@ -25,6 +25,7 @@ mod held;
 mod inner;
 pub mod journal;
 mod month;
+mod owner_events;
 mod placing;
 mod provider_counts;
 mod record;
@@ -47,6 +48,7 @@ pub use self::{
     fail_point::{FailHook, FailPoint},
     held::{HeldJob, HeldOutput, HeldResult},
     month::{InvalidMonth, Month},
+    owner_events::{EventCursor, ForgottenJob, OwnerEvent},
     provider_counts::ProviderMetrics,
     record::{
         Artifact, Cancelled, Delivery, Durability, HeldVideo, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, NativeVideo,

@@ -193,6 +193,7 @@ impl Jobs {
             inner.settings.fail_hook.reached(FailPoint::Inserted);
             // Only a shutdown can refuse the job now; it is in the store, and the next start runs it.
             let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, active, backends, Some(place));
+            inner.changes.announce(&job.id);
         }
         Ok(Submitted { job: inner.seen(job), replayed, held: None, routed_to })
     }
@@ -229,6 +230,7 @@ impl Jobs {
             move |id| Inner::abandon(&weak, id),
         );
         enqueue(inner, active, backends, Some(place))?;
+        inner.changes.announce(&id);
         Ok(Submitted { job, replayed: false, held: Some(held), routed_to: None })
     }
 

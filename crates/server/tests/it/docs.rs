@@ -19,6 +19,7 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
     let expected = [
         "/",
         "/animate",
+        "/api/v1/events",
         "/api/v1/i2v",
         "/api/v1/images/generate",
         "/api/v1/images/generate-i2i",
@@ -291,6 +292,21 @@ async fn the_documented_bounds_of_videos_are_the_ones_that_are_checked() {
         ("Motion", "decode_chunk_size", "maximum", video.decode_chunk_size.1.into()),
     ] {
         assert_eq!(bound(schema, field, name), expected, "{schema} {field} {name}");
+    }
+}
+
+/// Generated clients name their methods by these.
+#[actix_web::test]
+async fn every_operation_has_a_name_of_its_own() {
+    let api = get("/openapi.json").await.json();
+    let operations = api["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let mut names: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "{names:?}");
+    for name in ["list_tasks", "show_task", "cancel_task", "follow_tasks", "create_image_task", "create_video_task", "list_models"] {
+        assert!(names.contains(&name), "{name}");
     }
 }
 

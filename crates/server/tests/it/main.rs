@@ -6,6 +6,7 @@ mod a1111_clients;
 mod a1111_controlnet;
 mod a1111_pictures;
 mod access;
+mod all_events;
 mod attacks;
 mod bad_input;
 mod characters;

@@ -89,6 +89,7 @@ contract! {
     lists_are_searched_by_words_in_any_case_and_by_what_jobs_make,
     what_a_job_makes_is_known_after_its_end,
     events_are_returned_after_a_number,
+    events_of_all_jobs_of_an_owner_are_returned_after_a_number,
     messages_are_tried_until_they_arrive,
     many_due_messages_delay_no_others,
     jobs_without_kept_files_or_due_messages_are_forgotten,

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
-    Claimed, LEASE, Lease, ProgressRecord, Stats, Synced,
+    Claimed, LEASE, Lease, OwnerEvents, ProgressRecord, Stats, Synced,
     conformance::{
         Clock, Store, claim, error, file, get, ids, insert, insert_and_claim, kinds, new_job, outcome, page, progress, work_of, work_with,
     },
@@ -241,6 +241,38 @@ pub(super) async fn events_are_returned_after_a_number(store: &Store, _clock: &C
     let theirs = store.events("a", "y", 0, 100).await.unwrap().unwrap();
     assert!(theirs.iter().all(|event| all.iter().all(|ours| ours.id != event.id)));
     assert!(store.events("b", "x", 0, 100).await.unwrap().is_none());
+}
+
+pub(super) async fn events_of_all_jobs_of_an_owner_are_returned_after_a_number(store: &Store, _clock: &Clock) {
+    let before = store.last_event().await.unwrap();
+    let x = insert_and_claim(store, "x").await;
+    insert(store, NewJob { owner: "b".into(), ..new_job("theirs") }).await;
+    let y = insert_and_claim(store, "y").await;
+    for percent in 1..=3 {
+        assert!(store.record_progress(&x, progress(percent), Synced::Later).await.unwrap());
+        assert!(store.record_progress(&y, progress(percent), Synced::Later).await.unwrap());
+    }
+    let last = store.last_event().await.unwrap();
+    let all = store.owner_events("a", before, 100).await.unwrap();
+    let kinds: Vec<_> = all.events.iter().map(|(job, event)| format!("{job} {}", event.kind)).collect();
+    let progress = ["x progress", "y progress"].repeat(3);
+    assert_eq!(kinds, [vec!["x queued", "x started", "y queued", "y started"], progress].concat());
+    assert!(all.events.is_sorted_by(|(_, one), (_, other)| one.id < other.id));
+    assert_eq!(all.until, last);
+    assert_eq!(store.owner_events("a", last, 100).await.unwrap(), OwnerEvents { events: vec![], until: last });
+    for (index, (_, event)) in all.events.iter().enumerate() {
+        assert_eq!(store.owner_events("a", event.id, 100).await.unwrap().events, all.events[index + 1..]);
+    }
+    let some = store.owner_events("a", before, 3).await.unwrap();
+    assert_eq!((some.events.as_slice(), some.until), (&all.events[..3], all.events[2].1.id), "the rest is still to come");
+    let theirs = store.owner_events("b", before, 100).await.unwrap();
+    assert_eq!((theirs.events.len(), theirs.events[0].0.as_str(), theirs.until), (1, "theirs", last));
+    assert!(store.owner_events("c", before, 100).await.unwrap().events.is_empty());
+    // Numbers only rise, whatever is forgotten.
+    assert!(matches!(store.cancel("b", "theirs").await.unwrap(), Cancelled::Done(_)));
+    let last = store.last_event().await.unwrap();
+    assert!(store.forget("b", "theirs").await.unwrap());
+    assert_eq!(store.last_event().await.unwrap(), last);
 }
 
 pub(super) async fn another_owners_job_is_invisible(store: &Store, _clock: &Clock) {

@@ -75,6 +75,15 @@ pub struct QueuedJob {
     pub model: Option<String>,
 }
 
+/// Some events of an owner's jobs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnerEvents {
+    /// The events, each with its job's id.
+    pub events: Vec<(String, JobEvent)>,
+    /// The number up to which they are complete: the next ones are asked for after this.
+    pub until: i64,
+}
+
 /// A cancelled job whose provider has not been told yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingCancel {
@@ -206,6 +215,12 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
 
     /// The events of an owner's job after an event's number, the oldest first; `None` if there is no such job.
     async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError>;
+
+    /// The events of all of an owner's jobs after an event's number, the oldest first. As fast if the other owners have many.
+    async fn owner_events(&self, owner: &str, after: i64, limit: usize) -> Result<OwnerEvents, StoreError>;
+
+    /// The number of the last event of any job, as far as one was ever written; a later event has a greater one.
+    async fn last_event(&self) -> Result<i64, StoreError>;
 
     /// Webhook messages that are due: the oldest of each owner, then the second of each, and so on.
     async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError>;

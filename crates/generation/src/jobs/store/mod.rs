@@ -10,7 +10,7 @@ mod memory;
 mod sqlite;
 
 pub use self::{
-    job_store::{Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced},
+    job_store::{Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, OwnerEvents, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced},
     memory::MemoryStore,
     sqlite::{PATIENCE, SqliteStore},
 };

@@ -27,7 +27,7 @@ use crate::{
 const MOST_NAMED: usize = 32;
 
 /// Your options.
-#[utoipa::path(get, path = "/sdapi/v1/options", tag = "automatic1111", responses((status = 200, description = "The options", body = WebUiOptions)))]
+#[utoipa::path(get, path = "/sdapi/v1/options", operation_id = "show_options", tag = "automatic1111", responses((status = 200, description = "The options", body = WebUiOptions)))]
 pub(crate) fn show(caller: Caller, state: Data<ApiState>) -> Ready<Json<WebUiOptions>> {
     let set = state.web_ui.options(&caller.owner);
     ready(Json(WebUiOptions(shown(&set, current(&state, &caller.owner)))))
@@ -40,6 +40,7 @@ pub(crate) fn show(caller: Caller, state: Data<ApiState>) -> Ready<Json<WebUiOpt
 #[utoipa::path(
     post,
     path = "/sdapi/v1/options",
+    operation_id = "change_options",
     tag = "automatic1111",
     request_body = WebUiOptions,
     responses((status = 200, description = "Changed: null", body = Option<bool>), JsonBodyProblems, ModelProblems)

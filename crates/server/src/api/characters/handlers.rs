@@ -215,6 +215,7 @@ fn timestamp(time: SystemTime) -> String {
 #[utoipa::path(
     get,
     path = "/generation/{id}",
+    operation_id = "show_generation",
     tag = "characters",
     params(("id" = String, Path, description = "Its id")),
     responses(
@@ -235,6 +236,7 @@ pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<Api
 #[utoipa::path(
     get,
     path = "/generations",
+    operation_id = "list_generations",
     tag = "characters",
     params(("limit" = Option<u32>, Query, description = "How many at most: 1 to 1000", minimum = 1, maximum = 1000)),
     responses(

@@ -45,6 +45,7 @@ const FPS: f64 = 24.0;
 #[utoipa::path(
     post,
     path = "/api/v1/i2v",
+    operation_id = "create_i2v_video",
     tag = "tasks",
     request_body = I2vBody,
     params(("x-request-id" = String, Header, description = "The request's own name: 1 to 255 visible ASCII characters")),

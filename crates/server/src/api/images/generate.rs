@@ -40,6 +40,7 @@ use crate::{
 #[utoipa::path(
     post,
     path = "/generate",
+    operation_id = "generate_image",
     tag = "generation",
     request_body = GenerateRequest,
     params(IdempotencyHeader),

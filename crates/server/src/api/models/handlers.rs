@@ -21,7 +21,7 @@ use crate::{
 ///
 /// Each with its state. A request selects one by its name in `model`. Adapters and ControlNets whose files cannot be used are not listed: the
 /// log names them at the start, and a request that chooses one is told why.
-#[utoipa::path(get, path = "/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
+#[utoipa::path(get, path = "/models", operation_id = "list_models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
 pub(crate) async fn list(state: Data<ApiState>) -> Result<Json<Models>, Problem> {
     let views = state.local().models();
     let infos: Vec<_> = views.iter().filter_map(|view| view.info.clone()).collect();
@@ -41,6 +41,7 @@ pub(crate) async fn list(state: Data<ApiState>) -> Result<Json<Models>, Problem>
 #[utoipa::path(
     post,
     path = "/models/{name}/load",
+    operation_id = "load_model",
     tag = "models",
     params(("name" = String, Path, description = "The model's name, as `GET /models` has it", example = "turbo")),
     responses(
@@ -59,6 +60,7 @@ pub(crate) fn load(name: Path<String>, state: Data<ApiState>) -> impl Future<Out
 #[utoipa::path(
     post,
     path = "/models/{name}/unload",
+    operation_id = "unload_model",
     tag = "models",
     params(("name" = String, Path, description = "The model's name, as `GET /models` has it", example = "turbo")),
     responses(

@@ -58,7 +58,7 @@ pub(crate) struct OpenAiModel {
 }
 
 /// The models that requests may name.
-#[utoipa::path(get, path = "/v1/models", tag = "openai", responses((status = 200, description = "The models", body = OpenAiModels)))]
+#[utoipa::path(get, path = "/v1/models", operation_id = "openai_list_models", tag = "openai", responses((status = 200, description = "The models", body = OpenAiModels)))]
 pub(crate) async fn list(state: Data<ApiState>) -> Json<OpenAiModels> {
     Json(OpenAiModels { object: "list", data: models(&state).await })
 }
@@ -67,6 +67,7 @@ pub(crate) async fn list(state: Data<ApiState>) -> Json<OpenAiModels> {
 #[utoipa::path(
     get,
     path = "/v1/models/{model}",
+    operation_id = "openai_show_model",
     tag = "openai",
     params(("model" = String, Path, description = "The model's name, as `GET /v1/models` has it", example = "turbo")),
     responses(

@@ -59,6 +59,7 @@ pub(crate) struct ServiceUsage {
 #[utoipa::path(
     get,
     path = "/api/v1/usage",
+    operation_id = "show_usage",
     tag = "service",
     params(("month" = Option<String>, Query, description = "The month, in UTC; the current one if absent", example = "2026-11")),
     responses(

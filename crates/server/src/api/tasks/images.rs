@@ -55,6 +55,7 @@ enum ImageResponses {
 #[utoipa::path(
     post,
     path = "/api/v1/images/generate",
+    operation_id = "create_image_task",
     tag = "tasks",
     request_body = ImageTaskBody,
     params(IdempotencyHeader, PreferHeader),
@@ -70,6 +71,7 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
 #[utoipa::path(
     post,
     path = "/api/v1/images/generate-i2i",
+    operation_id = "create_image_from_image_task",
     tag = "tasks",
     request_body = ImageFromImageBody,
     params(IdempotencyHeader, PreferHeader),
@@ -83,6 +85,7 @@ pub(crate) async fn generate_from_image(request: HttpRequest, caller: Caller, pa
 #[utoipa::path(
     get,
     path = "/api/v1/images/services",
+    operation_id = "list_image_services",
     tag = "tasks",
     responses((status = 200, description = "The names", body = Vec<String>, example = json!(["local"])))
 )]

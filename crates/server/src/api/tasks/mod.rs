@@ -42,7 +42,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(path("/api/v1/images/services").get(images::services))
         .service(path("/api/v1/tasks").get(handlers::list))
         .service(path("/api/v1/tasks/").get(handlers::list))
-        .service(path("/api/v1/tasks/{id}/events").get(events::events))
+        .service(path("/api/v1/events").get(events::of_all::all_events))
+        .service(path("/api/v1/tasks/{id}/events").get(events::of_task::events))
         .service(path("/api/v1/tasks/{id}").get(handlers::show).delete(handlers::cancel))
         .service(path("/files/{job}/{name}").get(files::file));
 }

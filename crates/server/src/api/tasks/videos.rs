@@ -39,6 +39,7 @@ use crate::{
 #[utoipa::path(
     post,
     path = "/api/v1/videos/generate",
+    operation_id = "create_video_task",
     tag = "tasks",
     request_body = VideoTaskBody,
     params(IdempotencyHeader),
@@ -65,6 +66,7 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
 #[utoipa::path(
     get,
     path = "/api/v1/videos/{id}",
+    operation_id = "show_video_task",
     tag = "tasks",
     params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
     responses(

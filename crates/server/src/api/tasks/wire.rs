@@ -381,7 +381,7 @@ pub(crate) struct CancelResponse {
     /// True.
     #[schema(example = true)]
     pub(crate) success: bool,
-    /// A sentence that says that it has been cancelled.
+    /// A sentence that says that it has been cancelled or deleted.
     #[schema(example = "Task vid_abc123def456 has been cancelled")]
     pub(crate) message: String,
     /// The task's id.
@@ -393,10 +393,11 @@ pub(crate) struct CancelResponse {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it only documents the lines of an event")]
 pub(crate) struct StreamedEvent {
-    /// Its number, for `Last-Event-ID`; a preview has none.
+    /// Its number, for `Last-Event-ID`; previews and deletions have none.
     #[schema(example = "29")]
     id: Option<String>,
-    /// What happened: "queued", "started", "progress", "part", "requeued", "completed", "failed", "cancelled" or "preview".
+    /// What happened: "queued", "routed", "started", "progress", "part", "requeued", "priority", "completed", "failed", "cancelled" or "preview";
+    /// in the stream of all tasks also "hello" and "forgotten".
     #[schema(example = "progress")]
     event: Option<String>,
     /// JSON: `task_id`, `status`, `at`, and further keys of the kind; the last event has `task`, as in `GET /api/v1/tasks/{id}`; a preview

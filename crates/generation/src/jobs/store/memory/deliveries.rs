@@ -1,9 +1,9 @@
-//! Webhook messages in memory, and their order.
+//! Webhook messages in memory, and their order; and the events of an owner's jobs.
 
 use std::{collections::HashMap, time::SystemTime};
 
-use super::table::Jobs;
-use crate::jobs::record::Delivery;
+use super::table::{Jobs, Row};
+use crate::jobs::{record::Delivery, store::OwnerEvents};
 
 #[derive(Debug)]
 pub(super) struct Message {
@@ -13,6 +13,21 @@ pub(super) struct Message {
 }
 
 impl Jobs {
+    /// The events of an owner's jobs after a number, the oldest first.
+    pub(super) fn owner_events(&self, owner: &str, after: i64, limit: usize) -> OwnerEvents {
+        let rows = self.by_number.values().filter(|row| row.job.owner == owner);
+        let later = |row: &Row| {
+            let events = row.events.iter().filter(|event| event.id > after);
+            events.map(|event| (row.job.id.clone(), event.clone())).collect::<Vec<_>>()
+        };
+        let mut events: Vec<_> = rows.flat_map(later).collect();
+        events.sort_by_key(|(_, event)| event.id);
+        events.truncate(limit);
+        let last = self.next_event - 1;
+        let until = events.last().filter(|_| events.len() == limit).map_or(after.max(last), |(_, event)| event.id);
+        OwnerEvents { events, until }
+    }
+
     /// Due messages: round robin over owners, within an owner over hosts, and within a host over first attempts and retries.
     pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Vec<Delivery> {
         let mut due: Vec<(SystemTime, &Delivery)> =

@@ -15,7 +15,7 @@ use std::{
 
 use self::table::{Jobs, Row};
 use super::{
-    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced,
+    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, OwnerEvents, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced,
     events::{self, RESTARTED},
 };
 use crate::{
@@ -201,6 +201,14 @@ impl JobStore for MemoryStore {
         let (jobs, _) = self.lock();
         let Some(row) = jobs.owned(owner, id) else { return Ok(None) };
         Ok(Some(row.events.iter().filter(|event| event.id > after).take(limit).cloned().collect()))
+    }
+
+    async fn owner_events(&self, owner: &str, after: i64, limit: usize) -> Result<OwnerEvents, StoreError> {
+        Ok(self.lock().0.owner_events(owner, after, limit))
+    }
+
+    async fn last_event(&self) -> Result<i64, StoreError> {
+        Ok(self.lock().0.next_event - 1)
     }
 
     async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError> {

@@ -32,7 +32,9 @@ use self::{
     database::{Identity, check_whole, connect, identity, unusable},
     write::{Change, Texts, outcome_text},
 };
-use super::{Claimed, JobIds, JobStore, KeptFile, Lease, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced, counts::Counts};
+use super::{
+    Claimed, JobIds, JobStore, KeptFile, Lease, OwnerEvents, PendingCancel, ProgressRecord, QueuedJob, Stats, Synced, counts::Counts,
+};
 use crate::{
     backend::RemoteRecord,
     jobs::{
@@ -337,6 +339,15 @@ impl JobStore for SqliteStore {
     async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
         self.read(move |connection| rows::events(connection, &owner, &id, after, limit)).await
+    }
+
+    async fn owner_events(&self, owner: &str, after: i64, limit: usize) -> Result<OwnerEvents, StoreError> {
+        let owner = owner.to_owned();
+        self.read(move |connection| rows::owner_events(connection, &owner, after, limit)).await
+    }
+
+    async fn last_event(&self) -> Result<i64, StoreError> {
+        self.read(rows::last_event).await
     }
 
     async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError> {

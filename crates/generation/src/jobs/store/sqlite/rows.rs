@@ -18,7 +18,7 @@ use crate::{
         error::{StoreError, SubmitError},
         record::{Artifact, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, Page},
         state::JobState,
-        store::events,
+        store::{OwnerEvents, events},
     },
     work::{Priority, WorkKind, WorkSummary, folded},
 };
@@ -233,18 +233,40 @@ pub(super) fn events(
     let Some(number) = select.query_row([id, owner], |row| row.get::<_, i64>(0)).optional()? else { return Ok(None) };
     let sql = "SELECT id, at, kind, data FROM events WHERE job = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
     let mut select = connection.prepare_cached(sql)?;
-    let read = |row: &Row<'_>| {
-        let data: String = row.get(3)?;
-        Ok(JobEvent {
-            id: row.get(0)?,
-            at: time(row.get(1)?),
-            kind: row.get(2)?,
-            // Written by this program; unreadable data is replaced by null.
-            data: serde_json::from_str(&data).unwrap_or_default(),
-        })
-    };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    readable(select.query_map(params![number, after, limit], read)?).map(Some)
+    readable(select.query_map(params![number, after, limit], event)?).map(Some)
+}
+
+/// An event from a row of its id, time, kind and data.
+fn event(row: &Row<'_>) -> rusqlite::Result<JobEvent> {
+    let data: String = row.get(3)?;
+    Ok(JobEvent {
+        id: row.get(0)?,
+        at: time(row.get(1)?),
+        kind: row.get(2)?,
+        // Written by this program; unreadable data is replaced by null.
+        data: serde_json::from_str(&data).unwrap_or_default(),
+    })
+}
+
+/// The number of the last event that was ever written; 0 if there was none.
+pub(super) fn last_event(connection: &Connection) -> Result<i64, StoreError> {
+    let mut select = connection.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?;
+    Ok(select.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// The events of an owner's jobs after an event's number, the oldest first.
+pub(super) fn owner_events(connection: &Connection, owner: &str, after: i64, limit: usize) -> Result<OwnerEvents, StoreError> {
+    // Read first: an event that is written meanwhile is one of the next.
+    let last = last_event(connection)?;
+    // In this order of the tables, because the new events are few, and the owner's jobs may be many.
+    let sql = "SELECT events.id, at, events.kind, data, jobs.id FROM events CROSS JOIN jobs ON jobs.number = job
+               WHERE events.id > ?2 AND events.id <= ?3 AND owner = ?1 ORDER BY events.id LIMIT ?4";
+    let mut select = connection.prepare_cached(sql)?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let events = readable(select.query_map(params![owner, after, last, most], |row| Ok((row.get::<_, String>(4)?, event(row)?)))?)?;
+    let until = events.last().filter(|_| events.len() == limit).map_or(after.max(last), |(_, event)| event.id);
+    Ok(OwnerEvents { events, until })
 }
 
 /// The job that was submitted with this idempotency key; an error if the key was used with another request.

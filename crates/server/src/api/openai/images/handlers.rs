@@ -32,6 +32,7 @@ use crate::{
 #[utoipa::path(
     post,
     path = "/v1/images/generations",
+    operation_id = "openai_create_image",
     tag = "openai",
     request_body = GenerationsBody,
     params(IdempotencyHeader),

@@ -42,6 +42,7 @@ pub(crate) struct VideosQuery {
 #[utoipa::path(
     get,
     path = "/v1/videos",
+    operation_id = "openai_list_videos",
     tag = "openai",
     params(VideosQuery),
     responses(
@@ -77,6 +78,7 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
 #[utoipa::path(
     get,
     path = "/v1/videos/{id}",
+    operation_id = "openai_show_video",
     tag = "openai",
     params(("id" = String, Path, description = "The video's id", example = "video_abc123def456")),
     responses(
@@ -102,6 +104,7 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
 #[utoipa::path(
     delete,
     path = "/v1/videos/{id}",
+    operation_id = "openai_delete_video",
     tag = "openai",
     params(("id" = String, Path, description = "The video's id", example = "video_abc123def456")),
     responses(
