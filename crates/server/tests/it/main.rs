@@ -15,6 +15,7 @@ mod dispatch;
 mod docs;
 mod events;
 mod fake;
+mod forgetting;
 mod generate;
 mod hang_up;
 mod held;

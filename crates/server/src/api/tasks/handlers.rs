@@ -18,6 +18,7 @@ use crate::{
         wire::{CancelResponse, Task},
     },
     http::{ErrorBody, Problem, StoreProblems, ValidationErrorBody},
+    inputs::{Fields, boolean, query_values},
     state::ApiState,
 };
 
@@ -27,6 +28,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/api/v1/tasks",
+    operation_id = "list_tasks",
     tag = "tasks",
     params(ListQuery),
     responses(
@@ -62,6 +64,7 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
 #[utoipa::path(
     get,
     path = "/api/v1/tasks/{id}",
+    operation_id = "show_task",
     tag = "tasks",
     params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
     responses(
@@ -78,23 +81,49 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
 }
 
 /// Cancels a task: a queued one at once, a running one at its next step.
+///
+/// With `forget=true` it is also deleted, with its files and everything known of it, whether or not it has ended.
 #[utoipa::path(
     delete,
     path = "/api/v1/tasks/{id}",
+    operation_id = "cancel_task",
     tag = "tasks",
-    params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
+    params(
+        ("id" = String, Path, description = "The task's id", example = "vid_abc123def456"),
+        ("forget" = Option<bool>, Query, description = "Whether to delete the task, too; false if absent")
+    ),
     responses(
-        (status = 200, description = "It is cancelled", body = CancelResponse),
+        (status = 200, description = "It is cancelled, or deleted", body = CancelResponse),
         StoreProblems,
         (status = 404, description = "There is no such task", body = ErrorBody),
-        (status = 409, description = "It has already ended, and is unchanged", body = ErrorBody),
+        (status = 409, description = "It has already ended, and is unchanged; not with `forget=true`", body = ErrorBody),
+        (status = 422, description = "The query is wrong", body = ValidationErrorBody),
     )
 )]
-pub(crate) async fn cancel(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<CancelResponse>, Problem> {
+pub(crate) async fn cancel(
+    request: HttpRequest,
+    caller: Caller,
+    id: Path<String>,
+    state: Data<ApiState>,
+) -> Result<Json<CancelResponse>, Problem> {
     let id = id.into_inner();
+    if forgets(request.query_string())? {
+        return match state.jobs.forget(&caller.owner, &id).await? {
+            true => Ok(Json(CancelResponse { success: true, message: format!("Task {id} has been deleted"), task_id: id })),
+            false => Err(task_not_found(&id)),
+        };
+    }
     match state.jobs.cancel(&caller.owner, &id).await? {
         Cancelled::Unknown => Err(task_not_found(&id)),
         Cancelled::Finished(job) => Err(task_ended(&id, job.state)),
         Cancelled::Done(_) => Ok(Json(CancelResponse { success: true, message: format!("Task {id} has been cancelled"), task_id: id })),
     }
+}
+
+/// Whether the query asks to delete the task.
+fn forgets(query: &str) -> Result<bool, Problem> {
+    let values = query_values(query);
+    let mut fields = Fields::of(&values, "query");
+    let forgets = fields.read("forget", boolean);
+    if fields.faults.is_empty() { Ok(forgets.unwrap_or(false)) } else { Err(Problem::invalid(fields.faults)) }
 }
