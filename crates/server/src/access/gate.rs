@@ -112,11 +112,11 @@ pub(crate) fn is_open(path: &str) -> bool {
     kind_of(path) == Kind::Open
 }
 
-/// The kind of a path, by its name alone. Open paths show no caller's data: health probes, and the documentation, where people enter their
-/// key.
+/// The kind of a path, by its name alone. Open paths show no caller's data: health probes, and the page and the documentation, where people
+/// enter their key.
 fn kind_of(path: &str) -> Kind {
     let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    if ["/", "/health", "/ready", "/openapi.json", "/docs", "/redoc"].contains(&path) || under("/docs") || under("/redoc") {
+    if ["/", "/health", "/ready", "/openapi.json", "/ui", "/docs", "/redoc"].contains(&path) || ["/ui", "/docs", "/redoc"].into_iter().any(under) {
         Kind::Open
     } else if under("/files") || under("/videos") || under("/uploads") {
         Kind::File

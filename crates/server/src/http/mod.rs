@@ -3,7 +3,7 @@
 //!
 //! It must not know the other modules, nor what any route is for.
 
-mod conditions;
+pub(crate) mod conditions;
 pub(crate) mod error_bodies;
 pub(crate) mod file_answer;
 pub(crate) mod head_answer;

@@ -42,6 +42,7 @@ mod task_client;
 mod task_lists;
 mod tasks;
 mod tasks_of_others;
+mod ui;
 mod uploads;
 mod upscaling;
 mod videos;

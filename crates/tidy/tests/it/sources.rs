@@ -26,7 +26,7 @@ pub(crate) fn sources(ending: &str) -> Vec<Source> {
             let path = entry.unwrap().path();
             let file_name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                if file_name != "target" && !file_name.starts_with(['.', '_']) {
+                if !["target", "node_modules", "dist"].contains(&file_name) && !file_name.starts_with(['.', '_']) {
                     folders.push(path);
                 }
             } else if file_name.ends_with(ending) {

@@ -1,10 +1,11 @@
-//! The service itself: its description, health, metrics and documentation.
+//! The service itself: its page, description, health, metrics and documentation.
 
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod ops;
 mod pages;
 pub(crate) mod root;
+mod ui;
 pub(crate) mod usage;
 mod wire;
 
@@ -21,6 +22,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/metrics").get(ops::metrics))
         .service(path("/api/v1/usage").get(usage::usage))
         .service(path("/openapi.json").get(docs::openapi_json))
+        .service(path("/ui").get(|| async { ui::redirect() }))
+        .service(path("/ui/{file:.*}").get(ui::file))
         .service(path("/docs").get(pages::swagger_page))
         .service(path("/docs/").get(|| async { pages::redirect("/docs") }))
         .service(path("/docs/{file}").get(pages::swagger_file))

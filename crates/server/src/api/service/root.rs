@@ -1,43 +1,34 @@
-//! `GET /`: what runs here, and links to the rest: JSON for programs, a page for people.
+//! `GET /`: what runs here, and links to the rest: JSON for programs, the way to the page for people.
 //!
-//! The JSON has the keys of four services whose clients may call this one: common keys appear once, and the endpoints are merged. The page
-//! loads nothing and runs no script. The invariant: only a client that asks for HTML gets it.
+//! The JSON has the keys of four services whose clients may call this one: common keys appear once, and the endpoints are merged. The
+//! invariant: only a client that asks for HTML is sent to the page.
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{ACCEPT, HeaderValue, VARY},
-    web::{Bytes, Data},
+    web::Data,
 };
 use generation::ModelStatus;
 
 use crate::{
     api::service::{
         health::NO_DEVICE,
-        pages,
+        ui,
         wire::{Endpoints, RootResponse},
     },
     state::ApiState,
 };
 
-/// The page, with placeholders in braces.
-const PAGE: &str = include_str!("root_page.html");
-
 /// What runs here, and links to the rest.
 ///
-/// A browser, which accepts `text/html`, gets a page.
-#[utoipa::path(get, path = "/", tag = "service", responses((
-    status = 200,
-    description = "The service runs",
-    content((RootResponse = "application/json"), (String = "text/html"))
-)))]
+/// A browser, which accepts `text/html`, is sent to the page at `/ui/`.
+#[utoipa::path(get, path = "/", tag = "service", responses(
+    (status = 200, description = "The service runs", body = RootResponse),
+    (status = 307, description = "The page, for a browser", headers(("Location" = String, description = "`ui/`"))),
+))]
 pub(crate) async fn root(request: HttpRequest, state: Data<ApiState>) -> HttpResponse {
-    let status = state.local().status();
-    let mut answer = if wants_page(&request) {
-        pages::page(Bytes::from(page(&status, &state.access.base_url(&request))))
-    } else {
-        HttpResponse::Ok().json(summary(&status))
-    };
-    // A cache must not serve a browser's page to a program.
+    let mut answer = if wants_page(&request) { ui::redirect() } else { HttpResponse::Ok().json(summary(&state.local().status())) };
+    // A cache must not send a program to the page.
     answer.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
     answer
 }
@@ -78,22 +69,6 @@ fn wants_page(request: &HttpRequest) -> bool {
     html > 0.0 && html >= json
 }
 
-fn page(status: &ModelStatus, base_url: &str) -> String {
-    let (state, model) = match status {
-        ModelStatus::Ready(info) => ("Running", format!("{} on {}", info.name, info.device)),
-        ModelStatus::Loading => ("Loading its model", "being loaded".to_owned()),
-        // The reason may name folders of this machine, and anyone may read this page.
-        ModelStatus::Failed(_) => ("Without a model", "could not be loaded; the server's log says why".to_owned()),
-    };
-    let values = [("{state}", state), ("{model}", &model), ("{version}", env!("CARGO_PKG_VERSION")), ("{url}", base_url)];
-    values.into_iter().fold(PAGE.to_owned(), |page, (name, value)| page.replace(name, &escaped(value)))
-}
-
-/// Escapes a text for use between tags or in an attribute.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('{', "&#123;")
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
@@ -116,18 +91,5 @@ mod tests {
             assert!(!wants(json), "{json}");
         }
         assert!(!wants_page(&TestRequest::get().to_http_request()));
-    }
-
-    #[test]
-    fn values_are_escaped() {
-        let page = page(&ModelStatus::Loading, "http://localhost:8000/<script>alert(1)</script> {url}");
-        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &#123;url}") && !page.contains("<script"), "{page}");
-    }
-
-    #[test]
-    fn a_stranger_does_not_learn_why_there_is_no_model() {
-        let page = page(&ModelStatus::Failed("cannot read /srv/models/secret".into()), "http://localhost:8000");
-        assert!(page.contains("could not be loaded; the server's log says why") && !page.contains("/srv"), "{page}");
-        assert!(page.contains("http://localhost:8000/generate"));
     }
 }
