@@ -13,7 +13,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use crate::Command;
 
 /// Folders without our documents, in addition to hidden ones, as in `.gitignore`.
-const IGNORED: [&str; 3] = ["target", "out", "__pycache__"];
+const IGNORED: [&str; 5] = ["target", "out", "__pycache__", "node_modules", "dist"];
 
 /// Languages of code blocks that contain command lines; `""` is a block without a language.
 const SHELLS: [&str; 5] = ["", "sh", "bash", "shell", "console"];
