@@ -1,0 +1,44 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "@playwright/test";
+import type { ServerOptions } from "./tests/server";
+
+/** The first of these programs that is installed. The tests drive the system's browsers; nothing is downloaded. */
+function installed(variable: string, ...paths: string[]): string | undefined {
+  return process.env[variable] ?? paths.find((path) => existsSync(path));
+}
+
+const chromium = installed("CHROMIUM", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome");
+const DESKTOP = { width: 1440, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+const chromiumOptions = {
+  browserName: "chromium" as const,
+  launchOptions: {
+    executablePath: chromium,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  },
+};
+
+export default defineConfig<object, ServerOptions>({
+  testDir: "tests",
+  testMatch: "*.spec.ts",
+  // Each worker has a server of its own, and a model in memory.
+  workers: 1,
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
+  forbidOnly: true,
+  reporter: [["list"]],
+  use: { locale: "en-US", colorScheme: "light", reducedMotion: "reduce", screenshot: "only-on-failure" },
+  projects: [
+    { name: "chromium", use: { ...chromiumOptions, viewport: DESKTOP } },
+    { name: "phone", use: { ...chromiumOptions, viewport: PHONE, hasTouch: true, isMobile: true } },
+  ],
+});

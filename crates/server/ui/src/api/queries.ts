@@ -1,0 +1,103 @@
+import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { client, unwrap } from "./client";
+import { hasEnded, type Priority, type Submitted, type TaskKind, type TaskStatus, type TaskSummary } from "./types";
+
+/** The names under which answers are cached. Events read `lists` again, and write `task`. */
+export const keys = {
+  models: ["models"] as const,
+  machine: ["machine"] as const,
+  lists: ["tasks"] as const,
+  list: (filter: TaskFilter) => ["tasks", filter] as const,
+  task: (id: string) => ["task", id] as const,
+};
+
+/** Which tasks a list has. */
+export interface TaskFilter {
+  readonly status?: readonly TaskStatus[];
+  readonly kind?: TaskKind;
+  /** Words of the prompt. */
+  readonly q?: string;
+  /** "desc", the newest first, unless told otherwise. */
+  readonly order?: "asc" | "desc";
+  /** Tasks a page; 100 unless told otherwise. */
+  readonly limit?: number;
+}
+
+const PAGE = 100;
+
+export function useModels() {
+  return useQuery({ queryKey: keys.models, queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) });
+}
+
+export function useMachine(refetchInterval: number | false = false) {
+  return useQuery({
+    queryKey: keys.machine,
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/machine", { signal })),
+    refetchInterval,
+  });
+}
+
+/** A list of tasks, page by page; `fetchNextPage` reads on. Events keep it up to date. */
+export function useTasks(filter: TaskFilter, enabled = true) {
+  const { status, limit = PAGE, ...query } = filter;
+  return useInfiniteQuery({
+    queryKey: keys.list(filter),
+    enabled,
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(client.GET("/api/v1/tasks", { signal, params: { query: { ...query, limit, status: status?.join(","), after: pageParam } } })),
+    getNextPageParam: (page: TaskSummary[]) => (page.length < limit ? undefined : page.at(-1)?.task_id),
+    select: (data: InfiniteData<TaskSummary[], string | undefined>) => data.pages.flat(),
+    placeholderData: (before) => before,
+  });
+}
+
+/** A task whole. The last event of a running one brings its result. */
+export function useTask(id: string | null) {
+  return useQuery({
+    queryKey: keys.task(id ?? ""),
+    enabled: id !== null,
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/tasks/{id}", { signal, params: { path: { id: id ?? "" } } })),
+    staleTime: (query) => (query.state.data !== undefined && hasEnded(query.state.data.status) ? Number.POSITIVE_INFINITY : 0),
+  });
+}
+
+/** The routes that make tasks. */
+export type MakingPath =
+  | "/api/v1/images/generate"
+  | "/api/v1/images/generate-i2i"
+  | "/api/v1/videos/generate"
+  | "/generate-video"
+  | "/animate";
+
+/**
+ * Submits a request that becomes a task, and answers at once.
+ *
+ * @throws {Problem} with the faults of its fields.
+ */
+export function submit(path: MakingPath, body: Record<string, unknown>): Promise<Submitted> {
+  return unwrap(client.POST(path, { body, params: { header: { Prefer: "respond-async" } } }));
+}
+
+/** Reads lists and the task again after a change that was asked for here. */
+function useChanging<Variables>(mutationFn: (variables: Variables) => Promise<unknown>) {
+  const queries = useQueryClient();
+  return useMutation({ mutationFn, onSettled: () => queries.invalidateQueries({ queryKey: keys.lists }) });
+}
+
+/** Stops a task that waits or runs. */
+export function useCancelTask() {
+  return useChanging((id: string) => unwrap(client.DELETE("/api/v1/tasks/{id}", { params: { path: { id } } })));
+}
+
+/** Removes a task with its files. */
+export function useForgetTask() {
+  return useChanging((id: string) => unwrap(client.DELETE("/api/v1/tasks/{id}", { params: { path: { id }, query: { forget: true } } })));
+}
+
+/** Orders a waiting task before or after others. */
+export function useSetPriority() {
+  return useChanging(({ id, priority }: { id: string; priority: Priority }) =>
+    unwrap(client.PATCH("/api/v1/tasks/{id}", { params: { path: { id } }, body: { priority } })),
+  );
+}
