@@ -6,7 +6,8 @@ import { gzipSync } from "node:zlib";
 const LIMIT = 350_000;
 
 const sizes = readdirSync("dist", { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
+  // The compressed forms beside them are what is sent instead.
+  .filter((entry) => entry.isFile() && !/\.(br|gz)$/.test(entry.name))
   .map((entry) => join(entry.parentPath, entry.name))
   .map((path) => ({ path, bytes: gzipSync(readFileSync(path), { level: 9 }).length }))
   .sort((a, b) => b.bytes - a.bytes);
