@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import openapiTS, { astToString } from "openapi-typescript";
 
 const description = JSON.parse(readFileSync("openapi.json", "utf8"));
+// Operations of several APIs share names; the client only uses paths.
+for (const operations of Object.values(description.paths)) for (const operation of Object.values(operations)) delete operation.operationId;
 const note = "// Generated from openapi.json by `npm run client`.\n\n";
 
 writeFileSync("src/api/schema.ts", note + astToString(await openapiTS(description)));
