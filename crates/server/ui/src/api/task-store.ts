@@ -36,8 +36,9 @@ export interface LiveTask {
 
 /** Ended tasks that are remembered; views read older ones from the server. */
 const KEPT = 200;
-/** How often lists are read again while events come. */
-const REFRESH = 1500;
+/** How often lists are read again, in milliseconds: at once when tasks start or end, and for forecasts while they run. */
+const SOON = 250;
+const LATER = 2000;
 
 /**
  * The state of tasks as events tell it. The server's answers are the truth: lists are read again when an event changes them, and whole tasks
@@ -48,7 +49,7 @@ export class TaskStore {
   #connection: Connection = "connecting";
   #listeners = new Set<() => void>();
   #watchers = new Set<(event: TaskEvent) => void>();
-  #refresh: ReturnType<typeof setTimeout> | null = null;
+  #refresh: { at: number; timer: ReturnType<typeof setTimeout> } | null = null;
   #refreshed = 0;
 
   constructor(readonly queries: QueryClient) {}
@@ -65,7 +66,7 @@ export class TaskStore {
     });
     return () => {
       stop();
-      if (this.#refresh !== null) clearTimeout(this.#refresh);
+      if (this.#refresh !== null) clearTimeout(this.#refresh.timer);
       this.#refresh = null;
     };
   }
@@ -86,9 +87,10 @@ export class TaskStore {
     } else {
       this.#tasks.set(id, applied(this.#tasks.get(id), event));
       if (data.task !== undefined) this.queries.setQueryData(keys.task(id), data.task);
+      else if (kind !== "preview" && kind !== "progress") void this.queries.invalidateQueries({ queryKey: keys.task(id) });
       this.#forgetOld();
     }
-    if (kind !== "preview") this.#refreshSoon();
+    if (kind !== "preview") this.#refreshAfter(kind === "progress" ? LATER : SOON);
     this.#announce();
     for (const watcher of this.#watchers) watcher(event);
   }
@@ -110,18 +112,19 @@ export class TaskStore {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Reads lists again: soon, but not for each of many events. */
-  #refreshSoon() {
-    if (this.#refresh !== null) return;
-    const since = Date.now() - this.#refreshed;
-    this.#refresh = setTimeout(
-      () => {
-        this.#refresh = null;
-        this.#refreshed = Date.now();
-        void this.queries.invalidateQueries({ queryKey: keys.lists });
-      },
-      Math.max(60, REFRESH - since),
-    );
+  /** Reads lists again, but not for each of many events. */
+  #refreshAfter(interval: number) {
+    const at = Math.max(Date.now() + 40, this.#refreshed + interval);
+    if (this.#refresh !== null) {
+      if (this.#refresh.at <= at) return;
+      clearTimeout(this.#refresh.timer);
+    }
+    const timer = setTimeout(() => {
+      this.#refresh = null;
+      this.#refreshed = Date.now();
+      void this.queries.invalidateQueries({ queryKey: keys.lists });
+    }, at - Date.now());
+    this.#refresh = { at, timer };
   }
 
   #forgetOld() {

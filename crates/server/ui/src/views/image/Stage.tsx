@@ -1,0 +1,74 @@
+import { localUrl } from "../../api/base";
+import { useTasks } from "../../api/queries";
+import type { Task, TaskSummary } from "../../api/types";
+import { EmptyState, type GivenImage, Picture } from "../../components";
+import { StageTile } from "./StageTile";
+
+export interface StageActions {
+  /** Fills the form with what made the image. */
+  readonly onUse: (request: NonNullable<Task["request"]>) => void;
+  readonly onStart: (image: GivenImage) => void;
+  readonly onSeed: (seed: number) => void;
+}
+
+interface Props extends StageActions {
+  shown: readonly string[];
+  onShow: (ids: readonly string[]) => void;
+}
+
+const RECENT = 24;
+
+/** The images in progress or chosen, large, and the recent ones under them. */
+export function Stage({ shown, onShow, ...actions }: Props) {
+  const active = useTasks({ status: ["pending", "processing"], order: "asc" });
+  const recent = useTasks({ kind: "image", status: ["completed"], limit: RECENT });
+  const running = active.data?.filter(({ kind }) => kind === "image").map(({ task_id }) => task_id) ?? [];
+  const newest = recent.data?.slice(0, 1).map(({ task_id }) => task_id) ?? [];
+  const ids = shown.length > 0 ? shown : running.length > 0 ? running.slice(0, 4) : newest;
+  if (ids.length === 0) {
+    return (
+      <section className="image-stage" aria-label="Images">
+        {recent.isPending ? null : (
+          <EmptyState icon="image" title="No images yet">
+            Describe an image, then press Generate or Ctrl+Enter. It appears here step by step.
+          </EmptyState>
+        )}
+      </section>
+    );
+  }
+  return (
+    <section className="image-stage" aria-label="Images">
+      <div className="image-results" data-count={Math.min(ids.length, 5)}>
+        {ids.map((id) => (
+          <StageTile
+            key={id}
+            id={id}
+            summary={active.data?.find(({ task_id }) => task_id === id)}
+            onGone={() => onShow(shown.filter((other) => other !== id))}
+            {...actions}
+          />
+        ))}
+      </div>
+      {(recent.data?.length ?? 0) > 1 && (
+        <ul className="image-recent" aria-label="Recent images">
+          {recent.data?.slice(0, RECENT).map((task) => (
+            <li key={task.task_id}>
+              <Picture
+                src={task.thumbnail_url === null ? null : localUrl(task.thumbnail_url)}
+                name={nameOf(task)}
+                onPress={() => onShow([task.task_id])}
+                isSelected={ids.includes(task.task_id)}
+              />
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+/** The accessible name of an image: its prompt, then what tells it from others of the same prompt. */
+export function nameOf({ prompt, seed }: Pick<TaskSummary, "prompt" | "seed">): string {
+  const text = prompt ?? "Image";
+  return seed === null ? text : `${text}, seed ${seed}`;
+}
