@@ -1,0 +1,4 @@
+/** Three digits that mean something. */
+export function rounded(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}
