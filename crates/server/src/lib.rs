@@ -24,7 +24,7 @@ mod state;
 pub mod webhooks;
 
 pub use api::videos::scenes_body;
-pub use files::{secret_file, uploads};
+pub use files::{secret_file, thumbnails, uploads};
 pub use guarded_http::{AllowedHost, GuardSettings};
 pub use http::{metrics::RequestMetrics, multipart_file, problem::Problem, repeated_requests, request_memory, request_notes::IgnoredField};
 pub use serve::{Server, ServerSettings};

@@ -118,11 +118,17 @@ fn kind_of(path: &str) -> Kind {
     let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     if ["/", "/health", "/ready", "/openapi.json", "/ui", "/docs", "/redoc"].contains(&path) || ["/ui", "/docs", "/redoc"].into_iter().any(under) {
         Kind::Open
-    } else if under("/files") || under("/videos") || under("/uploads") {
+    } else if under("/files") || under("/videos") || under("/uploads") || is_thumbnail(path) {
         Kind::File
     } else {
         Kind::Own
     }
+}
+
+/// Whether a path is that of a task's small picture, which a page shows as it shows a file.
+fn is_thumbnail(path: &str) -> bool {
+    let id = path.strip_prefix("/api/v1/tasks/").and_then(|rest| rest.strip_suffix("/thumbnail"));
+    id.is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
 /// The host that a request names; `None` if it names none, which HTTP/1.0 permits.

@@ -53,3 +53,14 @@ impl PartialSchema for Mp4File {
 }
 
 impl ToSchema for Mp4File {}
+
+/// A ZIP archive.
+pub(crate) struct ZipFile;
+
+impl PartialSchema for ZipFile {
+    fn schema() -> RefOr<Schema> {
+        file("application/zip")
+    }
+}
+
+impl ToSchema for ZipFile {}

@@ -5,9 +5,12 @@
 pub(crate) mod artifacts;
 pub(crate) mod decoding;
 pub(crate) mod file_schemas;
+pub(crate) mod first_frame;
 pub(crate) mod image_text;
 pub mod secret_file;
+pub mod thumbnails;
 pub mod uploads;
+pub(crate) mod zip_stream;
 
 use actix_web::http::StatusCode;
 use generation::{jobs::DiskFault, sandbox::SandboxError};

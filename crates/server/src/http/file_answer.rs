@@ -45,6 +45,11 @@ pub(crate) struct FileAnswer {
 impl FileAnswer {
     /// The answer to this request, for display rather than download.
     pub(crate) fn to(self, request: &HttpRequest) -> HttpResponse {
+        self.cached(request, CACHING)
+    }
+
+    /// The same with this `Cache-Control`.
+    pub(crate) fn cached(self, request: &HttpRequest, caching: &'static str) -> HttpResponse {
         let Self { file, name, media_type, tag } = self;
         let length = file.bytes();
         let mut head = HttpResponse::Ok();
@@ -56,7 +61,7 @@ impl FileAnswer {
                 head.status(StatusCode::PARTIAL_CONTENT).insert_header((CONTENT_RANGE, format!("bytes {start}-{end}/{length}")));
                 (start, part)
             }
-            Wanted::Unchanged => return head.status(StatusCode::NOT_MODIFIED).insert_header((CACHE_CONTROL, CACHING)).finish(),
+            Wanted::Unchanged => return head.status(StatusCode::NOT_MODIFIED).insert_header((CACHE_CONTROL, caching)).finish(),
             Wanted::NoSuchPart => {
                 return head.status(StatusCode::RANGE_NOT_SATISFIABLE).insert_header((CONTENT_RANGE, format!("bytes */{length}"))).finish();
             }
@@ -65,7 +70,7 @@ impl FileAnswer {
         let disposition = ContentDisposition { disposition: DispositionType::Inline, parameters: vec![DispositionParam::Filename(name)] };
         head.content_type(media_type)
             .insert_header((CONTENT_DISPOSITION, disposition))
-            .insert_header((CACHE_CONTROL, CACHING))
+            .insert_header((CACHE_CONTROL, caching))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
         body(&mut head, file, start, part)
     }

@@ -24,7 +24,10 @@ pub use self::{
 };
 use crate::{
     access::{Access, OpenStreams},
-    files::uploads::{UploadLimits, UploadStore},
+    files::{
+        thumbnails::Thumbnails,
+        uploads::{UploadLimits, UploadStore},
+    },
     http::{
         HeldMemory, Problem, RequestBody, idempotency::IDEMPOTENCY_KEY, metrics::RequestMetrics, repeated_requests::RepeatedRequests,
         request_body::announced, request_memory::RequestMemory,
@@ -57,6 +60,8 @@ pub struct ApiState {
     pub tasks: TasksSettings,
     /// The open event streams.
     pub streams: OpenStreams,
+    /// Small pictures of jobs' files.
+    pub thumbnails: Thumbnails,
     /// The requests that an OpenAI client may send again.
     pub repeats: RepeatedRequests,
     /// The options and running jobs of AUTOMATIC1111's clients.
@@ -108,6 +113,7 @@ impl ApiState {
             guard: Guard::new(GuardSettings::default()),
             tasks: TasksSettings::default(),
             streams: OpenStreams::default(),
+            thumbnails: Thumbnails::default(),
             repeats: RepeatedRequests::default(),
             web_ui: WebUiSessions::default(),
             started: SystemTime::now(),

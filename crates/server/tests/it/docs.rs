@@ -19,6 +19,7 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
     let expected = [
         "/",
         "/animate",
+        "/api/v1/bundle",
         "/api/v1/events",
         "/api/v1/i2v",
         "/api/v1/images/generate",
@@ -27,6 +28,7 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
         "/api/v1/tasks",
         "/api/v1/tasks/{id}",
         "/api/v1/tasks/{id}/events",
+        "/api/v1/tasks/{id}/thumbnail",
         "/api/v1/usage",
         "/api/v1/videos/generate",
         "/api/v1/videos/{id}",

@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod fake;
 mod forgetting;
+mod galleries;
 mod generate;
 mod hang_up;
 mod held;

@@ -11,6 +11,7 @@
 //! The invariant: a task's state comes from the job store; this module keeps none.
 
 pub(crate) mod async_video;
+pub(crate) mod bundle;
 mod clip_body;
 pub(crate) mod events;
 pub(crate) mod files;
@@ -23,6 +24,7 @@ pub(crate) mod problems;
 mod summary_wire;
 pub(crate) mod task_summary;
 pub(crate) mod task_view;
+pub(crate) mod thumbnail;
 pub(crate) mod videos;
 pub(crate) mod webhook;
 pub(crate) mod wire;
@@ -44,6 +46,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(path("/api/v1/tasks/").get(handlers::list))
         .service(path("/api/v1/events").get(events::of_all::all_events))
         .service(path("/api/v1/tasks/{id}/events").get(events::of_task::events))
+        .service(path("/api/v1/tasks/{id}/thumbnail").get(thumbnail::thumbnail))
         .service(path("/api/v1/tasks/{id}").get(handlers::show).delete(handlers::cancel))
+        .service(path("/api/v1/bundle").get(bundle::bundle))
         .service(path("/files/{job}/{name}").get(files::file));
 }

@@ -34,18 +34,13 @@ pub(crate) fn about(job: &Job, links: Links<'_>) -> TaskAbout {
     let (about, outcome) = (&job.about, job.outcome.as_ref());
     let frames = outcome.map(|outcome| outcome.frames).filter(|frames| *frames > 0);
     let made = outcome.zip(frames).and_then(|(outcome, frames)| Some(frames as f64 / rate(&outcome.fps)?));
-    let seed = match &job.remote {
-        None => outcome.map(|outcome| outcome.seed),
-        Some(_) => None,
-    };
-    let is_still_there = |file: &&Artifact| !file.expired && is_visible(file);
     TaskAbout {
         kind: kind(job),
         prompt: about.prompt.clone(),
         model: about.model.clone(),
         width: outcome.map(|outcome| outcome.width).or(about.width),
         height: outcome.map(|outcome| outcome.height).or(about.height),
-        seed: seed.or(about.seed).or_else(|| TaskMetadata::of(job).seed),
+        seed: seed(job),
         priority: job.priority.into(),
         frames: frames.or(about.frames),
         duration_seconds: made.or(about.seconds).map(task_view::rounded),
@@ -57,13 +52,23 @@ pub(crate) fn about(job: &Job, links: Links<'_>) -> TaskAbout {
             bytes: file.bytes,
             expired: file.expired,
         }),
-        thumbnail_url: job.artifacts.iter().find(is_still_there).map(|_| links.stable(job, &format!("/api/v1/tasks/{}/thumbnail", job.id))),
+        thumbnail_url: job
+            .artifacts
+            .iter()
+            .find(|file| is_shown(file))
+            .map(|_| links.stable(job, &format!("/api/v1/tasks/{}/thumbnail", job.id))),
     }
 }
 
-/// Whether a file is a picture or a video.
-pub(crate) fn is_visible(file: &Artifact) -> bool {
-    file.media_type.starts_with("image/") || file.media_type.starts_with("video/")
+/// The seed; `None` if a service draws its own.
+pub(crate) fn seed(job: &Job) -> Option<u64> {
+    let made = job.outcome.as_ref().filter(|_| job.remote.is_none()).map(|outcome| outcome.seed);
+    made.or(job.about.seed).or_else(|| TaskMetadata::of(job).seed)
+}
+
+/// Whether a small picture of the file can be shown: it is a picture or a video, and still there.
+pub(crate) fn is_shown(file: &Artifact) -> bool {
+    !file.expired && (file.media_type.starts_with("image/") || file.media_type.starts_with("video/"))
 }
 
 /// What the job makes. For a damaged row only the id shows it.

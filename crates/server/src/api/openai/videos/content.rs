@@ -3,7 +3,7 @@
 //! The thumbnail is the first frame, and the sheet has evenly spaced ones; both are made from the file when they are asked for. The
 //! invariant: every variant has an entity tag of its own, and is served in ranges.
 
-use std::{io::Write as _, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -20,7 +20,10 @@ use sha2::{Digest as _, Sha256};
 use super::reading::{found, not_ready};
 use crate::{
     access::Caller,
-    files::{JpegFile, Mp4File, WebPFile, artifacts, decoding},
+    files::{
+        JpegFile, Mp4File, WebPFile, artifacts, decoding,
+        first_frame::{copy, first_of, of_video},
+    },
     http::{ErrorBody, FileAnswer, FileAnswers, Problem, StoreProblems},
     inputs::{Fields, query_values, string},
     state::ApiState,
@@ -78,7 +81,7 @@ pub(crate) async fn content(
     let tag = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let frames = job.outcome.as_ref().map_or(0, |outcome| outcome.frames) as u64;
     let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
-    let path = copy(&job, &state).await?;
+    let path = copy(&state.jobs, &state.scratch, &job.id, FILE).await?;
     let image = web::block(move || {
         let path = path.path();
         match variant {
@@ -110,18 +113,7 @@ pub(super) async fn first_frame(job: &Job, state: &ApiState) -> Result<RgbImage,
         return Err(Problem::new(actix_web::http::StatusCode::GONE, "file_expired", message));
     }
     let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
-    let path = copy(job, state).await?;
-    web::block(move || first_of(path.path())).await?.ok_or_else(unreadable)
-}
-
-fn first_of(path: &std::path::Path) -> Option<RgbImage> {
-    let mut first = None;
-    let take = |frame| {
-        first = Some(frame);
-        ControlFlow::Break(())
-    };
-    decode(path, take).ok()?;
-    first
+    of_video(&state.jobs, &state.scratch, &job.id, FILE).await?.ok_or_else(unreadable)
 }
 
 fn counted(path: &std::path::Path) -> Option<u64> {
@@ -143,18 +135,6 @@ fn unreadable() -> Problem {
 fn video_of(job: &Job) -> Result<Artifact, Problem> {
     let file = job.artifacts.iter().find(|file| file.name == FILE).filter(|_| job.state == JobState::Completed);
     file.cloned().ok_or_else(|| not_ready(job))
-}
-
-/// A copy of the video's file where FFmpeg can open it: files of the store have no path here.
-async fn copy(job: &Job, state: &ApiState) -> Result<tempfile::NamedTempFile, Problem> {
-    let bytes = artifacts::read(&state.jobs, &job.id, FILE).await?;
-    let scratch = state.scratch.clone();
-    let written = web::block(move || {
-        let mut file = tempfile::Builder::new().suffix(".mp4").tempfile_in(scratch)?;
-        file.write_all(&bytes)?;
-        Ok(file)
-    });
-    written.await?.map_err(crate::api::videos::scenes::scratch)
 }
 
 fn variant(query: &str) -> Result<Variant, Problem> {
