@@ -180,6 +180,7 @@ fn job(id: String, work: Work) -> NewJob {
         id,
         owner: String::new(),
         priority: Urgency::Normal,
+        own_priority: Urgency::Normal,
         work,
         durability: Durability::Stored,
         metadata: Metadata::default(),

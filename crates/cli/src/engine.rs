@@ -157,6 +157,7 @@ pub(crate) async fn hold(local: &LocalBackend, work: Work, video: Option<VideoOu
         id: "command".to_owned(),
         owner: String::new(),
         priority: generation::Priority::Normal,
+        own_priority: generation::Priority::Normal,
         work,
         durability: Durability::Held { video: video.map(|output| HeldVideo { output, folder: None }) },
         metadata: Metadata::default(),

@@ -168,6 +168,7 @@ async fn submit_all(jobs: &Jobs, name: &str, count: usize, image: Option<&InputI
             id: id(index),
             owner: String::new(),
             priority: Priority::Normal,
+            own_priority: Priority::Normal,
             work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new("veo", request))),
             durability: Durability::Stored,
             metadata: Metadata::default(),

@@ -193,6 +193,7 @@ async fn run_job(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs
         id: id.clone(),
         owner: String::new(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         work,
         durability: Durability::Stored,
         metadata: Metadata::default(),

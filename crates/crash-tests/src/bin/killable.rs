@@ -30,6 +30,8 @@ use image::RgbImage;
 const UPSCALERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../generation-test/upscalers");
 /// The job that its owner cancels while it runs.
 const CALLED_OFF: &str = "called-off";
+/// The last job, which its owner prefers to the others.
+const PREFERRED: &str = "enlarged";
 
 fn main() -> Result<()> {
     let mut arguments = env::args().skip(1);
@@ -72,6 +74,7 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
             id: id.into(),
             owner: String::new(),
             priority: Priority::Normal,
+            own_priority: Priority::Normal,
             work,
             durability: Durability::Stored,
             metadata: Metadata::default(),
@@ -81,6 +84,8 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
         jobs.submit(new).await?;
         println!("accepted {id}");
     }
+    // In a later run it may have ended.
+    jobs.set_own_priority("", PREFERRED, Priority::High).await?;
     cancel_long_job(&jobs).await?;
     let all = Page { limit: 100, newest_first: false, ..Page::default() };
     for job in jobs.list("", all).await? {

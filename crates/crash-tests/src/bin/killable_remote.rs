@@ -98,6 +98,7 @@ async fn run(folder: PathBuf, name: &str, urls: &str, word: &str) -> Result<()> 
         id: ID.into(),
         owner: String::new(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new(model, request))),
         durability: Durability::Stored,
         metadata: Metadata::default(),

@@ -94,7 +94,7 @@ async fn killed_at_every_fail_point_it_resumes() {
             FailPoint::LatentsKept => 5,
             FailPoint::ImagesKept => 9,
             FailPoint::Made | FailPoint::Placed | FailPoint::Completed => 2,
-            FailPoint::Cancelled | FailPoint::Recovered => 1,
+            FailPoint::Reordered | FailPoint::Cancelled | FailPoint::Recovered => 1,
             // Points of a provider's job: `killed_remote.rs`.
             FailPoint::RemoteAsking | FailPoint::RemoteAsked | FailPoint::RemoteStarted | FailPoint::RemoteFetched => continue,
         };

@@ -195,12 +195,12 @@ impl Dispatcher {
     /// Queues a job, and returns its number; [`Self::next`] hands it out.
     pub(crate) fn push(
         &self,
-        (id, owner, priority, model): (&str, &str, Priority, Option<&str>),
+        (id, owner, (priority, own_priority), model): (&str, &str, (Priority, Priority), Option<&str>),
         backends: BackendSet,
         place: Option<Reservation>,
     ) -> Result<u64, PushError> {
         let (id, owner, model) = (id.to_owned(), owner.to_owned(), model.map(str::to_owned));
-        let entry = Entry { number: 0, id, owner, priority, model, backends, handed_in: (self.now)() };
+        let entry = Entry { number: 0, id, owner, priority, own_priority, model, backends, handed_in: (self.now)() };
         self.queue.push(entry, place)
     }
 
@@ -291,6 +291,11 @@ impl Dispatcher {
 
     pub(crate) fn metrics(&self) -> JobMetrics {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets a waiting job's priority among its owner's jobs.
+    pub(crate) fn set_own_priority(&self, number: u64, priority: Priority) {
+        self.queue.set_own_priority(number, priority);
     }
 
     /// Removes a waiting job; false if it runs or is gone.

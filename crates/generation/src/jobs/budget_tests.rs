@@ -90,6 +90,7 @@ async fn submit_all(jobs: &Jobs, round: &'static str) -> Vec<String> {
             id: format!("{round}-{index}"),
             owner: String::new(),
             priority: Priority::Normal,
+            own_priority: Priority::Normal,
             work: Work::Video(VideoSpec::Remote(RemoteVideoSpec::new("endless", request))),
             durability: Durability::Stored,
             metadata: Metadata::default(),

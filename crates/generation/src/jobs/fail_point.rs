@@ -9,6 +9,8 @@ use std::{fmt, io, sync::Arc};
 pub enum FailPoint {
     /// A job is in the store, and its caller does not know yet.
     Inserted,
+    /// A waiting job's own priority is persisted, and the queue has the old order.
+    Reordered,
     /// A job is persisted as running, and the device has done nothing.
     Started,
     /// A job's progress is persisted.
@@ -39,8 +41,9 @@ pub enum FailPoint {
 
 impl FailPoint {
     /// All points, in the order in which a job reaches them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Inserted,
+        Self::Reordered,
         Self::Started,
         Self::Progressed,
         Self::LatentsKept,

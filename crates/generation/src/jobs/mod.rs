@@ -30,6 +30,7 @@ mod placing;
 mod provider_counts;
 mod record;
 mod remote;
+mod reordering;
 mod retention;
 mod routing;
 mod scratch;
@@ -52,7 +53,7 @@ pub use self::{
     provider_counts::ProviderMetrics,
     record::{
         Artifact, Cancelled, Delivery, Durability, HeldVideo, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, NativeVideo,
-        NewJob, Outcome, Page, RemoteJob,
+        NewJob, Outcome, Page, RemoteJob, Reordered,
     },
     retention::Retention,
     routing::{Overflow, Routing},

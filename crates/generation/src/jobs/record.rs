@@ -25,8 +25,10 @@ pub struct NewJob {
     pub id: String,
     /// The owner: the name of an API key; empty if there are no keys.
     pub owner: String,
-    /// The priority.
+    /// The priority of its owner's jobs among those of all owners.
     pub priority: Priority,
+    /// Its priority among its owner's jobs.
+    pub own_priority: Priority,
     /// The work.
     pub work: Work,
     /// Whether it outlives its caller.
@@ -98,8 +100,10 @@ pub struct Job {
     pub id: String,
     /// The owner.
     pub owner: String,
-    /// The priority.
+    /// The priority of its owner's jobs among those of all owners.
     pub priority: Priority,
+    /// Its priority among its owner's jobs.
+    pub own_priority: Priority,
     /// The state.
     pub state: JobState,
     /// When it was accepted.
@@ -330,7 +334,7 @@ pub struct JobEvent {
     pub id: i64,
     /// When.
     pub at: SystemTime,
-    /// "queued", "routed" (with the provider's model that makes it instead of a local one), "started", "remote" (with the provider and its
+    /// "queued", "priority" (with the new one), "routed" (with the provider's model that makes it instead of a local one), "started", "remote" (with the provider and its
     /// id of the job), "progress", "part", "requeued", "completed", "failed" or "cancelled".
     pub kind: String,
     /// Details.
@@ -364,6 +368,17 @@ pub enum Cancelled {
     /// It had already ended.
     Finished(Job),
     /// It is cancelled now.
+    Done(Job),
+}
+
+/// The result of a request to change a job's own priority.
+#[derive(Clone, Debug)]
+pub enum Reordered {
+    /// There is no such job, or it belongs to another owner.
+    Unknown,
+    /// It no longer waits.
+    NotWaiting(Job),
+    /// It has that priority now.
     Done(Job),
 }
 

@@ -259,7 +259,7 @@ impl Jobs {
     }
 
     /// The owner's job, with the store that has it.
-    async fn find(&self, owner: &str, id: &str) -> Result<Option<(&dyn JobStore, Job)>, StoreError> {
+    pub(super) async fn find(&self, owner: &str, id: &str) -> Result<Option<(&dyn JobStore, Job)>, StoreError> {
         let stores: [&dyn JobStore; 2] = [&self.inner.held, self.inner.stored.as_ref()];
         for store in stores {
             if let Some(job) = store.get(owner, id).await? {

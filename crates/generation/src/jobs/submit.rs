@@ -133,11 +133,12 @@ impl Jobs {
         let (converted, work) = converted.await?;
         let new = NewJob { work, ..new };
         let Some(work) = converted.and_then(|spec| self.relaxed(spec)) else { return Ok(ControlFlow::Continue(new)) };
-        let NewJob { id, owner, priority, work: _, durability, metadata, idempotency, callback_url } = &new;
+        let NewJob { id, owner, priority, own_priority, work: _, durability, metadata, idempotency, callback_url } = &new;
         let remote_job = NewJob {
             id: id.clone(),
             owner: owner.clone(),
             priority: *priority,
+            own_priority: *own_priority,
             work,
             durability: durability.clone(),
             metadata: metadata.clone(),
@@ -247,7 +248,8 @@ impl Jobs {
         let (id, owner) = (new.id.clone(), new.owner.clone());
         let provider = new.work.remote().map(|spec| spec.provider().to_owned());
         let model = new.work.model().map(str::to_owned);
-        let queued = QueuedJob { id, owner, priority: new.priority, parts: new.work.parts(), provider, model };
+        let (priority, own_priority) = (new.priority, new.own_priority);
+        let queued = QueuedJob { id, owner, priority, own_priority, parts: new.work.parts(), provider, model };
         ActiveJob::new(queued, new.durability.clone(), self.inner.dispatcher.estimate(&new.work, backends))
     }
 

@@ -37,7 +37,8 @@ pub(super) fn enqueue(inner: &Arc<Inner>, mut job: ActiveJob, backends: BackendS
     let id = job.queued.id.clone();
     // Locked until the job is registered, because its turn may come at once.
     let mut active = inner.active.lock();
-    let queued = (id.as_str(), job.queued.owner.as_str(), job.queued.priority, job.queued.model.as_deref());
+    let priorities = (job.queued.priority, job.queued.own_priority);
+    let queued = (id.as_str(), job.queued.owner.as_str(), priorities, job.queued.model.as_deref());
     match inner.dispatcher.push(queued, backends, place) {
         Ok(number) => job.number = number,
         Err(PushError::Closed | PushError::Lost | PushError::Full { .. } | PushError::OwnerFull { .. }) => {

@@ -36,6 +36,7 @@ pub(crate) async fn hold(jobs: &Jobs, work: Work, output: Option<VideoOutput>) -
         id: format!("held_{}", LAST.fetch_add(1, Ordering::Relaxed)),
         owner: String::new(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         work,
         durability: Durability::Held { video: output.map(|output| HeldVideo { output, folder: None }) },
         metadata: generation::jobs::Metadata::default(),

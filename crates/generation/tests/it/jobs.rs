@@ -45,6 +45,7 @@ pub(crate) fn image_job(id: &str, prompt: &str) -> NewJob {
         id: id.into(),
         owner: String::new(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         work: Work::Image(spec(prompt)),
         durability: Durability::Stored,
         metadata: metadata(),

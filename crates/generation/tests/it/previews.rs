@@ -126,6 +126,7 @@ async fn a_stored_jobs_owner_sees_previews_and_can_cancel_meanwhile() {
         id: "img_1".into(),
         owner: "anna".into(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         work: Work::Image(spec(&info, "a boat on the sea at noon", 150)),
         durability: Durability::Stored,
         metadata: Metadata::default(),

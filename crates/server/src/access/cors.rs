@@ -17,7 +17,7 @@ use actix_web::{
 
 use super::origins::AllowedOrigins;
 
-const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
 
 /// Request headers that a page may send beside the CORS-safelisted ones.
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, X-Request-Id";

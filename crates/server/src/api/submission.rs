@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web::Bytes};
 use generation::{
-    BackendError, CancelSwitch,
+    BackendError, CancelSwitch, Priority,
     jobs::{Durability, HeldJob, HeldOutput, HeldResult, HeldVideo, Idempotency, Metadata, NewJob, Submitted, Work},
 };
 use tokio::sync::{oneshot, watch};
@@ -24,6 +24,8 @@ pub(crate) struct Submission {
     pub(crate) caller: Caller,
     idempotency: Option<Idempotency>,
     pub(crate) callback_url: Option<String>,
+    /// The job's priority among the caller's jobs.
+    pub(crate) own_priority: Priority,
     /// Whether the request names this machine as the maker: then the job never overflows to a service.
     pub(crate) stays_here: bool,
 }
@@ -31,19 +33,25 @@ pub(crate) struct Submission {
 impl Submission {
     /// A submission by a request with this body.
     pub(crate) async fn by(caller: Caller, request: &HttpRequest, body: &Bytes) -> Result<Self, Problem> {
-        Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None, stays_here: false })
+        Ok(Self {
+            caller,
+            idempotency: idempotency::of(request, body).await?,
+            callback_url: None,
+            own_priority: Priority::Normal,
+            stays_here: false,
+        })
     }
 
     /// A submission by a request that is identified otherwise than by its body as sent.
     pub(crate) fn identified(caller: Caller, idempotency: Option<Idempotency>) -> Self {
-        Self { caller, idempotency, callback_url: None, stays_here: false }
+        Self { caller, idempotency, callback_url: None, own_priority: Priority::Normal, stays_here: false }
     }
 
     /// A submission by a request whose name is not in `Idempotency-Key`: requests with one name make one job, whatever else they say. No
     /// value of that header contains a space, so the two kinds of names never collide.
     pub(crate) fn named(caller: Caller, kind: &str, name: &str) -> Self {
         let idempotency = Some(Idempotency { key: format!("{kind} {name}"), fingerprint: kind.to_owned() });
-        Self { caller, idempotency, callback_url: None, stays_here: false }
+        Self { caller, idempotency, callback_url: None, own_priority: Priority::Normal, stays_here: false }
     }
 
     /// The stored job of an earlier identical request.
@@ -82,9 +90,9 @@ impl Submission {
     }
 
     fn job(self, id: String, work: Work, durability: Durability, metadata: JobMetadata) -> NewJob {
-        let Self { caller: Caller { owner, priority }, idempotency, callback_url, stays_here: _ } = self;
+        let Self { caller: Caller { owner, priority }, idempotency, callback_url, own_priority, stays_here: _ } = self;
         let metadata = Metadata { request: remake::request(&work), ..metadata.into() };
-        NewJob { id, owner, priority, work, durability, metadata, idempotency, callback_url }
+        NewJob { id, owner, priority, own_priority, work, durability, metadata, idempotency, callback_url }
     }
 }
 

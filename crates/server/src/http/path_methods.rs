@@ -45,6 +45,16 @@ impl PathMethods {
         self.with(&["POST"], web::post().to(handler))
     }
 
+    /// Adds PATCH.
+    pub(crate) fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.with(&["PATCH"], web::patch().to(handler))
+    }
+
     /// Adds DELETE.
     pub(crate) fn delete<F, Args>(self, handler: F) -> Self
     where

@@ -31,6 +31,7 @@ mod openai_repeats;
 mod openai_video_files;
 mod openai_videos;
 mod ops;
+mod own_priorities;
 mod priorities;
 mod remote;
 mod request_names;

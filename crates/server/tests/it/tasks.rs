@@ -162,7 +162,7 @@ async fn unknown_tasks_are_404_in_both_error_formats() {
     let (status, body) = server.ask(Method::GET, "/api/v1/nothing", None).await;
     assert_eq!((status.as_u16(), &body["detail"], &body["error"]["code"]), (404, &json!("Not Found"), &json!("HTTP_ERROR")));
     let answer = reqwest::Client::new().post(server.url("/api/v1/tasks/a")).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), &answer.headers()["allow"]), (405, &"GET, HEAD, DELETE, OPTIONS".parse().unwrap()));
+    assert_eq!((answer.status().as_u16(), &answer.headers()["allow"]), (405, &"GET, HEAD, PATCH, DELETE, OPTIONS".parse().unwrap()));
     assert_eq!(answer.json::<Value>().await.unwrap()["error"]["message"], "Method Not Allowed");
 }
 

@@ -10,12 +10,15 @@
 //! A job whose model is not loaded is passed over by jobs of loaded models, so that models are not swapped for every job. This is bounded
 //! ([`MAX_PASSED`], [`MAX_PASSED_FOR`]): then a loaded model is evicted for it, so no job starves.
 //!
-//! Order: the highest priority first; then the owner who has had the least backend time; then the oldest job. An owner's time counts from
-//! when they last had no job here. An owner who returns starts level with the present owner who has had least, so turns cannot be saved up
-//! while away, and nobody can keep others waiting with many jobs. (This is start-time fair queueing, as networks use it for packets.)
+//! Order: the highest priority first; then the owner who has had the least backend time, and among equals the one whose oldest job is older;
+//! then, of that owner's jobs, the highest own priority, and the oldest. So an owner's priorities order their own jobs and no others'. An
+//! owner's time counts from when they last had no job here. An owner who returns starts level with the present owner who has had least, so
+//! turns cannot be saved up while away, and nobody can keep others waiting with many jobs. (This is start-time fair queueing, as networks use
+//! it for packets.)
 
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::{
     cmp::Reverse,
@@ -24,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::turns::Oldest;
 use crate::{backend::Readiness, work::Priority};
 
 /// How many recent jobs the estimate of waiting times averages.
@@ -45,7 +49,10 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     /// Its owner.
     pub(crate) owner: String,
+    /// The priority of its owner's jobs among those of all owners.
     pub(crate) priority: Priority,
+    /// Its priority among its owner's jobs.
+    pub(crate) own_priority: Priority,
     /// The local model that makes it, if it names one.
     pub(crate) model: Option<String>,
     /// The backends that accept it.
@@ -257,6 +264,13 @@ impl Queue {
         }
     }
 
+    /// Sets a waiting job's priority among its owner's jobs; one that runs or is gone has none.
+    pub(crate) fn set_own_priority(&self, number: u64, priority: Priority) {
+        if let Some(entry) = self.lock().waiting.iter_mut().find(|entry| entry.number == number) {
+            entry.own_priority = priority;
+        }
+    }
+
     /// Removes a waiting job; false if it runs or is gone.
     pub(crate) fn remove(&self, number: u64) -> bool {
         let mut state = self.lock();
@@ -356,13 +370,17 @@ impl Queue {
         }
         let mut order = Vec::with_capacity(state.waiting.len());
         for priority in Priority::ALL.into_iter().rev() {
-            // Each owner's jobs in order of arrival.
+            // Each owner's jobs in the order in which they are served.
             let mut of: BTreeMap<&str, VecDeque<(usize, &Entry)>> = BTreeMap::new();
             for (place, entry) in state.waiting.iter().enumerate().filter(|(_, entry)| entry.priority == priority) {
                 of.entry(entry.owner.as_str()).or_default().push_back((place, entry));
             }
+            for jobs in of.values_mut() {
+                // A stable sort keeps the oldest of equals first.
+                jobs.make_contiguous().sort_by_key(|(_, entry)| Reverse(entry.own_priority));
+            }
             let had = |served: &BTreeMap<String, Duration>, owner: &str| served.get(owner).copied().unwrap_or_default();
-            let first = |jobs: &VecDeque<(usize, &Entry)>| jobs.front().map(|(place, _)| *place);
+            let first = |jobs: &VecDeque<(usize, &Entry)>| jobs.iter().map(|(place, _)| *place).min();
             let mut turns: BinaryHeap<_> =
                 of.iter().filter_map(|(owner, jobs)| Some(Reverse((had(&served, owner), first(jobs)?, *owner)))).collect();
             while let Some(Reverse((_, _, owner))) = turns.pop() {
@@ -396,8 +414,9 @@ impl State {
     /// The index of a local backend's next job, and the model to load meanwhile.
     fn next_of(&mut self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> (Option<usize>, Option<Wanted>) {
         let had = |entry: &Entry| self.served.get(&entry.owner).copied().unwrap_or_default();
-        let turn = |entry: &Entry| (Reverse(entry.priority), had(entry));
         let open = || self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
+        let oldest = Oldest::of(open());
+        let turn = |entry: &Entry| (Reverse(entry.priority), had(entry), oldest.place(entry), Reverse(entry.own_priority));
         // `min_by_key` returns the first of equal elements, which is the oldest.
         let Some((first, entry)) = open().min_by_key(|(_, entry)| turn(entry)) else { return (None, None) };
         let standing = readiness(entry);
@@ -405,8 +424,9 @@ impl State {
             return (Some(first), None);
         }
         // No job of lower priority starts meanwhile: it might occupy the backend for long.
-        let priority = entry.priority;
-        let ready = open().filter(|(_, entry)| entry.priority == priority && readiness(entry) == Readiness::Ready);
+        let is_as_urgent =
+            |other: &Entry| other.priority == entry.priority && (other.owner != entry.owner || other.own_priority >= entry.own_priority);
+        let ready = open().filter(|(_, other)| is_as_urgent(other) && readiness(other) == Readiness::Ready);
         let instead = ready.min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index);
         match standing {
             Readiness::Ready | Readiness::Loading => (instead, None),
@@ -434,9 +454,11 @@ impl State {
         for (_, owner, _) in self.running.iter().filter(|(.., running)| *running == backend) {
             *has.entry(owner).or_default() += 1;
         }
-        let open = self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
-        let turn = |entry: &Entry| (Reverse(entry.priority), has.get(entry.owner.as_str()).copied().unwrap_or_default());
-        open.min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index)
+        let open = || self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
+        let oldest = Oldest::of(open());
+        let has = |entry: &Entry| has.get(entry.owner.as_str()).copied().unwrap_or_default();
+        let turn = |entry: &Entry| (Reverse(entry.priority), has(entry), oldest.place(entry), Reverse(entry.own_priority));
+        open().min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index)
     }
 
     fn release(&mut self, part: Part, owner: &str) {

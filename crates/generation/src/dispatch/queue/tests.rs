@@ -1,4 +1,4 @@
-//! The order of jobs of several models.
+//! The order of jobs of several models, and of several owners.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
@@ -38,6 +38,7 @@ fn entry(number: usize, owner: &str, model: &str, now: Instant) -> Entry {
         id: number.to_string(),
         owner: owner.to_owned(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         model: Some(model.to_owned()),
         backends: BackendSet::from_iter([0]),
         handed_in: now,
@@ -108,6 +109,67 @@ fn no_less_urgent_job_begins_while_the_model_of_a_more_urgent_one_is_loaded() {
     let NextJob { entry: None, load: Some(load) } = queue.take(0, now, is_a) else { panic!("the less urgent one begins") };
     assert_eq!(load, Wanted { model: Some("b".into()), may_swap: true });
     let loading = |entry: &Entry| if entry.model.as_deref() == Some("a") { Readiness::Ready } else { Readiness::Loading };
+    assert_eq!(queue.take(0, now, loading), NextJob::default());
+    assert_eq!(queue.take(0, now, |_| Readiness::Ready).entry.unwrap().id, "1");
+}
+
+/// Owners with a job each in turn: 0 is x's, 1 is y's, 2 is x's, and so on.
+fn alternating(count: usize, now: Instant) -> Queue {
+    let queue = Queue::new(64, 64, []);
+    for number in 0..count {
+        queue.push(entry(number, ["x", "y"][number % 2], "a", now), None).unwrap();
+    }
+    queue
+}
+
+/// The order that is forecast, and the one in which the jobs are served.
+fn orders(queue: &Queue, now: Instant) -> (Vec<u64>, Vec<usize>) {
+    // Numbers count from 1, and the tests' ids from 0.
+    let forecast = queue.order().into_iter().map(|(number, _)| number - 1).collect();
+    // As long as the forecast assumes while nothing was measured.
+    (forecast, served(queue, FIRST_GUESS, now).0)
+}
+
+#[test]
+fn an_owners_priorities_order_their_own_jobs_and_no_others() {
+    let now = Instant::now();
+    let queue = alternating(8, now);
+    assert_eq!(orders(&queue, now).0, [0, 1, 2, 3, 4, 5, 6, 7]);
+    let queue = alternating(8, now);
+    queue.set_own_priority(7, Priority::High);
+    queue.set_own_priority(1, Priority::Low);
+    queue.set_own_priority(99, Priority::High);
+    let (forecast, served) = orders(&queue, now);
+    // Of x's jobs 0, 2, 4 and 6 the last is first, and the first is last; y's are where they were.
+    assert_eq!(forecast, [6, 1, 2, 3, 4, 5, 0, 7]);
+    assert_eq!(served, [6, 1, 2, 3, 4, 5, 0, 7]);
+}
+
+#[test]
+fn many_urgent_jobs_of_one_owner_delay_no_other_owner() {
+    let now = Instant::now();
+    let queue = Queue::new(64, 64, []);
+    for number in 0..10 {
+        queue.push(Entry { own_priority: Priority::High, ..entry(number, "x", "a", now) }, None).unwrap();
+    }
+    queue.push(entry(10, "y", "a", now), None).unwrap();
+    let (forecast, served) = orders(&queue, now);
+    assert_eq!((forecast[1], served[1]), (10, 10), "{forecast:?} {served:?}");
+    // The operator's priority of an owner's jobs still comes before all of them.
+    let queue = Queue::new(64, 64, []);
+    queue.push(Entry { own_priority: Priority::High, ..entry(0, "x", "a", now) }, None).unwrap();
+    queue.push(Entry { priority: Priority::High, own_priority: Priority::Low, ..entry(1, "y", "a", now) }, None).unwrap();
+    assert_eq!(orders(&queue, now), (vec![1, 0], vec![1, 0]));
+}
+
+#[test]
+fn an_urgent_job_is_passed_by_no_less_urgent_one_of_its_owner_while_its_model_is_loaded() {
+    let (queue, now) = (Queue::new(8, 8, []), Instant::now());
+    queue.push(entry(0, "x", "a", now), None).unwrap();
+    queue.push(Entry { own_priority: Priority::High, ..entry(1, "x", "b", now) }, None).unwrap();
+    queue.push(entry(2, "y", "a", now), None).unwrap();
+    let loading = |entry: &Entry| if entry.model.as_deref() == Some("a") { Readiness::Ready } else { Readiness::Loading };
+    assert_eq!(queue.take(0, now, loading).entry.unwrap().id, "2", "another owner's job");
     assert_eq!(queue.take(0, now, loading), NextJob::default());
     assert_eq!(queue.take(0, now, |_| Readiness::Ready).entry.unwrap().id, "1");
 }

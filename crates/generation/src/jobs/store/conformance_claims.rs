@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     jobs::{
-        record::{Cancelled, JobErrorKind, NewJob},
+        record::{Cancelled, JobErrorKind, NewJob, Reordered},
         spend::Charge,
         state::JobState,
     },
@@ -168,6 +168,30 @@ pub(super) async fn a_released_attempt_does_not_count_as_idle(store: &Store, _cl
         assert_eq!((last.kind.as_str(), last.data), ("requeued", json!({"reason": "a reason"})));
         assert_eq!(get(store, "x").await.attempts, attempt);
     }
+}
+
+pub(super) async fn a_waiting_jobs_own_priority_changes_and_survives_a_restart(store: &Store, clock: &Clock) {
+    insert(store, new_job("x")).await;
+    insert(store, NewJob { own_priority: Priority::Low, ..new_job("y") }).await;
+    assert_eq!((get(store, "x").await.own_priority, get(store, "y").await.own_priority), (Priority::Normal, Priority::Low));
+    clock.advance(Duration::from_secs(1));
+    let Reordered::Done(job) = store.set_own_priority("a", "x", Priority::High).await.unwrap() else { panic!("it waits") };
+    assert_eq!((job.own_priority, job.priority, job.updated_at), (Priority::High, Priority::High, clock.now()));
+    let last = store.events("a", "x", 0, 100).await.unwrap().unwrap().pop().unwrap();
+    assert_eq!((last.kind.as_str(), last.data), ("priority", json!({"priority": "high"})));
+    for (owner, id) in [("b", "x"), ("a", "z")] {
+        assert!(matches!(store.set_own_priority(owner, id, Priority::Low).await.unwrap(), Reordered::Unknown));
+    }
+    let waiting = store.recover().await.unwrap();
+    let own: Vec<_> = waiting.iter().map(|job| (job.id.as_str(), job.own_priority)).collect();
+    assert_eq!(own, [("x", Priority::High), ("y", Priority::Low)]);
+    claim(store, "x").await.unwrap();
+    assert!(matches!(store.cancel("a", "y").await.unwrap(), Cancelled::Done(_)));
+    for (id, own) in [("x", Priority::High), ("y", Priority::Low)] {
+        let outcome = store.set_own_priority("a", id, Priority::Normal).await.unwrap();
+        assert!(matches!(outcome, Reordered::NotWaiting(job) if job.own_priority == own), "{id}");
+    }
+    assert_eq!(kinds(store, "x").await, ["queued", "priority", "started"]);
 }
 
 pub(super) async fn running_jobs_wait_again_after_a_restart(store: &Store, _clock: &Clock) {

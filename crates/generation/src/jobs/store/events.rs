@@ -10,6 +10,7 @@ use crate::{
         record::{JobError, JobErrorKind, RemoteJob},
         state::{JobState, Transition},
     },
+    work::Priority,
 };
 
 /// Why a job that ran when the program exited waits again.
@@ -31,7 +32,7 @@ pub(super) fn announces(kind: &str) -> Option<JobState> {
     match kind {
         "queued" | "requeued" => Some(JobState::Queued),
         "started" => Some(JobState::Running),
-        "progress" | "part" | "routed" | "remote" => None,
+        "progress" | "part" | "priority" | "routed" | "remote" => None,
         end => end.parse().ok(),
     }
 }
@@ -44,6 +45,11 @@ pub(super) fn attempt(attempt: u32) -> Value {
 /// The data of "requeued".
 pub(super) fn reason(reason: &str) -> Value {
     json!({ "reason": reason })
+}
+
+/// The data of "priority".
+pub(super) fn priority(priority: Priority) -> Value {
+    json!({ "priority": priority.name() })
 }
 
 /// The data of "routed": the model that makes a job instead of a local one.

@@ -30,7 +30,7 @@ use crate::{
     jobs::{
         error::{StoreError, SubmitError},
         month::Month,
-        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page, Reordered},
         spend::{Booking, Charge, Usage},
         state::JobState,
     },
@@ -65,8 +65,10 @@ pub struct QueuedJob {
     pub id: String,
     /// The owner.
     pub owner: String,
-    /// The priority.
+    /// The priority of its owner's jobs among those of all owners.
     pub priority: Priority,
+    /// Its priority among its owner's jobs.
+    pub own_priority: Priority,
     /// The number of images or scenes in which progress is counted.
     pub parts: u32,
     /// The provider that makes it; `None` for local work.
@@ -191,6 +193,9 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
 
     /// Cancels an owner's job, unless it has ended. If a provider has it, the provider has to be told too ([`Self::pending_cancels`]).
     async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError>;
+
+    /// Sets a waiting job's priority among its owner's jobs, and announces it.
+    async fn set_own_priority(&self, owner: &str, id: &str, priority: Priority) -> Result<Reordered, StoreError>;
 
     /// The cancelled jobs whose providers have not been told yet, the oldest first.
     async fn pending_cancels(&self) -> Result<Vec<PendingCancel>, StoreError>;

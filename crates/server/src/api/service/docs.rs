@@ -71,6 +71,7 @@ use crate::{
         crate::api::tasks::handlers::list,
         crate::api::tasks::handlers::show,
         crate::api::tasks::handlers::cancel,
+        crate::api::tasks::priority::change,
         crate::api::tasks::events::of_task::events,
         crate::api::tasks::events::of_all::all_events,
         crate::api::tasks::thumbnail::thumbnail,
@@ -324,7 +325,7 @@ fn render_all(answers: &mut BTreeMap<String, RefOr<Response>>, name: &str, rende
 /// All operations, each with its path.
 fn operations(api: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
     api.paths.paths.iter_mut().flat_map(|(path, item)| {
-        let methods = [&mut item.get, &mut item.post, &mut item.delete].into_iter();
+        let methods = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter();
         methods.flatten().map(move |operation| (path.as_str(), operation))
     })
 }

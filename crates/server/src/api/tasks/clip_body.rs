@@ -5,7 +5,7 @@
 
 use diffusion_core::{imaging::Camera, weights::VaeChoice};
 use generation::{
-    Limits,
+    Limits, Priority,
     limits::SHARE,
     video::{ClipRequest, ClipRules, ClipSpec, FpsRequest, RepaintSpec},
 };
@@ -14,7 +14,10 @@ use image::RgbImage;
 use remote_providers::{InputImage, VideoRequest};
 
 use crate::{
-    api::images::loras_body::{LORA, loras, loras_schema},
+    api::{
+        images::loras_body::{LORA, loras, loras_schema},
+        tasks::priority,
+    },
     http::{Problem, RequestNotes},
     inputs::{Body, EXAMPLE_IMAGE, TypeFault, body_table, check_callback, random_seed},
     state::{Maker, Services, TasksSettings},
@@ -43,6 +46,9 @@ pub(crate) struct Clip {
     optimize_prompt: Option<bool>,
     service: Option<String>,
     model: Option<String>,
+    priority: Option<String>,
+    /// The task's priority among the caller's tasks.
+    pub(crate) own_priority: Priority,
     pub(crate) callback_url: Option<String>,
 }
 
@@ -89,6 +95,8 @@ body_table! {
         loras: Other(loras_schema, |r, fields, name| r.clip.loras = loras(fields, name)).inside(|| LORA.facts()),
         /// The autoencoder of that model: `full`, or `tiny` (TAESD), where it has one. A service takes none.
         vae: Text(|r| &mut r.clip.vae).one_of(|| VaeChoice::ALL.map(VaeChoice::name).to_vec()),
+        /// Its priority among your waiting tasks: a higher one is served first. It does not pass the tasks of other keys.
+        priority: Text(|r| &mut r.priority).one_of(priority::names).or(|| "normal".into()),
         /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
         callback_url: Text(|r| &mut r.callback_url),
     }
@@ -124,6 +132,7 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, 
     if body.request.optimize_prompt == Some(true) {
         body.look(|fields| fields.value_fault("optimize_prompt", NO_OPTIMIZER));
     }
+    body.request.own_priority = priority::of(&mut body, |clip| clip.priority.as_deref());
     let (maker, unserved) = maker(&mut body, services)?;
     if matches!(maker, Maker::Remote(_)) {
         let clip = &body.request.clip;

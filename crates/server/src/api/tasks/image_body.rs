@@ -4,7 +4,7 @@
 
 use diffusion_core::imaging::{Part, resized_part};
 use generation::{
-    ControlRequest, FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo,
+    ControlRequest, FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo, Priority,
     limits::{SHARE, SIDE_MULTIPLE},
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
@@ -17,7 +17,10 @@ use crate::{
             controls_body::{Controls, control_rows},
             generate_body::{image_rows, one_image_row},
         },
-        tasks::clip_body::{DEFAULT_SIZE, NO_OPTIMIZER},
+        tasks::{
+            clip_body::{DEFAULT_SIZE, NO_OPTIMIZER},
+            priority,
+        },
     },
     http::{Problem, RequestNotes},
     inputs::{Body, EXAMPLE_IMAGE, Holds, Row, TypeFault, body_table, check_callback, random_seed, rows},
@@ -55,6 +58,9 @@ pub(crate) struct Image {
     /// The given picture, as the caller names or sends it.
     pub(crate) source: Option<String>,
     optimize_prompt: Option<bool>,
+    priority: Option<String>,
+    /// The task's priority among the caller's tasks.
+    pub(crate) own_priority: Priority,
     pub(crate) callback_url: Option<String>,
 }
 
@@ -153,9 +159,11 @@ const SETTINGS: [Row<Image>; 6] = rows! { Image;
     steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps),
 };
 
-const TASK: [Row<Image>; 2] = rows! { Image;
+const TASK: [Row<Image>; 3] = rows! { Image;
     /// true is refused: this server does not rewrite prompts.
     optimize_prompt: Truth(|r| &mut r.optimize_prompt),
+    /// Its priority among your waiting tasks: a higher one is served first. It does not pass the tasks of other keys.
+    priority: Text(|r| &mut r.priority).one_of(priority::names).or(|| "normal".into()),
     /// Where to post the job's result, signed as Standard Webhooks: a public http or https address.
     callback_url: Text(|r| &mut r.callback_url),
 };
@@ -172,6 +180,7 @@ pub(crate) fn parse(body: &[u8], wants_image: bool, guard: &Guard) -> Result<Bod
     if body.request.optimize_prompt == Some(true) {
         body.look(|fields| fields.value_fault("optimize_prompt", NO_OPTIMIZER));
     }
+    body.request.own_priority = priority::of(&mut body, |image| image.priority.as_deref());
     let quality = body.request.quality.take();
     let steps = quality.as_deref().and_then(|quality| QUALITIES.into_iter().find(|(name, _)| *name == quality));
     if quality.is_some() && steps.is_none() {

@@ -121,6 +121,7 @@ async fn try_respond(
             let guard = state.guard.clone();
             let mut image = offload(bytes.len(), move || image_body::parse(&bytes, wants_image, &guard)).await??;
             submission.callback_url = image.request.callback_url.take();
+            submission.own_priority = image.request.own_priority;
             let is_kept = is_async || submission.is_recoverable();
             let Submitted { job, replayed, .. } = submit(request, image, &base_url, submission, state).await?;
             (job, replayed, is_kept)

@@ -20,6 +20,7 @@ pub(crate) mod image_body;
 pub(crate) mod images;
 mod list_query;
 pub(crate) mod metadata;
+pub(crate) mod priority;
 pub(crate) mod problems;
 mod summary_wire;
 pub(crate) mod task_summary;
@@ -47,7 +48,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(path("/api/v1/events").get(events::of_all::all_events))
         .service(path("/api/v1/tasks/{id}/events").get(events::of_task::events))
         .service(path("/api/v1/tasks/{id}/thumbnail").get(thumbnail::thumbnail))
-        .service(path("/api/v1/tasks/{id}").get(handlers::show).delete(handlers::cancel))
+        .service(path("/api/v1/tasks/{id}").get(handlers::show).patch(priority::change).delete(handlers::cancel))
         .service(path("/api/v1/bundle").get(bundle::bundle))
         .service(path("/files/{job}/{name}").get(files::file));
 }

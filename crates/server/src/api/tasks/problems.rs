@@ -25,6 +25,16 @@ pub(crate) fn task_ended(id: &str, state: JobState) -> Problem {
     Problem::new(StatusCode::CONFLICT, "task_ended", format!("Task {id} {ended}"))
 }
 
+/// The task no longer waits, so that its priority means nothing.
+pub(crate) fn task_not_waiting(id: &str, state: JobState) -> Problem {
+    match state {
+        JobState::Queued | JobState::Running => {
+            Problem::new(StatusCode::CONFLICT, "task_not_waiting", format!("Task {id} runs already; only a waiting task has a priority"))
+        }
+        JobState::Completed | JobState::Failed | JobState::Cancelled => task_ended(id, state),
+    }
+}
+
 /// The awaited task was cancelled.
 pub(crate) fn task_cancelled(id: &str) -> Problem {
     Problem::new(StatusCode::GONE, "task_cancelled", format!("Task {id} has been cancelled"))

@@ -41,7 +41,7 @@ pub(crate) fn about(job: &Job, links: Links<'_>) -> TaskAbout {
         width: outcome.map(|outcome| outcome.width).or(about.width),
         height: outcome.map(|outcome| outcome.height).or(about.height),
         seed: seed(job),
-        priority: job.priority.into(),
+        priority: job.own_priority.into(),
         frames: frames.or(about.frames),
         duration_seconds: made.or(about.seconds).map(task_view::rounded),
         elapsed_seconds: elapsed(job).map(task_view::rounded),

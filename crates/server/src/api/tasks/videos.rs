@@ -117,6 +117,7 @@ async fn accept(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
         SourceError::Failed(error) => *error,
     })?;
     submission.callback_url = clip.request.callback_url.take();
+    submission.own_priority = clip.request.own_priority;
     let spec = match maker {
         Maker::Local(_) => VideoSpec::Clip(clip.spec(Some(image.image), &state.limits)?),
         Maker::Remote(model) => {

@@ -110,6 +110,7 @@ pub(crate) fn new_job(owner: &str, id: &str, prompt: &str) -> NewJob {
         id: id.to_owned(),
         owner: owner.to_owned(),
         priority: Priority::Normal,
+        own_priority: Priority::Normal,
         work: Work::Image(spec(prompt)),
         durability: Durability::Stored,
         metadata: Metadata::default(),

@@ -23,11 +23,11 @@ use crate::{
     jobs::{
         error::{StoreError, SubmitError},
         month::Month,
-        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page, Reordered},
         spend::{Booking, Charge, Usage},
         state::{JobState, Transition},
     },
-    work::folded,
+    work::{Priority, folded},
 };
 use async_trait::async_trait;
 
@@ -83,6 +83,7 @@ impl JobStore for MemoryStore {
             id: row.job.id.clone(),
             owner: row.job.owner.clone(),
             priority: row.job.priority,
+            own_priority: row.job.own_priority,
             parts: row.job.progress.parts,
             provider: row.job.remote.as_ref().map(|remote| remote.provider.clone()),
             model: row.work.as_ref().and_then(|work| work.model().map(str::to_owned)),
@@ -140,6 +141,16 @@ impl JobStore for MemoryStore {
         let is_cancelled = jobs.cancel(id, now);
         let Some(row) = jobs.row(id) else { return Ok(Cancelled::Unknown) };
         Ok(if is_cancelled { Cancelled::Done(row.view()) } else { Cancelled::Finished(row.view()) })
+    }
+
+    async fn set_own_priority(&self, owner: &str, id: &str, priority: Priority) -> Result<Reordered, StoreError> {
+        let (mut jobs, now) = self.lock();
+        if jobs.owned(owner, id).is_none() {
+            return Ok(Reordered::Unknown);
+        }
+        let is_done = jobs.set_own_priority(id, priority, now);
+        let Some(row) = jobs.row(id) else { return Ok(Reordered::Unknown) };
+        Ok(if is_done { Reordered::Done(row.view()) } else { Reordered::NotWaiting(row.view()) })
     }
 
     async fn pending_cancels(&self) -> Result<Vec<PendingCancel>, StoreError> {

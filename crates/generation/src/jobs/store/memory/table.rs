@@ -26,7 +26,7 @@ use crate::{
             events::{self, LEASE_EXPIRED},
         },
     },
-    work::{Work, WorkSummary},
+    work::{Priority, Work, WorkSummary},
 };
 
 /// How long an ended job is kept.
@@ -207,6 +207,14 @@ impl Jobs {
         is_cancelled
     }
 
+    pub(super) fn set_own_priority(&mut self, id: &str, priority: Priority, now: SystemTime) -> bool {
+        let Some(row) = self.row_mut(id).filter(|row| row.job.state == JobState::Queued) else { return false };
+        (row.job.own_priority, row.job.updated_at) = (priority, now);
+        let number = row.job.number;
+        self.announce(number, "priority", events::priority(priority), now);
+        true
+    }
+
     pub(super) fn fail(&mut self, id: &str, error: &JobError, now: SystemTime) -> bool {
         let has_failed = self.transit(id, Transition::Fail, events::failure(error), now);
         if let Some(row) = self.row_mut(id).filter(|_| has_failed) {
@@ -240,6 +248,7 @@ impl Jobs {
             id: new.id,
             owner: new.owner,
             priority: new.priority,
+            own_priority: new.own_priority,
             state: JobState::Queued,
             created_at: now,
             updated_at: now,

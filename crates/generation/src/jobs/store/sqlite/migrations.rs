@@ -135,6 +135,11 @@ ALTER TABLE jobs ADD COLUMN about TEXT;
 CREATE INDEX jobs_by_search ON jobs (owner, number, state, kind, work_kind, search);
 ";
 
+/// Version 5: a job's priority among its owner's jobs.
+const FIFTH: &str = "
+ALTER TABLE jobs ADD COLUMN own_priority TEXT NOT NULL DEFAULT 'normal' CHECK (own_priority IN ('low', 'normal', 'high'));
+";
+
 /// Migrates a database to this version. A damaged row is no reason to refuse it.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
     // Adding a column makes SQLite check all rows.
@@ -144,7 +149,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migrat
 }
 
 pub(super) fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up_with_hook(FOURTH, older_rows::summarize)])
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD), M::up_with_hook(FOURTH, older_rows::summarize), M::up(FIFTH)])
 }
 
 #[cfg(test)]

@@ -41,10 +41,11 @@ use crate::{
         error::{StoreError, SubmitError},
         folders::{ARTIFACTS, JOURNALS},
         month::Month,
-        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page, Reordered},
         spend::{Booking, Charge, Usage},
         state::JobState,
     },
+    work::Priority,
 };
 
 /// How many reads, and how many writes, occupy a thread at once; one of them has the connection. Hundreds of a provider's jobs start or end
@@ -300,6 +301,11 @@ impl JobStore for SqliteStore {
     async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
         self.write(Synced::Now, move |change| change.cancel(&owner, &id)).await
+    }
+
+    async fn set_own_priority(&self, owner: &str, id: &str, priority: Priority) -> Result<Reordered, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        self.write(Synced::Now, move |change| change.set_own_priority(&owner, &id, priority)).await
     }
 
     async fn pending_cancels(&self) -> Result<Vec<PendingCancel>, StoreError> {

@@ -25,7 +25,7 @@ use crate::{
 
 const COLUMNS: &str = "number, id, owner, state, priority, kind, metadata, created_at, updated_at, started_at, finished_at, attempts,
                        percent, parts, error_kind, error_message, error_retryable, outcome, provider, remote, request, work_kind, prompt,
-                       about";
+                       about, own_priority";
 
 /// Milliseconds since 1970; times out of range are clamped.
 pub(super) fn millis(time: SystemTime) -> i64 {
@@ -85,6 +85,7 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         id,
         owner: reader.get("owner"),
         priority: reader.parse("priority", |word| word.parse().map(Some::<Priority>)).unwrap_or(Priority::Normal),
+        own_priority: reader.parse("own_priority", |word| word.parse().map(Some::<Priority>)).unwrap_or_default(),
         state: reader.parse("state", |word| word.parse().map(Some::<JobState>)).unwrap_or(JobState::Failed),
         created_at: time(reader.get("created_at")),
         updated_at: time(reader.get("updated_at")),

@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreError> {
     // Damaged work names no model; the claim will report it.
     let sql = format!(
-        "SELECT id, owner, priority, parts, provider,
+        "SELECT id, owner, priority, parts, provider, own_priority,
          iif(json_valid(work), coalesce(work ->> '$.pictures.model', work ->> '$.video.scenes.model', work ->> '$.video.animation.model',
                                         work ->> '$.video.clip.model',
                                         iif(json_type(work, '$.upscale') IS NOT NULL, '{UPSCALERS}', NULL)), NULL)
@@ -24,9 +24,10 @@ pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreErr
     );
     let mut select = connection.prepare(&sql)?;
     let read = |row: &Row<'_>| {
-        let priority = row.get_ref(2)?.as_str().ok().and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
-        let (parts, model) = (row.get(3).unwrap_or(1), row.get(5).unwrap_or_default());
-        Ok(QueuedJob { id: row.get(0)?, owner: row.get(1)?, priority, parts, provider: row.get(4)?, model })
+        let priority = |column| row.get_ref(column).ok()?.as_str().ok()?.parse::<Priority>().ok();
+        let (priority, own_priority) = (priority(2).unwrap_or_default(), priority(5).unwrap_or_default());
+        let (parts, model) = (row.get(3).unwrap_or(1), row.get(6).unwrap_or_default());
+        Ok(QueuedJob { id: row.get(0)?, owner: row.get(1)?, priority, own_priority, parts, provider: row.get(4)?, model })
     };
     readable(select.query_map([], read)?)
 }

@@ -320,6 +320,7 @@ async fn a_damaged_row_hides_no_other_and_names_the_unreadable_column() {
         ("about = '['", JobState::Queued, "about"),
         ("request = '{'", JobState::Queued, "request"),
         ("priority = 'urgent'", JobState::Queued, "priority"),
+        ("own_priority = 'urgent'", JobState::Queued, "own_priority"),
         ("percent = -5", JobState::Queued, "percent"),
         ("attempts = 1 << 40", JobState::Queued, "attempts"),
         ("parts = -1", JobState::Queued, "parts"),

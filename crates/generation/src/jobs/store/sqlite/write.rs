@@ -17,7 +17,7 @@ use crate::{
     backend::RemoteRecord,
     jobs::{
         error::{StoreError, SubmitError},
-        record::{Artifact, Cancelled, Inserted, JobError, NewJob, Outcome},
+        record::{Artifact, Cancelled, Inserted, JobError, NewJob, Outcome, Reordered},
         spend::{Booking, Charge},
         state::{JobState, Transition},
         store::{
@@ -26,7 +26,7 @@ use crate::{
             events::{self, LEASE_EXPIRED, RESTARTED},
         },
     },
-    work::{Work, WorkKind, WorkSummary, folded},
+    work::{Priority, Work, WorkKind, WorkSummary, folded},
 };
 
 /// Clears a worker's lease.
@@ -118,8 +118,8 @@ impl Change<'_> {
             return Ok(Inserted { job, replayed: true });
         }
         let insert = "INSERT INTO jobs (id, owner, state, priority, work, kind, metadata, callback_url, created_at, updated_at, parts,
-                      provider, request, work_kind, prompt, search, about)
-                      VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING";
+                      provider, request, work_kind, prompt, search, about, own_priority)
+                      VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (id) DO NOTHING";
         let Texts { work, about, summary } = texts;
         let request = (!new.metadata.request.is_null()).then(|| new.metadata.request.to_string());
         let (work_kind, search) = (summary.kind.map(WorkKind::name), summary.prompt.as_deref().map(folded));
@@ -141,7 +141,8 @@ impl Change<'_> {
             work_kind,
             summary.prompt,
             search,
-            about
+            about,
+            new.own_priority.name()
         ];
         if self.execute(insert, row)? == 0 {
             return Err(SubmitError::IdTaken(new.id.clone()));
@@ -324,6 +325,17 @@ impl Change<'_> {
             return Ok(Cancelled::Finished(job));
         }
         Ok(rows::job(&self.transaction, Some(owner), id)?.map_or(Cancelled::Unknown, Cancelled::Done))
+    }
+
+    pub(super) fn set_own_priority(&self, owner: &str, id: &str, priority: Priority) -> Result<Reordered, StoreError> {
+        let Some(job) = rows::job(&self.transaction, Some(owner), id)? else { return Ok(Reordered::Unknown) };
+        if job.state != JobState::Queued {
+            return Ok(Reordered::NotWaiting(job));
+        }
+        let update = "UPDATE jobs SET own_priority = ?2, updated_at = ?3 WHERE number = ?1";
+        self.execute(update, params![job.number, priority.name(), self.at()])?;
+        self.event(job.number, "priority", &events::priority(priority))?;
+        Ok(rows::job(&self.transaction, Some(owner), id)?.map_or(Reordered::Unknown, Reordered::Done))
     }
 
     pub(super) fn cancel_delivered(&self, id: &str) -> Result<(), StoreError> {
