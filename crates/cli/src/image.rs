@@ -181,6 +181,7 @@ pub(crate) fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo 
         controlnets: folders.controlnets.clone(),
         upscalers: None,
         remarks: Vec::new(),
+        identity: None,
     }
 }
 

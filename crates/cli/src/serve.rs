@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use generation::{
-    Limits,
+    Limits, LocalSettings,
     jobs::{Jobs, JobsSettings, Retention},
 };
 use server::{
@@ -44,6 +44,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
     let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
     let (local, signing) = signing::local_settings(settings)?;
+    let local = LocalSettings { build: build(), ..local };
     let local = serving_models::start(settings, args.prediction_type.as_deref(), local)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
@@ -138,6 +139,14 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     })
 }
 
+/// This build and the instructions that it uses here, which decide the bits of its results: what another build has made of a video is made
+/// again, also during development, where the version stays the same.
+fn build() -> String {
+    let program = std::env::current_exe().and_then(std::fs::metadata);
+    let program = program.map(|program| (program.len(), program.modified().ok()));
+    format!("{} {:?} {:?}", env!("CARGO_PKG_VERSION"), cpu_kernels::engine().level(), program.ok())
+}
+
 /// Where jobs, their files and the server's secrets are kept.
 pub(crate) fn data_folder(settings: &Settings) -> PathBuf {
     settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR))
@@ -187,6 +196,7 @@ fn jobs_settings(settings: &Settings, folder: PathBuf) -> JobsSettings {
         queue_capacity: capacity,
         capacity_per_owner: settings.jobs.waiting_per_key.unwrap_or(shared),
         keep: Retention { age: Duration::from_secs(settings.jobs.keep_days * 24 * 3600), bytes: settings.jobs.keep_bytes },
+        parts_bytes: settings.jobs.parts_bytes,
         ..JobsSettings::new(folder, SystemTime::now)
     }
 }

@@ -28,6 +28,7 @@ use figment::{
     Figment,
     providers::{Format, Toml},
 };
+use generation::jobs::DEFAULT_PARTS_BYTES;
 use secrecy::SecretString;
 use serde::Deserialize;
 use server::uploads::{DEFAULT_UPLOAD_BYTES, DEFAULT_UPLOADS_BYTES};
@@ -218,6 +219,10 @@ pub(crate) struct JobsSettings {
     /// Bytes of files that are kept; beyond that the oldest are removed.
     #[serde(deserialize_with = "values::bytes")]
     pub keep_bytes: u64,
+    /// Bytes of scenes and joins of videos that are kept, so that a video in which one scene was changed does not make the others again;
+    /// beyond that those used least recently are removed. 0 keeps none.
+    #[serde(deserialize_with = "values::bytes")]
+    pub parts_bytes: u64,
     /// Places of the queue that one key may hold, 1 to 1024. Absent: half of them if there are several keys, else all.
     #[serde(deserialize_with = "values::waiting_per_key")]
     pub waiting_per_key: Option<usize>,
@@ -228,7 +233,14 @@ pub(crate) struct JobsSettings {
 
 impl Default for JobsSettings {
     fn default() -> Self {
-        Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: None, shutdown_seconds: 10 }
+        Self {
+            data_dir: None,
+            keep_days: 7,
+            keep_bytes: 10_000_000_000,
+            parts_bytes: DEFAULT_PARTS_BYTES,
+            waiting_per_key: None,
+            shutdown_seconds: 10,
+        }
     }
 }
 

@@ -58,6 +58,7 @@ pub fn info() -> ModelInfo {
         controlnets: None,
         upscalers: None,
         remarks: Vec::new(),
+        identity: None,
     }
 }
 

@@ -15,7 +15,7 @@
 //! Nothing here knows HTTP or the command line.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test checks this):
-//! artifact, histogram, model_info, png, sandbox -> image_file -> preview, spec -> work -> backend -> dispatch -> jobs.
+//! artifact, histogram, model_identity, model_info, png, sandbox -> image_file -> preview, spec -> work -> backend -> dispatch -> jobs.
 
 pub mod artifact;
 pub mod backend;
@@ -23,6 +23,7 @@ mod dispatch;
 mod histogram;
 mod image_file;
 pub mod jobs;
+mod model_identity;
 mod model_info;
 pub mod png;
 pub mod preview;
@@ -35,6 +36,7 @@ pub mod video {
     pub use crate::{
         backend::{
             local::timings::Timings,
+            parts::{PartCounts, PartKind, ScenePart},
             video_file::{GeneratedVideo, VideoOutput, VideoShape, VideoWriter},
         },
         spec::video::*,
@@ -63,6 +65,7 @@ pub use dispatch::metrics::JobMetrics;
 pub use histogram::Histogram;
 pub use image_file::ImageFormat;
 pub use jobs::{SubmitError, journal::FolderJournal};
+pub use model_identity::ModelIdentity;
 pub use model_info::{ModelDefaults, ModelInfo, TruncatedText, is_controlnet};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{

@@ -2,7 +2,7 @@
 //!
 //! It must not know how a model is run.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use diffusion_core::{
     Error, Result,
@@ -14,6 +14,8 @@ use diffusion_core::{
     tokenizer::Scripts,
     weights::{ModelFamily, TextEncoder, VaeChoice},
 };
+
+use crate::model_identity::ModelIdentity;
 
 /// Why no adapter can be chosen.
 pub(crate) const NO_ADAPTERS: &str = "no folder of adapters is set up; name one by the setting adapters.folder or the flag --adapters";
@@ -114,6 +116,8 @@ pub struct ModelInfo {
     pub upscalers: Option<UpscalerFolder>,
     /// Remarks for users on how the model was loaded, one sentence each.
     pub remarks: Vec<String>,
+    /// What its results depend on beside the request; `None` before it was loaded, and if that is not known.
+    pub identity: Option<Arc<ModelIdentity>>,
 }
 
 impl ModelInfo {
@@ -214,6 +218,7 @@ impl ModelInfo {
             controlnets: None,
             upscalers: None,
             remarks: Vec::new(),
+            identity: None,
         }
     }
 }

@@ -170,14 +170,19 @@ impl Previewer {
     }
 }
 
-/// Shrinks a picture that is too large.
+/// Shrinks a picture that is too large for a preview.
 fn small(image: RgbImage) -> RgbImage {
+    within(image, MAX_LONGER_SIDE)
+}
+
+/// Shrinks a picture whose longer side exceeds this many pixels.
+pub(crate) fn within(image: RgbImage, max_longer_side: u32) -> RgbImage {
     let (width, height) = image.dimensions();
     let longer = width.max(height);
-    if longer <= MAX_LONGER_SIDE {
+    if longer <= max_longer_side {
         return image;
     }
-    let side = |side: u32| (u64::from(side) * u64::from(MAX_LONGER_SIDE) / u64::from(longer)).max(1) as u32;
+    let side = |side: u32| (u64::from(side) * u64::from(max_longer_side) / u64::from(longer)).max(1) as u32;
     thumbnail(&image, side(width), side(height))
 }
 

@@ -125,6 +125,8 @@ impl Reporter {
             // The bar shows it on a terminal.
             if self.on_terminal {
                 self.bar.set_message(format!("{} %{}", progress.unwrap_or_default(), left(&data)));
+            } else if let Some(part) = scene_part(&data) {
+                output::result(part)?;
             } else if let Some(percent) = progress {
                 output::result(format_args!("progress  {percent} %{}", left(&data)))?;
             }
@@ -138,6 +140,14 @@ impl Reporter {
 
 fn plain(kind: &str) -> String {
     kind.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// A finished scene or join of a video, in words; `None` for other parts.
+fn scene_part(data: &Value) -> Option<String> {
+    let (kind, scene) = (data.get("kind")?.as_str()?, data.get("scene")?.as_u64()?);
+    let how = if data.get("reused")?.as_bool()? { "reused" } else { "made" };
+    // People count scenes from 1.
+    Some(format!("{} {}  {how}", plain(kind), scene.saturating_add(1)))
 }
 
 fn left(data: &Value) -> String {

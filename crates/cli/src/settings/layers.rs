@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; provider settings have one more part.
-pub(super) const KEYS: [(&str, Kind); 123] = [
+pub(super) const KEYS: [(&str, Kind); 124] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.vae", Kind::Text),
@@ -67,6 +67,7 @@ pub(super) const KEYS: [(&str, Kind); 123] = [
     ("jobs.data_dir", Kind::Text),
     ("jobs.keep_days", Kind::Whole),
     ("jobs.keep_bytes", Kind::Whole),
+    ("jobs.parts_bytes", Kind::Whole),
     ("jobs.waiting_per_key", Kind::Whole),
     ("jobs.shutdown_seconds", Kind::Whole),
     ("provenance.c2pa", Kind::Text),

@@ -64,6 +64,10 @@ async fn check(folder: &Path) -> Vec<(String, u32)> {
         let names: Vec<_> = fs::read_dir(folder.join(left)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(names.is_empty(), "{left}: {names:?}");
     }
+    for part in fs::read_dir(folder.join("parts")).unwrap() {
+        let name = part.unwrap().file_name().into_string().unwrap();
+        assert!(name.ends_with(".part") && !name.starts_with('.'), "half-written: {name}");
+    }
     all.into_iter().map(|job| (job.id, job.attempts)).collect()
 }
 
@@ -93,6 +97,7 @@ async fn killed_at_every_fail_point_it_resumes() {
             FailPoint::Progressed => 6,
             FailPoint::LatentsKept => 5,
             FailPoint::ImagesKept => 9,
+            FailPoint::PartStaged => 4,
             FailPoint::Made | FailPoint::Placed | FailPoint::Completed => 2,
             FailPoint::Reordered | FailPoint::Cancelled | FailPoint::Recovered => 1,
             // Points of a provider's job: `killed_remote.rs`.

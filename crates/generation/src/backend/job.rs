@@ -16,6 +16,7 @@ use image::RgbImage;
 use tokio::sync::{Notify, watch};
 
 use super::{
+    parts::JobParts,
     remote::record::KeepRemote,
     video_file::{GeneratedVideo, VideoOutput},
 };
@@ -209,6 +210,8 @@ pub struct JobContext {
     pub since: Option<Instant>,
     /// Keeps a remote job's progress at its provider; `None` for local jobs.
     pub remote: Option<Arc<dyn KeepRemote>>,
+    /// Where the parts of a video of scenes are kept, and reported.
+    pub parts: JobParts,
 }
 
 impl Default for JobContext {
@@ -222,6 +225,7 @@ impl Default for JobContext {
             output: None,
             since: None,
             remote: None,
+            parts: JobParts::default(),
         }
     }
 }

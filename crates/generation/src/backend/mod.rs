@@ -7,6 +7,7 @@
 mod error;
 pub mod job;
 pub mod local;
+pub mod parts;
 pub mod remote;
 pub mod seal;
 pub mod too_large;

@@ -16,6 +16,7 @@ use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, O
 
 use super::{
     BackendError,
+    parts::PartCounts,
     seal::{self, Seal},
 };
 use crate::model_info::TruncatedText;
@@ -103,6 +104,8 @@ pub struct GeneratedVideo {
     pub seed: u64,
     /// The request's texts that were truncated because the model reads only so many tokens; empty if none was.
     pub truncated: Vec<TruncatedText>,
+    /// How many parts of a local video of scenes were made for it; `None` for other videos.
+    pub parts: Option<PartCounts>,
 }
 
 /// Writes a video while its frames are made.
@@ -170,7 +173,7 @@ impl VideoWriter {
         if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet.and_then(ContactSheet::finish)) {
             write_still(&sheet, path, seal.as_ref())?;
         }
-        Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), seed, truncated })
+        Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), seed, truncated, parts: None })
     }
 
     fn write_frame(&mut self, frame: &RgbImage) -> Result<(), video_encode::Error> {

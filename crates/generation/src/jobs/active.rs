@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{record::Durability, store::QueuedJob};
 use crate::{
-    backend::{JobProgress, job::CancelSwitch},
+    backend::{JobProgress, job::CancelSwitch, parts::PartReports},
     preview::PreviewSlot,
 };
 
@@ -25,6 +25,8 @@ pub(super) struct ActiveJob {
     pub(super) cancel: CancelSwitch,
     pub(super) progress: watch::Sender<JobProgress>,
     pub(super) previews: PreviewSlot,
+    /// The finished parts of a video of scenes, until they are persisted.
+    pub(super) parts: PartReports,
     /// When a backend started it, and its progress at that time.
     pub(super) began: Option<(SystemTime, f64)>,
     /// How long a backend will need, if there are timings of similar work.
@@ -41,6 +43,7 @@ impl ActiveJob {
             cancel: CancelSwitch::default(),
             progress: watch::Sender::new(progress),
             previews: PreviewSlot::default(),
+            parts: PartReports::default(),
             began: None,
             expected,
         }

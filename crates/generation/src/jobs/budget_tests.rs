@@ -74,10 +74,10 @@ fn jobs(folder: &Path, is_on_disk: bool) -> Jobs {
     let scratch = Some(Scratch::open(folder).unwrap());
     if is_on_disk {
         let store: Arc<dyn JobStore> = Arc::new(SqliteStore::open(folder, SystemTime::now, &[]).unwrap());
-        return Jobs::new(settings, local, vec![backend], (store, Arc::new(FolderArtifacts::open(folder).unwrap()), scratch));
+        return Jobs::new(settings, local, vec![backend], (store, Arc::new(FolderArtifacts::open(folder).unwrap()), scratch, None));
     }
     let store = Arc::new(MemoryStore::new(SystemTime::now, 1));
-    Jobs::new(settings, local, vec![backend], (store, Arc::new(MemoryArtifacts::default()), scratch))
+    Jobs::new(settings, local, vec![backend], (store, Arc::new(MemoryArtifacts::default()), scratch, None))
 }
 
 /// Submits one job per caller, all at once, and returns the ids of the accepted ones; all others were over the budget.

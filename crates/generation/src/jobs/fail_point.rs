@@ -19,6 +19,8 @@ pub enum FailPoint {
     LatentsKept,
     /// A finished image, or the finished frames of a run, are in the journal.
     ImagesKept,
+    /// A part of a video is complete under its temporary name, beside the other parts.
+    PartStaged,
     /// The store says that a provider is about to be asked, and it has not been.
     RemoteAsking,
     /// A provider has returned its id of a job, which is not in the store yet.
@@ -41,13 +43,14 @@ pub enum FailPoint {
 
 impl FailPoint {
     /// All points, in the order in which a job reaches them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Inserted,
         Self::Reordered,
         Self::Started,
         Self::Progressed,
         Self::LatentsKept,
         Self::ImagesKept,
+        Self::PartStaged,
         Self::RemoteAsking,
         Self::RemoteAsked,
         Self::RemoteStarted,

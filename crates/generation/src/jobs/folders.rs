@@ -1,4 +1,4 @@
-//! The job folders on disk: `artifacts`, `staging` and `journal`, each with one folder per job.
+//! The job folders on disk: `artifacts`, `staging` and `journal`, each with one folder per job; beside them, `parts` of videos.
 //!
 //! It must not know what jobs keep in theirs. Invariant: only folders with a job's name are removed.
 
@@ -14,6 +14,7 @@ use super::{artifacts::is_plain_name, error::StoreError};
 pub(super) const ARTIFACTS: &str = "artifacts";
 pub(super) const JOURNALS: &str = "journal";
 pub(super) const STAGING: &str = "staging";
+pub(super) const PARTS: &str = "parts";
 /// Prefix of temporary files that probe for free space.
 pub(super) const PROBE: &str = ".room-";
 

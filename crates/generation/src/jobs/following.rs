@@ -3,6 +3,7 @@
 //! Invariant: a worker that has lost its lease stops.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,6 +14,7 @@ use super::{
     active::ActiveJob,
     fail_point::FailPoint,
     inner::Inner,
+    parts,
     record::Durability,
     state::JobState,
     store::{LEASE, Lease, ProgressRecord, Synced},
@@ -28,6 +30,7 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
     let mut progress = job.progress.subscribe();
     let (mut seen, mut persisted, mut is_first) = (JobProgress::default(), 0, true);
     let mut renewed = Instant::now();
+    let before = Arc::new(reported_before(inner, job, lease).await);
     loop {
         let is_over = tokio::time::timeout(LEASE / 3, progress.changed()).await.is_err();
         let now = *progress.borrow_and_update();
@@ -39,12 +42,18 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
             *share = now.share;
         }
         // A backend may start over; persisted progress never decreases.
-        let (percent, kind) = (percent(&now).max(persisted), if now.part > seen.part { "part" } else { "progress" });
+        let percent = percent(&now).max(persisted);
+        let parts = parts::persist(inner, job, lease, (now, percent), &before).await;
+        // A video of scenes has events of its own for its parts.
+        let is_part = now.part > seen.part && !job.parts.is_reporting();
         let is_news = now.started && (now.part > seen.part || percent > persisted);
         if now.started {
             (seen, persisted) = (now, percent);
         }
-        let written = if is_news {
+        let written = if !matches!(parts, Ok(true)) {
+            parts
+        } else if is_news {
+            let kind = if is_part { "part" } else { "progress" };
             let data = json!({
                 "progress": percent, "part": now.part, "parts": now.parts, "step": now.step, "steps": now.steps,
                 "frame": now.frame, "frames": now.frames,
@@ -73,6 +82,26 @@ pub(super) async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -
         }
         tokio::time::sleep(MIN_WRITE_INTERVAL).await;
     }
+}
+
+/// Persists the parts that were finished since the last look, of a job that has just ended well.
+pub(super) async fn flush(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) {
+    if !job.parts.is_reporting() {
+        return;
+    }
+    let now = *job.progress.borrow();
+    let before = Arc::new(reported_before(inner, job, lease).await);
+    if let Err(error) = parts::persist(inner, job, lease, (now, percent(&now)), &before).await {
+        tracing::warn!(job = %job.queued.id, %error, "the parts of a video were not persisted");
+    }
+}
+
+/// The parts that an earlier attempt reported; if that cannot be read, some are reported twice.
+async fn reported_before(inner: &Inner, job: &ActiveJob, lease: &Lease) -> HashSet<u64> {
+    parts::reported_before(inner, job, lease).await.unwrap_or_else(|error| {
+        tracing::warn!(job = %job.queued.id, %error, "events of a job cannot be read");
+        HashSet::new()
+    })
 }
 
 /// Stops a job whose lease this worker has lost: it was cancelled, or another worker has taken it over.

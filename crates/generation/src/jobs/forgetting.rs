@@ -38,6 +38,9 @@ impl Jobs {
             }
         }
         inner.held.forget(owner, id).await?;
+        if let Some(parts) = &inner.parts {
+            parts.forget(id);
+        }
         if let Some(job) = inner.stored.get(owner, id).await? {
             for file in job.artifacts.iter().filter(|file| !file.expired) {
                 // The file first: an entry without a file is repaired, but a file without an entry would stay.

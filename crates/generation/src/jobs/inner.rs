@@ -27,7 +27,7 @@ use super::{
     store::{JobStore, MemoryStore, PendingCancel},
 };
 use crate::{
-    backend::{BackendError, local::LocalBackend},
+    backend::{BackendError, local::LocalBackend, parts::store::PartStore},
     dispatch::Dispatcher,
 };
 
@@ -42,6 +42,8 @@ pub(super) struct Inner {
     pub(super) files: Arc<dyn ArtifactStore>,
     /// Staging and journal folders; `None` if jobs can only be held.
     pub(super) scratch: Option<Scratch>,
+    /// Parts of videos of scenes; `None` if jobs can only be held.
+    pub(super) parts: Option<Arc<PartStore>>,
     /// The held jobs, and their results.
     pub(super) held: MemoryStore,
     pub(super) held_jobs: HeldJobs,
@@ -190,7 +192,10 @@ impl Inner {
     pub(super) async fn check_room(&self) -> Result<(), StoreError> {
         self.check_crowd()?;
         self.check_disk()?;
-        self.files.check_room().await
+        match self.files.check_room().await {
+            Err(error) if self.free_parts(error.fault()) => self.files.check_room().await,
+            checked => checked,
+        }
     }
 
     /// Fails if so many finished jobs wait to be stored that no more should be started.

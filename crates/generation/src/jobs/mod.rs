@@ -24,8 +24,10 @@ mod forgetting;
 mod held;
 mod inner;
 pub mod journal;
+mod kept_parts;
 mod month;
 mod owner_events;
+mod parts;
 mod placing;
 mod provider_counts;
 mod record;
@@ -58,7 +60,7 @@ pub use self::{
     retention::Retention,
     routing::{Overflow, Routing},
     service::Jobs,
-    settings::JobsSettings,
+    settings::{DEFAULT_PARTS_BYTES, JobsSettings},
     spend::{Booking, Charge, NoPrice, OverBudget, Price, SpendSettings, Usage, dollars},
     state::{JobState, Transition, UnknownState},
     store::Stats,

@@ -45,6 +45,7 @@ pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
                 parameters: images.iter().map(|image| image.parameters.clone()).collect(),
                 truncated: images.iter().any(|image| !image.truncated.is_empty()),
                 remarks: first.map(|image| image.remarks.clone()).unwrap_or_default(),
+                parts: None,
                 seconds,
             }
         }
@@ -58,6 +59,7 @@ pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
             parameters: Vec::new(),
             truncated: !video.truncated.is_empty(),
             remarks: Vec::new(),
+            parts: video.parts,
             seconds,
         },
     }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{DiskFault, JobState};
 use crate::{
-    backend::{BackendError, JobProgress, local::model::ModelState, video_file::VideoOutput},
+    backend::{BackendError, JobProgress, local::model::ModelState, parts::PartCounts, video_file::VideoOutput},
     work::{Priority, Work, WorkKind, WorkSummary},
 };
 
@@ -297,6 +297,9 @@ pub struct Outcome {
     /// Remarks that were found while it ran, one sentence each. Absent in jobs stored by older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// How many parts of a local video of scenes were made, and how many taken from earlier ones. Absent in jobs stored by older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartCounts>,
     /// How long the backend worked on it in the last attempt, in seconds.
     pub seconds: f64,
 }
@@ -334,8 +337,9 @@ pub struct JobEvent {
     pub id: i64,
     /// When.
     pub at: SystemTime,
-    /// "queued", "priority" (with the new one), "routed" (with the provider's model that makes it instead of a local one), "started", "remote" (with the provider and its
-    /// id of the job), "progress", "part", "requeued", "completed", "failed" or "cancelled".
+    /// "queued", "priority" (with the new one), "routed" (with the provider's model that makes it instead of a local one), "started", "remote"
+    /// (with the provider and its id of the job), "progress", "part" (of a video of scenes: with its kind, its scene, and whether it was
+    /// reused), "requeued", "completed", "failed" or "cancelled".
     pub kind: String,
     /// Details.
     pub data: Value,

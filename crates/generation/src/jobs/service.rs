@@ -22,7 +22,7 @@ use super::{
     inner::{Inner, STARTS},
     month::Month,
     owner_events::forgotten_jobs,
-    placing,
+    parts, placing,
     provider_counts::{ProviderCounts, ProviderMetrics},
     record::{Artifact, Cancelled, Delivery, Durability, Idempotency, Job, JobEvent, Page},
     retention,
@@ -33,7 +33,7 @@ use super::{
     supervisor::{enqueue, pump},
 };
 use crate::{
-    backend::{Backend, local::LocalBackend},
+    backend::{Backend, local::LocalBackend, parts::store::PartStore},
     dispatch::{Dispatcher, JobMetrics},
     preview::Previews,
 };
@@ -42,6 +42,9 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Held jobs sort after every stored one: their numbers, by which lists are ordered, begin here.
 const FIRST_HELD: i64 = 1 << 62;
+
+/// The stores of jobs, of their files, of what they need meanwhile, and of parts of videos.
+pub(super) type Stores = (Arc<dyn JobStore>, Arc<dyn ArtifactStore>, Option<Scratch>, Option<Arc<PartStore>>);
 
 /// All jobs; clones share them. When the last clone is dropped, running jobs stop at their next step, and the folder is released soon
 /// after.
@@ -87,7 +90,8 @@ impl Jobs {
         let ids = store.ids().await?;
         scratch.sweep(&ids.open, &ids.known)?;
         files.sweep(&ids.open.union(&ids.with_files).cloned().collect(), &ids.known).await?;
-        let jobs = Self::new(settings, local, others, (Arc::new(store), Arc::new(files), Some(scratch)));
+        let parts = Some(Arc::new(parts::open(&settings)));
+        let jobs = Self::new(settings, local, others, (Arc::new(store), Arc::new(files), Some(scratch), parts));
         if !waiting.is_empty() {
             tracing::info!(jobs = waiting.len(), "resuming jobs of an earlier run");
         }
@@ -111,14 +115,14 @@ impl Jobs {
     /// Held jobs only, without a folder: for a command that waits for its result. Must be called inside a tokio runtime.
     pub fn held_only(settings: JobsSettings, local: LocalBackend) -> Self {
         let store = MemoryStore::new(settings.now, 1);
-        Self::new(settings, local, Vec::new(), (Arc::new(store), Arc::new(MemoryArtifacts::default()), None))
+        Self::new(settings, local, Vec::new(), (Arc::new(store), Arc::new(MemoryArtifacts::default()), None, None))
     }
 
     pub(super) fn new(
         settings: JobsSettings,
         local: LocalBackend,
         others: Vec<Arc<dyn Backend>>,
-        (stored, files, scratch): (Arc<dyn JobStore>, Arc<dyn ArtifactStore>, Option<Scratch>),
+        (stored, files, scratch, parts): Stores,
     ) -> Self {
         let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(local.clone())];
         backends.extend(others);
@@ -127,6 +131,7 @@ impl Jobs {
             stored,
             files,
             scratch,
+            parts,
             held: MemoryStore::new(settings.now, FIRST_HELD),
             held_jobs: HeldJobs::default(),
             local,
@@ -495,5 +500,8 @@ impl Jobs {
 async fn sweep(inner: &Inner) -> Result<u64, StoreError> {
     let Inner { stored, files, settings, .. } = inner;
     inner.held_jobs.forget_old(inner.now());
+    if let Some(parts) = &inner.parts {
+        parts.expire(settings.keep.age);
+    }
     retention::sweep(stored.as_ref(), files.as_ref(), settings.keep, inner.now()).await
 }

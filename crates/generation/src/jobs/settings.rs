@@ -7,6 +7,9 @@ use std::{
 
 use super::{fail_point::FailHook, retention::Retention, routing::Routing, spend::SpendSettings};
 
+/// The default of [`JobsSettings::parts_bytes`].
+pub const DEFAULT_PARTS_BYTES: u64 = 2_000_000_000;
+
 /// How jobs are kept and served.
 #[derive(Clone, Debug)]
 pub struct JobsSettings {
@@ -24,6 +27,8 @@ pub struct JobsSettings {
     pub most_idle_attempts: u32,
     /// What is kept of jobs that have ended.
     pub keep: Retention,
+    /// The bytes of scenes and joins of videos that are kept for later videos; 0 keeps none.
+    pub parts_bytes: u64,
     /// The prices of providers' videos, and the budgets.
     pub spend: SpendSettings,
     /// Which local work is routed to a provider.
@@ -33,7 +38,8 @@ pub struct JobsSettings {
 }
 
 impl JobsSettings {
-    /// A queue of sixteen jobs, five attempts, files for a week and up to ten gigabytes, and the given clock (`SystemTime::now`).
+    /// A queue of sixteen jobs, five attempts, files for a week and up to ten gigabytes, two gigabytes of parts, and the given clock
+    /// (`SystemTime::now`).
     pub fn new(folder: impl Into<PathBuf>, now: fn() -> SystemTime) -> Self {
         Self {
             folder: folder.into(),
@@ -43,6 +49,7 @@ impl JobsSettings {
             capacity_per_owner: usize::MAX,
             most_idle_attempts: 5,
             keep: Retention::default(),
+            parts_bytes: DEFAULT_PARTS_BYTES,
             spend: SpendSettings::default(),
             routing: Routing::default(),
             fail_hook: FailHook::default(),

@@ -16,7 +16,7 @@ use super::{
     disk_waits::MOST,
     error::{StoreError, SubmitError},
     fail_point::FailPoint,
-    following::follow,
+    following::{flush, follow},
     held::HeldOutput,
     inner::Inner,
     placing::{self, VIDEO},
@@ -27,7 +27,10 @@ use super::{
     store::{Claimed, JobStore, Lease},
 };
 use crate::{
-    backend::{Backend, BackendError, JobContext, JobOutput, KeepRemote, Refusal, RemoteRecord, job::Stop, video_file::VideoOutput},
+    backend::{
+        Backend, BackendError, JobContext, JobOutput, KeepRemote, Refusal, RemoteRecord, job::Stop, parts::JobParts,
+        video_file::VideoOutput,
+    },
     dispatch::{BackendSet, Ending, PushError, Reservation, Turn},
     work::Work,
 };
@@ -223,6 +226,7 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &T
         previews: job.previews.clone(),
         output,
         since: Some(turn.handed_in()),
+        parts: JobParts { store: inner.parts.clone(), owner: job.queued.owner.clone(), job: id.clone(), reports: job.parts.clone() },
         ..JobContext::default()
     };
     let remote = backend.is_remote().then(|| {
@@ -249,6 +253,7 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &T
     };
     let error = match result {
         Ok(output) => {
+            flush(inner, job, &lease).await;
             if remote.is_some() {
                 inner.settings.fail_hook.reached(FailPoint::RemoteFetched);
             }
@@ -314,7 +319,11 @@ async fn end_stored(inner: &Arc<Inner>, job: ActiveJob, lease: Option<Lease>, mu
     {
         end = give_up(fault);
     }
+    if let JobEnd::Refused(fault) = end {
+        inner.free_parts(fault);
+    }
     while let Err(error) = persist(inner, &id, lease.as_ref(), &end, seconds).await {
+        inner.free_parts(error.fault());
         tracing::error!(job = %id, %error, "a job's end cannot be persisted; trying again");
         let again = inner.waits.refused(&id, error.fault(), inner.now());
         if matches!(end, JobEnd::Done(_)) {

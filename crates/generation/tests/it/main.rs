@@ -18,6 +18,7 @@ mod images_in;
 mod jobs;
 mod journal;
 mod model_defaults;
+mod parts;
 mod pool;
 mod previews;
 mod provenance;

@@ -204,6 +204,7 @@ impl Backend for Scripted {
                     codec: "none".into(),
                     seed: spec.seed(),
                     truncated: Vec::new(),
+                    parts: None,
                 }))
             }
         }

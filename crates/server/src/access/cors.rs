@@ -24,7 +24,7 @@ const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Las
 
 /// Response headers that a page may read beside the CORS-safelisted ones.
 const ANSWER_HEADERS: &str = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, \
-                              X-Hero-Used, X-Ignored-Fields, X-Prompt-Truncated, X-Remarks, \
+                              X-Hero-Used, X-Ignored-Fields, X-Parts-Made, X-Parts-Reused, X-Prompt-Truncated, X-Remarks, \
                               X-Request-Id, X-Seed, X-Video-Duration, X-Video-FPS, X-Video-Scenes";
 
 /// Ten minutes until a browser asks again; Chrome caches for at most two hours.

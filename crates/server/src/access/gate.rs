@@ -116,7 +116,9 @@ pub(crate) fn is_open(path: &str) -> bool {
 /// enter their key.
 fn kind_of(path: &str) -> Kind {
     let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    if ["/", "/health", "/ready", "/openapi.json", "/ui", "/docs", "/redoc"].contains(&path) || ["/ui", "/docs", "/redoc"].into_iter().any(under) {
+    if ["/", "/health", "/ready", "/openapi.json", "/ui", "/docs", "/redoc"].contains(&path)
+        || ["/ui", "/docs", "/redoc"].into_iter().any(under)
+    {
         Kind::Open
     } else if under("/files") || under("/videos") || under("/uploads") || is_thumbnail(path) {
         Kind::File

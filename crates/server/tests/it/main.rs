@@ -36,6 +36,7 @@ mod priorities;
 mod remote;
 mod request_names;
 mod respond_async;
+mod scene_parts;
 mod sent_images;
 mod service;
 mod shutdown;

@@ -17,7 +17,9 @@ async fn get(path: &str) -> Answer {
 
 /// The paths of the scripts and styles that the page names.
 fn assets(html: &str) -> Vec<String> {
-    let named = |attribute: &str| html.match_indices(attribute).map(|(at, found)| html[at + found.len()..].split('"').next().unwrap()).collect::<Vec<_>>();
+    let named = |attribute: &str| {
+        html.match_indices(attribute).map(|(at, found)| html[at + found.len()..].split('"').next().unwrap()).collect::<Vec<_>>()
+    };
     let all = [named(" src=\""), named(" href=\"")].concat();
     all.into_iter().map(|path| format!("/ui/{}", path.trim_start_matches("./"))).collect()
 }
@@ -43,7 +45,9 @@ async fn the_page_and_its_files_are_served() {
             assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"), "{path}");
         }
     }
-    for (path, status) in [("/ui/none.js", 404), ("/ui/assets/", 404), ("/ui/../Cargo.toml", 404), ("/ui/%2e%2e/Cargo.toml", 404), ("/ui/index.html.br", 404)] {
+    for (path, status) in
+        [("/ui/none.js", 404), ("/ui/assets/", 404), ("/ui/../Cargo.toml", 404), ("/ui/%2e%2e/Cargo.toml", 404), ("/ui/index.html.br", 404)]
+    {
         assert_eq!(get(path).await.status.as_u16(), status, "{path}");
     }
     let redirect = get("/ui").await;

@@ -80,7 +80,9 @@ async fn the_info_has_the_services_arithmetic() {
         "scenes_count": 3, "frames_per_scene": 72, "transition_frames": 12, "total_frames": 240, "total_duration_seconds": 10.0,
         "fps": 24, "resolution": "64x64", "estimated_generation_time_seconds": null
     });
-    assert_eq!(info(&example()).await, expected);
+    let mut found = info(&with(json!({"seed": 1}))).await;
+    let timeline = found.as_object_mut().unwrap().remove("timeline").unwrap();
+    assert_eq!((found, timeline.as_array().unwrap().len()), (expected, 5));
     let cut = info(&with(json!({"join": "cut", "fps": "30000/1001", "duration_per_scene": 1}))).await;
     assert_eq!((&cut["total_frames"], &cut["fps"], &cut["transition_frames"]), (&json!(87), &json!(30000.0 / 1001.0), &json!(0)));
     // One scene is not a video, but has a length.

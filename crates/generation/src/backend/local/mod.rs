@@ -43,12 +43,16 @@ use self::{
     timings::Timings,
     upscalers::Upscalers,
 };
-use super::{Backend, BackendError, JobContext, JobOutput, Readiness, Refusal, job::CancelSwitch};
+use super::{
+    Backend, BackendError, JobContext, JobOutput, Readiness, Refusal,
+    job::CancelSwitch,
+    parts::keys::{Maker, PartKeys},
+};
 use crate::{
     model_info::ModelInfo,
     spec::{
         image::{ImageSpec, RefinerSpec},
-        video::VideoSpec,
+        video::{ScenesSpec, VideoSpec},
     },
     work::Work,
 };
@@ -63,12 +67,14 @@ pub struct LocalSettings {
     pub measure_at_start: bool,
     /// Signs every file that a job makes; `None` signs none.
     pub provenance: Option<Arc<Signer>>,
+    /// The program and the processor, as far as they decide the bits of results: parts of videos that another build made are not used.
+    pub build: String,
 }
 
 impl LocalSettings {
-    /// The given clock (`Instant::now`), no warm-up, and no signatures.
+    /// The given clock (`Instant::now`), no warm-up, no signatures, and this version as the build.
     pub fn new(now: fn() -> Instant) -> Self {
-        Self { now, measure_at_start: false, provenance: None }
+        Self { now, measure_at_start: false, provenance: None, build: env!("CARGO_PKG_VERSION").to_owned() }
     }
 }
 
@@ -89,6 +95,7 @@ struct Inner {
     status: watch::Receiver<ModelStatus>,
     lost: watch::Receiver<Option<String>>,
     metrics: watch::Receiver<StepMetrics>,
+    build: String,
 }
 
 impl LocalBackend {
@@ -147,10 +154,11 @@ impl LocalBackend {
         let wanted: Arc<AtomicUsize> = Arc::default();
         let (senders, counted) = ((status_sender, lost_sender, metrics_sender), Arc::clone(&wanted));
         let parts = (Arc::clone(&pool), loader.clone(), loaded, upscalers.clone());
+        let build = settings.build.clone();
         let _runs_until_the_last_handle_is_gone: JoinHandle<()> = std::thread::Builder::new()
             .name("device".into())
             .spawn(move || Device::new(parts, senders, counted, settings).run(&incoming))?;
-        Ok(Self { inner: Arc::new(Inner { messages, wanted, pool, upscalers, loader, status, lost, metrics }) })
+        Ok(Self { inner: Arc::new(Inner { messages, wanted, pool, upscalers, loader, status, lost, metrics, build }) })
     }
 
     /// The current state of the default model.
@@ -210,6 +218,21 @@ impl LocalBackend {
         }
         self.request_load(self.inner.pool.index_of(Some(name))?, true);
         Ok(())
+    }
+
+    /// The keys of the parts of an owner's video of scenes; `None` if they are not known, because its model has not been loaded yet, or its
+    /// files have changed.
+    pub(crate) fn part_keys(&self, owner: &str, spec: &ScenesSpec) -> Option<PartKeys> {
+        let Inner { pool, build, .. } = self.inner.as_ref();
+        let index = pool.index_of(spec.model()).ok()?;
+        let (model, memory) = (pool.info(index).ok()?, pool.memory(index)?);
+        Maker { build, owner, model: &model, memory: &memory }.keys(spec)
+    }
+
+    /// As [`Backend::estimate`], for a video of scenes of which the parts in `kept` need not be made; those of
+    /// [`ScenePart::all`](crate::backend::parts::ScenePart::all), in order.
+    pub fn estimate_scenes(&self, spec: &ScenesSpec, kept: &[bool]) -> Option<Duration> {
+        self.inner.pool.timings(self.inner.pool.index_of(spec.model()).ok()?).estimate_but(spec, kept)
     }
 
     /// The upscalers.

@@ -16,7 +16,10 @@ use diffusion_core::{
 use tokio::sync::watch;
 
 use super::metrics::StepMetrics;
-use crate::{backend::JobProgress, preview::Previewer};
+use crate::{
+    backend::{JobProgress, parts::run::PartsRun},
+    preview::Previewer,
+};
 
 /// Where progress and previews go, and where cancellation comes from.
 pub(super) struct Watched<'a> {
@@ -129,6 +132,8 @@ pub(super) struct VideoJobMonitor<'a> {
     /// The last completed step, and its time.
     pub(super) last: Option<(usize, Instant)>,
     pub(super) metrics: &'a watch::Sender<StepMetrics>,
+    /// The parts of a video of scenes.
+    pub(super) parts: Option<&'a PartsRun<'a>>,
 }
 
 impl VideoJobMonitor<'_> {
@@ -176,6 +181,9 @@ impl VideoMonitor for VideoJobMonitor<'_> {
 
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
+        if let Some(parts) = self.parts {
+            parts.step_down();
+        }
     }
 }
 

@@ -85,10 +85,18 @@ impl Timings {
 
     /// Estimates the models' time for a video of scenes; `None` without comparable measurements. The encoder's time is left out.
     pub fn estimate(&self, spec: &ScenesSpec) -> Option<Duration> {
-        let between: usize = spec.joins().iter().filter(|join| matches!(join, Join::Slerp { .. })).map(Join::frames).sum();
+        self.estimate_but(spec, &[])
+    }
+
+    /// The same without the parts in `kept`: scene k is part 2k, and the join after it part 2k + 1.
+    pub(crate) fn estimate_but(&self, spec: &ScenesSpec, kept: &[bool]) -> Option<Duration> {
+        let is_made = |part: usize| kept.get(part) != Some(&true);
+        let joins = spec.joins().iter().enumerate().filter(|(index, join)| is_made(2 * index + 1) && matches!(join, Join::Slerp { .. }));
+        let between: usize = joins.map(|(_, join)| join.frames()).sum();
+        let scenes = || spec.scenes().iter().enumerate().filter(|(index, _)| is_made(2 * index)).map(|(_, scene)| scene);
         let image = self.step? * f64::from(spec.num_inference_steps()) + self.rest?;
-        let mut seconds = image * (spec.scenes().len() + between) as f64;
-        for scene in spec.scenes() {
+        let mut seconds = image * (scenes().count() + between) as f64;
+        for scene in scenes() {
             if let Some(motion) = scene.motion() {
                 let frames = scene.frames() as f64 * f64::from(motion.conditioning_fps()) / spec.fps().as_f64();
                 seconds += self.motion_frame_step? * f64::from(motion.num_inference_steps()) * frames.max(1.0);

@@ -296,6 +296,6 @@ impl Backend for RemoteBackend {
         let VideoFacts { width, height, frames, frame_rate, codec, .. } = facts;
         let frames = usize::try_from(frames).unwrap_or(usize::MAX);
         let shape = VideoShape { width, height, fps: frame_rate, frames, native: None };
-        Ok(JobOutput::Video(GeneratedVideo { path, shape, bytes, codec, seed, truncated: Vec::new() }))
+        Ok(JobOutput::Video(GeneratedVideo { path, shape, bytes, codec, seed, truncated: Vec::new(), parts: None }))
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn work_with(prompt: &str, model: Option<&str>) -> Work {
         controlnets: None,
         upscalers: None,
         remarks: Vec::new(),
+        identity: None,
     };
     let request = ImageRequest {
         model: model.map(str::to_owned),
@@ -181,6 +182,7 @@ pub(super) fn outcome() -> Outcome {
         parameters: vec!["a line".into()],
         truncated: false,
         remarks: vec!["a remark".to_owned()],
+        parts: Some(crate::backend::parts::PartCounts { made: 2, reused: 3 }),
         seconds: 0.1 + 0.2,
     }
 }

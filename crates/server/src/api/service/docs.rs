@@ -28,6 +28,7 @@ use crate::{
         },
         tasks::{
             bundle::BundledFile,
+            parts_wire::ScenePartData,
             problems::render,
             wire::{ImageTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
         },
@@ -151,6 +152,7 @@ use crate::{
         OpenAiVideo,
         PreviewData,
         BundledFile,
+        ScenePartData,
         ErrorBody,
         ValidationErrorBody,
         TaskErrorBody,

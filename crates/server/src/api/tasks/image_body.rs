@@ -341,6 +341,7 @@ mod tests {
             controlnets: None,
             upscalers: None,
             remarks: Vec::new(),
+            identity: None,
         })
     }
 

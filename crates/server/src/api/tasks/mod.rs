@@ -20,6 +20,7 @@ pub(crate) mod image_body;
 pub(crate) mod images;
 mod list_query;
 pub(crate) mod metadata;
+pub(crate) mod parts_wire;
 pub(crate) mod priority;
 pub(crate) mod problems;
 mod summary_wire;

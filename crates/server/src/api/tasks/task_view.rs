@@ -14,6 +14,7 @@ use crate::{
     access::{Access, Caller},
     api::tasks::{
         metadata::TaskMetadata,
+        parts_wire::TaskParts,
         summary_wire::TaskKind,
         task_summary,
         wire::{
@@ -119,6 +120,7 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
         fps: is_video.then(|| outcome.fps.clone()),
         native,
         seed: if job.remote.is_some() { metadata.seed } else { Some(outcome.seed) },
+        parts: outcome.parts.map(|parts| TaskParts { made: parts.made, reused: parts.reused }),
         prompt_truncated: outcome.truncated,
         remarks: metadata.notes.remarks,
         ignored_fields: metadata.notes.ignored_fields,

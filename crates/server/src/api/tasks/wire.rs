@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::parts_wire::TaskParts;
 use crate::{
     api::tasks::summary_wire::TaskAbout,
     http::{IgnoredField, ValidationErrorDetail},
@@ -251,6 +252,9 @@ pub(crate) struct TaskOutput {
     /// The seed; null if a service drew its own.
     #[schema(example = 42)]
     pub(crate) seed: Option<u64>,
+    /// How many scenes and joins of a video of scenes were made for it, and how many are from earlier videos; absent for all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parts: Option<TaskParts>,
     /// Whether a text was longer than the model reads, and was cut.
     #[schema(example = false)]
     pub(crate) prompt_truncated: bool,
@@ -400,7 +404,7 @@ pub(crate) struct StreamedEvent {
     /// in the stream of all tasks also "hello" and "forgotten".
     #[schema(example = "progress")]
     event: Option<String>,
-    /// JSON: `task_id`, `status`, `at`, and further keys of the kind; the last event has `task`, as in `GET /api/v1/tasks/{id}`; a preview
+    /// JSON: `task_id`, `status`, `at`, and further keys of the kind; a "part" of a video of scenes has the keys of `ScenePartData`; the last event has `task`, as in `GET /api/v1/tasks/{id}`; a preview
     /// has the keys of `PreviewData`.
     #[schema(example = r#"{"task_id":"vid_abc123def456","status":"processing","at":"2026-01-11T10:30:00Z","progress":42}"#)]
     data: String,

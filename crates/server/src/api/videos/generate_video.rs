@@ -140,6 +140,9 @@ pub(crate) enum VideoJobAnswer {
 /// it becomes a job instead: poll `GET /api/v1/tasks/{id}`. `characterImageUrl` and `script` make a job: poll `GET /generation/{id}`.
 /// `text` makes a job: poll `GET /video-status`. A body with keys of two kinds, or of none, is refused. All of them honour
 /// `Idempotency-Key`.
+///
+/// Scenes and joins are kept for a while, each under everything that decides what the model makes of it. A video that repeats some of them,
+/// because one scene was edited, only makes the others; its bytes are those of a video made from nothing.
 #[utoipa::path(
     post,
     path = "/generate-video",
@@ -158,6 +161,8 @@ pub(crate) enum VideoJobAnswer {
                 ("X-Video-FPS" = String, description = "Frames per second: a number or a fraction"),
                 ("X-Hero-Used" = bool, description = "Whether a hero's description is prepended to the prompts"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
+                ("X-Parts-Made" = u64, description = "How many scenes and joins were made for it; with a video of scenes only"),
+                ("X-Parts-Reused" = u64, description = "How many are from earlier videos of yours"),
                 ("X-Prompt-Truncated" = bool, description = "true if a text was longer than the model reads, and was cut; else absent"),
                 ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )

@@ -15,20 +15,21 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use generation::{
-    Backend as _, JobOutput, ModelInfo, Work,
+    JobOutput, ModelInfo, Work,
     jobs::{ArtifactReader, DiskFault, HeldOutput, HeldVideo},
-    video::{GeneratedVideo, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
+    video::{GeneratedVideo, PartCounts, PartKind, ScenePart, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
 };
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     api::{
         metadata::JobMetadata,
         submission::{Submission, finished},
         tasks::metadata::TaskMetadata,
         videos::{
             scenes_body::{SCENES, ScenesBody},
-            wire::VideoInfo,
+            wire::{TimelinePart, VideoInfo},
         },
     },
     http::{
@@ -43,7 +44,11 @@ use crate::{
 /// The operation that failure messages name.
 const WHAT: &str = "Video generation";
 
-/// Describes a video: its frames, its length, and the time to make it here.
+/// Describes a video: its frames, its length, its parts, and the time to make it here.
+///
+/// `timeline` has every scene with its seed, and every join. The server keeps the scenes and joins of earlier videos for a while: `cached` says
+/// which of these it will not make again. A scene that is inserted shifts the seeds of those after it, unless they have their own: give each
+/// scene its `seed` of the timeline to keep its picture.
 #[utoipa::path(
     post,
     path = "/generate-video/info",
@@ -55,9 +60,9 @@ const WHAT: &str = "Video generation";
         ModelProblems,
     )
 )]
-pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn video_info(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = info(&request, &mut body, &state).await;
+    let answer = info(&request, caller, &mut body, &state).await;
     body.held_by(answer)
 }
 
@@ -113,15 +118,16 @@ pub(crate) async fn video(
     }))
 }
 
-async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+async fn info(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let body = offload(bytes.len(), move || SCENES.parse(&bytes)).await??;
     let ignored_fields = body.named.ignored.clone();
     RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
     let (spec, _) = spec(body, state).await?;
-    let work = Work::Video(VideoSpec::Scenes(spec.clone()));
-    let estimate = state.local().estimate(&work);
+    let (jobs, asked) = (state.jobs.clone(), spec.clone());
+    let kept = web::block(move || jobs.kept_parts(&caller.owner, &asked)).await?;
+    let estimate = state.local().estimate_scenes(&spec, &kept);
     Ok(HttpResponse::Ok().json(VideoInfo {
         scenes_count: spec.scenes().len(),
         frames_per_scene: spec.frames_per_scene(),
@@ -132,8 +138,27 @@ async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
         resolution: format!("{}x{}", spec.width(), spec.height()),
         // A forecast is accurate to tenths of a second at best.
         estimated_generation_time_seconds: estimate.map(|time| (time.as_secs_f64() * 10.0).ceil() / 10.0),
+        timeline: timeline(&spec, &kept),
         ignored_fields,
     }))
+}
+
+/// The scenes and the joins of a video; those in `kept` need not be made.
+fn timeline(spec: &ScenesSpec, kept: &[bool]) -> Vec<TimelinePart> {
+    let seconds = |frames: usize| frames as f64 / spec.fps().as_f64();
+    let parts = ScenePart::all(spec).into_iter().enumerate();
+    let described = parts.map(|(index, part)| TimelinePart {
+        kind: part.kind.name(),
+        scene: part.scene,
+        start_frame: part.span.start,
+        frames: part.span.frames,
+        start_seconds: seconds(part.span.start),
+        seconds: seconds(part.span.frames),
+        seed: (part.kind == PartKind::Scene).then_some(part.seed),
+        join: part.join.map(|join| join.name()),
+        cached: kept.get(index).copied().unwrap_or_default(),
+    });
+    described.collect()
 }
 
 /// The frame rate, as an integer if it is whole.
@@ -192,6 +217,10 @@ impl MadeVideo {
             insert(&mut response, "X-Seed", &video.seed.to_string());
             if !video.truncated.is_empty() {
                 insert(&mut response, "X-Prompt-Truncated", "true");
+            }
+            if let Some(PartCounts { made, reused }) = video.parts {
+                insert(&mut response, "X-Parts-Made", &made.to_string());
+                insert(&mut response, "X-Parts-Reused", &reused.to_string());
             }
         }
         add(&mut response);

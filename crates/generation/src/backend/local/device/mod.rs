@@ -22,6 +22,7 @@ use std::{
 };
 
 use diffusion_core::{
+    frames::FrameSink,
     journal::{Journal, Run},
     pipelines::{RunContext, VideoContext},
 };
@@ -45,6 +46,11 @@ use crate::{
     backend::{
         BackendError, GeneratedImage, JobContext, JobOutput, JobProgress,
         job::{CancelSwitch, EarlyEnd},
+        parts::{
+            JobParts,
+            keys::{Maker, PartKeys},
+            run::PartsRun,
+        },
         seal::Seal,
         video_file::{self, GeneratedVideo, VideoOutput, VideoWriter},
     },
@@ -199,7 +205,7 @@ impl Device {
         if let Work::Upscale(spec) = work.as_ref() {
             return self.upscaled(spec, work, job).map(JobOutput::Images);
         }
-        let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
+        let JobContext { cancel, progress, previews, mut journal, output, since, parts, .. } = job;
         let index = self.index_of(work.model())?;
         self.ensure_loaded(index, work, &cancel, since)?;
         let is_cancelled = cancel.stop_check(matches!(work.as_ref(), Work::Image(_)));
@@ -212,7 +218,7 @@ impl Device {
             }
             (Work::Video(spec), Some(output)) => {
                 let seal = seal(device.settings.provenance.as_ref(), work, Some((&resident.info, None)))?;
-                device.video(spec, (output, seal), (index, resident), &watched, journal.as_mut()).map(JobOutput::Video)
+                device.video(spec, (output, seal), (index, resident), &watched, (journal.as_mut(), &parts)).map(JobOutput::Video)
             }
             (Work::Video(_), None) => Err(BackendError::Internal("the video job has no output".to_owned())),
             (Work::Upscale(_), _) => Err(BackendError::Internal("an enlargement has no model".to_owned())),
@@ -403,13 +409,16 @@ impl Device {
         (output, seal): (&VideoOutput, Option<Seal>),
         (index, resident): (usize, &mut Resident),
         watched: &Watched<'_>,
-        journal: &mut dyn Journal,
+        (journal, parts): (&mut dyn Journal, &JobParts),
     ) -> RunResult<GeneratedVideo> {
         if (watched.is_cancelled)() {
             return Err(BackendError::Cancelled);
         }
         watched.progress.send_modify(|progress| progress.started = true);
+        let keys_before = self.part_keys(spec, (index, resident), parts);
         let shape = of_model(|| resident.model.video_shape(spec, watched.is_cancelled))?;
+        // The adapters were read meanwhile: keys that changed may be of either version.
+        let keys = self.part_keys(spec, (index, resident), parts).filter(|keys| keys_before.as_ref() == Some(keys));
         // Loading a model takes a while; a caller who cancelled meanwhile wants no file.
         if (watched.is_cancelled)() {
             return Err(BackendError::Cancelled);
@@ -418,16 +427,29 @@ impl Device {
         let mut writer = VideoWriter::open(output, &shape)?.sealed_by(seal);
         let first_frame = writer.first_frame();
         let started = self.now();
-        let mut monitor = VideoJobMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics };
+        let parts = if let VideoSpec::Scenes(spec) = spec { Some(PartsRun::new(spec, keys, parts)) } else { None };
+        let mut monitor = VideoJobMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics, parts: parts.as_ref() };
         let mut sink = PreviewingSink::new(&mut writer, first_frame, watched.previewer);
-        let context = VideoContext::new(&mut monitor, &mut sink).with_journal(journal);
-        let outcome = of_model(|| resident.model.video(spec, first_frame, context));
-        let truncated = outcome.map_err(video_file::unwrapped)?;
+        let mut run = |journal: &mut dyn Journal, sink: &mut dyn FrameSink| {
+            let context = VideoContext::new(&mut monitor, sink).with_journal(journal);
+            of_model(|| resident.model.video(spec, first_frame, context)).map_err(video_file::unwrapped)
+        };
+        let truncated = match &parts {
+            Some(parts) => run(&mut parts.journal(journal), &mut parts.sink(&mut sink, first_frame))?,
+            None => run(journal, &mut sink)?,
+        };
         let took = self.since(started).saturating_sub(watched.previewer.spent());
         self.pool.learn(index, |timings| timings.video(spec, &shape, took));
-        let video = writer.finish(spec.seed(), truncated)?;
+        let video = GeneratedVideo { parts: parts.map(|parts| parts.end()), ..writer.finish(spec.seed(), truncated)? };
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
+    }
+
+    /// The keys of a video's parts; `None` if none are kept, or they are not known.
+    fn part_keys(&self, spec: &VideoSpec, (index, resident): (usize, &Resident), parts: &JobParts) -> Option<PartKeys> {
+        let VideoSpec::Scenes(spec) = spec else { return None };
+        let (Some(_), memory) = (&parts.store, self.pool.memory(index)?) else { return None };
+        Maker { build: &self.settings.build, owner: &parts.owner, model: &resident.info, memory: &memory }.keys(spec)
     }
 
     fn fail(&self, reason: String) {

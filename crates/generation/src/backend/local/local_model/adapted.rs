@@ -186,6 +186,16 @@ impl AdaptedImages {
         self.model.as_ref()
     }
 
+    /// The names and hashes of all embeddings, which are words of every prompt.
+    pub(super) fn words(&self) -> &[(String, String)] {
+        &self.embeddings
+    }
+
+    /// The adapters of jobs that choose none.
+    pub(super) fn usual(&self) -> &[AdapterChoice] {
+        self.adapters.as_ref().map_or(&[], |adapters| &adapters.usual)
+    }
+
     /// The names and hashes of the adapters in its weights.
     pub(super) fn hashes(&self) -> &[(String, String)] {
         &self.hashes

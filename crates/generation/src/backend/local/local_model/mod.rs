@@ -10,6 +10,7 @@ mod controlled;
 mod defaults;
 mod image_params;
 mod other_parts;
+mod scenes;
 mod two_passes;
 
 use std::sync::Arc;
@@ -21,7 +22,6 @@ use diffusion_core::{
     pipelines::{
         ControlsParams, HandedOver, ImageDefaults, ImageFacts, ImageMemory, ImageParams, ImageToVideoParams, MotionMemory, MotionParams,
         RunContext, StableDiffusion, StableVideoDiffusion, VideoContext, available_vaes,
-        scenes::{SceneParams, ScenesParams},
     },
     policy::ExecutionPolicy,
     prompt::PromptSyntax,
@@ -46,10 +46,11 @@ use crate::{
         },
         video_file::VideoShape,
     },
+    model_identity::ModelIdentity,
     model_info::{ModelDefaults, ModelInfo, TruncatedText},
     spec::{
         image::{ControlsSpec, ImageSpec},
-        video::{AnimationSpec, MotionSpec, RemoteVideoSpec, ScenesSpec, VideoSpec},
+        video::{AnimationSpec, MotionSpec, RemoteVideoSpec, VideoSpec},
     },
 };
 
@@ -66,8 +67,9 @@ impl LoadedModel {
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
+        let identity = ModelIdentity::of(source, motion.as_ref(), policy);
         let images = AdaptedImages::fixed(StableDiffusion::load(source, policy).map_err(|error| of_other_part(error, source))?);
-        Self::of(images, OfFiles::read(source)?, motion, memory_limit)
+        Self::of(images, (OfFiles::read(source)?, identity), motion, memory_limit)
     }
 
     /// As [`Self::load`], but requests may choose adapters for the model.
@@ -81,13 +83,21 @@ impl LoadedModel {
         memory_limit: Option<u64>,
         adapters: Adapters,
     ) -> Result<Self> {
-        let of_files = OfFiles::read(source.as_ref())?;
+        let (of_files, identity) = (OfFiles::read(source.as_ref())?, ModelIdentity::of(source.as_ref(), motion.as_ref(), policy));
         let (images, remarks) = AdaptedImages::load(source, policy, adapters)?;
-        Self::of(images, OfFiles { remarks, ..of_files }, motion, memory_limit)
+        Self::of(images, (OfFiles { remarks, ..of_files }, identity), motion, memory_limit)
     }
 
-    fn of(images: AdaptedImages, of_files: OfFiles, motion: Box<dyn WeightSource>, memory_limit: Option<u64>) -> Result<Self> {
+    fn of(
+        images: AdaptedImages,
+        (of_files, identity): (OfFiles, ModelIdentity),
+        motion: Box<dyn WeightSource>,
+        memory_limit: Option<u64>,
+    ) -> Result<Self> {
         let OfFiles { family, vaes, other_vae, other_text_encoders, defaults, remarks } = of_files;
+        // Files that changed while they were read may be a part of both versions.
+        let identity = identity.with_additions(images.words(), images.usual());
+        let identity = Some(identity).filter(ModelIdentity::is_current).map(Arc::new);
         let policy = images.policy().clone();
         let (adapters, controlnets) = (images.folder().cloned(), images.controlnets().cloned());
         let loaded = images.model().ok_or_else(no_images)?;
@@ -112,6 +122,7 @@ impl LoadedModel {
             controlnets,
             other_vae,
             other_text_encoders,
+            identity,
             ..info(facts, motion.name(), remarks, loaded.policy())?
         };
         let motion = Motion::Closed(motion, policy);
@@ -228,6 +239,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
         controlnets: None,
         upscalers: None,
         remarks: Vec::new(),
+        identity: None,
     }
 }
 
@@ -382,51 +394,6 @@ impl LocalModel {
         let params = params(spec, seed, controls)?;
         let embeddings = images.embeddings_of(&params);
         Ok(Prepared { params, truncated, remarks, loras, embeddings })
-    }
-
-    fn scenes(&mut self, spec: &ScenesSpec, first_frame: usize, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {
-        // Its adapters are there since the shape was asked for.
-        self.adapt(spec.loras(), &never())?;
-        let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
-        let images = self.images.as_ref().ok_or_else(no_images)?;
-        let model = images.model().ok_or_else(no_images)?;
-        let prompts = spec.scenes().iter().map(|scene| ("prompt", scene.prompt()));
-        let negatives = spec.scenes().iter().map(|scene| ("negative_prompt", scene.negative_prompt()));
-        let truncated = truncated(model, prompts, negatives, spec.prompt_syntax(), spec.guidance_scale())?;
-        let size = (spec.width(), spec.height());
-        let (width, height) = if spec.proportional() { model.size_for(size) } else { model.default_size() };
-        let moving = |model: &StableVideoDiffusion, motion: &MotionSpec| {
-            let native = spec.proportional().then(|| model.size_for(size, None, motion.num_frames().map(count)));
-            motion_params(motion, native, &self.memory)
-        };
-        let scenes = spec.scenes().iter().map(|scene| SceneParams {
-            image: ImageParams {
-                negative_prompt: scene.negative_prompt().to_owned(),
-                prompt_syntax: spec.prompt_syntax(),
-                num_inference_steps: count(spec.num_inference_steps()),
-                guidance_scale: spec.guidance_scale(),
-                seed: scene.seed(),
-                scheduler: spec.scheduler(),
-                vae: spec.vae(),
-                ..ImageParams::new(scene.prompt(), (width, height))
-            },
-            frames: scene.frames(),
-            motion: motion.zip(scene.motion()).map(|(model, spec)| moving(model, spec)),
-        });
-        let params = ScenesParams {
-            scenes: scenes.collect(),
-            joins: spec.joins().to_vec(),
-            width: spec.width(),
-            height: spec.height(),
-            fps: spec.fps().as_f64(),
-            first_frame,
-        };
-        let made = model.scenes(&params, motion, context);
-        made.map_err(|error| match spec.loras() {
-            Some(loras) => images.of_run(error, loras),
-            None => error,
-        })?;
-        Ok(truncated)
     }
 
     fn animate(&mut self, spec: &AnimationSpec, context: VideoContext<'_>) -> Result<Vec<TruncatedText>> {

@@ -264,6 +264,12 @@ impl MemoryPlan {
         (call.decoded_together < call.frames).then_some(call.decoded_together)
     }
 
+    /// As [`Self::decode_chunk_of`], for a moving scene; `proportions` are the video's if its images have them.
+    pub(crate) fn decode_chunk_of_scene(&self, motion: &MotionSpec, proportions: Option<(u32, u32)>) -> Option<usize> {
+        let model = self.motion.as_ref()?;
+        self.decode_chunk_of(motion, proportions.map(|size| model.size_for(size, None, motion.num_frames().map(count))))
+    }
+
     fn total(&self, working: u64, moves: bool) -> u64 {
         let sum = [PROCESS_BYTES, self.weights_for(moves), working].into_iter().fold(0, u64::saturating_add);
         with_margin(sum)

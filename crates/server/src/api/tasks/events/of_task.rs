@@ -25,7 +25,8 @@ use crate::{
 ///
 /// `event:` is "queued", "started", "progress", "part", "requeued" (the server went down, and runs the task again), "completed", "failed"
 /// or "cancelled"; `data:` is JSON with `task_id`, `status` and `at`, and `progress` in percent when it has changed; the last event has the
-/// whole `task`, and the stream closes after it. With `previews=true` there are events "preview" in between, at most two a second, whose
+/// whole `task`, and the stream closes after it. A "part" of a video of scenes is a scene or a join, and says whether it was made or is from an
+/// earlier video, with a small picture of the scene. With `previews=true` there are events "preview" in between, at most two a second, whose
 /// data has `task_id`, `width`, `height` and `image`, a data URL: roughly the image that a step leads to (with `part`, `step` and `steps`),
 /// or a finished frame of the video (with `frame`). They have no `id:` and are not repeated.
 #[utoipa::path(
