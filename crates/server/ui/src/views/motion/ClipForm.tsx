@@ -88,7 +88,7 @@ export function ClipForm({ settings, set, image, models, errors }: ClipFormProps
       </section>
       <ErrorDisclosure
         title="Size and frame rate"
-        summary={`${sizeText(size)} · ${fps} frames a second`}
+        summary={`${sizeText(size)} · ${fps} fps`}
         hasError={errors.has("resolution") || errors.has("fps")}
       >
         <Select

@@ -41,7 +41,7 @@ export function SceneEditor({ scene, index, isLast, sharedNegative, fps, models,
         onChange={(prompt) => onChange({ prompt })}
         error={errors.get("prompt")}
       />
-      <div className="motion-grid">
+      <div className="motion-grid motion-grid-low">
         <NumberField
           label="Length in seconds"
           value={scene.duration}
@@ -50,14 +50,19 @@ export function SceneEditor({ scene, index, isLast, sharedNegative, fps, models,
           step={0.1}
           error={errors.get("duration")}
         />
-        <SeedField
-          seed={scene.seed}
-          isLocked={scene.isSeedLocked}
-          onChange={onChange}
-          help={scene.isSeedLocked ? 'Locked: "New seeds" leaves it alone.' : "The same seed makes the same picture."}
-          error={errors.get("seed")}
-        />
+        <Switch isSelected={scene.moves} onChange={(moves) => onChange({ moves })} isDisabled={!canMove && !scene.moves}>
+          Set it in motion
+        </Switch>
       </div>
+      {!canMove && <p className="field-help">This server has no motion model, so scenes stand still.</p>}
+      {errors.has("source") && <p className="field-error">{errors.get("source")}</p>}
+      {scene.moves && (
+        <MotionFields
+          motion={scene.motion}
+          onChange={(change) => onChange({ motion: { ...scene.motion, ...change } })}
+          errors={errorsWithin(errors, "motion")}
+        />
+      )}
       {!isLast && (
         <div className="motion-grid">
           <Select
@@ -79,24 +84,13 @@ export function SceneEditor({ scene, index, isLast, sharedNegative, fps, models,
           )}
         </div>
       )}
-      <div className="stack-tight">
-        <Switch
-          isSelected={scene.moves}
-          onChange={(moves) => onChange({ moves })}
-          isDisabled={!canMove && !scene.moves}
-          help={canMove ? undefined : "This server has no motion model, so scenes stand still."}
-        >
-          Set it in motion
-        </Switch>
-        {errors.has("source") && <span className="field-error">{errors.get("source")}</span>}
-        {scene.moves && (
-          <MotionFields
-            motion={scene.motion}
-            onChange={(change) => onChange({ motion: { ...scene.motion, ...change } })}
-            errors={errorsWithin(errors, "motion")}
-          />
-        )}
-      </div>
+      <SeedField
+        seed={scene.seed}
+        isLocked={scene.isSeedLocked}
+        onChange={onChange}
+        help={scene.isSeedLocked ? 'Locked: "New seeds" leaves it alone.' : "The same seed makes the same picture."}
+        error={errors.get("seed")}
+      />
       <ErrorDisclosure
         title="Negative prompt"
         summary={scene.negative ?? (sharedNegative.trim() === "" ? "none" : "that of all scenes")}

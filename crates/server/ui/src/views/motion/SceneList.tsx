@@ -84,15 +84,16 @@ function SceneRow({ scene, ...props }: SceneListProps & { scene: SceneDraft }) {
         <Icon name="drag" size={18} />
       </AriaButton>
       <span className="scene-picture" data-stale={stale.has(scene.id) || undefined}>
-        {still === undefined ? <span className="numbers">{index + 1}</span> : <img src={still} alt="" />}
+        {still !== undefined && <img src={still} alt="" />}
+        <span className="scene-number numbers" data-small={still !== undefined || undefined}>
+          {index + 1}
+        </span>
       </span>
       <span className="scene-texts">
         <span className="scene-prompt" dir="auto" data-blank={scene.prompt.trim() === "" || undefined}>
           {scene.prompt.trim() || "No prompt yet"}
         </span>
-        <span className="scene-facts numbers">
-          {index + 1} · {facts.filter((fact) => fact !== null).join(" · ")}
-        </span>
+        <span className="scene-facts numbers">{facts.filter((fact) => fact !== null).join(" · ")}</span>
       </span>
       {faulty.includes(index) && (
         <span className="scene-fault" role="img" aria-label="Has errors">

@@ -70,7 +70,7 @@ function SizeSettings({ shared, onChange, model, usualFps, errors }: SharedSetti
   return (
     <ErrorDisclosure
       title="Size and frame rate"
-      summary={[`${width} × ${height}`, fps === null ? null : `${fps} frames a second`].filter((text) => text !== null).join(" · ")}
+      summary={[`${width} × ${height}`, fps === null ? null : `${fps} fps`].filter((text) => text !== null).join(" · ")}
       hasError={["width", "height", "fps"].some((name) => errors.has(name))}
     >
       <div className="motion-grid">
