@@ -31,7 +31,7 @@ function Content({ ids, onClose }: { ids: readonly [string, string]; onClose: ()
         <header className="gallery-compare-head">
           <IconButton icon="close" label="Close" onPress={onClose} autoFocus />
           <Heading slot="title" level={2} className="grow">
-            Compare two
+            Compare
           </Heading>
           <Button size="s" icon="swap" onPress={() => setSwapped(!isSwapped)}>
             Swap
@@ -61,7 +61,7 @@ function isPicture({ file }: Task): boolean {
 function Divided({ tasks: [left, right] }: { tasks: Pair }) {
   const [share, setShare] = useState(50);
   return (
-    <div className="gallery-divided" style={{ "--share": `${share}%` } as CSSProperties}>
+    <div className="gallery-divided" style={{ "--share": `${share}%`, "--ratio": ratioOf(left) } as CSSProperties}>
       <Shown task={right} />
       <div className="gallery-divided-left">
         <Shown task={left} />
@@ -85,6 +85,11 @@ function Divided({ tasks: [left, right] }: { tasks: Pair }) {
       </span>
     </div>
   );
+}
+
+/** Width by height; pictures of another shape are shown whole inside it. */
+function ratioOf({ width, height }: Task): number {
+  return width !== null && height !== null && height > 0 ? width / height : 1;
 }
 
 function Beside({ tasks }: { tasks: Pair }) {

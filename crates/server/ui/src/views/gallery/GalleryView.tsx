@@ -7,12 +7,12 @@ import { confirmDelete, deleteResults } from "./actions";
 import { Compare } from "./Compare";
 import { DroppedPicture } from "./DroppedPicture";
 import { type GridHandle, ResultGrid } from "./ResultGrid";
-import type { ResultFilter } from "./result-list";
+import type { ResultFilter, ResultList } from "./result-list";
 import { SelectionBar } from "./SelectionBar";
 import { NOTHING, pruned, type Selection } from "./selection";
 import { statusesOf, Toolbar, type ToolbarValues } from "./Toolbar";
 import { isTileSize, type TileSize } from "./tile-sizes";
-import { useResults } from "./use-results";
+import { useResults, visit } from "./use-results";
 import { Viewer } from "./Viewer";
 import "./gallery.css";
 
@@ -22,14 +22,12 @@ const AT_TOP = 40;
 const TYPING = 200;
 
 const EVERYTHING: ToolbarValues = { search: "", kind: "all", status: "completed" };
-/** What was looked for when the gallery was left. */
-let lastValues = EVERYTHING;
 
 /** The results of the server: search, look, compare, download and delete. */
 export default function GalleryView() {
-  const [values, setValues] = useState(lastValues);
+  const [values, setValues] = useState(() => visit().values ?? EVERYTHING);
   useEffect(() => {
-    lastValues = values;
+    visit().values = values;
   }, [values]);
   const [size, setSize] = usePersistent<TileSize>("gallery.size", (stored) => (isTileSize(stored) ? stored : "medium"));
   const q = useSettled(values.search.trim(), TYPING);
@@ -202,19 +200,19 @@ function useSettled<T>(value: T, milliseconds: number): T {
   return useDeferredValue(settled);
 }
 
-let left: { list: object; scroll: number } | null = null;
-
 /** Scrolls to where the same list was left. */
-function useScrollMemory(list: object, isShown: boolean) {
+function useScrollMemory(list: ResultList, isShown: boolean) {
   const isRestored = useRef(false);
+  const scroll = useRef(0);
   useEffect(() => {
     if (!isShown || isRestored.current) return;
     isRestored.current = true;
-    const place = left;
-    left = null;
+    const top = visit().scroll ?? 0;
+    visit().scroll = 0;
     // After the grid has its height.
-    if (place !== null && place.list === list) requestAnimationFrame(() => window.scrollTo({ top: place.scroll }));
-  }, [list, isShown]);
+    if (top > 0) requestAnimationFrame(() => window.scrollTo({ top }));
+  }, [isShown]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins at its top.
   useEffect(() => {
     const remember = () => {
       scroll.current = window.scrollY;
@@ -222,8 +220,7 @@ function useScrollMemory(list: object, isShown: boolean) {
     window.addEventListener("scroll", remember, { passive: true });
     return () => {
       window.removeEventListener("scroll", remember);
-      left = { list, scroll: scroll.current };
+      visit().scroll = scroll.current;
     };
   }, [list]);
-  const scroll = useRef(0);
 }

@@ -48,7 +48,7 @@ export const ResultTile = memo(function ResultTile({ task, column, isSelected, i
       )}
       {isShown && (
         <span className="gallery-caption" dir="auto" aria-hidden="true">
-          {titleOf(task)}
+          <span>{titleOf(task)}</span>
         </span>
       )}
       {task.kind === "video" && task.status === "completed" && (

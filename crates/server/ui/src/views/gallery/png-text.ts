@@ -70,13 +70,20 @@ function decoded(bytes: Uint8Array): string {
 }
 
 async function inflated(bytes: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([new Uint8Array(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Response(new Uint8Array(bytes)).body?.pipeThrough(new DecompressionStream("deflate"));
+  if (stream === undefined) throw new Error("There is nothing to unpack");
+  const reader = stream.getReader();
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of stream) {
-    length += part.length;
-    if (length > LONGEST) throw new Error("The text is too long");
-    parts.push(part);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > LONGEST) {
+      void reader.cancel();
+      throw new Error("The text is too long");
+    }
+    parts.push(value);
   }
   const whole = new Uint8Array(length);
   let place = 0;

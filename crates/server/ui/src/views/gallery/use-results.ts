@@ -1,10 +1,26 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { useSession } from "../../api/session";
-import { taskStore, useConnection } from "../../api/task-store";
+import { type TaskStore, taskStore, useConnection } from "../../api/task-store";
 import { type ResultFilter, ResultList, type Results } from "./result-list";
+import type { ToolbarValues } from "./Toolbar";
 
-/** The list that was shown last: coming back to the gallery finds it as it was. */
-let last: { list: ResultList; key: string | null } | null = null;
+/** What coming back to the gallery finds as it was left. */
+interface Visit {
+  list?: ResultList;
+  key?: string | null;
+  values?: ToolbarValues;
+  scroll?: number;
+}
+
+const visits = new WeakMap<TaskStore, Visit>();
+
+/** The visit of this page's store; none outlives it. */
+export function visit(): Visit {
+  const store = taskStore();
+  const known = visits.get(store) ?? {};
+  visits.set(store, known);
+  return known;
+}
 
 function isSame(a: ResultFilter, b: ResultFilter): boolean {
   return a.kind === b.kind && a.q === b.q && a.status.join() === b.status.join();
@@ -15,8 +31,12 @@ export function useResults(filter: ResultFilter): { list: ResultList; results: R
   const { key } = useSession();
   const connection = useConnection();
   const list = useMemo(() => {
-    if (last === null || last.key !== key || !isSame(last.list.filter, filter)) last = { list: new ResultList(filter), key };
-    return last.list;
+    const before = visit();
+    if (before.list === undefined || before.key !== key || !isSame(before.list.filter, filter)) {
+      before.list = new ResultList(filter);
+      before.key = key;
+    }
+    return before.list;
   }, [filter, key]);
   const results = useSyncExternalStore(list.subscribe, () => list.results);
   useEffect(() => {
