@@ -16,11 +16,21 @@ import "./motion.css";
 const SCENES = "scenes";
 const PICTURE = "picture";
 
+function tabOf(name: unknown): typeof SCENES | typeof PICTURE {
+  return name === SCENES ? SCENES : PICTURE;
+}
+
 /** Sets pictures in motion, and makes videos of scenes. */
 export default function MotionView() {
   const [, parameters] = useRoute("/motion/:tab");
   const [, navigate] = useLocation();
-  const tab = parameters?.tab === SCENES ? SCENES : PICTURE;
+  const [last, setLast] = usePersistent("motion.tab", tabOf);
+  const tab = parameters?.tab === undefined ? last : tabOf(parameters.tab);
+  const openTab = (next: string) => {
+    // Also for the address without a tab, by which other views open this one.
+    setLast(tabOf(next));
+    navigate(`/motion/${next}`);
+  };
   const [clip, setClip] = usePersistent("motion.clip", storedClip);
   const [image, setImage] = useKept<GivenImage | null>("motion-picture", null);
   const draft = useDraft();
@@ -32,10 +42,10 @@ export default function MotionView() {
       const before = draft.draft;
       draft.setDraft(draftOfBody(request.body));
       if (!isBlank(before)) toast("The scenes were replaced.", { action: { label: "Undo", onPress: () => draft.setDraft(before) } });
-      navigate(`/motion/${SCENES}`);
+      openTab(SCENES);
       return;
     }
-    navigate(`/motion/${PICTURE}`);
+    openTab(PICTURE);
     if (request !== undefined) setClip(clipOfBody(request.body));
     const picture = pictures.find(({ role }) => role === "image");
     if (picture === undefined) {
@@ -58,7 +68,7 @@ export default function MotionView() {
       <Tabs
         label="What to make"
         selected={tab}
-        onSelect={(next) => navigate(`/motion/${next}`)}
+        onSelect={openTab}
         tabs={[
           {
             id: PICTURE,

@@ -6,6 +6,7 @@ import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import type { TaskEvent } from "../../api/events";
 import { provideTaskStore, TaskStore } from "../../api/task-store";
+import { handOver } from "../../app/handoff";
 import MotionView from "./MotionView";
 
 const STILL = "data:image/jpeg;base64,AQ==";
@@ -230,4 +231,28 @@ test("new seeds are drawn for scenes that are not locked", async () => {
   expect(seed()).not.toBe(second);
   await userEvent.click(row(/^Scene 1/));
   expect(seed()).toBe(first);
+});
+
+test("another view hands over scenes to use again", async () => {
+  open();
+  await write("a boat");
+  const scenes = [
+    { prompt: "a fox", seed: 7, duration: 1, source: "still" },
+    { prompt: "an owl", seed: 9, duration: 2, source: "still" },
+    "a hare",
+  ];
+  act(() => handOver("motion", { request: { path: "/generate-video", body: { scenes, hero_description: "in the woods", fps: 12 } } }));
+  const names = () => screen.getAllByRole("row").map((row) => row.getAttribute("aria-label"));
+  expect(names()).toEqual(["Scene 1: a fox", "Scene 2: an owl", "Scene 3: a hare"]);
+  expect((screen.getByRole("textbox", { name: "Seed" }) as HTMLInputElement).value).toBe("7");
+});
+
+test("another view hands over a clip to make again", async () => {
+  open();
+  const body = { motion_strength: 0.25, camera_motion: "zoom", duration: 4, resolution: "256x128", seed: 5, prompt: "" };
+  act(() => handOver("motion", { request: { path: "/api/v1/videos/generate", body, needs: ["image"] } }));
+  expect(await screen.findByRole("tab", { name: "Set a picture in motion", selected: true })).toBeTruthy();
+  expect((screen.getByRole("textbox", { name: "Motion, number" }) as HTMLInputElement).value).toBe("0.25");
+  expect((screen.getByRole("textbox", { name: "Seed" }) as HTMLInputElement).value).toBe("5");
+  expect(screen.getByRole("button", { name: "Unlock the seed" })).toBeTruthy();
 });

@@ -57,6 +57,15 @@ export function useScenes({ draft, setDraft }: Draft) {
     if (isGone) setDraft((before) => ({ ...before, shared: { ...before.shared, model: null, scheduler: null, vae: null } }));
   }, [isGone, setDraft]);
 
+  const { info, isCurrent } = video;
+  const request = JSON.stringify(body);
+  useEffect(() => {
+    // The answer may come after the request was sent.
+    if (info === undefined || !isCurrent) return;
+    const answered = { timeline: info.timeline, fps: Number(info.fps) };
+    setMade((before) => (before !== null && before.timeline === null && before.request === request ? { ...before, ...answered } : before));
+  }, [info, isCurrent, request, setMade]);
+
   const hasResult = followed !== null && hasEnded(followed.status);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another task that ended has left other parts.
   useEffect(() => {
