@@ -33,9 +33,7 @@ function Content({ ids, onClose }: { ids: readonly [string, string]; onClose: ()
           <Heading slot="title" level={2} className="grow">
             Compare
           </Heading>
-          <Button size="s" icon="swap" onPress={() => setSwapped(!isSwapped)}>
-            Swap
-          </Button>
+          <IconButton icon="swap" label="Swap A and B" onPress={() => setSwapped(!isSwapped)} />
           {canSlide && (
             <Button size="s" icon="compare" onPress={() => setWantsSlider(!wantsSlider)}>
               {wantsSlider ? "Side by side" : "With a divider"}

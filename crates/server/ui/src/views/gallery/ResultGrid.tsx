@@ -15,14 +15,13 @@ import { ResultTile } from "./ResultTile";
 import type { Results } from "./result-list";
 import { extended, moved, type Selection, toggled } from "./selection";
 import { columnsFor, GAP, type TileSize } from "./tile-sizes";
+import { useFastScroll } from "./use-fast-scroll";
 
 /** Rows beyond the screen that are there already when someone scrolls. */
 const OVERSCAN = 4;
 /** How many rows before the end of what was read the next page is asked for. */
 const AHEAD = 12;
-/** What stays free above a tile that is scrolled to: the toolbar. */
-const ABOVE = 84;
-/** And below: the navigation of a phone. */
+/** What stays free below a tile that is scrolled to: the navigation of a phone. */
 const BELOW = 84;
 
 export interface GridHandle {
@@ -62,7 +61,7 @@ export function ResultGrid({
 }: ResultGridProps) {
   const { items, places, hasMore } = results;
   const grid = useRef<HTMLDivElement>(null);
-  const { width, top } = usePlace(grid);
+  const { width, top, above } = usePlace(grid);
   const columns = columnsFor(width, size);
   const rowHeight = columns === 0 ? 1 : (width - GAP * (columns - 1)) / columns + GAP;
   const rowCount = columns === 0 ? 0 : Math.ceil(items.length / columns);
@@ -71,13 +70,14 @@ export function ResultGrid({
   const activePlace = (active === null ? undefined : places.get(active)) ?? 0;
   const activeRow = columns === 0 ? 0 : Math.floor(activePlace / columns);
   const wantsFocus = useRef(false);
+  const isFast = useFastScroll();
 
   const virtual = useWindowVirtualizer({
     count: rowCount,
     estimateSize: () => rowHeight,
     overscan: OVERSCAN,
     scrollMargin: top,
-    scrollPaddingStart: ABOVE,
+    scrollPaddingStart: above + GAP,
     scrollPaddingEnd: BELOW,
     // The row with the focus stays, or scrolling away would lose it.
     rangeExtractor: useCallback(
@@ -149,7 +149,7 @@ export function ResultGrid({
     } else if (event.key === "Escape" && selection.ids.size > 0) {
       onSelect({ ids: new Set(), anchor: null });
     } else {
-      const pageRows = Math.max(1, Math.floor((window.innerHeight - ABOVE - BELOW) / rowHeight));
+      const pageRows = Math.max(1, Math.floor((window.innerHeight - above - BELOW) / rowHeight));
       const target = isCommand && event.key === "Home" ? 0 : moved(event.key, activePlace, { count: order.length, columns, pageRows });
       const next = target === null ? undefined : order[target];
       if (target === null || next === undefined) return;
@@ -204,6 +204,7 @@ export function ResultGrid({
               task={task}
               column={column + 1}
               isSelected={selection.ids.has(task.task_id)}
+              isFast={isFast}
               isTabStop={index * columns + column === activePlace}
               onBrokenLink={onBrokenLink}
             />
@@ -214,16 +215,18 @@ export function ResultGrid({
   );
 }
 
-/** How wide an element is, and how far from the page's top. */
+/** How wide an element is, how far from the page's top, and how much of the screen above it the toolbar covers. */
 function usePlace(element: { current: HTMLElement | null }) {
-  const [place, setPlace] = useState({ width: 0, top: 0 });
+  const [place, setPlace] = useState({ width: 0, top: 0, above: 0 });
   useLayoutEffect(() => {
     const node = element.current;
     if (node === null) return;
     const measure = () => {
       const { width, top } = node.getBoundingClientRect();
-      const next = { width: Math.floor(width), top: Math.round(top + window.scrollY) };
-      setPlace((before) => (before.width === next.width && before.top === next.top ? before : next));
+      const above = node.parentElement?.querySelector<HTMLElement>(".gallery-bar")?.offsetHeight ?? 0;
+      const next = { width: Math.floor(width), top: Math.round(top + window.scrollY), above };
+      const isSame = (before: typeof next) => before.width === next.width && before.top === next.top && before.above === above;
+      setPlace((before) => (isSame(before) ? before : next));
     };
     measure();
     const observer = new ResizeObserver(measure);

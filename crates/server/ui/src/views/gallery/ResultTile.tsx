@@ -11,14 +11,19 @@ export interface ResultTileProps {
   isSelected: boolean;
   /** Whether the Tab key goes here; arrow keys reach the others. */
   isTabStop: boolean;
+  /** Whether tiles go by too fast to see; those that have their picture keep it. */
+  isFast: boolean;
   onBrokenLink: () => void;
 }
 
 /** A result in the grid. The grid handles presses and keys, so that a thousand tiles need no handlers. */
-export const ResultTile = memo(function ResultTile({ task, column, isSelected, isTabStop, onBrokenLink }: ResultTileProps) {
+export const ResultTile = memo(function ResultTile({ task, column, isSelected, isTabStop, isFast, onBrokenLink }: ResultTileProps) {
   const [broken, setBroken] = useState<string | null>(null);
   const source = task.thumbnail_url;
-  const isShown = source !== null && source !== broken;
+  const [isSeen, setSeen] = useState(!isFast);
+  if (!isSeen && !isFast) setSeen(true);
+  const isThere = source !== null && source !== broken;
+  const isShown = isThere && isSeen;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table can't place its rows freely.
     <div
@@ -44,11 +49,11 @@ export const ResultTile = memo(function ResultTile({ task, column, isSelected, i
           }}
         />
       ) : (
-        <Missing task={task} />
+        !isThere && <Missing task={task} />
       )}
       {isShown && (
         <span className="gallery-caption" dir="auto" aria-hidden="true">
-          <span>{titleOf(task)}</span>
+          {titleOf(task)}
         </span>
       )}
       {task.kind === "video" && task.status === "completed" && (
@@ -57,9 +62,7 @@ export const ResultTile = memo(function ResultTile({ task, column, isSelected, i
           {task.duration_seconds === null ? "Video" : seconds(task.duration_seconds)}
         </span>
       )}
-      <span className="gallery-check" aria-hidden="true">
-        <Icon name="check" size={16} />
-      </span>
+      <span className="gallery-check" aria-hidden="true" />
     </div>
   );
 });

@@ -19,10 +19,11 @@ export function SelectionBar({ ids, onCompare, onDelete, onClear }: SelectionBar
         {ids.length === 0 ? "Choose results" : `${ids.length} selected`}
       </span>
       <Button size="s" icon="compare" isDisabled={ids.length !== 2} onPress={onCompare}>
-        Compare two
+        Compare<span className="gallery-wide"> two</span>
       </Button>
       <Button size="s" icon="download" isDisabled={ids.length === 0} isPending={bundle.isPending} onPress={() => bundle.mutate(ids)}>
-        {bundle.isPending ? "Packing…" : "Download ZIP"}
+        {bundle.isPending ? "Packing…" : "Download"}
+        <span className="gallery-wide"> ZIP</span>
       </Button>
       <Button size="s" icon="trash" isDisabled={ids.length === 0} onPress={onDelete}>
         Delete

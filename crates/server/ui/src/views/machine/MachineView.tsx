@@ -151,33 +151,33 @@ function Storage({ machine: { store } }: { machine: Machine }) {
 function Speed({ machine: { speed } }: { machine: Machine }) {
   if (speed.length === 0) return <p className="muted">Nothing was measured yet. The first image shows how fast this machine is.</p>;
   return (
-    <div className="machine-scroll">
-      <table className="machine-table numbers">
-        <caption className="visually-hidden">Speed by model and size</caption>
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            <th scope="col">Size</th>
-            <th scope="col">Steps a second</th>
-            <th scope="col">A step</th>
-            <th scope="col">Measured</th>
+    <table className="machine-table numbers">
+      <caption className="visually-hidden">Speed by model and size</caption>
+      <thead>
+        <tr>
+          <th scope="col">Model</th>
+          <th scope="col">Size</th>
+          <th scope="col">Steps a second</th>
+          <th scope="col" className="machine-wide">
+            A step
+          </th>
+          <th scope="col">Measured</th>
+        </tr>
+      </thead>
+      <tbody>
+        {speed.map((entry) => (
+          <tr key={`${entry.model} ${entry.width} ${entry.height}`}>
+            <th scope="row">{entry.model}</th>
+            <td>
+              {entry.width} × {entry.height}
+            </td>
+            <td>{rounded(entry.steps_per_second)}</td>
+            <td className="machine-wide">{rounded(entry.seconds_per_step)} s</td>
+            <td>{entry.measured_at === null ? "when the server started" : ago(entry.measured_at)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {speed.map((entry) => (
-            <tr key={`${entry.model} ${entry.width} ${entry.height}`}>
-              <th scope="row">{entry.model}</th>
-              <td>
-                {entry.width} × {entry.height}
-              </td>
-              <td>{rounded(entry.steps_per_second)}</td>
-              <td>{rounded(entry.seconds_per_step)} s</td>
-              <td>{entry.measured_at === null ? "when the server started" : ago(entry.measured_at)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
