@@ -8,6 +8,7 @@ function installed(variable: string, ...paths: string[]): string | undefined {
 }
 
 const chromium = installed("CHROMIUM", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome");
+const firefox = installed("FIREFOX", "/usr/bin/firefox-esr", "/usr/bin/firefox");
 const DESKTOP = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
@@ -36,9 +37,23 @@ export default defineConfig<object, ServerOptions>({
   expect: { timeout: 20_000 },
   forbidOnly: true,
   reporter: [["list"]],
-  use: { locale: "en-US", colorScheme: "light", reducedMotion: "reduce", screenshot: "only-on-failure" },
+  use: { screenshot: "only-on-failure" },
   projects: [
     { name: "chromium", use: { ...chromiumOptions, viewport: DESKTOP } },
-    { name: "phone", use: { ...chromiumOptions, viewport: PHONE, hasTouch: true, isMobile: true } },
+    // A phone has neither a mouse nor a keyboard's arrows.
+    { name: "phone", grepInvert: /@mouse|@keyboard/, use: { ...chromiumOptions, viewport: PHONE, hasTouch: true, isMobile: true } },
+    {
+      // Mozilla's own build over WebDriver BiDi, which can't emulate media features.
+      name: "firefox",
+      grepInvert: /@chromium/,
+      use: {
+        browserName: "firefox",
+        channel: "moz-firefox",
+        viewport: DESKTOP,
+        launchOptions: { executablePath: firefox },
+        colorScheme: null,
+        contextOptions: { reducedMotion: null, forcedColors: null, contrast: null },
+      },
+    },
   ],
 });

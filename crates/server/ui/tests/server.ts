@@ -163,10 +163,30 @@ export async function expectAccessible(page: Page) {
 
 /** Does the same in the light theme and in the dark one. */
 export async function inBothThemes(page: Page, check: () => Promise<void>) {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
+  for (const theme of ["light", "dark"]) {
+    await page.evaluate((name) => {
+      document.documentElement.dataset.theme = name;
+    }, theme);
     await check();
   }
+}
+
+/** A picture of one colour, as the file that a person chooses. */
+export async function pictureFile(page: Page, colour: string, width = 128, height = 128) {
+  const dataUrl = await page.evaluate(
+    ([colour, width, height]) => {
+      const canvas = document.createElement("canvas");
+      canvas.width = width;
+      canvas.height = height;
+      const context = canvas.getContext("2d");
+      if (context === null) throw new Error("no canvas");
+      context.fillStyle = colour;
+      context.fillRect(0, 0, width, height);
+      return canvas.toDataURL("image/png");
+    },
+    [colour, width, height] as const,
+  );
+  return { name: "picture.png", mimeType: "image/png", buffer: Buffer.from(dataUrl.split(",")[1] ?? "", "base64") };
 }
 
 export { expect };
