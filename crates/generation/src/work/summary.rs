@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Work;
 use crate::spec::{
-    image::{ImageMode, ImageSpec},
+    image::ImageSpec,
     video::{RemoteVideoSpec, VideoSpec},
 };
 
@@ -100,11 +100,6 @@ impl WorkSummary {
 }
 
 fn of_image(spec: &ImageSpec) -> WorkSummary {
-    // A mask whose part alone is made leaves the given picture its size.
-    let given = match spec.mode() {
-        ImageMode::Inpaint { init_image, mask: Some(mask), .. } if mask.only_masked().is_some() => Some(init_image.dimensions()),
-        ImageMode::TextToImage | ImageMode::ImageToImage { .. } | ImageMode::Inpaint { .. } => None,
-    };
     let summary = WorkSummary {
         kind: Some(WorkKind::Image),
         prompt: text(spec.prompt()),
@@ -112,7 +107,7 @@ fn of_image(spec: &ImageSpec) -> WorkSummary {
         seed: Some(spec.seed()),
         ..WorkSummary::default()
     };
-    summary.sized(Some(spec.output_size().or(given).unwrap_or_else(|| spec.made_size())))
+    summary.sized(Some(spec.result_size()))
 }
 
 fn of_video(spec: &VideoSpec) -> WorkSummary {

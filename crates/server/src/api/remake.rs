@@ -50,7 +50,7 @@ fn image(spec: &ImageSpec) -> Value {
     body.add_text("prompt", spec.prompt());
     body.add_text("negative_prompt", spec.negative_prompt());
     body.add("model", spec.model());
-    let (width, height) = spec.output_size().unwrap_or_else(|| spec.made_size());
+    let (width, height) = spec.result_size();
     body.add("width", width);
     body.add("height", height);
     body.add("steps", spec.num_inference_steps());

@@ -9,6 +9,7 @@ pub(crate) mod faults;
 pub(crate) mod field_names;
 pub(crate) mod fields;
 pub(crate) mod image_source;
+pub(crate) mod mask;
 mod non_finite;
 pub(crate) mod remote_image;
 pub(crate) mod request_fields;

@@ -21,6 +21,7 @@ mod generate;
 mod hang_up;
 mod held;
 mod idempotency;
+mod image_masks;
 mod images_as_tasks;
 mod load;
 mod methods;

@@ -87,18 +87,22 @@ pub(super) fn start_of(
     Ok((image, mask))
 }
 
-/// The finished image of a run: what its mask keeps of the given image is there again.
+/// The finished image of a run at its output size: what its mask keeps of the given image is there again.
 pub(super) fn put_back(spec: &ImageSpec, made: RgbImage) -> Result<RgbImage> {
-    let ImageMode::Inpaint { init_image, mask_image, resize, mask: Some(mask), .. } = spec.mode() else { return Ok(made) };
-    let size = (spec.width(), spec.height());
+    let ImageMode::Inpaint { init_image, mask_image, resize, mask: Some(mask), .. } = spec.mode() else {
+        return resized_to(made, spec.output_size());
+    };
     let soft = soft_mask(mask_image, mask, init_image.dimensions())?;
     if let Some(padding) = mask.only_masked() {
-        let Region { left, top, width, height } = region(&soft, padding, size);
+        let Region { left, top, width, height } = region(&soft, padding, (spec.width(), spec.height()));
         let part = resized_part(&made, Part::covering(made.dimensions(), (width, height)), width, height)?;
         let mut whole = init_image.clone();
         imageops::replace(&mut whole, &part, left.into(), top.into());
-        return Ok(composed(init_image, &whole, &soft));
+        return resized_to(composed(init_image, &whole, &soft), spec.output_size());
     }
+    // Not at the run's size: what is kept would be resized with the rest.
+    let made = resized_to(made, spec.output_size())?;
+    let size = made.dimensions();
     let original = match resize {
         ResizeMode::Stretch | ResizeMode::Latent => resized(init_image, size.0, size.1)?,
         ResizeMode::Crop | ResizeMode::Fill => fitted(init_image, *resize, size)?,
@@ -107,6 +111,14 @@ pub(super) fn put_back(spec: &ImageSpec, made: RgbImage) -> Result<RgbImage> {
     let mut wider = fitted_mask(&soft, *resize, size)?;
     wider.pixels_mut().for_each(|Luma([value])| *value = value.saturating_mul(2));
     Ok(composed(&original, &made, &wider))
+}
+
+/// Resizes a finished image to the requested size; excess is cropped evenly at both ends rather than squeezed.
+pub(super) fn resized_to(image: RgbImage, size: Option<(u32, u32)>) -> Result<RgbImage> {
+    match size.filter(|size| *size != image.dimensions()) {
+        None => Ok(image),
+        Some((width, height)) => resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
+    }
 }
 
 /// The rectangle about a mask, in the proportions of the run as far as the image allows; the whole image for a mask without a white pixel.
@@ -207,6 +219,23 @@ mod tests {
         let small = fitted(&given, ResizeMode::Crop, (64, 64)).unwrap();
         assert_eq!((result.dimensions(), result.get_pixel(2, 2)), ((64, 64), small.get_pixel(2, 2)));
         assert_eq!(result.get_pixel(28, 32), &Rgb([255, 255, 255]));
+    }
+
+    #[test]
+    fn what_a_mask_keeps_has_not_been_through_the_runs_size() {
+        let given = RgbImage::from_fn(160, 160, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        let made = RgbImage::from_pixel(64, 64, Rgb([255, 255, 255]));
+        let white = mask((160, 160), [60, 30, 90, 50]);
+        for only_masked in [false, true] {
+            let request = MaskRequest { only_masked: Some(only_masked), ..MaskRequest::default() };
+            let mut spec = spec(given.clone(), white.clone(), request, "stretch");
+            spec.output_size = Some((160, 160));
+            let result = put_back(&spec, made.clone()).unwrap();
+            for (x, y, pixel) in result.enumerate_pixels() {
+                let expected = if white.get_pixel(x, y).0[0] == 255 { &Rgb([255, 255, 255]) } else { given.get_pixel(x, y) };
+                assert_eq!(pixel, expected, "{x} {y} {only_masked}");
+            }
+        }
     }
 
     #[test]

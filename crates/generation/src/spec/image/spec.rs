@@ -197,6 +197,16 @@ impl ImageSpec {
         self.output_size
     }
 
+    /// The size of the result.
+    pub fn result_size(&self) -> (u32, u32) {
+        // A mask whose part alone is made leaves the given picture its size.
+        let given = match self.mode() {
+            ImageMode::Inpaint { init_image, mask: Some(mask), .. } if mask.only_masked().is_some() => Some(init_image.dimensions()),
+            ImageMode::TextToImage | ImageMode::ImageToImage { .. } | ImageMode::Inpaint { .. } => None,
+        };
+        self.output_size.or(given).unwrap_or_else(|| self.made_size())
+    }
+
     /// The format of the picture's file.
     pub fn file_format(&self) -> ImageFormat {
         self.file_format

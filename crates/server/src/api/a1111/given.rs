@@ -9,7 +9,7 @@ use super::fields::Given;
 use crate::{
     files::{decoding, image_text},
     http::Problem,
-    inputs::{Requester, SourceError, image_source},
+    inputs::{Requester, SourceError, image_source, mask::mask_for},
     state::ApiState,
 };
 
@@ -42,9 +42,7 @@ pub(super) async fn given(
     };
     let mask = mask.map_err(|reason| of_mask(SourceError::Refused(reason)))?;
     let sized = web::block(move || {
-        let mask = mask_of(mask);
-        let mask = if mask.dimensions() == image.dimensions() { Ok(mask) } else { resized(&mask, image.dimensions()) };
-        mask.map(|mask| Given { image: Some(image), mask: Some(mask), ..Given::default() })
+        mask_for(mask, image.dimensions()).map(|mask| Given { image: Some(image), mask: Some(mask), ..Given::default() })
     });
     let sized = sized.await.map_err(|error| of_mask(Problem::from(error).into()))?;
     sized.map_err(|reason| of_mask(SourceError::Refused(reason)))
@@ -55,41 +53,8 @@ fn is_address(text: &str) -> bool {
     start.starts_with("http://") || start == "https://"
 }
 
-/// A mask at its picture's size, which a large picture was reduced to.
-fn resized(mask: &GrayImage, (width, height): (u32, u32)) -> Result<GrayImage, String> {
-    let whole = diffusion_core::imaging::Part::whole(mask.width(), mask.height());
-    diffusion_core::imaging::resized_mask(mask, whole, width, height).map_err(|error| error.to_string())
-}
-
-/// The mask of a picture: its opacity if it is transparent anywhere, else its brightness.
-fn mask_of(mask: DynamicImage) -> GrayImage {
-    let is_transparent = mask.color().has_alpha() && mask.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
-    if is_transparent {
-        let rgba = mask.into_rgba8();
-        let opaque = |pixel: &image::Rgba<u8>| if pixel.0[3] > 128 { 255 } else { 0 };
-        return GrayImage::from_fn(rgba.width(), rgba.height(), |x, y| image::Luma([opaque(rgba.get_pixel(x, y))]));
-    }
-    mask.into_luma8()
-}
-
 /// Stand-ins for pictures that are not there yet: a mask that is white somewhere and black elsewhere.
 pub(super) fn stand_in(has_mask: bool) -> Given {
     let mask = GrayImage::from_fn(8, 8, |x, _| image::Luma([if x < 4 { 255 } else { 0 }]));
     Given { image: Some(RgbImage::new(8, 8)), mask: has_mask.then_some(mask), ..Given::default() }
-}
-
-#[cfg(test)]
-mod tests {
-    use image::{Luma, Rgba, RgbaImage};
-
-    use super::*;
-
-    #[test]
-    fn a_mask_is_opacity_if_there_is_any_else_brightness() {
-        let opaque = RgbaImage::from_fn(2, 1, |x, _| if x == 0 { Rgba([255; 4]) } else { Rgba([0, 0, 0, 255]) });
-        assert_eq!(mask_of(DynamicImage::from(opaque)).into_raw(), [255, 0]);
-        let transparent = RgbaImage::from_fn(2, 1, |x, _| Rgba([255, 255, 255, if x == 0 { 0 } else { 200 }]));
-        assert_eq!(mask_of(DynamicImage::from(transparent)).into_raw(), [0, 255]);
-        assert_eq!(mask_of(DynamicImage::from(GrayImage::from_pixel(1, 1, Luma([77])))).into_raw(), [77]);
-    }
 }

@@ -2,14 +2,15 @@
 //!
 //! The invariant: the model makes a picture of about its own number of pixels, in the requested proportions; the rest is resizing.
 
-use diffusion_core::imaging::{Part, resized_part};
+use diffusion_core::imaging::{Part, resized_mask, resized_part};
 use generation::{
-    ControlRequest, FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo, Priority,
-    limits::{SHARE, SIDE_MULTIPLE},
+    ControlRequest, FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, MaskRequest, ModelInfo, Priority,
+    limits::{MASK_BLUR, MASK_PADDING, SHARE, SIDE_MULTIPLE},
+    spec::image::MaskContent,
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 use guarded_http::Guard;
-use image::RgbImage;
+use image::{GrayImage, Luma, RgbImage};
 
 use crate::{
     api::{
@@ -35,6 +36,8 @@ const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'doubao', 'n
 /// The qualities with their steps. Without one, a picture has the model's own.
 const QUALITIES: [(&str, u32); 4] = [("low", 10), ("medium", 20), ("high", 30), ("ultra", 50)];
 const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'low', 'medium', 'high' or 'ultra'");
+/// The default padding of a part that alone is made.
+const DEFAULT_MASK_PADDING: i128 = 32;
 /// The default weight of a given picture.
 const DEFAULT_REFERENCE_WEIGHT: f64 = 0.7;
 /// Models have not been trained on proportions beyond 4:1.
@@ -57,6 +60,10 @@ pub(crate) struct Image {
     strength: Option<f64>,
     /// The given picture, as the caller names or sends it.
     pub(crate) source: Option<String>,
+    /// The mask, likewise.
+    pub(crate) mask: Option<String>,
+    /// How it is applied.
+    masking: MaskRequest,
     optimize_prompt: Option<bool>,
     priority: Option<String>,
     /// The task's priority among the caller's tasks.
@@ -102,7 +109,7 @@ body_table! {
 }
 
 body_table! {
-    /// The body of `POST /api/v1/images/generate-i2i`: that of `POST /api/v1/images/generate`, and a picture.
+    /// The body of `POST /api/v1/images/generate-i2i`: that of `POST /api/v1/images/generate`, and a picture, perhaps with a mask.
     IMAGE_FROM_IMAGE: Image, ImageFromImageBody as "PictureFromPictureRequest",
     example {
         "image": EXAMPLE_IMAGE, "prompt": "the sea at night with boats and a moon", "reference_weight": 0.5, "width": 1024, "height": 1024
@@ -114,6 +121,7 @@ body_table! {
             /// proportions about its middle.
             image: Text(|r| &mut r.source).required().checked(),
         },
+        &MASKING,
         &SIZE,
         &rows! { Image;
             /// How much of it stays: 1 - `reference_weight` of the steps run on it, and at least one.
@@ -132,6 +140,23 @@ body_table! {
 const PROMPT: [Row<Image>; 1] = rows! { Image;
     /// What the picture shows.
     prompt: Text(|r| &mut r.image.prompt).required().length(1, LIMITS.max_prompt_chars),
+};
+
+const MASKING: [Row<Image>; 6] = rows! { Image;
+    /// Where the picture is repainted, given as `image` is: a picture that is white there and black elsewhere, or, if it is transparent
+    /// anywhere, opaque there. It is resized to the picture's size. What is black of it is there again in the result, pixel for pixel where
+    /// `width` and `height` are the picture's.
+    mask: Text(|r| &mut r.mask).checked(),
+    /// The blur of the mask's edge, in pixels: the picture is repainted a little beyond it.
+    mask_blur: Number(MASK_BLUR, |r| &mut r.masking.blur).checked().or(|| 0.into()),
+    /// What the masked part starts from: the colours around it (`fill`), the picture, noise, or nothing.
+    mask_fill: Text(|r| &mut r.masking.fill).one_of(|| MaskContent::ALL.map(|(name, _)| name).to_vec()).or(|| "original".into()),
+    /// Whether the part about the mask alone is made, at the model's full size, and put back.
+    mask_only: Truth(|r| &mut r.masking.only_masked),
+    /// The pixels about the mask that belong to that part.
+    mask_padding: Whole(MASK_PADDING, |r| &mut r.masking.padding).checked().or(|| 32.into()),
+    /// Whether everything but the mask is repainted.
+    mask_invert: Truth(|r| &mut r.masking.invert),
 };
 
 const SIZE: [Row<Image>; 3] = rows! { Image;
@@ -174,6 +199,7 @@ pub(crate) fn parse(body: &[u8], wants_image: bool, guard: &Guard) -> Result<Bod
     let mut body = if wants_image { &IMAGE_FROM_IMAGE } else { &IMAGE }.parse(body)?;
     check_callback(&mut body, |image| image.callback_url.as_deref(), guard);
     check_weight(&mut body);
+    check_masking(&mut body);
     if body.request.service.as_deref().is_some_and(|name| !SERVICES.contains(&name)) {
         body.look(|fields| fields.value_fault("service", SERVICE_FAULT));
     }
@@ -222,6 +248,54 @@ fn check_weight(body: &mut Body<Image>) {
     }
 }
 
+/// Refuses fields about a mask without one.
+fn check_masking(body: &mut Body<Image>) {
+    body.request.mask = body.request.mask.take().filter(|mask| !mask.trim().is_empty());
+    if body.request.mask.is_some() {
+        return;
+    }
+    let MaskRequest { blur, fill, only_masked, padding, invert } = std::mem::take(&mut body.request.masking);
+    for (field, is_given) in [
+        ("mask_blur", blur.is_some()),
+        ("mask_fill", fill.is_some()),
+        ("mask_only", only_masked.is_some()),
+        ("mask_padding", padding.is_some()),
+        ("mask_invert", invert.is_some()),
+    ] {
+        if is_given {
+            let error = "it says how a mask is applied, and there is none (mask)".to_owned();
+            body.look(|fields| fields.rule_fault(field, FieldErrorKind::Value { error }));
+        }
+    }
+}
+
+/// The picture to start from, and where it is repainted; both of one size.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) image: Option<RgbImage>,
+    pub(crate) mask: Option<GrayImage>,
+}
+
+impl Given {
+    /// Cut to the wanted proportions, and resized. What a mask keeps must not go through the model's size, so then both get the wanted one.
+    fn fitted(self, wanted: (u32, u32), native: (u32, u32)) -> Self {
+        let Some(image) = self.image else { return Self::default() };
+        let part = Part::covering(image.dimensions(), wanted);
+        let (width, height) = if self.mask.is_some() { wanted } else { native };
+        if self.mask.is_some() && image.dimensions() == wanted {
+            return Self { image: Some(image), mask: self.mask };
+        }
+        let mask = self.mask.and_then(|mask| resized_mask(&mask, part, width, height).ok());
+        Self { image: resized_part(&image, part, width, height).ok(), mask }
+    }
+
+    /// Stand-ins for pictures that are not there yet: the mask is white somewhere and black elsewhere.
+    fn stand_in(has_mask: bool) -> Self {
+        let mask = GrayImage::from_fn(8, 8, |x, _| Luma([if x < 4 { 255 } else { 0 }]));
+        Self { image: Some(RgbImage::new(8, 8)), mask: has_mask.then_some(mask) }
+    }
+}
+
 impl Body<Image> {
     /// The notes on the body before it is validated.
     pub(crate) fn notes(&self, model: &ModelInfo) -> RequestNotes {
@@ -235,8 +309,8 @@ impl Body<Image> {
     /// # Errors
     /// 422 with every fault.
     pub(crate) fn check_image(&self, limits: &Limits, model: &ModelInfo) -> Result<(), Problem> {
-        let image = self.request.source.as_ref().map(|_| RgbImage::new(1, 1));
-        self.image_spec((image, self.request.controls.without_images()), limits, model).map(drop)
+        let given = self.request.source.as_ref().map_or_else(Given::default, |_| Given::stand_in(self.request.mask.is_some()));
+        self.fitted_spec((given, self.request.controls.without_images()), limits, model).map(drop)
     }
 
     /// The spec of the picture, from the given picture and the ControlNets with theirs. Resizes the given picture, if any, which takes a
@@ -246,26 +320,42 @@ impl Body<Image> {
     /// 422 with every fault.
     pub(crate) fn image_spec(
         &self,
-        (image, controlnets): (Option<RgbImage>, Vec<ControlRequest>),
+        (given, controlnets): (Given, Vec<ControlRequest>),
         limits: &Limits,
         model: &ModelInfo,
     ) -> Result<ImageSpec, Problem> {
-        let Image { image: request, width, height, .. } = &self.request;
-        let side = |given: &Option<i128>, default| given.and_then(|given| u32::try_from(given).ok()).unwrap_or(default);
-        let wanted = (side(width, DEFAULT_SIZE.0), side(height, DEFAULT_SIZE.1));
+        let wanted = self.wanted_size();
+        self.fitted_spec((given.fitted(wanted, native_size(wanted, limits, model)), controlnets), limits, model)
+    }
+
+    fn wanted_size(&self) -> (u32, u32) {
+        let side = |given: Option<i128>, default| given.and_then(|given| u32::try_from(given).ok()).unwrap_or(default);
+        (side(self.request.width, DEFAULT_SIZE.0), side(self.request.height, DEFAULT_SIZE.1))
+    }
+
+    fn fitted_spec(
+        &self,
+        (given, controlnets): (Given, Vec<ControlRequest>),
+        limits: &Limits,
+        model: &ModelInfo,
+    ) -> Result<ImageSpec, Problem> {
+        let request = &self.request.image;
+        let wanted = self.wanted_size();
         let (native_width, native_height) = native_size(wanted, limits, model);
-        let init_image = image.and_then(|image| {
-            let part = Part::covering(image.dimensions(), wanted);
-            resized_part(&image, part, native_width, native_height).ok()
-        });
         let steps = request.num_inference_steps.unwrap_or_else(|| model.defaults.num_inference_steps.unwrap_or(DEFAULT_STEPS).into());
+        let mask = given
+            .mask
+            .is_some()
+            .then(|| MaskRequest { padding: self.request.masking.padding.or(Some(DEFAULT_MASK_PADDING)), ..self.request.masking.clone() });
         let request = ImageRequest {
             num_inference_steps: Some(steps),
             width: Some(native_width.into()),
             height: Some(native_height.into()),
             output_size: Some(wanted),
-            strength: init_image.is_some().then(|| self.strength(steps)),
-            init_image,
+            strength: given.image.is_some().then(|| self.strength(steps)),
+            init_image: given.image,
+            mask_image: given.mask,
+            mask,
             controlnets,
             guess_mode: self.request.controls.guess_mode,
             ..request.clone()
@@ -290,14 +380,28 @@ pub(crate) fn image_field(field: &str) -> &str {
         "guidance_scale" => "cfg_scale",
         "strength" => "reference_weight",
         "init_image" => "image",
+        "mask_image" => "mask",
         same => same,
     }
 }
 
 /// The fault under this API's field name.
 fn renamed(error: FieldError) -> FieldError {
-    let field = if error.group.is_none() { image_field(error.field) } else { error.field };
-    FieldError { field, ..error }
+    match (error.group, error.field) {
+        (Some("mask"), field) => FieldError { field: mask_field(field), group: None, ..error },
+        (Some(_), _) => error,
+        (None, field) => FieldError { field: image_field(field), ..error },
+    }
+}
+
+/// This API's name for a field of a [`MaskRequest`].
+fn mask_field(field: &'static str) -> &'static str {
+    match field {
+        "blur" => "mask_blur",
+        "fill" => "mask_fill",
+        "padding" => "mask_padding",
+        same => same,
+    }
 }
 
 /// The size at which the model makes a picture of these proportions: about its own number of pixels, in multiples of eight.

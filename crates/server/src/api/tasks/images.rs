@@ -20,7 +20,7 @@ use crate::{
         submission::{Submission, new_id},
         tasks::{
             async_video::{TaskAccepted, accepted},
-            image_body::{self, Image, ImageFromImageBody, ImageTaskBody, image_field},
+            image_body::{self, Given, Image, ImageFromImageBody, ImageTaskBody, image_field},
             metadata::TaskMetadata,
             problems::{held_up, task_cancelled, task_not_found},
             task_view::{self, Links},
@@ -32,7 +32,7 @@ use crate::{
         HeldJobProblems, HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, PreferHeader, Problem, QueueProblems, RequestBody,
         check_type, idempotency, offload, respond_async,
     },
-    inputs::{Body, Requester, SourceError, value_error},
+    inputs::{Body, Requester, SourceError, mask::mask_for, value_error},
     state::ApiState,
 };
 
@@ -65,7 +65,7 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     respond(&request, caller, payload, &state, false).await
 }
 
-/// Makes a picture from a text and a picture.
+/// Makes a picture from a text and a picture: all of it, or its masked part.
 ///
 /// Waits until it is made, as `POST /api/v1/images/generate` does.
 #[utoipa::path(
@@ -159,29 +159,35 @@ async fn submit(
     let mut notes = body.notes(&model);
     notes.tell(request);
     body.check_image(&state.limits, &model)?;
-    let image = match body.request.source.take() {
-        None => None,
-        Some(source) => {
-            let given = state.images().image(source, Requester { owner: &submission.caller.owner, base_url }).await;
-            let given = given.map_err(|error| match error {
-                SourceError::Refused(reason) => body.fault("image", reason),
-                SourceError::Failed(error) => *error,
-            })?;
-            Some(given.image)
-        }
-    };
+    let asker = Requester { owner: &submission.caller.owner, base_url };
+    let given = given(&mut body, asker, state).await?;
     let mut controls = std::mem::take(&mut body.request.controls);
     let guess_mode = controls.guess_mode;
-    let controlnets = controls.with_images(&body, Requester { owner: &submission.caller.owner, base_url }, state).await?;
+    let controlnets = controls.with_images(&body, asker, state).await?;
     body.request.controls.guess_mode = guess_mode;
     let limits = state.limits.clone();
     // A blocking task, because it resizes the given picture.
-    let spec = web::block(move || body.image_spec((image, controlnets), &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
+    let spec = web::block(move || body.image_spec((given, controlnets), &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
     let (remarks, spec) = spec.await??;
     notes.remarks = remarks;
     let native_size = Some((spec.width(), spec.height()));
     let metadata = TaskMetadata { base_url: base_url.to_owned(), native_size, notes, seed: Some(spec.seed()), ..TaskMetadata::default() };
     submission.submit(state, new_id("img"), Work::Image(spec), JobMetadata::Task(metadata)).await
+}
+
+/// The picture to start from, if there is one, and its mask.
+async fn given(body: &mut Body<Image>, asker: Requester<'_>, state: &ApiState) -> Result<Given, Problem> {
+    let (Some(source), mask) = (body.request.source.take(), body.request.mask.take()) else { return Ok(Given::default()) };
+    let problem = |body: &Body<Image>, field, error| match error {
+        SourceError::Refused(reason) => body.fault(field, reason),
+        SourceError::Failed(error) => *error,
+    };
+    let image = state.images().image(source, asker).await.map_err(|error| problem(body, "image", error))?.image;
+    let Some(mask) = mask else { return Ok(Given { image: Some(image), mask: None }) };
+    let mask = state.images().whole(mask, asker).await.map_err(|error| problem(body, "mask", error))?;
+    let size = image.dimensions();
+    let mask = web::block(move || mask_for(mask, size)).await?.map_err(|reason| body.fault("mask", reason))?;
+    Ok(Given { image: Some(image), mask: Some(mask) })
 }
 
 /// A job with a waiting caller; dropping it cancels the job unless the caller can fetch the result later.

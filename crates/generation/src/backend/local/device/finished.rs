@@ -1,9 +1,8 @@
-//! A finished image: in the requested size, with its files.
+//! A finished image with its files.
 //!
 //! It must not know how the image was made. The invariants: every image has a PNG file, whatever other format the request names; where files
 //! are signed, each of them is.
 
-use diffusion_core::imaging::{Part, resized_part};
 use image::RgbImage;
 use png::EncodingError;
 
@@ -44,12 +43,4 @@ pub(super) fn files(
     };
     let recoded = Some(requested).filter(|format| !format.is_png());
     Ok((file(ImageFormat::Png)?, recoded.map(|format| file(format).map(|file| (format, file))).transpose()?))
-}
-
-/// Resizes a finished image to the requested size; excess is cropped evenly at both ends rather than squeezed.
-pub(super) fn resized_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
-    match size.filter(|size| *size != image.dimensions()) {
-        None => Ok(image),
-        Some((width, height)) => resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
-    }
 }

@@ -28,7 +28,7 @@ use diffusion_core::{
 };
 use tokio::sync::{oneshot, watch};
 
-use self::finished::{encoded, resized_to};
+use self::finished::encoded;
 use super::{
     LocalSettings,
     caught::{NotLoaded, panic_text},
@@ -395,7 +395,7 @@ impl Device {
                 made => made?,
             };
             self.learn(index, spec, &resident.info, &monitor.clock);
-            let image = of_model(|| resized_to(put_back(spec, image)?, spec.output_size()))?;
+            let image = of_model(|| put_back(spec, image))?;
             let parameters = parameters::text(spec, seed, (&resident.info, None), (&loras, &embeddings));
             images.push(encoded(spec, image, (seed, seal), parameters, (truncated, remarks))?);
         }

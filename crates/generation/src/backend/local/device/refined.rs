@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use diffusion_core::{journal::Run, pipelines::RunContext, weights::StopCheck};
 
-use super::{
-    Device, Resident, RunResult,
-    finished::{encoded, resized_to},
-    of_model,
-};
+use super::{Device, Resident, RunResult, finished::encoded, of_model};
 use crate::{
     backend::{
         BackendError, GeneratedImage, JobContext, JobProgress,
         local::{
+            masked::resized_to,
             model::BegunImage,
             monitors::{ImageJobMonitor, Stage, StepClock, Watched},
             parameters,
