@@ -21,6 +21,7 @@ pub(crate) fn model() -> LoadedModel {
     let info = ModelInfo {
         name: "instant".into(),
         family: None,
+        family_name: None,
         motion: "none".into(),
         device: "cpu".into(),
         precision: "f32".into(),

@@ -164,6 +164,7 @@ pub(crate) fn stand_in(defaults: ModelDefaults, folders: &Folders) -> ModelInfo 
     ModelInfo {
         name: String::new(),
         family: None,
+        family_name: None,
         motion: String::new(),
         device: String::new(),
         precision: String::new(),

@@ -12,7 +12,7 @@ use generation::{
     jobs::{Jobs, JobsSettings, Retention},
 };
 use server::{
-    GuardSettings, Server, ServerSettings, Services, TasksSettings,
+    GuardSettings, MachineProbe, Server, ServerSettings, Services, TasksSettings,
     access::LinkSecret,
     uploads::UploadLimits,
     webhooks::{WebhookSecret, WebhookSettings},
@@ -20,7 +20,7 @@ use server::{
 
 use crate::{
     ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, providers::Providers, serving_models, settings::Settings,
-    signing,
+    signing, threads,
 };
 
 /// How long startup waits for the model before it reports that the model is still loading. Most model faults show sooner, and then the
@@ -86,6 +86,12 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             repaint_strength: settings.characters.repaint_strength,
             services,
             resident_memory: memory::resident,
+            machine: MachineProbe {
+                total_memory: memory::of_the_machine,
+                available_memory: memory::available,
+                free_disk: memory::free_on_disk,
+                threads: threads::count,
+            },
             ..ServerSettings::default()
         };
         tokio::spawn(async {

@@ -34,6 +34,11 @@ pub(crate) fn settle(threads: Option<usize>, level: Option<Level>, priority: Pri
     restart(wanted).with_context(|| format!("cannot start again with {wanted} threads"))
 }
 
+/// The number of threads after [`settle`].
+pub(crate) fn count() -> Option<usize> {
+    Some(candle_core::utils::get_num_threads())
+}
+
 /// Nothing was computed yet, so the configuration still takes effect.
 fn configure_kernels(threads: usize, level: Option<Level>, priority: Priority) {
     cpu_kernels::configure(threads, level.unwrap_or_else(Level::detect), priority);

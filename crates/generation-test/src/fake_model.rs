@@ -41,6 +41,7 @@ pub fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
         family: None,
+        family_name: None,
         motion: "fake motion".into(),
         device: "cpu".into(),
         precision: "f32".into(),

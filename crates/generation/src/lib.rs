@@ -55,7 +55,7 @@ pub use backend::{
         metrics::StepMetrics,
         model::{DeviceModel, ImageOutput, LoadedModel, ModelState, ModelStatus},
         parameters::sampler,
-        pool::{LoadWatch, ModelSetup, ModelView, OpenModel, PoolSettings},
+        pool::{LoadWatch, ModelSetup, ModelView, MotionView, OpenModel, PoolSettings},
         upscalers::Upscalers,
     },
     remote::{RemoteBackend, RemoteSettings},

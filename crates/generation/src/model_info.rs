@@ -82,6 +82,8 @@ pub struct ModelInfo {
     pub name: String,
     /// Its family, if it makes pictures.
     pub family: Option<ModelFamily>,
+    /// Its short name: "sd1", "sd2", "sdxl", "sdxl-refiner"; `None` for models of other sizes.
+    pub family_name: Option<&'static str>,
     /// The motion model, by the name under which it was requested.
     pub motion: String,
     /// "cpu", "cuda" or "metal".
@@ -201,6 +203,7 @@ impl ModelInfo {
         Self {
             name: "fake".into(),
             family: None,
+            family_name: None,
             motion: "fake".into(),
             device: "cpu".into(),
             precision: "f32".into(),

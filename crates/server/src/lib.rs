@@ -28,7 +28,7 @@ pub use files::{secret_file, thumbnails, uploads};
 pub use guarded_http::{AllowedHost, GuardSettings};
 pub use http::{metrics::RequestMetrics, multipart_file, problem::Problem, repeated_requests, request_memory, request_notes::IgnoredField};
 pub use serve::{Server, ServerSettings};
-pub use state::{ApiState, DEFAULT_REPAINT_STRENGTH, Service, Services, StoreCheck, TasksSettings, WebUiSessions};
+pub use state::{ApiState, DEFAULT_REPAINT_STRENGTH, MachineProbe, Service, Services, StoreCheck, TasksSettings, WebUiSessions};
 pub use webhooks::game::{GameCallback, InvalidCallback};
 
 #[cfg(test)]

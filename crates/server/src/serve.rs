@@ -26,7 +26,8 @@ use crate::{
     http::request_log,
     routes,
     state::{
-        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_IMAGE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, Services, TasksSettings,
+        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_IMAGE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, MachineProbe, Services,
+        TasksSettings,
     },
     webhooks::{self, WebhookSecret, WebhookSettings},
 };
@@ -75,6 +76,8 @@ pub struct ServerSettings {
     pub services: Services,
     /// The resident memory of this process in bytes, if the system reports it; for `/metrics`.
     pub resident_memory: fn() -> Option<u64>,
+    /// Asks the system about the machine; for `GET /api/v1/machine`.
+    pub machine: MachineProbe,
     /// The time that the running stored job has to finish on a shutdown.
     pub shutdown_limit: Duration,
     /// Which addresses named by callers may be fetched.
@@ -103,6 +106,7 @@ impl Default for ServerSettings {
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
             services: Services::default(),
             resident_memory: || None,
+            machine: MachineProbe::default(),
             shutdown_limit: Duration::from_secs(10),
             guard: GuardSettings::default(),
             tasks: TasksSettings::default(),
@@ -145,6 +149,7 @@ impl Server {
             repaint_strength: settings.repaint_strength,
             services: Arc::new(settings.services.clone()),
             resident_memory: settings.resident_memory,
+            machine: settings.machine,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
         let (access, callback) = (Arc::clone(&state.access), state.services.callback.clone());

@@ -271,6 +271,11 @@ impl Jobs {
         self.check_place(None, owner)
     }
 
+    /// How many jobs this machine's part of the queue takes, the running ones included.
+    pub fn capacity(&self) -> usize {
+        self.inner.dispatcher.capacity(self.inner.dispatcher.all(None)).all
+    }
+
     /// The same for a job that a provider makes.
     ///
     /// # Errors

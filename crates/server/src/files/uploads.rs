@@ -140,6 +140,11 @@ impl UploadStore {
         Self { root, limits, kept: Arc::default(), is_made: Arc::default() }
     }
 
+    /// The folder of all uploads.
+    pub(crate) fn folder_of_all(&self) -> &Path {
+        &self.root
+    }
+
     fn make_root(&self) -> io::Result<()> {
         let mut is_made = self.is_made.lock().unwrap_or_else(PoisonError::into_inner);
         if !*is_made {

@@ -2,6 +2,7 @@
 //!
 //! The modules below own its parts and must not know it: they take what they need.
 
+mod machine_probe;
 mod services;
 mod store_check;
 mod web_ui;
@@ -16,12 +17,13 @@ use actix_web::{HttpRequest, web::Bytes};
 use generation::{Limits, LocalBackend, ModelInfo, Refusal, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
-pub(crate) use self::{services::Maker, web_ui::Seen};
 pub use self::{
+    machine_probe::MachineProbe,
     services::{Service, Services},
     store_check::StoreCheck,
     web_ui::WebUiSessions,
 };
+pub(crate) use self::{services::Maker, web_ui::Seen};
 use crate::{
     access::{Access, OpenStreams},
     files::{
@@ -80,6 +82,8 @@ pub struct ApiState {
     pub requests: RequestMetrics,
     /// The resident memory of this process in bytes, if the system reports it.
     pub resident_memory: fn() -> Option<u64>,
+    /// Asks the system about the machine.
+    pub machine: MachineProbe,
 }
 
 /// The default share of a character's picture that its script repaints: its look changes, its composition stays.
@@ -123,6 +127,7 @@ impl ApiState {
             memory: RequestMemory::default(),
             requests: RequestMetrics::default(),
             resident_memory: || None,
+            machine: MachineProbe::default(),
         }
     }
 

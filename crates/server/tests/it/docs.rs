@@ -25,6 +25,7 @@ async fn the_documentation_lists_the_routes_and_their_answers() {
         "/api/v1/images/generate",
         "/api/v1/images/generate-i2i",
         "/api/v1/images/services",
+        "/api/v1/machine",
         "/api/v1/tasks",
         "/api/v1/tasks/{id}",
         "/api/v1/tasks/{id}/events",

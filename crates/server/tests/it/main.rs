@@ -24,6 +24,7 @@ mod idempotency;
 mod image_masks;
 mod images_as_tasks;
 mod load;
+mod machine;
 mod methods;
 mod models;
 mod offers;

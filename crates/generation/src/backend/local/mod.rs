@@ -39,7 +39,7 @@ use self::{
     memory::MemoryPlan,
     metrics::StepMetrics,
     model::{LoadedModel, ModelStatus},
-    pool::{DEFAULT, LoadWatch, ModelSetup, ModelView, OpenModel, Pool, PoolSettings, Slot},
+    pool::{DEFAULT, LoadWatch, ModelSetup, ModelView, MotionView, OpenModel, Pool, PoolSettings, Slot},
     timings::Timings,
     upscalers::Upscalers,
 };
@@ -52,7 +52,7 @@ use crate::{
     model_info::ModelInfo,
     spec::{
         image::{ImageSpec, RefinerSpec},
-        video::{ScenesSpec, VideoSpec},
+        video::{DEFAULT_CONDITIONING_FPS, ScenesSpec, VideoSpec},
     },
     work::Work,
 };
@@ -316,6 +316,18 @@ impl LocalBackend {
     /// The default model's timings so far.
     pub fn timings(&self) -> Timings {
         self.inner.pool.timings(DEFAULT)
+    }
+
+    /// The motion model; `None` without one, and until the default model's files have been opened.
+    pub fn motion(&self) -> Option<MotionView> {
+        let info = self.inner.pool.info(DEFAULT).ok()?;
+        let ((width, height), frames) = self.inner.pool.memory(DEFAULT)?.motion_shape()?;
+        Some(MotionView { name: info.motion.clone(), width, height, frames, fps: DEFAULT_CONDITIONING_FPS })
+    }
+
+    /// The limit of the models' memory, in bytes.
+    pub fn memory_budget(&self) -> Option<u64> {
+        self.inner.pool.budget()
     }
 
     /// Metrics of the steps that the device has completed so far.

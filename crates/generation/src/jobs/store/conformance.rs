@@ -125,6 +125,7 @@ pub(super) fn work_with(prompt: &str, model: Option<&str>) -> Work {
     let info = ModelInfo {
         name: String::new(),
         family: None,
+        family_name: None,
         motion: String::new(),
         device: String::new(),
         precision: String::new(),

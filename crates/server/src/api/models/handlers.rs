@@ -11,7 +11,7 @@ use actix_web::{
 };
 use generation::ModelInfo;
 
-use super::wire::{Model, Models};
+use super::wire::{Model, Models, MotionModel};
 use crate::{
     http::{ErrorBody, Problem},
     state::ApiState,
@@ -19,19 +19,23 @@ use crate::{
 
 /// The models of this machine.
 ///
-/// Each with its state. A request selects one by its name in `model`. Adapters and ControlNets whose files cannot be used are not listed: the
+/// Each with its state. A request selects one by its name in `model`. Adapters, ControlNets and upscalers whose files cannot be used are not listed: the
 /// log names them at the start, and a request that chooses one is told why.
 #[utoipa::path(get, path = "/models", operation_id = "list_models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
 pub(crate) async fn list(state: Data<ApiState>) -> Result<Json<Models>, Problem> {
     let views = state.local().models();
+    let folder = state.local().upscalers().folder().cloned();
     let infos: Vec<_> = views.iter().filter_map(|view| view.info.clone()).collect();
     // Files are read for it.
     let usable = web::block(move || {
         let of = |usable: fn(&ModelInfo) -> Vec<String>| infos.iter().map(|info| usable(info)).find(|names| !names.is_empty());
-        (of(ModelInfo::usable_adapters).unwrap_or_default(), of(ModelInfo::usable_controlnets).unwrap_or_default())
+        // A folder that cannot be read has none; a request that names one is told why.
+        let upscalers = folder.and_then(|folder| folder.usable().ok()).unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+        (of(ModelInfo::usable_adapters).unwrap_or_default(), of(ModelInfo::usable_controlnets).unwrap_or_default(), upscalers)
     });
-    let (adapters, controlnets) = usable.await?;
-    Ok(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters, controlnets }))
+    let (adapters, controlnets, upscalers) = usable.await?;
+    let motion = state.local().motion().map(MotionModel::from);
+    Ok(Json(Models { models: views.into_iter().map(Model::from).collect(), adapters, controlnets, upscalers, motion }))
 }
 
 /// Loads a model.

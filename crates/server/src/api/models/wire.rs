@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use diffusion_core::weights::VaeChoice;
+use diffusion_core::{schedulers::SchedulerName, weights::VaeChoice};
 use generation::{
-    ModelInfo, ModelState, ModelView,
+    ModelInfo, ModelState, ModelView, MotionView,
     validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 use serde::Serialize;
@@ -21,6 +21,38 @@ pub(crate) struct Models {
     /// The ControlNets that requests may choose in `controlnets`.
     #[schema(example = json!(["canny"]))]
     pub(crate) controlnets: Vec<String>,
+    /// The upscalers that requests may choose, in `POST /v1/images/upscale` and for a second pass.
+    #[schema(example = json!(["realesr-general-x4v3"]))]
+    pub(crate) upscalers: Vec<String>,
+    /// The model that sets pictures in motion; null without one, and until the default model's files have been opened.
+    pub(crate) motion: Option<MotionModel>,
+}
+
+/// The model that sets pictures in motion.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MotionModel {
+    /// Its name.
+    #[schema(example = "nano-svd (embedded)")]
+    name: String,
+    /// The width of its frames in pixels.
+    #[schema(example = 1024)]
+    width: u32,
+    /// Their height.
+    #[schema(example = 576)]
+    height: u32,
+    /// How many of them it makes at once.
+    #[schema(example = 14)]
+    frames: usize,
+    /// How many of them make a second.
+    #[schema(example = 7)]
+    fps: u32,
+}
+
+impl From<MotionView> for MotionModel {
+    fn from(view: MotionView) -> Self {
+        let MotionView { name, width, height, frames, fps } = view;
+        Self { name, width, height, frames, fps }
+    }
 }
 
 /// A model.
@@ -29,6 +61,15 @@ pub(crate) struct Model {
     /// The name by which requests select it in `model`.
     #[schema(example = "turbo")]
     pub(crate) name: String,
+    /// "image", or "motion" for a model that only sets pictures in motion.
+    #[schema(example = "image")]
+    pub(crate) kind: &'static str,
+    /// "sd1", "sd2", "sdxl", "sdxl-refiner" or "svd"; null for others, and while unknown.
+    #[schema(example = "sd1")]
+    pub(crate) family: Option<&'static str>,
+    /// The schedulers that requests may name, the one of requests that name none first; empty while unknown.
+    #[schema(example = json!(["ddim", "euler", "dpmpp-2m-karras"]))]
+    pub(crate) schedulers: Vec<String>,
     /// Whether requests without `model` use it.
     #[schema(example = false)]
     pub(crate) default: bool,
@@ -80,7 +121,7 @@ pub(crate) struct Model {
 
 impl From<ModelView> for Model {
     fn from(view: ModelView) -> Self {
-        let ModelView { name, is_default, state, info, bytes, loads } = view;
+        let ModelView { name, is_default, state, info, bytes, loads, .. } = view;
         let size = info.as_ref().map(|info| info.defaults.size.unwrap_or((info.default_width, info.default_height)));
         let (progress, reason) = match &state {
             ModelState::Loading { share } => (Some((share * 100.0) as u32), None),
@@ -89,6 +130,9 @@ impl From<ModelView> for Model {
         };
         Self {
             name,
+            kind: if info.as_ref().is_some_and(|info| makes_motion(info)) { "motion" } else { "image" },
+            family: info.as_ref().and_then(|info| info.family_name),
+            schedulers: info.as_ref().map(|info| schedulers(info)).unwrap_or_default(),
             default: is_default,
             state: state.name(),
             progress,
@@ -106,6 +150,18 @@ impl From<ModelView> for Model {
             height: size.map(|(_, height)| height),
         }
     }
+}
+
+/// Whether it makes no pictures of its own.
+fn makes_motion(info: &ModelInfo) -> bool {
+    info.family.is_some_and(|family| !family.makes_images())
+}
+
+/// The names of the schedulers, the default one first.
+fn schedulers(info: &ModelInfo) -> Vec<String> {
+    let own = info.defaults.scheduler.or(info.scheduler);
+    let others = SchedulerName::all().into_iter().filter(|name| Some(*name) != own);
+    own.into_iter().chain(others).map(|name| name.to_string()).collect()
 }
 
 fn other_parts(info: &ModelInfo) -> BTreeMap<&'static str, String> {

@@ -51,6 +51,7 @@ use crate::{
         crate::api::service::ops::ready,
         crate::api::service::ops::metrics,
         crate::api::service::usage::usage,
+        crate::api::service::machine::machine,
         crate::api::models::handlers::list,
         crate::api::models::handlers::load,
         crate::api::models::handlers::unload,

@@ -2,6 +2,8 @@
 
 pub(crate) mod docs;
 pub(crate) mod health;
+pub(crate) mod machine;
+mod machine_wire;
 pub(crate) mod ops;
 mod pages;
 pub(crate) mod root;
@@ -20,6 +22,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/health").get(health::health))
         .service(path("/ready").get(ops::ready))
         .service(path("/metrics").get(ops::metrics))
+        .service(path("/api/v1/machine").get(machine::machine))
         .service(path("/api/v1/usage").get(usage::usage))
         .service(path("/openapi.json").get(docs::openapi_json))
         .service(path("/ui").get(|| async { ui::redirect() }))

@@ -428,6 +428,7 @@ mod tests {
         Arc::new(ModelInfo {
             name: "a".into(),
             family: None,
+            family_name: None,
             motion: "b".into(),
             device: "cpu".into(),
             precision: "f32".into(),

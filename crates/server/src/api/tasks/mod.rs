@@ -31,6 +31,8 @@ pub(crate) mod videos;
 pub(crate) mod webhook;
 pub(crate) mod wire;
 
+pub(crate) use self::{summary_wire::TaskKind, task_summary::failure};
+
 use actix_web::web;
 
 use crate::http::path;

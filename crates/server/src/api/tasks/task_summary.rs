@@ -66,6 +66,21 @@ pub(crate) fn seed(job: &Job) -> Option<u64> {
     made.or(job.about.seed).or_else(|| TaskMetadata::of(job).seed)
 }
 
+/// Why and when a job failed, and what it should have made.
+pub(crate) struct Failure {
+    pub(crate) at: String,
+    pub(crate) kind: TaskKind,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// Why a job failed; for a damaged row without its reason, that it did.
+pub(crate) fn failure(job: &Job) -> Failure {
+    let (code, message) = job.error.as_ref().map_or(("internal", "Failed"), |error| (error.kind.name(), error.message.as_str()));
+    let at = task_view::time(job.finished_at.unwrap_or(job.updated_at));
+    Failure { at, kind: kind(job), code: code.to_owned(), message: message.to_owned() }
+}
+
 /// Whether a small picture of the file can be shown: it is a picture or a video, and still there.
 pub(crate) fn is_shown(file: &Artifact) -> bool {
     !file.expired && (file.media_type.starts_with("image/") || file.media_type.starts_with("video/"))

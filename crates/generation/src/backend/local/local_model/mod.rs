@@ -8,6 +8,7 @@ mod adapter_hash;
 mod clip;
 mod controlled;
 mod defaults;
+mod family;
 mod image_params;
 mod other_parts;
 mod scenes;
@@ -94,7 +95,7 @@ impl LoadedModel {
         motion: Box<dyn WeightSource>,
         memory_limit: Option<u64>,
     ) -> Result<Self> {
-        let OfFiles { family, vaes, other_vae, other_text_encoders, defaults, remarks } = of_files;
+        let OfFiles { family, family_name, vaes, other_vae, other_text_encoders, defaults, remarks } = of_files;
         // Files that changed while they were read may be a part of both versions.
         let identity = identity.with_additions(images.words(), images.usual());
         let identity = Some(identity).filter(ModelIdentity::is_current).map(Arc::new);
@@ -117,7 +118,8 @@ impl LoadedModel {
         }
         let controls = ControlNets::new(controlnets.clone(), memory.clone());
         let info = ModelInfo {
-            family,
+            family: Some(family),
+            family_name,
             adapters,
             controlnets,
             other_vae,
@@ -148,8 +150,15 @@ impl LoadedModel {
         let of_motion = MotionMemory::of(motion, policy).ok();
         let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
         let (other_vae, other_text_encoders) = (source.other_vae(), source.other_text_encoders());
-        let family = Some(ModelFamily::of_images(source)?);
-        let info = ModelInfo { family, other_vae, other_text_encoders, ..info(facts, motion.name(), source.remarks(), policy)? };
+        let family = ModelFamily::of_images(source)?;
+        let family_name = family::short_name(family, source);
+        let info = ModelInfo {
+            family: Some(family),
+            family_name,
+            other_vae,
+            other_text_encoders,
+            ..info(facts, motion.name(), source.remarks(), policy)?
+        };
         Ok((info, memory))
     }
 
@@ -179,7 +188,8 @@ impl LoadedModel {
 
 /// What a model's files say beside what the loaded model knows.
 struct OfFiles {
-    family: Option<ModelFamily>,
+    family: ModelFamily,
+    family_name: Option<&'static str>,
     vaes: Vec<VaeChoice>,
     other_vae: Option<(VaeChoice, String)>,
     other_text_encoders: Vec<(TextEncoder, String)>,
@@ -189,8 +199,10 @@ struct OfFiles {
 
 impl OfFiles {
     fn read(source: &dyn WeightSource) -> Result<Self> {
+        let family = ModelFamily::of_images(source)?;
         Ok(Self {
-            family: Some(ModelFamily::of_images(source)?),
+            family,
+            family_name: family::short_name(family, source),
             vaes: available_vaes(source)?,
             other_vae: source.other_vae(),
             other_text_encoders: source.other_text_encoders(),
@@ -222,6 +234,7 @@ fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
     ModelInfo {
         name: String::new(),
         family: None,
+        family_name: None,
         motion: String::new(),
         device: policy.device_name().to_owned(),
         precision: policy.unet.as_str().to_owned(),

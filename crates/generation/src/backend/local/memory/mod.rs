@@ -89,6 +89,11 @@ impl MemoryPlan {
         Self { other_weights: bytes, limit, ..Self::default() }
     }
 
+    /// The size of the motion model's frames in pixels, and how many of them it makes at once; `None` without one.
+    pub(crate) fn motion_shape(&self) -> Option<((u32, u32), usize)> {
+        self.motion.as_ref().map(|motion| (motion.default_size(), motion.default_num_frames()))
+    }
+
     /// The weights of the loaded models, in bytes: the image model with the ControlNets that it keeps, and the motion model once it is
     /// loaded.
     pub fn weights(&self) -> u64 {

@@ -64,6 +64,23 @@ pub struct ModelView {
     pub bytes: u64,
     /// How many times it was loaded.
     pub loads: u64,
+    /// Its timings so far.
+    pub timings: Timings,
+}
+
+/// The motion model as callers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MotionView {
+    /// Its name for users.
+    pub name: String,
+    /// The width of its frames in pixels.
+    pub width: u32,
+    /// Their height.
+    pub height: u32,
+    /// How many of them it makes at once.
+    pub frames: usize,
+    /// How many of them make a second.
+    pub fps: u32,
 }
 
 /// The state that the handles, the device's thread and the loader share.
@@ -160,6 +177,11 @@ impl Pool {
     /// [`Refusal::Loading`] or [`Refusal::Failed`] while they are not known.
     pub(super) fn info(&self, index: usize) -> Result<Arc<ModelInfo>, Refusal> {
         self.look(index, Slot::known_info).unwrap_or(Err(Refusal::Loading))
+    }
+
+    /// The limit of the models' memory, in bytes.
+    pub(super) fn budget(&self) -> Option<u64> {
+        self.settings.budget
     }
 
     pub(super) fn memory(&self, index: usize) -> Option<MemoryPlan> {

@@ -73,7 +73,7 @@ impl Slot {
             (Stage::Unloaded, None) => ModelState::Unloaded,
         };
         let (info, bytes) = (self.info.clone(), self.weights());
-        ModelView { name: String::new(), is_default: false, state, info, bytes, loads: self.loads }
+        ModelView { name: String::new(), is_default: false, state, info, bytes, loads: self.loads, timings: self.timings }
     }
 
     /// Facts about it.
