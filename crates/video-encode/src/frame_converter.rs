@@ -1,7 +1,8 @@
 //! Converts frames from `RgbImage` to an encoder's pixel format.
 //!
 //! The invariant: the encoder sees every pixel once; if its sides must be even and the frame's are not, the last column or row is repeated.
-//! One source and one converted frame are reused, so memory does not grow with the video's length.
+//! One source and one converted frame are reused, so memory does not grow with the video's length, and a frame like the one before it, as in a
+//! scene that stands still, is not converted again.
 
 use ffmpeg_next::{self as ffmpeg, format::Pixel, frame};
 use image::RgbImage;
@@ -13,6 +14,8 @@ pub(crate) struct FrameConverter {
     source: frame::Video,
     converted: frame::Video,
     converter: Converter,
+    /// Whether the converted frame is that of the source.
+    is_converted: bool,
 }
 
 impl FrameConverter {
@@ -22,15 +25,29 @@ impl FrameConverter {
             source: ffi::new_frame(Pixel::RGB24, width, height)?,
             converted: ffi::new_frame(format, width, height)?,
             converter: Converter::from_rgb24(width, height, format)?,
+            is_converted: false,
         })
     }
 
     /// The frame in the encoder's format, ready for a timestamp.
     pub(crate) fn convert(&mut self, frame: &RgbImage) -> Result<&mut frame::Video, ffmpeg::Error> {
-        self.fill(frame);
+        // Its timestamp will change, whatever its pixels are.
         ffi::make_writable(&mut self.converted)?;
-        self.converter.run(&self.source, &mut self.converted)?;
+        if !(self.is_converted && self.holds(frame)) {
+            self.is_converted = false;
+            self.fill(frame);
+            self.converter.run(&self.source, &mut self.converted)?;
+            self.is_converted = true;
+        }
         Ok(&mut self.converted)
+    }
+
+    /// Whether the source has this frame.
+    fn holds(&self, frame: &RgbImage) -> bool {
+        let (stride, row_bytes) = (self.source.stride(0), frame.width() as usize * 3);
+        let sources = self.source.data(0).chunks_exact(stride.max(1));
+        let mut rows = frame.as_raw().chunks_exact(row_bytes.max(1)).zip(sources);
+        rows.all(|(pixels, source)| source.get(..row_bytes) == Some(pixels))
     }
 
     /// Copies into FFmpeg's own memory, whose rows are aligned and padded: its fast loops read beyond the end of a row.
@@ -70,6 +87,27 @@ mod tests {
             let y = y.min(2);
             assert_eq!(red, [y, 10 + y, 20 + y, 20 + y]);
         }
+    }
+
+    #[test]
+    fn a_repeated_frame_is_the_same_and_the_next_one_is_not() {
+        let frame = |number: u8| RgbImage::from_fn(5, 3, |x, y| image::Rgb([(10 * x + y) as u8, number, 2]));
+        let mut converter = FrameConverter::new(6, 4, Pixel::YUV420P).unwrap();
+        let mut seen = Vec::new();
+        for (pts, number) in [1, 1, 2, 2, 1, 1].into_iter().enumerate() {
+            let repeated = converter.convert(&frame(number)).unwrap();
+            repeated.set_pts(Some(pts as i64));
+            let planes: Vec<Vec<u8>> = (0..3).map(|plane| repeated.data(plane).to_vec()).collect();
+            let mut alone = FrameConverter::new(6, 4, Pixel::YUV420P).unwrap();
+            let alone = alone.convert(&frame(number)).unwrap();
+            for (plane, bytes) in planes.iter().enumerate() {
+                let (width, height, stride) = (alone.plane_width(plane) as usize, alone.plane_height(plane) as usize, alone.stride(plane));
+                let rows = |data: &[u8]| data.chunks(stride).take(height).map(|row| row[..width].to_vec()).collect::<Vec<_>>();
+                assert_eq!(rows(bytes), rows(alone.data(plane)), "{pts}");
+            }
+            seen.push(planes);
+        }
+        assert!(seen[0] != seen[2] && seen[3] != seen[4]);
     }
 
     /// BT.709's definition in numbers, limited range.
