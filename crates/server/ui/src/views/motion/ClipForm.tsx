@@ -75,7 +75,7 @@ export function ClipForm({ settings, set, image, models, errors }: ClipFormProps
           onChange={(value) => set({ duration: value })}
           minValue={minValue}
           maxValue={maxValue}
-          step={0.5}
+          step={0.1}
           error={errors.get("duration")}
         />
         <SeedField

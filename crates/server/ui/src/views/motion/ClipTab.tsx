@@ -58,7 +58,7 @@ export function ClipTab({ settings, set, image, onImage }: ClipTabProps) {
   const form = { settings, set, image, onImage, models: models.data, errors };
   const longest = bounds("VideoTaskRequest", "duration").maxValue;
   const length = settings.duration ?? lengthOfRun(models.data) ?? 1;
-  const longer = Math.min(Math.ceil(length) * 2, longest);
+  const longer = Math.min(Math.ceil(length * 2), longest);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut of the whole view; the button does the same.
     <div className="motion-columns" onKeyDown={onKeyDown}>

@@ -1,4 +1,5 @@
 import { type Ref, useEffect, useState } from "react";
+import { Button } from "../../components";
 import { duration } from "../../components/format";
 
 export interface PlayerProps {
@@ -18,9 +19,12 @@ export function Player({ src, poster, name, width, height, isLooped = false, ref
   const isStill = window.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false;
   if (hasFailed) {
     return (
-      <p className="motion-blank" role="alert">
-        This video can't be played any more. Its file may have been removed.
-      </p>
+      <div className="motion-blank">
+        <p role="alert">The video can't be played. Its file may have been removed, or the connection was lost.</p>
+        <Button size="s" icon="again" onPress={() => setFailed(false)}>
+          Try again
+        </Button>
+      </div>
     );
   }
   return (
