@@ -300,7 +300,7 @@ test.describe("with 10,000 results", () => {
     await expect(tiles(page).first()).toBeVisible();
     await tiles(page).first().focus();
     await page.keyboard.press("Control+End");
-    await expect(tile(page, PROMPTS[0])).toBeFocused();
+    await expect(page.getByRole("gridcell", { name: `${PROMPTS[0]}, seed 1`, exact: true })).toBeFocused();
     await expect(page.getByText(/^10,000 results$/)).toBeVisible();
     await page.keyboard.press("Control+Home");
     await expect(tiles(page).first()).toBeFocused();

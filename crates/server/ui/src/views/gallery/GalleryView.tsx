@@ -83,9 +83,10 @@ export default function GalleryView() {
     <div className="page gallery">
       <div className="gallery-head">
         <h1>Gallery</h1>
-        <span className="gallery-count muted small numbers" role="status">
+        <span className="gallery-count muted small numbers">
           {results.isRead && items.length > 0 && counted(items.length, results.hasMore)}
         </span>
+        <Announcement key={JSON.stringify(filter)} text={results.isRead ? counted(items.length, results.hasMore) : null} />
         <DroppedPicture />
         <Button size="s" icon="check" isDisabled={items.length === 0 || isSelecting} onPress={() => setChoosing(true)}>
           Select
@@ -102,18 +103,20 @@ export default function GalleryView() {
         ) : (
           <Toolbar values={values} onChange={setValues} size={size} onSize={setSize} />
         )}
-        {results.waiting > 0 && (
-          <Button
-            size="s"
-            variant="primary"
-            onPress={() => {
-              list.showWaiting();
-              window.scrollTo({ top: 0 });
-            }}
-          >
-            {results.waiting === 1 ? "1 new result" : `${results.waiting} new results`}
-          </Button>
-        )}
+        <div className="gallery-new" role="status">
+          {results.waiting > 0 && (
+            <Button
+              size="s"
+              variant="primary"
+              onPress={() => {
+                list.showWaiting();
+                window.scrollTo({ top: 0 });
+              }}
+            >
+              {results.waiting === 1 ? "1 new result" : `${results.waiting} new results`}
+            </Button>
+          )}
+        </div>
       </div>
       {results.error !== null && (
         <ErrorMessage
@@ -164,6 +167,17 @@ function counted(count: number, hasMore: boolean): string {
   const number = count.toLocaleString("en");
   if (hasMore) return `more than ${number} results`;
   return count === 1 ? "1 result" : `${number} results`;
+}
+
+/** Reads out how many results a search has: once, and not again for each page. */
+function Announcement({ text }: { text: string | null }) {
+  const [first, setFirst] = useState<string | null>(null);
+  if (first === null && text !== null) setFirst(text);
+  return (
+    <span role="status" className="visually-hidden">
+      {first}
+    </span>
+  );
 }
 
 function Nothing({ isFiltered, onReset }: { isFiltered: boolean; onReset: () => void }) {

@@ -1,11 +1,14 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { render, screen, within } from "@testing-library/react";
+import { configure, render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { Machine, Model } from "../../api/types";
 import MachineView from "./MachineView";
 import { memoryParts } from "./MemoryBar";
 import { modelWords } from "./ModelList";
+
+configure({ asyncUtilTimeout: 10_000 });
+vi.setConfig({ testTimeout: 30_000 });
 
 const MACHINE: Machine = {
   version: "0.9.0",
