@@ -108,7 +108,7 @@ export function SceneEditor({ scene, index, isLast, sharedNegative, fps, models,
         />
       </ErrorDisclosure>
       <Button size="s" variant="quiet" icon="swap" onPress={onSpread}>
-        Use this length, motion and transition for all scenes
+        Apply length, motion and transition to all
       </Button>
     </section>
   );

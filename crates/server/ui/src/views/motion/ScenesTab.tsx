@@ -159,7 +159,8 @@ export function ScenesTab({ state }: { state: Draft }) {
           <p className="grow numbers" data-outdated={!isCurrent || undefined}>
             {info !== undefined && (
               <>
-                <strong>{seconds(total)}</strong> · {counted(Number(info.total_frames), "frame")} at {fps} a second
+                <strong>{seconds(total)}</strong> · {counted(Number(info.total_frames), "frame")}
+                <span className="motion-rate"> at {fps} a second</span>
                 <span className="motion-forecast">
                   {toMake === 0 ? `All ${counted(kept, "part")} are kept` : `${counted(toMake, "part")} to make, ${kept} kept`}
                   {typeof forecast === "number" && ` · about ${duration(forecast)}`}

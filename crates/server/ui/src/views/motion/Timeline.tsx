@@ -140,7 +140,7 @@ function Ticks({ total }: { total: number }) {
   return (
     <span className="timeline-ticks" aria-hidden="true">
       {ticks
-        .filter((tick) => tick / total < 0.96)
+        .filter((tick) => tick / total < 0.93)
         .map((tick) => (
           <span key={tick} className="timeline-tick numbers" style={{ insetInlineStart: `${(tick / total) * 100}%` }}>
             {seconds(tick)}
