@@ -16,6 +16,7 @@ import type { Results } from "./result-list";
 import { extended, moved, type Selection, toggled } from "./selection";
 import { columnsFor, GAP, type TileSize } from "./tile-sizes";
 import { useFastScroll } from "./use-fast-scroll";
+import "./grid.css";
 
 /** Rows beyond the screen that are there already when someone scrolls. */
 const OVERSCAN = 4;
