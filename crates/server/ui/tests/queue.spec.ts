@@ -57,7 +57,8 @@ test("a higher priority comes first", async ({ page, server, open }) => {
   await expect(row(page, "second")).toContainText("before it");
 });
 
-test("a task is dragged to another priority @mouse", async ({ page, server, open }) => {
+// WebDriver BiDi starts no drag from the mouse.
+test("a task is dragged to another priority @mouse @chromium", async ({ page, server, open }) => {
   const [, , third] = await fill(server, "second", "third");
   await open("queue");
   await row(page, "third").dragTo(waiting(page, "low"));

@@ -138,7 +138,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     },
     { scope: "worker" },
   ],
-  page: async ({ page }, use) => {
+  page: async ({ page, browserName }, use) => {
+    if (browserName === "firefox") await page.addInitScript(noticeFilledFields);
     const faults: string[] = [];
     page.on("pageerror", (error) => faults.push(String(error)));
     page.on("console", (message) => {
@@ -153,6 +154,21 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     });
   },
 });
+
+/**
+ * Over WebDriver BiDi, Playwright's `fill` sets a field's value through React's own property, so that React sees no change in the event that
+ * follows. This makes it look.
+ */
+function noticeFilledFields() {
+  type Tracked = EventTarget & { _valueTracker?: { setValue: (value: string) => void } };
+  document.addEventListener(
+    "input",
+    (event) => {
+      if (!event.isTrusted) (event.target as Tracked | null)?._valueTracker?.setValue("\u0000");
+    },
+    true,
+  );
+}
 
 /** Asserts that axe finds nothing serious in the current theme. */
 export async function expectAccessible(page: Page) {
