@@ -1,7 +1,7 @@
 /** How large tiles are. */
 export type TileSize = "small" | "medium" | "large";
 
-/** The space between tiles in pixels; gallery.css has the same. */
+/** The space between tiles in pixels; grid.css has the same. */
 export const GAP = 8;
 
 /** The width of a tile in pixels, about; and how many a narrow screen has side by side at least. */
