@@ -3,7 +3,7 @@ import { Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { localUrl } from "../../api/base";
 import { messageOf } from "../../api/problems";
 import { useTask } from "../../api/queries";
-import type { Task, TaskSummary } from "../../api/types";
+import { hasEnded, type Task, type TaskSummary } from "../../api/types";
 import { Button, ErrorMessage, IconButton, ProgressBar } from "../../components";
 import { animate, canBeUsedAgain, copy, download, useAgain as makeAgain, startFrom } from "./actions";
 import type { Results } from "./result-list";
@@ -104,6 +104,11 @@ function filesOf(task: Task | null, known: Task | TaskSummary): readonly ShownFi
   return known.file === null ? [] : [known.file];
 }
 
+function withoutFile(status: Task["status"]): string {
+  if (status === "completed") return "The task made no file.";
+  return hasEnded(status) ? "There is no file: the task did not complete." : "It is not done yet. The queue shows how far it is.";
+}
+
 /** The picture or the video. */
 function Stage({ task, files, thumbnail }: { task: Task | TaskSummary; files: readonly ShownFile[]; thumbnail: string | null }) {
   const [chosen, setChosen] = useState(0);
@@ -115,7 +120,7 @@ function Stage({ task, files, thumbnail }: { task: Task | TaskSummary; files: re
     return (
       <p className="gallery-stage-text muted">
         {file === undefined
-          ? "There is no file: the task did not complete."
+          ? withoutFile(task.status)
           : "The file is no longer on the server. Its parameters are, so you can make it again."}
       </p>
     );
