@@ -108,6 +108,8 @@ export interface SliderFieldProps extends FieldTexts {
   step?: number;
   /** The slider's end, where only the number field reaches `maxValue`. */
   sliderMax?: number;
+  /** Likewise its start. */
+  sliderMin?: number;
   isDisabled?: boolean;
 }
 
@@ -123,18 +125,20 @@ export function SliderField({
   maxValue,
   step = 1,
   sliderMax,
+  sliderMin,
   isDisabled,
 }: SliderFieldProps) {
   const notes = useId();
-  const last = sliderMax ?? maxValue;
+  const first = Math.max(minValue, sliderMin ?? minValue);
+  const last = Math.min(maxValue, sliderMax ?? maxValue);
   return (
     <div className="field slider-field">
       <div className="slider-row">
         <AriaSlider
           className="slider"
-          value={Math.min(Math.max(value, minValue), last)}
+          value={Math.min(Math.max(value, first), last)}
           onChange={onChange}
-          minValue={minValue}
+          minValue={first}
           maxValue={last}
           step={step}
           isDisabled={isDisabled}

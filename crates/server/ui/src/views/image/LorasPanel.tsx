@@ -22,6 +22,7 @@ export function LorasPanel({ settings, set, models, errors }: PanelProps) {
               value={lora.weight}
               onChange={(weight) => change(index, weight)}
               {...bounds("Lora", "weight")}
+              sliderMin={-1}
               sliderMax={2}
               step={0.05}
               error={errorWithin(errors, `loras.${index}`)}

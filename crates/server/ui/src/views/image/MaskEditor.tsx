@@ -1,4 +1,4 @@
-import { type PointerEvent as ReactPointerEvent, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type PointerEvent as ReactPointerEvent, useEffect, useRef, useState } from "react";
 import { Button, Dialog, DialogActions, type GivenImage, IconButton, NumberField, SliderField } from "../../components";
 import { drawMask, drawStep, exportMask, type MaskStep, maskSize, type Point, paintedShare } from "./mask";
 import type { PaintedMask } from "./request";
@@ -59,7 +59,7 @@ function MaskPainter({ image, steps: earlier, onClose, onDone }: Omit<Props, "is
   return (
     <div className="mask">
       <div className="mask-stage">
-        <div className="mask-picture" style={{ aspectRatio: `${image.width} / ${image.height}` }}>
+        <div className="mask-picture" style={{ "--ratio": image.width / image.height } as CSSProperties}>
           <img src={image.dataUrl} alt={image.name} draggable={false} />
           <Strokes
             canvas={canvas}
@@ -79,7 +79,6 @@ function MaskPainter({ image, steps: earlier, onClose, onDone }: Omit<Props, "is
           <Button size="s" icon="erase" variant={erases ? "primary" : "plain"} aria-pressed={erases} onPress={() => setErases(true)}>
             Erase
           </Button>
-          <span className="grow" />
           <IconButton icon="undo" label="Undo" onPress={undo} isDisabled={steps.length === 0} />
           <IconButton icon="redo" label="Redo" onPress={redo} isDisabled={undone.length === 0} />
           <IconButton icon="invert" label="Invert" onPress={() => add({ kind: "invert" })} />
