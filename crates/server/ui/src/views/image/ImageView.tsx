@@ -57,6 +57,8 @@ export default function ImageView() {
         for (const remark of index === 0 ? submitted.remarks : []) toast(remark);
       }
     },
+    // Once the fields show their faults.
+    onError: () => setTimeout(() => document.querySelector<HTMLElement>('.image [aria-invalid="true"]')?.focus(), 50),
   });
 
   const start = (image: GivenImage) => {
