@@ -8,7 +8,8 @@ export const apiBase = new URL("../", new URL(".", document.baseURI));
 export function localUrl(address: string): string {
   if (address.startsWith("data:") || address.startsWith("blob:")) return address;
   const url = new URL(address, apiBase);
-  if (url.origin === apiBase.origin) return url.href;
+  // A proxy may serve the server below a prefix that the server does not know.
+  if (url.origin === apiBase.origin && url.pathname.startsWith(apiBase.pathname)) return url.href;
   const start = url.pathname.search(/\/(files|api)\//);
   return start < 0 ? url.href : new URL(url.pathname.slice(start + 1) + url.search, apiBase).href;
 }
