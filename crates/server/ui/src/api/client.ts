@@ -1,8 +1,9 @@
 import createClient from "openapi-fetch";
-import type { paths } from "./additions";
 import { apiBase } from "./base";
 import { Problem, problemOf } from "./problems";
+import type { paths } from "./schema";
 import { currentSession, keyRefused } from "./session";
+import type { Sent } from "./types";
 
 /** `fetch` with the key. Says so if the server is unreachable, and opens the sign-in if it asks for a key. */
 export async function apiFetch(request: Request): Promise<Response> {
@@ -27,8 +28,8 @@ export const client = createClient<paths>({ baseUrl: apiBase.href.replace(/\/$/,
  *
  * @throws {Problem} if the request was not fulfilled.
  */
-export async function unwrap<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+export async function unwrap<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Sent<T>> {
   const { data, error, response } = await answer;
   if (!response.ok) throw problemOf(response.status, error, response.headers.get("Retry-After"));
-  return data as T;
+  return data as Sent<T>;
 }

@@ -1,6 +1,17 @@
 import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { client, unwrap } from "./client";
-import { hasEnded, type Priority, type Submitted, type TaskKind, type TaskStatus, type TaskSummary } from "./types";
+import { apiBase } from "./base";
+import { apiFetch, client, unwrap } from "./client";
+import { problemOf } from "./problems";
+import {
+  hasEnded,
+  type Machine,
+  type Models,
+  type Priority,
+  type Submitted,
+  type TaskKind,
+  type TaskStatus,
+  type TaskSummary,
+} from "./types";
 
 /** The names under which answers are cached. Events read `lists` again, and write `task`. */
 export const keys = {
@@ -26,13 +37,19 @@ export interface TaskFilter {
 const PAGE = 100;
 
 export function useModels() {
-  return useQuery({ queryKey: keys.models, queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) });
+  return useQuery({ queryKey: keys.models, queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) as Promise<Models> });
+}
+
+async function machine(signal: AbortSignal): Promise<Machine> {
+  const response = await apiFetch(new Request(new URL("api/v1/machine", apiBase), { signal }));
+  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null));
+  return (await response.json()) as Machine;
 }
 
 export function useMachine(refetchInterval: number | false = false) {
   return useQuery({
     queryKey: keys.machine,
-    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/machine", { signal })),
+    queryFn: ({ signal }) => machine(signal),
     refetchInterval,
   });
 }
@@ -45,7 +62,12 @@ export function useTasks(filter: TaskFilter, enabled = true) {
     enabled,
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
-      unwrap(client.GET("/api/v1/tasks", { signal, params: { query: { ...query, limit, status: status?.join(","), after: pageParam } } })),
+      unwrap(
+        client.GET("/api/v1/tasks", {
+          signal,
+          params: { query: { ...query, limit, status: status === undefined ? undefined : [...status], after: pageParam } },
+        }),
+      ),
     getNextPageParam: (page: TaskSummary[]) => (page.length < limit ? undefined : page.at(-1)?.task_id),
     select: (data: InfiniteData<TaskSummary[], string | undefined>) => data.pages.flat(),
     placeholderData: (before) => before,
@@ -76,7 +98,9 @@ export type MakingPath =
  * @throws {Problem} with the faults of its fields.
  */
 export function submit(path: MakingPath, body: Record<string, unknown>): Promise<Submitted> {
-  return unwrap(client.POST(path, { body, params: { header: { Prefer: "respond-async" } } }));
+  // The routes' bodies differ, and forms of views make them; what all of them answer to this header is the same.
+  const made = client.POST(path as "/api/v1/images/generate", { body: body as never, params: { header: { Prefer: "respond-async" } } });
+  return unwrap(made) as Promise<Submitted>;
 }
 
 /** Reads lists and the task again after a change that was asked for here. */

@@ -47,7 +47,7 @@ const readFromServer: ReadPage = ({ status, kind, q }, after, limit) =>
         query: {
           limit,
           after,
-          status: status.join(","),
+          status: [...status],
           order: "desc",
           kind: kind ?? undefined,
           q: q.trim() === "" ? undefined : q.trim(),

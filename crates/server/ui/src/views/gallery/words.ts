@@ -120,7 +120,7 @@ export function resultWords(task: Task): Word[] {
   add("File", task.file !== null && `${task.file.name}, ${bytes(task.file.bytes)}`);
   add("Made", dateTime(task.completed_at ?? task.created_at));
   add("Took", task.elapsed_seconds !== null && duration(task.elapsed_seconds));
-  const parts = task.result?.parts;
+  const parts = task.result?.result.parts;
   add("Parts", parts !== null && parts !== undefined && parts.reused > 0 && `${parts.made} made, ${parts.reused} reused`);
   return words;
 }

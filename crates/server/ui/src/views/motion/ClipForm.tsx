@@ -4,7 +4,7 @@ import type { Models } from "../../api/types";
 import { DropZone, type GivenImage, GivenPicture, Select, SliderField, TextField } from "../../components";
 import { ErrorDisclosure } from "../image/ErrorDisclosure";
 import { SHAPES, sizeText } from "../image/shapes";
-import { bucketOf, CLIP, type ClipSettings, frameSize, lengthOfRun, usualLonger } from "./clip-settings";
+import { bucketOf, CLIP, type ClipSettings, frameRatio, frameSize, lengthOfRun, usualLonger } from "./clip-settings";
 import { cameraChoices } from "./names";
 import { SeedField } from "./SeedField";
 
@@ -44,6 +44,7 @@ export function ClipForm({ settings, set, image, models, errors }: ClipFormProps
   const run = lengthOfRun(models);
   const { minValue, maxValue } = bounds(CLIP, "duration");
   const size = frameSize(settings, image, models);
+  const longer = usualLonger(models, frameRatio(settings, image));
   const images = models?.models.filter(({ kind }) => kind !== "motion") ?? [];
   return (
     <>
@@ -99,8 +100,8 @@ export function ClipForm({ settings, set, image, models, errors }: ClipFormProps
         />
         <SliderField
           label="Longer side in pixels"
-          help={`Frames are ${sizeText(size)}. The model makes about ${usualLonger(models)} pixels; more is enlarged.`}
-          value={settings.longer ?? usualLonger(models)}
+          help={models?.motion ? `The model makes about ${longer} pixels; more is enlarged.` : undefined}
+          value={settings.longer ?? longer}
           onChange={(value) => set({ longer: value })}
           {...bounds("GenerateVideoRequest", "width")}
           step={2}

@@ -15,7 +15,7 @@ export function Making({ id, followed, what }: { id: string; followed: FollowedT
   const texts = isWaiting
     ? [place > 0 ? `Waits for ${place === 1 ? "one other" : `${place} others`}` : "Waits for its turn"]
     : [what ?? "At work", step];
-  if (task?.waits_for_model !== undefined) texts.push(`loading ${task.waits_for_model.name}`);
+  if (task?.waits_for_model) texts.push(`loading ${task.waits_for_model.name}`);
   if (!isWaiting && eta !== null && eta !== undefined && progress < 100) texts.push(`about ${duration(eta)} left`);
   return (
     <div className="motion-making">

@@ -26,7 +26,8 @@ export function ScenesStage({ made, followed, finished, still, width, height, on
   const file = result?.result.files[0];
   const url = file === undefined || file.expired ? null : file.url;
   if (made !== null && followed !== null && result && url !== null) {
-    const { parts, result: video } = result;
+    const { result: video } = result;
+    const { parts } = video;
     const prompt = followed.task?.prompt ?? "Video";
     return (
       <div className="stack-tight">

@@ -101,8 +101,11 @@ export function ScenesTab({ state }: { state: Draft }) {
     const link = document.createElement("a");
     link.href = url;
     link.download = "scenes.json";
+    // Firefox follows only links of the page, and reads the address a moment later.
+    document.body.append(link);
     link.click();
-    URL.revokeObjectURL(url);
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
   };
   const go = () => {
     if (generate.isPending || isRunning) return;

@@ -55,10 +55,14 @@ export function parsedSize(value: unknown): Size | null {
   return width === undefined || height === undefined ? null : { width: Number(width), height: Number(height) };
 }
 
-/** The longer side that is taken if none is set: the motion model's own, because larger frames are only enlarged. */
-export function usualLonger(models: Models | undefined): number {
-  const motion = models?.motion ?? parsedSize(fact(CLIP, "resolution").default);
-  return motion === null ? 1024 : Math.max(motion.width, motion.height);
+/**
+ * The longer side that is taken if none is set: the motion model's own, because larger frames are only enlarged. Where that is not known, that
+ * of as many pixels as the server's default has.
+ */
+export function usualLonger(models: Models | undefined, ratio: number): number {
+  if (models?.motion) return Math.max(models.motion.width, models.motion.height);
+  const { width, height } = parsedSize(fact(CLIP, "resolution").default) ?? { width: 1024, height: 576 };
+  return Math.floor(Math.sqrt(width * height * Math.max(ratio, 1 / ratio)) / 2) * 2;
 }
 
 /** How long one run of the motion model lasts, in seconds, within what a request can ask for; null while that is not known. */
@@ -67,11 +71,15 @@ export function lengthOfRun(models: Models | undefined): number | null {
   return motion ? Math.round((motion.frames / motion.fps) * 10) / 10 : null;
 }
 
+/** The width of a frame by its height. */
+export function frameRatio({ shape }: ClipSettings, image: GivenImage | null): number {
+  return SHAPES.find(({ id }) => id === shape)?.ratio ?? (image === null ? 1 : image.width / image.height);
+}
+
 /** The size of a frame in the chosen shape. Encoders need even sides. */
 export function frameSize(settings: ClipSettings, image: GivenImage | null, models: Models | undefined): Size {
-  const longer = settings.longer ?? usualLonger(models);
-  const ofPicture = image === null ? 1 : image.width / image.height;
-  const ratio = SHAPES.find(({ id }) => id === settings.shape)?.ratio ?? ofPicture;
+  const ratio = frameRatio(settings, image);
+  const longer = settings.longer ?? usualLonger(models, ratio);
   const even = (pixels: number) => Math.max(16, Math.round(pixels / 2) * 2);
   return ratio >= 1 ? { width: even(longer), height: even(longer / ratio) } : { width: even(longer * ratio), height: even(longer) };
 }

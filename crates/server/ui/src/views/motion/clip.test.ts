@@ -14,8 +14,9 @@ test("frames have the picture's shape at the motion model's longer side", () => 
   expect(frameSize(newClip(), image, models)).toEqual({ width: 1024, height: 768 });
   expect(frameSize(newClip(), { ...image, width: 300, height: 400 }, models)).toEqual({ width: 768, height: 1024 });
   expect(frameSize({ ...newClip(), shape: "wide", longer: 640 }, image, models)).toEqual({ width: 640, height: 360 });
-  // The schema's default, where no motion model is known.
-  expect(usualLonger(undefined)).toBe(1920);
+  // As many pixels as the schema's default has, where no motion model is known.
+  expect(usualLonger(undefined, 16 / 9)).toBe(1920);
+  expect(frameSize(newClip(), { ...image, height: 400 }, undefined)).toEqual({ width: 1440, height: 1440 });
 });
 
 test("the length of one run comes from the model", () => {

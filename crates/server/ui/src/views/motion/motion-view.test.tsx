@@ -157,12 +157,13 @@ const ENDED = {
   ...{ task_id: "vid_1", status: "completed", progress: 100, prompt: "a boat / a city", thumbnail_url: null, message: "" },
   ...{ queue_position: null, eta_seconds: null, error: null },
   result: {
-    ...{ service: "local", duration: 2, parts: { made: 2, reused: 1 } },
+    ...{ service: "local", duration: 2 },
     result: {
       files: [
         { name: "video.mp4", url: "http://other.host:8000/files/vid_1/video.mp4", media_type: "video/mp4", bytes: 9, expired: false },
       ],
       ...{ width: 128, height: 128, frames: 156, fps: "24", native: null, seed: 1, prompt_truncated: false, remarks: [] },
+      parts: { made: 2, reused: 1 },
     },
   },
 };

@@ -105,7 +105,7 @@ test("a file that is none is refused with what to do", () => {
 });
 
 const part = (kind: "scene" | "join", scene: number, cached: boolean, frames = 10, join: string | null = null) => ({
-  ...{ kind, scene, start_frame: 0, frames, start_seconds: 0, seconds: 1, cached, join },
+  ...{ kind, scene, start_frame: 0, frames, start_seconds: 0, seconds: 1, cached, join, seed: null },
 });
 const timeline = [
   part("scene", 0, true),

@@ -14,7 +14,7 @@ export function useVideoInfo(body: ScenesBody) {
   const settled = useDebounced(text, PAUSE);
   const { data, error } = useQuery({
     queryKey: [INFO, settled],
-    queryFn: ({ signal }) => unwrap(client.POST("/generate-video/info", { body: JSON.parse(settled) as ScenesBody, signal })),
+    queryFn: ({ signal }) => unwrap(client.POST("/generate-video/info", { body: JSON.parse(settled), signal })),
     gcTime: 60_000,
   });
   // Between answers, and while something is wrong, the last timeline stays.
