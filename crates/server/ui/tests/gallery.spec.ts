@@ -161,7 +161,7 @@ test("a result is used again, as a start picture, and to animate", async ({ page
   await open(`gallery/${ids.get(PROMPTS[0])}`);
   await page.getByRole("button", { name: "Use as start picture" }).click();
   await expect(page).toHaveURL(/#\/image/);
-  await expect(page.getByRole("img", { name: /start picture/i }).first()).toBeVisible();
+  await expect(page.getByRole("img", { name: /^Picture to start from/ })).toBeVisible();
   await open(`gallery/${ids.get(PROMPTS[0])}`);
   await page.getByRole("button", { name: "Animate" }).click();
   await expect(page).toHaveURL(/#\/motion/);

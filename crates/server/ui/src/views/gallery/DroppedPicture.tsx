@@ -81,11 +81,15 @@ function Found({ picture, onOther, onClose }: { picture: Read; onOther: () => vo
     );
   }
   const written = readParameters(text);
-  const request = requestOf(written, models?.models.flatMap(({ schedulers }) => schedulers) ?? []);
+  const known = models?.models ?? [];
+  const request = requestOf(written, {
+    models: known.map(({ name }) => name),
+    schedulers: known.flatMap(({ schedulers }) => schedulers ?? []),
+  });
   return (
     <>
       <GivenPicture image={picture.image} label="Picture" onRemove={onOther} />
-      <Words words={[...requestWords(request).filter(([name]) => name !== "Made as"), ...otherWords(written)]} />
+      <Words words={[...requestWords(request).filter(([name]) => name !== "Made as"), ...otherWords(written, request.body)]} />
       <DialogActions>
         <Button onPress={() => copy(text, "Parameters")}>Copy parameters</Button>
         <Button
@@ -112,14 +116,15 @@ const USED = new Set([
   "Seed",
   "Size",
   "Resized to",
-  "Model",
   "Eta",
   "Literal prompt",
   "Literal negative prompt",
 ]);
 
-function otherWords({ pairs }: WrittenParameters): Word[] {
-  return [...pairs].filter(([key]) => !USED.has(key));
+function otherWords({ pairs }: WrittenParameters, { model }: Record<string, unknown>): Word[] {
+  return [...pairs]
+    .filter(([key]) => !USED.has(key) && (key !== "Model" || model === undefined))
+    .map(([key, value]) => (key === "Model" ? ["Model, which this server doesn't have", value] : [key, value]));
 }
 
 /** Takes a file that is dropped anywhere on the page; answers whether one is held over it. */

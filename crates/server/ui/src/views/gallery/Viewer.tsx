@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { localUrl } from "../../api/base";
 import { messageOf } from "../../api/problems";
@@ -38,6 +38,13 @@ function Content({ id, results, onMove, onClose, onDelete }: ViewerProps & { id:
   const known = task ?? summary;
   const previous = place === undefined ? undefined : results.items[place - 1]?.task_id;
   const next = place === undefined ? undefined : results.items[place + 1]?.task_id;
+  const content = useRef<HTMLDivElement>(null);
+  // At the first and the last one a button that has the focus is disabled, and a disabled element takes no keys.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it depends on what is shown.
+  useEffect(() => {
+    const focused = document.activeElement;
+    if (focused === null || focused === document.body || focused.matches(":disabled")) content.current?.focus();
+  }, [id, previous, next]);
   const keyDown = (event: KeyboardEvent) => {
     const isElsewhere = event.target instanceof HTMLVideoElement || event.target instanceof HTMLInputElement;
     if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || isElsewhere) return;
@@ -53,7 +60,7 @@ function Content({ id, results, onMove, onClose, onDelete }: ViewerProps & { id:
   return (
     <Dialog className="gallery-viewer" aria-label={known === undefined ? "Result" : titleOf(known)}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: arrow keys are a shortcut of the buttons "Previous" and "Next". */}
-      <div className="gallery-viewer-content" onKeyDown={keyDown}>
+      <div ref={content} className="gallery-viewer-content" tabIndex={-1} onKeyDown={keyDown}>
         <div className="gallery-stage">
           {known !== undefined && <Stage key={id} task={known} files={filesOf(task, known)} thumbnail={summary?.thumbnail_url ?? null} />}
           <div className="gallery-stage-bar">

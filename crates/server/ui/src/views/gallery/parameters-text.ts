@@ -51,12 +51,17 @@ function unquoted(value: string): string {
 
 const LORA = /<lora:([^:<>]+)(?::([-+]?[\d.]+))?(?::[^<>]*)?>/g;
 
+/** What this server has, as far as a request names it. */
+export interface KnownNames {
+  readonly models: readonly string[];
+  readonly schedulers: readonly string[];
+}
+
 /**
- * The request that makes such a picture again. A field that the text doesn't have, or that is no number, is left to the server.
- *
- * @param schedulers the names that this server's models know; others go as they are written, because the server knows many spellings
+ * The request that makes such a picture again. A field that the text doesn't have, or that is no number, is left to the server; so is a model
+ * that it doesn't have. Schedulers go as they are written if no model names them, because the server knows many spellings.
  */
-export function requestOf(written: WrittenParameters, schedulers: readonly string[] = []): { path: string; body: Record<string, unknown> } {
+export function requestOf(written: WrittenParameters, { models, schedulers }: KnownNames): { path: string; body: Record<string, unknown> } {
   const { pairs } = written;
   const body: Record<string, unknown> = {};
   const loras = [...written.prompt.matchAll(LORA)].map(([, name, weight]) => ({ name, weight: weight === undefined ? 1 : Number(weight) }));
@@ -78,7 +83,7 @@ export function requestOf(written: WrittenParameters, schedulers: readonly strin
   const sampler = pairs.get("Sampler");
   if (sampler !== undefined) body.scheduler = schedulerOf(sampler, pairs.get("Schedule type"), schedulers);
   const model = pairs.get("Model");
-  if (model !== undefined) body.model = model;
+  if (model !== undefined && models.includes(model)) body.model = model;
   if (loras.length > 0) body.loras = loras;
   return { path: "/api/v1/images/generate", body };
 }

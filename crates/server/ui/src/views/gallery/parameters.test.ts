@@ -64,7 +64,7 @@ test("the web UI's text becomes a request", () => {
   expect(written.prompt).toBe("a boat,\nat night <lora:ink:0.8>");
   expect(written.negativePrompt).toBe("fog\nrain");
   expect(written.pairs.get("Lora hashes")).toBe("ink: ab, c: d");
-  expect(requestOf(written, ["euler", "dpmpp-2m-karras"])).toEqual({
+  expect(requestOf(written, { models: ["nano-sd"], schedulers: ["euler", "dpmpp-2m-karras"] })).toEqual({
     path: "/api/v1/images/generate",
     body: {
       prompt: "a boat,\nat night",
@@ -81,10 +81,11 @@ test("the web UI's text becomes a request", () => {
   });
 });
 
-test("a name that no model here has goes as it is written", () => {
-  const text = "a\nSteps: x, Sampler: Euler a, Seed: 1";
-  expect(requestOf(readParameters(text), ["euler-ancestral"]).body).toEqual({ prompt: "a", scheduler: "euler-ancestral", seed: 1 });
-  expect(requestOf(readParameters(text)).body.scheduler).toBe("Euler a");
+test("a scheduler that no model names goes as it is written; a model that is not here does not", () => {
+  const written = readParameters("a\nSteps: x, Sampler: Euler a, Seed: 1, Model: other");
+  const names = { models: ["nano-sd"], schedulers: ["euler-ancestral"] };
+  expect(requestOf(written, names).body).toEqual({ prompt: "a", scheduler: "euler-ancestral", seed: 1 });
+  expect(requestOf(written, { ...names, schedulers: [] }).body.scheduler).toBe("Euler a");
 });
 
 test.each([
