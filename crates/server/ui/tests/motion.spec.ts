@@ -252,6 +252,18 @@ async function choosePicture(page: Page, path: string) {
   await expect(page.getByRole("img", { name: "Picture to set in motion: boat.png" })).toBeVisible();
 }
 
+async function setNumber(page: Page, name: string, value: string) {
+  const field = page.getByRole("textbox", { name, exact: true });
+  await field.fill(value);
+  await field.blur();
+}
+
+/** Small frames, which are made quickly. */
+async function makeSmall(page: Page) {
+  await page.getByRole("button", { name: /^Size and frame rate/ }).click();
+  await setNumber(page, "Longer side in pixels, number", "128");
+}
+
 test.describe("a picture in motion", () => {
   test("a picture moves, again, and for longer", async ({ open, page, server }) => {
     const path = await pictureFile(server);
@@ -262,9 +274,8 @@ test.describe("a picture in motion", () => {
 
     await page.getByRole("button", { name: /Camera$/ }).click();
     await page.getByRole("option", { name: /^Pan/ }).click();
-    const length = page.getByRole("textbox", { name: "Length in seconds, number" });
-    await length.fill("1");
-    await length.blur();
+    await makeSmall(page);
+    await setNumber(page, "Length in seconds, number", "1");
     await generate(page).click();
     await expect(page.getByRole("button", { name: "Cancel" })).toBeVisible();
     await finished(page);
@@ -292,6 +303,7 @@ test.describe("a picture in motion", () => {
     const at = { x: zone.x + zone.width / 2, y: zone.y + 24, data: { items: [], files: [path], dragOperationsMask: 1 } };
     for (const type of ["dragEnter", "dragOver", "drop"] as const) await browser.send("Input.dispatchDragEvent", { type, ...at });
     await expect(page.getByRole("img", { name: "Picture to set in motion: boat.png" })).toBeVisible();
+    await makeSmall(page);
     await generate(page).click();
     await finished(page);
     expect(await moves(page)).toBe(true);
@@ -301,9 +313,7 @@ test.describe("a picture in motion", () => {
     const path = await pictureFile(server);
     await open("motion/picture");
     await choosePicture(page, path);
-    const length = page.getByRole("textbox", { name: "Length in seconds, number" });
-    await length.fill("10");
-    await length.blur();
+    await setNumber(page, "Length in seconds, number", "10");
     await generate(page).click();
     await page.getByRole("button", { name: "Cancel" }).click();
     await expect(page.getByText("Cancelled. Press Generate to make it after all.")).toBeVisible();
