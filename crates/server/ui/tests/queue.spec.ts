@@ -88,6 +88,7 @@ test("everything is cancelled after a question", async ({ page, server, open }) 
   await open("queue");
   await page.getByRole("button", { name: "Cancel all" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Keep" }).click();
+  await expect(page.getByRole("alertdialog")).toBeHidden();
   await expect(row(page, "third")).toBeVisible();
   await page.getByRole("button", { name: "Cancel all" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Cancel all" }).click();

@@ -1,5 +1,7 @@
+import { useEffect, useState } from "react";
 import { localUrl } from "../../api/base";
 import { useTasks } from "../../api/queries";
+import { taskStore } from "../../api/task-store";
 import type { Task, TaskSummary } from "../../api/types";
 import { EmptyState, type GivenImage, Picture } from "../../components";
 import { StageTile } from "./StageTile";
@@ -38,6 +40,7 @@ export function Stage({ shown, onShow, ...actions }: Props) {
   }
   return (
     <section className="image-stage" aria-label="Images">
+      <Announcements ids={ids} />
       <div className="image-results" data-count={Math.min(ids.length, 5)}>
         {ids.map((id) => (
           <StageTile
@@ -64,6 +67,26 @@ export function Stage({ shown, onShow, ...actions }: Props) {
         </ul>
       )}
     </section>
+  );
+}
+
+const ENDS: Record<string, string> = { completed: "An image is done.", failed: "An image failed.", cancelled: "An image was cancelled." };
+
+/** Says when an image on the stage ends, for those who don't see it. */
+function Announcements({ ids }: { ids: readonly string[] }) {
+  const [text, setText] = useState("");
+  useEffect(
+    () =>
+      taskStore().watch(({ kind, data }) => {
+        const end = ENDS[kind];
+        if (end !== undefined && data.task_id !== undefined && ids.includes(data.task_id)) setText(end);
+      }),
+    [ids],
+  );
+  return (
+    <p className="visually-hidden" role="status">
+      {text}
+    </p>
   );
 }
 
