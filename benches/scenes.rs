@@ -134,6 +134,7 @@ async fn video(jobs: &Jobs, folder: &Path, spec: &ScenesSpec) -> Result<Made> {
         id,
         owner: String::new(),
         priority: Turn::Normal,
+        own_priority: Turn::Normal,
         work: Work::Video(VideoSpec::Scenes(spec.clone())),
         durability: Durability::Held { video: Some(HeldVideo { output: VideoOutput::new(&path)?, folder: None }) },
         metadata: Metadata::default(),
