@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{error::StoreError, owner_events::ForgottenJob, record::Cancelled, service::Jobs, store::JobStore as _};
+use super::{deletions::ForgottenJob, error::StoreError, record::Cancelled, service::Jobs, store::JobStore as _};
 
 impl Jobs {
     /// Removes a job with its files and everything known of it; an unfinished one is cancelled first. False if there is no such job, or it

@@ -13,6 +13,7 @@ pub mod artifacts;
 #[cfg(test)]
 mod budget_tests;
 mod changes;
+mod deletions;
 mod disk_fault;
 mod disk_waits;
 mod error;
@@ -46,12 +47,13 @@ mod supervisor;
 
 pub use self::{
     artifacts::{ArtifactReader, is_plain_name},
+    deletions::ForgottenJob,
     disk_fault::DiskFault,
     error::{StoreError, SubmitError},
     fail_point::{FailHook, FailPoint},
     held::{HeldJob, HeldOutput, HeldResult},
     month::{InvalidMonth, Month},
-    owner_events::{EventCursor, ForgottenJob, OwnerEvent},
+    owner_events::{EventCursor, OwnerEvent},
     provider_counts::ProviderMetrics,
     record::{
         Artifact, Cancelled, Delivery, Durability, HeldVideo, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, NativeVideo,

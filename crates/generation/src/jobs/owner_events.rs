@@ -6,15 +6,13 @@
 use tokio::sync::{broadcast, watch};
 
 use super::{
+    deletions::ForgottenJob,
     error::StoreError,
     record::JobEvent,
     service::Jobs,
     store::{JobStore as _, OwnerEvents},
 };
 use crate::preview::Previews;
-
-/// How many deletions a slow follower may miss.
-const REMEMBERED: usize = 256;
 
 /// A position among the events of all jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,20 +39,6 @@ pub struct OwnerEvent {
     pub event: JobEvent,
     /// Whether the job is held: then the event's number means nothing to a later reader.
     pub is_held: bool,
-}
-
-/// A job that was deleted at its owner's request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForgottenJob {
-    /// Its owner.
-    pub owner: String,
-    /// Its id.
-    pub id: String,
-}
-
-/// Tells of deleted jobs.
-pub(super) fn forgotten_jobs() -> broadcast::Sender<ForgottenJob> {
-    broadcast::Sender::new(REMEMBERED)
 }
 
 impl Jobs {

@@ -111,7 +111,7 @@ async fn one_stream_has_the_events_of_all_tasks_from_now_on() {
     // A client that reconnects gets the events that it missed, and no greeting.
     let behind = events[1].id.unwrap();
     let mut again = Stream::open(&server, "", Some(behind), None).await;
-    let missed = again.until(ends(&second)).await;
+    let missed = again.until(ends(other)).await;
     assert_eq!(missed.iter().map(|event| event.id).collect::<Vec<_>>(), events[2..].iter().map(|event| event.id).collect::<Vec<_>>());
     let mut by_query = Stream::open(&server, &format!("?last_event_id={behind}"), None, None).await;
     assert_eq!(by_query.event().await.unwrap().id, events[2].id);

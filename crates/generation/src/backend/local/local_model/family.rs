@@ -2,13 +2,25 @@
 //!
 //! It must not know how a model is run.
 
-use diffusion_core::weights::{Component, ModelFamily, WeightSource};
+use diffusion_core::{
+    Result,
+    weights::{Component, ModelFamily, WeightSource},
+};
 
 /// The widths of the texts that the first two families of Stable Diffusion read.
 const WIDTHS: [(u64, &str); 2] = [(768, "sd1"), (1024, "sd2")];
 
+/// The family of a model that makes images, and its short name.
+///
+/// # Errors
+/// As [`ModelFamily::of_images`].
+pub(super) fn of_images(source: &dyn WeightSource) -> Result<(Option<ModelFamily>, Option<&'static str>)> {
+    let family = ModelFamily::of_images(source)?;
+    Ok((Some(family), short_name(family, source)))
+}
+
 /// "sd1", "sd2", "sdxl", "sdxl-refiner" or "svd"; `None` for a model of other sizes.
-pub(super) fn short_name(family: ModelFamily, source: &dyn WeightSource) -> Option<&'static str> {
+fn short_name(family: ModelFamily, source: &dyn WeightSource) -> Option<&'static str> {
     match family {
         ModelFamily::StableDiffusionXl => Some("sdxl"),
         ModelFamily::StableDiffusionXlRefiner => Some("sdxl-refiner"),

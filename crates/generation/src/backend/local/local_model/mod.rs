@@ -118,7 +118,7 @@ impl LoadedModel {
         }
         let controls = ControlNets::new(controlnets.clone(), memory.clone());
         let info = ModelInfo {
-            family: Some(family),
+            family,
             family_name,
             adapters,
             controlnets,
@@ -150,15 +150,9 @@ impl LoadedModel {
         let of_motion = MotionMemory::of(motion, policy).ok();
         let memory = MemoryPlan::new(Some(images), facts.default_size, of_motion, memory_limit);
         let (other_vae, other_text_encoders) = (source.other_vae(), source.other_text_encoders());
-        let family = ModelFamily::of_images(source)?;
-        let family_name = family::short_name(family, source);
-        let info = ModelInfo {
-            family: Some(family),
-            family_name,
-            other_vae,
-            other_text_encoders,
-            ..info(facts, motion.name(), source.remarks(), policy)?
-        };
+        let (family, family_name) = family::of_images(source)?;
+        let info =
+            ModelInfo { family, family_name, other_vae, other_text_encoders, ..info(facts, motion.name(), source.remarks(), policy)? };
         Ok((info, memory))
     }
 
@@ -188,7 +182,7 @@ impl LoadedModel {
 
 /// What a model's files say beside what the loaded model knows.
 struct OfFiles {
-    family: ModelFamily,
+    family: Option<ModelFamily>,
     family_name: Option<&'static str>,
     vaes: Vec<VaeChoice>,
     other_vae: Option<(VaeChoice, String)>,
@@ -199,10 +193,10 @@ struct OfFiles {
 
 impl OfFiles {
     fn read(source: &dyn WeightSource) -> Result<Self> {
-        let family = ModelFamily::of_images(source)?;
+        let (family, family_name) = family::of_images(source)?;
         Ok(Self {
             family,
-            family_name: family::short_name(family, source),
+            family_name,
             vaes: available_vaes(source)?,
             other_vae: source.other_vae(),
             other_text_encoders: source.other_text_encoders(),
