@@ -134,7 +134,7 @@ test("@short two are compared with a divider, and by what differs", async ({ pag
   await expect(divider).toHaveCount(0);
 });
 
-test("several are downloaded as one ZIP", async ({ page, open }) => {
+test("several are downloaded as one ZIP @chromium", async ({ page, open }) => {
   await open("gallery");
   await page.getByRole("button", { name: "Select" }).click();
   await tile(page, PROMPTS[0]).click();
@@ -147,7 +147,7 @@ test("several are downloaded as one ZIP", async ({ page, open }) => {
   expect(zip.includes("parameters.json")).toBe(true);
 });
 
-test("one is downloaded under its name", async ({ page, open }) => {
+test("one is downloaded under its name @chromium", async ({ page, open }) => {
   await open(`gallery/${ids.get(PROMPTS[0])}`);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
   const png = await readFile(await download.path());
