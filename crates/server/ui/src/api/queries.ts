@@ -1,17 +1,6 @@
 import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { apiBase } from "./base";
-import { apiFetch, client, unwrap } from "./client";
-import { problemOf } from "./problems";
-import {
-  hasEnded,
-  type Machine,
-  type Models,
-  type Priority,
-  type Submitted,
-  type TaskKind,
-  type TaskStatus,
-  type TaskSummary,
-} from "./types";
+import { client, unwrap } from "./client";
+import { hasEnded, type Models, type Priority, type Submitted, type TaskKind, type TaskStatus, type TaskSummary } from "./types";
 
 /** The names under which answers are cached. Events read `lists` again, and write `task`. */
 export const keys = {
@@ -40,16 +29,10 @@ export function useModels() {
   return useQuery({ queryKey: keys.models, queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) as Promise<Models> });
 }
 
-async function machine(signal: AbortSignal): Promise<Machine> {
-  const response = await apiFetch(new Request(new URL("api/v1/machine", apiBase), { signal }));
-  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null));
-  return (await response.json()) as Machine;
-}
-
 export function useMachine(refetchInterval: number | false = false) {
   return useQuery({
     queryKey: keys.machine,
-    queryFn: ({ signal }) => machine(signal),
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/machine", { signal })),
     refetchInterval,
   });
 }

@@ -1,4 +1,3 @@
-import type { Machine, ModelAdditions, ModelsAdditions } from "./additions";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
@@ -29,9 +28,9 @@ export interface TaskRequest {
 export type Task = Omit<Absent<Sent<Schemas["Task"]>, "waits_for_model">, "request"> & { request: TaskRequest | null };
 export type TaskSummary = Sent<Schemas["TaskSummary"]>;
 export type Submitted = Sent<Schemas["VideoTaskResponse"]>;
-export type Model = Absent<Sent<Schemas["Model"]>, "progress" | "reason"> & ModelAdditions;
-export type Models = Omit<Sent<Schemas["Models"]>, "models"> & { models: Model[] } & ModelsAdditions;
-export type { Machine };
+export type Model = Absent<Sent<Schemas["Model"]>, "progress" | "reason">;
+export type Models = Omit<Sent<Schemas["Models"]>, "models"> & { models: Model[] };
+export type Machine = Sent<Schemas["Machine"]>;
 export type VideoInfo = Sent<Schemas["VideoInfo"]>;
 export type TimelineEntry = VideoInfo["timeline"][number];
 export type TaskStatus = Schemas["TaskStatus"];

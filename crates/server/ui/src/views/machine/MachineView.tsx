@@ -106,11 +106,11 @@ function Facts({ facts }: { facts: readonly (readonly [name: string, value: Reac
 function Device({ machine }: { machine: Machine }) {
   return (
     <Card title="Device">
-      <p className="machine-device">{machine.device}</p>
+      <p className="machine-device">{machine.device ?? "Not known yet"}</p>
       {machine.device_reason !== null && <p className="muted small">{machine.device_reason}</p>}
       <Facts
         facts={[
-          ["CPU threads", machine.cpu_threads],
+          ["CPU threads", machine.cpu_threads ?? "not known yet"],
           ["Precision", machine.precision ?? "not known yet"],
         ]}
       />
@@ -171,7 +171,7 @@ function Speed({ machine: { speed } }: { machine: Machine }) {
             <td>
               {entry.width} × {entry.height}
             </td>
-            <td>{rounded(entry.steps_per_second)}</td>
+            <td>{entry.steps_per_second === null ? "unknown" : rounded(entry.steps_per_second)}</td>
             <td className="machine-wide">{rounded(entry.seconds_per_step)} s</td>
             <td>{entry.measured_at === null ? "when the server started" : ago(entry.measured_at)}</td>
           </tr>

@@ -7,8 +7,9 @@ export interface MemoryPart {
   readonly bytes: number;
 }
 
-/** Shares of the memory that add up to all of it. The server's numbers are from different moments, so that no share may be negative. */
+/** Shares of the memory that add up to all of it; none where the system does not tell. The server's numbers are from different moments, so that no share may be negative. */
 export function memoryParts({ total_bytes, available_bytes, resident_bytes, models_bytes }: Machine["memory"]): MemoryPart[] {
+  if (total_bytes === null || available_bytes === null || resident_bytes === null) return [];
   const free = Math.min(Math.max(available_bytes, 0), total_bytes);
   const used = total_bytes - free;
   // On a GPU the models are not in the memory of the process.
@@ -25,7 +26,7 @@ export function memoryParts({ total_bytes, available_bytes, resident_bytes, mode
 /** The memory of the machine as a bar: what models take, what else the process has, and what is free. */
 export function MemoryBar({ memory }: { memory: Machine["memory"] }) {
   const parts = memoryParts(memory);
-  const limit = memory.limit_bytes;
+  const { limit_bytes: limit, total_bytes: total } = memory;
   return (
     <section className="card stack-tight" aria-label="Memory">
       <h2>Memory</h2>
@@ -33,8 +34,8 @@ export function MemoryBar({ memory }: { memory: Machine["memory"] }) {
         {parts.map(({ id, bytes }) => (
           <span key={id} data-part={id} style={{ flexGrow: bytes }} />
         ))}
-        {limit !== null && limit < memory.total_bytes && (
-          <span className="machine-limit" style={{ insetInlineStart: `${(limit / memory.total_bytes) * 100}%` }} />
+        {limit !== null && total !== null && limit < total && (
+          <span className="machine-limit" style={{ insetInlineStart: `${(limit / total) * 100}%` }} />
         )}
       </div>
       <dl className="machine-legend numbers">
@@ -49,7 +50,7 @@ export function MemoryBar({ memory }: { memory: Machine["memory"] }) {
         ))}
       </dl>
       <p className="muted small numbers">
-        {bytes(memory.total_bytes)} in all. Models take {bytes(memory.models_bytes)}
+        {total === null ? "" : `${bytes(total)} in all. `}Models take {bytes(memory.models_bytes)}
         {limit === null ? "." : `; the limit is ${bytes(limit)}.`}
       </p>
     </section>
