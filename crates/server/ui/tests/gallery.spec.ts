@@ -283,8 +283,9 @@ test.describe("with 10,000 results", () => {
     ] as const) {
       const result = await scrolled(page, pixels, frames);
       annotations.push({ type: `scrolling, ${name}`, description: JSON.stringify(result) });
-      // Half of a slow machine's frames may be late, and none may be noticed as a stop.
-      expect(result.median, JSON.stringify(result)).toBeLessThan(50);
+      // On a busy machine without a GPU some frames are late.
+      expect(result.median, JSON.stringify(result)).toBeLessThan(35);
+      expect(result.over50, JSON.stringify(result)).toBeLessThan(frames / 5);
     }
     expect(await page.locator("[data-id]").count()).toBeLessThan(200);
     // The pictures come when the scrolling ends.

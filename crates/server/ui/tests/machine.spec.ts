@@ -4,12 +4,12 @@ test("@short an operator sees the device, the memory, the queue and the storage"
   const machine = await (await server.call("/api/v1/machine")).json();
   await open("machine");
   await expect(page.getByText(`Framewright ${machine.version}`)).toBeVisible();
-  await expect(page.getByRole("region", { name: "Device" })).toContainText(machine.device);
+  await expect(page.getByRole("region", { name: "Device" })).toContainText(machine.device ?? "Chosen when", { ignoreCase: true });
   const memory = page.getByRole("region", { name: "Memory" });
   for (const part of ["Models", "The rest of the server", "Other programs", "Free"]) {
     await expect(memory.getByRole("term").filter({ hasText: part })).toBeVisible();
   }
-  await expect(page.getByRole("region", { name: "Queue" })).toContainText(`of at most ${machine.queue.capacity}`);
+  await expect(page.getByRole("region", { name: "Queue" })).toContainText(String(machine.queue.capacity));
   await expect(page.getByRole("region", { name: "Storage" })).toContainText("Kept");
   await inBothThemes(page, () => expectAccessible(page));
 });

@@ -103,14 +103,18 @@ function Facts({ facts }: { facts: readonly (readonly [name: string, value: Reac
   );
 }
 
+const DEVICES: Readonly<Record<string, string>> = { cpu: "CPU", cuda: "NVIDIA GPU (CUDA)", metal: "Apple GPU (Metal)" };
+
 function Device({ machine }: { machine: Machine }) {
+  // Nothing is known before the first model is opened.
+  const device: string | null = machine.device;
   return (
     <Card title="Device">
-      <p className="machine-device">{machine.device ?? "Not known yet"}</p>
+      <p className="machine-device">{device === null ? "Chosen when the first model is opened" : (DEVICES[device] ?? device)}</p>
       {machine.device_reason !== null && <p className="muted small">{machine.device_reason}</p>}
       <Facts
         facts={[
-          ["CPU threads", machine.cpu_threads ?? "not known yet"],
+          ["Threads of the CPU", machine.cpu_threads ?? "not known"],
           ["Precision", machine.precision ?? "not known yet"],
         ]}
       />
@@ -124,7 +128,8 @@ function Queue({ machine: { queue } }: { machine: Machine }) {
       <Facts
         facts={[
           ["Running", queue.running],
-          ["Waiting", `${queue.waiting} of at most ${queue.capacity}`],
+          ["Waiting", queue.waiting],
+          ["Both at most", queue.capacity],
         ]}
       />
       <a href="#/queue" className="small">
@@ -173,7 +178,7 @@ function Speed({ machine: { speed } }: { machine: Machine }) {
             </td>
             <td>{entry.steps_per_second === null ? "unknown" : rounded(entry.steps_per_second)}</td>
             <td className="machine-wide">{rounded(entry.seconds_per_step)} s</td>
-            <td>{entry.measured_at === null ? "when the server started" : ago(entry.measured_at)}</td>
+            <td>{entry.measured_at === null ? "not known" : ago(entry.measured_at)}</td>
           </tr>
         ))}
       </tbody>

@@ -99,7 +99,13 @@ function ModelCard({ model }: { model: Model }) {
   );
 }
 
-const FAMILIES: Readonly<Record<string, string>> = { sd1: "Stable Diffusion 1", sd2: "Stable Diffusion 2", sdxl: "Stable Diffusion XL" };
+const FAMILIES: Readonly<Record<string, string>> = {
+  sd1: "Stable Diffusion 1",
+  sd2: "Stable Diffusion 2",
+  sdxl: "Stable Diffusion XL",
+  "sdxl-refiner": "refiner of Stable Diffusion XL",
+  svd: "Stable Video Diffusion",
+};
 
 /** What is known of a model, in a few words each. */
 export function modelWords(model: Model): string[] {

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 30_000 });
 
 const MACHINE: Machine = {
   version: "0.9.0",
-  device: "CPU",
+  device: "cpu",
   device_reason: "No CUDA device was found, so the CPU is used",
   cpu_threads: 16,
   precision: "bf16",
@@ -73,6 +73,7 @@ function open() {
 test("shares of the memory add up, whatever the numbers are", () => {
   const { memory } = MACHINE;
   expect(memoryParts(memory).map(({ bytes }) => bytes)).toEqual([2e9, 1e9, 4e9, 9e9]);
+  expect(memoryParts({ ...memory, total_bytes: null })).toEqual([]);
   // Models on a GPU, and numbers of different moments.
   for (const odd of [
     { models_bytes: 60e9 },
@@ -104,7 +105,8 @@ test("a model in words, as far as it is known", () => {
 test("the machine's numbers are there, and errors are text", async () => {
   open();
   expect(await screen.findByText("No CUDA device was found, so the CPU is used")).toBeTruthy();
-  expect(screen.getByText("3 of at most 256")).toBeTruthy();
+  expect(screen.getByText("CPU")).toBeTruthy();
+  expect(within(screen.getByRole("region", { name: "Queue" })).getByText("256")).toBeTruthy();
   expect(screen.getByText("4.75")).toBeTruthy();
   expect(screen.getByText("<b>out of memory</b>")).toBeTruthy();
   expect(screen.getByRole("link", { name: "img_1" }).getAttribute("href")).toBe("#/gallery/img_1");
