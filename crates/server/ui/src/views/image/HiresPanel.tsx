@@ -1,6 +1,6 @@
 import { bounds, fact } from "../../api/limits";
 import type { Models } from "../../api/types";
-import { Select, SliderField, Switch } from "../../components";
+import { type Choice, NumberField, Select, SliderField, Switch } from "../../components";
 import { ErrorDisclosure } from "./ErrorDisclosure";
 import { errorWithin, hasError, type PanelProps, SCHEMA } from "./panel";
 import { resultSize } from "./request";
@@ -13,6 +13,16 @@ const NO_REFINER = "";
 export function usualHiresScale(): number {
   const scale = fact(HIRES, "scale").default;
   return typeof scale === "number" ? scale : 2;
+}
+
+/** What enlarges an image, if the person sets nothing. */
+function usualUpscaler(): string {
+  return String(fact(HIRES, "upscaler").default ?? "Latent");
+}
+
+/** The usual one, and the server's networks. */
+function upscalerChoices(networks: readonly string[]): Choice[] {
+  return [usualUpscaler(), ...networks.filter((name) => name !== usualUpscaler())].map((name) => ({ value: name, label: name }));
 }
 
 /** The models that can end an image: a refiner is a Stable Diffusion XL model. */
@@ -63,11 +73,19 @@ export function HiresPanel({ settings, set, pictures, model, models, errors }: P
             step={0.01}
             error={errors.get("hires.strength")}
           />
+          <NumberField
+            label="Steps of the second pass"
+            placeholder="as in the first"
+            value={settings.hiresSteps ?? Number.NaN}
+            onChange={(steps) => set({ hiresSteps: Number.isNaN(steps) ? null : steps })}
+            {...bounds(HIRES, "steps")}
+            error={errors.get("hires.steps")}
+          />
           {models !== undefined && models.upscalers.length > 0 && (
             <Select
               label="Enlarged by"
-              choices={models.upscalers.map((name) => ({ value: name, label: name }))}
-              value={settings.hiresUpscaler ?? String(fact(HIRES, "upscaler").default ?? models.upscalers[0])}
+              choices={upscalerChoices(models.upscalers)}
+              value={settings.hiresUpscaler ?? usualUpscaler()}
               onChange={(hiresUpscaler) => set({ hiresUpscaler })}
               error={errors.get("hires.upscaler")}
             />

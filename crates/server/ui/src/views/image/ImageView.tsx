@@ -135,7 +135,7 @@ export default function ImageView() {
 
 const SIMPLE = new Set([
   ...["prompt", "negative_prompt", "width", "height", "steps", "cfg_scale", "seed", "scheduler", "model", "vae", "prompt_syntax"],
-  ...["refiner", "hires.scale", "hires.strength", "hires.upscaler"],
+  ...["refiner", "hires.scale", "hires.strength", "hires.steps", "hires.upscaler"],
 ]);
 const WITH_PICTURE = new Set(["image", "strength", "reference_weight", "mask"]);
 const WITH_MASK = new Set(["mask_fill", "mask_blur"]);
@@ -148,7 +148,7 @@ function isShown(field: string, { settings, pictures, models }: PanelProps): boo
   if (field === "mask_padding") return pictures.mask !== null && settings.maskOnly;
   if (field === "refiner_switch") return settings.refiner !== null;
   const [list, index, name] = field.split(".");
-  if (list === "loras") return index === undefined || Number(index) < settings.loras.length;
+  if (list === "loras") return index === undefined || Number(index) < (settings.loras?.length ?? 0);
   if (list === "controlnets") {
     return (
       (models?.controlnets.length ?? 0) > 0 && (index === undefined || (name !== undefined && Number(index) < pictures.controls.length))

@@ -1,17 +1,19 @@
 import { bounds, fact } from "../../api/limits";
-import { ComboBox, IconButton, SliderField } from "../../components";
+import { Button, ComboBox, IconButton, SliderField } from "../../components";
 import { ErrorDisclosure } from "./ErrorDisclosure";
 import { errorWithin, hasError, type PanelProps, SCHEMA } from "./panel";
+import { lorasOf } from "./settings";
 
 /** Adapters that change the model, with their weights. */
-export function LorasPanel({ settings, set, models, errors }: PanelProps) {
+export function LorasPanel({ settings, set, model, models, errors }: PanelProps) {
   const names = models?.adapters ?? [];
-  const { loras } = settings;
+  const own = lorasOf(model?.loras ?? []);
+  const loras = settings.loras ?? own;
   if (names.length === 0 && loras.length === 0) return null;
   const most = fact(SCHEMA, "loras").maxItems ?? Number.POSITIVE_INFINITY;
   const unused = names.filter((name) => !loras.some((lora) => lora.name === name));
   const change = (index: number, weight: number) =>
-    set({ loras: loras.map((lora, position) => (position === index ? { ...lora, weight } : lora)) });
+    set({ loras: loras.map((lora, position) => (position === index ? { name: lora.name, weight } : lora)) });
   return (
     <ErrorDisclosure title="LoRAs" summary={loras.map(({ name }) => name).join(", ") || "none"} hasError={hasError(errors, "loras")}>
       {loras.map((lora, index) => (
@@ -43,8 +45,13 @@ export function LorasPanel({ settings, set, models, errors }: PanelProps) {
           choices={unused.map((name) => ({ value: name, label: name }))}
           value={null}
           onChange={(name) => set({ loras: [...loras, { name, weight: 1 }] })}
-          error={errors.get("loras")}
         />
+      )}
+      {errors.get("loras") !== undefined && <span className="field-error">{errors.get("loras")}</span>}
+      {own.length > 0 && settings.loras !== null && (
+        <Button size="s" icon="undo" onPress={() => set({ loras: null })}>
+          Use the model's own
+        </Button>
       )}
     </ErrorDisclosure>
   );

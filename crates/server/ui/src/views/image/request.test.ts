@@ -55,8 +55,8 @@ test("a task's request fills the form, and makes the same request again", () => 
     cfg_scale: 4,
     scheduler: "euler",
     seed: 99,
-    loras: [{ name: "ink", weight: 0.8 }],
-    hires: { scale: 2, strength: 0.5 },
+    loras: [{ name: "ink", weight: 0.8, text_weight: 0.2 }],
+    hires: { scale: 2, strength: 0.5, steps: 6 },
   };
   const settings = settingsOfRequest({ path: "/api/v1/images/generate", body });
   expect(settings).toMatchObject({ seed: 99, isSeedLocked: true, shape: "custom", width: 320, height: 224 });

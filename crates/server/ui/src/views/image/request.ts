@@ -72,11 +72,16 @@ export function requestOf(
     vae: settings.vae,
     prompt_syntax: settings.syntax,
     seed,
-    loras: settings.loras.length === 0 ? null : settings.loras,
+    loras: settings.loras,
     refiner: settings.refiner,
     refiner_switch: settings.refiner === null ? null : settings.refinerSwitch,
     hires: hiresActs(settings, pictures)
-      ? present({ scale: settings.hiresScale, strength: settings.hiresStrength, upscaler: settings.hiresUpscaler })
+      ? present({
+          scale: settings.hiresScale,
+          strength: settings.hiresStrength,
+          upscaler: settings.hiresUpscaler,
+          steps: settings.hiresSteps,
+        })
       : null,
     controlnets:
       controls.length === 0 ? null : controls.map(({ id: _, image, ...control }) => present({ ...control, image: image?.dataUrl ?? null })),

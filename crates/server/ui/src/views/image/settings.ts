@@ -4,6 +4,8 @@ import { SHAPES, type ShapeId } from "./shapes";
 export interface LoraSetting {
   readonly name: string;
   readonly weight: number;
+  /** Its weight in the text encoder, where a request set another one. */
+  readonly text_weight?: number;
 }
 
 /** What the person set. Null is the model's own choice. Pictures are not part of it: they are not kept. */
@@ -23,7 +25,8 @@ export interface ImageSettings {
   readonly syntax: string | null;
   readonly seed: number;
   readonly isSeedLocked: boolean;
-  readonly loras: readonly LoraSetting[];
+  /** None if empty, the model's usual ones if null. */
+  readonly loras: readonly LoraSetting[] | null;
   /** How much of the given picture is repainted. */
   readonly strength: number;
   readonly maskBlur: number | null;
@@ -35,6 +38,8 @@ export interface ImageSettings {
   readonly hiresScale: number | null;
   readonly hiresStrength: number | null;
   readonly hiresUpscaler: string | null;
+  /** As many as in the first pass if null. */
+  readonly hiresSteps: number | null;
   readonly refiner: string | null;
   readonly refinerSwitch: number | null;
 }
@@ -56,7 +61,7 @@ export const DEFAULTS: ImageSettings = {
   syntax: null,
   seed: 0,
   isSeedLocked: false,
-  loras: [],
+  loras: null,
   strength: 0.6,
   maskBlur: null,
   maskFill: null,
@@ -67,6 +72,7 @@ export const DEFAULTS: ImageSettings = {
   hiresScale: null,
   hiresStrength: null,
   hiresUpscaler: null,
+  hiresSteps: null,
   refiner: null,
   refinerSwitch: null,
 };
@@ -130,7 +136,7 @@ export function settingsOfRequest({ body }: Request): ImageSettings {
     syntax: text("prompt_syntax"),
     seed: number("seed") ?? randomSeed(),
     isSeedLocked: number("seed") !== null,
-    loras: lorasOf(body.loras),
+    loras: Array.isArray(body.loras) ? lorasOf(body.loras) : null,
     strength: number("strength") ?? (weight === null ? DEFAULTS.strength : Math.round((1 - weight) * 1e6) / 1e6),
     maskBlur: number("mask_blur"),
     maskFill: text("mask_fill"),
@@ -140,22 +146,25 @@ export function settingsOfRequest({ body }: Request): ImageSettings {
     hires: hires !== null,
     hiresScale: ofHires("scale"),
     hiresStrength: ofHires("strength"),
+    hiresSteps: ofHires("steps") === number("steps") ? null : ofHires("steps"),
     hiresUpscaler: typeof hires?.upscaler === "string" ? hires.upscaler : null,
     refiner: text("refiner"),
     refinerSwitch: number("refiner_switch"),
   };
 }
 
-/** LoRAs of a request: objects, or texts such as "ink:0.8". */
-function lorasOf(given: unknown): LoraSetting[] {
-  if (!Array.isArray(given)) return [];
+/** LoRAs of a request or of a model: objects, or texts such as "ink:0.8". */
+export function lorasOf(given: readonly unknown[]): LoraSetting[] {
   return given.flatMap((entry: unknown) => {
     if (typeof entry === "string") {
       const [name = "", weight = "1"] = entry.split(":");
-      return [{ name, weight: Number(weight) || 1 }];
+      const number = Number(weight);
+      return [{ name, weight: Number.isFinite(number) ? number : 1 }];
     }
     if (typeof entry !== "object" || entry === null) return [];
-    const { name, weight } = entry as Record<string, unknown>;
-    return typeof name === "string" ? [{ name, weight: typeof weight === "number" ? weight : 1 }] : [];
+    const { name, weight, text_weight } = entry as Record<string, unknown>;
+    if (typeof name !== "string") return [];
+    const lora = { name, weight: typeof weight === "number" ? weight : 1 };
+    return [typeof text_weight === "number" && text_weight !== lora.weight ? { ...lora, text_weight } : lora];
   });
 }
