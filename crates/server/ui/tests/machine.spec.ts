@@ -36,6 +36,7 @@ test("the speed of what was made is there", async ({ page, server, open }) => {
 test("links lead to the documentation, the metrics and the description of the API", async ({ page, server, open }) => {
   await open("machine");
   const links = page.getByRole("navigation", { name: "For programs" }).getByRole("link");
+  await expect(links).toHaveCount(3);
   const addresses = await links.evaluateAll((all) => all.map((one) => (one as HTMLAnchorElement).href));
   expect(addresses).toEqual(["docs", "metrics", "openapi.json"].map((path) => `${server.url}/${path}`));
   for (const address of addresses) expect((await fetch(address)).status).toBe(200);
