@@ -39,6 +39,7 @@ pub(crate) fn model() -> LoadedModel {
         other_vae: None,
         other_text_encoders: Vec::new(),
         remarks: Vec::new(),
+        identity: None,
     };
     LoadedModel { info, memory: MemoryPlan::default(), model: Box::new(Instant) }
 }

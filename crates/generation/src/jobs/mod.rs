@@ -44,6 +44,7 @@ mod state;
 pub mod store;
 mod submit;
 mod supervisor;
+mod usage;
 
 pub use self::{
     artifacts::{ArtifactReader, is_plain_name},

@@ -21,14 +21,12 @@ use super::{
     forecast::QueueForecast,
     held::{HeldJobs, KeepAlive},
     inner::{Inner, STARTS},
-    month::Month,
     parts, placing,
     provider_counts::{ProviderCounts, ProviderMetrics},
     record::{Artifact, Cancelled, Delivery, Durability, Idempotency, Job, JobEvent, Page},
     retention,
     scratch::Scratch,
     settings::JobsSettings,
-    spend::Usage,
     store::{JobStore, MemoryStore, SqliteStore, Stats},
     supervisor::{enqueue, pump},
 };
@@ -199,19 +197,6 @@ impl Jobs {
         let providers = self.inner.dispatcher.providers().into_iter();
         let counted = |name: String, waiting, running| ProviderMetrics { waiting, running, ..self.inner.provider_counts.of(&name) };
         providers.map(|(name, (waiting, running))| counted(name, waiting, running)).collect()
-    }
-
-    /// The current month of the budgets.
-    pub fn month(&self) -> Month {
-        Month::of(self.inner.now())
-    }
-
-    /// The usage of each provider in a month, by one owner or by each of them.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store cannot be read.
-    pub async fn usage(&self, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError> {
-        self.inner.stored.usage(owner, month).await
     }
 
     /// An owner's job by its provider's id, the newest of several; `None` if there is none or it belongs to another owner.
