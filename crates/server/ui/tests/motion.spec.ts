@@ -181,6 +181,24 @@ test.describe("scenes", () => {
     await expect(page.getByText(/a moving scene can only be cut or crossfaded/)).toBeVisible();
   });
 
+  test("a video of the gallery is made again", async ({ open, page, server }) => {
+    const body = {
+      scenes: [
+        { prompt: "a mill by a brook", seed: 5, duration: 0.25, join: "cut" },
+        { prompt: "a mill in the snow", seed: 8, duration: 0.5 },
+      ],
+      ...{ width: 128, height: 128, num_inference_steps: 4, hero_description: "at dusk" },
+    };
+    const submitted = await server.call("/generate-video", { method: "POST", headers: { Prefer: "respond-async" }, body });
+    const { task_id } = (await submitted.json()) as { task_id: string };
+    await expect.poll(async () => (await newestVideo(server)).status, { timeout: 60_000 }).toBe("completed");
+    await open(`gallery/${task_id}`);
+    await page.getByRole("button", { name: "Use again" }).click();
+    await expect(row(page, 2)).toHaveAccessibleName(/^Scene 2: .*a mill in the snow$/);
+    await expect(block(page, 1)).toHaveAccessibleName(/^Scene 1, 6 frames, 0.25 s, kept$/);
+    await expect(page.getByText("All 2 parts are kept")).toBeVisible();
+  });
+
   async function importFile(page: Page, path: string) {
     await page.locator('input[type="file"]').setInputFiles(path);
   }

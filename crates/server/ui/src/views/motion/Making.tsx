@@ -1,7 +1,7 @@
 import { messageOf } from "../../api/problems";
 import { useCancelTask } from "../../api/queries";
 import { Button, ErrorMessage, ProgressBar } from "../../components";
-import { duration } from "../../components/format";
+import { forecast } from "./Player";
 import type { FollowedTask } from "./useFollowedTask";
 
 /** How far a task is, in words and as a bar, with a button that stops it. */
@@ -16,7 +16,7 @@ export function Making({ id, followed, what }: { id: string; followed: FollowedT
     ? [place > 0 ? `Waits for ${place === 1 ? "one other" : `${place} others`}` : "Waits for its turn"]
     : [what ?? "At work", step];
   if (task?.waits_for_model) texts.push(`loading ${task.waits_for_model.name}`);
-  if (!isWaiting && eta !== null && eta !== undefined && progress < 100) texts.push(`about ${duration(eta)} left`);
+  if (!isWaiting && eta !== null && eta !== undefined && progress < 100) texts.push(`${forecast(eta)} left`);
   return (
     <div className="motion-making">
       <div className="motion-making-row">

@@ -74,6 +74,11 @@ export function usePlayhead(video: HTMLVideoElement | null): number {
   return time;
 }
 
+/** A forecast: "about 8 s". */
+export function forecast(value: number): string {
+  return value < 1 ? duration(value) : `about ${duration(value)}`;
+}
+
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 
 /** A video's length: "3.5 s", "12 s", "2 min". */

@@ -3,9 +3,8 @@ import { FileTrigger } from "react-aria-components";
 import { fact } from "../../api/limits";
 import { messageOf } from "../../api/problems";
 import { Button, confirm, ErrorMessage, IconButton, Menu, toast } from "../../components";
-import { duration } from "../../components/format";
 import { errorsWithin, faultyScenes, fieldsOf, namesOfScenes, remainingErrors } from "./field-errors";
-import { seconds, usePlayhead } from "./Player";
+import { forecast, seconds, usePlayhead } from "./Player";
 import { counted, countParts, sameSpans, statesOf } from "./parts";
 import { SceneEditor } from "./SceneEditor";
 import { SceneList } from "./SceneList";
@@ -114,6 +113,7 @@ export function ScenesTab({ state }: { state: Draft }) {
         const first = faultyScenes(fieldsOf(error))[0];
         const id = first === undefined ? undefined : scenes[first]?.id;
         if (id !== undefined) select(id);
+        focusFault();
       },
     });
   };
@@ -124,7 +124,7 @@ export function ScenesTab({ state }: { state: Draft }) {
   };
 
   const { made: toMake, kept } = countParts(timeline);
-  const forecast = info?.estimated_generation_time_seconds;
+  const estimate = info?.estimated_generation_time_seconds;
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut of the whole view; the button does the same.
     <div className="motion-columns" onKeyDown={onKeyDown}>
@@ -166,7 +166,7 @@ export function ScenesTab({ state }: { state: Draft }) {
                 <span className="motion-rate"> at {fps} a second</span>
                 <span className="motion-forecast">
                   {toMake === 0 ? `All ${counted(kept, "part")} are kept` : `${counted(toMake, "part")} to make, ${kept} kept`}
-                  {typeof forecast === "number" && ` · about ${duration(forecast)}`}
+                  {typeof estimate === "number" && ` · ${forecast(estimate)}`}
                 </span>
               </>
             )}
@@ -228,6 +228,11 @@ export function ScenesTab({ state }: { state: Draft }) {
       </div>
     </div>
   );
+}
+
+/** Puts the focus into the first field with a fault, once the fields show them. */
+export function focusFault() {
+  setTimeout(() => document.querySelector<HTMLElement>('.motion [aria-invalid="true"]')?.focus(), 100);
 }
 
 const SHARED = new Set([

@@ -33,7 +33,9 @@ const STATES: Record<PartState, { icon: IconName | null; text: string }> = {
 
 /** The video as the server will make it: each scene and each transition with its frames, to scale. */
 export function Timeline(props: TimelineProps) {
-  const { timeline, states, scenes, time, onSeek, total, fps } = props;
+  const { timeline, states, scenes, onSeek, total, fps } = props;
+  // The slider steps by frames, and its line with it.
+  const time = props.time === null ? null : Math.round(props.time * fps) / fps;
   const position = time === null || total === 0 ? null : Math.min(time / total, 1);
   return (
     <section className="timeline" aria-label="Timeline">
