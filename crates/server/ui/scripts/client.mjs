@@ -7,7 +7,10 @@ const description = JSON.parse(readFileSync("openapi.json", "utf8"));
 for (const operations of Object.values(description.paths)) for (const operation of Object.values(operations)) delete operation.operationId;
 const note = "// Generated from openapi.json by `npm run client`.\n\n";
 
-writeFileSync("src/api/schema.ts", note + astToString(await openapiTS(description, { emptyObjectsUnknown: true, defaultNonNullable: false })));
+writeFileSync(
+  "src/api/schema.ts",
+  note + astToString(await openapiTS(description, { emptyObjectsUnknown: true, defaultNonNullable: false })),
+);
 
 /** The keys of a field's schema that the page uses. */
 function factOf(schema) {
