@@ -83,7 +83,7 @@ test.describe("scenes", () => {
     const first = await newestVideo(server);
     expect(await partsOf(server, first.task_id)).toEqual(["scene 0 made", "join 0 made", "scene 1 made", "join 1 made", "scene 2 made"]);
     await expect(page.locator("video")).toHaveAccessibleName(/^a boat at dawn/);
-    await expect(page.getByText("All 5 parts are kept")).toBeVisible();
+    await expect(page.getByText("Nothing to make, 5 parts kept")).toBeVisible();
     expect(await playToTheEnd(page)).toBeCloseTo(44 / 24, 1);
 
     // Each scene has its picture, in the list and in the timeline.
@@ -196,7 +196,7 @@ test.describe("scenes", () => {
     await page.getByRole("button", { name: "Use again" }).click();
     await expect(row(page, 2)).toHaveAccessibleName(/^Scene 2: .*a mill in the snow$/);
     await expect(block(page, 1)).toHaveAccessibleName(/^Scene 1, 6 frames, 0.25 s, kept$/);
-    await expect(page.getByText("All 2 parts are kept")).toBeVisible();
+    await expect(page.getByText("Nothing to make, 2 parts kept")).toBeVisible();
   });
 
   async function importFile(page: Page, path: string) {

@@ -8,7 +8,7 @@ import { Button, ErrorMessage, type GivenImage, readImage, toast, usePastedImage
 import { ClipForm, ClipPicture } from "./ClipForm";
 import { ClipStage } from "./ClipStage";
 import { bodyOfClip, type ClipSettings, frameSize, lengthOfRun } from "./clip-settings";
-import { remainingErrors, standingErrors } from "./field-errors";
+import { focusFault, remainingErrors, standingErrors } from "./field-errors";
 import { randomSeed, text } from "./scene-draft";
 import { useFollowedTask } from "./useFollowedTask";
 
@@ -27,6 +27,7 @@ export function ClipTab({ settings, set, image, onImage }: ClipTabProps) {
   const followed = useFollowedTask(taskId);
   const generate = useMutation({
     meta: { showsErrors: true },
+    onError: focusFault,
     mutationFn: async ({ body }: { body: Record<string, unknown> }) => {
       const submitted = await submit("/api/v1/videos/generate", body);
       setTaskId(submitted.task_id);

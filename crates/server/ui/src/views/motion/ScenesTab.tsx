@@ -3,7 +3,7 @@ import { FileTrigger } from "react-aria-components";
 import { fact } from "../../api/limits";
 import { messageOf } from "../../api/problems";
 import { Button, confirm, ErrorMessage, IconButton, Menu, toast } from "../../components";
-import { errorsWithin, faultyScenes, fieldsOf, namesOfScenes, remainingErrors } from "./field-errors";
+import { errorsWithin, faultyScenes, fieldsOf, focusFault, namesOfScenes, remainingErrors } from "./field-errors";
 import { forecast, seconds, usePlayhead } from "./Player";
 import { counted, countParts, sameSpans, statesOf } from "./parts";
 import { SceneEditor } from "./SceneEditor";
@@ -165,7 +165,7 @@ export function ScenesTab({ state }: { state: Draft }) {
                 <strong>{seconds(total)}</strong> · {counted(Number(info.total_frames), "frame")}
                 <span className="motion-rate"> at {fps} a second</span>
                 <span className="motion-forecast">
-                  {toMake === 0 ? `All ${counted(kept, "part")} are kept` : `${counted(toMake, "part")} to make, ${kept} kept`}
+                  {toMake === 0 ? `Nothing to make, ${counted(kept, "part")} kept` : `${counted(toMake, "part")} to make, ${kept} kept`}
                   {typeof estimate === "number" && ` · ${forecast(estimate)}`}
                 </span>
               </>
@@ -228,11 +228,6 @@ export function ScenesTab({ state }: { state: Draft }) {
       </div>
     </div>
   );
-}
-
-/** Puts the focus into the first field with a fault, once the fields show them. */
-export function focusFault() {
-  setTimeout(() => document.querySelector<HTMLElement>('.motion [aria-invalid="true"]')?.focus(), 100);
 }
 
 const SHARED = new Set([

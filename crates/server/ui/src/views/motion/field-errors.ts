@@ -45,3 +45,8 @@ export function remainingErrors(errors: FieldErrors, causes: readonly unknown[],
 export function fieldsOf(error: unknown): FieldErrors {
   return error instanceof Problem ? error.fields : NO_ERRORS;
 }
+
+/** Puts the focus into the first field with a fault, once the fields show them. */
+export function focusFault() {
+  setTimeout(() => document.querySelector<HTMLElement>('.motion [aria-invalid="true"]')?.focus(), 100);
+}
