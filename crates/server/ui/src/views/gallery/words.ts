@@ -74,7 +74,7 @@ function fieldWords(field: string, value: unknown, prefix: string): Word[] {
     return value.flatMap((entry, index) => objectWords(entry, numbered(name, index, value.length)));
   }
   if (typeof value === "object") return objectWords(value, name);
-  return [[name, text(value)]];
+  return [[name, field === "duration" ? `${text(value)} s` : text(value)]];
 }
 
 function objectWords(value: unknown, name: string): Word[] {
