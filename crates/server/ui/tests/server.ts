@@ -183,6 +183,11 @@ export async function inBothThemes(page: Page, check: () => Promise<void>) {
     await page.evaluate((name) => {
       document.documentElement.dataset.theme = name;
     }, theme);
+    // Colours that are still changing have another contrast.
+    await page.evaluate(async () => {
+      const changes = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+      await Promise.allSettled(changes.map(({ finished }) => finished));
+    });
     await check();
   }
 }

@@ -22,7 +22,7 @@ export function ScenesTab({ state }: { state: Draft }) {
   const { draft, setDraft, selected, select, setScenes, setScene, setShared } = state;
   const { scenes, shared } = draft;
   const server = useScenes(state);
-  const { info, isCurrent, made, followed, finished, stills, generate, errors, body } = server;
+  const { info, made, followed, finished, stills, generate, errors, body } = server;
   const [video, setVideo] = useState<HTMLVideoElement | null>(null);
   const time = usePlayhead(video);
 
@@ -159,7 +159,7 @@ export function ScenesTab({ state }: { state: Draft }) {
         <ErrorMessage>{remainingErrors(errors, [generate.error, server.error], (field) => isShown(field, scenes.length))}</ErrorMessage>
         {server.models.error !== null && <ErrorMessage>{messageOf(server.models.error)}</ErrorMessage>}
         <div className="motion-actions">
-          <p className="grow numbers" data-outdated={!isCurrent || undefined}>
+          <p className="grow numbers">
             {info !== undefined && (
               <>
                 <strong>{seconds(total)}</strong> · {counted(Number(info.total_frames), "frame")}
