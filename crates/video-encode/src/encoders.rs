@@ -191,6 +191,9 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
     }
     match name {
         LIBX264 => {
+            // FFmpeg's own default for this encoder. Otherwise frames after a key frame may refer to frames before it, and browsers fail when
+            // they seek there.
+            flags |= Flags::CLOSED_GOP;
             options.set("preset", "medium");
             options.set("profile", "high");
             // Otherwise the bytes depend on the processor, and with AVX-512 on stale heap contents (r3095, widths that are no multiple of

@@ -56,6 +56,24 @@ fn it_plays_in_browsers() {
 }
 
 #[test]
+fn players_can_start_at_every_key_frame() {
+    let (_folder, path) = place("a.mp4");
+    let mut encoder = VideoEncoder::open(&path, &settings(128, 96, "24", Container::Mp4)).unwrap();
+    // Still scenes of these lengths, whose cuts become key frames.
+    for (scene, frames) in [14, 17, 13].into_iter().enumerate() {
+        let frame = noise(16, 12, scene as u32);
+        let frame = image::imageops::resize(&frame, 128, 96, image::imageops::FilterType::Triangle);
+        (0..frames).for_each(|_| encoder.push(&frame).unwrap());
+    }
+    encoder.finish().unwrap();
+    for seconds in ["0.3", "0.6", "1.0", "1.3", "1.5"] {
+        // As strict as a browser: frames that refer to what is missing are an error.
+        let strict = ["-v", "error", "-xerror", "-err_detect", "explode", "-ss", seconds, "-i", path.to_str().unwrap(), "-f", "null", "-"];
+        output("ffmpeg", &strict);
+    }
+}
+
+#[test]
 fn every_rate_is_exact() {
     for (rate, exact, seconds) in [
         ("24000/1001", "24000/1001", 37.0 * 1001.0 / 24000.0),
