@@ -184,9 +184,8 @@ export async function inBothThemes(page: Page, check: () => Promise<void>) {
       document.documentElement.dataset.theme = name;
     }, theme);
     // Colours that are still changing have another contrast.
-    await page.evaluate(async () => {
-      const changes = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
-      await Promise.allSettled(changes.map(({ finished }) => finished));
+    await page.evaluate(() => {
+      for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();
     });
     await check();
   }
