@@ -87,6 +87,5 @@ fn speed(view: &ModelView) -> Option<ModelSpeed> {
         height: info.default_height,
         seconds_per_step: step,
         steps_per_second: rate,
-        measured_at: None,
     })
 }

@@ -109,9 +109,6 @@ pub(crate) struct ModelSpeed {
     /// Its inverse; null for 0.
     #[schema(example = 1.25)]
     pub(crate) steps_per_second: Option<f64>,
-    /// When it was measured; null if unknown.
-    #[schema(example = json!(null))]
-    pub(crate) measured_at: Option<String>,
 }
 
 /// A failed task.

@@ -166,7 +166,6 @@ function Speed({ machine: { speed } }: { machine: Machine }) {
           <th scope="col" className="machine-wide">
             A step
           </th>
-          <th scope="col">Measured</th>
         </tr>
       </thead>
       <tbody>
@@ -178,7 +177,6 @@ function Speed({ machine: { speed } }: { machine: Machine }) {
             </td>
             <td>{entry.steps_per_second === null ? "unknown" : rounded(entry.steps_per_second)}</td>
             <td className="machine-wide">{rounded(entry.seconds_per_step)} s</td>
-            <td>{entry.measured_at === null ? "not known" : ago(entry.measured_at)}</td>
           </tr>
         ))}
       </tbody>

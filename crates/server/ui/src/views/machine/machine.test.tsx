@@ -20,7 +20,7 @@ const MACHINE: Machine = {
   memory: { total_bytes: 16e9, available_bytes: 9e9, resident_bytes: 3e9, models_bytes: 2e9, limit_bytes: 8e9 },
   queue: { waiting: 3, running: 1, capacity: 256 },
   store: { kept_bytes: 2e9, kept_files: 10_000, jobs: { completed: 9000, failed: 2 }, folder_free_bytes: 4e10 },
-  speed: [{ model: "nano-sd", width: 512, height: 512, seconds_per_step: 0.21044, steps_per_second: 4.752, measured_at: null }],
+  speed: [{ model: "nano-sd", width: 512, height: 512, seconds_per_step: 0.21044, steps_per_second: 4.752 }],
   errors: [{ task_id: "img_1", at: "2026-01-11T10:30:00Z", kind: "image", code: "oom", message: "<b>out of memory</b>" }],
 };
 
