@@ -25,8 +25,12 @@ export interface TaskFilter {
 
 const PAGE = 100;
 
-export function useModels() {
-  return useQuery({ queryKey: keys.models, queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) as Promise<Models> });
+export function useModels(refetchInterval: number | false = false) {
+  return useQuery({
+    queryKey: keys.models,
+    queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) as Promise<Models>,
+    refetchInterval,
+  });
 }
 
 export function useMachine(refetchInterval: number | false = false) {

@@ -10,13 +10,13 @@ import { ModelList } from "./ModelList";
 import { rounded } from "./numbers";
 import "./machine.css";
 
-/** How often the numbers of the machine are read again; no event tells them. */
+/** How often the numbers of the machine and the states of its models are read again; no event tells them, and others change them too. */
 const REFRESH = 5000;
 
 /** What the server runs on, for its operator: device, memory, models, queue, speed, storage and errors. */
 export default function MachineView() {
   const machine = useMachine(REFRESH);
-  const models = useModels();
+  const models = useModels(REFRESH);
   const { data } = machine;
   return (
     <div className="page">
