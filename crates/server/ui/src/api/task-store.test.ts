@@ -19,14 +19,27 @@ test("events and previews add up to the state of a task", () => {
   expect(store.get("a")).toMatchObject({ status: "processing", progress: 40, step: 5, steps: 10, preview: { width: 96 } });
 });
 
-test("the last event brings the whole task, and drops the preview", () => {
+test("the last event brings the whole task, and drops the preview", async () => {
   const task = { task_id: "a", status: "completed" } as never;
   store.apply({ kind: "preview", data: { task_id: "a", image: "data:,", width: 1, height: 1 } });
   store.apply({ kind: "completed", data: { task_id: "a", status: "completed", progress: 100, task } });
   expect(store.get("a")).toMatchObject({ status: "completed", progress: 100, preview: undefined });
-  expect(store.queries.getQueryData(keys.task("a"))).toBe(task);
+  await vi.waitFor(() => expect(store.queries.getQueryData(keys.task("a"))).toBe(task));
   store.apply({ kind: "preview", data: { task_id: "a", image: "data:,", width: 1, height: 1 } });
   expect(store.get("a")?.preview).toBeUndefined();
+});
+
+test("an answer from before the last event does not replace it", async () => {
+  const task = { task_id: "a", status: "completed" } as never;
+  let answer: (older: unknown) => void = () => undefined;
+  const older = new Promise((resolve) => {
+    answer = resolve;
+  });
+  const reading = store.queries.fetchQuery({ queryKey: keys.task("a"), queryFn: () => older }).catch(() => undefined);
+  store.apply({ kind: "completed", data: { task_id: "a", status: "completed", task } });
+  answer({ task_id: "a", status: "processing" });
+  await reading;
+  await vi.waitFor(() => expect(store.queries.getQueryData(keys.task("a"))).toBe(task));
 });
 
 test("a task that starts over has none of its parts", () => {

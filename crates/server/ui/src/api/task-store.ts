@@ -86,13 +86,19 @@ export class TaskStore {
       this.queries.removeQueries({ queryKey: keys.task(id) });
     } else {
       this.#tasks.set(id, applied(this.#tasks.get(id), event));
-      if (data.task !== undefined) this.queries.setQueryData(keys.task(id), data.task);
+      if (data.task !== undefined) void this.#keepLast(id, data.task);
       else if (kind !== "preview" && kind !== "progress") void this.queries.invalidateQueries({ queryKey: keys.task(id) });
       this.#forgetOld();
     }
     if (kind !== "preview") this.#refreshAfter(kind === "progress" ? LATER : SOON);
     this.#announce();
     for (const watcher of this.#watchers) watcher(event);
+  }
+
+  /** Keeps a task as its last event has it. An answer that is still on its way was made before, and must not replace it. */
+  async #keepLast(id: string, task: Task) {
+    await this.queries.cancelQueries({ queryKey: keys.task(id) });
+    this.queries.setQueryData(keys.task(id), task);
   }
 
   get(id: string): LiveTask | undefined {
