@@ -8,7 +8,13 @@ import type { Sent } from "./types";
 /** `fetch` with the key. Says so if the server is unreachable, and opens the sign-in if it asks for a key. */
 export async function apiFetch(request: Request): Promise<Response> {
   const { key } = currentSession();
-  if (key !== null) request.headers.set("Authorization", `Bearer ${key}`);
+  try {
+    if (key !== null) request.headers.set("Authorization", `Bearer ${key}`);
+  } catch {
+    // A letter that no header can hold, as from another keyboard layout: no server has such a key.
+    keyRefused(key);
+    throw new Problem(401, "The server does not know this key.");
+  }
   let response: Response;
   try {
     response = await fetch(request);

@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { apiFetch } from "./client";
 import { otherErrors, problemOf } from "./problems";
+import { currentSession, signIn } from "./session";
 
 test("a field's faults stand under its place, in the server's words", () => {
   const detail = [
@@ -17,4 +19,12 @@ test("a sentence is the message, and any other body names the status", () => {
   expect(problemOf(429, { detail: "The queue is full" }, "7")).toMatchObject({ message: "The queue is full", retryAfter: 7, status: 429 });
   expect(problemOf(502, "<html>").message).toBe("The server answered with status 502.");
   expect(otherErrors(problemOf(409, { detail: "Task a has ended" }), () => true)).toBe("Task a has ended");
+});
+
+test("a key that no header can hold is refused as a wrong one", async () => {
+  signIn("ключ");
+  const fetched = vi.spyOn(globalThis, "fetch");
+  await expect(apiFetch(new Request("http://localhost/models"))).rejects.toThrow("The server does not know this key.");
+  expect(fetched).not.toHaveBeenCalled();
+  expect(currentSession()).toMatchObject({ key: null, isKeyNeeded: true, isKeyWrong: true });
 });

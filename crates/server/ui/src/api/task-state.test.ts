@@ -19,5 +19,6 @@ test("the state in a few words", () => {
   expect(stateText(taskState(waiting, undefined))).toBe("Waiting, 2 before it, about 4 min left");
   expect(stateText(taskState({ ...waiting, queue_position: 0, eta_seconds: null }, undefined))).toBe("Waiting, next");
   expect(stateText(taskState({ ...waiting, eta_seconds: 8 }, live))).toBe("Step 4 of 10, about 8 s left");
+  expect(stateText(taskState({ ...waiting, eta_seconds: 0.4 }, live))).toBe("Step 4 of 10, under 1 s left");
   expect(stateText(taskState(undefined, { ...live, part: 1, parts: 3 }))).toBe("Part 2 of 3, Step 4 of 10");
 });

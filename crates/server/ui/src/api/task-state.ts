@@ -52,7 +52,7 @@ export function taskState(known: Known | undefined, live: LiveTask | undefined):
 /** The state in a few words: "Step 5 of 25, about 8 s left". */
 export function stateText(state: TaskState): string {
   const { status, step, steps, part, parts, eta, position } = state;
-  const forecast = eta === null ? null : `about ${duration(eta)} left`;
+  const forecast = eta === null ? null : `${eta < 1 ? "" : "about "}${duration(eta)} left`;
   switch (status) {
     case "pending": {
       const place = position === null || position === 0 ? "Waiting, next" : `Waiting, ${position} before it`;

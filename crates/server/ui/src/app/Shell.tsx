@@ -79,7 +79,7 @@ function ConnectionNote() {
   const connection = useConnection();
   return (
     <div role="status" className="connection">
-      {connection === "lost" && <span>Connection lost, trying again. Work on the server goes on.</span>}
+      {connection === "lost" && <span>Connection lost, trying again. What is queued stays queued.</span>}
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { type KeyboardEvent, useEffect } from "react";
 import { localUrl } from "../../api/base";
 import { messageOf, NO_ERRORS, otherErrors, Problem } from "../../api/problems";
 import { submit, useModels } from "../../api/queries";
+import { useErrorWhenGone } from "../../app/error-when-gone";
 import { type Handoff, useHandoff } from "../../app/handoff";
 import { useKept } from "../../app/kept";
 import { usePersistent } from "../../app/persistent";
@@ -42,6 +43,7 @@ export default function ImageView() {
     if (isModelGone) setSettings((before) => ({ ...before, model: null, scheduler: null, vae: null }));
   }, [isModelGone, setSettings]);
 
+  const sayIfGone = useErrorWhenGone();
   const generate = useMutation({
     meta: { showsErrors: true },
     mutationFn: async () => {
@@ -51,14 +53,20 @@ export default function ImageView() {
       const ids: string[] = [];
       for (let index = 0; index < settings.count; index += 1) {
         const { path, body } = requestOf(settings, pictures, size, seed + index);
-        const submitted = await submit(path, body);
+        const submitted = await submit(path, body).catch((error: unknown) => {
+          if (ids.length > 0) toast(`${ids.length} of ${settings.count} images are in the queue`);
+          throw error;
+        });
         ids.push(submitted.task_id);
         show([...ids]);
         for (const remark of index === 0 ? submitted.remarks : []) toast(remark);
       }
     },
     // Once the fields show their faults.
-    onError: () => setTimeout(() => document.querySelector<HTMLElement>('.image [aria-invalid="true"]')?.focus(), 50),
+    onError: (error) => {
+      sayIfGone(error);
+      setTimeout(() => document.querySelector<HTMLElement>('.image [aria-invalid="true"]')?.focus(), 50);
+    },
   });
 
   const start = (image: GivenImage) => {

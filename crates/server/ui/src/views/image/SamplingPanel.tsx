@@ -11,7 +11,11 @@ export function SamplingPanel({ settings, set, model, errors }: PanelProps) {
   const guidance = settings.guidance ?? model?.guidance_scale ?? null;
   const scheduler = settings.scheduler ?? model?.schedulers[0] ?? null;
   const isChanged = settings.steps !== null || settings.guidance !== null || settings.scheduler !== null;
-  const summary = [steps === null ? null : `${steps} steps`, scheduler, settings.isSeedLocked ? `seed ${settings.seed}` : null];
+  const summary = [
+    steps === null ? null : steps === 1 ? "1 step" : `${steps} steps`,
+    scheduler,
+    settings.isSeedLocked ? `seed ${settings.seed}` : null,
+  ];
   return (
     <ErrorDisclosure
       title="Steps and seed"

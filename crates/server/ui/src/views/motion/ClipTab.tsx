@@ -3,6 +3,7 @@ import type { KeyboardEvent } from "react";
 import { bounds } from "../../api/limits";
 import { messageOf } from "../../api/problems";
 import { keys, submit, useModels } from "../../api/queries";
+import { useErrorWhenGone } from "../../app/error-when-gone";
 import { usePersistent } from "../../app/persistent";
 import { Button, ErrorMessage, type GivenImage, readImage, toast, usePastedImage } from "../../components";
 import { ClipForm, ClipPicture } from "./ClipForm";
@@ -25,9 +26,13 @@ export function ClipTab({ settings, set, image, onImage }: ClipTabProps) {
   const queries = useQueryClient();
   const [taskId, setTaskId] = usePersistent<string | null>("motion.clip-task", text);
   const followed = useFollowedTask(taskId);
+  const sayIfGone = useErrorWhenGone();
   const generate = useMutation({
     meta: { showsErrors: true },
-    onError: focusFault,
+    onError: (error) => {
+      sayIfGone(error);
+      focusFault();
+    },
     mutationFn: async ({ body }: { body: Record<string, unknown> }) => {
       const submitted = await submit("/api/v1/videos/generate", body);
       setTaskId(submitted.task_id);

@@ -65,6 +65,9 @@ export function SceneList(props: SceneListProps) {
   );
 }
 
+/** The server refuses a video of fewer. */
+const LEAST_SCENES = 2;
+
 function SceneRow({ scene, ...props }: SceneListProps & { scene: SceneDraft }) {
   const { scenes, stills, stale, faulty, timeline, mostScenes, onCopy, onRemove, onMoveBy } = props;
   const index = scenes.indexOf(scene);
@@ -106,7 +109,7 @@ function SceneRow({ scene, ...props }: SceneListProps & { scene: SceneDraft }) {
           { id: "up", label: "Move up", isDisabled: index === 0, onAction: () => onMoveBy(scene.id, -1) },
           { id: "down", label: "Move down", isDisabled: isLast, onAction: () => onMoveBy(scene.id, 1) },
           { id: "copy", label: "Duplicate", isDisabled: scenes.length >= mostScenes, onAction: () => onCopy(scene.id) },
-          { id: "remove", label: "Remove", isDanger: true, isDisabled: scenes.length === 1, onAction: () => onRemove(scene.id) },
+          { id: "remove", label: "Remove", isDanger: true, isDisabled: scenes.length <= LEAST_SCENES, onAction: () => onRemove(scene.id) },
         ]}
       >
         <IconButton icon="more" size="s" label={`${name}: actions`} />

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "react";
 import { localUrl } from "../../api/base";
 import { submit, useModels } from "../../api/queries";
 import { hasEnded, type Model } from "../../api/types";
+import { useErrorWhenGone } from "../../app/error-when-gone";
 import { useKept } from "../../app/kept";
 import { usePersistent } from "../../app/persistent";
 import { toast } from "../../components";
@@ -73,8 +74,10 @@ export function useScenes({ draft, setDraft }: Draft) {
     if (hasResult) void queries.invalidateQueries({ queryKey: [INFO] });
   }, [hasResult, made?.taskId, queries]);
 
+  const sayIfGone = useErrorWhenGone();
   const generate = useMutation({
     meta: { showsErrors: true },
+    onError: sayIfGone,
     mutationFn: async (sent: ReturnType<typeof bodyOf>) => {
       const submitted = await submit("/generate-video", sent);
       const info = video.isCurrent ? video.info : undefined;
