@@ -35,6 +35,9 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test-setup.ts"],
     restoreMocks: true,
+    // Nothing fails for time alone on a busy machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     css: false,
   },
 });
