@@ -111,7 +111,7 @@ install_page_tools() {
 # Builds the page that the program carries, crates/server/ui/dist, if a file that it is made from has changed.
 build_page() {
     local page=$root/crates/server/ui made=$target_dir/page.made sources
-    sources=$(cd "$page" && find . \( -name node_modules -o -name dist -o -name test-results \) -prune -o -type f -print | LC_ALL=C sort | tr '\n' '\0' | xargs -0 cksum)
+    sources=$(cd "$page" && find . \( -name node_modules -o -name dist -o -name test-results -o -path ./src/api/schema.ts -o -path ./src/api/facts.ts \) -prune -o -type f -print | LC_ALL=C sort | tr '\n' '\0' | xargs -0 cksum)
     if [ -e "$page/dist/index.html" ] && [ "$sources" = "$(cat "$made" 2>/dev/null)" ]; then return; fi
     install_page_tools
     say "building the page"
