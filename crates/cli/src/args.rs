@@ -121,7 +121,7 @@ pub(crate) struct ComputeArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub threads: Option<i64>,
 
-    /// Instructions of the CPU's kernels: auto (the best that this machine has), portable, avx2, avx512, avx512bf16 or amx [default:
+    /// Instructions of the CPU's kernels: auto (the fastest on this machine), portable, avx2, avx512, avx512bf16 or amx [default:
     /// auto].
     #[arg(long, value_name = "NAME")]
     pub cpu_level: Option<String>,

@@ -157,7 +157,7 @@ pub(crate) struct ComputeSettings {
     /// Threads of the CPU kernels, 1 to 1024. Absent: one for each core.
     #[serde(deserialize_with = "values::thread_count")]
     pub threads: Option<usize>,
-    /// Instructions of the CPU kernels: `auto` (the best that this machine has), `portable`, `avx2`, `avx512`, `avx512bf16` or `amx`. A
+    /// Instructions of the CPU kernels: `auto` (the fastest on this machine), `portable`, `avx2`, `avx512`, `avx512bf16` or `amx`. A
     /// level that this machine lacks is refused.
     #[serde(deserialize_with = "values::cpu_level")]
     pub cpu_level: Option<Level>,

@@ -12,7 +12,7 @@ use cpu_kernels::{Level, Priority};
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// Sets the thread pools to `threads` threads (default: one per core that this process may use) and the CPU kernels to `level` (default:
-/// the best that this machine has). The kernels' own threads run at `priority`.
+/// the fastest on this machine). The kernels' own threads run at `priority`.
 ///
 /// # Errors
 /// If the program cannot re-execute itself.

@@ -49,7 +49,7 @@ pub fn configure(threads: usize, level: Level, priority: Priority) -> bool {
     first
 }
 
-/// The process's engine: the one of [`configure`], or by default one thread for each core that the process may use and the best level.
+/// The process's engine: the one of [`configure`], or by default one thread for each core that the process may use and the fastest level.
 pub fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| Engine::new(std::thread::available_parallelism().map_or(1, usize::from), Level::detect()))
 }

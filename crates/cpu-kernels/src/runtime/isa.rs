@@ -24,10 +24,17 @@ impl Level {
     /// All levels in ascending order.
     pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
 
-    /// The best level of this processor.
+    /// The fastest level of this processor: the highest that it has, but not [`Self::Avx512Bf16`] where that multiplies slower than
+    /// [`Self::Avx512`].
     pub fn detect() -> Self {
         static FOUND: OnceLock<Level> = OnceLock::new();
-        *FOUND.get_or_init(|| Self::ALL.into_iter().rev().find(|level| level.probe()).unwrap_or(Self::Portable))
+        *FOUND.get_or_init(|| Self::fastest(Self::probe, bf16_pays()))
+    }
+
+    /// The fastest of the levels that a processor has; `bf16_pays` if its `vdpbf16ps` does more in the same time than FMAs of f32.
+    fn fastest(has: impl Fn(Self) -> bool, bf16_pays: bool) -> Self {
+        let pays = |level: Self| level != Self::Avx512Bf16 || bf16_pays;
+        Self::ALL.into_iter().rev().find(|&level| pays(level) && has(level)).unwrap_or(Self::Portable)
     }
 
     /// Whether this processor has the level.
@@ -76,6 +83,26 @@ impl Level {
     }
 }
 
+/// Whether `vdpbf16ps` does more in the same time than FMAs of f32. Intel's processors with tile registers give it half the work of FMAs, and so
+/// it is where a virtual machine hides the tiles (README, Experiments); Cooper Lake, which has none, and AMD's give it twice the work.
+#[cfg(target_arch = "x86_64")]
+fn bf16_pays() -> bool {
+    use std::arch::x86_64::__cpuid;
+    const COOPER_LAKE: (u32, u32) = (6, 0x55);
+    #[allow(unused_unsafe)]
+    // SAFETY: every x86-64 processor has leaves 0 and 1.
+    let (vendor, version) = unsafe { (__cpuid(0), __cpuid(1).eax) };
+    let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
+    // Bits 8 to 11 are the family; its model is bits 4 to 7, and above them bits 16 to 19.
+    let (family, model) = (version >> 8 & 0xf, version >> 4 & 0xf | version >> 12 & 0xf0);
+    name.as_flattened() != b"GenuineIntel" || (family, model) == COOPER_LAKE
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn bf16_pays() -> bool {
+    true
+}
+
 /// Requests the tile registers' state from Linux, which a process may use only after a request.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn tiles_allowed() -> bool {
@@ -94,4 +121,19 @@ fn tiles_allowed() -> bool {
 #[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
 fn tiles_allowed() -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bf16_without_tiles_is_chosen_only_where_it_is_the_faster() {
+        let up_to = |best: Level, bf16_pays: bool| Level::fastest(|level| level <= best, bf16_pays);
+        for best in Level::ALL {
+            assert_eq!(up_to(best, true), best);
+            assert_eq!(up_to(best, false), if best == Level::Avx512Bf16 { Level::Avx512 } else { best });
+        }
+        assert_eq!(Level::fastest(|_| false, true), Level::Portable);
+    }
 }

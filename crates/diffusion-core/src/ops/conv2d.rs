@@ -27,8 +27,8 @@ pub struct Conv2dParams {
     pub pad_after: (usize, usize),
     /// Whether nearest-neighbour enlargement comes first; fast for twice the size, or a line or column less.
     pub doubles: bool,
-    /// Whether a 3x3 kernel that does not double is kept as it is on the CPU: 9/16 of the memory of its fastest form, and some twice the
-    /// time.
+    /// Whether a 3x3 kernel that does not double is kept as it is on the CPU: 9/16 of the memory of its fastest form, some twice the time, and
+    /// in bf16 a third of its rounding.
     pub compact: bool,
     /// Whether it usually runs in one pass with the convolutions behind it (see [`super::conv_chain()`]).
     pub chained: bool,

@@ -16,6 +16,7 @@ mod few_steps;
 mod golden_weights;
 #[cfg(feature = "hub")]
 mod hub;
+mod levels;
 mod models;
 mod nano_sd;
 mod nano_svd;
@@ -58,6 +59,8 @@ use candle_core::{DType, Device, Tensor};
 
 /// The golden file `tests/golden/SUBJECT/NAME.safetensors`.
 pub(crate) fn golden_path(subject: &str, name: &str) -> PathBuf {
+    // Every comparison with a reference begins here.
+    levels::settle();
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(subject).join(format!("{name}.safetensors"))
 }
 
