@@ -1,6 +1,7 @@
 import optimizeLocales from "@react-aria/optimize-locales-plugin";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { shell } from "./scripts/shell.ts";
 
 /** The server that `npm run dev` passes API requests to. */
 const server = process.env.FRAMEWRIGHT_URL ?? "http://127.0.0.1:8000";
@@ -10,6 +11,7 @@ export default defineConfig({
   base: "./",
   plugins: [
     react(),
+    shell(),
     // The page is in English; other languages' strings of the components would be a third of its size.
     { ...optimizeLocales.vite({ locales: ["en-US"] }), enforce: "pre" },
   ],
@@ -20,6 +22,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // All views' styles are nine kilobytes: one file, which the first paint waits for.
+    cssCodeSplit: false,
   },
   server: {
     // The page finds the API next to itself: /ui/ -> /.

@@ -1,18 +1,15 @@
 import { MutationCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { StrictMode } from "react";
+import { StrictMode, startTransition } from "react";
 import { I18nProvider } from "react-aria-components";
 import { createRoot } from "react-dom/client";
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { messageOf, Problem } from "./api/problems";
+import { readAhead } from "./api/queries";
 import { provideTaskStore, TaskStore } from "./api/task-store";
 import { Shell } from "./app/Shell";
-import { applyTheme } from "./app/theme";
+import { firstView } from "./app/view-files";
 import { toast } from "./components";
-import "./styles/tokens.css";
-import "./styles/base.css";
-
-applyTheme();
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -34,10 +31,11 @@ const queries = new QueryClient({
 const store = new TaskStore(queries);
 provideTaskStore(store);
 store.start();
+readAhead(queries, firstView(location.hash));
 
 const root = document.getElementById("root");
 if (root !== null) {
-  createRoot(root).render(
+  const page = (
     <StrictMode>
       <I18nProvider locale="en-US">
         <QueryClientProvider client={queries}>
@@ -46,6 +44,8 @@ if (root !== null) {
           </Router>
         </QueryClientProvider>
       </I18nProvider>
-    </StrictMode>,
+    </StrictMode>
   );
+  // In pieces, between which the browser can answer.
+  startTransition(() => createRoot(root).render(page));
 }

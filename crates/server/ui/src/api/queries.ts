@@ -1,4 +1,13 @@
-import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  type QueryClient,
+  queryOptions,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 import { client, unwrap } from "./client";
 import { hasEnded, type Models, type Priority, type Submitted, type TaskKind, type TaskStatus, type TaskSummary } from "./types";
 
@@ -25,12 +34,13 @@ export interface TaskFilter {
 
 const PAGE = 100;
 
+export const modelsQuery = queryOptions({
+  queryKey: keys.models,
+  queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) as Promise<Models>,
+});
+
 export function useModels(refetchInterval: number | false = false) {
-  return useQuery({
-    queryKey: keys.models,
-    queryFn: ({ signal }) => unwrap(client.GET("/models", { signal })) as Promise<Models>,
-    refetchInterval,
-  });
+  return useQuery({ ...modelsQuery, refetchInterval });
 }
 
 export function useMachine(refetchInterval: number | false = false) {
@@ -41,12 +51,10 @@ export function useMachine(refetchInterval: number | false = false) {
   });
 }
 
-/** A list of tasks, page by page; `fetchNextPage` reads on. Events keep it up to date. */
-export function useTasks(filter: TaskFilter, enabled = true) {
+function tasksQuery(filter: TaskFilter) {
   const { status, limit = PAGE, ...query } = filter;
-  return useInfiniteQuery({
+  return infiniteQueryOptions({
     queryKey: keys.list(filter),
-    enabled,
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       unwrap(
@@ -56,9 +64,26 @@ export function useTasks(filter: TaskFilter, enabled = true) {
         }),
       ),
     getNextPageParam: (page: TaskSummary[]) => (page.length < limit ? undefined : page.at(-1)?.task_id),
+  });
+}
+
+/** A list of tasks, page by page; `fetchNextPage` reads on. Events keep it up to date. */
+export function useTasks(filter: TaskFilter, enabled = true) {
+  return useInfiniteQuery({
+    ...tasksQuery(filter),
+    enabled,
     select: (data: InfiniteData<TaskSummary[], string | undefined>) => data.pages.flat(),
     placeholderData: (before) => before,
   });
+}
+
+/** What the view that makes images shows besides those that run. */
+export const RECENT_IMAGES: TaskFilter = { kind: "image", status: ["completed"], limit: 24 };
+
+/** Asks for what the first view needs before that view is made. */
+export function readAhead(queries: QueryClient, view: string) {
+  void queries.prefetchQuery(modelsQuery);
+  if (view === "/image") void queries.prefetchInfiniteQuery(tasksQuery(RECENT_IMAGES));
 }
 
 /** A task whole. The last event of a running one brings its result. */

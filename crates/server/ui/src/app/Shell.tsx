@@ -1,15 +1,25 @@
-import { Suspense, useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { signOut, useSession } from "../api/session";
 import { useConnection } from "../api/task-store";
-import { Icon, IconButton, Menu, ProgressBar } from "../components";
+import { IconButton, Menu, ProgressBar } from "../components";
 import { ConfirmHost, ToastHost } from "../components/overlays";
 import { QueueBadge } from "./QueueBadge";
+import { Rail } from "./Rail";
 import { SignIn } from "./SignIn";
-import { setTheme, type Theme, useTheme } from "./theme";
+import { setTheme, type Theme } from "./theme";
+import { useTheme } from "./use-theme";
 import { ViewBoundary } from "./ViewBoundary";
+import { VIEW_FILES } from "./view-files";
 import { VIEWS } from "./views";
-import "./shell.css";
+
+const CONTENTS = {
+  "/image": lazy(VIEW_FILES["/image"]),
+  "/motion": lazy(VIEW_FILES["/motion"]),
+  "/gallery": lazy(VIEW_FILES["/gallery"]),
+  "/queue": lazy(VIEW_FILES["/queue"]),
+  "/machine": lazy(VIEW_FILES["/machine"]),
+};
 
 /** The page around the views: the navigation, the connection's state, the theme and the sign-in. */
 export function Shell() {
@@ -26,32 +36,17 @@ export function Shell() {
       <button type="button" className="skip" onClick={() => main.current?.focus()}>
         Skip to content
       </button>
-      <header className="rail">
-        <span className="brand">
-          <img src="./icon.svg" alt="" width={28} height={28} />
-          <span className="brand-name">Framewright</span>
-        </span>
-        <nav aria-label="Views" className="nav">
-          {VIEWS.map(({ path, title, icon }) => (
-            <a key={path} className="nav-link" href={`#${path}`} aria-current={view?.path === path ? "page" : undefined}>
-              <Icon name={icon} size={22} />
-              <span>{title}</span>
-              {path === "/queue" && <QueueBadge />}
-            </a>
-          ))}
-        </nav>
-        <div className="rail-end">
-          <SignOutButton />
-          <ThemeButton />
-        </div>
-      </header>
+      <Rail current={view?.path} queueBadge={<QueueBadge />}>
+        <SignOutButton />
+        <ThemeButton />
+      </Rail>
       <main ref={main} id="main" className="main" tabIndex={-1}>
         <ConnectionNote />
         <ViewBoundary key={view?.path}>
           <Suspense fallback={<Loading />}>
             <Switch>
-              {VIEWS.map(({ path, Content }) => (
-                <Route key={path} path={`${path}/*?`} component={Content} />
+              {VIEWS.map(({ path }) => (
+                <Route key={path} path={`${path}/*?`} component={CONTENTS[path]} />
               ))}
               <Route>
                 <Redirect to="/image" replace />

@@ -1,5 +1,3 @@
-import { useSyncExternalStore } from "react";
-
 const KEY = "framewright.theme";
 
 /** "system" follows the browser. */
@@ -25,11 +23,8 @@ export function setTheme(theme: Theme) {
   for (const listener of listeners) listener();
 }
 
-function subscribe(listener: () => void) {
+/** Calls the listener when the theme changes, until the returned function is called. */
+export function onThemeChange(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
-}
-
-export function useTheme(): Theme {
-  return useSyncExternalStore(subscribe, currentTheme);
 }

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import {
   Button as AriaButton,
   Disclosure as AriaDisclosure,
@@ -37,12 +37,19 @@ export function Disclosure({ title, summary, children, ...props }: DisclosurePro
             </AriaButton>
           </Heading>
           <DisclosurePanel>
-            <div className="disclosure-body">{children}</div>
+            <OnceOpened isOpen={isExpanded}>{children}</OnceOpened>
           </DisclosurePanel>
         </>
       )}
     </AriaDisclosure>
   );
+}
+
+/** The part's contents from its first opening on: most parts stay closed, and a form of all of them takes long to make on a phone. */
+function OnceOpened({ isOpen, children }: { isOpen: boolean; children: ReactNode }) {
+  const [wasOpened, setOpened] = useState(isOpen);
+  if (isOpen && !wasOpened) setOpened(true);
+  return <div className="disclosure-body">{(isOpen || wasOpened) && children}</div>;
 }
 
 export interface TabsProps {

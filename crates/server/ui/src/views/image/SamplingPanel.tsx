@@ -90,7 +90,6 @@ export function ModelPanel({ settings, set, model, models, errors }: PanelProps)
     // Another model has other steps, sizes and schedulers: its own are a good start.
     set({ model: chosen?.default ? null : name, steps: null, guidance: null, scheduler: null, vae: null, syntax: null, refiner: null });
   };
-  if (models === undefined) return null;
   return (
     <ErrorDisclosure title="Model" summary={model?.name} hasError={hasError(errors, "model", "vae", "prompt_syntax")}>
       <Select

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { localUrl } from "../../api/base";
-import { useTasks } from "../../api/queries";
+import { RECENT_IMAGES, useTasks } from "../../api/queries";
 import { taskStore } from "../../api/task-store";
 import type { Task, TaskSummary } from "../../api/types";
 import { EmptyState, type GivenImage, Picture } from "../../components";
@@ -18,12 +18,10 @@ interface Props extends StageActions {
   onShow: (ids: readonly string[]) => void;
 }
 
-const RECENT = 24;
-
 /** The images in progress or chosen, large, and the recent ones under them. */
 export function Stage({ shown, onShow, ...actions }: Props) {
   const active = useTasks({ status: ["pending", "processing"], order: "asc" });
-  const recent = useTasks({ kind: "image", status: ["completed"], limit: RECENT });
+  const recent = useTasks(RECENT_IMAGES);
   const running = active.data?.filter(({ kind }) => kind === "image").map(({ task_id }) => task_id) ?? [];
   const newest = recent.data?.slice(0, 1).map(({ task_id }) => task_id) ?? [];
   const ids = shown.length > 0 ? shown : running.length > 0 ? running.slice(0, 4) : newest;
@@ -54,7 +52,7 @@ export function Stage({ shown, onShow, ...actions }: Props) {
       </div>
       {(recent.data?.length ?? 0) > 1 && (
         <ul className="image-recent" aria-label="Recent images">
-          {recent.data?.slice(0, RECENT).map((task) => (
+          {recent.data?.slice(0, RECENT_IMAGES.limit).map((task) => (
             <li key={task.task_id}>
               <Picture
                 src={task.thumbnail_url === null ? null : localUrl(task.thumbnail_url)}
