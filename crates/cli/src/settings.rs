@@ -151,7 +151,8 @@ pub(crate) struct ComputeSettings {
     /// `auto` (CUDA, then Metal, then the CPU), `cpu`, `cuda` or `metal`.
     #[serde(deserialize_with = "values::parsed")]
     pub device: DeviceChoice,
-    /// `auto`, `f32`, `bf16` or `f16`. `auto` is bf16 on CPUs where that is faster, f32 on other CPUs, and f16 on GPUs.
+    /// `auto`, `f32`, `bf16` or `f16`. `auto` is bf16 on CPUs where that is faster, f32 on other CPUs, and f16 on GPUs. `bf16` halves the memory
+    /// that weights take where the processor can multiply it; on Intel processors without AMX it then takes some 1.5 times as long.
     #[serde(deserialize_with = "values::parsed")]
     pub precision: Precision,
     /// Threads of the CPU kernels, 1 to 1024. Absent: one for each core.
@@ -165,6 +166,15 @@ pub(crate) struct ComputeSettings {
     /// machine's or the container's memory on a CPU, no limit on GPUs.
     #[serde(deserialize_with = "values::memory_limit")]
     pub memory_limit: Option<u64>,
+}
+
+impl ComputeSettings {
+    /// The CPU kernels' level, if it is not the fastest: the one that is set; or, where bf16 is, one that multiplies it though it is slower,
+    /// because others keep its weights in f32.
+    pub(crate) fn level(&self) -> Option<Level> {
+        let keeps_bf16 = || self.precision == Precision::Bf16 && !Level::detect().has_bf16() && Level::Avx512Bf16.is_available();
+        self.cpu_level.or_else(|| keeps_bf16().then_some(Level::Avx512Bf16))
+    }
 }
 
 /// The HTTP server.

@@ -170,6 +170,18 @@ fn the_cpu_level_must_be_available_on_this_machine() {
 }
 
 #[test]
+fn bf16_that_is_asked_for_keeps_its_weights_in_bf16_where_the_machine_can() {
+    let level = |precision: Precision, cpu_level: Option<Level>| ComputeSettings { precision, cpu_level, ..Default::default() }.level();
+    for other in [Precision::Auto, Precision::F32, Precision::F16] {
+        assert_eq!(level(other, None), None);
+    }
+    let taken = level(Precision::Bf16, None).unwrap_or_else(Level::detect);
+    assert!(taken >= Level::detect());
+    assert_eq!(taken.has_bf16(), Level::ALL.into_iter().any(|level| level.is_available() && level.has_bf16()));
+    assert_eq!(level(Precision::Bf16, Some(Level::Portable)), Some(Level::Portable));
+}
+
+#[test]
 fn among_shared_variables_the_more_specific_wins() {
     let all = [
         ("HF_HUB_CACHE", "/cache"),
