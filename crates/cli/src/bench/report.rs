@@ -5,7 +5,11 @@ use std::{fmt::Write as _, time::Duration};
 use diffusion_core::weights::VaeChoice;
 use serde_json::{Value, json};
 
-use super::{Machine, ModelTimings, Timing, machine, timing::STEP};
+use super::{
+    Machine, ModelTimings, Timing,
+    machine::{self, Peak},
+    timing::STEP,
+};
 use crate::output;
 
 pub(super) struct Report {
@@ -50,10 +54,8 @@ impl Report {
         }
         let _ = write!(
             text,
-            "\npeak: {} here reaches {:.0} GFLOP/s in {}; most memory held: {}",
-            machine.peak_by,
-            machine.peak_flops / 1e9,
-            machine.peak_precision,
+            "\npeak: {}; most memory held: {}",
+            peak(machine.peak),
             machine.peak_memory.map_or_else(|| "unknown".into(), output::size),
         );
         for missing in missing {
@@ -96,7 +98,8 @@ impl Report {
             "device_reason": policy.reason,
             "precision": { "text_encoder": policy.text_encoder.as_str(), "unet": policy.unet.as_str(), "vae": policy.vae.as_str() },
             "load_seconds": load_time.as_secs_f64(),
-            "matrix_product_peak": { "flops_per_second": machine.peak_flops, "precision": machine.peak_precision, "by": machine.peak_by },
+            "peak": { "flops_per_second": machine.peak.flops, "precision": machine.peak.precision, "by": machine.peak.by },
+            "matrix_product_peak": { "flops_per_second": machine.peak.product, "precision": machine.peak.precision },
             "peak_memory_bytes": machine.peak_memory,
             "timings": timings,
             "not_timed": missing,
@@ -105,7 +108,7 @@ impl Report {
 
     /// The share of the machine's peak speed that the median run reaches, if its operations are counted.
     fn share_of_peak(&self, timing: &Timing) -> Option<f64> {
-        Some(timing.flops_per_second()? / self.machine.peak_flops)
+        Some(timing.flops_per_second()? / self.machine.peak.flops)
     }
 
     fn name(timing: &Timing) -> String {
@@ -123,6 +126,15 @@ impl Report {
         words.extend(timing.by.clone());
         words.join(", ")
     }
+}
+
+/// The peak in words; with the share of it that a matrix product reaches, if that is not what reached it.
+fn peak(Peak { flops, by, product, precision }: Peak) -> String {
+    let mut text = format!("{by} reaches {:.0} GFLOP/s in {precision} here", flops / 1e9);
+    if product < flops {
+        let _ = write!(text, ", a matrix product {:.0} ({:.0} %)", product / 1e9, 100.0 * product / flops);
+    }
+    text
 }
 
 fn seconds(duration: Duration) -> String {
