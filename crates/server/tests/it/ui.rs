@@ -21,7 +21,8 @@ fn assets(html: &str) -> Vec<String> {
         html.match_indices(attribute).map(|(at, found)| html[at + found.len()..].split('"').next().unwrap()).collect::<Vec<_>>()
     };
     let all = [named(" src=\""), named(" href=\"")].concat();
-    all.into_iter().map(|path| format!("/ui/{}", path.trim_start_matches("./"))).collect()
+    // A link to a view is no file.
+    all.into_iter().filter(|path| !path.starts_with('#')).map(|path| format!("/ui/{}", path.trim_start_matches("./"))).collect()
 }
 
 #[actix_web::test]

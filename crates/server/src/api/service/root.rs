@@ -5,7 +5,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{ACCEPT, HeaderValue, VARY},
+    http::header::{Accept, Header as _, HeaderValue, Quality, VARY},
     web::Data,
 };
 use generation::ModelStatus;
@@ -54,24 +54,18 @@ fn summary(status: &ModelStatus) -> RootResponse {
 
 /// Whether the client explicitly accepts HTML, and prefers it at least as much as JSON: programs send only `*/*`.
 fn wants_page(request: &HttpRequest) -> bool {
-    let texts = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-    let (mut html, mut json) = (0.0, 0.0);
-    for range in texts.flat_map(|text| text.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let quality = parts.find_map(|parameter| parameter.strip_prefix("q=")?.parse::<f64>().ok()).unwrap_or(1.0);
-        match media_type.as_str() {
-            "text/html" => html = quality,
-            "application/json" => json = quality,
-            _ => {}
-        }
-    }
-    html > 0.0 && html >= json
+    let Ok(Accept(accepted)) = Accept::parse(request) else { return false };
+    let quality = |wanted: &str| -> Quality {
+        let named = accepted.iter().filter(|range| range.item.essence_str() == wanted).map(|range| range.quality);
+        named.max().unwrap_or(Quality::ZERO)
+    };
+    let html = quality("text/html");
+    html > Quality::ZERO && html >= quality("application/json")
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::{http::header::ACCEPT, test::TestRequest};
 
     use super::*;
 

@@ -10,7 +10,10 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         StatusCode,
-        header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, LOCATION, VARY},
+        header::{
+            ACCEPT_ENCODING, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentEncoding, ETAG, Encoding,
+            Header as _, LOCATION, Preference, Quality, QualityItem, VARY,
+        },
     },
     web::{Bytes, Path},
 };
@@ -32,7 +35,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_EACH_TIME: &str = "no-cache";
 
 /// The encodings in which the build leaves each compressible file beside it, the best first, with the endings of their names.
-const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+const ENCODINGS: [(ContentEncoding, &str); 2] = [(ContentEncoding::Brotli, ".br"), (ContentEncoding::Gzip, ".gz")];
 
 /// The built page; empty in a program that was built without it.
 #[derive(RustEmbed)]
@@ -64,7 +67,8 @@ fn respond(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
     let Some(file) = Files::get(name).filter(|_| !is_form) else {
         return Err(if is_there() { Problem::not_found() } else { no_page() });
     };
-    let compressed = ENCODINGS.into_iter().filter(|(encoding, _)| accepts(request, encoding));
+    let accepted = AcceptEncoding::parse(request).map_or_else(|_| Vec::new(), |AcceptEncoding(accepted)| accepted);
+    let compressed = ENCODINGS.into_iter().filter(|(encoding, _)| accepts(&accepted, *encoding));
     let compressed = compressed.filter_map(|(encoding, ending)| Some((encoding, Files::get(&format!("{name}{ending}"))?))).next();
     let EmbeddedFile { metadata, data } = match &compressed {
         Some((_, form)) => form.clone(),
@@ -80,7 +84,7 @@ fn respond(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
         return Ok(head.status(StatusCode::NOT_MODIFIED).finish());
     }
     if let Some((encoding, _)) = compressed {
-        head.insert_header((CONTENT_ENCODING, encoding));
+        head.insert_header((CONTENT_ENCODING, encoding.as_str()));
     }
     let bytes = match data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
@@ -98,13 +102,9 @@ fn media_type(file: &EmbeddedFile) -> String {
 }
 
 /// Whether the client takes this encoding: it names it with a weight above zero.
-fn accepts(request: &HttpRequest, encoding: &str) -> bool {
-    let lists = request.headers().get_all(ACCEPT_ENCODING).filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|entry| {
-        let mut parts = entry.split(';').map(str::trim);
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding))
-            && parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).is_none_or(|weight| weight > 0.0)
-    })
+fn accepts(accepted: &[QualityItem<Preference<Encoding>>], encoding: ContentEncoding) -> bool {
+    let named = Preference::Specific(Encoding::Known(encoding));
+    accepted.iter().any(|entry| entry.item == named && entry.quality > Quality::ZERO)
 }
 
 fn no_page() -> Problem {
