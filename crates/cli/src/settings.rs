@@ -158,23 +158,14 @@ pub(crate) struct ComputeSettings {
     /// Threads of the CPU kernels, 1 to 1024. Absent: one for each core.
     #[serde(deserialize_with = "values::thread_count")]
     pub threads: Option<usize>,
-    /// Instructions of the CPU kernels: `auto` (the fastest on this machine), `portable`, `avx2`, `avx512`, `avx512bf16` or `amx`. A
-    /// level that this machine lacks is refused.
+    /// Instructions of the CPU kernels: `auto` (the fastest on this machine; where a model's precision is `bf16`, the fastest that multiplies
+    /// it), `portable`, `avx2`, `avx512`, `avx512bf16` or `amx`. A level that this machine lacks is refused.
     #[serde(deserialize_with = "values::cpu_level")]
     pub cpu_level: Option<Level>,
     /// Memory that the program may use on the models' device, in bytes; work that needs more is refused. Absent: nine tenths of the
     /// machine's or the container's memory on a CPU, no limit on GPUs.
     #[serde(deserialize_with = "values::memory_limit")]
     pub memory_limit: Option<u64>,
-}
-
-impl ComputeSettings {
-    /// The CPU kernels' level, if it is not the fastest: the one that is set; or, where bf16 is, one that multiplies it though it is slower,
-    /// because others keep its weights in f32.
-    pub(crate) fn level(&self) -> Option<Level> {
-        let keeps_bf16 = || self.precision == Precision::Bf16 && !Level::detect().has_bf16() && Level::Avx512Bf16.is_available();
-        self.cpu_level.or_else(|| keeps_bf16().then_some(Level::Avx512Bf16))
-    }
 }
 
 /// The HTTP server.

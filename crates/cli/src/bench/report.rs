@@ -58,6 +58,9 @@ impl Report {
             peak(machine.peak),
             machine.peak_memory.map_or_else(|| "unknown".into(), output::size),
         );
+        if timings.iter().filter_map(|timing| self.share_of_peak(timing)).any(|share| share > 1.0) {
+            let _ = write!(text, "\nabove 100 %: operations are counted by the layers' definitions, and the kernels need fewer");
+        }
         for missing in missing {
             let _ = write!(text, "\nnot timed: {missing}");
         }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cpu_kernels::Level;
 use diffusion_core::{adapters::AdapterChoice, policy::Precision, prompt::PromptSyntax, schedulers::SchedulerName};
 use generation::{Limits, ModelDefaults, limits::SIDE_MULTIPLE};
 use serde::Deserialize;
@@ -218,6 +219,17 @@ impl Settings {
         let named = self.model_named(&self.model.motion);
         let source = named.and_then(|model| model.motion.as_ref()).unwrap_or(&self.model.motion);
         (source.clone(), named.and_then(|model| model.precision).unwrap_or(self.compute.precision))
+    }
+
+    /// The CPU kernels' level, if it is not the fastest: the one that is set; or, where a model's precision is bf16, one that multiplies it
+    /// though it is slower, because others keep its weights in f32.
+    pub(crate) fn cpu_level(&self) -> Option<Level> {
+        let wants_bf16 = || {
+            let own = self.models.iter().filter_map(|model| model.precision);
+            own.chain([self.compute.precision]).any(|precision| precision == Precision::Bf16)
+        };
+        let slower = (!Level::detect().has_bf16() && Level::Avx512Bf16.is_available()).then_some(Level::Avx512Bf16);
+        self.compute.cpu_level.or_else(|| slower.filter(|_| wants_bf16()))
     }
 
     /// Where a model named by the user is: the source of the entry of `[[models]]` with this name, or else the name itself.

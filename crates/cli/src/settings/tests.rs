@@ -171,14 +171,21 @@ fn the_cpu_level_must_be_available_on_this_machine() {
 
 #[test]
 fn bf16_that_is_asked_for_keeps_its_weights_in_bf16_where_the_machine_can() {
-    let level = |precision: Precision, cpu_level: Option<Level>| ComputeSettings { precision, cpu_level, ..Default::default() }.level();
-    for other in [Precision::Auto, Precision::F32, Precision::F16] {
-        assert_eq!(level(other, None), None);
+    let level = |file: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("framewright.toml");
+        std::fs::write(&path, file).unwrap();
+        Settings::resolve(Some(&path), vec![]).unwrap().cpu_level()
+    };
+    for other in ["", "[compute]\nprecision = \"f32\"\n", "[[models]]\nname = \"a\"\nsource = \"nano-sd\"\nprecision = \"f16\"\n"] {
+        assert_eq!(level(other), None, "{other}");
     }
-    let taken = level(Precision::Bf16, None).unwrap_or_else(Level::detect);
-    assert!(taken >= Level::detect());
-    assert_eq!(taken.has_bf16(), Level::ALL.into_iter().any(|level| level.is_available() && level.has_bf16()));
-    assert_eq!(level(Precision::Bf16, Some(Level::Portable)), Some(Level::Portable));
+    let can = Level::ALL.into_iter().any(|level| level.is_available() && level.has_bf16());
+    for asks in ["[compute]\nprecision = \"bf16\"\n", "[[models]]\nname = \"a\"\nsource = \"nano-sd\"\nprecision = \"bf16\"\n"] {
+        let taken = level(asks).unwrap_or_else(Level::detect);
+        assert!(taken >= Level::detect() && taken.has_bf16() == can, "{asks}: {taken:?}");
+    }
+    assert_eq!(level("[compute]\nprecision = \"bf16\"\ncpu_level = \"portable\"\n"), Some(Level::Portable));
 }
 
 #[test]

@@ -43,6 +43,12 @@ fn packing(dtype: DType) -> (u64, bool) {
     (if is_bf16 { 2 } else { 4 }, !(is_bf16 && level == Level::Amx))
 }
 
+/// Whether the CPU's kernels round the points of a transformed 3x3 kernel to this precision, which costs some of the result's.
+pub fn rounds_points(dtype: DType) -> bool {
+    let (bytes, transforms) = packing(dtype);
+    transforms && bytes == 2
+}
+
 /// Bytes of a call's activations, given the peak of elements held at a time and the largest tensor.
 pub fn working_bytes(peak_elements: usize, largest_elements: usize, dtype: DType, on_cpu: bool) -> u64 {
     let (peak, largest, size) = (peak_elements as u64, largest_elements as u64, dtype.size_in_bytes() as u64);

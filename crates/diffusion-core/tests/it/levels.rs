@@ -8,7 +8,7 @@ use cpu_kernels::{Level, Priority};
 /// Names the level of a process of these tests.
 const VARIABLE: &str = "DIFFUSION_CORE_TESTS_LEVEL";
 
-/// What compares whole models in bf16 with their references, or ops with their portable form.
+/// What compares whole models in bf16 with their references.
 const COMPARED: [&str; 12] = [
     "captions::each_part_matches_transformers_in_f32_and_its_quality_in_bf16",
     "controlnet::nets_agree_with_diffusers",

@@ -2,6 +2,8 @@ import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { createServer, type Plugin, type Rolldown } from "vite";
 
+const PLACE = "<!-- shell -->";
+
 /**
  * Writes the navigation into index.html, so that it is there before any script has run, and names the files of the page's main part there, so
  * that the browser asks for them at once.
@@ -18,7 +20,9 @@ export function shell(): Plugin {
           attrs: { rel: "modulepreload", href: `./${file}`, fetchpriority: "low" },
           injectTo: "head" as const,
         }));
-        return { html: html.replace("<!-- shell -->", await rail()), tags };
+        if (!html.includes(PLACE) || tags.length === 0)
+          throw new Error("index.html has no place for the navigation, or src/main.tsx is no file");
+        return { html: html.replace(PLACE, await rail()), tags };
       },
     },
   };

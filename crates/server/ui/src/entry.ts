@@ -13,5 +13,11 @@ else requestAnimationFrame(() => requestAnimationFrame(start));
 
 function start() {
   void VIEW_FILES[firstView(location.hash)]().catch(() => undefined); // The view itself says what failed.
-  void import("./main");
+  import("./main").catch(() => {
+    const note = document.createElement("p");
+    note.role = "alert";
+    note.className = "page";
+    note.textContent = "The page's files could not be read. Reload the page; the server may have been updated or stopped.";
+    document.querySelector(".main")?.append(note);
+  });
 }

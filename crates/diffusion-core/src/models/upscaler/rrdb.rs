@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 use super::{BetweenBlocks, same};
 use crate::{
     Result,
-    ops::{Conv2d, Conv2dParams, ConvExtras, Nhwc},
+    ops::{Conv2d, Conv2dParams, ConvExtras, Nhwc, memory::rounds_points},
     weights::ComponentWeights,
 };
 
@@ -48,9 +48,9 @@ impl Rrdb {
         doublings: usize,
         plus: bool,
     ) -> Result<Self> {
-        // The residuals' factors shrink what dense blocks lose to rounding, but not what these lose: in bf16 without tile registers, Winograd's
-        // rounded points would cost small models up to 3.7 dB. Plain, they cost 3 % of the time of 23 blocks (README, Upscalers).
-        let exact = Conv2dParams { compact: weights.dtype() == DType::BF16, ..same() };
+        // The residuals' factors shrink what dense blocks lose to rounding, but not what these lose: rounded points would cost small models up
+        // to 3.7 dB. Plain, they cost 3 % of the time of 23 blocks (README, Upscalers).
+        let exact = Conv2dParams { compact: rounds_points(weights.dtype()), ..same() };
         let conv = |name: &str, inputs: usize, outputs: usize| Conv2d::load(&weights.pp(name), inputs, outputs, exact);
         let block = |block: usize| -> Result<[DenseBlock; 3]> {
             let dense = |index: usize| DenseBlock::load(&weights.pp(format!("body.{block}.rdb{index}")), features, growth, plus);

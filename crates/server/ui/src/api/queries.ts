@@ -8,6 +8,7 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import type { ViewPath } from "../app/view-files";
 import { client, unwrap } from "./client";
 import { hasEnded, type Models, type Priority, type Submitted, type TaskKind, type TaskStatus, type TaskSummary } from "./types";
 
@@ -80,9 +81,9 @@ export function useTasks(filter: TaskFilter, enabled = true) {
 /** What the view that makes images shows besides those that run. */
 export const RECENT_IMAGES: TaskFilter = { kind: "image", status: ["completed"], limit: 24 };
 
-/** Asks for what the first view needs before that view is made. */
-export function readAhead(queries: QueryClient, view: string) {
-  void queries.prefetchQuery(modelsQuery);
+/** Asks for what the first view shows before that view is made. */
+export function readAhead(queries: QueryClient, view: ViewPath) {
+  if (view !== "/gallery" && view !== "/queue") void queries.prefetchQuery(modelsQuery);
   if (view === "/image") void queries.prefetchInfiniteQuery(tasksQuery(RECENT_IMAGES));
 }
 
