@@ -90,18 +90,18 @@ fn bf16_pays() -> bool {
     #[allow(unused_unsafe)]
     // SAFETY: every x86-64 processor has leaves 0 and 1.
     let (vendor, version) = unsafe { (__cpuid(0), __cpuid(1).eax) };
-    bf16_pays_of([vendor.ebx, vendor.edx, vendor.ecx], version)
+    bf16_pays_of([vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened(), version)
 }
 
-/// [`bf16_pays`] for leaf 0's name in its order, and leaf 1's version. Intel's processors with tile registers give `vdpbf16ps` half the work of
+/// [`bf16_pays`] for leaf 0's name and leaf 1's version. Intel's processors with tile registers give `vdpbf16ps` half the work of
 /// FMAs, and so it is where a virtual machine hides the tiles or the system does not allow them (README, Experiments). Cooper Lake has none, and
 /// AMD's give it twice the work.
 #[cfg(target_arch = "x86_64")]
-fn bf16_pays_of(name: [u32; 3], version: u32) -> bool {
+fn bf16_pays_of(name: &[u8], version: u32) -> bool {
     const COOPER_LAKE: (u32, u32) = (6, 0x55);
     // Bits 8 to 11 are the family; its model is bits 4 to 7, and above them bits 16 to 19.
     let (family, model) = (version >> 8 & 0xf, version >> 4 & 0xf | version >> 12 & 0xf0);
-    name.map(u32::to_le_bytes).as_flattened() != b"GenuineIntel" || (family, model) == COOPER_LAKE
+    name != b"GenuineIntel" || (family, model) == COOPER_LAKE
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -146,11 +146,9 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn intels_processors_with_tiles_multiply_bf16_slowly_without_them() {
-        let name = |text: &[u8; 12]| *text.as_chunks::<4>().0.first_chunk::<3>().unwrap();
-        let pays = |text: &[u8; 12], version| bf16_pays_of(name(text).map(u32::from_le_bytes), version);
         // Signatures of Cooper Lake, Sapphire Rapids, Emerald Rapids, Granite Rapids; Zen 4 and Zen 5.
-        assert!(pays(b"GenuineIntel", 0x5065b));
-        assert!([0x806f8, 0xc06f2, 0xa06d1].into_iter().all(|version| !pays(b"GenuineIntel", version)));
-        assert!([0xa10f11, 0xb00f21].into_iter().all(|version| pays(b"AuthenticAMD", version)));
+        assert!(bf16_pays_of(b"GenuineIntel", 0x5065b));
+        assert!([0x806f8, 0xc06f2, 0xa06d1].into_iter().all(|version| !bf16_pays_of(b"GenuineIntel", version)));
+        assert!([0xa10f11, 0xb00f21].into_iter().all(|version| bf16_pays_of(b"AuthenticAMD", version)));
     }
 }
