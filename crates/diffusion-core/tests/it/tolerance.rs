@@ -10,8 +10,9 @@ pub(crate) const MODELS: f64 = 1e-5;
 /// random model varies by some tenths with the order of the sums.
 pub(crate) const BF16_BELOW_DB: f64 = 1.0;
 
-/// The same for upscalers, against spandrel's own bf16. The largest loss at any level is 1.4 dB, in random models of 1 and 2 blocks; at the published model's 23
-/// blocks and 128x128 pixels, ours was 0.7 dB nearer to f32 than spandrel's (benches/results/two-core-xeon.md).
+/// The same for upscalers, against spandrel's own bf16. The largest loss at any level is 1.4 dB, in random models of 1
+/// and 2 blocks; at the published model's 23 blocks and 128x128 pixels, ours was 0.7 dB nearer to f32 than spandrel's
+/// (benches/results/two-core-xeon.md).
 pub(crate) const UPSCALERS_BF16_BELOW_DB: f64 = 1.75;
 
 /// A fast execution of an op against the portable one in f32: sums of some thousand products in a different order.
