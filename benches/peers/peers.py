@@ -204,11 +204,14 @@ def compare(work, options):
     for peer in options.peers:
         engine, precision = peer.split("-")
         found = {}
-        for part in WORKS[work]:
-            if engine in part.engines:
-                torch.manual_seed(0)
-                found[part.name] = ENGINES[engine](part, precision, options.repeat, options.threads)
-                gc.collect()
+        parts = [part for part in WORKS[work] if engine in part.engines]
+        if not parts:
+            print(f"{work}: {engine} cannot run it", file=sys.stderr)
+            continue
+        for part in parts:
+            torch.manual_seed(0)
+            found[part.name] = ENGINES[engine](part, precision, options.repeat, options.threads)
+            gc.collect()
         after = ours(options.program, work, options.threads)
         for name, seconds in found.items():
             mine = statistics.mean((before[name], after[name]))

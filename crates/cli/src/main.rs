@@ -78,32 +78,32 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Image(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Usual)?;
+            threads::settle(&settings, Priority::Usual)?;
             image::run(&args, &settings)
         }
         Command::Video(args) => {
             let settings = gather(config, args.engine.layers().into_iter().chain(args.scenes.layers()).collect())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Usual)?;
+            threads::settle(&settings, Priority::Usual)?;
             video::run(&args, &settings)
         }
         Command::Animate(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Usual)?;
+            threads::settle(&settings, Priority::Usual)?;
             animate::run(&args, &settings)
         }
         Command::Frames(args) => {
             let settings = gather(config, args.engine.layers().into_iter().chain(args.scenes.layers()).collect())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Usual)?;
+            threads::settle(&settings, Priority::Usual)?;
             frames::run(&args, &settings)
         }
         Command::Upscale(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Usual)?;
+            threads::settle(&settings, Priority::Usual)?;
             upscale::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Low)?;
+            threads::settle(&settings, Priority::Low)?;
             serve::run(&args, &settings)
         }
         Command::Jobs(args) => jobs::run(&args, &gather(config, args.client.layers())?.client),
@@ -120,7 +120,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.cpu_level(), Priority::Usual)?;
+            threads::settle(&settings, Priority::Usual)?;
             bench::run(&args, &settings)
         }
     }

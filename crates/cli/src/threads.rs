@@ -9,14 +9,17 @@ use std::{env, process::Command, thread};
 use anyhow::{Context as _, Result};
 use cpu_kernels::{Level, Priority};
 
+use crate::settings::Settings;
+
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Sets the thread pools to `threads` threads (default: one per core that this process may use) and the CPU kernels to `level` (default:
-/// the fastest on this machine). The kernels' own threads run at `priority`.
+/// Sets the thread pools to the settings' number of threads (default: one per core that this process may use) and the CPU kernels to their
+/// level (default: the fastest on this machine). The kernels' own threads run at `priority`.
 ///
 /// # Errors
 /// If the program cannot re-execute itself.
-pub(crate) fn settle(threads: Option<usize>, level: Option<Level>, priority: Priority) -> Result<()> {
+pub(crate) fn settle(settings: &Settings, priority: Priority) -> Result<()> {
+    let (threads, level) = (settings.compute.threads, settings.cpu_level());
     let given = env::var(VARIABLE).ok().and_then(|text| text.parse::<usize>().ok()).filter(|count| *count > 0);
     if let (None, Some(given)) = (threads, given) {
         configure_kernels(given, level, priority);

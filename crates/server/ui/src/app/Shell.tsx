@@ -13,13 +13,7 @@ import { ViewBoundary } from "./ViewBoundary";
 import { VIEW_FILES } from "./view-files";
 import { VIEWS } from "./views";
 
-const CONTENTS = {
-  "/image": lazy(VIEW_FILES["/image"]),
-  "/motion": lazy(VIEW_FILES["/motion"]),
-  "/gallery": lazy(VIEW_FILES["/gallery"]),
-  "/queue": lazy(VIEW_FILES["/queue"]),
-  "/machine": lazy(VIEW_FILES["/machine"]),
-};
+const ROUTES = VIEWS.map(({ path }) => ({ path, Content: lazy(VIEW_FILES[path]) }));
 
 /** The page around the views: the navigation, the connection's state, the theme and the sign-in. */
 export function Shell() {
@@ -45,8 +39,8 @@ export function Shell() {
         <ViewBoundary key={view?.path}>
           <Suspense fallback={<Loading />}>
             <Switch>
-              {VIEWS.map(({ path }) => (
-                <Route key={path} path={`${path}/*?`} component={CONTENTS[path]} />
+              {ROUTES.map(({ path, Content }) => (
+                <Route key={path} path={`${path}/*?`} component={Content} />
               ))}
               <Route>
                 <Redirect to="/image" replace />
