@@ -22,7 +22,7 @@ use std::{cell::OnceCell, env, hint::black_box, rc::Rc, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use cpu_kernels::{
-    Element, Engine, Extras, Level, Norm, Packed, activate, attention, conv2d, group_norm, layer_norm, linear, temporal_attention,
+    Element, Engine, Extras, Images, Level, Norm, Packed, activate, attention, conv2d, group_norm, layer_norm, linear, temporal_attention,
 };
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use half::bf16;
@@ -114,8 +114,13 @@ fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut
             // Packed as in a model: 3x3 convolutions in the fastest way.
             let doubles = shape.enlarged == (2 * shape.input.0, 2 * shape.input.1);
             let plain = shape.enlarged == shape.input;
+            let images = match shape.input {
+                _ if doubles => Images::Doubled,
+                (height, width) if height.min(width) < 8 => Images::Small,
+                _ => Images::Large,
+            };
             let weight = if (shape.kernel, shape.stride, shape.pad) == ((3, 3), 1, (1, 1)) && (doubles || plain) {
-                Packed::conv3x3::<T, T>(engine, &weight, outputs, inputs, doubles)
+                Packed::conv3x3::<T, T>(engine, &weight, outputs, inputs, images)
             } else {
                 Packed::new::<T, T>(engine, &weight, outputs, inputs, taps)
             };

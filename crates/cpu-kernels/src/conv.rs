@@ -78,9 +78,12 @@ pub fn conv2d_of_parts<'y, T: Element>(
     let columns = weight.columns();
     let biases: Vec<f32> = (0..if extras.per_image.is_some() { shape.images } else { 1 })
         .flat_map(|image| {
-            let own = extras.per_image.map(|own| &own[image * weight.outputs()..(image + 1) * weight.outputs()]);
-            let (shared, own) = (weight.in_columns(extras.bias), weight.in_columns(own));
-            shared.into_iter().zip(own).map(|(a, b)| a + b).collect::<Vec<f32>>()
+            let mut biases = weight.in_columns(extras.bias);
+            if let Some(own) = extras.per_image {
+                let own = weight.in_columns(Some(&own[image * weight.outputs()..(image + 1) * weight.outputs()]));
+                biases.iter_mut().zip(own).for_each(|(bias, own)| *bias += own);
+            }
+            biases
         })
         .collect();
     let slopes = extras.slopes.map(|slopes| weight.in_columns(Some(slopes)));

@@ -25,5 +25,5 @@ pub use attention::{AttentionShape, TemporalShape, attention, temporal_attention
 pub use chain::{ChainShape, conv_chain, is_one_pass};
 pub use conv::{conv2d, conv2d_of_parts, linear};
 pub use elementwise::{Activation, Element, Norm, Stored, activate, group_norm, group_norm_silu_in_place, layer_norm, layer_norm_shifted};
-pub use product::{Blend, Change, Channels, ConvShape, Difference, Extras, Link, PART_CHANNELS, Packed, Weight, peak};
+pub use product::{Blend, Change, Channels, ConvShape, Difference, Extras, Images, Link, PART_CHANNELS, Packed, Weight, peak};
 pub use runtime::{Engine, Level, Manners, Pool, Priority, aside, configure, engine, vec_in_strips, vec_of};

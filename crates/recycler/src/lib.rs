@@ -26,6 +26,10 @@ const LARGE: usize = 128 << 10;
 const UNIT: usize = 64 << 10;
 /// The most memory that gaps hold. Half of it was too little for a 512x512 decode in bfloat16, whose layers then cleared pages again.
 const KEPT_BYTES: usize = if cfg!(miri) { 4 << 20 } else { 1 << 30 };
+/// How much free memory at its end the system's allocator keeps. By default it gives back what exceeds 128 KiB, and a small model then asks for
+/// fresh pages 16 times a step.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+const KEPT_BY_SYSTEM: libc::c_int = 32 << 20;
 /// The most gaps to keep track of. There are never more gaps than blocks, whose number is that of a model's tensors.
 const GAPS: usize = 4096;
 /// Sizes of the address range to try, until the system grants one; Miri has memory for all of them.
@@ -64,6 +68,11 @@ unsafe impl Send for Blocks {}
 impl Blocks {
     fn reserve(&mut self) {
         self.reserve_attempted = true;
+        #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+        // SAFETY: sets a number of the system's allocator, in which no call of this thread is.
+        unsafe {
+            libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BY_SYSTEM);
+        }
         #[cfg(target_os = "linux")]
         for bytes in RESERVED {
             // SAFETY: new addresses without memory; the result is checked. The advice does not change their contents.
@@ -233,13 +242,19 @@ impl CachingAllocator {
         self.blocks().held * UNIT
     }
 
-    /// Returns the kept memory to the system: for a program that has nothing to do for a while.
+    /// Returns the kept memory to the system, and what the system's own allocator keeps of small blocks: for a program that has nothing to do for a while.
     pub fn trim(&self) {
         let mut blocks = self.blocks();
         for index in 0..blocks.count {
             if blocks.gaps[index].held > 0 {
                 blocks.release(index);
             }
+        }
+        drop(blocks);
+        #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+        // SAFETY: gives back free pages of the system's allocator, in which no call of this thread is.
+        unsafe {
+            libc::malloc_trim(0);
         }
     }
 

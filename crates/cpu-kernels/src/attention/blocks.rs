@@ -280,6 +280,7 @@ impl Task<'_> {
                         kernel(&Block {
                             rows: [queries, queries.add((row_tiles - 1) * ROWS * query_stride)],
                             row_tiles,
+                            valid: [ROWS; 2],
                             row_stride: query_stride,
                             steps: &steps[..query_steps],
                             weights: [at(column), at(column + columns - 1)],
@@ -306,6 +307,7 @@ impl Task<'_> {
                         kernel(&Block {
                             rows: [weights, weights.add((row_tiles - 1) * ROWS * WEIGHT_STRIDE)],
                             row_tiles,
+                            valid: [ROWS; 2],
                             row_stride: WEIGHT_STRIDE,
                             steps: &steps[..here.div_ceil(step)],
                             weights: [at(2 * pair), at(2 * pair + columns - 1)],

@@ -151,6 +151,7 @@ impl Group<'_> {
             (self.kernel)(&Block {
                 rows: [self.queries, self.queries.add((self.row_tiles - 1) * TILE_ROWS * self.stride)],
                 row_tiles: self.row_tiles,
+                valid: [TILE_ROWS; 2],
                 row_stride: self.stride,
                 steps: &self.steps[..layout.query_steps],
                 weights: [at(2 * block), at(2 * block + columns - 1)],
@@ -238,6 +239,7 @@ impl Group<'_> {
             (self.kernel)(&Block {
                 rows: [weights, weights.add((self.row_tiles - 1) * TILE_ROWS * WEIGHT_STRIDE)],
                 row_tiles: self.row_tiles,
+                valid: [TILE_ROWS; 2],
                 row_stride: WEIGHT_STRIDE,
                 steps: &self.steps[..(self.seen - batch * BATCH).min(BATCH).div_ceil(BLOCK)],
                 weights: [at(2 * pair), at(2 * pair + columns - 1)],

@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{element::Element, pointwise::silu, vector::vectorised};
-use crate::runtime::{Engine, SendPtr, output, written};
+use crate::runtime::{Engine, SendPtr, output, share, written};
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::avx512;
 
-/// Elements of a task.
+/// Most elements of a task, and least.
 const STRIP: usize = 1 << 15;
+const LEAST: usize = 1 << 11;
 /// Rows summed in f32 before their sums are added in f64.
 const RUN: usize = 32;
 
@@ -157,7 +158,9 @@ impl Strips {
     /// If the elements are not those of so many images of whole pixels.
     fn of(elements: usize, images: usize, channels: usize) -> Self {
         assert!(elements.is_multiple_of(images * channels), "a group norm's pictures");
-        Self { images, channels, length: elements / images, strip: (STRIP / channels + 1) * channels }
+        // Of the image's size alone: an image's statistics do not depend on the others.
+        let length = elements / images;
+        Self { images, channels, length, strip: share(length, channels, LEAST, STRIP) }
     }
 
     fn of_image(&self) -> usize {
@@ -291,7 +294,7 @@ fn layer_norm_of<'y, T: Element>(
         assert!((x.len() / channels).is_multiple_of(images), "a layer norm's images");
         x.len() / images
     });
-    let strip = (STRIP / channels + 1) * channels;
+    let strip = share(x.len(), channels, LEAST, STRIP);
     let results = SendPtr(y.as_mut_ptr());
     engine.pool().run(x.len().div_ceil(strip), |task| {
         let (at, count) = (task * strip, strip.min(x.len() - task * strip));

@@ -3,10 +3,11 @@
 use std::mem::MaybeUninit;
 
 use super::{element::Element, vector::vectorised};
-use crate::runtime::{Engine, SendPtr, written};
+use crate::runtime::{Engine, SendPtr, share, written};
 
-/// Elements of a task.
+/// Most elements of a task, and least.
 const STRIP: usize = 1 << 14;
+const LEAST: usize = 1 << 11;
 
 /// A function of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,9 @@ pub fn activate<'y, T: Element>(engine: &Engine, x: &[T], activation: Activation
 fn map<'y, T: Element>(engine: &Engine, x: &[T], y: &'y mut [MaybeUninit<T>], function: impl Fn(f32) -> f32 + Sync) -> &'y mut [T] {
     assert_eq!(x.len(), y.len(), "an activation's result");
     let results = SendPtr(y.as_mut_ptr());
-    engine.pool().run(x.len().div_ceil(STRIP), |task| {
-        let (at, count) = (task * STRIP, STRIP.min(x.len() - task * STRIP));
+    let strip = share(x.len(), 1, LEAST, STRIP);
+    engine.pool().run(x.len().div_ceil(strip), |task| {
+        let (at, count) = (task * strip, strip.min(x.len() - task * strip));
         // SAFETY: only this task writes this part of y.
         let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
         vectorised(

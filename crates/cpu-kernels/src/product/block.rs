@@ -18,13 +18,15 @@ pub(crate) const SUMS: usize = 2 * ROWS * SUM_STRIDE;
 
 /// A block's operands.
 ///
-/// A kernel reads 16 rows of each row tile, and of each row one step at every offset; of each column it reads as many tiles. It writes
-/// `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
+/// A kernel reads up to 16 rows of each row tile, and of each row one step at every offset; of each column it reads as many tiles. It writes
+/// up to `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
 pub(crate) struct Block<'a> {
     /// First rows of the row tiles.
     pub(crate) rows: [*const u8; 2],
     /// 1 or 2.
     pub(crate) row_tiles: usize,
+    /// Rows of each row tile whose sums are wanted, at least 1; the other sums are unspecified.
+    pub(crate) valid: [usize; 2],
     /// Bytes from one row to the next.
     pub(crate) row_stride: usize,
     /// Bytes from a row's start to each of its steps, in the order of the columns' tiles.
@@ -52,6 +54,17 @@ pub(crate) fn adjacent(count: usize) -> Cow<'static, [usize]> {
         offsets
     };
     OFFSETS.get(..count).map_or_else(|| (0..count).map(|step| step * STEP_BYTES).collect(), Cow::Borrowed)
+}
+
+/// Rows of a tile that a level's kernels read if so many are wanted.
+pub(crate) fn rows_read(level: Level, bf16: bool, valid: usize) -> usize {
+    if bf16 && level == Level::Amx {
+        ROWS
+    } else if valid > ROWS / 4 {
+        valid.next_multiple_of(ROWS / 2)
+    } else {
+        ROWS / 4
+    }
 }
 
 /// Multiplies a block.
@@ -89,7 +102,7 @@ unsafe fn portable(block: &Block<'_>) {
     const STEP: usize = STEP_BYTES / size_of::<f32>();
     for tile in 0..block.row_tiles {
         for column in 0..block.columns {
-            for group in 0..ROWS / GROUP {
+            for group in 0..block.valid[tile].div_ceil(GROUP) {
                 let mut sums = [[0_f32; COLUMN]; GROUP];
                 let place = |r: usize| (tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN;
                 if block.resume {
@@ -136,7 +149,7 @@ mod x86 {
         const GROUP: usize = 4;
         for tile in 0..block.row_tiles {
             for column in 0..block.columns {
-                for group in 0..ROWS / GROUP {
+                for group in 0..block.valid[tile].div_ceil(GROUP) {
                     let mut sums = [[_mm256_setzero_ps(); 2]; GROUP];
                     let mut weights = block.weights[column].cast::<f32>();
                     let place = |r: usize| (tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN;
@@ -174,6 +187,8 @@ mod x86 {
 
     /// Rows that the AVX-512 kernels hold at once: 8 rows of 2 columns are 16 sums, enough to hide the latency at two products a cycle.
     const GROUP: usize = 8;
+    /// The same if no more are wanted.
+    const FEW: usize = 4;
 
     /// AVX-512; f32.
     #[target_feature(enable = "avx512f")]
@@ -202,47 +217,61 @@ mod x86 {
     /// Defines one function, generic over the number of columns, around `$sum + $value * $weights`: 32 bits of a row (a float, or a pair of
     /// bfloat16) times the weights of 16 outputs.
     macro_rules! avx512_kernel {
-        ($name:ident, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr) => {
+        ($name:ident, $rows:ident, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr) => {
             #[target_feature(enable = $features)]
             unsafe fn $name<const COLUMNS: usize>(block: &Block<'_>) {
                 for tile in 0..block.row_tiles {
-                    for group in 0..ROWS / GROUP {
-                        let mut at = 0;
-                        // SAFETY: the caller of a kernel guarantees every row, step, tile and sum.
+                    for first in (0..block.valid[tile]).step_by(GROUP) {
+                        // SAFETY: the caller of a kernel guarantees the block.
                         unsafe {
-                            let mut sums = start::<COLUMNS>(block, tile, group);
-                            for step in block.steps {
-                                let row = block.rows[tile].add(group * GROUP * block.row_stride + step);
-                                for k in 0..STEP_BYTES / 4 {
-                                    let mut weights = [_mm512_setzero_si512(); COLUMNS];
-                                    for (weights, column) in weights.iter_mut().zip(block.weights) {
-                                        *weights = _mm512_load_si512(column.add(at + k * 64).cast());
-                                    }
-                                    for (r, sums) in sums.iter_mut().enumerate() {
-                                        let $value = _mm512_set1_epi32(row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned());
-                                        for (sum, $weights) in sums.iter_mut().zip(weights) {
-                                            let $sum = *sum;
-                                            *sum = $product;
-                                        }
-                                    }
-                                }
-                                at += TILE_BYTES;
+                            if block.valid[tile] - first > FEW {
+                                $rows::<GROUP, COLUMNS>(block, tile, first);
+                            } else {
+                                $rows::<FEW, COLUMNS>(block, tile, first);
                             }
-                            store(block, tile, group, &sums);
                         }
                     }
+                }
+            }
+
+            /// So many rows of a tile, from `first` on.
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn $rows<const COUNT: usize, const COLUMNS: usize>(block: &Block<'_>, tile: usize, first: usize) {
+                let mut at = 0;
+                // SAFETY: the caller of a kernel guarantees every row, step, tile and sum.
+                unsafe {
+                    let mut sums = start::<COUNT, COLUMNS>(block, tile, first);
+                    for step in block.steps {
+                        let row = block.rows[tile].add(first * block.row_stride + step);
+                        for k in 0..STEP_BYTES / 4 {
+                            let mut weights = [_mm512_setzero_si512(); COLUMNS];
+                            for (weights, column) in weights.iter_mut().zip(block.weights) {
+                                *weights = _mm512_load_si512(column.add(at + k * 64).cast());
+                            }
+                            for (r, sums) in sums.iter_mut().enumerate() {
+                                let $value = _mm512_set1_epi32(row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned());
+                                for (sum, $weights) in sums.iter_mut().zip(weights) {
+                                    let $sum = *sum;
+                                    *sum = $product;
+                                }
+                            }
+                        }
+                        at += TILE_BYTES;
+                    }
+                    store(block, tile, first, &sums);
                 }
             }
         };
     }
 
-    avx512_kernel!(avx512_of, "avx512f", |sum, value, weights| _mm512_fmadd_ps(
+    avx512_kernel!(avx512_of, avx512_rows, "avx512f", |sum, value, weights| _mm512_fmadd_ps(
         _mm512_castsi512_ps(value),
         _mm512_castsi512_ps(weights),
         sum
     ));
     // A vector of 32-bit lanes is a vector of pairs of bfloat16.
-    avx512_kernel!(avx512_bf16_of, "avx512f,avx512bf16", |sum, value, weights| _mm512_dpbf16_ps(
+    avx512_kernel!(avx512_bf16_of, avx512_bf16_rows, "avx512f,avx512bf16", |sum, value, weights| _mm512_dpbf16_ps(
         sum,
         std::mem::transmute::<__m512i, __m512bh>(value),
         std::mem::transmute::<__m512i, __m512bh>(weights)
@@ -251,13 +280,13 @@ mod x86 {
     /// The initial sums of a group of rows.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn start<const COLUMNS: usize>(block: &Block<'_>, tile: usize, group: usize) -> [[__m512; COLUMNS]; GROUP] {
-        let mut sums = [[_mm512_setzero_ps(); COLUMNS]; GROUP];
+    unsafe fn start<const COUNT: usize, const COLUMNS: usize>(block: &Block<'_>, tile: usize, first: usize) -> [[__m512; COLUMNS]; COUNT] {
+        let mut sums = [[_mm512_setzero_ps(); COLUMNS]; COUNT];
         if block.resume {
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (column, sum) in sums.iter_mut().enumerate() {
                     // SAFETY: `sums` has room for 32 rows of 32, and is aligned.
-                    *sum = unsafe { _mm512_load_ps(block.sums.add((tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN)) };
+                    *sum = unsafe { _mm512_load_ps(block.sums.add((tile * ROWS + first + r) * SUM_STRIDE + column * COLUMN)) };
                 }
             }
         }
@@ -266,11 +295,16 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn store<const COLUMNS: usize>(block: &Block<'_>, tile: usize, group: usize, sums: &[[__m512; COLUMNS]; GROUP]) {
+    unsafe fn store<const COUNT: usize, const COLUMNS: usize>(
+        block: &Block<'_>,
+        tile: usize,
+        first: usize,
+        sums: &[[__m512; COLUMNS]; COUNT],
+    ) {
         for (r, sums) in sums.iter().enumerate() {
             for (column, sum) in sums.iter().enumerate() {
                 // SAFETY: `sums` has room for 32 rows of 32, and is aligned.
-                unsafe { _mm512_store_ps(block.sums.add((tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN), *sum) };
+                unsafe { _mm512_store_ps(block.sums.add((tile * ROWS + first + r) * SUM_STRIDE + column * COLUMN), *sum) };
             }
         }
     }

@@ -314,6 +314,7 @@ impl Chain<'_> {
                     kernel(&Block {
                         rows: [first, first.add(line_bytes)],
                         row_tiles,
+                        valid: [ROWS; 2],
                         row_stride: STEP_BYTES,
                         steps,
                         weights: [stage.weight.column(column); 2],

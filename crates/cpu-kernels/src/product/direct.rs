@@ -10,17 +10,21 @@
 //! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on the threads.
 
 use super::{
-    Channels, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
+    Channels, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TILE_BYTES,
     block::{self, Block, Kernel, ROWS, SUMS},
     epilogue::{self, Part, Store},
 };
 use crate::{
     elementwise::Element,
-    runtime::{Engine, Level, SendPtr, scratch},
+    runtime::{Engine, Level, SendPtr, TASKS, scratch, share, volume},
 };
 
 /// Output pixels of a task: enough that a column's weights are reused often once they are in the L2 cache.
 const TASK_PIXELS: usize = 512;
+/// With fewer products than this, handing out a part of them takes longer than computing it.
+const FEW_PRODUCTS: usize = 1 << 17;
+/// Bytes of weights that each of a few tasks may read as a whole from the L2 cache.
+const SHARED_BYTES: usize = 512 << 10;
 /// Most output pixels of a task in a line.
 const TASK_WIDTH: usize = 64;
 /// Bytes of a task's input copy, which should stay in the L2 cache together with a pair of columns.
@@ -119,6 +123,11 @@ impl<T: Element> Product<'_, T> {
             && shape.output == shape.input
     }
 
+    /// Whether all tasks may read all weights, so that pixels alone are cut into tasks.
+    fn is_shared(&self) -> bool {
+        self.weight.columns() * self.weight.column_bytes() <= SHARED_BYTES
+    }
+
     /// Bytes of a pixel's channels, as the products read them.
     fn pixel_bytes(&self) -> usize {
         self.weight.chunks() * STEP_BYTES
@@ -160,6 +169,10 @@ impl<T: Element> Product<'_, T> {
         while lines > 1 && of(lines, part).copy_bytes > most {
             lines -= 1;
         }
+        if self.is_shared() {
+            let all = self.shape.images * width.div_ceil(part) * height;
+            lines = lines.min(share(all, 1, ROWS.div_ceil(part), lines));
+        }
         of(lines, part)
     }
 
@@ -168,12 +181,13 @@ impl<T: Element> Product<'_, T> {
         if self.reads_in_place() {
             // All rows of all images are one line, unless each image has its own bias.
             let (lines, length) = if self.store.bias_stride == 0 { (1, images * height * width) } else { (images, height * width) };
-            let strips = length.div_ceil(TASK_PIXELS);
+            let pixels = if self.is_shared() { share(lines * length, 2 * ROWS, 2 * ROWS, TASK_PIXELS) } else { TASK_PIXELS };
+            let strips = length.div_ceil(pixels);
             let groups = self.column_groups(lines * strips);
             engine.pool().run(lines * strips * groups, |task| {
                 let (part, group) = (task / groups, task % groups);
-                let (image, from) = (part / strips, part % strips * TASK_PIXELS);
-                self.in_place(image * length + from, TASK_PIXELS.min(length - from), image, self.group(group, groups));
+                let (image, from) = (part / strips, part % strips * pixels);
+                self.in_place(image * length + from, pixels.min(length - from), image, self.group(group, groups));
             });
             return;
         }
@@ -224,7 +238,10 @@ impl<T: Element> Product<'_, T> {
 
     /// Number of groups that the columns are cut into if the pixels make `parts` tasks.
     fn column_groups(&self, parts: usize) -> usize {
-        if parts >= TASKS { 1 } else { TASKS.div_ceil(parts).min(self.weight.columns().div_ceil(2)) }
+        let (height, width) = self.shape.output;
+        let weights = self.weight.columns() * self.weight.column_bytes() / size_of::<f32>();
+        let products = volume([self.shape.images, height, width, weights]);
+        if parts >= TASKS || products < FEW_PRODUCTS { 1 } else { TASKS.div_ceil(parts).min(self.weight.columns().div_ceil(2)) }
     }
 
     /// The columns of a group; pairs stay together.
@@ -420,6 +437,7 @@ impl<T: Element> Product<'_, T> {
                                     (self.kernel)(&Block {
                                         rows: [pair[0].rows, pair[pair.len() - 1].rows],
                                         row_tiles: pair.len(),
+                                        valid: [pair[0].valid, pair[pair.len() - 1].valid],
                                         row_stride,
                                         steps,
                                         weights,

@@ -14,14 +14,14 @@ mod peak;
 mod shape;
 
 pub(crate) use self::{
-    basis::Basis,
+    basis::{Basis, FAR, MOST_POINTS, MOST_SIDE, NEAR},
     epilogue::Store,
     pack::{COLUMN, STEP_BYTES, TILE_BYTES},
-    shape::{GROUP_STEPS, TASKS},
+    shape::GROUP_STEPS,
 };
 pub use self::{
     changed::{Change, Difference, Weight},
     pack::Packed,
     peak::peak,
-    shape::{Blend, Channels, ConvShape, Extras, Link, PART_CHANNELS},
+    shape::{Blend, Channels, ConvShape, Extras, Images, Link, PART_CHANNELS},
 };

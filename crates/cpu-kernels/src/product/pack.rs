@@ -10,7 +10,11 @@ use std::mem::MaybeUninit;
 
 use half::bf16;
 
-use super::{Weight, basis::Basis};
+use super::{
+    Weight,
+    basis::{Basis, MOST_POINTS},
+    shape::Images,
+};
 #[cfg(target_arch = "x86_64")]
 use crate::elementwise::vector::avx512;
 use crate::{
@@ -36,9 +40,6 @@ type Tile = [[u32; COLUMN]; WORDS];
 
 /// Numbers of a row that are widened at a time.
 const RUN: usize = 1024;
-
-/// With fewer channels than this on either side, transforming to points costs more than the basis saves.
-const FEW_CHANNELS: usize = 32;
 
 /// Most inputs of a link of a chain: with more, weights and planes outgrow the L2 cache.
 const MOST_LINK_CHANNELS: usize = 128;
@@ -95,7 +96,16 @@ impl Packed {
     /// # Panics
     /// If the weight's length is not the product of the two dimensions and nine.
     pub fn winograd<'a, T: Element, W: Stored>(engine: &Engine, weight: impl Into<Weight<'a, W>>, outputs: usize, inputs: usize) -> Self {
-        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, Some(Basis::Winograd))
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, Some(Basis::Winograd2))
+    }
+
+    /// [`Self::winograd`] by F(4x4, 3x3): 36 products where the definition has 144. It rounds three times as much, and takes four times the
+    /// memory of the kernel, where F(2x2, 3x3) takes 16/9.
+    ///
+    /// # Panics
+    /// As [`Self::winograd`].
+    pub fn winograd4<'a, T: Element, W: Stored>(engine: &Engine, weight: impl Into<Weight<'a, W>>, outputs: usize, inputs: usize) -> Self {
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, Some(Basis::Winograd4))
     }
 
     /// [`Self::winograd`] for an image that nearest-neighbour upsampling has first enlarged to twice its size, or one line less: 9 products
@@ -107,8 +117,7 @@ impl Packed {
         Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, Some(Basis::Doubling))
     }
 
-    /// [`Self::new`] for a 3x3 convolution with stride 1 and padding 1, by the method that is fastest at this level; `doubles` if the image
-    /// is always enlarged first as in [`Self::doubling`].
+    /// [`Self::new`] for a 3x3 convolution with stride 1 and padding 1, by the method that is fastest at this level for such images.
     ///
     /// # Panics
     /// As [`Self::winograd`].
@@ -117,19 +126,19 @@ impl Packed {
         weight: impl Into<Weight<'a, W>>,
         outputs: usize,
         inputs: usize,
-        doubles: bool,
+        images: Images,
     ) -> Self {
-        // Tile registers multiply so fast that computing a tile's points costs more than Winograd's products save.
-        let winograd = !(T::HALF && engine.level() == Level::Amx);
-        match doubles {
-            _ if inputs < FEW_CHANNELS || outputs < FEW_CHANNELS => Self::new::<T, W>(engine, weight, outputs, inputs, 9),
-            true => Self::doubling::<T, W>(engine, weight, outputs, inputs),
-            false if winograd => Self::winograd::<T, W>(engine, weight, outputs, inputs),
-            false => Self::new::<T, W>(engine, weight, outputs, inputs, 9),
-        }
+        let basis = Basis::of_conv3x3(engine.level(), T::HALF && engine.level().has_bf16(), [outputs, inputs], images);
+        Self::of::<T, W>(engine, weight.into(), [outputs, inputs, 9], false, basis)
     }
 
-    /// [`Self::conv3x3`] for a link of a chain (see [`crate::conv_chain`]), which `doubles` if it is the first link of one that does.
+    /// The most points that [`Self::conv3x3`] keeps of a kernel of nine taps: 36, 16, or the nine taps themselves. `bf16` says whether the
+    /// products are in bfloat16.
+    pub fn most_points(level: Level, bf16: bool, outputs: usize, inputs: usize) -> usize {
+        Basis::of_conv3x3(level, bf16, [outputs, inputs], Images::Large).map_or(9, Basis::points)
+    }
+
+    /// [`Self::conv3x3`] for a link of a chain (see [`crate::conv_chain`]), which gets doubled images only if it is the first link.
     ///
     /// # Panics
     /// As [`Self::winograd`].
@@ -138,12 +147,12 @@ impl Packed {
         weight: impl Into<Weight<'a, W>>,
         outputs: usize,
         inputs: usize,
-        doubles: bool,
+        images: Images,
     ) -> Self {
         if Self::is_link_direct(engine.level(), T::HALF, inputs) {
             return Self::new::<T, W>(engine, weight, outputs, inputs, 9);
         }
-        Self::conv3x3::<T, W>(engine, weight, outputs, inputs, doubles)
+        Self::conv3x3::<T, W>(engine, weight, outputs, inputs, images)
     }
 
     /// Whether a link of so many inputs runs in one pass with the others, with tile registers, and its kernel is therefore kept as it is.
@@ -355,15 +364,23 @@ impl Packed {
 
     /// `bias` \[outputs\] in the order of the columns, padded with zeros.
     pub(crate) fn in_columns(&self, bias: Option<&[f32]>) -> Vec<f32> {
-        let value = |index: usize| Some(bias?[self.output_of(index / COLUMN, index % COLUMN)?]);
-        (0..self.columns() * COLUMN).map(|index| value(index).unwrap_or(0.0)).collect()
+        let mut all = vec![0.0; self.columns() * COLUMN];
+        for (column, lanes) in all.chunks_exact_mut(COLUMN).enumerate() {
+            // A column's outputs follow one another.
+            if let (Some(bias), Some(first)) = (bias, self.output_of(column, 0)) {
+                let end = if self.gated && first < self.outputs / 2 { self.outputs / 2 } else { self.outputs };
+                let count = COLUMN.min(end - first);
+                lanes[..count].copy_from_slice(&bias[first..first + count]);
+            }
+        }
+        all
     }
 
     /// The original weight as [taps * inputs, outputs], up to the rounding of packing (with a basis, the rounding of the points).
     pub fn unpacked(&self) -> Vec<f32> {
         let taps = if self.basis.is_some() { 9 } else { self.taps };
         let mut rows = vec![0_f32; taps * self.inputs * self.outputs];
-        let mut kernel = vec![0_f32; self.taps.max(16)];
+        let mut kernel = vec![0_f32; self.taps.max(MOST_POINTS)];
         for column in 0..self.columns() {
             for (lane, output) in (0..COLUMN).filter_map(|lane| Some((lane, self.output_of(column, lane)?))) {
                 for input in 0..self.inputs {
@@ -374,8 +391,8 @@ impl Packed {
                             if self.bf16 { from.cast::<bf16>().read().to_f32() } else { from.cast::<f32>().read() }
                         };
                     }
-                    if let (Some(basis), Some(points)) = (self.basis, kernel.first_chunk::<16>()) {
-                        let taps = basis.kernel_back(*points);
+                    if let (Some(basis), Some(points)) = (self.basis, kernel.first_chunk::<MOST_POINTS>()) {
+                        let taps = basis.kernel_back(points);
                         kernel[..9].copy_from_slice(&taps);
                     }
                     for (tap, value) in kernel.iter().enumerate().take(taps) {

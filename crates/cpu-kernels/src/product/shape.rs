@@ -2,8 +2,6 @@
 
 use super::{Basis, Packed};
 
-/// With fewer tasks than this, products are cut across the columns as well.
-pub(crate) const TASKS: usize = 8;
 /// Steps of a pair of columns that are multiplied with all rows of a batch before the next steps: 24 KiB of weights in the L1 cache.
 pub(crate) const GROUP_STEPS: usize = 12;
 
@@ -76,13 +74,24 @@ impl ConvShape {
     /// Whether this convolution can use a weight in this basis.
     pub(crate) fn fits(&self, basis: Basis) -> bool {
         let reached = |input: usize, enlarged: usize| match basis {
-            Basis::Winograd => enlarged == input,
+            Basis::Winograd2 | Basis::Winograd4 => enlarged == input,
             Basis::Doubling => enlarged == 2 * input || enlarged + 1 == 2 * input,
         };
         reached(self.input.0, self.enlarged.0)
             && reached(self.input.1, self.enlarged.1)
             && (self.output, self.kernel, self.stride, self.pad) == (self.enlarged, (3, 3), 1, (1, 1))
     }
+}
+
+/// The images that a 3x3 convolution usually gets: they decide by which method it is the fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Less than 8 pixels on a side.
+    Small,
+    /// All others.
+    Large,
+    /// Enlarged by nearest neighbour before the convolution, always, to twice their size or a line or column less.
+    Doubled,
 }
 
 /// A 3x3 convolution of a chain, with stride 1 and padding 1, and its epilogue.

@@ -9,11 +9,14 @@ mod pool;
 mod priority;
 pub(crate) mod scratch;
 
-pub(crate) use self::output::{SendPtr, volume, written, zeros};
 pub use self::{
     engine::{Engine, configure, engine},
     isa::Level,
     output::{vec_in_strips, vec_of},
     pool::{Manners, Pool, aside},
     priority::Priority,
+};
+pub(crate) use self::{
+    output::{SendPtr, volume, written, zeros},
+    pool::{TASKS, share},
 };

@@ -1,8 +1,9 @@
 //! A fixed set of threads that run the tasks of one kernel at a time.
 //!
-//! A kernel cuts its work into tasks whose number and sizes do not depend on the threads, so neither do its results. Threads take tasks in
-//! order from a counter: when other work delays one core, the others continue. Between kernels a worker spins for about 50 microseconds,
-//! because the next kernel usually follows closely, and then sleeps.
+//! A kernel cuts its work into tasks whose number and sizes do not depend on the threads, so neither do its results. Each thread first takes
+//! the tasks of its own part, in order: the next kernel's part is mostly what this core has just written, and fetching it from another core's
+//! cache takes longer than many of a small model's kernels. Then it helps with the others' parts, so that the rest continues when other work
+//! delays one core. Between kernels a worker spins for about 50 microseconds, because the next kernel usually follows closely, and then sleeps.
 //!
 //! A thread with less urgent work, such as packing another model's weights, calls kernels in [`aside`]: they then leave the pool to others.
 
@@ -22,16 +23,32 @@ use super::Priority;
 /// Iterations that a worker spins for before it sleeps: about 50 microseconds.
 const SPINS: usize = if cfg!(miri) { 20 } else { 2_000 };
 
+/// How many tasks a kernel is cut into at least, if its work suffices for more than one: with few unequal ones, threads wait for the last.
+pub(crate) const TASKS: usize = 8;
+
+/// The part of a task of `length` elements: whole units, at most about `most` elements, and at least about `least`, which make the task longer
+/// than it takes to hand it out.
+pub(crate) fn share(length: usize, unit: usize, least: usize, most: usize) -> usize {
+    length.div_ceil(TASKS).clamp(least.min(most), most).next_multiple_of(unit)
+}
+
 type Task<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// One call of [`Pool::run`], as the workers see it.
 struct Job {
     /// The caller's closure; lives until every worker has left the job.
     task: *const Task<'static>,
-    count: usize,
-    next: AtomicUsize,
+    /// One for each thread.
+    parts: Vec<Part>,
     /// The payload of the first panic of a task.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// Consecutive tasks, in a cache line of its own.
+#[repr(align(64))]
+struct Part {
+    next: AtomicUsize,
+    end: usize,
 }
 
 // SAFETY: the closure behind the pointer is Sync, and `run` keeps it alive until the last worker has left the job.
@@ -40,13 +57,18 @@ unsafe impl Send for Job {}
 unsafe impl Sync for Job {}
 
 impl Job {
-    /// Runs tasks until none is left.
-    fn work(&self) {
+    /// Runs tasks until none is left: first those of `thread`'s part, then those of the next ones.
+    fn work(&self, thread: usize) {
+        let (before, from) = self.parts.split_at(thread);
+        from.iter().chain(before).for_each(|part| self.work_on(part));
+    }
+
+    fn work_on(&self, part: &Part) {
         // SAFETY: `run` does not return, so the closure lives, until every thread that entered the job has left it.
         let task = unsafe { &*self.task };
         loop {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            if index >= self.count {
+            let index = part.next.fetch_add(1, Ordering::Relaxed);
+            if index >= part.end {
                 return;
             }
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index))) {
@@ -62,6 +84,8 @@ impl Job {
 #[derive(Default)]
 struct Board {
     job: Option<Arc<Job>>,
+    /// Workers that wait to be woken: waking nobody would still be a call of the system, for each of hundreds of kernels a step.
+    asleep: usize,
     closing: bool,
 }
 
@@ -80,7 +104,7 @@ impl Shared {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self) {
+    fn serve(&self, thread: usize) {
         let mut seen = 0;
         loop {
             for _ in 0..SPINS {
@@ -91,7 +115,9 @@ impl Shared {
             }
             let mut board = self.board();
             while self.posted.load(Ordering::Acquire) == seen && !board.closing {
+                board.asleep += 1;
                 board = self.wake.wait(board).unwrap_or_else(PoisonError::into_inner);
+                board.asleep -= 1;
             }
             if board.closing {
                 return;
@@ -101,7 +127,7 @@ impl Shared {
             // Incremented under the lock: `run` takes the job off the board first and then waits until `inside` is zero.
             self.inside.fetch_add(1, Ordering::AcqRel);
             drop(board);
-            job.work();
+            job.work(thread);
             drop(job);
             self.inside.fetch_sub(1, Ordering::AcqRel);
         }
@@ -160,7 +186,7 @@ impl Pool {
             let shared = Arc::clone(&shared);
             let serve = move || {
                 priority.take();
-                shared.serve();
+                shared.serve(index);
             };
             std::thread::Builder::new().name(format!("kernel-{index}")).spawn(serve).ok()
         };
@@ -196,14 +222,19 @@ impl Pool {
         let task: &Task<'_> = &task;
         // SAFETY: only the lifetime changes; this function returns after the last use, as the wait below ensures.
         let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
-        let job = Arc::new(Job { task, count, next: AtomicUsize::new(0), panic: Mutex::new(None) });
-        {
+        let threads = self.threads();
+        let part = |index: usize| Part { next: AtomicUsize::new(index * count / threads), end: (index + 1) * count / threads };
+        let job = Arc::new(Job { task, parts: (0..threads).map(part).collect(), panic: Mutex::new(None) });
+        let asleep = {
             let mut board = self.shared.board();
             board.job = Some(Arc::clone(&job));
             self.shared.posted.fetch_add(1, Ordering::AcqRel);
+            board.asleep
+        };
+        if asleep > 0 {
+            self.shared.wake.notify_all();
         }
-        self.shared.wake.notify_all();
-        job.work();
+        job.work(0);
         self.shared.board().job = None;
         // No thread can enter any more; those inside are at their last task.
         let mut waited = 0_u32;

@@ -13,23 +13,25 @@
 
 mod points;
 
-use self::points::{LINE_FLOATS, Outputs, Points, TILES, outputs_of, points_of};
+use std::ops::Range;
+
+use self::points::{Outputs, Points, TILES, line_floats, outputs_of, points_of};
 use crate::{
     elementwise::Element,
     product::{
-        Basis, Channels, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
-        block::{self, Block, Kernel, ROWS, SUM_STRIDE, SUMS},
+        Basis, Channels, ConvShape, GROUP_STEPS, MOST_POINTS, Packed, STEP_BYTES, TILE_BYTES,
+        block::{self, Block, Kernel, ROWS, SUM_STRIDE, SUMS, rows_read},
         epilogue::{self, Part, Store},
     },
-    runtime::{Engine, Level, SendPtr, scratch},
+    runtime::{Engine, Level, SendPtr, TASKS, scratch},
 };
 
 /// Bytes of points that a task computes at once; together with their weights they should stay in the L2 cache.
 const POINT_BYTES: usize = 512 << 10;
 /// Most blocks of tiles that share a task.
 const BLOCKS: usize = 8;
-/// The size of two lines of outputs, in blocks of sums.
-const LINES: usize = 2 * LINE_FLOATS / SUMS;
+/// Tiles whose points are a task of their own where blocks are few.
+const STRIP: usize = 8;
 
 /// Runs the convolution into `store`; the caller has checked the shapes.
 pub(crate) fn run<T: Element>(
@@ -41,7 +43,7 @@ pub(crate) fn run<T: Element>(
     store: Store<'_, T>,
 ) {
     let (height, width) = shape.output;
-    let (down, across) = (height.div_ceil(2), width.div_ceil(2));
+    let (down, across) = (height.div_ceil(basis.outputs()), width.div_ceil(basis.outputs()));
     let pitch = (weight.chunks() | 1) * STEP_BYTES;
     let run = Run {
         inputs,
@@ -104,22 +106,33 @@ impl<T: Element> Run<'_, T> {
                 scratch::with(0, share * self.block_bytes, |points| {
                     for block in 0..count {
                         // SAFETY: the buffer holds `share` blocks.
-                        unsafe { self.fill(first + block, points.add(block * self.block_bytes)) };
+                        unsafe { self.fill(first + block, 0..TILES, points.add(block * self.block_bytes)) };
                     }
-                    self.multiply(first, count, points, 0, columns);
+                    self.multiply(first * TILES..(first + count) * TILES, points, 0..columns);
                 });
             });
             return;
         }
-        // Small images with many weights: all points are computed first, and each task takes some columns for all tiles.
+        // Small images: all points are computed first, and each task takes some columns for all tiles, or for some if columns are few.
         scratch::with(3, blocks.saturating_mul(self.block_bytes), |points| {
             let points = SendPtr(points);
-            engine.pool().run(blocks, |block| {
-                // SAFETY: each block belongs to one task, and the buffer holds all blocks.
-                unsafe { self.fill(block, points.get().add(block * self.block_bytes)) };
+            let strips = TILES / STRIP;
+            engine.pool().run(blocks * strips, |index| {
+                let (block, first) = (index / strips, index % strips * STRIP);
+                // SAFETY: each strip of a block belongs to one task, and the buffer holds all blocks.
+                unsafe { self.fill(block, first..first + STRIP, points.get().add(block * self.block_bytes)) };
             });
             let pairs = columns.div_ceil(2);
-            engine.pool().run(pairs, |pair| self.multiply(0, blocks, points.get(), 2 * pair, columns.min(2 * pair + 2)));
+            let rows = self.tiles.div_ceil(ROWS);
+            let parts = TASKS.div_ceil(pairs).min(rows);
+            engine.pool().run(pairs * parts, |index| {
+                // A thread multiplies mostly the points that it computed.
+                let (part, pair) = (index / pairs, index % pairs);
+                let (first, end) = (part * rows / parts * ROWS, (part + 1) * rows / parts * ROWS);
+                // SAFETY: as above.
+                let points = unsafe { points.get().add(first / TILES * self.block_bytes) };
+                self.multiply(first..end, points, 2 * pair..columns.min(2 * pair + 2));
+            });
         });
     }
 
@@ -129,23 +142,27 @@ impl<T: Element> Run<'_, T> {
         (tile / self.of_image, within / self.across, within % self.across)
     }
 
-    /// How many rows of 16 tiles a block multiplies: two, or one if the last block has no more.
-    fn row_tiles(&self, block: usize) -> usize {
-        (self.tiles - block * TILES).min(TILES).div_ceil(ROWS)
+    /// How many tiles are in a block's first 16 rows, and in its last 16.
+    fn valid(&self, block: usize) -> [usize; 2] {
+        let tiles = (self.tiles - block * TILES).min(TILES);
+        [tiles.min(ROWS), tiles.saturating_sub(ROWS)]
     }
 
-    /// Computes a block's points: those of the tiles that it multiplies, with zeros for tiles behind the last.
+    /// Computes the points of a block's tiles in `lanes`, with zeros for tiles behind the last as far as they are multiplied.
     ///
     /// # Safety
     /// `to` has space for a block.
-    unsafe fn fill(&self, block: usize, to: *mut u8) {
+    unsafe fn fill(&self, block: usize, lanes: Range<usize>, to: *mut u8) {
         let (height, width) = self.shape.input;
         let (side, step) = (self.basis.side(), self.basis.step());
-        for lane in 0..ROWS * self.row_tiles(block) {
+        let [above, below] = self.valid(block);
+        let read = |valid: usize| rows_read(self.level, self.weight.is_bf16(), valid);
+        let end = if below > 0 { ROWS + read(below) } else { read(above) };
+        for lane in lanes.start..lanes.end.min(end) {
             let tile = block * TILES + lane;
             // SAFETY: a lane of each point.
             let mut to = unsafe { to.add(lane * self.pitch) };
-            let mut places = [None; 16];
+            let mut places = [None; MOST_POINTS];
             if tile < self.tiles {
                 let (image, line, column) = self.place(tile);
                 for dy in 0..side {
@@ -158,7 +175,7 @@ impl<T: Element> Run<'_, T> {
                 }
             }
             for Channels { values, channels } in self.inputs {
-                let mut pixels = [self.zeros.as_ptr(); 16];
+                let mut pixels = [self.zeros.as_ptr(); MOST_POINTS];
                 for (pixel, place) in pixels.iter_mut().zip(places) {
                     if let Some(place) = place {
                         *pixel = values[place * channels..(place + 1) * channels].as_ptr();
@@ -173,34 +190,46 @@ impl<T: Element> Run<'_, T> {
         }
     }
 
-    /// Multiplies `count` blocks starting at `first` with the columns from `from` to `to`.
-    fn multiply(&self, first: usize, count: usize, points: *mut u8, from: usize, to: usize) {
+    /// Multiplies tiles, of which the first is the first of 16 rows, with some columns; `points` are those of the first tile's block.
+    fn multiply(&self, tiles: Range<usize>, points: *mut u8, columns: Range<usize>) {
+        let blocks = tiles.start / TILES..tiles.end.min(self.tiles).div_ceil(TILES);
+        let (first, count) = (blocks.start, blocks.len());
+        // The lanes of a block that are multiplied here.
+        let lanes = |block: usize| {
+            let start = block * TILES;
+            (tiles.start.max(start) - start, tiles.end.min(self.tiles).min(start + TILES) - start)
+        };
         let (chunks, number) = (self.weight.chunks(), self.basis.points());
         let group = if self.weight.is_bf16() && self.level == Level::Amx { chunks } else { GROUP_STEPS.min(chunks) };
         let steps = block::adjacent(group);
-        scratch::with(1, (count * number + LINES) * SUMS * size_of::<f32>(), |sums| {
+        let lines_floats = self.basis.outputs() * line_floats(self.basis);
+        scratch::with(1, (count * number * SUMS + lines_floats) * size_of::<f32>(), |sums| {
             let sums = sums.cast::<f32>();
             // SAFETY: behind the points' sums.
             let lines = unsafe { sums.add(count * number * SUMS) };
             block::with_state(self.level, self.weight.is_bf16(), || {
-                for column in (from..to).step_by(2) {
-                    let columns = (to - column).min(2);
+                for column in columns.clone().step_by(2) {
+                    let columns = (columns.end - column).min(2);
                     let weights = [self.weight.column(column), self.weight.column(column + columns - 1)];
                     for point in 0..number {
                         for step in (0..chunks).step_by(group) {
                             for block in 0..count {
+                                let (from, to) = lanes(first + block);
+                                let valid = [(to - from).min(ROWS), (to - from).saturating_sub(ROWS)];
                                 // SAFETY: the lanes of the block's point and as many steps of the columns' point; each block's point has its
                                 // own sums.
                                 unsafe {
                                     let rows = points.add(block * self.block_bytes + point * self.point_bytes + step * STEP_BYTES);
+                                    let rows = rows.add(from * self.pitch);
                                     (self.kernel)(&Block {
                                         rows: [rows, rows.add(ROWS * self.pitch)],
-                                        row_tiles: self.row_tiles(first + block),
+                                        row_tiles: 1 + usize::from(valid[1] > 0),
+                                        valid,
                                         row_stride: self.pitch,
                                         steps: &steps[..group.min(chunks - step)],
                                         weights: weights.map(|weights| weights.add((point * chunks + step) * TILE_BYTES)),
                                         columns,
-                                        sums: sums.add((block * number + point) * SUMS),
+                                        sums: sums.add((block * number + point) * SUMS + from * SUM_STRIDE),
                                         resume: step > 0,
                                         streams: false,
                                     });
@@ -210,26 +239,34 @@ impl<T: Element> Run<'_, T> {
                     }
                     for block in 0..count {
                         // SAFETY: sums of this block's points; space for the lines.
-                        unsafe { self.finish(first + block, sums.add(block * number * SUMS), lines, column, columns) };
+                        unsafe {
+                            self.finish((first + block, lanes(first + block)), sums.add(block * number * SUMS), lines, column, columns)
+                        };
                     }
                 }
             });
         });
     }
 
-    /// Transforms a block's sums into outputs and stores them.
+    /// Transforms the sums of a block's lanes into outputs and stores them.
     ///
     /// # Safety
-    /// The sums of all points are valid, and `lines` has space for two lines of 64 outputs.
-    unsafe fn finish(&self, block: usize, sums: *const f32, lines: *mut f32, column: usize, columns: usize) {
+    /// The sums of all points are valid, and `lines` has space for a block's lines of outputs.
+    unsafe fn finish(
+        &self,
+        (block, (mut lane, end)): (usize, (usize, usize)),
+        sums: *const f32,
+        lines: *mut f32,
+        column: usize,
+        columns: usize,
+    ) {
         let (height, width) = self.shape.output;
-        let tiles = TILES.min(self.tiles - block * TILES);
-        let mut lane = 0;
-        while lane < tiles {
+        while lane < end {
             // A run of tiles in one line.
             let (image, line, across) = self.place(block * TILES + lane);
-            let run = (self.across - across).min(tiles - lane);
-            let (y, x) = (2 * line, 2 * across);
+            let run = (self.across - across).min(end - lane);
+            let side = self.basis.outputs();
+            let (y, x) = (side * line, side * across);
             // If a side is odd, the doubled image lacks its last line: see `outputs`.
             let (last_line, last_column) = (y + 1 == height, across + run == self.across && width % 2 == 1);
             // SAFETY: guaranteed by the caller.
@@ -237,12 +274,12 @@ impl<T: Element> Run<'_, T> {
                 for tile in 0..run {
                     let from = sums.add((lane + tile) * SUM_STRIDE);
                     let odd = (last_line, last_column && tile + 1 == run);
-                    (self.outputs)(self.basis, from, lines.add(2 * tile * SUM_STRIDE), columns, odd);
+                    (self.outputs)(self.basis, from, lines.add(side * tile * SUM_STRIDE), columns, odd);
                 }
-                let valid = (2 * run).min(width - x);
-                for below in 0..2.min(height - y) {
+                let valid = (side * run).min(width - x);
+                for below in 0..side.min(height - y) {
                     let row = (image * height + y + below) * width + x;
-                    let sums = lines.add(below * LINE_FLOATS);
+                    let sums = lines.add(below * line_floats(self.basis));
                     (self.epilogue)(&self.store, &Part { sums, row, valid, image, column, columns });
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cpu_kernels::{ChainShape, ConvShape, Element, Engine, Extras, Level, Link, Packed, conv_chain, conv2d, vec_of};
+use cpu_kernels::{ChainShape, ConvShape, Element, Engine, Extras, Images, Level, Link, Packed, conv_chain, conv2d, vec_of};
 use half::bf16;
 
 use crate::{cases, engines, reference::random};
@@ -27,6 +27,10 @@ fn bits<T: Element>(values: &[T]) -> Vec<u32> {
     values.iter().map(|value| value.widen().to_bits()).collect()
 }
 
+fn images(doubles: bool) -> Images {
+    if doubles { Images::Doubled } else { Images::Large }
+}
+
 /// Compares a chain of `inputs` channels with its convolutions.
 fn check<T: Element>(engine: &Engine, shape: ChainShape, inputs: usize, plans: &[Plan]) {
     let before = |index: usize| if index == 0 { inputs } else { plans[index - 1].outputs };
@@ -35,7 +39,7 @@ fn check<T: Element>(engine: &Engine, shape: ChainShape, inputs: usize, plans: &
             let (outputs, inputs) = (plan.outputs, before(index));
             // Small enough that sums stay finite, and large enough that no ReLU empties an activation.
             let weight: Vec<T> = random::<f32>(9 * outputs * inputs, index as u64).iter().map(|w| T::narrow(w * 0.1)).collect();
-            Packed::link::<T, T>(engine, &weight[..], outputs, inputs, shape.doubles && index == 0)
+            Packed::link::<T, T>(engine, &weight[..], outputs, inputs, images(shape.doubles && index == 0))
         })
         .collect();
     let biases: Vec<Vec<f32>> = plans.iter().map(|plan| random(plan.outputs, 20 + plan.outputs as u64)).collect();
@@ -117,7 +121,7 @@ fn threads_change_no_bit_of_a_chain() {
         let run = |threads: usize| {
             let engine = Engine::new(threads, level);
             let weight: Vec<bf16> = random(9 * 32 * 32, 1);
-            let weight = Packed::link::<bf16, bf16>(&engine, &weight[..], 32, 32, false);
+            let weight = Packed::link::<bf16, bf16>(&engine, &weight[..], 32, 32, Images::Large);
             let link = Link { weight: &weight, bias: None, adds: None, relu: true };
             let x: Vec<bf16> = random(90 * 40 * 32, 2);
             let shape = ChainShape { images: 1, input: (90, 40), doubles: false };
@@ -131,7 +135,7 @@ fn threads_change_no_bit_of_a_chain() {
 fn chains_that_do_not_fit_are_refused() {
     for engine in engines(1) {
         let weight = |outputs: usize, inputs: usize| {
-            Packed::link::<f32, f32>(&engine, &random::<f32>(9 * outputs * inputs, 1)[..], outputs, inputs, false)
+            Packed::link::<f32, f32>(&engine, &random::<f32>(9 * outputs * inputs, 1)[..], outputs, inputs, Images::Large)
         };
         let (same, more) = (weight(32, 32), weight(64, 32));
         let link = |weight| Link { weight, bias: None, adds: None, relu: false };
@@ -143,7 +147,7 @@ fn chains_that_do_not_fit_are_refused() {
             catch_unwind(AssertUnwindSafe(|| vec_of(pixels * outputs, |y| conv_chain(&engine, &x, shape, links, y)))).is_ok()
         };
         let adding = |weight, adds| Link { adds: Some(adds), ..link(weight) };
-        let doubling = Packed::link::<f32, f32>(&engine, &random::<f32>(9 * 32 * 32, 1)[..], 32, 32, true);
+        let doubling = Packed::link::<f32, f32>(&engine, &random::<f32>(9 * 32 * 32, 1)[..], 32, 32, Images::Doubled);
         assert!(runs(false, &[link(&same), adding(&same, 1)]) && runs(true, &[link(&doubling), adding(&same, 1)]));
         assert!(!runs(false, &[link(&same)]), "one link");
         assert!(!runs(false, &[link(&more), link(&same)]), "channels that do not follow one another");
@@ -157,7 +161,7 @@ fn chains_that_do_not_fit_are_refused() {
 #[test]
 fn a_chain_of_nothing_is_nothing() {
     for engine in engines(1) {
-        let weight = Packed::link::<f32, f32>(&engine, &random::<f32>(9 * 32 * 32, 1)[..], 32, 32, false);
+        let weight = Packed::link::<f32, f32>(&engine, &random::<f32>(9 * 32 * 32, 1)[..], 32, 32, Images::Large);
         let link = Link { weight: &weight, bias: None, adds: None, relu: false };
         let shape = ChainShape { images: 1, input: (0, 4), doubles: true };
         assert!(vec_of::<f32>(0, |y| conv_chain(&engine, &[], shape, &[link, link], y)).is_empty());

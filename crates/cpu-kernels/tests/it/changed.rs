@@ -1,6 +1,6 @@
 //! Weights that are changed while they are packed, against their definition.
 
-use cpu_kernels::{Change, Difference, Engine, Level, Packed, Stored, Weight};
+use cpu_kernels::{Change, Difference, Engine, Images, Level, Packed, Stored, Weight};
 use half::{bf16, f16};
 
 use crate::{
@@ -83,9 +83,9 @@ fn a_changed_weight_is_packed_as_its_sums_are() {
         let changes = numbers.changes();
         let weight = Weight { numbers: &base[..], changes: &changes };
         let sums = weight.changed(&engine, outputs);
-        for doubles in [false, true] {
-            let changed = Packed::conv3x3::<bf16, f32>(&engine, weight, outputs, inputs, doubles);
-            assert!(changed.unpacked() == Packed::conv3x3::<bf16, _>(&engine, &sums, outputs, inputs, doubles).unpacked());
+        for images in [Images::Small, Images::Large, Images::Doubled] {
+            let changed = Packed::conv3x3::<bf16, f32>(&engine, weight, outputs, inputs, images);
+            assert!(changed.unpacked() == Packed::conv3x3::<bf16, _>(&engine, &sums, outputs, inputs, images).unpacked());
         }
     }
 }

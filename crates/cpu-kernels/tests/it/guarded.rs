@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 
 use cpu_kernels::{
-    Activation, AttentionShape, Blend, ChainShape, Change, ConvShape, Difference, Element, Engine, Extras, Link, Norm, Packed,
+    Activation, AttentionShape, Blend, ChainShape, Change, ConvShape, Difference, Element, Engine, Extras, Images, Link, Norm, Packed,
     TemporalShape, Weight, activate, attention, conv_chain, conv2d, group_norm, layer_norm, layer_norm_shifted, temporal_attention,
 };
 use half::bf16;
@@ -100,6 +100,8 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
         if kernel == 3 {
             let winograd = Packed::winograd::<T, T>(engine, weight.slice(), outputs, inputs);
             conv2d(engine, x.slice(), &winograd, shape, extras, y.spare());
+            let winograd4 = Packed::winograd4::<T, T>(engine, weight.slice(), outputs, inputs);
+            conv2d(engine, x.slice(), &winograd4, shape, extras, y.spare());
             let doubling = Packed::doubling::<T, T>(engine, weight.slice(), outputs, inputs);
             let enlarged = (2 * height - 1, 2 * width);
             let residual = guard(2 * enlarged.0 * enlarged.1 * outputs, 7);
@@ -111,7 +113,10 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
     // A chain in one pass, if the level has one: whole planes of channels, and outputs that fill no column.
     for (doubles, height, width) in [(false, 7, 19), (true, 3, 2)] {
         let times = if doubles { 2 } else { 1 };
-        let weight = |outputs: usize, doubles: bool| Packed::link::<T, T>(engine, guard(outputs * 32 * 9, 1).slice(), outputs, 32, doubles);
+        let weight = |outputs: usize, doubles: bool| {
+            let images = if doubles { Images::Doubled } else { Images::Large };
+            Packed::link::<T, T>(engine, guard(outputs * 32 * 9, 1).slice(), outputs, 32, images)
+        };
         let (first, same, last) = (weight(32, doubles), weight(32, false), weight(5, false));
         let (x, bias) = (guard(2 * height * width * 32, 2), numbers(32, 4));
         let link = Link { weight: &first, bias: Some(bias.slice()), adds: None, relu: true };

@@ -16,6 +16,8 @@ use cpu_kernels::{Engine, Level};
 
 /// Relative to the result's norm: sums of some thousand products in a different order.
 pub(crate) const SINGLE: f64 = 2e-6;
+/// The same by F(4x4, 3x3), whose transforms subtract numbers that are several times larger than their differences.
+pub(crate) const WINOGRAD4: f64 = 4e-6;
 /// The same if operands are rounded to bfloat16 first: 8 bits of precision, on both sides and in the result.
 pub(crate) const HALF: f64 = 6e-3;
 

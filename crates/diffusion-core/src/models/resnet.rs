@@ -19,8 +19,8 @@ pub(super) struct ResnetParams {
     pub(super) eps: f64,
     /// Divisor of the block's result (mid_block_scale_factor).
     pub(super) output_scale: f64,
-    /// See [`Conv2dParams::compact`].
-    pub(super) compact: bool,
+    /// Of both convolutions.
+    pub(super) conv: Conv2dParams,
 }
 
 /// norm, silu, conv, + time embedding, norm, silu, conv, + shortcut.
@@ -37,8 +37,7 @@ pub(super) struct ResnetBlock2d {
 
 impl ResnetBlock2d {
     pub(super) fn load(weights: &ComponentWeights, params: ResnetParams) -> Result<Self> {
-        let ResnetParams { inputs, outputs, time_channels, groups, eps, output_scale, compact } = params;
-        let conv = Conv2dParams { compact, ..Conv2dParams::same(3) };
+        let ResnetParams { inputs, outputs, time_channels, groups, eps, output_scale, conv } = params;
         let time_emb_proj =
             time_channels.map(|channels| Linear::load(&weights.pp("time_emb_proj"), channels, outputs, true)).transpose()?;
         let shortcut = (inputs != outputs).then(|| Conv2d::load(&weights.pp("conv_shortcut"), inputs, outputs, Conv2dParams::same(1)));

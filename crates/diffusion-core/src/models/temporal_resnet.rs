@@ -12,7 +12,7 @@ use candle_core::Tensor;
 use super::resnet::{ResnetBlock2d, ResnetParams};
 use crate::{
     Result,
-    ops::{ConvExtras, GroupNorm, Linear, Nhwc, TemporalConv, repeat_images},
+    ops::{Conv2dParams, ConvExtras, GroupNorm, Linear, Nhwc, TemporalConv, repeat_images},
     weights::ComponentWeights,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct SpatioTemporalResParams {
     pub(super) groups: usize,
     pub(super) spatial_eps: f64,
     pub(super) temporal_eps: f64,
+    /// Of both convolutions of each frame.
+    pub(super) conv: Conv2dParams,
     /// The block whose share of the blend is sigmoid(mix_factor).
     pub(super) mix: Mix,
 }
@@ -95,8 +97,8 @@ pub(super) struct SpatioTemporalResBlock {
 
 impl SpatioTemporalResBlock {
     pub(super) fn load(weights: &ComponentWeights, params: SpatioTemporalResParams) -> Result<Self> {
-        let SpatioTemporalResParams { inputs, outputs, time_channels, groups, spatial_eps, mix, .. } = params;
-        let spatial = ResnetParams { inputs, outputs, time_channels, groups, eps: spatial_eps, output_scale: 1.0, compact: false };
+        let SpatioTemporalResParams { inputs, outputs, time_channels, groups, spatial_eps, conv, mix, .. } = params;
+        let spatial = ResnetParams { inputs, outputs, time_channels, groups, eps: spatial_eps, output_scale: 1.0, conv };
         let share = temporal_share(&weights.pp("time_mixer"), mix)?;
         Ok(Self {
             spatial: ResnetBlock2d::load(&weights.pp("spatial_res_block"), spatial)?,

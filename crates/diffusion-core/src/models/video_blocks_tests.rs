@@ -10,7 +10,11 @@ use super::{
     temporal_resnet::{Mix, SpatioTemporalResBlock, SpatioTemporalResParams},
     temporal_transformer::{ContextReader, SpatioTemporalTransformerParams, TransformerSpatioTemporal},
 };
-use crate::{golden_weights::GoldenWeights, ops::Nhwc, weights::Component};
+use crate::{
+    golden_weights::GoldenWeights,
+    ops::{Conv2dParams, Nhwc},
+    weights::Component,
+};
 
 /// Relative to the expected tensor's norm, as for whole models: sums are in a different order.
 const SINGLE: f64 = 1e-5;
@@ -60,7 +64,8 @@ fn resnet(name: &str, inputs: usize, outputs: usize, eps: (f64, f64), mix: Mix) 
         let case = case(name);
         let time = case.input("time", dtype).map(|time| activate_time(&time).unwrap());
         let time_channels = time.as_ref().map(|time| time.dim(1).unwrap());
-        let params = SpatioTemporalResParams { inputs, outputs, time_channels, groups: 32, spatial_eps: eps.0, temporal_eps: eps.1, mix };
+        let (groups, conv) = (32, Conv2dParams::same(3));
+        let params = SpatioTemporalResParams { inputs, outputs, time_channels, groups, spatial_eps: eps.0, temporal_eps: eps.1, conv, mix };
         let block = SpatioTemporalResBlock::load(&case.weights.cursor(Component::Unet, dtype), params).unwrap();
         assert_eq!(case.weights.unread(), Vec::<String>::new());
         case.check(name, &block.forward(&case.image(dtype), time.as_ref(), case.frames).unwrap(), dtype);

@@ -4,15 +4,21 @@
 //! A 1x1 convolution is a matrix product. This module does not depend on models. Follows torch.nn.Conv2d and
 //! torch.nn.functional.interpolate(mode="nearest").
 
-use candle_core::{D, Tensor};
-use cpu_kernels::{PART_CHANNELS, Packed};
+use candle_core::{D, DType, Tensor};
+use cpu_kernels::{Images, PART_CHANNELS, Packed};
 
 use super::{
     Nhwc, cpu, execution,
     matrix::{Matrix, Use},
-    portable,
+    memory, portable,
 };
 use crate::{Error, Result, weights::ComponentWeights};
+
+/// Whether the CPU's kernels round the points of a transformed 3x3 kernel to this precision, which costs some of the result's.
+pub fn rounds_points(dtype: DType) -> bool {
+    let (bytes, transforms) = memory::packing(dtype);
+    transforms && bytes == 2
+}
 
 /// A convolution's geometry; these models have no grouped convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub struct Conv2dParams {
     /// Whether a 3x3 kernel that does not double is kept as it is on the CPU: 9/16 of the memory of its fastest form, some twice the time, and
     /// in bf16 a third of its rounding.
     pub compact: bool,
+    /// Whether its images are usually smaller than 8 pixels on a side: on the CPU another method is then the fastest.
+    pub small: bool,
     /// Whether it usually runs in one pass with the convolutions behind it (see [`super::conv_chain()`]).
     pub chained: bool,
 }
@@ -43,7 +51,7 @@ impl Conv2dParams {
     /// A kernel of odd (height, width) that keeps the image's size.
     pub fn same_of(kernel: (usize, usize)) -> Self {
         let pad = (kernel.0.saturating_sub(1) / 2, kernel.1.saturating_sub(1) / 2);
-        Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false, compact: false, chained: false }
+        Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false, compact: false, small: false, chained: false }
     }
 
     /// A 3x3 kernel on an enlarged image, as in diffusers' Upsample2D.
@@ -61,6 +69,7 @@ impl Conv2dParams {
             pad_after: (after, after),
             doubles: false,
             compact: false,
+            small: false,
             chained: false,
         }
     }
@@ -78,8 +87,13 @@ impl Conv2dParams {
     /// What a weight is packed for.
     fn layer(&self) -> Use {
         let is_usual = (self.kernel, self.stride, self.pad_before, self.pad_after) == ((3, 3), 1, (1, 1), (1, 1));
-        let &Self { doubles, compact, chained, .. } = self;
-        if is_usual && (doubles || !compact) { Use::Conv3x3 { doubles, chained } } else { Use::Plain }
+        let &Self { doubles, compact, small, chained, .. } = self;
+        let images = match (doubles, small) {
+            (true, _) => Images::Doubled,
+            (false, true) => Images::Small,
+            (false, false) => Images::Large,
+        };
+        if is_usual && (doubles || !compact) { Use::Conv3x3 { images, chained } } else { Use::Plain }
     }
 
     /// The same in a chain.

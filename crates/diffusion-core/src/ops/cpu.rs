@@ -59,8 +59,8 @@ fn pack_for<T: Element, W: Stored>(weight: Weight<'_, W>, (outputs, inputs, taps
     match layer {
         Use::Plain => Packed::new::<T, W>(engine(), weight, outputs, inputs, taps),
         Use::Gated => Packed::gated::<T, W>(engine(), weight, outputs, inputs),
-        Use::Conv3x3 { doubles, chained: false } => Packed::conv3x3::<T, W>(engine(), weight, outputs, inputs, doubles),
-        Use::Conv3x3 { doubles, chained: true } => Packed::link::<T, W>(engine(), weight, outputs, inputs, doubles),
+        Use::Conv3x3 { images, chained: false } => Packed::conv3x3::<T, W>(engine(), weight, outputs, inputs, images),
+        Use::Conv3x3 { images, chained: true } => Packed::link::<T, W>(engine(), weight, outputs, inputs, images),
     }
 }
 

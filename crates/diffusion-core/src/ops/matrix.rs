@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use cpu_kernels::Packed;
+use cpu_kernels::{Images, Packed};
 
 use super::{cpu, execution};
 use crate::{
@@ -42,8 +42,8 @@ pub(super) enum Use {
     Gated,
     /// A 3x3 convolution with stride 1 and padding 1.
     Conv3x3 {
-        /// Whether its images are first enlarged to twice their size, or a line or column less.
-        doubles: bool,
+        /// What its images usually are.
+        images: Images,
         /// Whether it usually runs in one pass with the convolutions behind it.
         chained: bool,
     },

@@ -4,12 +4,9 @@
 //! weight, the larger size counts.
 
 use candle_core::DType;
-use cpu_kernels::{Level, engine};
+use cpu_kernels::{Level, Packed, engine};
 
 use super::portable::SCRATCH_BYTES;
-
-/// With fewer channels than this on either side, the CPU's kernels do not transform a 3x3 kernel.
-const FEW_CHANNELS: usize = 32;
 
 /// Bytes that a portable layer's own tensors take for each element of the largest tensor: a group norm holds five copies in f32 and its
 /// result.
@@ -24,9 +21,10 @@ pub fn weight_bytes(shape: &[usize], dtype: DType, on_cpu: bool) -> u64 {
     let (true, [outputs, inputs, taps @ ..]) = (on_cpu, shape) else {
         return elements.saturating_mul(dtype.size_in_bytes() as u64);
     };
-    let (bytes, transforms) = packing(dtype);
-    let transformed = transforms && taps == [3, 3] && *outputs.min(inputs) >= FEW_CHANNELS;
-    if transformed { elements.saturating_mul(bytes).saturating_mul(16) / 9 } else { elements.saturating_mul(bytes) }
+    let (bytes, _) = packing(dtype);
+    let packed = elements.saturating_mul(bytes);
+    let points = if taps == [3, 3] { Packed::most_points(engine().level(), bytes == 2, *outputs, *inputs) } else { 9 };
+    if points == 9 { packed } else { packed.saturating_mul(points as u64) / 9 }
 }
 
 /// Bytes that [`weight_bytes`] counts too many for 3x3 kernels of so many elements in all if they are kept compact.
@@ -35,18 +33,12 @@ pub fn compact_saving(elements: usize, dtype: DType, on_cpu: bool) -> u64 {
     if on_cpu && transforms { (elements as u64).saturating_mul(bytes).saturating_mul(7) / 9 } else { 0 }
 }
 
-/// The bytes of a packed element, and whether 3x3 kernels are stored as the 16 points of a tile, which tile registers do not.
-fn packing(dtype: DType) -> (u64, bool) {
+/// The bytes of a packed element, and whether 3x3 kernels are stored as the points of a tile, which tile registers do not.
+pub(super) fn packing(dtype: DType) -> (u64, bool) {
     // The kernels multiply in bf16 if the processor supports it, and otherwise in f32, whatever the activations' precision.
     let level = engine().level();
     let is_bf16 = dtype == DType::BF16 && level.has_bf16();
     (if is_bf16 { 2 } else { 4 }, !(is_bf16 && level == Level::Amx))
-}
-
-/// Whether the CPU's kernels round the points of a transformed 3x3 kernel to this precision, which costs some of the result's.
-pub fn rounds_points(dtype: DType) -> bool {
-    let (bytes, transforms) = packing(dtype);
-    transforms && bytes == 2
 }
 
 /// Bytes of a call's activations, given the peak of elements held at a time and the largest tensor.
@@ -70,9 +62,10 @@ mod tests {
         assert_eq!(weight_bytes(&[320], DType::F32, true), 4 * 320);
         assert_eq!(weight_bytes(&[320, 640], DType::F32, true), 4 * 320 * 640);
         assert_eq!(weight_bytes(&[320, 640], DType::F16, true), 4 * 320 * 640);
-        assert_eq!(weight_bytes(&[320, 640, 3, 3], DType::F32, true), 4 * 320 * 640 * 16);
+        assert_eq!(weight_bytes(&[320, 640, 3, 3], DType::F32, true), 4 * 320 * 640 * 36);
+        assert_eq!(weight_bytes(&[1280, 640, 3, 3], DType::F32, true), 4 * 1280 * 640 * 16);
         assert_eq!(weight_bytes(&[320, 4, 3, 3], DType::F32, true), 4 * 320 * 4 * 9);
-        assert_eq!(compact_saving(320 * 640 * 9, DType::F32, true), 4 * 320 * 640 * (16 - 9));
+        assert_eq!(compact_saving(1280 * 640 * 9, DType::F32, true), 4 * 1280 * 640 * (16 - 9));
         assert_eq!(compact_saving(320 * 640 * 9, DType::F32, false), 0);
         assert_eq!(weight_bytes(&[320, 640, 3, 1, 1], DType::F32, true), 4 * 320 * 640 * 3);
         assert_eq!(weight_bytes(&[usize::MAX, usize::MAX, 3, 3], DType::F32, true), u64::MAX / 9);

@@ -29,7 +29,7 @@ mod temporal_conv;
 pub use activation::{Activation, silu};
 pub use attention::{AttentionParams, attention, biased_attention};
 pub use conv_chain::{ChainLink, conv_chain};
-pub use conv2d::{Conv2d, Conv2dParams, ConvExtras};
+pub use conv2d::{Conv2d, Conv2dParams, ConvExtras, rounds_points};
 pub(crate) use elements::Elements;
 pub use geglu::Geglu;
 pub use group_norm::GroupNorm;

@@ -74,18 +74,18 @@ pub(super) struct Coder(Vec<Layer>);
 impl Coder {
     /// `is_temporal`: residual blocks also work over the frames of a clip.
     pub(super) fn load(weights: &ComponentWeights, layers: Layers, groups: usize, is_temporal: bool) -> Result<Self> {
-        let time_channels = None;
+        let (time_channels, conv) = (None, Conv2dParams::same(3));
         let load = |(name, shape)| -> Result<Layer> {
             let weights = weights.pp(name);
             Ok(match shape {
                 LayerShape::Conv { inputs, outputs } => Layer::Conv(Conv2d::load(&weights, inputs, outputs, Conv2dParams::same(3))?),
                 LayerShape::Resnet { inputs, outputs } if is_temporal => {
                     let (spatial_eps, temporal_eps, mix) = (EPS, TEMPORAL_EPS, Mix::Temporal);
-                    let params = SpatioTemporalResParams { inputs, outputs, time_channels, groups, spatial_eps, temporal_eps, mix };
+                    let params = SpatioTemporalResParams { inputs, outputs, time_channels, groups, spatial_eps, temporal_eps, conv, mix };
                     Layer::ClipResnet(Box::new(SpatioTemporalResBlock::load(&weights, params)?))
                 }
                 LayerShape::Resnet { inputs, outputs } => {
-                    let params = ResnetParams { inputs, outputs, time_channels, groups, eps: EPS, output_scale: 1.0, compact: false };
+                    let params = ResnetParams { inputs, outputs, time_channels, groups, eps: EPS, output_scale: 1.0, conv };
                     Layer::Resnet(Box::new(ResnetBlock2d::load(&weights, params)?))
                 }
                 LayerShape::Attention(channels) => Layer::Attention(Box::new(PixelAttention::load(&weights, channels, groups)?)),

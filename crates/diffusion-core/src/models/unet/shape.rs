@@ -5,6 +5,7 @@
 use crate::{
     Result,
     models::{config_reader::ConfigReader, embeddings::Sinusoids},
+    ops::Conv2dParams,
 };
 
 /// One resolution of a UNet, from the finest.
@@ -29,6 +30,8 @@ pub struct UNetLevel {
     pub cross_attention_dim: usize,
     /// Whether the first attention of each transformer block is a cross-attention to the text too.
     pub only_cross_attention: bool,
+    /// Whether the level's images are less than 8 pixels on a side at the size that the model was trained on.
+    pub small: bool,
 }
 
 /// The names of block types in a file, and whether each one has transformers.
@@ -47,8 +50,22 @@ impl UNetLevel {
         self.transformer_layers.iter().chain(&self.up_transformer_layers).any(|layers| *layers >= MANY_TRANSFORMERS)
     }
 
+    /// The 3x3 convolutions of the level's residual blocks.
+    pub(in crate::models) fn conv3x3(&self) -> Conv2dParams {
+        Conv2dParams { compact: self.is_compact(), small: self.small, ..Conv2dParams::same(3) }
+    }
+
+    /// Marks the levels that are [small](Self::small) for latents of this (height, width).
+    pub(in crate::models) fn mark_small(levels: &mut [Self], sample_size: Option<(usize, usize)>) {
+        let Some((height, width)) = sample_size else { return };
+        let side = height.min(width);
+        for (index, level) in levels.iter_mut().enumerate() {
+            level.small = u32::try_from(index).ok().and_then(|halvings| side.checked_shr(halvings)).unwrap_or(0) < SMALL;
+        }
+    }
+
     /// Reads all resolutions; without types of up blocks there are none with attentions. `heads` reads the number of heads at each of the given number of levels, `transformers` the transformer blocks
-    /// of levels with these numbers of residual blocks; no level is `only_cross_attention`.
+    /// of levels with these numbers of residual blocks; no level is `only_cross_attention` or `small`.
     pub(in crate::models) fn read(
         reader: &ConfigReader<'_>,
         (down_types, up_types): (BlockTypes, Option<BlockTypes>),
@@ -84,6 +101,7 @@ impl UNetLevel {
             up_transformer_layers,
             cross_attention_dim,
             only_cross_attention: false,
+            small: false,
         };
         Ok(blocks.zip(attentions).map(level).collect())
     }
@@ -106,6 +124,9 @@ impl UNetLevel {
         Ok(())
     }
 }
+
+/// Sides below this are small.
+const SMALL: usize = 8;
 
 /// The skeleton of a UNet.
 #[derive(Clone, Copy, Debug)]

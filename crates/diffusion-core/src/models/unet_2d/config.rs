@@ -79,7 +79,9 @@ impl UNet2dConfig {
         let reader = ConfigReader::new(FILE, json)?;
         refuse_unimplemented(&reader)?;
         let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
-        let levels = levels(&reader, Some(up_types))?;
+        let sample_size = reader.optional_extent("sample_size")?;
+        let mut levels = levels(&reader, Some(up_types))?;
+        UNetLevel::mark_small(&mut levels, sample_size);
         let first = levels.first().map_or(0, |level| level.channels);
         let mid_types = [("UNetMidBlock2DCrossAttn", true), ("UNetMidBlock2D", false)];
         let mid_block = reader.optional_choice("mid_block_type", Some(true), &mid_types)?;
@@ -87,7 +89,7 @@ impl UNet2dConfig {
         // These fields are not validated if no layer uses them.
         reader.harmless(&["mid_block_scale_factor", "downsample_padding"]);
         let config = Self {
-            sample_size: reader.optional_extent("sample_size")?,
+            sample_size,
             in_channels: reader.size("in_channels", 4)?,
             out_channels: reader.size("out_channels", 4)?,
             has_mid_block,

@@ -52,7 +52,7 @@ impl UNetFamily for UNet2dConfig {
             groups: self.norm_num_groups,
             eps: self.norm_eps,
             output_scale: if site.stage == Stage::Middle { self.mid_block_scale_factor } else { 1.0 },
-            compact: site.level.is_compact(),
+            conv: site.level.conv3x3(),
         };
         ResnetBlock2d::load(weights, params)
     }

@@ -52,9 +52,11 @@ impl UNetSpatioTemporalConfig {
     /// [`Self::from_json`], with the fields that the class ignores.
     pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
-        let levels = levels(&reader)?;
+        let sample_size = reader.optional_extent("sample_size")?;
+        let mut levels = levels(&reader)?;
+        UNetLevel::mark_small(&mut levels, sample_size);
         let config = Self {
-            sample_size: reader.optional_extent("sample_size")?,
+            sample_size,
             in_channels: reader.size("in_channels", 8)?,
             out_channels: reader.size("out_channels", 4)?,
             num_frames: reader.size_or_default("num_frames")?.unwrap_or(25),

@@ -66,6 +66,7 @@ impl UNetFamily for UNetSpatioTemporalConfig {
             groups: GROUPS,
             spatial_eps: eps,
             temporal_eps: eps,
+            conv: site.level.conv3x3(),
             mix: Mix::Spatial,
         };
         SpatioTemporalResBlock::load(weights, params)

@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 use super::{BetweenBlocks, same};
 use crate::{
     Result,
-    ops::{Conv2d, Conv2dParams, ConvExtras, Nhwc, memory::rounds_points},
+    ops::{Conv2d, Conv2dParams, ConvExtras, Nhwc, rounds_points},
     weights::ComponentWeights,
 };
 
