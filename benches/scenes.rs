@@ -1,8 +1,8 @@
 //! The cost of editing one scene of twelve: a video made from nothing, the same with another prompt for one scene, and the same again.
 //!
-//! `cargo bench -p benches --bench scenes [-- [SIDE] [ROUNDS]]`. The model is nano-sd as its README says it is used: 25 steps at guidance
-//! 7.5, images of 128x128. SIDE is the video's side in pixels (128): twelve scenes of three seconds at 24 frames a second, with crossfades of
-//! half a second. Times are those of held jobs, from their submission to the MP4 file, encoding included; a round has a folder of its own.
+//! `cargo bench -p benches --bench scenes [-- [SIDE] [ROUNDS] [MODEL]]`. The model is nano-sd as its README says it is used: 25 steps at
+//! guidance 7.5, images of 128x128; or MODEL, a named architecture with random weights, such as tiny-sd. SIDE is the video's side in pixels
+//! (128): twelve scenes of three seconds at 24 frames a second, with crossfades of half a second. Times are those of held jobs, from their submission to the MP4 file, encoding included; a round has a folder of its own.
 //! "full" is the edited video without kept parts, and its bytes must be those of "edited". Results of one machine are in `results/`.
 #![expect(clippy::print_stdout, reason = "a bench prints its measurements")]
 
@@ -19,6 +19,7 @@ use cpu_kernels::{Level, Priority};
 use diffusion_core::{
     pipelines::{nano_sd, nano_svd},
     policy::{DeviceChoice, ExecutionPolicy, Precision},
+    weights::{RandomWeights, WeightSource},
 };
 use generation::{
     JobOutput, Limits, LoadedModel, LocalBackend, LocalSettings,
@@ -55,10 +56,11 @@ fn main() -> Result<()> {
     let side: u32 = values.next().map_or(Ok(128), |text| text.parse()).context("SIDE is a number of pixels")?;
     let rounds: usize = values.next().map_or(Ok(5), |text| text.parse()).context("ROUNDS is a number")?;
     ensure!(rounds > 0, "ROUNDS is at least 1");
+    let model = values.next();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     cpu_kernels::configure(threads, Level::detect(), Priority::Usual);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(measure(side, rounds, threads))
+    runtime.block_on(measure(side, rounds, threads, model))
 }
 
 fn spec(side: u32, edited: bool) -> Result<ScenesSpec> {
@@ -76,14 +78,20 @@ fn spec(side: u32, edited: bool) -> Result<ScenesSpec> {
     request.validate(&Limits::default()).map_err(|faults| anyhow!("{faults:?}"))
 }
 
-async fn measure(side: u32, rounds: usize, threads: usize) -> Result<()> {
+async fn measure(side: u32, rounds: usize, threads: usize, model: Option<String>) -> Result<()> {
     let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
     let precision = policy.unet.as_str();
-    let local =
-        LocalBackend::start(LocalSettings::new(Instant::now), move || LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None))?;
+    let name = model.clone().unwrap_or_else(|| "nano-sd".to_owned());
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), move || {
+        let source: Box<dyn WeightSource> = match &model {
+            None => Box::new(nano_sd()),
+            Some(architecture) => Box::new(RandomWeights::new(architecture, 1)?),
+        };
+        LoadedModel::load(source.as_ref(), &policy, Box::new(nano_svd()), None)
+    })?;
     local.loaded().await.map_err(|reason| anyhow!(reason))?;
     let (base, edited) = (spec(side, false)?, spec(side, true)?);
-    println!("nano-sd in {precision} on {threads} threads: 12 scenes, {} frames of {side}x{side}", base.timeline().frames());
+    println!("{name} in {precision} on {threads} threads: 12 scenes, {} frames of {side}x{side}", base.timeline().frames());
     // Warms up.
     let warm = tempfile::tempdir()?;
     video(&jobs(warm.path(), &local, 0).await?, warm.path(), &base).await?;

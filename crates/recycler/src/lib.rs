@@ -60,6 +60,8 @@ struct Blocks {
     /// Blocks allocated so far, and the number of them at the last [`CachingAllocator::trim_if_idle`].
     allocated: u64,
     seen: u64,
+    /// The number of them at the last [`CachingAllocator::trim`].
+    trimmed: u64,
 }
 
 // SAFETY: the range belongs to no thread.
@@ -68,11 +70,6 @@ unsafe impl Send for Blocks {}
 impl Blocks {
     fn reserve(&mut self) {
         self.reserve_attempted = true;
-        #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
-        // SAFETY: sets a number of the system's allocator, in which no call of this thread is.
-        unsafe {
-            libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BY_SYSTEM);
-        }
         #[cfg(target_os = "linux")]
         for bytes in RESERVED {
             // SAFETY: new addresses without memory; the result is checked. The advice does not change their contents.
@@ -83,6 +80,9 @@ impl Blocks {
                 if range != libc::MAP_FAILED {
                     #[cfg(not(miri))]
                     libc::madvise(range, bytes, libc::MADV_HUGEPAGE);
+                    // Only with a range: this also stops the system's allocator from learning to reuse large blocks. It is in no call of this thread.
+                    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+                    libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BY_SYSTEM);
                     // The system aligns to a page, which is smaller than the blocks' alignment.
                     let before = range.addr().next_multiple_of(UNIT) - range.addr();
                     (self.base, self.units) = (range.cast::<u8>().add(before), (bytes - before) / UNIT);
@@ -204,6 +204,15 @@ impl Blocks {
     }
 }
 
+/// Gives back free pages of the system's allocator, which walks through all it has: not for every tick of an idle program.
+fn trim_system() {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    // SAFETY: no call of the system's allocator is open in this thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// The allocator: `#[global_allocator] static ALLOCATOR: CachingAllocator = CachingAllocator::new();`
 pub struct CachingAllocator(Mutex<Blocks>);
 
@@ -233,6 +242,7 @@ impl CachingAllocator {
             held: 0,
             allocated: 0,
             seen: 0,
+            trimmed: 0,
         };
         Self(Mutex::new(blocks))
     }
@@ -242,19 +252,21 @@ impl CachingAllocator {
         self.blocks().held * UNIT
     }
 
-    /// Returns the kept memory to the system, and what the system's own allocator keeps of small blocks: for a program that has nothing to do for a while.
+    /// Returns the kept memory to the system, also what the system's own allocator keeps of small blocks: for an idle program.
     pub fn trim(&self) {
-        let mut blocks = self.blocks();
-        for index in 0..blocks.count {
-            if blocks.gaps[index].held > 0 {
-                blocks.release(index);
+        let was_busy = {
+            let mut blocks = self.blocks();
+            let was_busy = blocks.held > 0 || blocks.trimmed != blocks.allocated;
+            blocks.trimmed = blocks.allocated;
+            for index in 0..blocks.count {
+                if blocks.gaps[index].held > 0 {
+                    blocks.release(index);
+                }
             }
-        }
-        drop(blocks);
-        #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
-        // SAFETY: gives back free pages of the system's allocator, in which no call of this thread is.
-        unsafe {
-            libc::malloc_trim(0);
+            was_busy
+        };
+        if was_busy {
+            trim_system();
         }
     }
 

@@ -1,8 +1,8 @@
 //! Group and layer normalisation of channels-last activations, with a SiLU that follows fused into the same pass.
 //!
 //! Group norm reads twice and writes once. Statistics are summed in f32 within short runs of rows and in f64 across them. They are taken of
-//! the distance from the first pixel's mean, so that a mean far from zero costs no digits. Tasks are strips of a fixed number of elements,
-//! so results do not depend on the number of threads.
+//! the distance from the first pixel's mean, so that a mean far from zero costs no digits. Tasks are strips whose number of elements
+//! depends on the image's size alone, so results depend neither on the number of threads nor on other images.
 
 use std::{
     mem::MaybeUninit,

@@ -1,6 +1,5 @@
 //! A change of basis for 3x3 kernels; [`crate::winograd`] multiplies in it.
 
-use super::shape::Images;
 use crate::runtime::Level;
 
 /// With fewer channels than this on either side, transforming to points costs more than a basis saves.
@@ -16,6 +15,17 @@ pub(crate) const MOST_POINTS: usize = MOST_SIDE * MOST_SIDE;
 /// the transforms is then exact in f32, and rounding costs half of what the usual 1 and 2 cost (the crate's README has the figures).
 pub(crate) const NEAR: f32 = 0.75;
 pub(crate) const FAR: f32 = 1.5;
+
+/// The images that a 3x3 convolution usually gets: they decide by which method it is the fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Less than 8 pixels on a side.
+    Small,
+    /// All others.
+    Large,
+    /// Enlarged by nearest neighbour before the convolution, always, to twice their size or a line or column less.
+    Doubled,
+}
 
 /// The bases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

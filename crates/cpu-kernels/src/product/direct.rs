@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     elementwise::Element,
-    runtime::{Engine, Level, SendPtr, TASKS, scratch, share, volume},
+    runtime::{Engine, Level, SendPtr, TASKS, scratch, share},
 };
 
 /// Output pixels of a task: enough that a column's weights are reused often once they are in the L2 cache.
@@ -214,7 +214,10 @@ impl<T: Element> Product<'_, T> {
             });
             return;
         }
-        // Small images with many weights: all pieces are copied first, and each task takes some columns for all of them.
+        // Small images with many weights: all pieces are copied first, and each task takes some columns for all of them, or for some if columns
+        // are few.
+        let groups = TASKS.min(self.pairs());
+        let parts = TASKS.div_ceil(groups).min(pieces.len());
         scratch::with(3, pieces.len().saturating_mul(layout.copy_bytes), |copies| {
             let copies = SendPtr(copies);
             let copy_of = |index: usize| {
@@ -225,10 +228,11 @@ impl<T: Element> Product<'_, T> {
                 // SAFETY: each copy belongs to one task and has the layout's size.
                 unsafe { self.fill(pieces[index], &layout, copy_of(index)) }
             });
-            engine.pool().run(groups, |group| {
+            engine.pool().run(groups * parts, |task| {
+                let (part, group) = (task / groups, task % groups);
                 let mut tiles = Vec::new();
-                for (index, piece) in pieces.iter().enumerate() {
-                    self.tiles(*piece, &layout, copy_of(index), &mut tiles);
+                for index in part * pieces.len() / parts..(part + 1) * pieces.len() / parts {
+                    self.tiles(pieces[index], &layout, copy_of(index), &mut tiles);
                 }
                 let (from, to) = self.group(group, groups);
                 self.multiply(&tiles, row_stride, &steps, from, to);
@@ -240,13 +244,18 @@ impl<T: Element> Product<'_, T> {
     fn column_groups(&self, parts: usize) -> usize {
         let (height, width) = self.shape.output;
         let weights = self.weight.columns() * self.weight.column_bytes() / size_of::<f32>();
-        let products = volume([self.shape.images, height, width, weights]);
-        if parts >= TASKS || products < FEW_PRODUCTS { 1 } else { TASKS.div_ceil(parts).min(self.weight.columns().div_ceil(2)) }
+        let products = [self.shape.images, height, width, weights].into_iter().fold(1, usize::saturating_mul);
+        if parts >= TASKS || products < FEW_PRODUCTS { 1 } else { TASKS.div_ceil(parts).min(self.pairs()) }
+    }
+
+    /// Pairs of columns; the last may be one column.
+    fn pairs(&self) -> usize {
+        self.weight.columns().div_ceil(2)
     }
 
     /// The columns of a group; pairs stay together.
     fn group(&self, group: usize, groups: usize) -> (usize, usize) {
-        let pairs = self.weight.columns().div_ceil(2);
+        let pairs = self.pairs();
         let start = |group: usize| 2 * (group * pairs / groups);
         (start(group), start(group + 1).min(self.weight.columns()))
     }

@@ -180,11 +180,12 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub(super) unsafe fn rounding<T: Element>(store: &Store<'_, T>, part: &Part) {
-        let whole = part.columns == 2 && store.width - part.column * COLUMN >= 2 * COLUMN;
         let plain = !store.gated && !store.relu && store.blend.is_none();
+        // A gated layer has more columns than outputs.
+        let whole = plain && part.columns == 2 && store.width - part.column * COLUMN >= 2 * COLUMN;
         // SAFETY: guaranteed by the caller.
         unsafe {
-            if T::HALF && whole && plain {
+            if T::HALF && whole {
                 return pairs(store, part);
             }
             rows(store, part, |to, value, mask| store_rounding(to, value, mask))

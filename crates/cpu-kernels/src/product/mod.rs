@@ -13,15 +13,16 @@ mod pack;
 mod peak;
 mod shape;
 
+pub use self::{
+    basis::Images,
+    changed::{Change, Difference, Weight},
+    pack::Packed,
+    peak::peak,
+    shape::{Blend, Channels, ConvShape, Extras, Link, PART_CHANNELS},
+};
 pub(crate) use self::{
     basis::{Basis, FAR, MOST_POINTS, MOST_SIDE, NEAR},
     epilogue::Store,
     pack::{COLUMN, STEP_BYTES, TILE_BYTES},
     shape::GROUP_STEPS,
-};
-pub use self::{
-    changed::{Change, Difference, Weight},
-    pack::Packed,
-    peak::peak,
-    shape::{Blend, Channels, ConvShape, Extras, Images, Link, PART_CHANNELS},
 };

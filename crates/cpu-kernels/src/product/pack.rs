@@ -12,8 +12,7 @@ use half::bf16;
 
 use super::{
     Weight,
-    basis::{Basis, MOST_POINTS},
-    shape::Images,
+    basis::{Basis, Images, MOST_POINTS},
 };
 #[cfg(target_arch = "x86_64")]
 use crate::elementwise::vector::avx512;

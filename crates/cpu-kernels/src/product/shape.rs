@@ -83,17 +83,6 @@ impl ConvShape {
     }
 }
 
-/// The images that a 3x3 convolution usually gets: they decide by which method it is the fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Images {
-    /// Less than 8 pixels on a side.
-    Small,
-    /// All others.
-    Large,
-    /// Enlarged by nearest neighbour before the convolution, always, to twice their size or a line or column less.
-    Doubled,
-}
-
 /// A 3x3 convolution of a chain, with stride 1 and padding 1, and its epilogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {

@@ -66,7 +66,8 @@ impl Job {
     fn work_on(&self, part: &Part) {
         // SAFETY: `run` does not return, so the closure lives, until every thread that entered the job has left it.
         let task = unsafe { &*self.task };
-        loop {
+        // Looked at first: with many threads, each would otherwise write to every part.
+        while part.next.load(Ordering::Relaxed) < part.end {
             let index = part.next.fetch_add(1, Ordering::Relaxed);
             if index >= part.end {
                 return;
@@ -223,7 +224,9 @@ impl Pool {
         // SAFETY: only the lifetime changes; this function returns after the last use, as the wait below ensures.
         let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
         let threads = self.threads();
-        let part = |index: usize| Part { next: AtomicUsize::new(index * count / threads), end: (index + 1) * count / threads };
+        // Of few tasks the caller has the most: it is awake.
+        let from = |index: usize| (index * count).div_ceil(threads);
+        let part = |index: usize| Part { next: AtomicUsize::new(from(index)), end: from(index + 1) };
         let job = Arc::new(Job { task, parts: (0..threads).map(part).collect(), panic: Mutex::new(None) });
         let asleep = {
             let mut board = self.shared.board();

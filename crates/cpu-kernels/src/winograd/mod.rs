@@ -1,11 +1,11 @@
 //! 3x3 convolutions with fewer products than their definition has, by a change of basis of small tiles.
 //!
-//! Winograd's F(2x2, 3x3) computes 2x2 outputs from 4x4 pixels with 16 products a channel instead of 36. An image that is first doubled by
-//! nearest neighbour needs only 9: along one side, with a, b, c three neighbours and w the kernel, the outputs around b are w0 a + (w1 +
+//! Winograd's F(2x2, 3x3) computes 2x2 outputs from 4x4 pixels with 16 products a channel instead of 36, F(4x4, 3x3) computes 4x4 outputs from
+//! 6x6 pixels with 36 instead of 144. An image that is first doubled by nearest neighbour needs only 9: along one side, with a, b, c three neighbours and w the kernel, the outputs around b are w0 a + (w1 +
 //! w2) b and (w0 + w1) b + w2 c, or with S = w0 + w1 + w2: w0 (a - b) + S b and S b + w2 (c - b).
 //!
-//! In both cases a tile of the image is transformed into points (sums and differences of its pixels), every point is a separate linear
-//! layer from channels to outputs, and each output is a sum of some points' results. The tiles' points lie in a task's scratch memory, 32
+//! In all cases a tile of the image is transformed into points (weighted sums of its pixels), every point is a separate linear
+//! layer from channels to outputs, and each output is a weighted sum of some points' results. The tiles' points lie in a task's scratch memory, 32
 //! tiles of one point after another, in the layout that [`crate::product::block`] multiplies.
 //!
 //! In bfloat16 the points are rounded once more than the operands of a direct convolution; the crate's README has the error of both. An
@@ -26,7 +26,8 @@ use crate::{
     runtime::{Engine, Level, SendPtr, TASKS, scratch},
 };
 
-/// Bytes of points that a task computes at once; together with their weights they should stay in the L2 cache.
+/// Bytes of points that a task computes at once, if it has several blocks; together with their weights they should stay in the L2 cache. A block
+/// of F(4x4, 3x3) may exceed it, and is still the faster.
 const POINT_BYTES: usize = 512 << 10;
 /// Most blocks of tiles that share a task.
 const BLOCKS: usize = 8;
@@ -222,7 +223,8 @@ impl<T: Element> Run<'_, T> {
                                     let rows = points.add(block * self.block_bytes + point * self.point_bytes + step * STEP_BYTES);
                                     let rows = rows.add(from * self.pitch);
                                     (self.kernel)(&Block {
-                                        rows: [rows, rows.add(ROWS * self.pitch)],
+                                        // The second is used only if it is there.
+                                        rows: [rows, rows.wrapping_add(ROWS * self.pitch)],
                                         row_tiles: 1 + usize::from(valid[1] > 0),
                                         valid,
                                         row_stride: self.pitch,

@@ -27,7 +27,7 @@ pub fn weight_bytes(shape: &[usize], dtype: DType, on_cpu: bool) -> u64 {
     if points == 9 { packed } else { packed.saturating_mul(points as u64) / 9 }
 }
 
-/// Bytes that [`weight_bytes`] counts too many for 3x3 kernels of so many elements in all if they are kept compact.
+/// Bytes that [`weight_bytes`] counts too many, at least, for 3x3 kernels of so many elements in all if they are kept compact.
 pub fn compact_saving(elements: usize, dtype: DType, on_cpu: bool) -> u64 {
     let (bytes, transforms) = packing(dtype);
     if on_cpu && transforms { (elements as u64).saturating_mul(bytes).saturating_mul(7) / 9 } else { 0 }

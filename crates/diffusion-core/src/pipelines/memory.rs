@@ -388,8 +388,8 @@ mod tests {
     #[test]
     fn images_take_more_the_larger_they_are_until_they_are_cut_into_tiles() {
         let memory = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap().memory();
-        // 7.4 million numbers.
-        assert!((29_000_000..60_000_000).contains(&memory.weights()), "{}", memory.weights());
+        // 7.4 million numbers, of which most are in 3x3 kernels, that may be kept as 36 points each.
+        assert!((29_000_000..4 * 29_600_000).contains(&memory.weights()), "{}", memory.weights());
         let call =
             |side: u32| ImageCall { size: (side, side), guided: true, encodes: false, between: false, vae: VaeChoice::Full, controls: 0 };
         let of = |side: u32| memory.working(call(side));

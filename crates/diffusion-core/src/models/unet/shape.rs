@@ -30,7 +30,8 @@ pub struct UNetLevel {
     pub cross_attention_dim: usize,
     /// Whether the first attention of each transformer block is a cross-attention to the text too.
     pub only_cross_attention: bool,
-    /// Whether the level's images are less than 8 pixels on a side at the size that the model was trained on.
+    /// Whether the level's images are less than 8 pixels on a side at the size that the model was trained on; false in a ControlNet, whose file
+    /// does not state that size.
     pub small: bool,
 }
 
