@@ -231,8 +231,9 @@ impl<T: Element> Product<'_, T> {
             engine.pool().run(groups * parts, |task| {
                 let (part, group) = (task / groups, task % groups);
                 let mut tiles = Vec::new();
-                for index in part * pieces.len() / parts..(part + 1) * pieces.len() / parts {
-                    self.tiles(pieces[index], &layout, copy_of(index), &mut tiles);
+                let (first, end) = (part * pieces.len() / parts, (part + 1) * pieces.len() / parts);
+                for (index, piece) in pieces.iter().enumerate().take(end).skip(first) {
+                    self.tiles(*piece, &layout, copy_of(index), &mut tiles);
                 }
                 let (from, to) = self.group(group, groups);
                 self.multiply(&tiles, row_stride, &steps, from, to);
