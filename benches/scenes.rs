@@ -2,8 +2,9 @@
 //!
 //! `cargo bench -p benches --bench scenes [-- [SIDE] [ROUNDS] [MODEL]]`. The model is nano-sd as its README says it is used: 25 steps at
 //! guidance 7.5, images of 128x128; or MODEL, a named architecture with random weights, such as tiny-sd. SIDE is the video's side in pixels
-//! (128): twelve scenes of three seconds at 24 frames a second, with crossfades of half a second. Times are those of held jobs, from their submission to the MP4 file, encoding included; a round has a folder of its own.
-//! "full" is the edited video without kept parts, and its bytes must be those of "edited". Results of one machine are in `results/`.
+//! (128): twelve scenes of three seconds at 24 frames a second, with crossfades of half a second. Times are those of held jobs, from their
+//! submission to the MP4 file, encoding included; a round has a folder of its own. "full" is the edited video without kept
+//! parts, and its bytes must be those of "edited". Results of one machine are in `results/`.
 #![expect(clippy::print_stdout, reason = "a bench prints its measurements")]
 
 use std::{

@@ -199,10 +199,9 @@ impl<T: Element> Product<'_, T> {
                 Piece { image, first, count: layout.lines.min(height - first), from, width: layout.part.min(width - from) }
             })
             .collect();
-        let groups = self.column_groups(pieces.len());
         let row_stride = self.shape.stride * self.pitch();
         let steps = self.steps(&layout);
-        if groups == 1 {
+        if self.column_groups(pieces.len()) == 1 {
             engine.pool().run(pieces.len(), |task| {
                 scratch::with(0, layout.copy_bytes, |copy| {
                     let mut tiles = Vec::new();
@@ -216,7 +215,7 @@ impl<T: Element> Product<'_, T> {
         }
         // Small images with many weights: all pieces are copied first, and each task takes some columns for all of them, or for some if columns
         // are few.
-        let groups = TASKS.min(self.pairs());
+        let groups = TASKS.min(self.weight.pairs());
         let parts = TASKS.div_ceil(groups).min(pieces.len());
         scratch::with(3, pieces.len().saturating_mul(layout.copy_bytes), |copies| {
             let copies = SendPtr(copies);
@@ -246,17 +245,12 @@ impl<T: Element> Product<'_, T> {
         let (height, width) = self.shape.output;
         let weights = self.weight.columns() * self.weight.column_bytes() / size_of::<f32>();
         let products = [self.shape.images, height, width, weights].into_iter().fold(1, usize::saturating_mul);
-        if parts >= TASKS || products < FEW_PRODUCTS { 1 } else { TASKS.div_ceil(parts).min(self.pairs()) }
-    }
-
-    /// Pairs of columns; the last may be one column.
-    fn pairs(&self) -> usize {
-        self.weight.columns().div_ceil(2)
+        if parts >= TASKS || products < FEW_PRODUCTS { 1 } else { TASKS.div_ceil(parts).min(self.weight.pairs()) }
     }
 
     /// The columns of a group; pairs stay together.
     fn group(&self, group: usize, groups: usize) -> (usize, usize) {
-        let pairs = self.pairs();
+        let pairs = self.weight.pairs();
         let start = |group: usize| 2 * (group * pairs / groups);
         (start(group), start(group + 1).min(self.weight.columns()))
     }

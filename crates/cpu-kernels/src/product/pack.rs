@@ -407,6 +407,11 @@ impl Packed {
         if self.gated { 2 * (self.outputs / 2).div_ceil(COLUMN) } else { self.outputs.div_ceil(COLUMN) }
     }
 
+    /// Pairs of columns, which kernels multiply together; the last may be one column.
+    pub(crate) fn pairs(&self) -> usize {
+        self.columns().div_ceil(2)
+    }
+
     /// Channels in a step.
     pub(crate) fn step_channels(&self) -> usize {
         if self.bf16 { STEP_BYTES / size_of::<bf16>() } else { STEP_BYTES / size_of::<f32>() }

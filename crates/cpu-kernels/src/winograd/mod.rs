@@ -68,6 +68,11 @@ pub(crate) fn run<T: Element>(
     run.run(engine);
 }
 
+/// How many of so many tiles of a block are in its first 16 rows, and how many in its last.
+fn in_rows(tiles: usize) -> [usize; 2] {
+    [tiles.min(ROWS), tiles.saturating_sub(ROWS)]
+}
+
 struct Run<'a, T: Element> {
     /// The channels of the input, which lie in these.
     inputs: &'a [Channels<'a, T>],
@@ -123,7 +128,7 @@ impl<T: Element> Run<'_, T> {
                 // SAFETY: each strip of a block belongs to one task, and the buffer holds all blocks.
                 unsafe { self.fill(block, first..first + STRIP, points.get().add(block * self.block_bytes)) };
             });
-            let pairs = columns.div_ceil(2);
+            let pairs = self.weight.pairs();
             let rows = self.tiles.div_ceil(ROWS);
             let parts = TASKS.div_ceil(pairs).min(rows);
             engine.pool().run(pairs * parts, |index| {
@@ -143,12 +148,6 @@ impl<T: Element> Run<'_, T> {
         (tile / self.of_image, within / self.across, within % self.across)
     }
 
-    /// How many tiles are in a block's first 16 rows, and in its last 16.
-    fn valid(&self, block: usize) -> [usize; 2] {
-        let tiles = (self.tiles - block * TILES).min(TILES);
-        [tiles.min(ROWS), tiles.saturating_sub(ROWS)]
-    }
-
     /// Computes the points of a block's tiles in `lanes`, with zeros for tiles behind the last as far as they are multiplied.
     ///
     /// # Safety
@@ -156,7 +155,7 @@ impl<T: Element> Run<'_, T> {
     unsafe fn fill(&self, block: usize, lanes: Range<usize>, to: *mut u8) {
         let (height, width) = self.shape.input;
         let (side, step) = (self.basis.side(), self.basis.step());
-        let [above, below] = self.valid(block);
+        let [above, below] = in_rows((self.tiles - block * TILES).min(TILES));
         let read = |valid: usize| rows_read(self.level, self.weight.is_bf16(), valid);
         let end = if below > 0 { ROWS + read(below) } else { read(above) };
         for lane in lanes.start..lanes.end.min(end) {
@@ -198,7 +197,7 @@ impl<T: Element> Run<'_, T> {
         // The lanes of a block that are multiplied here.
         let lanes = |block: usize| {
             let start = block * TILES;
-            (tiles.start.max(start) - start, tiles.end.min(self.tiles).min(start + TILES) - start)
+            tiles.start.max(start) - start..tiles.end.min(self.tiles).min(start + TILES) - start
         };
         let (chunks, number) = (self.weight.chunks(), self.basis.points());
         let group = if self.weight.is_bf16() && self.level == Level::Amx { chunks } else { GROUP_STEPS.min(chunks) };
@@ -215,13 +214,13 @@ impl<T: Element> Run<'_, T> {
                     for point in 0..number {
                         for step in (0..chunks).step_by(group) {
                             for block in 0..count {
-                                let (from, to) = lanes(first + block);
-                                let valid = [(to - from).min(ROWS), (to - from).saturating_sub(ROWS)];
+                                let lanes = lanes(first + block);
+                                let valid = in_rows(lanes.len());
                                 // SAFETY: the lanes of the block's point and as many steps of the columns' point; each block's point has its
                                 // own sums.
                                 unsafe {
                                     let rows = points.add(block * self.block_bytes + point * self.point_bytes + step * STEP_BYTES);
-                                    let rows = rows.add(from * self.pitch);
+                                    let rows = rows.add(lanes.start * self.pitch);
                                     (self.kernel)(&Block {
                                         // The second is used only if it is there.
                                         rows: [rows, rows.wrapping_add(ROWS * self.pitch)],
@@ -231,7 +230,7 @@ impl<T: Element> Run<'_, T> {
                                         steps: &steps[..group.min(chunks - step)],
                                         weights: weights.map(|weights| weights.add((point * chunks + step) * TILE_BYTES)),
                                         columns,
-                                        sums: sums.add((block * number + point) * SUMS + from * SUM_STRIDE),
+                                        sums: sums.add((block * number + point) * SUMS + lanes.start * SUM_STRIDE),
                                         resume: step > 0,
                                         streams: false,
                                     });
@@ -242,7 +241,7 @@ impl<T: Element> Run<'_, T> {
                     for block in 0..count {
                         // SAFETY: sums of this block's points; space for the lines.
                         unsafe {
-                            self.finish((first + block, lanes(first + block)), sums.add(block * number * SUMS), lines, column, columns)
+                            self.finish(first + block, lanes(first + block), sums.add(block * number * SUMS), lines, column, columns)
                         };
                     }
                 }
@@ -254,19 +253,13 @@ impl<T: Element> Run<'_, T> {
     ///
     /// # Safety
     /// The sums of all points are valid, and `lines` has space for a block's lines of outputs.
-    unsafe fn finish(
-        &self,
-        (block, (mut lane, end)): (usize, (usize, usize)),
-        sums: *const f32,
-        lines: *mut f32,
-        column: usize,
-        columns: usize,
-    ) {
+    unsafe fn finish(&self, block: usize, lanes: Range<usize>, sums: *const f32, lines: *mut f32, column: usize, columns: usize) {
         let (height, width) = self.shape.output;
-        while lane < end {
+        let mut lane = lanes.start;
+        while lane < lanes.end {
             // A run of tiles in one line.
             let (image, line, across) = self.place(block * TILES + lane);
-            let run = (self.across - across).min(end - lane);
+            let run = (self.across - across).min(lanes.end - lane);
             let side = self.basis.outputs();
             let (y, x) = (side * line, side * across);
             // If a side is odd, the doubled image lacks its last line: see `outputs`.
